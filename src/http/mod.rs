@@ -1,0 +1,1 @@
+//! Sockets, framing and deadlines of HTTP/1.1.

@@ -1,0 +1,3 @@
+//! llm-shell: one shell command at a time over HTTP, with every line of its output on disk.
+
+pub mod http;
