@@ -1,0 +1,124 @@
+//! What can go wrong, as facts with their context.
+
+use std::io;
+use std::path::PathBuf;
+
+/// The result of everything that can fail below `api`.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// One thing that went wrong. Its text is one sentence that says what, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A command without a visible character.
+    #[error("The command is empty: give the shell something to run.")]
+    CommandBlank,
+    /// No shell can be handed a NUL: it ends a C string.
+    #[error("The command has a NUL character in it: no shell can take one, so remove it.")]
+    CommandHasNul,
+    /// The kernel takes no longer argument.
+    #[error(
+        "The command has {bytes} bytes and the kernel takes at most {bytes_max}: put it into a \
+         script and run that."
+    )]
+    CommandTooLong {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        bytes_max: usize,
+    },
+    /// A run is under way and there can be only one.
+    #[error("Process {pid} is still running `{command}`: end it with POST /kill, or wait for it.")]
+    AlreadyRunning {
+        /// The running command's own process.
+        pid: i32,
+        /// The running command, shortened.
+        command: String,
+    },
+    /// There was no run yet.
+    #[error("No command was started yet: start one with POST /start.")]
+    NeverStarted,
+    /// The run is over and left nothing behind.
+    #[error("Process {pid} has already ended ({how}): there is nothing left to end.")]
+    AlreadyEnded {
+        /// The ended command's own process.
+        pid: i32,
+        /// How it ended, in words.
+        how: String,
+    },
+    /// A kill came while a restart waited for the old run to end.
+    #[error(
+        "A POST /kill ended the command during the restart's grace, so it was not started again: \
+         start it with POST /start when it is wanted."
+    )]
+    RestartCancelled,
+    /// The server is on its way out.
+    #[error("The server is shutting down and starts nothing more: ask the next one.")]
+    ShuttingDown,
+    /// The kernel refused to run the shell.
+    #[error("The shell {shell} could not be run ({source}): see LLM_SHELL_SHELL and the limits.")]
+    Spawn {
+        /// The shell that was to run the command.
+        shell: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// What came in a parameter or a body is not usable.
+    #[error("{0}")]
+    Input(String),
+    /// A log file or its directory cannot be used.
+    #[error("The log {path} cannot be {doing} ({source}): see LLM_SHELL_LOG_DIR and its rights.")]
+    Log {
+        /// The file or directory.
+        path: PathBuf,
+        /// What was tried: `created`, `read`.
+        doing: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Something that the program stands on is missing.
+    #[error("Cannot {doing}: {source}.")]
+    Kernel {
+        /// What was tried, as an infinitive.
+        doing: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+/// What an error means to a caller. `api` maps it to a status code; nothing below knows those.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The caller's input is at fault.
+    BadRequest,
+    /// There is no such thing.
+    NotFound,
+    /// It does not fit the state of things.
+    Conflict,
+    /// It cannot be done now, and may be done later.
+    Unavailable,
+    /// The fault is ours or the machine's.
+    Internal,
+}
+
+impl Error {
+    /// What this error means to a caller.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::CommandBlank
+            | Self::CommandHasNul
+            | Self::CommandTooLong { .. }
+            | Self::AlreadyEnded { .. }
+            | Self::Input(_) => ErrorKind::BadRequest,
+            Self::NeverStarted => ErrorKind::NotFound,
+            Self::AlreadyRunning { .. } | Self::RestartCancelled => ErrorKind::Conflict,
+            Self::ShuttingDown => ErrorKind::Unavailable,
+            Self::Spawn { .. } | Self::Log { .. } | Self::Kernel { .. } => ErrorKind::Internal,
+        }
+    }
+
+    /// Wraps what the kernel said while we were `doing` something (an infinitive).
+    pub fn kernel(doing: &'static str, source: impl Into<io::Error>) -> Self {
+        Self::Kernel { doing, source: source.into() }
+    }
+}

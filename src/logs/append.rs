@@ -1,0 +1,132 @@
+//! Appending to a log whatever happens to the disk: what cannot be written is counted, never
+//! waited for.
+
+use super::block::{BLOCK_MARGIN, Encoder};
+use super::entry::END_OF_PIECE;
+use super::run_log::RunLog;
+use super::stamp::Stamp;
+use memchr::memchr_iter;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+/// The writing side of one log. There is one.
+#[derive(Debug)]
+pub struct Appender {
+    log: Arc<RunLog>,
+    /// Lines lost since the last successful write: the next one begins by saying so.
+    missing_lines: u64,
+    /// Whether the file ends inside an entry, because the disk ran full in the middle of it.
+    is_torn: bool,
+    /// Whether the last entry on disk says that its line goes on.
+    line_goes_on: bool,
+}
+
+impl Appender {
+    /// The writing side of `log`, whose file is empty.
+    pub fn new(log: Arc<RunLog>) -> Self {
+        Self { log, missing_lines: 0, is_torn: false, line_goes_on: false }
+    }
+
+    /// The log that is written to.
+    pub fn log(&self) -> &RunLog {
+        &self.log
+    }
+
+    /// Whether the last entry on disk says that its line goes on.
+    pub fn line_goes_on(&self) -> bool {
+        self.line_goes_on
+    }
+
+    /// Appends whole entries, of which `lines` end a line, in one write where the disk allows.
+    /// Never fails: what cannot be written is dropped and counted.
+    pub fn append(&mut self, entries: &[u8], lines: u64, stamp: &Stamp) {
+        if entries.is_empty() {
+            return;
+        }
+        if (self.missing_lines > 0 || self.is_torn) && !self.mend(stamp) {
+            self.drop_lines(lines);
+            return;
+        }
+        let (written, result) = write_whole(self.log.file(), entries);
+        self.line_goes_on = entries[..written].ends_with(END_OF_PIECE);
+        let Err(error) = result else {
+            self.record(written, lines);
+            return;
+        };
+        let whole = memchr::memrchr(b'\n', &entries[..written]).map_or(0, |last| last + 1);
+        let lines_written = lines_in(&entries[..whole]);
+        self.is_torn = whole < written;
+        self.record(written, lines_written);
+        if self.missing_lines == 0 {
+            log::error!("{} cannot be written, lines are dropped: {error}", self.log.name());
+        }
+        self.drop_lines(lines - lines_written);
+    }
+
+    /// Ends what was left unfinished and says how many lines are missing. False while that cannot
+    /// be written.
+    fn mend(&mut self, stamp: &Stamp) -> bool {
+        let mut notice = String::new();
+        if self.line_goes_on {
+            notice.push('\n');
+        }
+        let missing = self.missing_lines;
+        let _infallible = writeln!(
+            notice,
+            "[llm-shell: {missing} lines are missing here, because the log could not be written]"
+        );
+        let mut block = notice.into_bytes();
+        let length = block.len();
+        block.resize(length + BLOCK_MARGIN, 0);
+        let mut encoder = Encoder::new(length);
+        let encoded = encoder.encode(&block, 0..length, stamp);
+        let torn_end: &[u8] = if self.is_torn { b"\n" } else { b"" };
+        let text = [torn_end, encoder.output()].concat();
+        let (written, result) = write_whole(self.log.file(), &text);
+        if result.is_err() {
+            self.is_torn |= written > 0;
+            self.record(written, 0);
+            return false;
+        }
+        self.record(written, encoded.lines);
+        log::info!("{} is written again", self.log.name());
+        (self.missing_lines, self.is_torn) = (0, false);
+        true
+    }
+
+    /// Whatever was written ends the line that was shown as unfinished: both change together, so
+    /// that no reader sees it twice.
+    fn record(&self, bytes: usize, lines: u64) {
+        let mut written = self.log.written();
+        written.bytes += bytes as u64;
+        written.lines += lines;
+        written.tail.clear();
+    }
+
+    fn drop_lines(&mut self, lines: u64) {
+        self.missing_lines += lines;
+        self.log.written().dropped_lines += lines;
+    }
+}
+
+/// Writes all of `bytes`; gives how many were written and what stopped it, if anything did.
+fn write_whole(mut file: &File, bytes: &[u8]) -> (usize, io::Result<()>) {
+    let mut written = 0;
+    while written < bytes.len() {
+        match file.write(&bytes[written..]) {
+            Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
+            Ok(count) => written += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (written, Err(error)),
+        }
+    }
+    (written, Ok(()))
+}
+
+/// How many of these whole entries end a line.
+fn lines_in(entries: &[u8]) -> u64 {
+    let ends_line = |newline: &usize| !entries[..=*newline].ends_with(END_OF_PIECE);
+    memchr_iter(b'\n', entries).filter(ends_line).count() as u64
+}

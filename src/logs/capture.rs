@@ -1,0 +1,217 @@
+//! One run's output on its way to disk.
+
+use super::append::Appender;
+use super::block::{BLOCK_MARGIN, Encoder, LastPiece};
+use super::pace::Pace;
+use super::stamp::{LogClock, Stamp, now};
+use super::writer::Capture;
+use chrono::{DateTime, Utc};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// How much is read at once, in bytes. Measured: a larger buffer gains nothing.
+const READ_BYTES: usize = 256 * 1024;
+
+/// What the writer's thread works with, shared by all that it captures.
+#[derive(Debug)]
+pub struct Bench {
+    buffer: Vec<u8>,
+    encoder: Encoder,
+}
+
+impl Bench {
+    /// A bench for lines that are stored in pieces of at most `piece_bytes_max` bytes.
+    pub fn new(piece_bytes_max: usize) -> Self {
+        let buffer = vec![0; piece_bytes_max + 1 + READ_BYTES + BLOCK_MARGIN];
+        Self { buffer, encoder: Encoder::new(piece_bytes_max) }
+    }
+}
+
+/// What one read brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Brought {
+    Bytes(usize),
+    /// Nothing now; something may come.
+    Nothing,
+    /// Nothing more will come: nobody holds the other end.
+    End,
+}
+
+/// A run whose output is being captured. Two things end, in any order: the output, when nobody
+/// holds the pipe any more, and the run, when its own process ends.
+pub struct Captured {
+    output: Option<File>,
+    end: Option<OwnedFd>,
+    on_end: Option<Box<dyn FnOnce(DateTime<Utc>) + Send>>,
+    appender: Appender,
+    /// What was read of a line that has not ended.
+    held: Vec<u8>,
+    clock: LogClock,
+    pace: Pace,
+    read_at: Instant,
+}
+
+impl Captured {
+    /// Takes over the descriptors of a new run.
+    pub fn begin(capture: Capture) -> Self {
+        // Our end alone becomes non-blocking: the command has the other end, a description of its
+        // own. Were it refused, the readiness of the descriptor would still keep us from waiting.
+        let _blocks = fcntl(&capture.output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+        Self {
+            output: Some(File::from(capture.output)),
+            end: Some(capture.end),
+            on_end: Some(capture.on_end),
+            appender: Appender::new(capture.log),
+            held: Vec::new(),
+            clock: LogClock::new(),
+            pace: Pace::new(),
+            read_at: Instant::now(),
+        }
+    }
+
+    /// The pipe, until it ends.
+    pub fn output(&self) -> Option<BorrowedFd<'_>> {
+        self.output.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The descriptor that tells the run's end, until it was told.
+    pub fn end(&self) -> Option<BorrowedFd<'_>> {
+        self.end.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Whether both have ended.
+    pub fn is_over(&self) -> bool {
+        self.output.is_none() && self.end.is_none()
+    }
+
+    /// Takes what one read brings to disk, and gives how long to rest before the next. Does not
+    /// wait for output. At the pipe's end `output` becomes `None`.
+    pub fn take_output(&mut self, bench: &mut Bench) -> Duration {
+        let before = self.read_at;
+        match self.read(bench, READ_BYTES) {
+            Brought::Bytes(bytes) => {
+                let gap = self.read_at.saturating_duration_since(before);
+                self.pace.rest_after(bytes, READ_BYTES, gap)
+            }
+            Brought::Nothing => Duration::ZERO,
+            Brought::End => {
+                self.output = None;
+                self.end_line(bench, LastPiece::EndsLine);
+                Duration::ZERO
+            }
+        }
+    }
+
+    /// The run's own process has ended: takes to disk what the pipe holds now, then reports the
+    /// end. What a grandchild still writes is captured later and holds nothing back.
+    pub fn take_end(&mut self, bench: &mut Bench) {
+        let at = now();
+        self.drain(bench);
+        self.end = None;
+        if let Some(on_end) = self.on_end.take() {
+            on_end(at);
+        }
+    }
+
+    /// Takes to disk what there is, because the server ends.
+    pub fn give_up(&mut self, bench: &mut Bench) {
+        self.drain(bench);
+        self.output = None;
+    }
+
+    fn drain(&mut self, bench: &mut Bench) {
+        let Some(output) = &self.output else { return };
+        let mut left = bytes_waiting(output);
+        while left > 0 {
+            match self.read(bench, left.min(READ_BYTES)) {
+                Brought::Bytes(bytes) => left -= bytes,
+                Brought::Nothing | Brought::End => break,
+            }
+        }
+        let is_over = self.output().is_none_or(is_hung_up);
+        if is_over {
+            self.output = None;
+            self.end_line(bench, LastPiece::EndsLine);
+        } else {
+            self.end_line(bench, LastPiece::MayGoOn);
+        }
+    }
+
+    /// One read of at most `bytes_max`, taken to disk in one write.
+    fn read(&mut self, bench: &mut Bench, bytes_max: usize) -> Brought {
+        let Some(output) = &mut self.output else { return Brought::End };
+        let held = self.held.len();
+        bench.buffer[..held].copy_from_slice(&self.held);
+        let bytes = loop {
+            match output.read(&mut bench.buffer[held..held + bytes_max]) {
+                Ok(0) => return Brought::End,
+                Ok(bytes) => break bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Brought::Nothing,
+                // EIO is how a terminal says that its other side is gone.
+                Err(_) => return Brought::End,
+            }
+        };
+        self.read_at = Instant::now();
+        let stamp = self.clock.read();
+        self.store(bench, held + bytes, &stamp);
+        Brought::Bytes(bytes)
+    }
+
+    fn store(&mut self, bench: &mut Bench, end: usize, stamp: &Stamp) {
+        let mut from = 0;
+        loop {
+            let encoded = bench.encoder.encode(&bench.buffer, from..end, stamp);
+            self.appender.append(bench.encoder.output(), encoded.lines, stamp);
+            if encoded.next == from {
+                break;
+            }
+            from = encoded.next;
+        }
+        self.held.clear();
+        self.held.extend_from_slice(&bench.buffer[from..end]);
+        let mut written = self.appender.log().written();
+        written.output_at = Some((self.read_at, self.clock.latest()));
+        written.tail.clone_from(&self.held);
+    }
+
+    /// Stores the line that has not ended. One of which a piece lies on disk is ended there even
+    /// where nothing is left of it.
+    fn end_line(&mut self, bench: &mut Bench, last: LastPiece) {
+        let ends_piece = last == LastPiece::EndsLine && self.appender.line_goes_on();
+        if self.held.is_empty() && !ends_piece {
+            return;
+        }
+        let length = self.held.len();
+        bench.buffer[..length].copy_from_slice(&self.held);
+        self.held.clear();
+        let stamp = self.clock.read();
+        bench.encoder.encode_rest(&bench.buffer, 0..length, last, &stamp);
+        let lines = u64::from(last == LastPiece::EndsLine);
+        self.appender.append(bench.encoder.output(), lines, &stamp);
+    }
+}
+
+impl std::fmt::Debug for Captured {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Captured").field("log", &self.appender.log().name()).finish_non_exhaustive()
+    }
+}
+
+/// How many bytes the pipe holds now.
+fn bytes_waiting(output: &File) -> usize {
+    let bytes = rustix::io::ioctl_fionread(output).unwrap_or(READ_BYTES as u64);
+    usize::try_from(bytes).unwrap_or(READ_BYTES)
+}
+
+/// Whether the pipe is empty and nobody can write to it any more.
+fn is_hung_up(output: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::new(output, PollFlags::POLLIN)];
+    let ready = poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
+    let events = polled[0].revents().unwrap_or(PollFlags::empty());
+    ready && events.contains(PollFlags::POLLHUP) && !events.contains(PollFlags::POLLIN)
+}

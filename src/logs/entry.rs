@@ -1,0 +1,105 @@
+//! The form of one stored line: `{"timestamp":"…Z","line":"…"}`, or a piece of a long one.
+
+use super::stamp::{STAMP_BYTES, is_stamp};
+use memchr::memchr2;
+
+/// What stands before the stamp.
+pub const BEFORE_STAMP: &[u8] = b"{\"timestamp\":\"";
+/// What stands between the stamp and the text.
+pub const BEFORE_TEXT: &[u8] = b"\",\"line\":\"";
+/// What ends a line, or the last piece of one.
+pub const END_OF_LINE: &[u8] = b"\"}\n";
+/// What ends every other piece.
+pub const END_OF_PIECE: &[u8] = b"\",\"partial\":true}\n";
+
+/// Where the text of an entry begins.
+pub const TEXT_AT: usize = BEFORE_STAMP.len() + STAMP_BYTES + BEFORE_TEXT.len();
+
+/// The longest line that can be set to be stored in one piece, in bytes.
+pub const PIECE_BYTES_MAX: usize = 1024 * 1024;
+
+/// The longest entry, in bytes: a piece of control characters, each escaped in six, and the rest.
+/// What is longer between two line ends is not an entry of ours.
+pub const ENTRY_BYTES_MAX: usize =
+    PIECE_BYTES_MAX * super::escape::ESCAPE_BYTES_MAX + TEXT_AT + END_OF_PIECE.len();
+
+/// One entry as it lies on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored<'a> {
+    /// When it was read from the command, as text.
+    pub stamp: &'a [u8],
+    /// The text, escaped as in a JSON string.
+    pub text: &'a [u8],
+    /// Whether the line goes on in the next entry.
+    pub partial: bool,
+}
+
+impl<'a> Stored<'a> {
+    /// Reads an entry (without its line end). `None` for anything that is not exactly what the
+    /// writer writes: an entry torn by a crash, or bytes that somebody else put there.
+    pub fn parse(entry: &'a [u8]) -> Option<Self> {
+        let stamp = entry.strip_prefix(BEFORE_STAMP)?.get(..STAMP_BYTES)?;
+        let rest = entry.get(TEXT_AT - BEFORE_TEXT.len()..)?.strip_prefix(BEFORE_TEXT)?;
+        let piece = rest.strip_suffix(END_OF_PIECE.trim_ascii_end());
+        let text = piece.or_else(|| rest.strip_suffix(END_OF_LINE.trim_ascii_end()))?;
+        let whole = is_stamp(stamp) && is_escaped_text(text);
+        whole.then_some(Self { stamp, text, partial: piece.is_some() })
+    }
+}
+
+/// Whether this can stand between the quotes of a JSON string as the writer fills them.
+fn is_escaped_text(text: &[u8]) -> bool {
+    // Without a branch for each byte, so that the compiler looks at many at once.
+    let lowest = text.iter().fold(u8::MAX, |lowest, byte| lowest.min(*byte));
+    if lowest < 0x20 || simdutf8::basic::from_utf8(text).is_err() {
+        return false;
+    }
+    let mut rest = text;
+    while let Some(at) = memchr2(b'"', b'\\', rest) {
+        let escape_bytes = match rest[at..] {
+            [b'\\', b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
+            [b'\\', b'u', b'0', b'0', b'0' | b'1', low, ..] if low.is_ascii_hexdigit() => 6,
+            _ => return false,
+        };
+        rest = &rest[at + escape_bytes..];
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &[u8] = br#"{"timestamp":"2026-01-02T03:04:05.678901Z","line":"a \"b\" \u0000"}"#;
+
+    #[test]
+    fn an_entry_is_read_without_unescaping_it() {
+        let stored = Stored::parse(LINE).unwrap();
+        assert_eq!(stored.text, br#"a \"b\" \u0000"#);
+        assert_eq!(stored.stamp, b"2026-01-02T03:04:05.678901Z");
+        assert!(!stored.partial);
+    }
+
+    #[test]
+    fn a_piece_says_that_the_line_goes_on() {
+        let piece = br#"{"timestamp":"2026-01-02T03:04:05.678901Z","line":"a","partial":true}"#;
+        assert!(Stored::parse(piece).unwrap().partial);
+    }
+
+    #[test]
+    fn an_entry_cut_anywhere_is_no_entry() {
+        for length in 0..LINE.len() {
+            assert_eq!(Stored::parse(&LINE[..length]), None, "cut to {length} bytes");
+        }
+    }
+
+    #[test]
+    fn what_could_break_an_answer_is_no_entry() {
+        for text in [r#"a"b"#, r"a\", r"\x", r"\u0100", "\u{1}", "a\tb"] {
+            let entry = format!(r#"{{"timestamp":"2026-01-02T03:04:05.678901Z","line":"{text}"}}"#);
+            assert_eq!(Stored::parse(entry.as_bytes()), None, "{entry}");
+        }
+        let not_utf8 = [b"{\"timestamp\":\"2026-01-02T03:04:05.678901Z\",\"line\":\"\xff\"}"];
+        assert_eq!(Stored::parse(not_utf8[0]), None);
+    }
+}

@@ -1,0 +1,157 @@
+//! JSON string escaping at the speed of memory.
+
+/// How many bytes are looked at together. Input is read up to this much past a line's end, and
+/// output written as much past the text's: both buffers must own that room.
+pub const LANES: usize = 32;
+
+/// The longest escape (`\u0000`), in bytes.
+pub const ESCAPE_BYTES_MAX: usize = 6;
+
+/// What stands for a byte in a JSON string: the text, and how much of it counts.
+type Escape = ([u8; 8], u8);
+
+/// Finds the bytes among 32 that cannot stand in a JSON string as they are; bit N is byte N.
+pub type FindSpecial = fn(&[u8; LANES]) -> u32;
+
+/// The fastest way to find special bytes that this machine has.
+pub fn find_special() -> FindSpecial {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2, which is all that the function needs.
+        return |bytes| unsafe { find_special_avx2(bytes) };
+    }
+    find_special_anywhere
+}
+
+/// Writes the escaped text of `source[start..end]` to `target[at..]` and gives where it ends.
+///
+/// `source` must go on for at least `LANES` bytes after `end`, and `target` have room for the
+/// longest escaped text and `LANES` bytes more; otherwise it panics.
+pub fn escape(
+    find: FindSpecial,
+    source: &[u8],
+    line: std::ops::Range<usize>,
+    target: &mut [u8],
+    mut at: usize,
+) -> usize {
+    let mut from = line.start;
+    while from < line.end {
+        let lanes = lanes(source, from);
+        let left = (line.end - from).min(LANES);
+        let within = if left == LANES { u32::MAX } else { (1 << left) - 1 };
+        let mut special = find(lanes) & within;
+        put(target, at, *lanes);
+        let mut done = 0;
+        // Each special byte is replaced, and what follows it copied again to its new place.
+        while special != 0 {
+            let index = special.trailing_zeros() as usize;
+            let (text, length) = &ESCAPES[usize::from(lanes[index])];
+            at += index - done;
+            put(target, at, *text);
+            at += usize::from(*length);
+            done = index + 1;
+            if done < LANES {
+                put(target, at, *self::lanes(source, from + done));
+            }
+            special &= special - 1;
+        }
+        at += left - done;
+        from += left;
+    }
+    at
+}
+
+#[inline]
+fn lanes(source: &[u8], from: usize) -> &[u8; LANES] {
+    #[allow(clippy::expect_used, reason = "first_chunk of a slice of that length is always there")]
+    source[from..from + LANES].first_chunk().expect("a slice of LANES bytes has LANES bytes")
+}
+
+#[inline]
+fn put<const N: usize>(target: &mut [u8], at: usize, bytes: [u8; N]) {
+    target[at..at + N].copy_from_slice(&bytes);
+}
+
+fn find_special_anywhere(bytes: &[u8; LANES]) -> u32 {
+    let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    let bits = bytes.iter().enumerate().map(|(index, byte)| u32::from(is_special(*byte)) << index);
+    bits.fold(0, |all, bit| all | bit)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn find_special_avx2(bytes: &[u8; LANES]) -> u32 {
+    use std::arch::x86_64::{
+        _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8,
+        _mm256_or_si256, _mm256_set1_epi8,
+    };
+    // SAFETY: reads the 32 bytes of the array, aligned or not.
+    let bytes = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
+    let quote = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'"'.cast_signed()));
+    let backslash = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'\\'.cast_signed()));
+    let control_max = _mm256_set1_epi8(0x1f);
+    let control = _mm256_cmpeq_epi8(_mm256_min_epu8(bytes, control_max), bytes);
+    let special = _mm256_or_si256(_mm256_or_si256(quote, backslash), control);
+    _mm256_movemask_epi8(special).cast_unsigned()
+}
+
+static ESCAPES: [Escape; 256] = escapes();
+
+const fn escapes() -> [Escape; 256] {
+    let mut table = [([0; 8], 1); 256];
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = escape_of(byte);
+        if byte == u8::MAX {
+            return table;
+        }
+        byte += 1;
+    }
+}
+
+const fn escape_of(byte: u8) -> Escape {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let short = match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        0x08 => b'b',
+        0x0c => b'f',
+        0x00..0x20 => {
+            let (high, low) = (HEX[(byte >> 4) as usize], HEX[(byte & 15) as usize]);
+            return ([b'\\', b'u', b'0', b'0', high, low, 0, 0], 6);
+        }
+        _ => return ([byte, 0, 0, 0, 0, 0, 0, 0], 1),
+    };
+    ([b'\\', short, 0, 0, 0, 0, 0, 0], 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn escaped(find: FindSpecial, line: &[u8]) -> Vec<u8> {
+        let source = [line, &[b'"'; LANES]].concat();
+        let mut target = vec![0; line.len() * ESCAPE_BYTES_MAX + LANES];
+        let end = escape(find, &source, 0..line.len(), &mut target, 0);
+        target.truncate(end);
+        target
+    }
+
+    proptest! {
+        #[test]
+        fn escaped_text_is_what_serde_json_writes(line in "\\PC*|[\\x00-\\x7f]{0,200}|[\"\\\\\n]{0,100}") {
+            let expected = serde_json::to_string(&line).unwrap();
+            let expected = &expected.as_bytes()[1..expected.len() - 1];
+            prop_assert_eq!(escaped(find_special(), line.as_bytes()), expected);
+            prop_assert_eq!(escaped(find_special_anywhere, line.as_bytes()), expected);
+        }
+
+        #[test]
+        fn both_searches_find_the_same(bytes: [u8; LANES]) {
+            prop_assert_eq!(find_special()(&bytes), find_special_anywhere(&bytes));
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The log engine: what a command prints becomes timestamped JSON lines on disk, and is read back.
+//!
+//! The only room that touches the log folder. It knows no process: a run is, from here, a
+//! descriptor to read and another that becomes readable when the run has ended.
+
+mod append;
+mod block;
+mod capture;
+mod entry;
+mod escape;
+mod folder;
+mod pace;
+mod page;
+mod reader;
+mod run_log;
+mod stamp;
+mod writer;
+
+pub use folder::LogFolder;
+pub use page::{Page, PageCounts, Range};
+pub use run_log::{Glance, RunLog};
+pub use stamp::{format_instant, now};
+pub use writer::{Capture, LogWriter};
+
+/// The longest line that is stored in one piece, in bytes, where nothing else is set: what a
+/// pipe holds by default.
+pub const LINE_BYTES_MAX_DEFAULT: usize = 64 * 1024;

@@ -1,0 +1,105 @@
+//! How long to rest between two reads of a command that floods us with small writes.
+
+use std::time::Duration;
+
+/// Reads that come closer together than this are a flood.
+const FLOOD_GAP: Duration = Duration::from_micros(100);
+/// Reads that bring less than this are small, in bytes.
+const SMALL_READ_BYTES: usize = 2048;
+/// So many small reads in a row make a flood: a line now and then is never kept waiting.
+const FLOOD_READS: u32 = 4;
+/// The longest rest. A line is on disk within 100 ms; this is a hundredth of it.
+const REST_MAX: Duration = Duration::from_millis(1);
+/// A rest shorter than this costs more than it saves.
+const REST_MIN: Duration = Duration::from_micros(20);
+/// The first rest of a flood.
+const REST_FIRST: Duration = Duration::from_micros(50);
+
+/// Finds the rest after each read. A command that writes line by line, read too eagerly, costs a
+/// read for every few lines; a rest lets the pipe fill. It is sized by how full the pipe was
+/// found, because a fixed one stalls the command when the pipe runs full.
+#[derive(Debug)]
+pub struct Pace {
+    small_reads: u32,
+    rest: Duration,
+}
+
+impl Pace {
+    /// The pace of a command that has printed nothing yet.
+    pub fn new() -> Self {
+        Self { small_reads: 0, rest: REST_FIRST }
+    }
+
+    /// How long to rest after a read that brought `bytes` from a pipe that holds `pipe_bytes`,
+    /// `gap` after the read before.
+    pub fn rest_after(&mut self, bytes: usize, pipe_bytes: usize, gap: Duration) -> Duration {
+        if self.small_reads < FLOOD_READS {
+            let in_flood = gap < FLOOD_GAP && bytes < SMALL_READ_BYTES;
+            self.small_reads = if in_flood { self.small_reads + 1 } else { 0 };
+            return if self.small_reads == FLOOD_READS { self.rest } else { Duration::ZERO };
+        }
+        if bytes < SMALL_READ_BYTES {
+            *self = Self::new();
+            return Duration::ZERO;
+        }
+        if bytes > pipe_bytes / 3 {
+            self.rest /= 2;
+        } else if bytes < pipe_bytes / 6 {
+            self.rest = (self.rest + self.rest / 4).min(REST_MAX);
+        }
+        if self.rest < REST_MIN {
+            self.rest = REST_MIN;
+            return Duration::ZERO;
+        }
+        self.rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PIPE: usize = 256 * 1024;
+    const CLOSE: Duration = Duration::from_micros(10);
+
+    #[test]
+    fn a_line_now_and_then_is_never_kept_waiting() {
+        let mut pace = Pace::new();
+        for _ in 0..100 {
+            assert_eq!(pace.rest_after(80, PIPE, Duration::from_millis(1)), Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn a_flood_of_small_writes_is_given_time_to_gather() {
+        let mut pace = Pace::new();
+        for _ in 1..FLOOD_READS {
+            assert_eq!(pace.rest_after(100, PIPE, CLOSE), Duration::ZERO);
+        }
+        assert_eq!(pace.rest_after(100, PIPE, CLOSE), REST_FIRST);
+        assert!(pace.rest_after(4096, PIPE, CLOSE) > REST_FIRST);
+        for _ in 0..100 {
+            assert!(pace.rest_after(4096, PIPE, CLOSE) <= REST_MAX);
+        }
+    }
+
+    #[test]
+    fn a_pipe_that_runs_full_shortens_the_rest_to_none() {
+        let mut pace = Pace::new();
+        for _ in 0..FLOOD_READS {
+            pace.rest_after(100, PIPE, CLOSE);
+        }
+        let rests: Vec<_> = (0..10).map(|_| pace.rest_after(PIPE / 2, PIPE, CLOSE)).collect();
+        assert!(rests.is_sorted_by(|a, b| a >= b), "{rests:?}");
+        assert_eq!(rests[9], Duration::ZERO);
+    }
+
+    #[test]
+    fn a_flood_that_ebbs_is_over() {
+        let mut pace = Pace::new();
+        for _ in 0..=FLOOD_READS {
+            pace.rest_after(100, PIPE, CLOSE);
+        }
+        assert_eq!(pace.rest_after(100, PIPE, CLOSE), Duration::ZERO);
+    }
+}

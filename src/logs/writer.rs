@@ -1,0 +1,217 @@
+//! The dedicated writer thread: it does nothing but read output and append it.
+
+use super::capture::{Bench, Captured};
+use super::run_log::RunLog;
+use crate::error::{Error, Result};
+use chrono::{DateTime, Utc};
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::collections::HashMap;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How many ready descriptors are taken from the kernel at once.
+const EVENTS_MAX: usize = 64;
+
+/// The key under which the thread's own wake-up is known; captures count from zero.
+const WAKE: u64 = u64::MAX;
+
+/// A run whose output is to be captured.
+pub struct Capture {
+    /// The reading end of the pipe that the run writes to.
+    pub output: OwnedFd,
+    /// A descriptor that becomes readable when the run's own process has ended.
+    pub end: OwnedFd,
+    /// Where its lines go.
+    pub log: Arc<RunLog>,
+    /// Called on the writer's thread, once, when the run has ended and what it had written is on
+    /// disk; takes the instant of the end. It must not block.
+    pub on_end: Box<dyn FnOnce(DateTime<Utc>) + Send>,
+}
+
+impl std::fmt::Debug for Capture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Capture").field("log", &self.log.name()).finish_non_exhaustive()
+    }
+}
+
+/// What is handed to the thread.
+#[derive(Debug, Default)]
+struct Inbox {
+    captures: Vec<Capture>,
+    /// When the thread must be done, once it was asked to end.
+    end_by: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    inbox: Mutex<Inbox>,
+    wake: EventFd,
+}
+
+/// Owner of the thread `log-writer`.
+#[derive(Debug)]
+pub struct LogWriter {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LogWriter {
+    /// Starts the thread. Lines longer than `piece_bytes_max` bytes are stored in pieces.
+    ///
+    /// # Errors
+    /// `Kernel` when a descriptor or a thread cannot be had.
+    pub fn start(piece_bytes_max: usize) -> Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
+            .map_err(|e| Error::kernel("make an epoll descriptor", e))?;
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+            .map_err(|e| Error::kernel("make an event descriptor", e))?;
+        epoll
+            .add(&wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))
+            .map_err(|e| Error::kernel("watch a descriptor", e))?;
+        let shared = Arc::new(Shared { inbox: Mutex::default(), wake });
+        let desk = Desk { epoll, shared: Arc::clone(&shared), captured: HashMap::new(), next: 0 };
+        let thread = thread::Builder::new()
+            .name("log-writer".into())
+            .stack_size(256 * 1024)
+            .spawn(move || desk.work(&mut Bench::new(piece_bytes_max)))
+            .map_err(|e| Error::kernel("start the log writer", e))?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Hands a run over to the thread. Does not block.
+    pub fn capture(&self, capture: Capture) {
+        self.shared.inbox().captures.push(capture);
+        self.shared.wake();
+    }
+
+    /// Ends the thread when all that it captures has ended, or after `within`; what the pipes
+    /// hold then is still taken to disk. Blocks until it has ended.
+    pub fn finish(mut self, within: Duration) {
+        self.end_by(Instant::now() + within);
+    }
+
+    fn end_by(&mut self, end_by: Instant) {
+        let Some(thread) = self.thread.take() else { return };
+        self.shared.inbox().end_by = Some(end_by);
+        self.shared.wake();
+        if thread.join().is_err() {
+            log::error!("the log writer had panicked");
+        }
+    }
+}
+
+impl Drop for LogWriter {
+    fn drop(&mut self) {
+        self.end_by(Instant::now());
+    }
+}
+
+impl Shared {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self) {
+        // It fails only when the counter is full, and then the thread is being woken anyway.
+        let _full = self.wake.write(1);
+    }
+}
+
+/// What the thread owns.
+struct Desk {
+    epoll: Epoll,
+    shared: Arc<Shared>,
+    captured: HashMap<u64, Captured>,
+    next: u64,
+}
+
+impl Desk {
+    fn work(mut self, bench: &mut Bench) {
+        let mut events = [EpollEvent::empty(); EVENTS_MAX];
+        loop {
+            let end_by = self.take_inbox(bench);
+            if end_by.is_some_and(|by| self.captured.is_empty() || by <= Instant::now()) {
+                break;
+            }
+            let ready = match self.epoll.wait(&mut events, timeout(end_by)) {
+                Ok(ready) => ready,
+                Err(Errno::EINTR) => continue,
+                Err(error) => {
+                    log::error!("the log writer cannot wait for output: {error}");
+                    break;
+                }
+            };
+            let rests = events[..ready].iter().map(|event| self.handle(event.data(), bench));
+            let rest = rests.max().unwrap_or_default();
+            // While several runs print, reading the others is rest enough.
+            if ready == 1 && !rest.is_zero() {
+                thread::sleep(rest);
+            }
+        }
+        for captured in self.captured.values_mut() {
+            captured.give_up(bench);
+        }
+    }
+
+    /// Takes what was handed in; gives when to be done, if that was asked.
+    fn take_inbox(&mut self, bench: &mut Bench) -> Option<Instant> {
+        // Only a counter is read; where it is zero there is nothing to forget.
+        let _zero = self.shared.wake.read();
+        let (captures, end_by) = {
+            let mut inbox = self.shared.inbox();
+            (std::mem::take(&mut inbox.captures), inbox.end_by)
+        };
+        for capture in captures {
+            self.begin(Captured::begin(capture), bench);
+        }
+        end_by
+    }
+
+    fn begin(&mut self, mut captured: Captured, bench: &mut Bench) {
+        let key = self.next;
+        self.next += 1;
+        let watch = |descriptor: Option<BorrowedFd<'_>>, data| {
+            descriptor
+                .map_or(Ok(()), |fd| self.epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, data)))
+        };
+        let output = watch(captured.output(), key * 2);
+        if let Err(error) = output.and_then(|()| watch(captured.end(), key * 2 + 1)) {
+            // Without a watch there is neither output nor an end: better told now than never.
+            log::error!("{captured:?} cannot be watched: {error}");
+            captured.give_up(bench);
+            captured.take_end(bench);
+            return;
+        }
+        self.captured.insert(key, captured);
+    }
+
+    /// Acts on one ready descriptor; gives how long to rest before the next read.
+    fn handle(&mut self, data: u64, bench: &mut Bench) -> Duration {
+        let key = data / 2;
+        let Some(captured) = self.captured.get_mut(&key) else { return Duration::ZERO };
+        let mut rest = Duration::ZERO;
+        if data.is_multiple_of(2) {
+            // The pipe leaves the epoll set when it is closed: nobody else has our end.
+            rest = captured.take_output(bench);
+        } else {
+            // Whoever launched the run keeps a descriptor of its end, so this one must be taken
+            // out. It is in the set, so that cannot fail.
+            let _deleted = captured.end().map(|end| self.epoll.delete(end));
+            captured.take_end(bench);
+        }
+        if captured.is_over() {
+            self.captured.remove(&key);
+        }
+        rest
+    }
+}
+
+fn timeout(end_by: Option<Instant>) -> EpollTimeout {
+    let Some(end_by) = end_by else { return EpollTimeout::NONE };
+    let left = end_by.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+    EpollTimeout::try_from(left).unwrap_or(EpollTimeout::MAX)
+}

@@ -1,0 +1,57 @@
+//! Launching a command: a shell in a session of its own, with one pipe for all that it prints.
+
+use nix::libc;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// The longest command that can be handed to a shell, in bytes: the kernel's `MAX_ARG_STRLEN` is
+/// 131,072 with the NUL that ends it.
+pub const COMMAND_BYTES_MAX: usize = 131_071;
+
+/// How much the output pipe holds, in bytes. Measured: a larger one gains nothing.
+const PIPE_BYTES: usize = 256 * 1024;
+
+/// A command to be launched.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// The shell that runs it, with `-c`.
+    pub shell: PathBuf,
+    /// What the shell is to run.
+    pub command: String,
+    /// The whole environment of the command.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+impl Launch {
+    /// Starts the command; gives the child and the reading end of the pipe that its output goes
+    /// into, stdout and stderr as one stream. Blocks until the shell was executed.
+    pub(super) fn spawn(&self) -> io::Result<(Child, OwnedFd)> {
+        let (output, input) = io::pipe()?;
+        // An unprivileged user over the pipe quota gets EPERM: then it stays at 64 KiB.
+        let _smaller = rustix::pipe::fcntl_setpipe_size(&output, PIPE_BYTES);
+        let mut command = Command::new(&self.shell);
+        command.arg("-c").arg(&self.command);
+        command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
+        // SAFETY: `begin` makes only async-signal-safe calls and touches no memory of ours.
+        unsafe { command.pre_exec(begin) };
+        Ok((command.spawn()?, output.into()))
+    }
+}
+
+/// Runs in the child before the shell is executed: a session of its own, and every signal at its
+/// default. (The standard library has emptied the mask; a handler of ours ends with exec; but a
+/// signal that was *ignored* when we were started, by nohup or a background job, would stay so.)
+fn begin() -> io::Result<()> {
+    nix::unistd::setsid()?;
+    for number in 1..=libc::SIGRTMAX() {
+        // SAFETY: signal(2) with SIG_DFL installs no code. It refuses SIGKILL, SIGSTOP and the C
+        // library's own two, which is of no consequence.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+    Ok(())
+}

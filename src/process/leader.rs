@@ -1,0 +1,85 @@
+//! The command's own process, held by a descriptor.
+
+use super::outcome::Outcome;
+use super::procfs::{Procfs, Seen};
+use crate::error::{Error, Result};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::Pid;
+use rustix::process::{PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// The command's own process, held so that it can be watched and signalled without its number.
+#[derive(Debug)]
+pub struct Leader {
+    pid: Pid,
+    pidfd: OwnedFd,
+    /// What /proc showed of it at the launch; `None` where /proc shows nothing.
+    seen: Option<Seen>,
+}
+
+impl Leader {
+    /// Takes hold of a child that nobody can have collected yet.
+    pub(super) fn watch(pid: Pid, procfs: Procfs) -> io::Result<Self> {
+        let seen = procfs.number_of(pid).and_then(|number| procfs.see(number));
+        Ok(Self { pid, pidfd: open_pidfd(pid)?, seen })
+    }
+
+    /// The process's number. It is for people to read: signals go through the descriptor.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
+    /// A descriptor that becomes readable when the process has ended.
+    ///
+    /// # Errors
+    /// `Kernel` when no descriptor is left.
+    pub fn end_descriptor(&self) -> Result<OwnedFd> {
+        self.pidfd.try_clone().map_err(|e| Error::kernel("watch a process", e))
+    }
+
+    /// Whether it has ended, collected or not. Does not block.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let mut watched = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
+        retry(|| poll(&mut watched, PollTimeout::ZERO)).is_ok_and(|ready| ready > 0)
+    }
+
+    pub(super) fn process(&self) -> Pid {
+        self.pid
+    }
+
+    pub(super) fn seen(&self) -> Option<Seen> {
+        self.seen
+    }
+
+    /// Collects its status from the kernel; `None` while it runs.
+    pub(super) fn collect(&self) -> Option<Outcome> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        match retry(|| waitid(WaitId::PidFd(self.pidfd.as_fd()), options)) {
+            Ok(Some(status)) => Some(Outcome::read(&status)),
+            Ok(None) => None,
+            Err(_) => Some(Outcome::Unknown),
+        }
+    }
+}
+
+/// A descriptor for a process that cannot be reaped meanwhile, or that the caller checks after.
+pub(super) fn open_pidfd(pid: Pid) -> io::Result<OwnedFd> {
+    let pid = rustix::process::Pid::from_raw(pid.as_raw()).ok_or(Errno::ESRCH)?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+}
+
+/// Repeats a call that a signal of ours interrupted: SIGCHLD comes to any thread.
+pub(super) fn retry<T, E: Into<io::Error> + Copy>(
+    mut call: impl FnMut() -> std::result::Result<T, E>,
+) -> std::result::Result<T, E> {
+    loop {
+        match call() {
+            Err(error) if error.into().kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}

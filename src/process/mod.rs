@@ -1,0 +1,26 @@
+//! The kernel edge: spawn, tree, signal, reap, exit, usage.
+//!
+//! Nothing else calls the kernel about processes. A run is a *leader* (the command's own process,
+//! in a session of its own) and everything that it started: the *tree*. The server is a child
+//! subreaper, so whatever leaves the tree's session or forks twice comes back to us as a child,
+//! and is found again.
+//!
+//! No signal is ever sent to a number: each goes through a pidfd whose process was checked to be
+//! the one meant, so a recycled pid cannot be hit.
+
+mod launch;
+mod leader;
+mod outcome;
+mod procfs;
+mod reaper;
+mod surroundings;
+mod tree;
+mod usage;
+
+pub use launch::{COMMAND_BYTES_MAX, Launch};
+pub use leader::Leader;
+pub use outcome::Outcome;
+pub use reaper::{Launched, Reaper};
+pub use surroundings::{hangup_is_ignored, prepare};
+pub use tree::{EndSignal, LeftBehind, Strangers, Tree};
+pub use usage::{Usage, UsageMeter};

@@ -1,0 +1,130 @@
+//! Readings from /proc: who is whose child, and who is who.
+
+use nix::unistd::{Pid, getpid};
+use std::fs;
+
+/// A process as /proc shows it at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Its number in our own pid namespace: the one that system calls take.
+    pub pid: Pid,
+    /// Its number under /proc, which differs where /proc is another pid namespace's.
+    pub number: i32,
+    /// `R`, `S`, `D`, `T`, `Z` …: the state letter of proc(5).
+    pub state: char,
+    /// The session that it belongs to, as a number under /proc.
+    pub session: i32,
+    /// When it started, in clock ticks since boot. With the pid it names one process for ever.
+    pub start_ticks: u64,
+}
+
+/// /proc, as seen from this process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Procfs {
+    own_number: i32,
+    /// Which of the numbers in an `NSpid` line is the one of our namespace; `None` where /proc
+    /// shows our own namespace and nothing needs to be translated.
+    depth: Option<usize>,
+}
+
+impl Procfs {
+    /// Finds out whose namespace /proc shows. One started by `unshare --pid` without a /proc of
+    /// its own sees the numbers of the namespace above.
+    pub fn look() -> Self {
+        let own = getpid().as_raw();
+        let link = fs::read_link("/proc/self").ok();
+        let shown = link.and_then(|link| link.to_str()?.parse().ok()).unwrap_or(own);
+        let depth = (shown != own).then(|| namespaced_numbers(shown).len().saturating_sub(1));
+        Self { own_number: shown, depth }
+    }
+
+    /// The processes that were handed to us when their parent died: the children of our main
+    /// thread, which the kernel prefers for orphans. Children in our other threads' lists are
+    /// leaders that those threads launched. An empty answer is exact: the kernel lists the first
+    /// child under its lock.
+    pub fn orphans(self) -> Vec<i32> {
+        children_of_thread(self.own_number, self.own_number)
+    }
+
+    /// The numbers under /proc of a process's children. One that comes or goes meanwhile may be
+    /// missing, so whoever needs all of them looks again until nothing is new.
+    pub fn children(number: i32) -> Vec<i32> {
+        let Ok(tasks) = fs::read_dir(format!("/proc/{number}/task")) else { return Vec::new() };
+        let threads = tasks.filter_map(|t| t.ok()?.file_name().to_str()?.parse::<i32>().ok());
+        threads.flat_map(|thread| children_of_thread(number, thread)).collect()
+    }
+
+    /// Looks at one process; `None` when it is gone (reaped).
+    pub fn see(self, number: i32) -> Option<Seen> {
+        let stat = fs::read(format!("/proc/{number}/stat")).ok()?;
+        let (state, session, start_ticks) = parse_stat(&stat)?;
+        let pid = match self.depth {
+            None => number,
+            Some(depth) => *namespaced_numbers(number).get(depth)?,
+        };
+        Some(Seen { pid: Pid::from_raw(pid), number, state, session, start_ticks })
+    }
+
+    /// The number under /proc of a child of ours, known by its pid.
+    pub fn number_of(self, pid: Pid) -> Option<i32> {
+        if self.depth.is_none() {
+            return Some(pid.as_raw());
+        }
+        let ours = Self::children(self.own_number);
+        ours.into_iter().find(|number| self.see(*number).is_some_and(|seen| seen.pid == pid))
+    }
+}
+
+/// Whether the environment that a process was started with holds this entry (`NAME=value`).
+/// False for a process whose environment we may not read.
+pub(super) fn environment_has(number: i32, entry: &[u8]) -> bool {
+    let environment = fs::read(format!("/proc/{number}/environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(|found| found == entry)
+}
+
+fn children_of_thread(number: i32, thread: i32) -> Vec<i32> {
+    let list = fs::read_to_string(format!("/proc/{number}/task/{thread}/children"));
+    let list = list.unwrap_or_default();
+    list.split_ascii_whitespace().filter_map(|child| child.parse().ok()).collect()
+}
+
+/// The numbers of a process in the namespaces from /proc's down to its own.
+fn namespaced_numbers(number: i32) -> Vec<i32> {
+    let status = fs::read_to_string(format!("/proc/{number}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
+    line.split_ascii_whitespace().filter_map(|part| part.parse().ok()).collect()
+}
+
+/// State, session and start of a `stat` line: fields 3, 6 and 22 of proc(5). The name, field 2, is
+/// in parentheses and may hold spaces and parentheses itself.
+fn parse_stat(stat: &[u8]) -> Option<(char, i32, u64)> {
+    let after_name = memchr::memrchr(b')', stat)? + 1;
+    let mut fields = std::str::from_utf8(&stat[after_name..]).ok()?.split_ascii_whitespace();
+    let state = fields.next()?.chars().next()?;
+    let session = fields.nth(2)?.parse().ok()?;
+    let start_ticks = fields.nth(15)?.parse().ok()?;
+    Some((state, session, start_ticks))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stat_line_is_read_past_the_strangest_name() {
+        let line = b"42 (a) Z (b\xff) S 1 42 40 0 -1 4194560 1 0 0 0 5 6 7 8 20 0 1 0 98765 1 2";
+        assert_eq!(parse_stat(line), Some(('S', 40, 98765)));
+    }
+
+    #[test]
+    fn a_cut_stat_line_is_nobody() {
+        assert_eq!(parse_stat(b"42 (a) S 1"), None);
+        assert_eq!(parse_stat(b""), None);
+    }
+
+    #[test]
+    fn we_see_ourselves() {
+        let procfs = Procfs::look();
+        assert_eq!(procfs.see(procfs.own_number).map(|seen| seen.pid), Some(getpid()));
+    }
+}

@@ -1,0 +1,175 @@
+//! Everything that a run started: found, signalled, and known to be gone.
+
+use super::leader::{Leader, open_pidfd};
+use super::procfs::{Procfs, Seen, environment_has};
+use super::reaper::Reaper;
+use nix::errno::Errno;
+use nix::libc;
+use rustix::process::{Signal, pidfd_send_signal};
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+/// How often one signal looks for members that it has not reached yet. A second look finds what
+/// was forked during the first; a tree that outruns eight is left to the SIGKILL that follows.
+const LOOKS_MAX: usize = 8;
+
+/// Which of the orphans that came to us belong to a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strangers {
+    /// All of them: this server runs one command at a time and is nobody else's init.
+    Belong,
+    /// Only those of the run's session, or with its id in their environment: as PID 1 we are
+    /// handed orphans of programs that we never started.
+    AreForeign,
+}
+
+/// The signals that end a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndSignal {
+    /// SIGTERM, and SIGCONT for what is stopped, so that it can act on it.
+    Terminate,
+    /// SIGKILL.
+    Kill,
+}
+
+/// A process that a kill could not end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// Its number.
+    pub pid: i32,
+    /// Why it is still there, in words.
+    pub why: &'static str,
+}
+
+/// The processes of one run: its leader, what descends from it, and its orphans.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    leader: Arc<Leader>,
+    /// `RUN_ID=…`, as it stands in the environment of what the run started.
+    mark: Vec<u8>,
+    strangers: Strangers,
+}
+
+impl Tree {
+    /// The tree of a run whose leader is `leader` and whose environment holds `mark`
+    /// (`RUN_ID=…`).
+    #[must_use]
+    pub fn new(leader: Arc<Leader>, mark: String, strangers: Strangers) -> Self {
+        Self { leader, mark: mark.into_bytes(), strangers }
+    }
+
+    /// Whether nothing of it lives. Exact: a living process of the tree descends from the leader
+    /// or from an orphan, and an orphan is our child before its parent's death is told.
+    #[must_use]
+    pub fn is_gone(&self, reaper: &Reaper) -> bool {
+        self.leader.has_ended() && self.orphans(reaper).is_empty()
+    }
+
+    /// The numbers of all that lives, parents before children. One that is forked meanwhile may
+    /// be missing.
+    #[must_use]
+    pub fn pids(&self, reaper: &Reaper) -> Vec<i32> {
+        self.members(reaper).iter().map(|member| member.pid.as_raw()).collect()
+    }
+
+    /// The same as numbers under /proc, which differ from pids where /proc is another namespace's.
+    pub(super) fn numbers(&self, reaper: &Reaper) -> Vec<i32> {
+        self.members(reaper).iter().map(|member| member.number).collect()
+    }
+
+    /// Sends a signal once to every process of the tree, parents first: a shell whose child is
+    /// ended before it would go on to its next line. Does not wait for the effect.
+    pub fn signal(&self, reaper: &Reaper, signal: EndSignal) {
+        let mut reached = BTreeSet::new();
+        for _ in 0..LOOKS_MAX {
+            let members = self.members(reaper).into_iter();
+            let new: Vec<_> =
+                members.filter(|m| reached.insert((m.pid.as_raw(), m.start_ticks))).collect();
+            if new.is_empty() {
+                return;
+            }
+            for member in new {
+                // What refuses a signal is found by `left_behind`, when it matters.
+                let _refused = deliver(reaper.procfs(), member, signal);
+            }
+        }
+    }
+
+    /// Sends SIGKILL to all that is left and says why each is, as far as that can be known.
+    #[must_use]
+    pub fn left_behind(&self, reaper: &Reaper) -> Vec<LeftBehind> {
+        let explain = |member: Seen| {
+            let sent = deliver(reaper.procfs(), member, EndSignal::Kill);
+            LeftBehind { pid: member.pid.as_raw(), why: reason(member, sent) }
+        };
+        self.members(reaper).into_iter().map(explain).collect()
+    }
+
+    fn members(&self, reaper: &Reaper) -> Vec<Seen> {
+        let procfs = reaper.procfs();
+        let leader = self.leader.seen().filter(|_| !self.leader.has_ended());
+        let mut members: Vec<Seen> = leader.into_iter().chain(self.orphans(reaper)).collect();
+        let mut next = 0;
+        while let Some(parent) = members.get(next).copied() {
+            members.extend(living_children(procfs, parent));
+            next += 1;
+        }
+        // The leader was seen at its launch; its state may have changed since.
+        members.iter().filter_map(|m| same(procfs, *m)).filter(|m| m.state != 'Z').collect()
+    }
+
+    fn orphans(&self, reaper: &Reaper) -> Vec<Seen> {
+        let seen = reaper.living_orphans().into_iter();
+        seen.filter(|orphan| orphan.state != 'Z' && self.has(*orphan)).collect()
+    }
+
+    fn has(&self, orphan: Seen) -> bool {
+        let session = self.leader.seen().map(|leader| leader.number);
+        self.strangers == Strangers::Belong
+            || session == Some(orphan.session)
+            || environment_has(orphan.number, &self.mark)
+    }
+}
+
+/// The children of a process that is still the one meant.
+fn living_children(procfs: Procfs, parent: Seen) -> Vec<Seen> {
+    let children = Procfs::children(parent.number);
+    let children: Vec<_> = children.into_iter().filter_map(|n| procfs.see(n)).collect();
+    // Looked at again after the list was read: had the number passed to a stranger in between,
+    // these would be the stranger's children.
+    if same(procfs, parent).is_some() { children } else { Vec::new() }
+}
+
+/// The process as it is now, if its number still means it.
+fn same(procfs: Procfs, member: Seen) -> Option<Seen> {
+    procfs.see(member.number).filter(|now| now.start_ticks == member.start_ticks)
+}
+
+/// Sends a signal to just the process that was seen.
+fn deliver(procfs: Procfs, member: Seen, signal: EndSignal) -> io::Result<()> {
+    let pidfd = open_pidfd(member.pid)?;
+    // The descriptor holds whatever has the number now; only if that started when the member did
+    // is it the member, and from here on the number no longer matters.
+    let Some(now) = same(procfs, member) else { return Err(Errno::ESRCH.into()) };
+    match signal {
+        EndSignal::Kill => pidfd_send_signal(&pidfd, Signal::KILL)?,
+        EndSignal::Terminate => {
+            pidfd_send_signal(&pidfd, Signal::TERM)?;
+            if now.state == 'T' {
+                pidfd_send_signal(&pidfd, Signal::CONT)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn reason(member: Seen, sent: io::Result<()>) -> &'static str {
+    match sent {
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+            "the kernel does not let us signal it: it runs as another user (a setuid program)"
+        }
+        _ if member.state == 'D' => "it is in an uninterruptible wait inside the kernel",
+        _ => "SIGKILL was sent and it has not ended yet",
+    }
+}
