@@ -1,0 +1,191 @@
+//! The loop of one connection: a head, its answer, and again.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::{Method, Version};
+
+use super::access::Access;
+use super::body::Body;
+use super::dispatch::{Delivered, Dispatch, Terms, failure};
+use super::guarded::guarded;
+use super::head::{Head, too_large};
+use super::head_scan::HeadScan;
+use super::problem::Problem;
+use super::reply::Reply;
+use super::request::Request;
+use super::seat::Seat;
+use super::service::Service;
+use super::wire::Wire;
+
+/// Serves the connection on `seat` until it ends. Blocks for as long.
+pub(super) fn serve(service: &Service, seat: Arc<Seat>) {
+    let wire = Wire::new(seat, service.limits.clone());
+    let mut connection =
+        Connection { service, wire, dispatch: Dispatch::default(), text: Vec::new() };
+    loop {
+        match connection.exchange() {
+            Next::Request => {}
+            Next::Close => return,
+            Next::Linger => return connection.wire.linger(),
+        }
+    }
+}
+
+struct Connection<'s> {
+    service: &'s Service,
+    wire: Wire,
+    dispatch: Dispatch,
+    /// The present head's bytes; kept for the memory.
+    text: Vec<u8>,
+}
+
+/// What comes after an answer.
+enum Next {
+    Request,
+    Close,
+    /// The client may still be sending: it is given time to read the answer.
+    Linger,
+}
+
+/// What has come of waiting for a head.
+enum Arrival {
+    /// It is whole, and so many bytes long.
+    Head(usize),
+    /// Nothing that could be answered.
+    Nothing,
+    /// Something that cannot be served.
+    Fault(Problem),
+}
+
+impl Connection<'_> {
+    /// Waits for one request and answers it.
+    fn exchange(&mut self) -> Next {
+        let arrival = self.await_head();
+        let arrived = Instant::now();
+        if matches!(arrival, Arrival::Nothing) || !self.wire.seat.begin_answer() {
+            return Next::Close;
+        }
+        match arrival {
+            Arrival::Nothing => Next::Close,
+            Arrival::Fault(problem) => self.refuse(problem, arrived),
+            Arrival::Head(length) => {
+                let mut text = std::mem::take(&mut self.text);
+                text.clear();
+                text.extend_from_slice(&self.wire.inbox.data()[..length]);
+                self.wire.inbox.consume(length);
+                let next = match Head::parse(&text) {
+                    Ok(head) => self.answer(&head, arrived),
+                    Err(problem) => self.refuse(problem, arrived),
+                };
+                self.text = text;
+                next
+            }
+        }
+    }
+
+    fn await_head(&mut self) -> Arrival {
+        let bytes_max = self.wire.limits.head_bytes_max;
+        let mut scan = HeadScan::default();
+        let mut deadline = None;
+        loop {
+            let data = self.wire.inbox.data();
+            match scan.advance(data) {
+                Err(problem) => return Arrival::Fault(problem),
+                Ok(Some(length)) => return Arrival::Head(length),
+                Ok(None) if data.len() >= bytes_max => {
+                    return Arrival::Fault(too_large(&format!("is over {bytes_max} bytes")));
+                }
+                Ok(None) => {}
+            }
+            // The idle time runs until the first byte of a head, the head's own from then on.
+            let within = if data.is_empty() {
+                self.wire.limits.idle
+            } else {
+                let now = Instant::now();
+                let end = *deadline.get_or_insert(now + self.wire.limits.head);
+                end.saturating_duration_since(now)
+            };
+            match self.wire.fill(within, bytes_max) {
+                Ok(1..) => {}
+                result => return self.broken_off(&scan, result),
+            }
+        }
+    }
+
+    /// The client has stopped sending before a whole head was here.
+    fn broken_off(&self, scan: &HeadScan, result: io::Result<usize>) -> Arrival {
+        if !scan.is_started(self.wire.inbox.data()) {
+            return Arrival::Nothing;
+        }
+        match result {
+            Ok(_) => Arrival::Fault(Problem::bad_request(
+                "The request's head ended before its empty line: send all of it.",
+            )),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                let seconds = self.wire.limits.head.as_secs_f64();
+                Arrival::Fault(Problem::timeout(format!(
+                    "The request's head was not complete within {seconds} s: send it faster."
+                )))
+            }
+            Err(_) => Arrival::Nothing,
+        }
+    }
+
+    /// Answers what could not be read as a request; the connection cannot go on.
+    fn refuse(&mut self, problem: Problem, arrived: Instant) -> Next {
+        let id = self.service.ids.fresh();
+        let terms = Terms { id: &id, version: Version::HTTP_11, head_only: false, keep: false };
+        let delivered = self.dispatch.deliver(&mut self.wire, problem.into(), terms);
+        let status = delivered.status.as_u16();
+        Access { method: "-", path: "-", status, took: arrived.elapsed(), id: &id }.log();
+        if delivered.whole { Next::Linger } else { Next::Close }
+    }
+
+    fn answer(&mut self, head: &Head<'_>, arrived: Instant) -> Next {
+        let id = self.service.ids.of(head);
+        let mut body = Body::new(head);
+        let reply = guarded(&id, || self.handle(head, &id, &mut body));
+        let keep = head.keep_alive
+            && reply.is_some()
+            && body.may_be_skipped(self.wire.limits.skipped_body_bytes_max)
+            && !self.service.registry.is_closing();
+        let head_only = head.method == Method::HEAD;
+        let terms = Terms { id: &id, version: head.version, head_only, keep };
+        let reply = reply.unwrap_or_else(|| failure(&id).into());
+        let delivered = self.dispatch.deliver(&mut self.wire, reply, terms);
+        let status = delivered.status.as_u16();
+        let took = arrived.elapsed();
+        Access { method: head.method.as_str(), path: head.path, status, took, id: &id }.log();
+        self.next(delivered, &mut body)
+    }
+
+    fn handle(&mut self, head: &Head<'_>, id: &str, body: &mut Body) -> Reply {
+        let (handler, params) = match self.service.router.find(&head.method, head.path) {
+            Ok(found) => found,
+            Err(problem) => return problem.into(),
+        };
+        let mut request = Request { head, id, params, body, wire: &mut self.wire };
+        handler(&mut request).unwrap_or_else(Reply::from)
+    }
+
+    fn next(&mut self, delivered: Delivered, body: &mut Body) -> Next {
+        if !delivered.whole {
+            return Next::Close;
+        }
+        if !delivered.keep {
+            let all_read = body.is_done() && self.wire.inbox.data().is_empty();
+            return if all_read { Next::Close } else { Next::Linger };
+        }
+        // In this order, see `Registry::close`.
+        if !self.wire.seat.begin_waiting() || self.service.registry.is_closing() {
+            return Next::Close;
+        }
+        if !body.skip(&mut self.wire) {
+            return Next::Linger;
+        }
+        self.wire.inbox.shrink();
+        Next::Request
+    }
+}

@@ -1,0 +1,202 @@
+//! Everyone who is connected: who gets in, who is cut to make room, who is waited for.
+
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::seat::Seat;
+use super::socket::Socket;
+
+/// How long the accept loop waits for a connection that was cut to be gone. Its thread has
+/// nothing left to do but to return, so this is for a machine that is busy elsewhere.
+const ROOM_WAIT: Duration = Duration::from_millis(100);
+
+/// The seats of one server.
+#[derive(Debug)]
+pub(super) struct Registry {
+    seats: Mutex<Seats>,
+    left: Condvar,
+    closing: AtomicBool,
+    connections_max: usize,
+    epoch: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Seats {
+    taken: Vec<Arc<Seat>>,
+    numbered: u64,
+}
+
+/// What became of a newcomer.
+pub(super) enum Admission {
+    /// It has a seat, which must be given back with [`Registry::leave`].
+    Seated(Arc<Seat>),
+    /// Every other connection is being answered.
+    Full(Socket),
+    /// The door is closed.
+    Closed,
+}
+
+impl Registry {
+    /// An empty one with this many seats.
+    pub(super) fn new(connections_max: usize) -> Self {
+        Self {
+            seats: Mutex::default(),
+            left: Condvar::new(),
+            closing: AtomicBool::new(false),
+            connections_max,
+            epoch: Instant::now(),
+        }
+    }
+
+    /// Gives a newcomer a seat. At the cap the connection that has been longest without a whole
+    /// request loses its own. Blocks up to 0.1 s, for that one to be gone.
+    pub(super) fn admit(&self, descriptor: OwnedFd) -> Admission {
+        let socket = Socket::new(descriptor);
+        let mut seats = self.lock();
+        if seats.taken.len() >= self.connections_max {
+            make_room(&seats);
+            let full = |seats: &mut Seats| seats.taken.len() >= self.connections_max;
+            let waited = self.left.wait_timeout_while(seats, ROOM_WAIT, full);
+            let (freed, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            if timeout.timed_out() {
+                return Admission::Full(socket);
+            }
+            seats = freed;
+        }
+        if self.is_closing() {
+            return Admission::Closed;
+        }
+        seats.numbered += 1;
+        let seat = Arc::new(Seat::new(seats.numbered, socket, self.epoch));
+        seats.taken.push(Arc::clone(&seat));
+        Admission::Seated(seat)
+    }
+
+    /// Gives a seat back.
+    pub(super) fn leave(&self, seat: &Seat) {
+        let mut seats = self.lock();
+        if let Some(index) = seats.taken.iter().position(|taken| taken.number == seat.number) {
+            seats.taken.swap_remove(index);
+        }
+        drop(seats);
+        self.left.notify_all();
+    }
+
+    /// Whether the door was closed.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// Closes the door and cuts those who are between requests.
+    ///
+    /// A connection that goes from answering to waiting meanwhile is not missed: it begins to
+    /// wait first and looks at the door then, we close the door first and look for who waits
+    /// then, so one of the two sees the other.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        for seat in &self.lock().taken {
+            seat.cut_if_waiting();
+        }
+    }
+
+    /// Waits until everyone has left, at most `within`. Whether they have.
+    pub(super) fn wait_empty(&self, within: Duration) -> bool {
+        let seats = self.lock();
+        let occupied = |seats: &mut Seats| !seats.taken.is_empty();
+        let waited = self.left.wait_timeout_while(seats, within, occupied);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    /// Cuts everyone who is left. How many of those were in the middle of a request.
+    pub(super) fn cut_all(&self) -> usize {
+        self.lock().taken.iter().filter(|seat| !seat.cut_if_waiting() && seat.cut()).count()
+    }
+
+    /// No code that holds this lock can panic half-way through a change, so what a poisoned one
+    /// guards is whole.
+    fn lock(&self) -> MutexGuard<'_, Seats> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Cuts the one that has been longest without a whole request, if there is one.
+fn make_room(seats: &Seats) {
+    let mut waiting: Vec<(u64, &Seat)> = seats
+        .taken
+        .iter()
+        .filter_map(|seat| seat.waiting_since().map(|since| (since, seat.as_ref())))
+        .collect();
+    waiting.sort_unstable_by_key(|&(since, seat)| (since, seat.number));
+    // One that was just handed a whole request is not cut: then it is the next one's turn.
+    waiting.iter().any(|(_, seat)| seat.cut_unless_answering());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    fn admit(registry: &Registry) -> (Admission, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+        (registry.admit(ours.into()), theirs)
+    }
+
+    fn seated(registry: &Registry) -> (Arc<Seat>, UnixStream) {
+        match admit(registry) {
+            (Admission::Seated(seat), client) => (seat, client),
+            _ => panic!("there is a seat"),
+        }
+    }
+
+    #[test]
+    fn the_longest_without_a_request_makes_room() {
+        let registry = Registry::new(2);
+        let (oldest, _a) = seated(&registry);
+        let (newer, _b) = seated(&registry);
+        assert!(oldest.begin_answer() && oldest.begin_waiting() && newer.begin_answer());
+        // The newcomer waits for the one that was cut to be gone, so somebody must see to that.
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while oldest.begin_waiting() {
+                    std::thread::yield_now();
+                }
+                registry.leave(&oldest);
+            });
+            assert!(matches!(admit(&registry).0, Admission::Seated(_)));
+        });
+        assert!(newer.begin_waiting(), "the busy one was not touched");
+    }
+
+    #[test]
+    fn when_all_are_answering_the_next_is_refused() {
+        let registry = Registry::new(1);
+        let (only, _client) = seated(&registry);
+        assert!(only.begin_answer());
+        assert!(matches!(admit(&registry).0, Admission::Full(_)));
+    }
+
+    #[test]
+    fn nobody_gets_in_after_the_door_was_closed() {
+        let registry = Registry::new(4);
+        let (idle, _a) = seated(&registry);
+        let (busy, _b) = seated(&registry);
+        assert!(busy.begin_answer());
+        registry.close();
+        assert!(matches!(admit(&registry).0, Admission::Closed));
+        assert!(!idle.begin_answer(), "the idle one was cut");
+        assert!(busy.begin_answer(), "the busy one goes on");
+        assert_eq!(registry.cut_all(), 1);
+    }
+
+    #[test]
+    fn an_empty_room_is_not_waited_for() {
+        let registry = Registry::new(1);
+        assert!(registry.wait_empty(Duration::from_mins(1)));
+        let (seat, _client) = seated(&registry);
+        assert!(!registry.wait_empty(Duration::from_millis(1)));
+        registry.leave(&seat);
+        assert!(registry.wait_empty(Duration::from_mins(1)));
+    }
+}

@@ -1,0 +1,94 @@
+//! A request, as a handler sees it.
+
+use http::Method;
+
+use super::body::Body;
+use super::head::Head;
+use super::problem::Problem;
+use super::query::Query;
+use super::router::Params;
+use super::wire::Wire;
+
+/// What stands for a header value that is not UTF-8: it is there, and equal to nothing valid.
+const UNREADABLE: &str = "\u{FFFD}";
+
+/// One request. Its head is here and has been checked; its body is read when it is asked for.
+#[derive(Debug)]
+pub struct Request<'c> {
+    pub(super) head: &'c Head<'c>,
+    pub(super) id: &'c str,
+    pub(super) params: Params,
+    pub(super) body: &'c mut Body,
+    pub(super) wire: &'c mut Wire,
+}
+
+impl Request<'_> {
+    /// The method. HEAD where a GET route answers it.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.head.method
+    }
+
+    /// The path as it was sent, without the query and not decoded.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.head.path
+    }
+
+    /// The value of the first header called `name`, in whatever case, without the blanks around
+    /// it. One that is not UTF-8 reads as `"\u{FFFD}"`: present, and equal to nothing valid.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers().find(|(sent, _)| sent.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// Every header line in order, names in the case they were sent in, values as in
+    /// [`Self::header`]. At most 100.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.head
+            .headers()
+            .map(|(name, value)| (name, std::str::from_utf8(value).unwrap_or(UNREADABLE)))
+    }
+
+    /// What the route's `{name}` matched, percent-decoded, never empty. A name that the route's
+    /// pattern does not have gives `""`.
+    #[must_use]
+    pub fn param(&self, name: &str) -> &str {
+        let found = self.params.iter().find(|(known, _)| *known == name);
+        debug_assert!(found.is_some(), "this route's pattern has no {{{name}}}");
+        found.map_or("", |(_, value)| value)
+    }
+
+    /// The request's id, which the answer and the log carry: the client's own `X-Request-Id`
+    /// where that is 1 to 64 visible ASCII characters, else a new one.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.id
+    }
+
+    /// The query's parameters.
+    ///
+    /// # Errors
+    /// 400 for one that comes twice, for bytes that are not UTF-8, and for more than 100.
+    pub fn query(&self) -> Result<Query, Problem> {
+        Query::parse(self.head.query)
+    }
+
+    /// Reads the whole body, at most `bytes_max` bytes. Blocks until it is here, at most
+    /// `Limits::body`. A second call gives an empty one.
+    ///
+    /// # Errors
+    /// 413 over `bytes_max` (before reading, and before `100 Continue`, where the length is
+    /// announced), 408 where it takes too long, 400 where it is malformed or ends early.
+    pub fn body(&mut self, bytes_max: usize) -> Result<Vec<u8>, Problem> {
+        self.body.read(self.wire, bytes_max)
+    }
+
+    /// Whether the client has hung up, or has ended its sending side. Does not block.
+    ///
+    /// A client that only ended its sending side still gets the answer.
+    #[must_use]
+    pub fn client_gone(&self) -> bool {
+        self.wire.seat.socket.hung_up(std::time::Duration::ZERO)
+    }
+}

@@ -1,0 +1,98 @@
+//! One connected socket, TCP or Unix, and the few system calls made on it.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, Result};
+use rustix::net::sockopt::{Timeout, set_socket_linger, set_socket_timeout, set_tcp_nodelay};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
+
+/// The one descriptor of a connection. Nothing here retries: the callers own the deadlines, and
+/// any call may end with `INTR`, because SIGCHLD comes to any thread of this process.
+#[derive(Debug)]
+pub(super) struct Socket {
+    descriptor: OwnedFd,
+}
+
+impl Socket {
+    /// Takes over a connected, blocking socket.
+    pub(super) fn new(descriptor: OwnedFd) -> Self {
+        Self { descriptor }
+    }
+
+    /// Sends small answers at once instead of waiting for the client's acknowledgement.
+    pub(super) fn send_without_delay(&self) {
+        // A Unix socket has no such option and no such delay: its error is as good as success.
+        let _ = set_tcp_nodelay(&self.descriptor, true);
+    }
+
+    /// Bounds each later [`Self::read`].
+    pub(super) fn set_read_timeout(&self, timeout: Duration) -> Result<()> {
+        set_socket_timeout(&self.descriptor, Timeout::Recv, Some(timeout))
+    }
+
+    /// Bounds each later [`Self::write`].
+    pub(super) fn set_write_timeout(&self, timeout: Duration) -> Result<()> {
+        set_socket_timeout(&self.descriptor, Timeout::Send, Some(timeout))
+    }
+
+    /// Waits for bytes; 0 is the end. `AGAIN` when the read timeout ran out.
+    pub(super) fn read(&self, into: &mut [u8]) -> Result<usize> {
+        let (count, _) = recv(&self.descriptor, into, RecvFlags::empty())?;
+        Ok(count)
+    }
+
+    /// Waits until some of `bytes` are handed to the kernel. `AGAIN` when the write timeout ran
+    /// out before the first.
+    pub(super) fn write(&self, bytes: &[u8]) -> Result<usize> {
+        send(&self.descriptor, bytes, SendFlags::NOSIGNAL)
+    }
+
+    /// Hands over what fits into the kernel's buffer now.
+    pub(super) fn write_now(&self, bytes: &[u8]) -> Result<usize> {
+        send(&self.descriptor, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
+    }
+
+    /// Takes what the kernel has received by now, at most as much as fits.
+    pub(super) fn read_now(&self, into: &mut [u8]) -> Result<usize> {
+        let (count, _) = recv(&self.descriptor, into, RecvFlags::DONTWAIT)?;
+        Ok(count)
+    }
+
+    /// Tells the client that nothing more will come; it can still be read.
+    pub(super) fn end_sending(&self) {
+        // It fails where the client is gone already, which is what comes next anyway.
+        let _ = shutdown(&self.descriptor, Shutdown::Write);
+    }
+
+    /// Ends both directions: a thread that waits in a read or a write of it returns at once.
+    pub(super) fn cut(&self) {
+        // As above: the connection is over either way.
+        let _ = shutdown(&self.descriptor, Shutdown::Both);
+    }
+
+    /// Makes the close a reset, so that an answer without a length is not taken for a whole one.
+    pub(super) fn reset_on_close(&self) {
+        // Where that fails the client sees a plain end, as it would without the attempt.
+        let _ = set_socket_linger(&self.descriptor, Some(Duration::ZERO));
+    }
+
+    /// Whether the client has hung up (or ended its sending side), waiting `within` for it.
+    pub(super) fn hung_up(&self, within: Duration) -> bool {
+        let deadline = Instant::now().checked_add(within);
+        let mut left = within;
+        loop {
+            let mut polled = [PollFd::new(&self.descriptor, PollFlags::RDHUP)];
+            // A wait too long for the kernel's clock is one without an end.
+            match poll(&mut polled, Timespec::try_from(left).ok().as_ref()) {
+                Ok(0) => return false,
+                Err(Errno::INTR) => {
+                    let now = Instant::now();
+                    left = deadline.map_or(within, |end| end.saturating_duration_since(now));
+                }
+                Ok(_) | Err(_) => return true,
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The HTTP floor, through its public surface and over loopback.
+
+// The lint sees tests by their attribute, and would have helpers of tests return errors.
+#![allow(clippy::expect_used)]
+
+mod answers;
+mod closing;
+mod raw;
+mod served;
+mod streams;
