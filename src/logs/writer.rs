@@ -56,7 +56,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct LogWriter {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl LogWriter {
@@ -79,7 +79,7 @@ impl LogWriter {
             .stack_size(256 * 1024)
             .spawn(move || desk.work(&mut Bench::new(piece_bytes_max)))
             .map_err(|e| Error::kernel("start the log writer", e))?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
     /// Hands a run over to the thread. Does not block.
@@ -90,12 +90,13 @@ impl LogWriter {
 
     /// Ends the thread when all that it captures has ended, or after `within`; what the pipes
     /// hold then is still taken to disk. Blocks until it has ended.
-    pub fn finish(mut self, within: Duration) {
+    pub fn finish(&self, within: Duration) {
         self.end_by(Instant::now() + within);
     }
 
-    fn end_by(&mut self, end_by: Instant) {
-        let Some(thread) = self.thread.take() else { return };
+    fn end_by(&self, end_by: Instant) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thread) = thread else { return };
         self.shared.inbox().end_by = Some(end_by);
         self.shared.wake();
         if thread.join().is_err() {

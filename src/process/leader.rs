@@ -2,7 +2,6 @@
 
 use super::outcome::Outcome;
 use super::procfs::{Procfs, Seen};
-use crate::error::{Error, Result};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
@@ -20,24 +19,19 @@ pub struct Leader {
 }
 
 impl Leader {
-    /// Takes hold of a child that nobody can have collected yet.
-    pub(super) fn watch(pid: Pid, procfs: Procfs) -> io::Result<Self> {
+    /// Takes hold of a child that nobody can have collected yet. The second descriptor is for
+    /// whoever waits for its end: it becomes readable then.
+    pub(super) fn watch(pid: Pid, procfs: Procfs) -> io::Result<(Self, OwnedFd)> {
         let seen = procfs.number_of(pid).and_then(|number| procfs.see(number));
-        Ok(Self { pid, pidfd: open_pidfd(pid)?, seen })
+        let pidfd = open_pidfd(pid)?;
+        let end = pidfd.try_clone()?;
+        Ok((Self { pid, pidfd, seen }, end))
     }
 
     /// The process's number. It is for people to read: signals go through the descriptor.
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.pid.as_raw()
-    }
-
-    /// A descriptor that becomes readable when the process has ended.
-    ///
-    /// # Errors
-    /// `Kernel` when no descriptor is left.
-    pub fn end_descriptor(&self) -> Result<OwnedFd> {
-        self.pidfd.try_clone().map_err(|e| Error::kernel("watch a process", e))
     }
 
     /// Whether it has ended, collected or not. Does not block.
@@ -74,8 +68,8 @@ pub(super) fn open_pidfd(pid: Pid) -> io::Result<OwnedFd> {
 
 /// Repeats a call that a signal of ours interrupted: SIGCHLD comes to any thread.
 pub(super) fn retry<T, E: Into<io::Error> + Copy>(
-    mut call: impl FnMut() -> std::result::Result<T, E>,
-) -> std::result::Result<T, E> {
+    mut call: impl FnMut() -> Result<T, E>,
+) -> Result<T, E> {
     loop {
         match call() {
             Err(error) if error.into().kind() == io::ErrorKind::Interrupted => {}

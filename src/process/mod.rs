@@ -20,7 +20,7 @@ mod usage;
 pub use launch::{COMMAND_BYTES_MAX, Launch};
 pub use leader::Leader;
 pub use outcome::Outcome;
-pub use reaper::{Launched, Reaper};
+pub use reaper::{Descriptors, Launched, Reaper};
 pub use surroundings::{hangup_is_ignored, prepare};
 pub use tree::{EndSignal, LeftBehind, Strangers, Tree};
 pub use usage::{Usage, UsageMeter};

@@ -22,8 +22,17 @@ use std::time::Instant;
 pub struct Launched {
     /// Its own process.
     pub leader: Leader,
+    /// What to read.
+    pub descriptors: Descriptors,
+}
+
+/// What whoever captures a command's output has to watch.
+#[derive(Debug)]
+pub struct Descriptors {
     /// The reading end of the pipe that its stdout and stderr go into.
     pub output: OwnedFd,
+    /// Readable when its own process has ended.
+    pub end: OwnedFd,
 }
 
 /// What the reaper knows of our children.
@@ -86,9 +95,9 @@ impl Reaper {
             spawned.map_err(|source| Error::Spawn { shell: launch.shell.clone(), source })?;
         let pid = Pid::from_raw(child.id().cast_signed());
         match Leader::watch(pid, self.shared.procfs) {
-            Ok(leader) => {
+            Ok((leader, end)) => {
                 children.leaders.insert(pid);
-                Ok(Launched { leader, output })
+                Ok(Launched { leader, descriptors: Descriptors { output, end } })
             }
             Err(error) => {
                 drop(children);

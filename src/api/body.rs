@@ -1,0 +1,72 @@
+//! Request bodies: JSON, whatever the Content-Type says, whole and valid or refused.
+
+use crate::error::Error;
+use crate::http::{Problem, Request};
+use serde::de::DeserializeOwned;
+
+/// The longest JSON body, in bytes.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Reads the body into what it means. `example` is a body that would have been right.
+pub fn json<T: DeserializeOwned>(request: &mut Request<'_>, example: &str) -> Result<T, Problem> {
+    let body = request.body(BODY_BYTES_MAX)?;
+    parse(&body, example).map_err(Problem::from)
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Error> {
+    let refused =
+        |why: String| Error::Input(format!("The body is refused ({why}): send {example}."));
+    // Serde would fill the fields of an object from an array, by their order.
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(refused("it is an array at line 1 column 1".to_owned()));
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        // The path of the whole body is a dot, and an unknown field's error names it already.
+        match path.as_str() {
+            "." => refused(error.inner().to_string()),
+            field => refused(format!("{field}: {}", error.inner())),
+        }
+    })?;
+    json.end().map_err(|error| refused(error.to_string()))?;
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only that it can be read is of interest")]
+    struct Body {
+        command: String,
+    }
+
+    #[test]
+    fn a_fault_is_named_with_line_column_and_field() {
+        for (body, said) in [
+            ("", "line 1 column 0"),
+            (
+                "{\"command\":\n 5}",
+                "command: invalid type: integer `5`, expected a string at line 2",
+            ),
+            (
+                "{\"comand\":\"ls\"}",
+                "unknown field `comand`, expected `command` at line 1 column 9",
+            ),
+            ("{\"command\":\"ls\"} x", "trailing characters at line 1 column 18"),
+            ("{\"command\":\"ls\",\"command\":\"ls\"}", "duplicate field `command`"),
+            (" [\"ls\"]", "it is an array"),
+            ("\"ls\"", "expected struct Body"),
+            ("{}", "missing field `command`"),
+            ("{\"command\":\"\u{1}\"}", "control character"),
+        ] {
+            let error = parse::<Body>(body.as_bytes(), "{}").unwrap_err().to_string();
+            assert!(error.contains(said), "{body}: {error}");
+        }
+        assert!(parse::<Body>(b"{\"command\":\"\xff\"}", "{}").is_err());
+    }
+}

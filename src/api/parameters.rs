@@ -1,0 +1,46 @@
+//! Query parameters, read into what they mean or refused with what they should have been.
+
+use crate::error::Error;
+use crate::http::{Problem, Query};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The longest duration that a parameter can give, in seconds: a day.
+const SECONDS_MAX: f64 = 86_400.0;
+
+/// A whole number, where it was given.
+pub fn count(query: &mut Query, name: &str) -> Result<Option<u64>, Problem> {
+    parse(query, name, "a whole number, 0 or more")
+}
+
+/// A duration, given in seconds with or without a fraction, at most a day.
+pub fn seconds(query: &mut Query, name: &str) -> Result<Option<Duration>, Problem> {
+    let wanted = "a number of seconds from 0 to 86400";
+    let number: Option<f64> = parse(query, name, wanted)?;
+    let fits = |number: &f64| (0.0..=SECONDS_MAX).contains(number);
+    match number {
+        Some(number) if !fits(&number) => Err(refused(name, &number.to_string(), wanted)),
+        number => Ok(number.map(Duration::from_secs_f64)),
+    }
+}
+
+/// One of the given words, where it was given.
+pub fn word<T: Copy>(
+    query: &mut Query,
+    name: &str,
+    words: &[(&str, T)],
+) -> Result<Option<T>, Problem> {
+    let Some(given) = query.take(name) else { return Ok(None) };
+    let found = words.iter().find(|(word, _)| *word == given);
+    let known = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or ");
+    found.map(|(_, meaning)| Some(*meaning)).ok_or_else(|| refused(name, &given, &known()))
+}
+
+fn parse<T: FromStr>(query: &mut Query, name: &str, wanted: &str) -> Result<Option<T>, Problem> {
+    let Some(given) = query.take(name) else { return Ok(None) };
+    given.parse().map(Some).map_err(|_| refused(name, &given, wanted))
+}
+
+fn refused(name: &str, given: &str, wanted: &str) -> Problem {
+    Error::Input(format!("The parameter {name} is {given:?}: give {wanted}.")).into()
+}

@@ -1,0 +1,174 @@
+//! Wires the floors: settings in, a running server, and its orderly end.
+
+use crate::api;
+use crate::error::{Error, Result};
+use crate::http::{Limits, Server};
+use crate::logs::{LogFolder, LogWriter};
+use crate::manager::{ManagerConfig, ProcessManager};
+use crate::process::{self, Reaper, Strangers};
+use crate::settings::{self, ENVIRONMENT_PREFIX, SettingFault, Settings, Sources, command_line};
+use crate::shutdown::EndRequests;
+use std::ffi::OsString;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+use std::{env, fs, io, thread};
+
+/// How long the writer may take, after all commands were ended, to end as well. Only a process
+/// that could not be ended holds its pipe open.
+const WRITER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long answers that are under way at the shutdown may take once all commands were ended.
+const ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFault {
+    /// What it was told is at fault.
+    #[error(transparent)]
+    Setting(#[from] SettingFault),
+    /// It would open a shell to the network.
+    #[error(
+        "LLM_SHELL_HOST {host:?} is beyond loopback, and whoever reaches it has a shell: listen on \
+         127.0.0.1, or give --insecure to go on"
+    )]
+    Open {
+        /// The host as it was set.
+        host: String,
+    },
+    /// The host's name is not known.
+    #[error("LLM_SHELL_HOST {host:?} is not known ({source}): give an address")]
+    Host {
+        /// The host as it was set.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address, as host and port.
+        address: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The machine refuses something else.
+    #[error(transparent)]
+    Machine(#[from] Error),
+}
+
+impl StartFault {
+    /// 2 where what we were told is at fault, 1 where the machine is.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Setting(_) | Self::Open { .. } | Self::Host { .. } => 2,
+            Self::Listen { .. } | Self::Machine(_) => 1,
+        }
+    }
+}
+
+/// What the server was started with: what it was told, and what its commands get.
+#[derive(Debug)]
+pub struct Startup {
+    /// What the server goes by.
+    pub settings: Settings,
+    /// The environment of the commands: the server's, without its settings.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+/// Reads the command line, the environment and `.env`, and sets up logging to stderr. A help or
+/// version text, or a fault in the flags, ends the process as is usual.
+///
+/// # Errors
+/// The setting that cannot be used.
+pub fn start_up() -> std::result::Result<Startup, StartFault> {
+    let flags = command_line().get_matches();
+    let environment: Vec<_> = env::vars_os().collect();
+    let dotenv = match fs::read(".env") {
+        Ok(content) => Some(content),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(SettingFault::Dotenv(error.to_string()).into()),
+    };
+    let sources = Sources { flags: &flags, environment: &environment, dotenv: dotenv.as_deref() };
+    let loaded = settings::load(&sources)?;
+    let filter = env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
+    env_logger::Builder::new().parse_filters(&filter).format_timestamp_millis().init();
+    loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    let is_ours = |name: &OsString| name.to_string_lossy().starts_with(ENVIRONMENT_PREFIX);
+    let environment = environment.into_iter().filter(|(name, _)| !is_ours(name)).collect();
+    Ok(Startup { settings: loaded.settings, environment })
+}
+
+/// Takes the address that the settings name.
+///
+/// # Errors
+/// `Host`, `Open` where it is beyond loopback and nobody said that this is meant, `Listen`.
+pub fn listen(settings: &Settings) -> std::result::Result<TcpListener, StartFault> {
+    let host = settings.host.trim_start_matches('[').trim_end_matches(']');
+    let addresses = (host, settings.port).to_socket_addrs();
+    let addresses: Vec<SocketAddr> = addresses
+        .map_err(|source| StartFault::Host { host: settings.host.clone(), source })?
+        .collect();
+    if !settings.insecure && addresses.iter().any(|address| !address.ip().is_loopback()) {
+        return Err(StartFault::Open { host: settings.host.clone() });
+    }
+    TcpListener::bind(&addresses[..]).map_err(|source| StartFault::Listen {
+        address: format!("{}:{}", settings.host, settings.port),
+        source,
+    })
+}
+
+/// Serves until a signal asks for the end; then ends what runs and closes the logs. Blocks for
+/// all of that.
+///
+/// # Errors
+/// What the machine refused at the start.
+pub fn run(startup: Startup, listener: TcpListener) -> Result<()> {
+    process::prepare()?;
+    let requests = EndRequests::watch(process::hangup_is_ignored())?;
+    let settings = startup.settings;
+    let folder = LogFolder::open(&settings.log_directory)?;
+    let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
+    let reaper = Arc::new(Reaper::start()?);
+    let config = ManagerConfig {
+        shell: settings.shell,
+        environment: startup.environment,
+        directory: env::current_dir().map_err(|e| Error::kernel("find our directory", e))?,
+        kill_grace: settings.kill_timeout,
+        strangers: strangers(),
+    };
+    let manager = Arc::new(ProcessManager::new(config, folder, Arc::clone(&writer), reaper));
+    let router = api::shell_routes(Arc::clone(&manager), settings.restart_timeout);
+    let server = Server::start(listener, router, Limits::default())
+        .map_err(|e| Error::kernel("start the server", e))?;
+    log::info!("listening on http://{}", server.address());
+    end_when_asked(requests, &manager, &server);
+    writer.finish(WRITER_TIMEOUT);
+    let cut = server.finish(ANSWERS_TIMEOUT);
+    log::info!("ended; answers that were cut: {cut}");
+    Ok(())
+}
+
+/// As PID 1 we are handed the orphans of programs that others started in our namespace; elsewhere
+/// every orphan that comes to us is the command's.
+fn strangers() -> Strangers {
+    if std::process::id() == 1 { Strangers::AreForeign } else { Strangers::Belong }
+}
+
+fn end_when_asked(mut requests: EndRequests, manager: &Arc<ProcessManager>, server: &Server) {
+    requests.wait();
+    log::info!("asked to end");
+    server.close_door();
+    let in_a_hurry = Arc::clone(manager);
+    let second = thread::Builder::new().name("second-signal".into()).spawn(move || {
+        // Lives until the process ends: a second request may come as long as that takes.
+        requests.wait();
+        log::info!("asked to end at once");
+        in_a_hurry.hurry();
+    });
+    if let Err(error) = second {
+        log::warn!("a second signal will not hurry the end: {error}");
+    }
+    manager.shut_down();
+}

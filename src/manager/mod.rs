@@ -1,0 +1,14 @@
+//! `ProcessManager`: one command's life, from start to the last of its processes.
+//!
+//! Two locks. `operation` is held over a whole start or restart, so that two never interleave;
+//! `state` for a copy or an assignment, so that a status never waits behind a restart. A kill
+//! takes only `state`: it joins an ending that is under way, cuts its grace short, and cancels
+//! the start that was to follow.
+
+mod ending;
+mod process_manager;
+mod run;
+mod state;
+
+pub use process_manager::{KillReport, ManagerConfig, ProcessManager};
+pub use run::{End, EndedBy, RunStatus, Snapshot};

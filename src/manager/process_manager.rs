@@ -1,0 +1,358 @@
+//! Start, status, kill, restart and the end of it all.
+
+use super::run::{End, EndedBy, Run, Snapshot, new_run_id};
+use super::state::{Claim, Refusal, State};
+use crate::error::{Error, Result};
+use crate::logs::{Capture, LogFolder, LogWriter, RunLog, now};
+use crate::process::{
+    COMMAND_BYTES_MAX, Descriptors, EndSignal, Launch, LeftBehind, Outcome, Reaper, Strangers,
+    Tree, Usage, UsageMeter,
+};
+use chrono::{DateTime, Utc};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How much of a command is quoted in a message, in characters.
+const QUOTED_CHARACTERS_MAX: usize = 80;
+
+/// How long a kill waits for the end of a process that has ended to be recorded. The writer does
+/// that as soon as it has taken what the pipe holds to disk.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a manager needs to know about its surroundings.
+#[derive(Clone, Debug)]
+pub struct ManagerConfig {
+    /// The shell that runs the commands, with `-c`.
+    pub shell: PathBuf,
+    /// The environment of the commands, to which each run's `RUN_ID` is added.
+    pub environment: Vec<(OsString, OsString)>,
+    /// The directory that commands start in: the server's own.
+    pub directory: PathBuf,
+    /// From SIGTERM to SIGKILL in a kill and in a shutdown.
+    pub kill_grace: Duration,
+    /// Which orphans belong to the run.
+    pub strangers: Strangers,
+}
+
+/// What a kill did.
+#[derive(Clone, Debug)]
+pub struct KillReport {
+    /// The end of the run's own process; `None` where it could not be ended.
+    pub end: Option<End>,
+    /// The processes that could not be ended.
+    pub left: Vec<LeftBehind>,
+}
+
+/// Runs one command at a time.
+#[derive(Debug)]
+pub struct ProcessManager {
+    config: ManagerConfig,
+    folder: LogFolder,
+    writer: Arc<LogWriter>,
+    pub(super) reaper: Arc<Reaper>,
+    /// Held over a whole start or restart. Taken before `inner`, never after.
+    operation: Mutex<()>,
+    inner: Mutex<Inner>,
+    /// Goes with `inner`: an ending is done, a start is done, an end is recorded.
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub state: State,
+    run: Option<Arc<Run>>,
+    /// What the last ending could not end.
+    left: Vec<LeftBehind>,
+}
+
+impl ProcessManager {
+    /// A manager that has started nothing yet.
+    #[must_use]
+    pub fn new(
+        config: ManagerConfig,
+        folder: LogFolder,
+        writer: Arc<LogWriter>,
+        reaper: Arc<Reaper>,
+    ) -> Self {
+        let inner = Inner { state: State::new(), run: None, left: Vec::new() };
+        let (operation, inner, changed) = (Mutex::new(()), Mutex::new(inner), Condvar::new());
+        Self { config, folder, writer, reaper, operation, inner, changed }
+    }
+
+    /// Starts a command; gives its state as it was at its start. Blocks until its shell was
+    /// executed, and before that while a tree is being ended, or while another start is under way.
+    ///
+    /// # Errors
+    /// `CommandBlank`, `CommandHasNul`, `CommandTooLong` for what cannot be run; `AlreadyRunning`
+    /// while a run lives; `ShuttingDown`; `Log` and `Spawn` when the machine refuses.
+    pub fn start(self: &Arc<Self>, command: &str) -> Result<Snapshot> {
+        check_command(command)?;
+        let _operation = self.operation.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.wait_until(|inner| inner.state.is_quiet());
+        let previous = inner.run.clone();
+        let claim = inner.state.claim_start(Instant::now() + self.config.kill_grace);
+        drop(inner);
+        claim.map_err(|refusal| refused(refusal, previous.as_deref()))?;
+        self.end_and_launch(previous.as_deref(), command)
+    }
+
+    /// Ends the present run with `grace` between SIGTERM and SIGKILL, then starts its command
+    /// again, with a log of its own; also when it had ended. Blocks for all of that.
+    ///
+    /// # Errors
+    /// `NeverStarted`; `RestartCancelled` when a kill came meanwhile; `AlreadyRunning` when the
+    /// run cannot be ended; `ShuttingDown`; `Log` and `Spawn` when the machine refuses.
+    pub fn restart(self: &Arc<Self>, grace: Duration) -> Result<Snapshot> {
+        let _operation = self.operation.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.wait_until(|inner| inner.state.is_quiet());
+        let run = inner.run.clone().ok_or(Error::NeverStarted)?;
+        let claim = inner.state.claim_restart(Instant::now() + grace);
+        drop(inner);
+        claim.map_err(|refusal| refused(refusal, Some(&run)))?;
+        self.end_and_launch(Some(&run), &run.command)
+    }
+
+    /// Ends the whole tree of the present run, or what an ended one left behind. Blocks until
+    /// nothing of it lives, or until 5 s after the SIGKILL.
+    ///
+    /// # Errors
+    /// `NeverStarted`, or `AlreadyEnded` when nothing is left to end.
+    pub fn kill(&self, signal: EndSignal) -> Result<KillReport> {
+        self.end_for_good(EndedBy::Kill, signal)
+    }
+
+    /// Refuses starts from now on and ends what runs as a kill does. Blocks as a kill does.
+    pub fn shut_down(&self) {
+        self.inner().state.close();
+        match self.end_for_good(EndedBy::Shutdown, EndSignal::Terminate) {
+            Ok(report) => {
+                for left in report.left {
+                    log::warn!("process {} is left behind: {}", left.pid, left.why);
+                }
+            }
+            Err(nothing_to_end) => log::debug!("{nothing_to_end}"),
+        }
+    }
+
+    /// Gives no grace from now on: what is being ended gets SIGKILL. Does not block.
+    pub fn hurry(&self) {
+        self.inner().state.hurry();
+        self.reaper.announce_change();
+    }
+
+    /// The state of the last run. Blocks for a sample of its usage at most.
+    ///
+    /// # Errors
+    /// `NeverStarted`.
+    pub fn status(&self) -> Result<Snapshot> {
+        let run = self.inner().run.clone().ok_or(Error::NeverStarted)?;
+        let has_ended = run.end.get().is_some();
+        if has_ended && run.tree.is_gone(&self.reaper) {
+            return Ok(Snapshot::of(&run, Usage::default(), Vec::new()));
+        }
+        let usage = run.meter.sample(&run.tree, &self.reaper);
+        let leftovers = if has_ended { run.tree.pids(&self.reaper) } else { Vec::new() };
+        Ok(Snapshot::of(&run, usage, leftovers))
+    }
+
+    /// The log of the last run, and whether that run still goes on. Does not block.
+    ///
+    /// # Errors
+    /// `NeverStarted`.
+    pub fn log(&self) -> Result<(Arc<RunLog>, bool)> {
+        let run = self.inner().run.clone().ok_or(Error::NeverStarted)?;
+        Ok((Arc::clone(&run.log), run.end.get().is_none()))
+    }
+
+    pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_until(&self, mut is_so: impl FnMut(&Inner) -> bool) -> MutexGuard<'_, Inner> {
+        let waited = self.changed.wait_while(self.inner(), |inner| !is_so(inner));
+        waited.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end_for_good(&self, by: EndedBy, signal: EndSignal) -> Result<KillReport> {
+        let grace = match signal {
+            EndSignal::Terminate => self.config.kill_grace,
+            EndSignal::Kill => Duration::ZERO,
+        };
+        let mut inner = self.wait_until(|inner| !inner.state.is_starting());
+        if inner.run.as_ref().is_some_and(|run| run.leader.has_ended()) {
+            inner = self.wait_for_record(inner);
+        }
+        let claim = inner.state.claim_end(by, Instant::now() + grace);
+        let (run, joined) = (inner.run.clone(), inner.state.endings_done());
+        drop(inner);
+        let run = run.ok_or(Error::NeverStarted)?;
+        match claim {
+            Claim::NeverStarted => Err(Error::NeverStarted),
+            Claim::Join => Ok(self.join_ending(&run, signal, joined)),
+            Claim::Drive => {
+                let end = run.end.get().filter(|_| run.tree.is_gone(&self.reaper));
+                let left = self.drive_ending(&run, signal);
+                self.ending_done(left.clone());
+                match end {
+                    Some(end) => Err(already_ended(&run, end)),
+                    None => Ok(KillReport { end: run.end.get().copied(), left }),
+                }
+            }
+        }
+    }
+
+    /// Waits until the end of a process that has ended by itself is recorded, so that it is not
+    /// taken for the kill's doing.
+    fn wait_for_record<'a>(&self, inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
+        let unrecorded = |inner: &mut Inner| {
+            inner.run.as_ref().is_some_and(|run| run.leader.has_ended() && run.end.get().is_none())
+        };
+        let waited = self.changed.wait_timeout_while(inner, RECORD_TIMEOUT, unrecorded);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Passes a signal on to a tree that somebody else is ending, and waits until that is done.
+    fn join_ending(&self, run: &Run, signal: EndSignal, joined: u64) -> KillReport {
+        run.tree.signal(&self.reaper, signal);
+        // The one who drives it reads the grace again, which may have become shorter.
+        self.reaper.announce_change();
+        let inner = self.wait_until(|inner| inner.state.endings_done() != joined);
+        KillReport { end: run.end.get().copied(), left: inner.left.clone() }
+    }
+
+    fn ending_done(&self, left: Vec<LeftBehind>) {
+        let mut inner = self.inner();
+        inner.left = left;
+        inner.state.ending_done();
+        drop(inner);
+        self.changed.notify_all();
+    }
+
+    /// Ends what is there, as claimed, then launches the command in its place.
+    fn end_and_launch(self: &Arc<Self>, old: Option<&Run>, command: &str) -> Result<Snapshot> {
+        let left = old.map_or_else(Vec::new, |run| self.drive_ending(run, EndSignal::Terminate));
+        for process in &left {
+            log::warn!("process {} of the run before is left: {}", process.pid, process.why);
+        }
+        let mut inner = self.inner();
+        inner.left = left;
+        let begun = inner.state.begin_start();
+        drop(inner);
+        let launched = begun.map_err(|refusal| refused(refusal, old));
+        let launched = launched.and_then(|()| self.launch(command));
+        self.changed.notify_all();
+        launched
+    }
+
+    fn launch(self: &Arc<Self>, command: &str) -> Result<Snapshot> {
+        let launched = self.new_run(command);
+        let (run, Descriptors { output, end }) = launched.inspect_err(|_| {
+            self.inner().state.start_failed();
+        })?;
+        let run = Arc::new(run);
+        let mut inner = self.inner();
+        inner.run = Some(Arc::clone(&run));
+        inner.state.started();
+        drop(inner);
+        // Sampled aside, so that the first status is not answered with a sample of the first
+        // millisecond; and before the writer has it, so that it is told as it was at its start.
+        let usage = UsageMeter::new().sample(&run.tree, &self.reaper);
+        let snapshot = Snapshot::of(&run, usage, Vec::new());
+        log::info!("run {} started, process {}", run.id, run.leader.pid());
+        let (manager, log) = (Arc::clone(self), Arc::clone(&run.log));
+        let on_end = Box::new(move |at| manager.record_end(&run, at));
+        self.writer.capture(Capture { output, end, log, on_end });
+        Ok(snapshot)
+    }
+
+    fn new_run(&self, command: &str) -> Result<(Run, Descriptors)> {
+        let (created_at, id) = (now(), new_run_id());
+        let log = Arc::new(self.folder.new_log(created_at)?);
+        let mut environment = self.config.environment.clone();
+        environment.push(("RUN_ID".into(), id.clone().into()));
+        let shell = self.config.shell.clone();
+        let launched =
+            self.reaper.launch(&Launch { shell, command: command.to_owned(), environment });
+        let launched = launched.inspect_err(|_| self.folder.discard(&log))?;
+        let leader = Arc::new(launched.leader);
+        let mark = format!("RUN_ID={id}");
+        let run = Run {
+            id,
+            command: command.to_owned(),
+            directory: self.config.directory.clone(),
+            created_at,
+            began: Instant::now(),
+            tree: Tree::new(Arc::clone(&leader), mark, self.config.strangers),
+            leader,
+            log,
+            meter: UsageMeter::new(),
+            end: OnceLock::new(),
+        };
+        Ok((run, launched.descriptors))
+    }
+
+    /// Called by the writer when all that the run had written is on disk: from here on its end
+    /// may be told.
+    fn record_end(&self, run: &Run, at: DateTime<Utc>) {
+        let outcome = self.reaper.collect(&run.leader).unwrap_or(Outcome::Unknown);
+        let mut inner = self.inner();
+        let by = inner.state.leader_ended(outcome);
+        let end = End { at, outcome, by };
+        // It is set once: the writer reports an end once.
+        let _set_before = run.end.set(end);
+        drop(inner);
+        log::info!("run {} ended {}", run.id, end.words());
+        self.changed.notify_all();
+        self.reaper.announce_change();
+    }
+}
+
+fn check_command(command: &str) -> Result<()> {
+    if command.trim().is_empty() {
+        return Err(Error::CommandBlank);
+    }
+    if command.contains('\0') {
+        return Err(Error::CommandHasNul);
+    }
+    if command.len() > COMMAND_BYTES_MAX {
+        let bytes = command.len();
+        return Err(Error::CommandTooLong { bytes, bytes_max: COMMAND_BYTES_MAX });
+    }
+    Ok(())
+}
+
+fn refused(refusal: Refusal, run: Option<&Run>) -> Error {
+    match (refusal, run) {
+        (Refusal::Closed, _) => Error::ShuttingDown,
+        (Refusal::Cancelled, _) => Error::RestartCancelled,
+        (Refusal::Running, Some(run)) => {
+            Error::AlreadyRunning { pid: run.leader.pid(), command: quoted(&run.command) }
+        }
+        (Refusal::Running | Refusal::NeverStarted, _) => Error::NeverStarted,
+    }
+}
+
+fn already_ended(run: &Run, end: &End) -> Error {
+    Error::AlreadyEnded { pid: run.leader.pid(), how: end.words() }
+}
+
+/// A command as it stands in a message: its beginning, where it is long.
+fn quoted(command: &str) -> String {
+    match command.char_indices().nth(QUOTED_CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}…", &command[..end]),
+        None => command.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_command_is_quoted_by_its_beginning() {
+        assert_eq!(quoted("ls"), "ls");
+        assert_eq!(quoted(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
+    }
+}

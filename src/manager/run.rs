@@ -1,0 +1,198 @@
+//! One execution of a command, and what can be told of it.
+
+use crate::logs::{Glance, RunLog};
+use crate::process::{Leader, Outcome, Tree, Usage, UsageMeter};
+use chrono::{DateTime, Utc};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// What ended a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// It ended on its own.
+    Itself,
+    /// A kill that a client asked for.
+    Kill,
+    /// A restart that a client asked for.
+    Restart,
+    /// The server's own end.
+    Shutdown,
+    /// A signal that was not ours.
+    Signal,
+}
+
+impl EndedBy {
+    /// The word that clients see.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Itself => "itself",
+            Self::Kill => "kill",
+            Self::Restart => "restart",
+            Self::Shutdown => "shutdown",
+            Self::Signal => "signal",
+        }
+    }
+}
+
+/// Whether a run goes on, and if not, in which of two ways it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunStatus {
+    /// Its own process lives.
+    Running,
+    /// It ended by itself.
+    Exited,
+    /// We ended it, or a signal did.
+    Killed,
+}
+
+impl RunStatus {
+    /// The word that clients see.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Exited => "exited",
+            Self::Killed => "killed",
+        }
+    }
+}
+
+/// The end of a run's own process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// When it was noticed.
+    pub at: DateTime<Utc>,
+    /// What the kernel told of it.
+    pub outcome: Outcome,
+    /// What ended it.
+    pub by: EndedBy,
+}
+
+impl End {
+    /// Which of the two ways of having ended this is.
+    #[must_use]
+    pub fn status(&self) -> RunStatus {
+        if self.by == EndedBy::Itself { RunStatus::Exited } else { RunStatus::Killed }
+    }
+
+    /// How it ended, in a few words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let by = match self.by {
+            EndedBy::Itself => "by itself",
+            EndedBy::Kill => "by a kill",
+            EndedBy::Restart => "by a restart",
+            EndedBy::Shutdown => "by the shutdown",
+            EndedBy::Signal => "by a signal from elsewhere",
+        };
+        match self.outcome {
+            Outcome::Exited(code) => format!("{by}, with exit code {code}"),
+            Outcome::Signalled(_) => {
+                format!("{by}, with {}", self.outcome.signal().unwrap_or_default())
+            }
+            Outcome::Unknown => format!("{by}, with a status that nobody knows"),
+        }
+    }
+}
+
+/// One execution of a command. Its facts never change; only its end is added, once.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub id: String,
+    pub command: String,
+    pub directory: PathBuf,
+    pub created_at: DateTime<Utc>,
+    pub began: Instant,
+    pub leader: Arc<Leader>,
+    pub tree: Tree,
+    pub log: Arc<RunLog>,
+    pub meter: UsageMeter,
+    /// Set under the manager's state lock, after all that the run had written was on disk.
+    pub end: OnceLock<End>,
+}
+
+/// Everything that can be told of a run, copied at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The number of its own process.
+    pub pid: i32,
+    /// What the shell was given to run.
+    pub command: String,
+    /// The id that it has in our answers and, as `RUN_ID`, in its environment.
+    pub run_id: String,
+    /// The directory that it was started in.
+    pub directory: PathBuf,
+    /// When it was started.
+    pub created_at: DateTime<Utc>,
+    /// Its end; `None` while it runs.
+    pub end: Option<End>,
+    /// From its start to its end, or to now.
+    pub uptime: Duration,
+    /// CPU and memory of its tree.
+    pub usage: Usage,
+    /// Processes of its tree that live on after its end.
+    pub leftover_pids: Vec<i32>,
+    /// The name of its log.
+    pub log_name: String,
+    /// How far its log is.
+    pub log: Glance,
+}
+
+impl Snapshot {
+    pub(super) fn of(run: &Run, usage: Usage, leftover_pids: Vec<i32>) -> Self {
+        let end = run.end.get().copied();
+        Self {
+            pid: run.leader.pid(),
+            command: run.command.clone(),
+            run_id: run.id.clone(),
+            directory: run.directory.clone(),
+            created_at: run.created_at,
+            uptime: end.map_or_else(|| run.began.elapsed(), |end| between(run.created_at, end.at)),
+            end,
+            usage,
+            leftover_pids,
+            log_name: run.log.name().to_owned(),
+            log: run.log.glance(),
+        }
+    }
+
+    /// Whether the run goes on, and if not, how it ended.
+    #[must_use]
+    pub fn status(&self) -> RunStatus {
+        self.end.as_ref().map_or(RunStatus::Running, End::status)
+    }
+}
+
+fn between(start: DateTime<Utc>, end: DateTime<Utc>) -> Duration {
+    // Negative where the machine's clock was set back meanwhile.
+    (end - start).to_std().unwrap_or_default()
+}
+
+/// An id that no other run has, on this machine or another: 64 bits of the standard library's
+/// hasher, which the operating system's randomness seeds.
+pub(super) fn new_run_id() -> String {
+    format!("{:016x}", RandomState::new().build_hasher().finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_ids_differ() {
+        assert_ne!(new_run_id(), new_run_id());
+        assert_eq!(new_run_id().len(), 16);
+    }
+
+    #[test]
+    fn only_an_end_by_itself_is_exited() {
+        let end = |by| End { at: DateTime::UNIX_EPOCH, outcome: Outcome::Exited(0), by };
+        assert_eq!(end(EndedBy::Itself).status(), RunStatus::Exited);
+        for by in [EndedBy::Kill, EndedBy::Restart, EndedBy::Shutdown, EndedBy::Signal] {
+            assert_eq!(end(by).status(), RunStatus::Killed);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Finding each setting's value: flag, then environment, then `.env`, then default.
+
+use super::table::{ENVIRONMENT_PREFIX, SETTINGS, Setting, Settings};
+use clap::ArgMatches;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
+/// Where values may come from.
+#[derive(Debug)]
+pub struct Sources<'a> {
+    /// The parsed command line.
+    pub flags: &'a ArgMatches,
+    /// The server's environment.
+    pub environment: &'a [(OsString, OsString)],
+    /// What stands in `.env`, where there is one.
+    pub dotenv: Option<&'a [u8]>,
+}
+
+/// The settings, and what looked like one and is none.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What the server goes by.
+    pub settings: Settings,
+    /// Sentences about variables that begin with `LLM_SHELL_` and are no settings.
+    pub warnings: Vec<String>,
+}
+
+/// A setting that cannot be used, or a `.env` that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingFault {
+    /// A value that its setting cannot take.
+    #[error("{setting} ({source_name}) is {value:?}, and it must be {wanted}")]
+    Value {
+        /// The setting's name, as its source has it.
+        setting: String,
+        /// Where the value stands.
+        source_name: &'static str,
+        /// The value.
+        value: String,
+        /// What it should have been.
+        wanted: String,
+    },
+    /// A setting without a value.
+    #[error("{setting} ({source_name}) is empty: give it a value or take it out")]
+    Empty {
+        /// The setting's name, as its source has it.
+        setting: String,
+        /// Where it stands.
+        source_name: &'static str,
+    },
+    /// A `.env` that is none.
+    #[error(".env in the working directory cannot be read: {0}")]
+    Dotenv(String),
+}
+
+const FROM_FLAG: &str = "command line";
+const FROM_ENVIRONMENT: &str = "environment";
+const FROM_DOTENV: &str = ".env";
+
+/// Loads the settings.
+///
+/// # Errors
+/// The first value, in the order of the table, that cannot be used, with its name and source.
+pub fn load(sources: &Sources<'_>) -> Result<Loaded, SettingFault> {
+    let dotenv = read_dotenv(sources.dotenv.unwrap_or_default())?;
+    let mut settings = Settings::blank();
+    for setting in SETTINGS {
+        apply(setting, &mut settings, sources, &dotenv)?;
+    }
+    settings.insecure = sources.flags.get_flag("insecure");
+    let names = sources.environment.iter().filter_map(|(name, _)| name.to_str());
+    let mut warnings = unknown(names, FROM_ENVIRONMENT);
+    warnings.extend(unknown(dotenv.keys().map(String::as_str), FROM_DOTENV));
+    Ok(Loaded { settings, warnings })
+}
+
+fn apply(
+    setting: &Setting,
+    settings: &mut Settings,
+    sources: &Sources<'_>,
+    dotenv: &BTreeMap<String, String>,
+) -> Result<(), SettingFault> {
+    let flag = sources.flags.get_one::<String>(setting.flag).cloned();
+    let variable = || {
+        let is_it = |(name, _): &&(OsString, OsString)| name == OsStr::new(setting.environment);
+        let found = sources.environment.iter().find(is_it)?;
+        // What is not UTF-8 is no value of any setting but a path; it is shown as it can be.
+        Some(found.1.to_string_lossy().into_owned())
+    };
+    let (name, source_name, value) = if let Some(value) = flag {
+        (format!("--{}", setting.flag), FROM_FLAG, value)
+    } else if let Some(value) = variable() {
+        (setting.environment.to_owned(), FROM_ENVIRONMENT, value)
+    } else if let Some(value) = dotenv.get(setting.environment) {
+        (setting.environment.to_owned(), FROM_DOTENV, value.clone())
+    } else {
+        (setting.environment.to_owned(), "default", setting.default.to_owned())
+    };
+    if value.is_empty() {
+        return Err(SettingFault::Empty { setting: name, source_name });
+    }
+    let read = (setting.read)(settings, &value);
+    read.map_err(|wanted| SettingFault::Value { setting: name, source_name, value, wanted })
+}
+
+fn read_dotenv(content: &[u8]) -> Result<BTreeMap<String, String>, SettingFault> {
+    let entries = dotenvy::from_read_iter(content);
+    entries.map(|entry| entry.map_err(|error| SettingFault::Dotenv(error.to_string()))).collect()
+}
+
+fn unknown<'a>(names: impl Iterator<Item = &'a str>, source_name: &str) -> Vec<String> {
+    let is_unknown = |name: &&str| {
+        name.starts_with(ENVIRONMENT_PREFIX) && SETTINGS.iter().all(|s| s.environment != *name)
+    };
+    let tell = |name| format!("{name} ({source_name}) is no setting of this version: ignored");
+    names.filter(is_unknown).map(tell).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::command_line;
+    use super::*;
+    use std::time::Duration;
+
+    fn load_from(
+        flags: &[&str],
+        environment: &[(&str, &str)],
+        dotenv: &str,
+    ) -> Result<Loaded, String> {
+        let flags = command_line().get_matches_from([&["llm-shell"], flags].concat());
+        let environment: Vec<_> = environment.iter().map(|(n, v)| (n.into(), v.into())).collect();
+        let dotenv = Some(dotenv.as_bytes());
+        let sources = Sources { flags: &flags, environment: &environment, dotenv };
+        load(&sources).map_err(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn a_flag_goes_before_the_environment_before_dotenv_before_the_default() {
+        let (flag, variable) = (["--port", "1"], [("LLM_SHELL_PORT", "2")]);
+        let dotenv = "LLM_SHELL_PORT=3\n";
+        let port = |loaded: Result<Loaded, String>| loaded.unwrap().settings.port;
+        assert_eq!(port(load_from(&flag, &variable, dotenv)), 1);
+        assert_eq!(port(load_from(&[], &variable, dotenv)), 2);
+        assert_eq!(port(load_from(&[], &[], dotenv)), 3);
+        assert_eq!(port(load_from(&[], &[], "")), 8000);
+        assert_eq!(port(load_from(&["serve", "--port", "4"], &[], "")), 4);
+    }
+
+    #[test]
+    fn the_defaults_are_the_documented_ones() {
+        let settings = load_from(&[], &[], "").unwrap().settings;
+        assert_eq!(settings.host, "127.0.0.1");
+        assert_eq!(settings.log_directory.to_str(), Some("logs"));
+        assert_eq!(settings.restart_timeout, Duration::from_secs(10));
+        assert_eq!(settings.kill_timeout, Duration::from_secs(5));
+        assert_eq!(settings.shell.to_str(), Some("/bin/sh"));
+        assert_eq!((settings.line_bytes_max, settings.insecure), (65536, false));
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_its_source() {
+        for (flags, variable, dotenv, said) in [
+            (vec!["--port", "65536"], "80", "", "--port (command line) is \"65536\""),
+            (vec![], "http", "", "LLM_SHELL_PORT (environment) is \"http\""),
+            (vec![], "", "", "LLM_SHELL_PORT (environment) is empty"),
+        ] {
+            let fault = load_from(&flags, &[("LLM_SHELL_PORT", variable)], dotenv).unwrap_err();
+            assert!(fault.starts_with(said), "{fault}");
+        }
+        let fault = load_from(&[], &[], "LLM_SHELL_KILL_TIMEOUT=-1").unwrap_err();
+        assert!(fault.starts_with("LLM_SHELL_KILL_TIMEOUT (.env) is \"-1\""), "{fault}");
+        let fault = load_from(&[], &[], "LLM_SHELL_KILL_TIMEOUT=NaN").unwrap_err();
+        assert!(fault.contains("seconds from 0 to 86400"), "{fault}");
+        let fault = load_from(&[], &[], "LLM SHELL\n").unwrap_err();
+        assert!(fault.starts_with(".env in the working directory"), "{fault}");
+    }
+
+    #[test]
+    fn seconds_may_have_a_fraction() {
+        let loaded = load_from(&["--kill-timeout", "0.25"], &[], "").unwrap();
+        assert_eq!(loaded.settings.kill_timeout, Duration::from_millis(250));
+    }
+
+    #[test]
+    fn what_looks_like_a_setting_and_is_none_is_told() {
+        let loaded = load_from(&[], &[("LLM_SHELL_PROT", "1"), ("OTHER", "2")], "").unwrap();
+        assert_eq!(loaded.warnings.len(), 1);
+        assert!(loaded.warnings[0].starts_with("LLM_SHELL_PROT (environment)"));
+    }
+}

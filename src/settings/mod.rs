@@ -1,0 +1,9 @@
+//! What the server is told: flag, then environment, then `.env`, then default, by one table.
+
+mod command_line;
+mod load;
+mod table;
+
+pub use command_line::command_line;
+pub use load::{Loaded, SettingFault, Sources, load};
+pub use table::{ENVIRONMENT_PREFIX, SETTINGS, Setting, Settings};
