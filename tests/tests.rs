@@ -1,3 +1,8 @@
 //! All tests of behaviour, in one binary: a folder for each room.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail at any line")]
+
+mod harness;
 mod http;
+mod settings;
+mod shell;

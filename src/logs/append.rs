@@ -8,7 +8,7 @@ use super::stamp::Stamp;
 use memchr::memchr_iter;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::sync::Arc;
 
 /// The writing side of one log. There is one.
@@ -52,13 +52,13 @@ impl Appender {
         let (written, result) = write_whole(self.log.file(), entries);
         self.line_goes_on = entries[..written].ends_with(END_OF_PIECE);
         let Err(error) = result else {
-            self.record(written, lines);
+            self.record(lines);
             return;
         };
         let whole = memchr::memrchr(b'\n', &entries[..written]).map_or(0, |last| last + 1);
         let lines_written = lines_in(&entries[..whole]);
         self.is_torn = whole < written;
-        self.record(written, lines_written);
+        self.record(lines_written);
         if self.missing_lines == 0 {
             log::error!("{} cannot be written, lines are dropped: {error}", self.log.name());
         }
@@ -87,10 +87,10 @@ impl Appender {
         let (written, result) = write_whole(self.log.file(), &text);
         if result.is_err() {
             self.is_torn |= written > 0;
-            self.record(written, 0);
+            self.record(0);
             return false;
         }
-        self.record(written, encoded.lines);
+        self.record(encoded.lines);
         log::info!("{} is written again", self.log.name());
         (self.missing_lines, self.is_torn) = (0, false);
         true
@@ -98,9 +98,11 @@ impl Appender {
 
     /// Whatever was written ends the line that was shown as unfinished: both change together, so
     /// that no reader sees it twice.
-    fn record(&self, bytes: usize, lines: u64) {
+    fn record(&self, lines: u64) {
+        // Where the kernel put it, not where we think: others may append to the file or cut it.
+        let end = self.log.file().stream_position();
         let mut written = self.log.written();
-        written.bytes += bytes as u64;
+        written.bytes = end.unwrap_or(written.bytes);
         written.lines += lines;
         written.tail.clear();
     }

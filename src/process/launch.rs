@@ -48,10 +48,16 @@ impl Launch {
 /// signal that was *ignored* when we were started, by nohup or a background job, would stay so.)
 fn begin() -> io::Result<()> {
     nix::unistd::setsid()?;
+    // The kernel's own form of an action, all zeros: SIG_DFL, no flags, an empty mask.
+    let default = [0_u64; 4];
     for number in 1..=libc::SIGRTMAX() {
-        // SAFETY: signal(2) with SIG_DFL installs no code. It refuses SIGKILL, SIGSTOP and the C
-        // library's own two, which is of no consequence.
-        unsafe { libc::signal(number, libc::SIG_DFL) };
+        // SAFETY: the kernel reads 32 bytes that are there and installs no code; the mask has the
+        // size that it asks for. It refuses SIGKILL and SIGSTOP, which is of no consequence. The
+        // C library's signal(3) would refuse its own two as well, which can be ignored all the same.
+        unsafe {
+            let old = std::ptr::null_mut::<u64>();
+            libc::syscall(libc::SYS_rt_sigaction, number, default.as_ptr(), old, 8_usize)
+        };
     }
     Ok(())
 }

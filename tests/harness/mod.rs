@@ -1,0 +1,44 @@
+//! What every test of the binary stands on: a server of its own, a client, and a waiting that
+//! ends as soon as there is nothing to wait for.
+
+mod client;
+mod server;
+
+pub use server::{Server, binary, kill};
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take that has no reason to take long, on a machine under load.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until `look` gives something, and gives that; fails naming `what` when it never does.
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain: {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// The processes that work in a folder, or below it, with their command lines.
+pub fn processes_in(folder: &std::path::Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let works_there = |process: &std::path::PathBuf| {
+        std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder))
+    };
+    let processes = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(works_there);
+    let describe = |process: std::path::PathBuf| {
+        let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        format!("{} {line}", process.file_name().unwrap_or_default().display())
+    };
+    processes.map(describe).collect()
+}
+
+/// A file of `tests/fixtures`.
+pub fn fixture(name: &str) -> String {
+    format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))
+}

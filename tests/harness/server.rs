@@ -1,0 +1,204 @@
+//! The real binary, in a folder of its own, on a port that the kernel chose.
+
+use super::client::{Answer, send};
+use super::{eventually, processes_in};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
+
+/// The program under test, with no setting in its environment.
+pub fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_llm-shell"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LLM_SHELL_") {
+            command.env_remove(name);
+        }
+    }
+    command.env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+/// A running server. At its end it is asked to end, and nothing that it started may be alive.
+pub struct Server {
+    child: Child,
+    /// The server's own process, which is not the child where that is a wrapper.
+    pid: u32,
+    address: SocketAddr,
+    folder: TempDir,
+    log: Arc<Mutex<String>>,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// A server with these flags.
+    pub fn start_with(flags: &[&str]) -> Self {
+        let mut command = binary();
+        command.args(flags);
+        Self::start_command(command)
+    }
+
+    /// A server that is started so. Its working directory and port are set here.
+    pub fn start_command(mut command: Command) -> Self {
+        let folder = tempfile::tempdir().expect("a fresh folder");
+        command.current_dir(folder.path()).env("LLM_SHELL_PORT", "0").stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary runs");
+        let log = Arc::new(Mutex::new(String::new()));
+        keep(child.stderr.take().expect("stderr is piped"), Arc::clone(&log));
+        let mut server =
+            Self { pid: child.id(), child, address: ([0, 0, 0, 0], 0).into(), folder, log };
+        server.address = eventually("the server says where it listens", || {
+            let log = server.log();
+            let (_, after) = log.split_once("listening on http://")?;
+            after.lines().next()?.parse().ok()
+        });
+        server
+    }
+
+    /// For a server that is a child of what was started: signals go to it.
+    pub fn below_a_wrapper(mut self) -> Self {
+        let children = format!("/proc/{0}/task/{0}/children", self.child.id());
+        self.pid = eventually("the wrapper starts the server", || {
+            std::fs::read_to_string(&children).ok()?.split_whitespace().next()?.parse().ok()
+        });
+        self
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What the server wrote to stderr so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.request(&format!("GET {path}"), &[], b"")
+    }
+
+    pub fn post(&self, path: &str) -> Answer {
+        self.request(&format!("POST {path}"), &[], b"")
+    }
+
+    pub fn post_json(&self, path: &str, body: &Value) -> Answer {
+        self.request(&format!("POST {path}"), &[], body.to_string().as_bytes())
+    }
+
+    pub fn request(&self, head: &str, headers: &[&str], body: &[u8]) -> Answer {
+        send(self.address, head, headers, body)
+    }
+
+    /// Starts a command, which must succeed.
+    #[track_caller]
+    pub fn run(&self, command: &str) -> Value {
+        self.post_json("/start", &json!({ "command": command })).expect(201).json()
+    }
+
+    /// Starts a command and waits for its end.
+    #[track_caller]
+    pub fn run_to_end(&self, command: &str) -> Value {
+        self.run(command);
+        self.ended()
+    }
+
+    /// The state of the last run, once its own process has ended.
+    #[track_caller]
+    pub fn ended(&self) -> Value {
+        eventually("the command ends", || {
+            let status = self.get("/status").expect(200).json();
+            (status["status"] != "running").then_some(status)
+        })
+    }
+
+    /// The content of GET /logs with this query.
+    #[track_caller]
+    pub fn content(&self, query: &str) -> String {
+        let body = self.get(&format!("/logs{query}")).expect(200).json();
+        body["content"].as_str().expect("content").to_owned()
+    }
+
+    /// Waits until the output holds a text.
+    #[track_caller]
+    pub fn wait_for_output(&self, text: &str) {
+        eventually(&format!("{text:?} is printed"), || {
+            self.content("").contains(text).then_some(())
+        });
+    }
+
+    /// The entries of the last run's log, as they lie on disk.
+    pub fn stored(&self) -> Vec<Value> {
+        let bytes = std::fs::read(self.log_path()).expect("the log can be read");
+        let text = String::from_utf8(bytes).expect("a log of UTF-8");
+        text.lines().map(|line| serde_json::from_str(line).expect("an entry")).collect()
+    }
+
+    pub fn log_path(&self) -> PathBuf {
+        let status = self.get("/status").expect(200).json();
+        self.folder().join(status["log_file"].as_str().expect("a log file"))
+    }
+
+    /// Sends the server a signal.
+    pub fn signal(&self, name: &str) {
+        kill(name, self.pid);
+    }
+
+    /// Waits for the server's own end.
+    pub fn wait(&mut self) -> ExitStatus {
+        eventually("the server ends", || self.child.try_wait().expect("it can be waited for"))
+    }
+
+    /// What this server started and what still lives, the server not counted.
+    pub fn living(&self) -> Vec<String> {
+        let mut living = processes_in(self.folder());
+        let own = [self.pid.to_string(), self.child.id().to_string()];
+        living.retain(|line| !own.iter().any(|pid| line.starts_with(&format!("{pid} "))));
+        living
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            self.signal("CONT");
+            self.signal("TERM");
+            self.wait();
+        }
+        let left = self.living();
+        if std::thread::panicking() {
+            eprintln!("--- the server's log:\n{}", self.log());
+        } else {
+            assert!(left.is_empty(), "left behind: {left:?}\n{}", self.log());
+        }
+    }
+}
+
+/// Sends a signal to a process.
+pub fn kill(name: &str, pid: u32) {
+    let sent = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
+    assert!(sent.expect("kill runs").success(), "kill -{name} {pid}");
+}
+
+fn keep(stderr: ChildStderr, log: Arc<Mutex<String>>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let mut log = log.lock().unwrap();
+            log.push_str(&line);
+            log.push('\n');
+        }
+    });
+}

@@ -1,0 +1,61 @@
+//! What a command is born with.
+
+use crate::harness::{Server, binary};
+use std::os::unix::process::CommandExt;
+
+#[test]
+fn a_command_gets_our_environment_without_our_settings_and_with_its_run_id() {
+    let mut command = binary();
+    command.env("LLM_SHELL_KILL_TIMEOUT", "1").env("LLM_SHELL_OTHER", "x").env("MINE", "kept");
+    let server = Server::start_command(command);
+    let run = server.run_to_end("env");
+    let environment = server.content("");
+    assert!(!environment.contains("LLM_SHELL_"), "{environment}");
+    assert!(environment.contains("MINE=kept"), "{environment}");
+    assert!(environment.contains(&format!("RUN_ID={}", run["run_id"].as_str().unwrap())));
+}
+
+#[test]
+fn a_command_reads_end_of_file_from_its_input() {
+    let server = Server::start();
+    assert_eq!(server.run_to_end("cat; echo $?")["exit_code"], 0);
+    assert_eq!(server.content(""), "0");
+}
+
+#[test]
+fn a_command_is_born_with_default_signals_three_descriptors_and_its_own_session() {
+    let mut command = binary();
+    // What `nohup … &` of an older shell leaves: signals ignored, a descriptor open.
+    // SAFETY: signal(2) and dup2(2) are async-signal-safe and touch no memory of ours.
+    unsafe {
+        command.pre_exec(|| {
+            for signal in [nix::libc::SIGINT, nix::libc::SIGQUIT, nix::libc::SIGHUP] {
+                nix::libc::signal(signal, nix::libc::SIG_IGN);
+            }
+            nix::libc::dup2(2, 77);
+            Ok(())
+        })
+    };
+    let server = Server::start_command(command);
+    server.run_to_end("grep -E '^Sig(Ign|Blk)' /proc/self/status; ls /proc/self/fd");
+    // `ls` has the directory that it lists open as well.
+    let expected = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n0\n1\n2\n3";
+    assert_eq!(server.content(""), expected);
+    let run = server.run_to_end("cut -d' ' -f6 /proc/self/stat");
+    assert_eq!(server.content(""), run["process_pid"].to_string(), "the session is its own");
+}
+
+#[test]
+fn a_hangup_that_was_to_be_ignored_is() {
+    let mut command = binary();
+    // SAFETY: signal(2) is async-signal-safe and touches no memory of ours.
+    unsafe {
+        command.pre_exec(|| {
+            nix::libc::signal(nix::libc::SIGHUP, nix::libc::SIG_IGN);
+            Ok(())
+        })
+    };
+    let server = Server::start_command(command);
+    server.signal("HUP");
+    server.get("/health").expect(200);
+}

@@ -1,0 +1,252 @@
+//! What a command prints, and what lies on disk: contract section 2.2.
+
+use crate::harness::{Server, eventually};
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+fn lines(stored: &[Value]) -> Vec<&str> {
+    stored.iter().map(|entry| entry["line"].as_str().expect("a line")).collect()
+}
+
+/// A command that prints exactly these bytes.
+fn printing(bytes: &[u8]) -> String {
+    let octal: Vec<_> = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
+    format!("printf '{}'", octal.concat())
+}
+
+#[test]
+fn the_file_holds_one_object_a_line_with_a_stamp_that_never_goes_back() {
+    let server = Server::start();
+    server.run_to_end("for i in $(seq 500); do echo line $i; done; echo to stderr >&2");
+    let stored = server.stored();
+    assert_eq!(stored.len(), 501);
+    let stamps: Vec<&str> = stored.iter().map(|e| e["timestamp"].as_str().unwrap()).collect();
+    assert!(stamps.is_sorted(), "{stamps:?}");
+    assert!(stamps.iter().all(|stamp| stamp.len() == 27 && stamp.ends_with('Z')), "{stamps:?}");
+    assert!(stored.iter().all(|entry| entry.as_object().unwrap().len() == 2));
+    let expected: Vec<String> = (1..=500).map(|i| format!("line {i}")).collect();
+    assert_eq!(lines(&stored)[..500], expected);
+    assert_eq!(stored[500]["line"], "to stderr");
+}
+
+#[test]
+fn stdout_and_stderr_keep_the_order_in_which_they_were_written() {
+    let server = Server::start();
+    server.run_to_end("for i in 1 2 3 4 5; do echo o$i; echo e$i >&2; done");
+    let expected = ["o1", "e1", "o2", "e2", "o3", "e3", "o4", "e4", "o5", "e5"];
+    assert_eq!(lines(&server.stored()), expected);
+}
+
+#[test]
+fn bytes_become_lines_exactly() {
+    let server = Server::start();
+    for (what, bytes, expected) in [
+        ("a NUL", &b"a\0b\n"[..], vec!["a\0b"]),
+        ("both line ends", b"unix\ndos\r\nmac\rbar\r\r\n", vec!["unix", "dos", "mac\rbar\r"]),
+        ("no final newline", b"one\ntwo", vec!["one", "two"]),
+        ("empty lines", b"\n\n\r\n", vec!["", "", ""]),
+        ("bytes that are no text", b"a\xff\xfeb\n", vec!["a\u{fffd}\u{fffd}b"]),
+        ("a character cut by the end", b"a\xe2\x82", vec!["a\u{fffd}"]),
+        (
+            "control characters",
+            b"\x1b[31mred\x1b[0m\t\x07\n",
+            vec!["\u{1b}[31mred\u{1b}[0m\t\u{7}"],
+        ),
+        ("quotes", b"\"\\\"\\n\n", vec!["\"\\\"\\n"]),
+        ("nothing", b"", vec![]),
+    ] {
+        server.run_to_end(&printing(bytes));
+        assert_eq!(lines(&server.stored()), expected, "{what}");
+        assert_eq!(server.content(""), expected.join("\n"), "{what}");
+    }
+}
+
+#[test]
+fn a_character_that_is_written_in_two_halves_is_whole() {
+    let server = Server::start();
+    server.run_to_end("printf 'a\\342\\202'; sleep 0.2; printf '\\254b\\n'");
+    assert_eq!(lines(&server.stored()), ["a€b"]);
+}
+
+#[test]
+fn a_long_line_is_stored_in_pieces_and_read_as_one() {
+    let server = Server::start_with(&["--max-line-bytes", "64"]);
+    // 150 times a character of two bytes, so that no piece can end at its limit of 65.
+    server.run_to_end("printf 'x'; printf 'é%.0s' $(seq 150); echo; echo short");
+    let stored = server.stored();
+    let pieces: Vec<_> =
+        stored.iter().map(|e| (&e["partial"], e["line"].as_str().unwrap())).collect();
+    let partial: Vec<bool> = pieces.iter().map(|(partial, _)| **partial == json!(true)).collect();
+    assert_eq!(partial, [true, true, true, true, false, false]);
+    assert!(pieces.iter().all(|(_, piece)| piece.len() <= 64), "{pieces:?}");
+    let page = server.get("/logs").expect(200).json();
+    assert_eq!((&page["total_lines"], &page["lines_returned"]), (&json!(2), &json!(2)));
+    assert_eq!(page["content"], format!("x{}\nshort", "é".repeat(150)));
+    let last = server.get("/logs?lines=2").expect(200).json();
+    assert_eq!(last["content"], page["content"]);
+}
+
+#[test]
+fn a_line_of_megabytes_is_kept_whole() {
+    let server = Server::start();
+    server.run_to_end("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo end");
+    assert_eq!(server.stored().len(), 47);
+    let content = server.content("?lines=2");
+    assert_eq!(content.len(), 3_000_004);
+    assert!(content.ends_with("xxx\nend"));
+}
+
+#[test]
+fn what_was_written_before_an_exit_is_on_disk_before_the_exit_is_told() {
+    let server = Server::start();
+    for round in 0..25 {
+        server.run_to_end("seq 3000; printf last; exit 3");
+        let stored = server.stored();
+        assert_eq!(stored.len(), 3001, "round {round}");
+        assert_eq!(stored[3000]["line"], "last");
+    }
+}
+
+#[test]
+fn a_grandchild_that_floods_does_not_hold_the_end_back() {
+    let server = Server::start();
+    let flood = "yes $(printf 'x%.0s' $(seq 1000)) | head -c 500000000";
+    let ended = server.run_to_end(&format!("({flood}) & echo mine; exit 6"));
+    assert_eq!(ended["exit_code"], 6);
+    assert!(!ended["leftover_pids"].as_array().unwrap().is_empty(), "the flood is over: {ended}");
+    assert!(fs::read_to_string(server.log_path()).unwrap().contains("\"mine\""));
+    server.post("/kill?type=SIGKILL").expect(200);
+}
+
+#[test]
+fn a_line_that_a_leftover_finishes_is_one_line() {
+    let server = Server::start();
+    server.run_to_end("printf 'begun, '; (sleep 0.5; echo finished) & exit 0");
+    server.wait_for_output("finished");
+    let page = server.get("/logs").expect(200).json();
+    assert_eq!(page["content"], "begun, finished");
+    assert_eq!((&page["total_lines"], &page["lines_returned"]), (&json!(1), &json!(1)));
+}
+
+#[test]
+fn a_prompt_is_read_before_its_line_ends() {
+    let server = Server::start();
+    server.run("echo hello; printf 'name? '; sleep 60");
+    server.wait_for_output("name? ");
+    let page = server.get("/logs").expect(200).json();
+    assert_eq!(page["content"], "hello\nname? ");
+    assert_eq!((&page["total_lines"], &page["lines_returned"]), (&json!(1), &json!(1)));
+    assert_eq!(server.content("?lines=1"), "hello\nname? ");
+    assert_eq!(server.content("?seconds=3600"), "hello\nname? ");
+    server.post("/kill").expect(200);
+    let page = server.get("/logs").expect(200).json();
+    assert_eq!((&page["total_lines"], &page["content"]), (&json!(2), &json!("hello\nname? ")));
+}
+
+#[test]
+fn the_time_since_the_last_output_is_told() {
+    let server = Server::start();
+    server.run("echo hello; sleep 60");
+    server.wait_for_output("hello");
+    let idle = || server.get("/status").expect(200).json()["idle"].as_f64().expect("idle");
+    let before = idle();
+    eventually("idleness grows", || (idle() > before).then_some(()));
+    server.post("/kill").expect(200);
+}
+
+#[test]
+fn a_log_that_is_removed_never_stops_the_command() {
+    let server = Server::start();
+    server.run("echo before; while [ ! -e go ]; do sleep 0.01; done; echo after; sleep 60");
+    server.wait_for_output("before");
+    fs::remove_dir_all(server.folder().join("logs")).unwrap();
+    fs::write(server.folder().join("go"), "").unwrap();
+    server.wait_for_output("after");
+    assert_eq!(server.content(""), "before\nafter");
+    assert_eq!(server.get("/status").expect(200).json()["status"], "running");
+    // The next run finds a directory again.
+    server.post("/restart").expect(200);
+    server.wait_for_output("after");
+    assert_eq!(server.stored().len(), 2);
+    server.post("/kill").expect(200);
+}
+
+#[test]
+fn what_others_did_to_a_log_is_passed_over() {
+    use std::io::Write;
+    let server = Server::start();
+    server.run("echo before; while [ ! -e go ]; do sleep 0.01; done; echo after; sleep 60");
+    server.wait_for_output("before");
+    let mut log = fs::OpenOptions::new().append(true).open(server.log_path()).unwrap();
+    log.write_all(b"garbage\n{\"timestamp\":\"2026-01-02T03:04:05.6789\n\xff\0\n").unwrap();
+    fs::write(server.folder().join("go"), "").unwrap();
+    server.wait_for_output("after");
+    assert_eq!(server.content(""), "before\nafter");
+    assert_eq!(server.content("?lines=2"), "before\nafter");
+    assert_eq!(server.content("?seconds=3600"), "before\nafter");
+    server.post("/kill").expect(200);
+}
+
+#[test]
+fn a_log_that_is_emptied_goes_on() {
+    let server = Server::start();
+    server.run("echo before; while [ ! -e go ]; do sleep 0.01; done; echo after; sleep 60");
+    server.wait_for_output("before");
+    fs::File::create(server.log_path()).unwrap();
+    fs::write(server.folder().join("go"), "").unwrap();
+    server.wait_for_output("after");
+    assert_eq!(server.content(""), "after");
+    server.post("/kill").expect(200);
+}
+
+#[test]
+fn a_full_disk_never_stops_the_command_and_what_is_missing_is_told() {
+    let server = Server::start_with(&["--log-dir", "disk/logs"]);
+    let disk = server.folder().join("disk");
+    fs::create_dir_all(&disk).unwrap();
+    if !mount(&["-t", "tmpfs", "-o", "size=256k", "tmpfs", disk.to_str().unwrap()]) {
+        eprintln!("not permitted here: mount -t tmpfs");
+        return;
+    }
+    server
+        .run("seq 20000; echo full; while [ ! -e go ]; do sleep 0.01; done; echo again; sleep 60");
+    let dropped = eventually("what does not fit is dropped and counted", || {
+        let dropped = server.get("/status").expect(200).json()["log_dropped_lines"].as_u64()?;
+        let written = server.get("/logs?lines=1").expect(200).json()["total_lines"].as_u64()?;
+        (dropped > 0 && dropped + written == 20_001).then_some(dropped)
+    });
+    assert_eq!(server.get("/status").expect(200).json()["status"], "running");
+    let errors = server.log().matches("cannot be written").count();
+    assert_eq!(errors, 1, "{}", server.log());
+    assert!(mount(&["-o", "remount,size=64m", disk.to_str().unwrap()]));
+    fs::write(server.folder().join("go"), "").unwrap();
+    server.wait_for_output("again");
+    let content = server.content("?lines=2");
+    let notice = format!("{dropped} lines are missing here");
+    assert!(content.contains(&notice), "{notice:?} in {content:?}");
+    let page = server.get("/logs").expect(200).json();
+    assert_eq!(page["total_lines"], page["lines_returned"]);
+    assert_eq!(
+        page["total_lines"].as_u64().unwrap() + dropped,
+        20_001 + 2,
+        "the notice is one more"
+    );
+    server.post("/kill").expect(200);
+    let unmounted = std::process::Command::new("umount").arg("-l").arg(&disk).status().unwrap();
+    assert!(unmounted.success());
+}
+
+fn mount(arguments: &[&str]) -> bool {
+    let mounted = std::process::Command::new("mount").args(arguments).output();
+    mounted.is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn logs_are_private() {
+    let server = Server::start();
+    server.run_to_end("echo secret");
+    let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(server.log_path()), 0o600);
+    assert_eq!(mode(server.folder().join("logs")), 0o700);
+}

@@ -1,0 +1,160 @@
+//! POST /start and GET /status.
+
+use crate::harness::{Server, eventually};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Whether this is an instant as every answer gives it.
+fn is_instant(value: &Value) -> bool {
+    let form = "0000-00-00T00:00:00.000000Z";
+    let text = value.as_str().unwrap_or_default();
+    let fits = |(c, f): (char, char)| if f == '0' { c.is_ascii_digit() } else { c == f };
+    text.len() == form.len() && text.chars().zip(form.chars()).all(fits)
+}
+
+#[test]
+fn a_status_has_every_field() {
+    let server = Server::start();
+    let status = server.run("sleep 60");
+    assert!(is_instant(&status["created_at"]), "{status}");
+    for (field, expected) in [
+        ("command", json!("sleep 60")),
+        ("status", json!("running")),
+        ("stopped_at", json!(null)),
+        ("exit_code", json!(null)),
+        ("signal", json!(null)),
+        ("ended_by", json!(null)),
+        ("idle", json!(null)),
+        ("pty", json!(false)),
+        ("stdin_open", json!(false)),
+        ("cwd", json!(server.folder().to_str())),
+        ("leftover_pids", json!([])),
+        ("log_dropped_lines", json!(0)),
+    ] {
+        assert_eq!(status[field], expected, "{field} in {status}");
+    }
+    for field in ["uptime", "cpu_percent", "memory_mb"] {
+        assert!(status[field].is_f64(), "{field} in {status}");
+    }
+    assert!(status["process_pid"].is_u64() && status["run_id"].is_string(), "{status}");
+    let log_file = status["log_file"].as_str().unwrap();
+    let created = status["created_at"].as_str().unwrap();
+    let expected = format!("logs/{}.log", created[..19].replace(':', "-").replace('T', "_"));
+    assert_eq!(log_file, expected);
+    server.post("/kill").expect(200);
+    let ended = server.get("/status").expect(200).json();
+    assert!(is_instant(&ended["stopped_at"]) && ended["uptime"].is_f64(), "{ended}");
+}
+
+#[test]
+fn before_the_first_start_there_is_nothing() {
+    let server = Server::start();
+    for path in ["/status", "/logs"] {
+        let detail = server.get(path).problem(404, "not_found");
+        assert!(detail.contains("POST /start"), "{detail}");
+    }
+    for path in ["/kill", "/restart"] {
+        server.post(path).problem(404, "not_found");
+    }
+}
+
+#[test]
+fn what_cannot_be_run_is_refused_and_leaves_no_trace() {
+    let server = Server::start();
+    for (command, said) in
+        [("", "empty"), (" \t\n", "empty"), ("echo a\0b", "NUL"), (&"x".repeat(131_072), "131071")]
+    {
+        let answer = server.post_json("/start", &json!({ "command": command }));
+        let detail = answer.problem(400, "bad_request");
+        assert!(detail.contains(said), "{detail}");
+    }
+    server.get("/status").problem(404, "not_found");
+    assert_eq!(std::fs::read_dir(server.folder().join("logs")).unwrap().count(), 0);
+}
+
+#[test]
+fn the_longest_command_runs() {
+    let server = Server::start();
+    let command = format!("exit 3 #{}", "x".repeat(131_071 - 8));
+    assert_eq!(server.run_to_end(&command)["exit_code"], 3);
+}
+
+#[test]
+fn of_concurrent_starts_exactly_one_wins() {
+    let server = Server::start();
+    let start = |_| {
+        let server = &server;
+        move || server.post_json("/start", &json!({"command": "sleep 60"})).status
+    };
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..16).map(start).map(|start| scope.spawn(start)).collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 15, "{statuses:?}");
+    assert_eq!(std::fs::read_dir(server.folder().join("logs")).unwrap().count(), 1);
+    server.post("/kill?type=SIGKILL").expect(200);
+}
+
+#[test]
+fn exit_codes_and_signals_are_told_apart() {
+    let server = Server::start();
+    for (command, status, code, signal, by) in [
+        ("exit 0", "exited", 0, json!(null), "itself"),
+        ("exit 7", "exited", 7, json!(null), "itself"),
+        ("exit 255", "exited", 255, json!(null), "itself"),
+        ("no-such-program", "exited", 127, json!(null), "itself"),
+        ("kill -KILL $$", "killed", -9, json!("SIGKILL"), "signal"),
+        ("kill -SEGV $$", "killed", -11, json!("SIGSEGV"), "signal"),
+        ("kill -37 $$", "killed", -37, json!("SIGRTMIN+3"), "signal"),
+        ("sh -c 'kill -KILL $$'; exit 5", "exited", 5, json!(null), "itself"),
+    ] {
+        let ended = server.run_to_end(command);
+        assert_eq!(ended["status"], status, "{command}: {ended}");
+        assert_eq!(ended["exit_code"], code, "{command}: {ended}");
+        assert_eq!((&ended["signal"], &ended["ended_by"]), (&signal, &json!(by)), "{command}");
+    }
+}
+
+#[test]
+fn a_signal_from_elsewhere_is_told_as_one() {
+    let server = Server::start();
+    let pid = server.run("exec sleep 60")["process_pid"].as_u64().unwrap();
+    crate::harness::kill("USR1", u32::try_from(pid).unwrap());
+    let ended = server.ended();
+    assert_eq!((&ended["status"], &ended["ended_by"]), (&json!("killed"), &json!("signal")));
+    assert_eq!((&ended["exit_code"], &ended["signal"]), (&json!(-10), &json!("SIGUSR1")));
+}
+
+#[test]
+fn a_shell_that_is_none_is_our_fault_and_leaves_no_trace() {
+    let server = Server::start_with(&["--shell", "/no/such/shell"]);
+    let detail = server.post_json("/start", &json!({"command": "ls"})).problem(500, "internal");
+    assert!(detail.contains("/no/such/shell") && detail.contains("LLM_SHELL_SHELL"), "{detail}");
+    server.get("/status").problem(404, "not_found");
+    assert_eq!(std::fs::read_dir(server.folder().join("logs")).unwrap().count(), 0);
+    server.post_json("/start", &json!({"command": "ls"})).problem(500, "internal");
+}
+
+#[test]
+fn runs_of_one_second_have_logs_and_ids_of_their_own() {
+    let server = Server::start();
+    let runs: Vec<Value> = (0..5).map(|_| server.run_to_end("true")).collect();
+    for field in ["log_file", "run_id"] {
+        let different: BTreeSet<_> = runs.iter().map(|run| run[field].to_string()).collect();
+        assert_eq!(different.len(), 5, "{field}: {different:?}");
+    }
+}
+
+#[test]
+fn usage_covers_the_tree() {
+    let server = Server::start();
+    server.run("sh -c 'while :; do :; done' & wait");
+    let busy = eventually("a busy child is counted", || {
+        let status = server.get("/status").expect(200).json();
+        (status["cpu_percent"].as_f64()? > 5.0).then_some(status)
+    });
+    assert!(busy["memory_mb"].as_f64().unwrap() > 0.5, "{busy}");
+    server.post("/kill").expect(200);
+    assert_eq!(server.get("/status").expect(200).json()["memory_mb"], 0.0);
+}
