@@ -136,7 +136,7 @@ pub fn run(startup: Startup, listener: TcpListener) -> Result<()> {
         environment: startup.environment,
         directory: env::current_dir().map_err(|e| Error::kernel("find our directory", e))?,
         kill_grace: settings.kill_timeout,
-        strangers: strangers(),
+        strangers: Strangers::of_one_command(),
     };
     let manager = Arc::new(ProcessManager::new(config, folder, Arc::clone(&writer), reaper));
     let router = api::shell_routes(Arc::clone(&manager), settings.restart_timeout);
@@ -148,12 +148,6 @@ pub fn run(startup: Startup, listener: TcpListener) -> Result<()> {
     let cut = server.finish(ANSWERS_TIMEOUT);
     log::info!("ended; answers that were cut: {cut}");
     Ok(())
-}
-
-/// As PID 1 we are handed the orphans of programs that others started in our namespace; elsewhere
-/// every orphan that comes to us is the command's.
-fn strangers() -> Strangers {
-    if std::process::id() == 1 { Strangers::AreForeign } else { Strangers::Belong }
 }
 
 fn end_when_asked(mut requests: EndRequests, manager: &Arc<ProcessManager>, server: &Server) {

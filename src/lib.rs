@@ -1,4 +1,42 @@
 //! llm-shell: one shell command at a time over HTTP, with every line of its output on disk.
+//!
+//! # The map
+//! Imports point down only; rooms on one floor never import each other.
+//!
+//! | floor | rooms |
+//! |---|---|
+//! | roof | `main`: parse, run, exit code |
+//! | 6 | [`app`]: wires the floors |
+//! | 5 | [`settings`]: what the server is told · [`shutdown`]: signals to the server itself |
+//! | 4 | [`api`]: handlers and bodies, the only map from errors to status codes |
+//! | 3 | [`manager`]: one command's life |
+//! | 2 | [`process`]: the kernel edge · [`logs`]: the log engine · [`http`]: sockets and framing |
+//! | ground | [`error`]: what can go wrong, as facts |
+//!
+//! # Threads
+//! | name | owner | does | ends |
+//! |---|---|---|---|
+//! | `main` | the process | waits for signals to end | with the process |
+//! | `log-writer` | [`logs::LogWriter`] | reads output, appends it, reports ends | `finish` |
+//! | `reaper` | [`process::Reaper`] | collects dead orphans | drop |
+//! | `http-accept`, `http-…` | [`http::Server`] | one for the door, one a connection | `finish` |
+//! | `second-signal` | [`app`] | waits for the second request to end | with the process |
+//!
+//! # How an end is told
+//! The kernel makes the leader's pidfd readable. The log writer, which waits for it together with
+//! the pipe, takes what the pipe holds to disk and only then calls the manager. The manager
+//! collects the leader's status, records the end under its `state` lock, and wakes those who wait
+//! for it. So whoever reads "ended" finds all that was printed before.
+//!
+//! # Locks, in the order in which they may be taken
+//! 1. `operation` of a manager: over a whole start or restart.
+//! 2. `state` of a manager: for a copy or an assignment; never across a wait, a read or a write.
+//! 3. The reaper's register of children: over a launch, and over one look for the dead.
+//! 4. How far a log is written; the inbox of the log writer; a usage meter: for a moment each.
+//!
+//! # Limits
+//! Those that can be set are rows of [`settings::SETTINGS`]; the others are constants beside what
+//! they limit: [`http::Limits`], [`process::COMMAND_BYTES_MAX`].
 
 pub mod api;
 pub mod app;

@@ -2,13 +2,12 @@
 
 use crate::error::{Error, Result};
 use nix::libc::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use std::io::{self, Read};
-use std::os::unix::net::UnixStream;
+use std::io::{self, PipeReader, Read};
 
 /// The requests to end that the server gets, as signals. They come through a pipe and block no
 /// thread's mask, because a command would inherit it.
 #[derive(Debug)]
-pub struct EndRequests(UnixStream);
+pub struct EndRequests(PipeReader);
 
 impl EndRequests {
     /// Takes over SIGTERM, SIGINT and SIGQUIT, and SIGHUP too unless whoever started us asked for
@@ -17,8 +16,7 @@ impl EndRequests {
     /// # Errors
     /// `Kernel` when a descriptor cannot be had or a signal cannot be taken.
     pub fn watch(hangup_is_ignored: bool) -> Result<Self> {
-        let (requests, signals) =
-            UnixStream::pair().map_err(|e| Error::kernel("make a pipe", e))?;
+        let (requests, signals) = io::pipe().map_err(|e| Error::kernel("make a pipe", e))?;
         let hangup = (!hangup_is_ignored).then_some(SIGHUP);
         for signal in [SIGTERM, SIGINT, SIGQUIT].into_iter().chain(hangup) {
             let pipe = signals.try_clone().map_err(|e| Error::kernel("make a pipe", e))?;

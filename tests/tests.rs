@@ -2,7 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail at any line")]
 
+mod docs;
 mod harness;
 mod http;
 mod settings;
 mod shell;
+mod tidy;

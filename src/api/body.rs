@@ -22,12 +22,10 @@ fn parse<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Error> {
     }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        // The path of the whole body is a dot, and an unknown field's error names it already.
-        match path.as_str() {
-            "." => refused(error.inner().to_string()),
-            field => refused(format!("{field}: {}", error.inner())),
-        }
+        let (field, why) = (error.path().to_string(), error.inner().to_string());
+        // The path of the whole body is a dot; and an unknown field's error names it itself.
+        let is_named = field == "." || why.contains(&format!("`{field}`"));
+        refused(if is_named { why } else { format!("{field}: {why}") })
     })?;
     json.end().map_err(|error| refused(error.to_string()))?;
     Ok(value)

@@ -52,8 +52,8 @@ fn begin() -> io::Result<()> {
     let default = [0_u64; 4];
     for number in 1..=libc::SIGRTMAX() {
         // SAFETY: the kernel reads 32 bytes that are there and installs no code; the mask has the
-        // size that it asks for. It refuses SIGKILL and SIGSTOP, which is of no consequence. The
-        // C library's signal(3) would refuse its own two as well, which can be ignored all the same.
+        // size that it asks for. It refuses SIGKILL and SIGSTOP, which is of no consequence. (The
+        // C library's signal(3) refuses its own two as well, and those can be ignored like any.)
         unsafe {
             let old = std::ptr::null_mut::<u64>();
             libc::syscall(libc::SYS_rt_sigaction, number, default.as_ptr(), old, 8_usize)

@@ -10,9 +10,8 @@ use nix::unistd::Pid;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 use signal_hook::SigId;
 use std::collections::BTreeSet;
-use std::io::{self, Read};
+use std::io::{self, PipeReader, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -57,7 +56,6 @@ struct Shared {
 pub struct Reaper {
     shared: Arc<Shared>,
     handler: SigId,
-    waker: UnixStream,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -67,9 +65,8 @@ impl Reaper {
     /// # Errors
     /// `Kernel` when a descriptor or a thread cannot be had.
     pub fn start() -> Result<Self> {
-        let (deaths, waker) = UnixStream::pair().map_err(|e| Error::kernel("make a pipe", e))?;
-        let on_death = waker.try_clone().map_err(|e| Error::kernel("make a pipe", e))?;
-        let handler = signal_hook::low_level::pipe::register(libc::SIGCHLD, on_death)
+        let (deaths, signals) = io::pipe().map_err(|e| Error::kernel("make a pipe", e))?;
+        let handler = signal_hook::low_level::pipe::register(libc::SIGCHLD, signals)
             .map_err(|e| Error::kernel("watch for SIGCHLD", e))?;
         let children = Mutex::new(Children::default());
         let shared = Arc::new(Shared { procfs: Procfs::look(), children, changed: Condvar::new() });
@@ -79,7 +76,7 @@ impl Reaper {
             .stack_size(128 * 1024)
             .spawn(move || for_thread.reap_until_closed(deaths))
             .map_err(|e| Error::kernel("start the reaper", e))?;
-        Ok(Self { shared, handler, waker, thread: Some(thread) })
+        Ok(Self { shared, handler, thread: Some(thread) })
     }
 
     /// Launches a command. Blocks until its shell was executed, about a millisecond.
@@ -122,7 +119,8 @@ impl Reaper {
         self.shared.lock().changes
     }
 
-    /// Blocks until something about our children may have changed since `seen`, or until `deadline`.
+    /// Blocks until something about our children may have changed since `seen`, or until
+    /// `deadline`.
     pub fn wait_for_change(&self, seen: u64, deadline: Instant) {
         let left = deadline.saturating_duration_since(Instant::now());
         let unchanged = |children: &mut Children| children.changes == seen;
@@ -148,9 +146,8 @@ impl Reaper {
 
 impl Drop for Reaper {
     fn drop(&mut self) {
+        // The handler has the only writing end of the pipe, so this ends the thread's read.
         signal_hook::low_level::unregister(self.handler);
-        // Ends the thread's read. It cannot fail on a socket that is open.
-        let _closed = self.waker.shutdown(std::net::Shutdown::Both);
         if let Some(thread) = self.thread.take() {
             // A reaper that panicked has already said so on stderr.
             let _panicked = thread.join();
@@ -163,7 +160,7 @@ impl Shared {
         self.children.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reap_until_closed(&self, mut deaths: UnixStream) {
+    fn reap_until_closed(&self, mut deaths: PipeReader) {
         let mut bytes = [0; 64];
         loop {
             match deaths.read(&mut bytes) {

@@ -24,6 +24,15 @@ pub enum Strangers {
     AreForeign,
 }
 
+impl Strangers {
+    /// What holds for a server that runs one command at a time: as PID 1 it is handed the orphans
+    /// of programs that others started in its namespace, elsewhere none but the command's.
+    #[must_use]
+    pub fn of_one_command() -> Self {
+        if std::process::id() == 1 { Self::AreForeign } else { Self::Belong }
+    }
+}
+
 /// The signals that end a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndSignal {

@@ -1,0 +1,20 @@
+# `make test` is the second of the two commands: it installs what the tests need and runs them all.
+
+.PHONY: test check
+
+# The programs that the tests drive or stand on, and the Debian packages that bring them.
+TOOLS := curl:curl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps
+
+test:
+	@missing=""; \
+	for tool in $(TOOLS); do \
+		command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool##*:}"; \
+	done; \
+	if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -qq -y $$missing; fi
+	cargo test
+
+# What must hold before every commit, apart from the tests.
+check:
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet

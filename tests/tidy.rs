@@ -1,0 +1,173 @@
+//! The house keeps its own rules: floors, homes, and lists that agree.
+
+use llm_shell::settings::SETTINGS;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms from the ground up. One may import those below it, none beside or above it.
+const FLOORS: [&[&str]; 7] = [
+    &["error"],
+    &["process", "logs", "http"],
+    &["manager"],
+    &["api"],
+    &["settings", "shutdown"],
+    &["app"],
+    &["main"],
+];
+
+/// Each outside thing, and the rooms that are its home.
+const HOMES: [(&str, &[&str]); 13] = [
+    ("std::env", &["app"]),
+    ("env::", &["app"]),
+    ("std::process", &["process", "main"]),
+    ("nix::sys::wait", &["process"]),
+    ("nix::sys::signal", &["process"]),
+    ("pidfd_open", &["process"]),
+    ("waitid", &["process"]),
+    ("sysinfo", &["process"]),
+    ("httparse", &["http"]),
+    ("TcpStream", &["http"]),
+    ("OpenOptions", &["logs"]),
+    ("StatusCode", &["http", "api"]),
+    ("clap::", &["settings"]),
+];
+
+struct Source {
+    room: String,
+    path: String,
+    /// The code without comments and without its tests.
+    code: String,
+    text: String,
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    files.into_iter().chain(folders.iter().flat_map(|folder| files_below(folder))).collect()
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let read = |path: PathBuf| {
+        let inside = path.strip_prefix(&root).unwrap();
+        let first = inside.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        let production = text.split("\n#[cfg(test)]\nmod ").next().unwrap();
+        let is_code = |line: &&str| !line.trim_start().starts_with("//");
+        let code = production.lines().filter(is_code).collect::<Vec<_>>().join("\n");
+        let room = first.trim_end_matches(".rs").to_owned();
+        Source { room, path: inside.display().to_string(), code, text }
+    };
+    files_below(&root).into_iter().map(read).collect()
+}
+
+fn floor_of(room: &str) -> Option<usize> {
+    FLOORS.iter().position(|rooms| rooms.contains(&room))
+}
+
+/// The rooms that a source imports, by `crate::room` or `crate::{room, …}`.
+fn imports(code: &str) -> BTreeSet<String> {
+    let word = |text: &str| {
+        text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
+    };
+    let mut rooms = BTreeSet::new();
+    for after in code.split("crate::").skip(1).chain(code.split("llm_shell::").skip(1)) {
+        match after.strip_prefix('{') {
+            None => rooms.extend([word(after)]),
+            Some(list) => {
+                let list = list.split(';').next().unwrap();
+                rooms.extend(list.split([',', '{', '}']).map(|item| word(item.trim())));
+            }
+        }
+    }
+    rooms.retain(|room| floor_of(room).is_some());
+    rooms
+}
+
+#[test]
+fn imports_point_down() {
+    for source in sources().iter().filter(|source| source.room != "lib") {
+        let floor = floor_of(&source.room);
+        let floor = floor.unwrap_or_else(|| panic!("{} is a room without a floor", source.room));
+        for room in imports(&source.code).iter().filter(|room| **room != source.room) {
+            assert!(floor_of(room).unwrap() < floor, "{} imports {room}", source.path);
+        }
+    }
+}
+
+#[test]
+fn every_outside_thing_has_one_home() {
+    for source in sources() {
+        for (thing, rooms) in HOMES {
+            let uses = source.code.contains(thing);
+            assert!(!uses || rooms.contains(&&*source.room), "{} uses {thing}", source.path);
+        }
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for_and_nothing_is_left_to_do() {
+    for source in sources() {
+        assert!(source.text.starts_with("//!"), "{} says nothing of itself", source.path);
+        for word in ["TODO", "FIXME", "dbg!", "println!(", "unwrap()", ".expect("] {
+            let may = word == "println!(" && source.code.contains("eprintln!(");
+            assert!(may || !source.code.contains(word), "{} has {word}", source.path);
+        }
+        let long = source.text.lines().find(|line| line.chars().count() > 100);
+        assert_eq!(long, None, "{} has a long line", source.path);
+        assert!(source.text.lines().count() <= 500, "{} is too long", source.path);
+    }
+}
+
+#[test]
+fn the_example_of_dotenv_is_the_table_of_settings() {
+    let mut expected = String::from(
+        "# Settings of llm-shell, each with its default. A flag goes before the environment, the \
+         environment\n# before this file. Copy it to .env in the working directory and take the \
+         marks away.\n",
+    );
+    for setting in SETTINGS {
+        let (help, name, default) = (setting.help, setting.environment, setting.default);
+        write!(expected, "\n# {help}\n#{name}={default}\n").unwrap();
+    }
+    assert_eq!(include_str!("../.env.example"), expected);
+}
+
+#[test]
+fn the_readme_has_every_setting_and_every_route() {
+    let readme = include_str!("../README.md");
+    for setting in SETTINGS {
+        let (flag, name) = (setting.flag, setting.environment);
+        let row = format!("| `--{flag}` | `{name}` | `{}` | {} |", setting.default, setting.help);
+        assert!(readme.contains(&row), "{row}");
+    }
+    let sources = sources();
+    let api = sources.iter().filter(|source| source.room == "api");
+    let mut routes = 0;
+    for source in api {
+        for (call, method) in [(".get(\"/", "GET"), (".post(\"/", "POST")] {
+            for after in source.code.split(call).skip(1) {
+                let route = format!("| `{method} /{}", after.split('"').next().unwrap());
+                assert!(readme.contains(&route), "{route}");
+                routes += 1;
+            }
+        }
+    }
+    assert_eq!(routes, 6);
+}
+
+#[test]
+fn every_fixture_is_used() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let files = files_below(&tests).into_iter();
+    let text: String = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    for fixture in files_below(&tests.join("fixtures")) {
+        let name = fixture.file_name().unwrap().to_str().unwrap().to_owned();
+        assert!(text.contains(&name), "{name} is used by no test");
+    }
+}
