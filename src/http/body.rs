@@ -48,18 +48,21 @@ impl Body {
             return Ok(body);
         }
         self.invite(wire)?;
-        // The handler may be cut here to make room for another client, see `Seat`.
-        let result = if wire.seat.begin_receiving() {
-            self.collect(wire, bytes_max, &mut body)
-        } else {
-            Err(Fault::Gone)
-        };
-        if !wire.seat.begin_answer() || result.is_err() {
-            self.broken = true;
+        // While it is received, the connection may be cut to make room for another. Then the
+        // handler must not act on it, however much has come: nobody would get the answer.
+        let mut result = Err(Fault::Gone);
+        if wire.seat.begin_receiving() {
+            result = self.collect(wire, bytes_max, &mut body);
+        }
+        if !wire.seat.begin_answer() {
+            result = Err(Fault::Gone);
         }
         match result {
             Ok(()) => Ok(body),
-            Err(fault) => Err(fault.into_problem(wire.limits.body, bytes_max)),
+            Err(fault) => {
+                self.broken = true;
+                Err(fault.into_problem(wire.limits.body, bytes_max))
+            }
         }
     }
 

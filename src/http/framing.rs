@@ -241,3 +241,162 @@ impl Place {
 fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framing(version: Version, lines: &[(&'static str, &'static str)]) -> Option<Framing> {
+        let headers: Vec<_> =
+            lines.iter().map(|(name, value)| Header { name, value: value.as_bytes() }).collect();
+        match Framing::of(version, &headers) {
+            Ok(framing) => Some(framing),
+            Err(problem) => {
+                assert_eq!(problem.status().as_u16(), 400);
+                None
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_are_plain_numbers_of_64_bits() {
+        let cases = [
+            ("0", Some(0)),
+            ("007", Some(7)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("99999999999999999999999999", None),
+            ("", None),
+            ("+3", None),
+            ("-3", None),
+            ("3,3", None),
+            ("3, 3", None),
+            ("3 3", None),
+            ("0x3", None),
+            ("3.0", None),
+            ("abc", None),
+            ("\u{663}", None),
+        ];
+        for (value, expected) in cases {
+            let found = framing(Version::HTTP_11, &[("Content-Length", value)]);
+            assert_eq!(found, expected.map(Framing::Length), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn no_request_has_two_framings() {
+        const LENGTH: (&str, &str) = ("content-length", "3");
+        const CODING: (&str, &str) = ("TRANSFER-ENCODING", "Chunked");
+        let v11 = Version::HTTP_11;
+        assert_eq!(framing(v11, &[]), Some(Framing::Length(0)));
+        assert_eq!(framing(v11, &[CODING]), Some(Framing::Chunked));
+        assert_eq!(framing(Version::HTTP_10, &[CODING]), None);
+        let faults: [&[(&str, &str)]; 9] = [
+            &[LENGTH, LENGTH],
+            &[LENGTH, ("Content-Length", "4")],
+            &[LENGTH, CODING],
+            &[CODING, LENGTH],
+            &[CODING, CODING],
+            &[("Transfer-Encoding", "gzip, chunked")],
+            &[("Transfer-Encoding", "chunked, chunked")],
+            &[("Transfer-Encoding", "xchunked")],
+            &[("Transfer-Encoding", "identity"), LENGTH],
+        ];
+        for fault in faults {
+            assert_eq!(framing(v11, fault), None, "{fault:?}");
+        }
+        for value in ["", "identity", "chunked;q=1", "\"chunked\"", "chunked,"] {
+            assert_eq!(framing(v11, &[("Transfer-Encoding", value)]), None, "{value:?}");
+        }
+    }
+
+    /// The body, and what of `input` was left, when it comes in pieces of `step` bytes.
+    fn decode(input: &[u8], step: usize) -> Result<Option<(Vec<u8>, usize)>, BadChunk> {
+        let mut decoder = Decoder::new(Framing::Chunked);
+        let (mut body, mut used) = (Vec::new(), 0);
+        for piece in input.chunks(step) {
+            let count = decoder.decode(piece, &mut body)?;
+            used += count;
+            if decoder.is_done() {
+                return Ok(Some((body, input.len() - used)));
+            }
+            assert_eq!(count, piece.len(), "only the end leaves bytes unused");
+        }
+        Ok(None)
+    }
+
+    #[test]
+    fn chunks_are_put_together_however_they_arrive() {
+        let cases: [(&[u8], &[u8], usize); 7] = [
+            (b"0\r\n\r\n", b"", 0),
+            (b"3\r\nabc\r\n0\r\n\r\nGET ", b"abc", 4),
+            (b"3\r\nabc\r\n000A\r\n0123456789\r\n0\r\n\r\n", b"abc0123456789", 0),
+            (b"3;ext=\"x;y\"\r\nabc\r\n0;last\r\n\r\n", b"abc", 0),
+            (b"3 \t;ext\r\nabc\r\n0\r\n\r\n", b"abc", 0),
+            (b"1\r\n\n\r\n0\r\nX-A: b\r\nX-B:\r\n\r\n", b"\n", 0),
+            (b"2\r\n\r\n\r\n0\r\n\r\n", b"\r\n", 0),
+        ];
+        for (input, body, left) in cases {
+            for step in 1..=input.len() {
+                let expected = Ok(Some((body.to_vec(), left)));
+                // What was left in later pieces is not seen in smaller steps.
+                assert_eq!(
+                    decode(input, step),
+                    expected,
+                    "{:?} by {step}",
+                    input.escape_ascii().to_string()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn chunks_that_are_none_are_refused() {
+        let long_line = [b"1;".to_vec(), vec![b'x'; CHUNK_LINE_BYTES_MAX]].concat();
+        let long_trailer = [b"0\r\nX: ".to_vec(), vec![b'x'; TRAILER_BYTES_MAX]].concat();
+        let many_zeros = vec![b'0'; CHUNK_LINE_BYTES_MAX + 1];
+        let cases: [&[u8]; 23] = [
+            b"\r\n",
+            b"x\r\n",
+            b"-1\r\n",
+            b"+1\r\n",
+            b"0x1\r\n",
+            b" 1\r\n",
+            b"1 \r\n",
+            b"1 x\r\n",
+            b"1\n",
+            b"1\rx",
+            b";a\r\n",
+            b"1;a\n",
+            b"1;a\0\r\n",
+            b"1;a\rb",
+            b"10000000000000000\r\n",
+            b"fffffffffffffffff\r\n",
+            b"1\r\nab",
+            b"1\r\na\n",
+            b"1\r\na\rb",
+            b"0\r\n\n",
+            b"0\r\nX: a\n",
+            b"0\r\nX: \0",
+            b"0\r\n\rx",
+        ];
+        for input in cases.into_iter().chain([&long_line[..], &long_trailer, &many_zeros]) {
+            for step in [1, 2, input.len()] {
+                assert!(
+                    decode(input, step).is_err(),
+                    "{:?} by {step}",
+                    input.escape_ascii().to_string()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_giant_chunk_is_announced_and_nothing_is_made_of_it() {
+        let mut decoder = Decoder::new(Framing::Chunked);
+        let mut body = Vec::new();
+        assert_eq!(decoder.decode(b"ffffffffffffffff\r\nab", &mut body), Ok(20));
+        assert_eq!((decoder.announced(), body.len()), (u64::MAX - 2, 2));
+        assert!(body.capacity() < 100);
+    }
+}

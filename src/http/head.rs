@@ -112,7 +112,8 @@ fn names_other_version(bytes: &[u8]) -> bool {
         return false;
     };
     match *number {
-        [major] | [major, b'.'] => major.is_ascii_digit(),
+        [b'1', b'.', b'0' | b'1'] => false,
+        [major] => major.is_ascii_digit(),
         [major, b'.', minor] => major.is_ascii_digit() && minor.is_ascii_digit(),
         _ => false,
     }
@@ -179,4 +180,169 @@ fn keeps_alive(version: Version, headers: &[Header<'_>]) -> bool {
 
 fn expects_continue(headers: &[Header<'_>]) -> bool {
     values(headers, "expect").any(|value| value.eq_ignore_ascii_case(b"100-continue"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The status that `head` is refused with; 0 where it is not.
+    fn refused(head: &[u8]) -> u16 {
+        Head::parse(head).err().map_or(0, |problem| problem.status().as_u16())
+    }
+
+    /// A good request with one line in the place of its headers.
+    fn with(line: &str) -> Vec<u8> {
+        format!("POST /a HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n").into_bytes()
+    }
+
+    #[test]
+    fn a_good_head_is_understood() {
+        let head =
+            b"GET /runs/a%20b?x=1?y HTTP/1.1\r\nHost: [::1]:80\r\nX-A:\t b c \r\nX-B:\r\n\r\n";
+        let head = Head::parse(head).expect("a good head");
+        assert_eq!((head.path, head.query), ("/runs/a%20b", Some("x=1?y")));
+        assert_eq!((head.method, head.version), (Method::GET, Version::HTTP_11));
+        assert_eq!(head.framing, Framing::Length(0));
+        assert!(head.keep_alive && !head.expects_continue);
+        let expected = [("Host", &b"[::1]:80"[..]), ("X-A", b"b c"), ("X-B", b"")];
+        assert_eq!(head.headers.iter().map(|h| (h.name, h.value)).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn targets_are_paths_or_urls() {
+        let cases = [
+            ("GET", "/", Some(("/", None))),
+            ("GET", "/a?", Some(("/a", Some("")))),
+            ("GET", "//a/../b;c", Some(("//a/../b;c", None))),
+            ("GET", "/ж", Some(("/ж", None))),
+            ("GET", "http://other:80/a?b", Some(("/a", Some("b")))),
+            ("GET", "HTTPS://other", Some(("/", None))),
+            ("GET", "http://other?b", Some(("/", Some("b")))),
+            ("OPTIONS", "*", Some(("*", None))),
+            ("GET", "*", None),
+            ("GET", "http:///a", None),
+            ("GET", "ftp://other/a", None),
+            ("GET", "a/b", None),
+            ("GET", "/a#b", None),
+            ("CONNECT", "other:443", None),
+        ];
+        for (method, target, expected) in cases {
+            let bytes = format!("{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+            let head = Head::parse(bytes.as_bytes());
+            let found = head.ok().map(|head| (head.path.to_owned(), head.query.map(str::to_owned)));
+            let expected =
+                expected.map(|(p, q): (&str, Option<&str>)| (p.to_owned(), q.map(str::to_owned)));
+            assert_eq!(found, expected, "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn request_lines_that_are_none_are_refused() {
+        let cases: &[(&[u8], u16)] = &[
+            (b"GET  / HTTP/1.1", 400),
+            (b"GET /  HTTP/1.1", 400),
+            (b"GET / HTTP/1.1 ", 400),
+            (b" GET / HTTP/1.1", 400),
+            (b"GET /a b HTTP/1.1", 400),
+            (b"GET\t/ HTTP/1.1", 400),
+            (b"GET /\x7f HTTP/1.1", 400),
+            (b"GET /\xff HTTP/1.1", 400),
+            (b"G(T / HTTP/1.1", 400),
+            (b"GET /", 400),
+            (b"GET", 400),
+            (b"GET / http/1.1", 400),
+            (b"GET / HTTP/1.10", 400),
+            (b"GET / HTTP/x.1", 400),
+            (b"GET / HTTPS/1.1", 400),
+            (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+            (b"PRI * HTTP/2.0", 505),
+            (b"GET / HTTP/2", 505),
+            (b"GET / HTTP/0.9", 505),
+            (b"GET / HTTP/1.2", 505),
+            (b"GET / HTTP/3.0", 505),
+            (b"WEIRD-but+token / HTTP/1.1", 0),
+        ];
+        for (line, status) in cases {
+            let head = [line, &b"\r\nHost: a\r\n\r\n"[..]].concat();
+            assert_eq!(refused(&head), *status, "{:?}", String::from_utf8_lossy(line));
+        }
+    }
+
+    #[test]
+    fn headers_that_two_programs_could_read_differently_are_refused() {
+        let cases = [
+            ("X-A: b", 0),
+            ("X-A:b", 0),
+            ("X-A : b", 400),
+            ("X-A\t: b", 400),
+            (" X-A: b", 400),
+            ("X-A: b\r\n folded", 400),
+            ("X-A: b\r\n\tfolded", 400),
+            ("X-A", 400),
+            (": b", 400),
+            ("X A: b", 400),
+            ("X-A\u{e4}: b", 400),
+            ("X-A: \u{1}", 400),
+            ("X-A: \u{7f}", 400),
+        ];
+        for (line, status) in cases {
+            assert_eq!(refused(&with(line)), status, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_there_once_and_looks_like_one() {
+        let cases = [
+            ("HTTP/1.1", "", 400),
+            ("HTTP/1.0", "", 0),
+            ("HTTP/1.1", "Host:\r\n", 0),
+            ("HTTP/1.1", "hOST: a.b:80\r\n", 0),
+            ("HTTP/1.1", "Host: a\r\nHost: a\r\n", 400),
+            ("HTTP/1.0", "Host: a\r\nHost: b\r\n", 400),
+            ("HTTP/1.1", "Host: a, b\r\n", 400),
+            ("HTTP/1.1", "Host: a/b\r\n", 400),
+            ("HTTP/1.1", "Host: a@b\r\n", 400),
+            ("HTTP/1.1", "Host: \u{e4}\r\n", 400),
+        ];
+        for (version, hosts, status) in cases {
+            let head = format!("GET / {version}\r\n{hosts}\r\n");
+            assert_eq!(refused(head.as_bytes()), status, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn a_hundred_header_lines_are_the_most() {
+        let lines = |count: usize| vec!["X-A: b"; count].join("\r\n");
+        assert_eq!(refused(&with(&lines(99))), 0);
+        assert_eq!(refused(&with(&lines(100))), 431);
+    }
+
+    #[test]
+    fn the_connection_stays_as_version_and_options_have_it() {
+        let cases = [
+            ("HTTP/1.1", "", true),
+            ("HTTP/1.1", "Connection: close\r\n", false),
+            ("HTTP/1.1", "Connection: x , Close\r\n", false),
+            ("HTTP/1.1", "Connection: x\r\nConnection: close\r\n", false),
+            ("HTTP/1.1", "Connection: keep-alive, close\r\n", false),
+            ("HTTP/1.1", "Connection: closed\r\n", true),
+            ("HTTP/1.0", "", false),
+            ("HTTP/1.0", "Connection: Keep-Alive\r\n", true),
+        ];
+        for (version, options, stays) in cases {
+            let head = format!("GET / {version}\r\nHost: a\r\n{options}\r\n");
+            let head = Head::parse(head.as_bytes()).expect("a good head");
+            assert_eq!(head.keep_alive, stays, "{version} {options:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_client_of_http_1_1_expects_to_be_asked_on() {
+        for (version, expects) in [("HTTP/1.1", true), ("HTTP/1.0", false)] {
+            let head = format!("POST / {version}\r\nHost: a\r\nExpect: 100-Continue\r\n\r\n");
+            let head = Head::parse(head.as_bytes()).expect("a good head");
+            assert_eq!(head.expects_continue, expects, "{version}");
+        }
+    }
 }

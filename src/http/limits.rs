@@ -21,10 +21,6 @@ pub(super) const TRAILER_BYTES_MAX: usize = 8 * 1024;
 /// of a piece from then on: the pipe size that the kernel's own copying uses.
 pub(super) const STREAM_HELD_BYTES_MAX: usize = 64 * 1024;
 
-/// The stack of a connection's thread. Handlers format JSON and compile small regexes; measured
-/// use is below 64 KiB, and only touched pages count.
-pub(super) const STACK_BYTES: usize = 512 * 1024;
-
 /// The numbers of one server, all in one place so that a test can shorten them.
 ///
 /// A client that exceeds one is answered where an answer can still be given, and disconnected.
@@ -57,6 +53,9 @@ pub struct Limits {
     pub linger_bytes_max: usize,
     /// How long a refused newcomer's socket is kept after its 503. 1 s.
     pub refused: Duration,
+    /// The stack of a connection's thread. 512 KiB: handlers format JSON and compile small
+    /// regexes, which is far below, and only pages that were touched count as memory.
+    pub stack_bytes: usize,
 }
 
 impl Default for Limits {
@@ -73,6 +72,7 @@ impl Default for Limits {
             linger: Duration::from_secs(2),
             linger_bytes_max: 32 * 1024 * 1024,
             refused: Duration::from_secs(1),
+            stack_bytes: 512 * 1024,
         }
     }
 }

@@ -13,7 +13,6 @@ use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{SocketFlags, accept_with};
 
 use super::connection::serve;
-use super::limits::STACK_BYTES;
 use super::refusal::Refusals;
 use super::registry::Admission;
 use super::seat::Seat;
@@ -134,7 +133,7 @@ impl AcceptLoop {
 
     fn seat(&mut self, seat: Arc<Seat>) {
         let guest = Guest { service: Arc::clone(&self.service), seat: Arc::clone(&seat) };
-        let builder = thread::Builder::new().stack_size(STACK_BYTES);
+        let builder = thread::Builder::new().stack_size(self.service.limits.stack_bytes);
         let named = builder.name(format!("http-{}", seat.number));
         // The thread is not joined: it gives its seat back, which is what `finish` waits for.
         let spawned = named.spawn(move || serve(&guest.service, Arc::clone(&guest.seat)));

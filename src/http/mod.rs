@@ -31,6 +31,8 @@ mod head_scan;
 mod inbox;
 mod limits;
 mod listener;
+#[cfg(test)]
+mod mutated;
 mod problem;
 mod query;
 mod refusal;

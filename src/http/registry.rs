@@ -56,7 +56,9 @@ impl Registry {
         let socket = Socket::new(descriptor);
         let mut seats = self.lock();
         if seats.taken.len() >= self.connections_max {
-            make_room(&seats);
+            if !make_room(&seats) {
+                return Admission::Full(socket);
+            }
             let full = |seats: &mut Seats| seats.taken.len() >= self.connections_max;
             let waited = self.left.wait_timeout_while(seats, ROOM_WAIT, full);
             let (freed, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -121,8 +123,9 @@ impl Registry {
     }
 }
 
-/// Cuts the one that has been longest without a whole request, if there is one.
-fn make_room(seats: &Seats) {
+/// Cuts the one that has been longest without a whole request, if there is one. Whether a seat
+/// is about to be free, be it that one's or another's that was cut before.
+fn make_room(seats: &Seats) -> bool {
     let mut waiting: Vec<(u64, &Seat)> = seats
         .taken
         .iter()
@@ -130,7 +133,8 @@ fn make_room(seats: &Seats) {
         .collect();
     waiting.sort_unstable_by_key(|&(since, seat)| (since, seat.number));
     // One that was just handed a whole request is not cut: then it is the next one's turn.
-    waiting.iter().any(|(_, seat)| seat.cut_unless_answering());
+    waiting.iter().any(|(_, seat)| seat.cut_unless_answering())
+        || seats.taken.iter().any(|seat| seat.is_cut())
 }
 
 #[cfg(test)]

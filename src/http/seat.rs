@@ -67,6 +67,11 @@ impl Seat {
         waits.then_some(state >> PHASE_BITS)
     }
 
+    /// Whether it was cut: its thread is on the way out.
+    pub(super) fn is_cut(&self) -> bool {
+        has_phase(self.state.load(Ordering::SeqCst), Phase::Cut)
+    }
+
     /// Cuts it unless a whole request is being answered. True when it was cut by this call.
     pub(super) fn cut_unless_answering(&self) -> bool {
         self.cut_if(|state| has_phase(state, Phase::Waiting) || has_phase(state, Phase::Receiving))

@@ -1,5 +1,10 @@
 //! What a plain request is answered with.
 
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use llm_shell::http::Limits;
+
 use super::served::Served;
 
 #[test]
@@ -173,4 +178,17 @@ fn a_client_that_has_ended_its_sending_side_still_gets_its_answer() {
     served.gate.open();
     assert_eq!(client.answer().text(), "waited\n");
     assert_eq!(client.rest(), b"", "and then the end");
+}
+
+#[test]
+fn a_unix_socket_serves_as_a_port_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("socket");
+    let served = Served::on(UnixListener::bind(&path).expect("a socket"), Limits::default());
+    assert_eq!(served.address.port(), 0);
+    let mut client = UnixStream::connect(&path).expect("a connection");
+    client.write_all(b"GET /hello HTTP/1.0\r\n\r\n").expect("a request");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nhello\n"));
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use llm_shell::http::Limits;
 
 use super::raw::{PATIENCE, eventually};
-use super::served::{Served, short};
+use super::served::Served;
 
 #[test]
 fn a_closed_door_lets_what_runs_finish_and_nobody_in() {
@@ -80,16 +80,6 @@ fn a_server_that_is_dropped_is_gone() {
     drop(served.server.take());
     idle.expect_end();
     assert!(TcpStream::connect(served.address).is_err());
-}
-
-#[test]
-fn an_idle_connection_is_closed_in_time_without_a_word() {
-    let served = Served::with(short(Duration::from_millis(50)));
-    let mut fresh = served.client();
-    fresh.expect_end();
-    let mut used = served.client();
-    assert_eq!(used.get("/hello").status, 200);
-    used.expect_end();
 }
 
 #[test]

@@ -3,8 +3,12 @@
 // The lint sees tests by their attribute, and would have helpers of tests return errors.
 #![allow(clippy::expect_used)]
 
+mod alone;
 mod answers;
 mod closing;
+mod crowds;
+mod deadlines;
+mod framing;
 mod raw;
 mod served;
 mod streams;

@@ -158,6 +158,14 @@ impl Client {
         }
     }
 
+    /// What has come, or comes next; empty at the end.
+    pub fn some(&mut self) -> Vec<u8> {
+        if self.received.is_empty() {
+            let _ = self.more();
+        }
+        std::mem::take(&mut self.received)
+    }
+
     /// Whether nothing has come that was not yet taken.
     pub fn is_clean(&self) -> bool {
         self.received.is_empty()

@@ -4,9 +4,10 @@ use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
 
-use llm_shell::http::{Limits, Problem, Reply, Request, Router, Server, StatusCode, StreamBody};
+use llm_shell::http::{
+    Limits, Listener, Problem, Reply, Request, Router, Server, StatusCode, StreamBody,
+};
 
 use super::raw::{Client, PATIENCE};
 
@@ -45,7 +46,10 @@ impl Served {
     }
 
     pub fn with(limits: Limits) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        Self::on(TcpListener::bind("127.0.0.1:0").expect("a port"), limits)
+    }
+
+    pub fn on(listener: impl Into<Listener>, limits: Limits) -> Self {
         let gate = Arc::new(Gate::default());
         let (report, events) = channel();
         let router = routes(&gate, &report);
@@ -184,9 +188,4 @@ fn stream(
         }
         other => panic!("no such stream: {other}"),
     }
-}
-
-/// Limits that let a test see a deadline pass.
-pub fn short(duration: Duration) -> Limits {
-    Limits { head: duration, body: duration, idle: duration, write: duration, ..Limits::default() }
 }

@@ -1,0 +1,192 @@
+//! What can only be seen in a process of its own: its descriptors, threads, limits and signals.
+
+use std::fs;
+use std::process::{Command, id};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use llm_shell::http::Limits;
+use nix::libc;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use super::raw::{Client, eventually};
+use super::served::Served;
+
+/// Set for the process that runs one of these tests alone.
+const ALONE: &str = "LLM_SHELL_TEST_ALONE";
+
+/// Runs `body` in a process that runs nothing else: this test binary, told to run `test` only.
+fn alone(test: &str, body: impl FnOnce()) {
+    if std::env::var_os(ALONE).is_some() {
+        return body();
+    }
+    let binary = std::env::current_exe().expect("this binary");
+    let name = format!("http::alone::{test}");
+    let output = Command::new(binary)
+        .args(["--exact", &name, "--nocapture"])
+        .env(ALONE, "1")
+        .output()
+        .expect("a run of this binary");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+fn descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").expect("our descriptors").count()
+}
+
+fn threads() -> usize {
+    fs::read_dir("/proc/self/task").expect("our threads").count()
+}
+
+/// A request that was mutated in a few places, the same one for the same number.
+fn mutated(number: usize) -> Vec<u8> {
+    const SEEDS: [&str; 4] = [
+        "GET /items/a%20b HTTP/1.1\r\nHost: a\r\nX-A: b\r\n\r\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a\r\nhello\r\n0\r\n\r\n",
+        "POST /seen?lines=1 HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 70000\r\n\r\nab",
+    ];
+    let mut state = (number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mut below = |limit: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).expect("31 bits") % limit
+    };
+    let mut bytes = SEEDS[number % SEEDS.len()].as_bytes().to_vec();
+    for _ in 0..=below(4) {
+        let at = below(bytes.len());
+        match below(4) {
+            0 => bytes[at] = u8::try_from(below(256)).expect("a byte"),
+            1 if bytes.len() > 1 => drop(bytes.remove(at)),
+            2 => bytes.insert(at, b"\r\n\0 :,;%0fF-"[below(12)]),
+            _ => bytes.truncate(at + 1),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn nothing_is_left_of_thousands_of_broken_requests() {
+    alone("nothing_is_left_of_thousands_of_broken_requests", || {
+        let panics = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&panics);
+        let print = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            print(panic);
+        }));
+        let mut served = Served::with(Limits { connections: Some(64), ..Limits::default() });
+        assert_eq!(served.client().get("/hello").status, 200);
+        eventually("the first connection is gone", || threads() == 3);
+        let before = descriptors();
+        std::thread::scope(|scope| {
+            for part in 0..4 {
+                let served = &served;
+                let address = served.address;
+                scope.spawn(move || {
+                    for number in 0..1_000 {
+                        let mut client = Client::connect(address);
+                        client.send(mutated(number * 4 + part));
+                        // Some leave in a hurry, some wait for all that comes.
+                        if number % 3 > 0 {
+                            client.end_sending();
+                            client.rest();
+                        }
+                    }
+                });
+            }
+        });
+        eventually("every thread has ended", || threads() == 3);
+        eventually("every descriptor is closed", || descriptors() == before);
+        assert_eq!(panics.load(Ordering::SeqCst), 0, "panics");
+        assert_eq!(served.client().get("/hello").status, 200);
+        let server = served.server.take().expect("the server");
+        assert_eq!(server.finish(Duration::from_secs(10)), 0);
+    });
+}
+
+/// Sends SIGUSR2 to every thread of the server, again and again, until told to stop.
+fn pester(stop: &AtomicBool) {
+    let process = i64::from(id());
+    while !stop.load(Ordering::SeqCst) {
+        for task in fs::read_dir("/proc/self/task").expect("our threads").flatten() {
+            let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+            let thread: i64 = task.file_name().to_string_lossy().parse().expect("a thread's id");
+            if name.starts_with("http-") {
+                // SAFETY: three numbers; a thread that has ended meanwhile is an error code.
+                unsafe { libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGUSR2) };
+            }
+        }
+        std::thread::sleep(Duration::from_micros(100));
+    }
+}
+
+#[test]
+fn signals_in_the_midst_of_requests_are_not_noticed() {
+    alone("signals_in_the_midst_of_requests_are_not_noticed", || {
+        let seen = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(libc::SIGUSR2, Arc::clone(&seen)).expect("a handler");
+        let limits = Limits { head: Duration::from_millis(400), ..Limits::default() };
+        let served = Served::with(limits);
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| pester(&stop));
+            let mut follower =
+                served.exchange("GET /stream/until-gone HTTP/1.1\r\nHost: a\r\n\r\n");
+            for _ in 0..20 {
+                let mut client = served.client();
+                client.send("GET /hello HTTP/1.1\r\n");
+                std::thread::sleep(Duration::from_millis(1));
+                client.send("Host: a\r\n\r\n");
+                assert_eq!(client.answer().text(), "hello\n");
+                let body = "x".repeat(1024 * 1024);
+                assert_eq!(client.post("/echo", &body).body.len(), body.len());
+                assert_eq!(client.get("/large/5000000").body.len(), 5_000_000);
+                assert_eq!(client.get("/stream/large").text().lines().count(), 10_000);
+            }
+            let silent = served.exchange("GET /hello HT").answer();
+            assert_eq!(silent.status, 408, "a deadline is kept all the same");
+            follower.head().expect("a head");
+            drop(follower);
+            assert_eq!(served.event(), "gone true true");
+            stop.store(true, Ordering::SeqCst);
+        });
+        assert!(seen.load(Ordering::SeqCst), "no signal came");
+    });
+}
+
+#[test]
+fn a_shortage_of_descriptors_is_waited_out() {
+    alone("a_shortage_of_descriptors_is_waited_out", || {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let mut clients: Vec<Client> = (0..10).map(|_| Client::connect(address)).collect();
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit");
+        // Descriptors are numbered without a gap: the loop's own, and three connections.
+        let few = (descriptors() - 1 + 1 + 3) as u64;
+        setrlimit(Resource::RLIMIT_NOFILE, few, hard).expect("a lower limit");
+        let served = Served::on(listener, Limits { connections: Some(50), ..Limits::default() });
+        let mut kept = Vec::new();
+        for mut client in clients.drain(..3) {
+            assert_eq!(client.get("/hello").status, 200);
+            kept.push(client);
+        }
+        for client in &mut clients {
+            client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+        }
+        std::thread::sleep(Duration::from_millis(120));
+        assert_eq!(kept[0].get("/hello").status, 200, "those who are in are served");
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("the old limit");
+        for client in &mut clients {
+            assert_eq!(client.answer().status, 200, "those who waited are let in");
+        }
+        drop(served);
+    });
+}

@@ -1,0 +1,132 @@
+//! Many clients at once, patient and impatient ones.
+
+use llm_shell::http::Limits;
+
+use super::raw::{Client, eventually};
+use super::served::Served;
+
+const HELLO: &str = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+const WAIT: &str = "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n";
+const HALF: &str = "GET /hello HTTP/1.1\r\nHo";
+
+fn seats(count: usize) -> Served {
+    Served::with(Limits { connections: Some(count), ..Limits::default() })
+}
+
+#[test]
+fn bursts_of_connections_are_all_answered() {
+    let served = Served::start();
+    for size in [6, 16, 64, 200] {
+        let mut clients: Vec<Client> = (0..size).map(|_| served.client()).collect();
+        for round in 0..5 {
+            for client in &mut clients {
+                client.send(HELLO);
+            }
+            for (number, client) in clients.iter_mut().enumerate() {
+                let answer = client.answer();
+                assert_eq!(answer.status, 200, "client {number} of {size} in round {round}");
+            }
+        }
+    }
+}
+
+#[test]
+fn clients_that_dawdle_hold_up_nobody_else() {
+    let served = Served::start();
+    let mut dawdlers: Vec<Client> = Vec::new();
+    for _ in 0..20 {
+        dawdlers.push(served.client());
+        dawdlers.push(served.exchange(HALF));
+        dawdlers.push(served.exchange(WAIT));
+        dawdlers.push(
+            served.exchange("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf"),
+        );
+    }
+    let mut client = served.client();
+    for _ in 0..50 {
+        assert_eq!(client.get("/hello").status, 200);
+        assert_eq!(served.client().get("/hello").status, 200);
+    }
+}
+
+#[test]
+fn at_the_cap_the_longest_without_a_request_makes_room() {
+    let served = seats(3);
+    let mut silent = served.client();
+    let mut half = served.exchange(HALF);
+    let mut used = served.client();
+    assert_eq!(used.get("/hello").status, 200);
+    let mut first = served.client();
+    assert_eq!(first.get("/hello").status, 200);
+    silent.expect_end();
+    let mut second = served.client();
+    assert_eq!(second.get("/hello").status, 200);
+    half.expect_end();
+    for client in [&mut used, &mut first, &mut second] {
+        assert_eq!(client.get("/hello").status, 200, "it is still there");
+    }
+}
+
+#[test]
+fn no_number_of_slow_heads_shuts_a_whole_request_out() {
+    let served = seats(4);
+    let mut slow: Vec<Client> = Vec::new();
+    for _ in 0..50 {
+        slow.extend((0..6).map(|_| served.exchange(HALF)));
+        assert_eq!(served.client().get("/hello").status, 200);
+    }
+}
+
+#[test]
+fn a_slow_body_makes_room_and_its_handler_does_nothing() {
+    let served = seats(1);
+    let mut slow =
+        served.exchange("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf");
+    assert_eq!(served.client().get("/hello").status, 200);
+    assert!(slow.try_answer().is_err());
+}
+
+#[test]
+fn when_all_are_being_answered_the_next_is_told_to_come_again() {
+    let served = seats(2);
+    let mut busy: Vec<Client> = (0..2).map(|_| served.exchange(WAIT)).collect();
+    for _ in &busy {
+        assert_eq!(served.event(), "entered");
+    }
+    for _ in 0..100 {
+        let mut refused = served.exchange(HELLO);
+        let answer = refused.answer();
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+        assert_eq!(answer.json("code"), "unavailable");
+        assert!(answer.says_close() && answer.header("x-request-id").is_some());
+        refused.expect_end();
+    }
+    served.gate.open();
+    for client in &mut busy {
+        assert_eq!(client.answer().text(), "waited\n");
+    }
+    eventually("there is room again", || {
+        served.exchange(HELLO).try_answer().is_ok_and(|answer| answer.status == 200)
+    });
+}
+
+#[test]
+fn a_connection_without_a_thread_is_told_to_come_again() {
+    // No machine has a stack of this size to give.
+    let served = Served::with(Limits { stack_bytes: 1 << 46, ..Limits::default() });
+    for _ in 0..3 {
+        let answer = served.exchange(HELLO).answer();
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+    }
+}
+
+#[test]
+fn clients_that_reset_at_once_do_no_harm() {
+    let served = Served::start();
+    for _ in 0..500 {
+        let client = served.exchange(HELLO);
+        rustix::net::sockopt::set_socket_linger(&client.socket, Some(std::time::Duration::ZERO))
+            .expect("a reset at the close");
+    }
+    assert_eq!(served.client().get("/hello").status, 200);
+}
