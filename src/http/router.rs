@@ -114,9 +114,9 @@ impl Router {
             }
         }
         if allowed.is_empty() {
-            return Problem::not_found(
-                "There is no such path: GET /openapi.json lists those that there are.",
-            );
+            let routes = self.routes().map(|(method, pattern)| format!("{method} {pattern}"));
+            let routes = routes.collect::<Vec<_>>().join(", ");
+            return Problem::not_found(format!("There is no such path: ask for one of {routes}."));
         }
         let allowed = allowed.join(", ");
         let detail = format!("This path does not know the method {method}: use {allowed}.");

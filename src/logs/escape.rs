@@ -39,8 +39,8 @@ pub fn escape(
         let lanes = lanes(source, from);
         let left = (line.end - from).min(LANES);
         let within = if left == LANES { u32::MAX } else { (1 << left) - 1 };
-        let mut special = find(lanes) & within;
-        put(target, at, *lanes);
+        let mut special = find(&lanes) & within;
+        put(target, at, lanes);
         let mut done = 0;
         // Each special byte is replaced, and what follows it copied again to its new place.
         while special != 0 {
@@ -51,7 +51,7 @@ pub fn escape(
             at += usize::from(*length);
             done = index + 1;
             if done < LANES {
-                put(target, at, *self::lanes(source, from + done));
+                put(target, at, self::lanes(source, from + done));
             }
             special &= special - 1;
         }
@@ -62,9 +62,10 @@ pub fn escape(
 }
 
 #[inline]
-fn lanes(source: &[u8], from: usize) -> &[u8; LANES] {
-    #[allow(clippy::expect_used, reason = "first_chunk of a slice of that length is always there")]
-    source[from..from + LANES].first_chunk().expect("a slice of LANES bytes has LANES bytes")
+fn lanes(source: &[u8], from: usize) -> [u8; LANES] {
+    let mut lanes = [0; LANES];
+    lanes.copy_from_slice(&source[from..from + LANES]);
+    lanes
 }
 
 #[inline]
@@ -140,9 +141,12 @@ mod tests {
         target
     }
 
+    /// Anything that can be printed, ASCII with its control characters, and little but escapes.
+    const LINES: &str = "\\PC*|[\\x00-\\x7f]{0,200}|[\"\\\\\n]{0,100}";
+
     proptest! {
         #[test]
-        fn escaped_text_is_what_serde_json_writes(line in "\\PC*|[\\x00-\\x7f]{0,200}|[\"\\\\\n]{0,100}") {
+        fn escaped_text_is_what_serde_json_writes(line in LINES) {
             let expected = serde_json::to_string(&line).unwrap();
             let expected = &expected.as_bytes()[1..expected.len() - 1];
             prop_assert_eq!(escaped(find_special(), line.as_bytes()), expected);
