@@ -148,13 +148,13 @@ impl ProcessManager {
     /// `NeverStarted`.
     pub fn status(&self) -> Result<Snapshot> {
         let run = self.inner().run.clone().ok_or(Error::NeverStarted)?;
-        let has_ended = run.end.get().is_some();
-        if has_ended && run.tree.is_gone(&self.reaper) {
-            return Ok(Snapshot::of(&run, Usage::default(), Vec::new()));
+        let end = run.end.get().copied();
+        if end.is_some() && run.tree.is_gone(&self.reaper) {
+            return Ok(Snapshot::of(&run, end, Usage::default(), Vec::new()));
         }
         let usage = run.meter.sample(&run.tree, &self.reaper);
-        let leftovers = if has_ended { run.tree.pids(&self.reaper) } else { Vec::new() };
-        Ok(Snapshot::of(&run, usage, leftovers))
+        let leftovers = if end.is_some() { run.tree.pids(&self.reaper) } else { Vec::new() };
+        Ok(Snapshot::of(&run, end, usage, leftovers))
     }
 
     /// The log of the last run, and whether that run still goes on. Does not block.
@@ -259,7 +259,7 @@ impl ProcessManager {
         // Sampled aside, so that the first status is not answered with a sample of the first
         // millisecond; and before the writer has it, so that it is told as it was at its start.
         let usage = UsageMeter::new().sample(&run.tree, &self.reaper);
-        let snapshot = Snapshot::of(&run, usage, Vec::new());
+        let snapshot = Snapshot::of(&run, None, usage, Vec::new());
         log::info!("run {} started, process {}", run.id, run.leader.pid());
         let (manager, log) = (Arc::clone(self), Arc::clone(&run.log));
         let on_end = Box::new(move |at| manager.record_end(&run, at));

@@ -142,8 +142,9 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn of(run: &Run, usage: Usage, leftover_pids: Vec<i32>) -> Self {
-        let end = run.end.get().copied();
+    /// `end` is looked at once, by the caller, so that all of a snapshot is of one moment: what
+    /// ended since is still told as running.
+    pub(super) fn of(run: &Run, end: Option<End>, usage: Usage, leftover_pids: Vec<i32>) -> Self {
         Self {
             pid: run.leader.pid(),
             command: run.command.clone(),

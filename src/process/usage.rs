@@ -26,6 +26,8 @@ pub struct UsageMeter(Mutex<Reading>);
 #[derive(Debug)]
 struct Reading {
     at: Instant,
+    /// Kept, because a new one reads /proc/cpuinfo first.
+    system: Option<System>,
     /// CPU time by process and its start, so that a recycled number does not inherit one.
     cpu_milliseconds: HashMap<(Pid, u64), u64>,
     usage: Option<Usage>,
@@ -35,7 +37,8 @@ impl UsageMeter {
     /// A meter for a run that starts now.
     #[must_use]
     pub fn new() -> Self {
-        let reading = Reading { at: Instant::now(), cpu_milliseconds: HashMap::new(), usage: None };
+        let cpu_milliseconds = HashMap::new();
+        let reading = Reading { at: Instant::now(), system: None, cpu_milliseconds, usage: None };
         Self(Mutex::new(reading))
     }
 
@@ -60,14 +63,14 @@ impl Default for UsageMeter {
 impl Reading {
     fn renew(&mut self, numbers: &[i32]) -> Usage {
         let pids: Vec<Pid> = numbers.iter().map(|n| Pid::from_u32(n.cast_unsigned())).collect();
+        self.look_at(&pids);
+        let processes = self.system.iter().flat_map(System::processes);
         let mut bytes = 0;
         let mut cpu_milliseconds = HashMap::new();
-        if let Some(system) = look_at(&pids) {
-            for (pid, process) in system.processes() {
-                bytes += process.memory();
-                let key = (*pid, process.start_time());
-                cpu_milliseconds.insert(key, process.accumulated_cpu_time());
-            }
+        for (pid, process) in processes {
+            bytes += process.memory();
+            let key = (*pid, process.start_time());
+            cpu_milliseconds.insert(key, process.accumulated_cpu_time());
         }
         let before = |key| self.cpu_milliseconds.get(key).copied().unwrap_or(0);
         let spent: u64 =
@@ -77,18 +80,25 @@ impl Reading {
             cpu_percent: round_to_tenth(spent as f64 * 100.0 / elapsed_milliseconds),
             memory_mb: round_to_tenth(bytes as f64 / 1_048_576.0),
         };
-        *self = Self { at: Instant::now(), cpu_milliseconds, usage: Some(usage) };
+        (self.at, self.cpu_milliseconds, self.usage) =
+            (Instant::now(), cpu_milliseconds, Some(usage));
         usage
     }
-}
 
-/// A fresh look at these processes alone: a kept one would hold a descriptor for each.
-fn look_at(pids: &[Pid]) -> Option<System> {
-    let mut system = System::new().ok()?;
-    let what = ProcessRefreshKind::nothing().with_cpu().with_memory().without_tasks();
-    // Processes that are gone by now are not in the answer, which is all that the count tells.
-    let _refreshed = system.refresh_processes_specifics(ProcessesToUpdate::Some(pids), true, what);
-    Some(system)
+    /// Has the system hold just these processes, as they are now.
+    fn look_at(&mut self, pids: &[Pid]) {
+        if self.system.is_none() {
+            self.system = System::new().ok();
+        }
+        let Some(system) = &mut self.system else { return };
+        let what = ProcessRefreshKind::nothing().with_cpu().with_memory().without_tasks();
+        // Those of the last look are named as well: the ones that are gone leave by that.
+        let before: Vec<Pid> = system.processes().keys().copied().collect();
+        let all = [&before, pids].concat();
+        // How many were found is all that is given, and that is counted below.
+        let _refreshed =
+            system.refresh_processes_specifics(ProcessesToUpdate::Some(&all), true, what);
+    }
 }
 
 fn round_to_tenth(value: f64) -> f64 {

@@ -145,6 +145,17 @@ fn leftovers_are_listed_logged_and_ended_by_a_kill() {
 }
 
 #[test]
+fn an_end_is_never_told_without_its_leftovers() {
+    let server = Server::start();
+    for _ in 0..50 {
+        // Asked again and again while it ends: one answer must not mix two moments.
+        let ended = server.run_to_end("sleep 60 & exit 0");
+        assert_eq!(ended["leftover_pids"].as_array().unwrap().len(), 1, "{ended}");
+    }
+    server.post("/kill").expect(200);
+}
+
+#[test]
 fn the_next_start_ends_leftovers_first() {
     let server = Server::start();
     server.run_to_end("sleep 60 & sleep 60 & echo done");

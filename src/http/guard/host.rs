@@ -1,0 +1,69 @@
+//! Which names we answer to.
+
+use std::net::IpAddr;
+
+/// The names, besides addresses and `localhost`, under which a client may speak to us.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts(Vec<String>);
+
+impl Hosts {
+    /// These names, in any case, with or without a port (then with just that one).
+    pub fn new(names: &[String]) -> Self {
+        Self(names.iter().map(|name| name.to_ascii_lowercase()).collect())
+    }
+
+    /// Whether a `Host` is one of ours. An address cannot be rebound by DNS and `localhost` is
+    /// not asked of it; any other name may lead a browser here from a page of a stranger.
+    pub fn has(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        let name = without_port(&host);
+        let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+        name == "localhost"
+            || address.unwrap_or(name).parse::<IpAddr>().is_ok()
+            || self.0.iter().any(|allowed| *allowed == host || *allowed == name)
+    }
+}
+
+/// The name of a `name:port`, or of a bare one.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_localhost_are_ours_and_other_names_where_they_are_allowed() {
+        let hosts = Hosts::new(&["Shell.Example".into(), "b.example:8443".into()]);
+        for ours in [
+            "127.0.0.1",
+            "127.0.0.1:8000",
+            "[::1]:8000",
+            "[::1]",
+            "192.168.1.7:80",
+            "localhost",
+            "LOCALHOST:8000",
+            "shell.example",
+            "shell.example:443",
+            "b.example:8443",
+        ] {
+            assert!(hosts.has(ours), "{ours}");
+        }
+        for strange in [
+            "",
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "b.example",
+            "b.example:80",
+            "[::1].evil.example",
+            "localhost:80:80",
+        ] {
+            assert!(!hosts.has(strange), "{strange}");
+        }
+    }
+}
