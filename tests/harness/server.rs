@@ -5,14 +5,23 @@ use super::{eventually, processes_in};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
-/// The program under test, with no setting in its environment.
+/// The program under test, with no setting in its environment, and with hangups not ignored,
+/// which they are where the tests run under nohup.
 pub fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_llm-shell"));
+    // SAFETY: signal(2) is async-signal-safe and touches no memory of ours.
+    unsafe {
+        command.pre_exec(|| {
+            nix::libc::signal(nix::libc::SIGHUP, nix::libc::SIG_DFL);
+            Ok(())
+        })
+    };
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("LLM_SHELL_") {
             command.env_remove(name);
