@@ -50,39 +50,30 @@ impl Dispatch {
     /// Sends `reply`. Blocks while the client does not read, within the limits on writes.
     pub(super) fn deliver(&mut self, wire: &mut Wire, reply: Reply, terms: Terms<'_>) -> Delivered {
         let Reply { status, content_type, headers, content } = reply;
-        let mut envelope = Envelope {
+        let extent = extent(&content, terms.version);
+        let keep = terms.keep && extent != Extent::UntilClose;
+        let envelope = Envelope {
             status,
             content_type,
             headers: &headers,
             id: terms.id,
             date: self.clock.now(),
-            persistence: persistence(terms),
+            persistence: persistence(keep, terms.version),
         };
-        match content {
-            Content::Bytes(body) => {
-                let whole = send_bytes(wire, &mut self.out, &envelope, &body, terms.head_only);
-                Delivered { status, whole, keep: terms.keep }
-            }
-            Content::Stream(write) => {
-                let extent = extent(terms.version);
-                let keep = terms.keep && extent == Extent::Chunked;
-                if !keep {
-                    envelope.persistence = Persistence::Close;
+        let whole = match content {
+            _ if terms.head_only => send_bytes(wire, &mut self.out, &envelope, extent, &[]),
+            Content::Bytes(body) => send_bytes(wire, &mut self.out, &envelope, extent, &body),
+            Content::Stream(write) => match send_stream(wire, envelope, extent, write) {
+                Ending::Whole => true,
+                Ending::Cut => false,
+                Ending::Unsent(error) => {
+                    log::error!("Request {}: its stream failed at once: {error}", terms.id);
+                    let terms = Terms { keep: false, ..terms };
+                    return self.deliver(wire, failure(terms.id).into(), terms);
                 }
-                if terms.head_only {
-                    let whole = send_head(wire, &mut self.out, &envelope, extent);
-                    return Delivered { status, whole, keep };
-                }
-                match send_stream(wire, envelope, extent, write) {
-                    Ending::Whole => Delivered { status, whole: true, keep },
-                    Ending::Cut => Delivered { status, whole: false, keep: false },
-                    Ending::Unsent(error) => {
-                        log::error!("Request {}: its stream failed at once: {error}", terms.id);
-                        self.deliver(wire, failure(terms.id).into(), Terms { keep: false, ..terms })
-                    }
-                }
-            }
-        }
+            },
+        };
+        Delivered { status, whole, keep }
     }
 }
 
@@ -94,35 +85,33 @@ pub(super) fn failure(id: &str) -> Problem {
     ))
 }
 
-fn persistence(terms: Terms<'_>) -> Persistence {
-    match terms.version {
-        _ if !terms.keep => Persistence::Close,
+fn persistence(keep: bool, version: Version) -> Persistence {
+    match version {
+        _ if !keep => Persistence::Close,
         Version::HTTP_10 => Persistence::KeepAloud,
         _ => Persistence::Keep,
     }
 }
 
-fn extent(version: Version) -> Extent {
-    if version == Version::HTTP_10 { Extent::UntilClose } else { Extent::Chunked }
-}
-
-fn send_head(wire: &mut Wire, out: &mut Vec<u8>, envelope: &Envelope<'_>, extent: Extent) -> bool {
-    out.clear();
-    envelope.write(extent, out);
-    wire.send(out, wire.write_deadline(out.len())).is_ok()
+fn extent(content: &Content, version: Version) -> Extent {
+    match content {
+        Content::Bytes(body) => Extent::Length(body.len()),
+        Content::Stream(_) if version == Version::HTTP_10 => Extent::UntilClose,
+        Content::Stream(_) => Extent::Chunked,
+    }
 }
 
 fn send_bytes(
     wire: &mut Wire,
     out: &mut Vec<u8>,
     envelope: &Envelope<'_>,
+    extent: Extent,
     body: &[u8],
-    head_only: bool,
 ) -> bool {
     out.clear();
-    envelope.write(Extent::Length(body.len()), out);
-    let sent = if head_only || !has_body(envelope.status) { &[] } else { body };
-    let (copied, rest) = sent.split_at(sent.len().min(COPIED_BYTES_MAX));
+    envelope.write(extent, out);
+    let body = if has_body(envelope.status) { body } else { &[] };
+    let (copied, rest) = body.split_at(body.len().min(COPIED_BYTES_MAX));
     out.extend_from_slice(copied);
     let deadline = wire.write_deadline(out.len() + rest.len());
     let result = wire.send(out, deadline).and_then(|()| wire.send(rest, deadline));

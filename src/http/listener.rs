@@ -1,32 +1,27 @@
-//! The accept loop, which nothing that a client does can end.
+//! What connections come from: a listening socket, TCP or Unix, our own or inherited.
 
+use std::fs::{self, File, Permissions};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixListener;
-use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, ioctl_fionbio};
-use rustix::net::{SocketFlags, accept_with};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
+};
 
-use super::connection::serve;
-use super::refusal::Refusals;
-use super::registry::Admission;
-use super::seat::Seat;
-use super::service::Service;
-use super::socket::Socket;
+/// Who may connect to a Unix socket of ours: the user that the server runs as.
+const UNIX_MODE: u32 = 0o600;
 
-/// How long the loop waits after an accept that failed for want of descriptors or memory: the
-/// listener stays readable, so that it would spin otherwise.
-const SHORTAGE_WAIT: Duration = Duration::from_millis(50);
+/// How many connections may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
+const BACKLOG: i32 = 1024;
 
-/// How often the log hears of accept errors and refusals, at most.
-const COMPLAINT_EVERY: Duration = Duration::from_secs(1);
+/// What a Unix socket has for an address of the internet.
+const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
-/// A listening socket: TCP or Unix, our own or inherited.
+/// A listening socket.
 #[derive(Debug)]
 pub struct Listener {
     descriptor: OwnedFd,
@@ -46,132 +41,85 @@ impl From<UnixListener> for Listener {
     }
 }
 
-/// What a Unix socket has for an address of the internet.
-const NO_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-
 impl Listener {
+    /// Listens on a new Unix socket at `path`, which only this user can connect to from its first
+    /// moment on. A socket that a dead server left there is replaced. The file is not removed at
+    /// the end: the next server replaces it.
+    ///
+    /// # Errors
+    /// `AddrInUse` where somebody listens there or the path is something else, and whatever the
+    /// kernel says about the path.
+    pub fn unix(path: &Path) -> io::Result<Self> {
+        remove_dead_socket(path)?;
+        let stream = SocketType::STREAM;
+        let socket = socket_with(AddressFamily::UNIX, stream, SocketFlags::CLOEXEC, None)?;
+        // Linux gives the file the socket's own mode, so there is no moment with a wider one.
+        let socket = File::from(socket);
+        socket.set_permissions(Permissions::from_mode(UNIX_MODE))?;
+        bind(&socket, &SocketAddrUnix::new(path)?)?;
+        listen(&socket, BACKLOG)?;
+        Ok(Self { descriptor: socket.into(), address: NO_ADDRESS })
+    }
+
     /// Where it listens; `0.0.0.0:0` for a Unix socket.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
-}
 
-/// What the thread `http-accept` does, and owns.
-pub(super) struct AcceptLoop {
-    listener: Listener,
-    /// Becomes readable when the loop is to end.
-    stop: Arc<OwnedFd>,
-    service: Arc<Service>,
-    refusals: Refusals,
-    complained: Option<Instant>,
-}
-
-/// What a turn of the loop has to do.
-enum Turn {
-    Accept,
-    Expire,
-    Stop,
-}
-
-impl AcceptLoop {
-    /// A loop that is ready to run.
-    ///
-    /// # Errors
-    /// Where the listener cannot be made non-blocking.
-    pub(super) fn new(
-        listener: Listener,
-        stop: Arc<OwnedFd>,
-        service: Arc<Service>,
-    ) -> io::Result<Self> {
-        // The client of a readable listener may be gone by the time of the accept.
-        ioctl_fionbio(&listener.descriptor, true)?;
-        let refusals = Refusals::new(service.limits.refused);
-        Ok(Self { listener, stop, service, refusals, complained: None })
-    }
-
-    /// Accepts until `stop` becomes readable.
-    pub(super) fn run(mut self) {
-        loop {
-            match self.wait() {
-                Turn::Accept => self.accept(),
-                Turn::Expire => {}
-                Turn::Stop => return,
-            }
-            self.refusals.expire();
-        }
-    }
-
-    fn wait(&self) -> Turn {
-        let mut polled = [
-            PollFd::new(&self.listener.descriptor, PollFlags::IN),
-            PollFd::new(&*self.stop, PollFlags::IN),
-        ];
-        let within = self.refusals.next_expiry().and_then(|wait| Timespec::try_from(wait).ok());
-        match poll(&mut polled, within.as_ref()) {
-            Ok(_) if !polled[1].revents().is_empty() => Turn::Stop,
-            Ok(1..) => Turn::Accept,
-            // A signal, or a shortage in the kernel, for which there is the wait in `accept`.
-            Ok(0) | Err(_) => Turn::Expire,
-        }
-    }
-
-    fn accept(&mut self) {
-        match accept_with(&self.listener.descriptor, SocketFlags::CLOEXEC) {
-            Ok(descriptor) => match self.service.registry.admit(descriptor) {
-                Admission::Seated(seat) => self.seat(seat),
-                Admission::Full(socket) => self.refuse(socket, "all connections are busy"),
-                Admission::Closed => {}
-            },
-            // The client was gone before it was let in, or a signal came.
-            Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
-            Err(error) => {
-                self.complain(&format!("accept: {error}"));
-                self.pause();
-            }
-        }
-    }
-
-    fn seat(&mut self, seat: Arc<Seat>) {
-        let guest = Guest { service: Arc::clone(&self.service), seat: Arc::clone(&seat) };
-        let builder = thread::Builder::new().stack_size(self.service.limits.stack_bytes);
-        let named = builder.name(format!("http-{}", seat.number));
-        // The thread is not joined: it gives its seat back, which is what `finish` waits for.
-        let spawned = named.spawn(move || serve(&guest.service, Arc::clone(&guest.seat)));
-        // Without a thread the guest is gone by now, and has left us alone with the seat.
-        if let (Err(error), Some(seat)) = (spawned, Arc::into_inner(seat)) {
-            self.refuse(seat.socket, &format!("no thread for it: {error}"));
-        }
-    }
-
-    fn refuse(&mut self, socket: Socket, why: &str) {
-        self.complain(why);
-        self.refusals.refuse(socket, &self.service.ids.fresh());
-    }
-
-    /// Waits for others to give back what is short, or for the end.
-    fn pause(&self) {
-        let mut polled = [PollFd::new(&*self.stop, PollFlags::IN)];
-        let within = Timespec::try_from(SHORTAGE_WAIT).ok();
-        // An early return is an accept too many, which fails and waits again.
-        let _ = poll(&mut polled, within.as_ref());
-    }
-
-    fn complain(&mut self, what: &str) {
-        if self.complained.is_none_or(|last| last.elapsed() >= COMPLAINT_EVERY) {
-            self.complained = Some(Instant::now());
-            log::warn!("A connection could not be served: {what}");
-        }
+    /// The socket.
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
     }
 }
 
-/// A connection's hold on its seat: given back however its thread ends.
-struct Guest {
-    service: Arc<Service>,
-    seat: Arc<Seat>,
+/// Removes the file of a Unix socket that nobody listens on. Anything else stays, and makes the
+/// bind fail.
+fn remove_dead_socket(path: &Path) -> io::Result<()> {
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+        _ => return Ok(()),
+    }
+    // A connect to a plain file is refused as well.
+    if is_socket(path) { fs::remove_file(path) } else { Ok(()) }
 }
 
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.service.registry.leave(&self.seat);
+fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unix_socket_is_this_user_s_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("socket");
+        let _listener = Listener::unix(&path).expect("a listener");
+        let mode = fs::metadata(&path).expect("the socket").permissions().mode();
+        assert_eq!(mode & 0o777, UNIX_MODE);
+    }
+
+    #[test]
+    fn a_dead_server_s_socket_is_replaced_and_a_living_one_s_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("socket");
+        drop(Listener::unix(&path).expect("the first"));
+        let living = Listener::unix(&path).expect("the second");
+        let taken = Listener::unix(&path).expect_err("a third");
+        assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+        UnixStream::connect(&path).expect("the second is still there");
+        drop(living);
+    }
+
+    #[test]
+    fn a_file_that_is_no_socket_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("socket");
+        fs::write(&path, "precious").expect("a file");
+        let taken = Listener::unix(&path).expect_err("no socket");
+        assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(fs::read(&path).expect("the file"), b"precious");
     }
 }

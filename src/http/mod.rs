@@ -4,8 +4,8 @@
 //!
 //! | file | does |
 //! |---|---|
-//! | `server`, `listener` | one thread accepts; nothing that a client does can end it |
-//! | `registry`, `seat` | who is connected, who may be cut to make room, who is waited for |
+//! | [`Server`], [`Listener`], `accept` | one thread accepts; no client can end it |
+//! | `registry`, `seat`, `refusal` | who is connected, who may be cut, who is waited for |
 //! | `connection` | the loop of one connection: head, handler, answer, again |
 //! | `wire`, `socket`, `inbox` | reads and writes that end by a deadline, one small buffer |
 //! | `head`, `head_scan` | bytes to a request's head, or the reason why not (pure) |
@@ -19,6 +19,7 @@
 //! list of seats, and the server's handle of `http-accept`; neither is held over a system call
 //! that waits, and neither is taken while the other is held.
 
+mod accept;
 mod access;
 mod answer;
 mod body;

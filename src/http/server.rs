@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 
+use super::accept::AcceptLoop;
 use super::limits::Limits;
-use super::listener::{AcceptLoop, Listener};
+use super::listener::Listener;
 use super::router::Router;
 use super::service::Service;
 

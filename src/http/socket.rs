@@ -5,8 +5,18 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, Result};
-use rustix::net::sockopt::{Timeout, set_socket_linger, set_socket_timeout, set_tcp_nodelay};
+use rustix::net::sockopt::{
+    Timeout, set_socket_keepalive, set_socket_linger, set_socket_timeout, set_tcp_keepidle,
+    set_tcp_keepintvl, set_tcp_nodelay,
+};
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
+
+/// How long a followed stream is quiet before its client is probed. The kernel's own two hours
+/// would let lost clients fill the places of the living.
+const QUIET_BEFORE_PROBE: Duration = Duration::from_secs(45);
+
+/// How long each of the kernel's nine probes waits for its answer.
+const PROBE_EVERY: Duration = Duration::from_secs(15);
 
 /// The one descriptor of a connection. Nothing here retries: the callers own the deadlines, and
 /// any call may end with `INTR`, because SIGCHLD comes to any thread of this process.
@@ -25,6 +35,15 @@ impl Socket {
     pub(super) fn send_without_delay(&self) {
         // A Unix socket has no such option and no such delay: its error is as good as success.
         let _ = set_tcp_nodelay(&self.descriptor, true);
+    }
+
+    /// Has the kernel ask a client that says nothing whether it is still there: one whose machine
+    /// or network is gone without a word counts as hung up after some three minutes.
+    pub(super) fn probe_when_quiet(&self) {
+        // Where it cannot be set (a Unix socket has no network to lose) nothing is lost by it.
+        let _ = set_tcp_keepidle(&self.descriptor, QUIET_BEFORE_PROBE)
+            .and_then(|()| set_tcp_keepintvl(&self.descriptor, PROBE_EVERY))
+            .and_then(|()| set_socket_keepalive(&self.descriptor, true));
     }
 
     /// Bounds each later [`Self::read`].

@@ -117,6 +117,7 @@ impl<'a> StreamBody<'a> {
         let mut piece = std::mem::take(&mut self.held);
         let result = if self.sent == Sent::Nothing {
             self.sent = Sent::Head;
+            self.wire.seat.socket.probe_when_quiet();
             let mut all = Vec::with_capacity(512 + piece.len());
             self.envelope.write(self.extent, &mut all);
             all.extend_from_slice(&piece[start..]);

@@ -2,15 +2,15 @@
 
 use std::fs;
 use std::process::{Command, id};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use llm_shell::http::Limits;
 use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use super::raw::{Client, eventually};
+use super::raw::{Client, PATIENCE, eventually};
 use super::served::Served;
 
 /// Set for the process that runs one of these tests alone.
@@ -188,5 +188,64 @@ fn a_shortage_of_descriptors_is_waited_out() {
             assert_eq!(client.answer().status, 200, "those who waited are let in");
         }
         drop(served);
+    });
+}
+
+/// Keeps what is logged.
+struct Kept(Mutex<Vec<String>>);
+
+impl log::Log for Kept {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let line = format!("{} {} {}", record.level(), record.target(), record.args());
+        self.0.lock().expect("the log").push(line);
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn each_request_is_one_line_in_the_log_and_its_query_is_not() {
+    alone("each_request_is_one_line_in_the_log_and_its_query_is_not", || {
+        static KEPT: Kept = Kept(Mutex::new(Vec::new()));
+        log::set_logger(&KEPT).expect("the only logger");
+        log::set_max_level(log::LevelFilter::Info);
+        let mut served = Served::start();
+        let requests: [(&[u8], &str); 6] = [
+            (b"GET /seen?lines=secret HTTP/1.1\r\nHost: a\r\nX-Request-Id: one\r\n\r\n", "one"),
+            (b"GET /no\xd0\xb6pe HTTP/1.1\r\nHost: a\r\nX-Request-Id: two\r\n\r\n", "two"),
+            (b"HEAD /stream/large HTTP/1.1\r\nHost: a\r\nX-Request-Id: three\r\n\r\n", "three"),
+            (b"GET /panic HTTP/1.1\r\nHost: a\r\nX-Request-Id: four\r\n\r\n", "four"),
+            (b"GET /stream/fails-later HTTP/1.1\r\nHost: a\r\nX-Request-Id: five\r\n\r\n", "five"),
+            (b"GET / HTTP/9.9\r\nX-Secret: secret\r\n\r\n", ""),
+        ];
+        for (request, _) in &requests {
+            let mut client = served.exchange(request);
+            client.end_sending();
+            client.rest();
+        }
+        assert_eq!(served.server.take().expect("the server").finish(PATIENCE), 0);
+        let lines = KEPT.0.lock().expect("the log");
+        assert!(!lines.iter().any(|line| line.contains("secret")), "{lines:#?}");
+        let beginnings = [
+            "INFO access GET /seen 200 ",
+            "INFO access GET /no\\u{436}pe 404 ",
+            "INFO access HEAD /stream/large 200 ",
+            "INFO access GET /panic 500 ",
+            "INFO access GET /stream/fails-later 200 ",
+            "INFO access - - 505 ",
+        ];
+        for (beginning, (_, id)) in beginnings.iter().zip(&requests) {
+            let found: Vec<_> = lines.iter().filter(|line| line.starts_with(beginning)).collect();
+            assert!(found.len() == 1 && found[0].ends_with(id), "{beginning}: {lines:#?}");
+        }
+        let panic = "ERROR llm_shell::http::guarded Request four: its handler panicked: as the \
+            test wants it";
+        assert_eq!(lines.iter().filter(|line| *line == panic).count(), 1, "{lines:#?}");
+        let faults = lines.iter().filter(|line| !line.starts_with("INFO")).count();
+        assert_eq!(faults, 2, "the panic, and the stream that broke off: {lines:#?}");
     });
 }

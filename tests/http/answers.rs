@@ -1,9 +1,9 @@
 //! What a plain request is answered with.
 
 use std::io::{Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 
-use llm_shell::http::Limits;
+use llm_shell::http::{Limits, Listener};
 
 use super::served::Served;
 
@@ -184,7 +184,7 @@ fn a_client_that_has_ended_its_sending_side_still_gets_its_answer() {
 fn a_unix_socket_serves_as_a_port_does() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("socket");
-    let served = Served::on(UnixListener::bind(&path).expect("a socket"), Limits::default());
+    let served = Served::on(Listener::unix(&path).expect("a socket"), Limits::default());
     assert_eq!(served.address.port(), 0);
     let mut client = UnixStream::connect(&path).expect("a connection");
     client.write_all(b"GET /hello HTTP/1.0\r\n\r\n").expect("a request");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use llm_shell::http::Limits;
 
+use super::raw::eventually;
 use super::served::Served;
 
 const GET: &str = "HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -136,4 +137,24 @@ fn streams_do_not_make_a_short_request_wait() {
     for stream in &mut streams {
         assert_eq!(stream.chunks().expect("a body").concat(), b"late\n");
     }
+}
+
+#[test]
+fn a_client_that_vanishes_without_a_word_is_probed_while_its_stream_is_quiet() {
+    let served = Served::start();
+    let mut client = served.exchange(format!("GET /stream/head-first {GET}"));
+    client.head().expect("a head");
+    let ours = format!(":{:04X}", served.address.port());
+    let theirs = format!(":{:04X}", client.socket.local_addr().expect("an address").port());
+    let ends = |column: Option<&str>, port: &str| column.is_some_and(|text| text.ends_with(port));
+    eventually("the kernel's timer is the one that probes", || {
+        let table = std::fs::read_to_string("/proc/self/net/tcp").expect("the connections");
+        table.lines().any(|line| {
+            let mut columns = line.split_whitespace().skip(1);
+            // Local, remote, state, queues, and `tr:tm->when` with 02 for a probe.
+            ends(columns.next(), &ours)
+                && ends(columns.next(), &theirs)
+                && columns.nth(2).is_some_and(|timer| timer.starts_with("02:"))
+        })
+    });
 }

@@ -1,0 +1,146 @@
+//! The accept loop, which nothing that a client does can end.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, ioctl_fionbio};
+use rustix::net::{SocketFlags, accept_with};
+
+use super::connection::serve;
+use super::listener::Listener;
+use super::refusal::Refusals;
+use super::registry::Admission;
+use super::seat::Seat;
+use super::service::Service;
+use super::socket::Socket;
+
+/// How long the loop waits after an accept that failed for want of descriptors or memory: the
+/// listener stays readable, so that it would spin otherwise.
+const SHORTAGE_WAIT: Duration = Duration::from_millis(50);
+
+/// How often the log hears of accept errors and refusals, at most.
+const COMPLAINT_EVERY: Duration = Duration::from_secs(1);
+
+/// What the thread `http-accept` does, and owns.
+pub(super) struct AcceptLoop {
+    listener: Listener,
+    /// Becomes readable when the loop is to end.
+    stop: Arc<OwnedFd>,
+    service: Arc<Service>,
+    refusals: Refusals,
+    complained: Option<Instant>,
+}
+
+/// What a turn of the loop has to do.
+enum Turn {
+    Accept,
+    Expire,
+    Stop,
+}
+
+impl AcceptLoop {
+    /// A loop that is ready to run.
+    ///
+    /// # Errors
+    /// Where the listener cannot be made non-blocking.
+    pub(super) fn new(
+        listener: Listener,
+        stop: Arc<OwnedFd>,
+        service: Arc<Service>,
+    ) -> io::Result<Self> {
+        // The client of a readable listener may be gone by the time of the accept.
+        ioctl_fionbio(listener.descriptor(), true)?;
+        let refusals = Refusals::new(service.limits.refused);
+        Ok(Self { listener, stop, service, refusals, complained: None })
+    }
+
+    /// Accepts until `stop` becomes readable.
+    pub(super) fn run(mut self) {
+        loop {
+            match self.wait() {
+                Turn::Accept => self.accept(),
+                Turn::Expire => {}
+                Turn::Stop => return,
+            }
+            self.refusals.expire();
+        }
+    }
+
+    fn wait(&self) -> Turn {
+        let mut polled = [
+            PollFd::from_borrowed_fd(self.listener.descriptor(), PollFlags::IN),
+            PollFd::new(&*self.stop, PollFlags::IN),
+        ];
+        let within = self.refusals.next_expiry().and_then(|wait| Timespec::try_from(wait).ok());
+        match poll(&mut polled, within.as_ref()) {
+            Ok(_) if !polled[1].revents().is_empty() => Turn::Stop,
+            Ok(1..) => Turn::Accept,
+            // A signal, or a shortage in the kernel, for which there is the wait in `accept`.
+            Ok(0) | Err(_) => Turn::Expire,
+        }
+    }
+
+    fn accept(&mut self) {
+        match accept_with(self.listener.descriptor(), SocketFlags::CLOEXEC) {
+            Ok(descriptor) => match self.service.registry.admit(descriptor) {
+                Admission::Seated(seat) => self.seat(seat),
+                Admission::Full(socket) => self.refuse(socket, "all connections are busy"),
+                Admission::Closed => {}
+            },
+            // The client was gone before it was let in, or a signal came.
+            Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
+            Err(error) => {
+                self.complain(&format!("accept: {error}"));
+                self.pause();
+            }
+        }
+    }
+
+    fn seat(&mut self, seat: Arc<Seat>) {
+        let guest = Guest { service: Arc::clone(&self.service), seat: Arc::clone(&seat) };
+        let builder = thread::Builder::new().stack_size(self.service.limits.stack_bytes);
+        let named = builder.name(format!("http-{}", seat.number));
+        // The thread is not joined: it gives its seat back, which is what `finish` waits for.
+        let spawned = named.spawn(move || serve(&guest.service, Arc::clone(&guest.seat)));
+        // Without a thread the guest is gone by now, and has left us alone with the seat.
+        if let (Err(error), Some(seat)) = (spawned, Arc::into_inner(seat)) {
+            self.refuse(seat.socket, &format!("no thread for it: {error}"));
+        }
+    }
+
+    fn refuse(&mut self, socket: Socket, why: &str) {
+        self.complain(why);
+        self.refusals.refuse(socket, &self.service.ids.fresh());
+    }
+
+    /// Waits for others to give back what is short, or for the end.
+    fn pause(&self) {
+        let mut polled = [PollFd::new(&*self.stop, PollFlags::IN)];
+        let within = Timespec::try_from(SHORTAGE_WAIT).ok();
+        // An early return is an accept too many, which fails and waits again.
+        let _ = poll(&mut polled, within.as_ref());
+    }
+
+    fn complain(&mut self, what: &str) {
+        if self.complained.is_none_or(|last| last.elapsed() >= COMPLAINT_EVERY) {
+            self.complained = Some(Instant::now());
+            log::warn!("A connection could not be served: {what}");
+        }
+    }
+}
+
+/// A connection's hold on its seat: given back however its thread ends.
+struct Guest {
+    service: Arc<Service>,
+    seat: Arc<Seat>,
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.service.registry.leave(&self.seat);
+    }
+}
