@@ -339,13 +339,7 @@ mod tests {
         for (input, body, left) in cases {
             for step in 1..=input.len() {
                 let expected = Ok(Some((body.to_vec(), left)));
-                // What was left in later pieces is not seen in smaller steps.
-                assert_eq!(
-                    decode(input, step),
-                    expected,
-                    "{:?} by {step}",
-                    input.escape_ascii().to_string()
-                );
+                assert_eq!(decode(input, step), expected, "{} by {step}", input.escape_ascii());
             }
         }
     }
@@ -382,11 +376,7 @@ mod tests {
         ];
         for input in cases.into_iter().chain([&long_line[..], &long_trailer, &many_zeros]) {
             for step in [1, 2, input.len()] {
-                assert!(
-                    decode(input, step).is_err(),
-                    "{:?} by {step}",
-                    input.escape_ascii().to_string()
-                );
+                assert!(decode(input, step).is_err(), "{} by {step}", input.escape_ascii());
             }
         }
     }
