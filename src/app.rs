@@ -2,11 +2,14 @@
 
 use crate::api;
 use crate::error::{Error, Result};
-use crate::http::{Limits, Server};
+use crate::http::{Credentials, Guard, Limits, Listener, Server};
 use crate::logs::{LogFolder, LogWriter};
 use crate::manager::{ManagerConfig, ProcessManager};
 use crate::process::{self, Reaper, Strangers};
-use crate::settings::{self, ENVIRONMENT_PREFIX, SettingFault, Settings, Sources, command_line};
+use crate::settings::{
+    self, CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Secret, SettingFault, Settings, Sources,
+    command_line,
+};
 use crate::shutdown::EndRequests;
 use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -29,8 +32,8 @@ pub enum StartFault {
     Setting(#[from] SettingFault),
     /// It would open a shell to the network.
     #[error(
-        "LLM_SHELL_HOST {host:?} is beyond loopback, and whoever reaches it has a shell: listen on \
-         127.0.0.1, or give --insecure to go on"
+        "LLM_SHELL_HOST {host:?} is beyond loopback, and whoever reaches it has a shell: set \
+         LLM_SHELL_TOKEN or LLM_SHELL_BASIC_AUTH (or their _FILE), or give --insecure to go on"
     )]
     Open {
         /// The host as it was set.
@@ -95,28 +98,45 @@ pub fn start_up() -> std::result::Result<Startup, StartFault> {
     let filter = env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
     env_logger::Builder::new().parse_filters(&filter).format_timestamp_millis().init();
     loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
-    let is_ours = |name: &OsString| name.to_string_lossy().starts_with(ENVIRONMENT_PREFIX);
+    let is_ours = |name: &OsString| {
+        name == CREDENTIALS_DIRECTORY || name.to_string_lossy().starts_with(ENVIRONMENT_PREFIX)
+    };
     let environment = environment.into_iter().filter(|(name, _)| !is_ours(name)).collect();
     Ok(Startup { settings: loaded.settings, environment })
 }
 
-/// Takes the address that the settings name.
+/// Takes the address or the Unix socket that the settings name.
 ///
 /// # Errors
-/// `Host`, `Open` where it is beyond loopback and nobody said that this is meant, `Listen`.
-pub fn listen(settings: &Settings) -> std::result::Result<TcpListener, StartFault> {
+/// `Host`, `Listen`, and `Open` where it is beyond loopback, nothing keeps strangers out, and
+/// nobody said that this is meant.
+pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartFault> {
+    if let Some(path) = &settings.socket {
+        let listen = |source| StartFault::Listen { address: path.display().to_string(), source };
+        return Listener::unix(path).map_err(listen);
+    }
     let host = settings.host.trim_start_matches('[').trim_end_matches(']');
     let addresses = (host, settings.port).to_socket_addrs();
     let addresses: Vec<SocketAddr> = addresses
         .map_err(|source| StartFault::Host { host: settings.host.clone(), source })?
         .collect();
-    if !settings.insecure && addresses.iter().any(|address| !address.ip().is_loopback()) {
+    let is_kept = settings.token.is_some() || settings.basic_auth.is_some() || settings.insecure;
+    if !is_kept && addresses.iter().any(|address| !address.ip().is_loopback()) {
         return Err(StartFault::Open { host: settings.host.clone() });
     }
-    TcpListener::bind(&addresses[..]).map_err(|source| StartFault::Listen {
+    let listener = TcpListener::bind(&addresses[..]).map_err(|source| StartFault::Listen {
         address: format!("{}:{}", settings.host, settings.port),
         source,
-    })
+    })?;
+    Ok(listener.into())
+}
+
+/// Who gets in, by the settings. The name that we were told to listen on is one of ours.
+fn guard(settings: &Settings) -> Guard {
+    let reveal = |secret: &Option<Secret>| secret.as_ref().map(|s| s.reveal().to_owned());
+    let credentials = Credentials::new(reveal(&settings.token), reveal(&settings.basic_auth));
+    let hosts = [&settings.allowed_hosts[..], std::slice::from_ref(&settings.host)].concat();
+    Guard::new(&hosts, settings.allowed_origins.clone(), credentials)
 }
 
 /// Serves until a signal asks for the end; then ends what runs and closes the logs. Blocks for
@@ -124,10 +144,11 @@ pub fn listen(settings: &Settings) -> std::result::Result<TcpListener, StartFaul
 ///
 /// # Errors
 /// What the machine refused at the start.
-pub fn run(startup: Startup, listener: TcpListener) -> Result<()> {
+pub fn run(startup: Startup, listener: Listener) -> Result<()> {
     process::prepare()?;
     let requests = EndRequests::watch(process::hangup_is_ignored())?;
     let settings = startup.settings;
+    let guard = Arc::new(guard(&settings));
     let folder = LogFolder::open(&settings.log_directory)?;
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
     let reaper = Arc::new(Reaper::start()?);
@@ -139,10 +160,13 @@ pub fn run(startup: Startup, listener: TcpListener) -> Result<()> {
         strangers: Strangers::of_one_command(),
     };
     let manager = Arc::new(ProcessManager::new(config, folder, Arc::clone(&writer), reaper));
-    let router = api::shell_routes(Arc::clone(&manager), settings.restart_timeout);
+    let router = api::shell_routes(Arc::clone(&manager), guard, settings.restart_timeout);
     let server = Server::start(listener, router, Limits::default())
         .map_err(|e| Error::kernel("start the server", e))?;
-    log::info!("listening on http://{}", server.address());
+    match &settings.socket {
+        Some(path) => log::info!("listening on {}", path.display()),
+        None => log::info!("listening on http://{}", server.address()),
+    }
     end_when_asked(requests, &manager, &server);
     writer.finish(WRITER_TIMEOUT);
     let cut = server.finish(ANSWERS_TIMEOUT);

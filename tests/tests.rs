@@ -5,6 +5,7 @@
 mod docs;
 mod harness;
 mod http;
+mod security;
 mod settings;
 mod shell;
 mod tidy;

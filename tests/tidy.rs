@@ -139,8 +139,12 @@ fn the_example_of_dotenv_is_the_table_of_settings() {
 fn the_readme_has_every_setting_and_every_route() {
     let readme = include_str!("../README.md");
     for setting in SETTINGS {
-        let (flag, name) = (setting.flag, setting.environment);
-        let row = format!("| `--{flag}` | `{name}` | `{}` | {} |", setting.default, setting.help);
+        let flag = setting.flag.map_or("–".to_owned(), |flag| format!("`--{flag}`"));
+        let default = match setting.default {
+            "" => "–".to_owned(),
+            default => format!("`{default}`"),
+        };
+        let row = format!("| {flag} | `{}` | {default} | {} |", setting.environment, setting.help);
         assert!(readme.contains(&row), "{row}");
     }
     let sources = sources();
@@ -155,7 +159,7 @@ fn the_readme_has_every_setting_and_every_route() {
             }
         }
     }
-    assert_eq!(routes, 6);
+    assert_eq!(routes, 7);
 }
 
 #[test]

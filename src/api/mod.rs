@@ -1,6 +1,7 @@
 //! Handlers and bodies: what a request means, and what is answered.
 
 mod body;
+mod login;
 mod logs;
 mod parameters;
 mod problem;

@@ -1,7 +1,7 @@
 //! The routes of the LLM Shell.
 
-use super::{body, logs, parameters};
-use crate::http::{Problem, Reply, Request, Router};
+use super::{body, login, logs, parameters};
+use crate::http::{Guard, Problem, Reply, Request, Router};
 use crate::logs::format_instant;
 use crate::manager::{End, KillReport, ProcessManager, RunStatus, Snapshot};
 use crate::process::EndSignal;
@@ -78,10 +78,14 @@ struct Shell {
 
 type Handler = fn(&Shell, &mut Request<'_>) -> Result<Reply, Problem>;
 
-/// The routes of the LLM Shell around a manager. `restart_timeout` is the grace of a restart that
-/// names none.
+/// The routes of the LLM Shell around a manager, behind a guard. `restart_timeout` is the grace of
+/// a restart that names none.
 #[must_use]
-pub fn shell_routes(manager: Arc<ProcessManager>, restart_timeout: Duration) -> Router {
+pub fn shell_routes(
+    manager: Arc<ProcessManager>,
+    guard: Arc<Guard>,
+    restart_timeout: Duration,
+) -> Router {
     let shell = Arc::new(Shell { manager, restart_timeout, began: Instant::now() });
     let with_shell = |handler: Handler| {
         let shell = Arc::clone(&shell);
@@ -94,6 +98,10 @@ pub fn shell_routes(manager: Arc<ProcessManager>, restart_timeout: Duration) -> 
         .post("/restart", with_shell(restart))
         .get("/logs", with_shell(read_logs))
         .get("/health", with_shell(health))
+        .open("/health")
+        .post("/login", login::handler(Arc::clone(&guard)))
+        .open("/login")
+        .guarded_by(guard)
 }
 
 fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {

@@ -9,6 +9,7 @@ use http::{Method, Version};
 use super::access::Access;
 use super::body::Body;
 use super::dispatch::{Delivered, Dispatch, Terms, failure};
+use super::guard::Passage;
 use super::guarded::guarded;
 use super::head::{Head, too_large};
 use super::head_scan::HeadScan;
@@ -162,6 +163,18 @@ impl Connection<'_> {
     }
 
     fn handle(&mut self, head: &Head<'_>, id: &str, body: &mut Body) -> Reply {
+        let router = &self.service.router;
+        let Some(guard) = router.guard() else { return self.ask_handler(head, id, body) };
+        let address = || self.wire.seat.socket.peer();
+        let reply = match guard.pass(head, router.access(head.path), address) {
+            Ok(Passage::In) => self.ask_handler(head, id, body),
+            Ok(Passage::Answered(reply)) => reply,
+            Err(problem) => problem.into(),
+        };
+        guard.dress(head, reply)
+    }
+
+    fn ask_handler(&mut self, head: &Head<'_>, id: &str, body: &mut Body) -> Reply {
         let (handler, params) = match self.service.router.find(&head.method, head.path) {
             Ok(found) => found,
             Err(problem) => return problem.into(),

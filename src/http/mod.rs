@@ -9,6 +9,7 @@
 //! | `connection` | the loop of one connection: head, handler, answer, again |
 //! | `wire`, `socket`, `inbox` | reads and writes that end by a deadline, one small buffer |
 //! | `head`, `head_scan` | bytes to a request's head, or the reason why not (pure) |
+//! | [`Guard`] | who gets in: names, origins, credentials |
 //! | `body`, `framing` | the body as it is asked for; lengths and chunks (pure) |
 //! | [`Router`], [`Request`], [`Query`] | what a handler is found by, and given |
 //! | [`Reply`], [`Problem`], [`StreamBody`], `answer` | what it gives back, and how that is sent |
@@ -26,6 +27,7 @@ mod body;
 mod connection;
 mod dispatch;
 mod framing;
+mod guard;
 mod guarded;
 mod head;
 mod head_scan;
@@ -49,6 +51,7 @@ mod socket;
 mod stream;
 mod wire;
 
+pub use guard::{Credentials, Guard, Login, Origin};
 pub use http::header::{HeaderName, HeaderValue};
 pub use http::{Method, StatusCode, header};
 pub use limits::Limits;

@@ -66,6 +66,12 @@ impl Request<'_> {
         self.id
     }
 
+    /// The address that it came from; `None` over a Unix socket. Behind a proxy, the proxy's.
+    #[must_use]
+    pub fn address(&self) -> Option<std::net::IpAddr> {
+        self.wire.seat.socket.peer()
+    }
+
     /// The query's parameters.
     ///
     /// # Errors

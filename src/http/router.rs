@@ -1,8 +1,11 @@
 //! The table of routes: which handler answers a method at a path.
 
+use std::sync::Arc;
+
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+use super::guard::{Access, Guard};
 use super::problem::Problem;
 use super::reply::Reply;
 use super::request::Request;
@@ -20,6 +23,9 @@ type Handler = Box<dyn Fn(&mut Request<'_>) -> Result<Reply, Problem> + Send + S
 #[derive(Default)]
 pub struct Router {
     routes: Vec<Route>,
+    /// Patterns that need no credentials.
+    open: Vec<&'static str>,
+    guard: Option<Arc<Guard>>,
 }
 
 struct Route {
@@ -65,6 +71,33 @@ impl Router {
         debug_assert!(pattern.starts_with('/'), "{pattern} is no path");
         self.routes.push(Route { method, pattern, handler: Box::new(handler) });
         self
+    }
+
+    /// Lets anybody ask for `pattern`, with credentials or without.
+    #[must_use]
+    pub fn open(mut self, pattern: &'static str) -> Self {
+        self.open.push(pattern);
+        self
+    }
+
+    /// Has every request pass `guard` first. Without one, everything passes.
+    #[must_use]
+    pub fn guarded_by(mut self, guard: Arc<Guard>) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+
+    /// What every request passes first.
+    pub(super) fn guard(&self) -> Option<&Guard> {
+        self.guard.as_deref()
+    }
+
+    /// Whether the raw `path` needs credentials. One that leads nowhere does: who may not ask
+    /// does not learn what there is.
+    pub(super) fn access(&self, path: &str) -> Access {
+        let path = without_trailing_slash(path);
+        let is_open = self.open.iter().any(|pattern| matches(pattern, path));
+        if is_open { Access::Open } else { Access::Guarded }
     }
 
     /// Every route, in the order they were added.

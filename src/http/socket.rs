@@ -1,5 +1,6 @@
 //! One connected socket, TCP or Unix, and the few system calls made on it.
 
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use rustix::net::sockopt::{
     Timeout, set_socket_keepalive, set_socket_linger, set_socket_timeout, set_tcp_keepidle,
     set_tcp_keepintvl, set_tcp_nodelay,
 };
-use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, getpeername, recv, send, shutdown};
 
 /// How long a followed stream is quiet before its client is probed. The kernel's own two hours
 /// would let lost clients fill the places of the living.
@@ -29,6 +30,12 @@ impl Socket {
     /// Takes over a connected, blocking socket.
     pub(super) fn new(descriptor: OwnedFd) -> Self {
         Self { descriptor }
+    }
+
+    /// The address of the other side; `None` for a Unix socket, or where it is gone.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        let address = getpeername(&self.descriptor).ok()??;
+        SocketAddr::try_from(address).ok().map(|address| address.ip())
     }
 
     /// Sends small answers at once instead of waiting for the client's acknowledgement.

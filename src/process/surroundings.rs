@@ -7,8 +7,8 @@ use nix::sys::prctl;
 use std::fs;
 use std::os::fd::BorrowedFd;
 
-/// Makes this process fit to run commands: it becomes the one that orphans come back to, and
-/// descriptors that it was started with stay its own.
+/// Makes this process fit to run commands: it becomes the one that orphans come back to, its
+/// memory and environment cannot be read, and descriptors that it was started with stay its own.
 ///
 /// # Errors
 /// `Kernel` where there is no /proc to find processes in, or where the kernel refuses to make us a
@@ -16,6 +16,8 @@ use std::os::fd::BorrowedFd;
 pub fn prepare() -> Result<()> {
     fs::metadata("/proc/self/task").map_err(|e| Error::kernel("look into /proc (mount it)", e))?;
     prctl::set_child_subreaper(true).map_err(|e| Error::kernel("become a child subreaper", e))?;
+    // A command that runs as our user must not read the token from our memory or environment.
+    prctl::set_dumpable(false).map_err(|e| Error::kernel("close our memory to others", e))?;
     keep_inherited_descriptors();
     Ok(())
 }

@@ -6,17 +6,22 @@ use clap::{Arg, ArgAction, Command};
 /// What `llm-shell` understands. A value is taken as text: `load` reads all sources alike.
 #[must_use]
 pub fn command_line() -> Command {
-    let flags = SETTINGS.iter().map(|setting| {
-        Arg::new(setting.flag)
-            .long(setting.flag)
+    let flags = SETTINGS.iter().filter_map(|setting| {
+        let default = match setting.default {
+            "" => String::new(),
+            default => format!(" [default: {default}]"),
+        };
+        let flag = Arg::new(setting.flag?)
+            .long(setting.flag?)
             .value_name(setting.takes)
-            .help(format!(
-                "{} [env: {}] [default: {}]",
-                setting.help, setting.environment, setting.default
-            ))
+            .help(format!("{} [env: {}]{default}", setting.help, setting.environment))
             .global(true)
-            .allow_hyphen_values(true)
+            .allow_hyphen_values(true);
+        Some(flag)
     });
+    let secrets = SETTINGS.iter().filter(|setting| setting.flag.is_none());
+    let secrets: Vec<_> =
+        secrets.map(|secret| format!("{}: {}", secret.environment, secret.help)).collect();
     let insecure = Arg::new("insecure")
         .long("insecure")
         .help("Listen beyond loopback although whoever gets there has a shell")
@@ -26,10 +31,12 @@ pub fn command_line() -> Command {
     Command::new("llm-shell")
         .version(env!("CARGO_PKG_VERSION"))
         .about("One shell command at a time over HTTP, with every line of its output on disk")
-        .after_help(
-            "Settings come from flags, then the environment, then .env in the working directory.\n\
+        .after_help(format!(
+            "Secrets come from the environment alone, or from files:\n  {}\n\n\
+             Settings come from flags, then the environment, then .env in the working directory.\n\
              RUST_LOG sets what is logged to stderr (default: info).",
-        )
+            secrets.join("\n  ")
+        ))
         .args(flags)
         .arg(insecure)
         .subcommand(serve)

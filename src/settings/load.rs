@@ -1,9 +1,11 @@
 //! Finding each setting's value: flag, then environment, then `.env`, then default.
 
-use super::table::{ENVIRONMENT_PREFIX, SETTINGS, Setting, Settings};
+use super::secret;
+use super::table::{CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, SETTINGS, Setting, Settings};
 use clap::ArgMatches;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 /// Where values may come from.
 #[derive(Debug)]
@@ -40,6 +42,16 @@ pub enum SettingFault {
         /// What it should have been.
         wanted: String,
     },
+    /// A secret that cannot be used; it is not shown.
+    #[error("{setting} ({source_name}) must be {wanted}")]
+    Secret {
+        /// The setting's name, as its source has it.
+        setting: String,
+        /// Where it stands.
+        source_name: &'static str,
+        /// What it should have been.
+        wanted: String,
+    },
     /// A setting without a value.
     #[error("{setting} ({source_name}) is empty: give it a value or take it out")]
     Empty {
@@ -56,6 +68,7 @@ pub enum SettingFault {
 const FROM_FLAG: &str = "command line";
 const FROM_ENVIRONMENT: &str = "environment";
 const FROM_DOTENV: &str = ".env";
+const FROM_CREDENTIALS: &str = "systemd credential";
 
 /// Loads the settings.
 ///
@@ -68,6 +81,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, SettingFault> {
         apply(setting, &mut settings, sources, &dotenv)?;
     }
     settings.insecure = sources.flags.get_flag("insecure");
+    take_credentials(&mut settings, sources)?;
     let names = sources.environment.iter().filter_map(|(name, _)| name.to_str());
     let mut warnings = unknown(names, FROM_ENVIRONMENT);
     warnings.extend(unknown(dotenv.keys().map(String::as_str), FROM_DOTENV));
@@ -80,19 +94,15 @@ fn apply(
     sources: &Sources<'_>,
     dotenv: &BTreeMap<String, String>,
 ) -> Result<(), SettingFault> {
-    let flag = sources.flags.get_one::<String>(setting.flag).cloned();
-    let variable = || {
-        let is_it = |(name, _): &&(OsString, OsString)| name == OsStr::new(setting.environment);
-        let found = sources.environment.iter().find(is_it)?;
-        // What is not UTF-8 is no value of any setting but a path; it is shown as it can be.
-        Some(found.1.to_string_lossy().into_owned())
-    };
+    let flag = setting.flag.and_then(|flag| sources.flags.get_one::<String>(flag).cloned());
     let (name, source_name, value) = if let Some(value) = flag {
-        (format!("--{}", setting.flag), FROM_FLAG, value)
-    } else if let Some(value) = variable() {
+        (format!("--{}", setting.flag.unwrap_or_default()), FROM_FLAG, value)
+    } else if let Some(value) = variable(sources, setting.environment) {
         (setting.environment.to_owned(), FROM_ENVIRONMENT, value)
     } else if let Some(value) = dotenv.get(setting.environment) {
         (setting.environment.to_owned(), FROM_DOTENV, value.clone())
+    } else if setting.default.is_empty() {
+        return Ok(());
     } else {
         (setting.environment.to_owned(), "default", setting.default.to_owned())
     };
@@ -100,7 +110,40 @@ fn apply(
         return Err(SettingFault::Empty { setting: name, source_name });
     }
     let read = (setting.read)(settings, &value);
-    read.map_err(|wanted| SettingFault::Value { setting: name, source_name, value, wanted })
+    read.map_err(|wanted| match setting.flag {
+        Some(_) => SettingFault::Value { setting: name, source_name, value, wanted },
+        None => SettingFault::Secret { setting: name, source_name, wanted },
+    })
+}
+
+fn variable(sources: &Sources<'_>, name: &str) -> Option<String> {
+    let is_it = |(found, _): &&(OsString, OsString)| found == OsStr::new(name);
+    let found = sources.environment.iter().find(is_it)?;
+    // What is not UTF-8 is no value of any setting but a path; it is shown as it can be.
+    Some(found.1.to_string_lossy().into_owned())
+}
+
+/// Takes the secrets that systemd hands over (`LoadCredential=llm-shell.token:…`), where they were
+/// not set otherwise.
+fn take_credentials(settings: &mut Settings, sources: &Sources<'_>) -> Result<(), SettingFault> {
+    let Some(folder) = variable(sources, CREDENTIALS_DIRECTORY) else { return Ok(()) };
+    let places = [
+        ("llm-shell.token", &mut settings.token, secret::token as fn(&str) -> _),
+        ("llm-shell.basic-auth", &mut settings.basic_auth, secret::password),
+    ];
+    for (name, place, read) in places {
+        let path = format!("{folder}/{name}");
+        if place.is_none() && Path::new(&path).exists() {
+            let setting = name.to_owned();
+            let taken = secret::file(&path, read).and_then(|found| secret::set(place, found));
+            taken.map_err(|wanted| SettingFault::Secret {
+                setting,
+                source_name: FROM_CREDENTIALS,
+                wanted,
+            })?;
+        }
+    }
+    Ok(())
 }
 
 fn read_dotenv(content: &[u8]) -> Result<BTreeMap<String, String>, SettingFault> {

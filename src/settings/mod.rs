@@ -2,8 +2,10 @@
 
 mod command_line;
 mod load;
+mod secret;
 mod table;
 
 pub use command_line::command_line;
 pub use load::{Loaded, SettingFault, Sources, load};
-pub use table::{ENVIRONMENT_PREFIX, SETTINGS, Setting, Settings};
+pub use secret::Secret;
+pub use table::{CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, SETTINGS, Setting, Settings};

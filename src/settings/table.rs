@@ -1,10 +1,15 @@
 //! The table of settings: each has one row here, and everything else is made from it.
 
+use super::secret::{Secret, file, password, set, token};
+use crate::http::Origin;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// What the name of every setting begins with. No variable so named reaches a command.
 pub const ENVIRONMENT_PREFIX: &str = "LLM_SHELL_";
+
+/// Where systemd puts a service's credentials; it names files that no command needs.
+pub const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
 /// The longest grace or timeout that can be asked for, in seconds: a day.
 pub const SECONDS_MAX: f64 = 86_400.0;
@@ -32,6 +37,16 @@ pub struct Settings {
     pub shell: PathBuf,
     /// Longer lines are stored in pieces of so many bytes.
     pub line_bytes_max: usize,
+    /// What `Authorization: Bearer` must hold.
+    pub token: Option<Secret>,
+    /// The `user:password` that `Authorization: Basic` must hold.
+    pub basic_auth: Option<Secret>,
+    /// Origins, besides our own, whose pages may ask.
+    pub allowed_origins: Vec<Origin>,
+    /// Names, besides addresses and localhost, that we answer to.
+    pub allowed_hosts: Vec<String>,
+    /// The Unix socket to listen on, in the place of host and port.
+    pub socket: Option<PathBuf>,
     /// Whether to listen beyond loopback although anybody who gets there has a shell.
     pub insecure: bool,
 }
@@ -39,13 +54,13 @@ pub struct Settings {
 /// One row of the table.
 #[derive(Debug)]
 pub struct Setting {
-    /// The name of its flag, without the dashes.
-    pub flag: &'static str,
+    /// The name of its flag, without the dashes. A secret has none: command lines can be read.
+    pub flag: Option<&'static str>,
     /// The name of its environment variable.
     pub environment: &'static str,
     /// What stands for its value in a help text.
     pub takes: &'static str,
-    /// Its value where nothing is set.
+    /// Its value where nothing is set; empty where it then is not set at all.
     pub default: &'static str,
     /// What it does, in a few words.
     pub help: &'static str,
@@ -56,7 +71,7 @@ pub struct Setting {
 /// All settings that have a value, in the order in which they are shown.
 pub const SETTINGS: &[Setting] = &[
     Setting {
-        flag: "host",
+        flag: Some("host"),
         environment: "LLM_SHELL_HOST",
         takes: "ADDRESS",
         default: "127.0.0.1",
@@ -64,7 +79,7 @@ pub const SETTINGS: &[Setting] = &[
         read: |settings, value| text(value).map(|host| settings.host = host.into()),
     },
     Setting {
-        flag: "port",
+        flag: Some("port"),
         environment: "LLM_SHELL_PORT",
         takes: "PORT",
         default: "8000",
@@ -76,7 +91,7 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
-        flag: "log-dir",
+        flag: Some("log-dir"),
         environment: "LLM_SHELL_LOG_DIR",
         takes: "DIRECTORY",
         default: "logs",
@@ -84,7 +99,7 @@ pub const SETTINGS: &[Setting] = &[
         read: |settings, value| text(value).map(|path| settings.log_directory = path.into()),
     },
     Setting {
-        flag: "default-restart-timeout",
+        flag: Some("default-restart-timeout"),
         environment: "LLM_SHELL_DEFAULT_RESTART_TIMEOUT",
         takes: "SECONDS",
         default: "10",
@@ -92,7 +107,7 @@ pub const SETTINGS: &[Setting] = &[
         read: |settings, value| seconds(value).map(|time| settings.restart_timeout = time),
     },
     Setting {
-        flag: "kill-timeout",
+        flag: Some("kill-timeout"),
         environment: "LLM_SHELL_KILL_TIMEOUT",
         takes: "SECONDS",
         default: "5",
@@ -100,7 +115,7 @@ pub const SETTINGS: &[Setting] = &[
         read: |settings, value| seconds(value).map(|time| settings.kill_timeout = time),
     },
     Setting {
-        flag: "shell",
+        flag: Some("shell"),
         environment: "LLM_SHELL_SHELL",
         takes: "PROGRAM",
         default: "/bin/sh",
@@ -108,12 +123,77 @@ pub const SETTINGS: &[Setting] = &[
         read: |settings, value| text(value).map(|path| settings.shell = path.into()),
     },
     Setting {
-        flag: "max-line-bytes",
+        flag: Some("max-line-bytes"),
         environment: "LLM_SHELL_MAX_LINE_BYTES",
         takes: "BYTES",
         default: "65536",
         help: "Longer lines are stored in pieces of this size",
         read: |settings, value| bytes(value).map(|bytes| settings.line_bytes_max = bytes),
+    },
+    Setting {
+        flag: None,
+        environment: "LLM_SHELL_TOKEN",
+        takes: "TOKEN",
+        default: "",
+        help: "Token that requests must show (Authorization: Bearer)",
+        read: |settings, value| token(value).and_then(|token| set(&mut settings.token, token)),
+    },
+    Setting {
+        flag: Some("token-file"),
+        environment: "LLM_SHELL_TOKEN_FILE",
+        takes: "FILE",
+        default: "",
+        help: "File that holds the token",
+        read: |settings, value| {
+            file(value, token).and_then(|token| set(&mut settings.token, token))
+        },
+    },
+    Setting {
+        flag: None,
+        environment: "LLM_SHELL_BASIC_AUTH",
+        takes: "USER:PASSWORD",
+        default: "",
+        help: "User and password that requests must show (Authorization: Basic)",
+        read: |settings, value| {
+            password(value).and_then(|password| set(&mut settings.basic_auth, password))
+        },
+    },
+    Setting {
+        flag: Some("basic-auth-file"),
+        environment: "LLM_SHELL_BASIC_AUTH_FILE",
+        takes: "FILE",
+        default: "",
+        help: "File that holds the user and the password, as user:password",
+        read: |settings, value| {
+            file(value, password).and_then(|password| set(&mut settings.basic_auth, password))
+        },
+    },
+    Setting {
+        flag: Some("allowed-origins"),
+        environment: "LLM_SHELL_ALLOWED_ORIGINS",
+        takes: "ORIGINS",
+        default: "",
+        help: "Origins whose pages may ask, with commas between them",
+        read: |settings, value| {
+            let origins = value.split(',').map(|origin| origin.trim().parse());
+            origins.collect::<Result<_, _>>().map(|origins| settings.allowed_origins = origins)
+        },
+    },
+    Setting {
+        flag: Some("allowed-hosts"),
+        environment: "LLM_SHELL_ALLOWED_HOSTS",
+        takes: "NAMES",
+        default: "",
+        help: "Names to answer to besides addresses and localhost, with commas between them",
+        read: |settings, value| names(value).map(|names| settings.allowed_hosts = names),
+    },
+    Setting {
+        flag: Some("socket"),
+        environment: "LLM_SHELL_SOCKET",
+        takes: "PATH",
+        default: "",
+        help: "Unix socket to listen on in the place of host and port",
+        read: |settings, value| text(value).map(|path| settings.socket = Some(path.into())),
     },
 ];
 
@@ -128,6 +208,11 @@ impl Settings {
             kill_timeout: Duration::ZERO,
             shell: PathBuf::new(),
             line_bytes_max: 0,
+            token: None,
+            basic_auth: None,
+            allowed_origins: Vec::new(),
+            allowed_hosts: Vec::new(),
+            socket: None,
             insecure: false,
         }
     }
@@ -149,4 +234,12 @@ fn seconds(value: &str) -> Result<Duration, String> {
 fn bytes(value: &str) -> Result<usize, String> {
     let number = value.parse().ok().filter(|n| (LINE_BYTES_MIN..=LINE_BYTES_MAX).contains(n));
     number.ok_or_else(|| format!("a whole number from {LINE_BYTES_MIN} to {LINE_BYTES_MAX}"))
+}
+
+fn names(value: &str) -> Result<Vec<String>, String> {
+    let names: Vec<String> = value.split(',').map(|name| name.trim().to_owned()).collect();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+    let is_name = |name: &String| !name.is_empty() && name.bytes().all(is_plain);
+    let all = names.iter().all(is_name).then_some(names);
+    all.ok_or_else(|| "names such as shell.example or shell.example:8443".to_owned())
 }

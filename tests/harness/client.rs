@@ -16,6 +16,10 @@ pub struct Answer {
 }
 
 impl Answer {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("a body of UTF-8")
+    }
+
     pub fn json(&self) -> Value {
         let parsed = serde_json::from_slice(&self.body);
         parsed.unwrap_or_else(|error| panic!("{error} in {self:?}"))
@@ -50,11 +54,11 @@ impl Answer {
     }
 }
 
-/// Sends a request and reads the whole answer.
-pub fn send(address: SocketAddr, head: &str, headers: &[&str], body: &[u8]) -> Answer {
+/// Sends a request to `host` at an address, and reads the whole answer.
+pub fn send(address: SocketAddr, host: &str, head: &str, headers: &[&str], body: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(address).expect("the server takes connections");
     stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a timeout can be set");
-    let mut request = format!("{head} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let mut request = format!("{head} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     for header in headers {
         request += header;
         request += "\r\n";

@@ -5,6 +5,7 @@ use super::{eventually, processes_in};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
@@ -54,8 +55,19 @@ impl Server {
     }
 
     /// A server that is started so. Its working directory and port are set here.
-    pub fn start_command(mut command: Command) -> Self {
+    pub fn start_command(command: Command) -> Self {
+        Self::start_in(command, tempfile::tempdir().expect("a fresh folder"))
+    }
+
+    /// The same in a folder that any user may write to.
+    pub fn start_command_in_open_folder(command: Command) -> Self {
         let folder = tempfile::tempdir().expect("a fresh folder");
+        let open = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(folder.path(), open).expect("the folder is ours");
+        Self::start_in(command, folder)
+    }
+
+    fn start_in(mut command: Command, folder: TempDir) -> Self {
         command.current_dir(folder.path()).env("LLM_SHELL_PORT", "0").stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary runs");
         let log = Arc::new(Mutex::new(String::new()));
@@ -96,6 +108,12 @@ impl Server {
         self.log.lock().unwrap().clone()
     }
 
+    /// Waits until the server has written this to stderr.
+    #[track_caller]
+    pub fn wait_for_log(&self, text: &str) {
+        eventually(&format!("{text:?} is logged"), || self.log().contains(text).then_some(()));
+    }
+
     pub fn get(&self, path: &str) -> Answer {
         self.request(&format!("GET {path}"), &[], b"")
     }
@@ -109,7 +127,12 @@ impl Server {
     }
 
     pub fn request(&self, head: &str, headers: &[&str], body: &[u8]) -> Answer {
-        send(self.address, head, headers, body)
+        self.request_as(&self.address.to_string(), head, headers, body)
+    }
+
+    /// A request to a server of this name.
+    pub fn request_as(&self, host: &str, head: &str, headers: &[&str], body: &[u8]) -> Answer {
+        send(self.address, host, head, headers, body)
     }
 
     /// Starts a command, which must succeed.

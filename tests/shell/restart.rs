@@ -28,7 +28,7 @@ fn a_restart_waits_its_timeout_then_kills() {
     server.wait_for_output("ready");
     let second = server.post("/restart?timeout=0.3").expect(200).json();
     assert_eq!(second["status"], "running");
-    assert!(server.log().contains("ended by a restart, with SIGKILL"), "{}", server.log());
+    server.wait_for_log("ended by a restart, with SIGKILL");
     server.post("/kill?type=SIGKILL").expect(200);
 }
 
@@ -38,7 +38,7 @@ fn the_timeout_of_a_restart_that_names_none_is_a_setting() {
     server.run(STUBBORN);
     server.wait_for_output("ready");
     server.post("/restart").expect(200);
-    assert!(server.log().contains("ended by a restart, with SIGKILL"), "{}", server.log());
+    server.wait_for_log("ended by a restart, with SIGKILL");
     server.post("/kill?type=SIGKILL").expect(200);
 }
 

@@ -16,7 +16,7 @@ fn a_signal_to_end_ends_the_tree_and_flushes_the_log() {
         assert_eq!(server.living(), Vec::<String>::new(), "SIG{signal}");
         let stored = std::fs::read_to_string(log).unwrap();
         assert!(stored.ends_with("\"line\":\"last\"}\n"), "SIG{signal}: {stored}");
-        assert!(server.log().contains("ended by the shutdown"), "{}", server.log());
+        server.wait_for_log("ended by the shutdown");
     }
 }
 

@@ -11,5 +11,6 @@ mod origin;
 mod sessions;
 
 pub use credentials::Credentials;
-pub use gate::{Access, Guard};
+pub(super) use gate::Passage;
+pub use gate::{Access, Guard, Login};
 pub use origin::Origin;

@@ -122,9 +122,8 @@ mod tests {
 
     #[test]
     fn a_read_that_another_page_makes_is_foreign_and_a_link_is_not() {
-        let from = |site, mode| {
-            source(Provenance { host: "localhost", origin: None, site, mode }, &[])
-        };
+        let from =
+            |site, mode| source(Provenance { host: "localhost", origin: None, site, mode }, &[]);
         assert_eq!(from(None, None), Source::Ours);
         assert_eq!(from(Some("none"), Some("navigate")), Source::Ours);
         assert_eq!(from(Some("same-origin"), Some("cors")), Source::Ours);
