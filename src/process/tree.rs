@@ -19,17 +19,21 @@ const LOOKS_MAX: usize = 8;
 pub enum Strangers {
     /// All of them: this server runs one command at a time and is nobody else's init.
     Belong,
-    /// Only those of the run's session, or with its id in their environment: as PID 1 we are
-    /// handed orphans of programs that we never started.
+    /// Only those of the run's session, or with its id in their environment: we are handed orphans
+    /// of programs that we never started.
     AreForeign,
 }
 
 impl Strangers {
-    /// What holds for a server that runs one command at a time: as PID 1 it is handed the orphans
-    /// of programs that others started in its namespace, elsewhere none but the command's.
+    /// What holds for a server that runs one command at a time, as it stands at its start. As
+    /// PID 1 it is handed the orphans of programs that others started in its namespace; and where
+    /// it has children before it started any, whoever ran before it in this process did
+    /// (`sh -c 'something & exec llm-shell'`). Elsewhere every orphan is the command's.
     #[must_use]
     pub fn of_one_command() -> Self {
-        if std::process::id() == 1 { Self::AreForeign } else { Self::Belong }
+        let is_init = std::process::id() == 1;
+        let has_children = !Procfs::look().orphans().is_empty();
+        if is_init || has_children { Self::AreForeign } else { Self::Belong }
     }
 }
 

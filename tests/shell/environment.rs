@@ -1,6 +1,6 @@
 //! What a command is born with.
 
-use crate::harness::{Server, binary};
+use crate::harness::{Server, binary, eventually};
 use std::os::unix::process::CommandExt;
 
 #[test]
@@ -58,4 +58,20 @@ fn a_hangup_that_was_to_be_ignored_is() {
     let server = Server::start_command(command);
     server.signal("HUP");
     server.get("/health").expect(200);
+}
+
+#[test]
+fn a_child_that_was_there_before_us_is_nobody_s_leftover() {
+    let mut command = std::process::Command::new("sh");
+    let start = "sleep 60 & echo $! >stranger; exec \"$0\"";
+    command.args(["-c", start, env!("CARGO_BIN_EXE_llm-shell")]);
+    let server = Server::start_command(command);
+    let ended = server.run_to_end("(sleep 61 &); exit 0");
+    assert_eq!(ended["leftover_pids"].as_array().unwrap().len(), 1, "{ended}");
+    server.post("/kill").expect(200);
+    let living = server.living();
+    assert!(living.len() == 1 && living[0].contains("sleep 60"), "{living:?}");
+    let stranger = std::fs::read_to_string(server.folder().join("stranger")).unwrap();
+    crate::harness::kill("KILL", stranger.trim().parse().unwrap());
+    eventually("the stranger is collected", || server.living().is_empty().then_some(()));
 }
