@@ -163,7 +163,8 @@ pub fn run(startup: Startup, listener: Listener) -> Result<()> {
         strangers: Strangers::of_one_command(),
     };
     let manager = Arc::new(ProcessManager::new(config, folder, Arc::clone(&writer), reaper));
-    let router = api::shell_routes(Arc::clone(&manager), guard, settings.restart_timeout);
+    let (restart_timeout, streams_max) = (settings.restart_timeout, settings.streams_max);
+    let router = api::shell_routes(Arc::clone(&manager), guard, restart_timeout, streams_max);
     let server = Server::start(listener, router, Limits::default())
         .map_err(|e| Error::kernel("start the server", e))?;
     match &settings.socket {

@@ -1,10 +1,13 @@
 //! Handlers and bodies: what a request means, and what is answered.
 
 mod body;
+mod follow;
+mod log_query;
 mod login;
 mod logs;
 mod parameters;
 mod problem;
 mod shell;
+mod slots;
 
 pub use shell::shell_routes;

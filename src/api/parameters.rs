@@ -8,6 +8,9 @@ use std::time::Duration;
 /// The longest duration that a parameter can give, in seconds: a day.
 const SECONDS_MAX: f64 = 86_400.0;
 
+/// The longest that a request can wait.
+const WAIT_MAX: Duration = Duration::from_mins(10);
+
 /// A whole number, where it was given.
 pub fn count(query: &mut Query, name: &str) -> Result<Option<u64>, Problem> {
     parse(query, name, "a whole number, 0 or more")
@@ -21,6 +24,22 @@ pub fn seconds(query: &mut Query, name: &str) -> Result<Option<Duration>, Proble
     match number {
         Some(number) if !fits(&number) => Err(refused(name, &number.to_string(), wanted)),
         number => Ok(number.map(Duration::from_secs_f64)),
+    }
+}
+
+/// Yes or no, where it was given.
+pub fn flag(query: &mut Query, name: &str) -> Result<bool, Problem> {
+    Ok(word(query, name, &[("true", true), ("false", false)])?.unwrap_or(false))
+}
+
+/// A duration to wait, given in seconds, at most ten minutes: most clients give up far earlier.
+pub fn wait(query: &mut Query, name: &str) -> Result<Option<Duration>, Problem> {
+    match seconds(query, name)? {
+        Some(wait) if wait > WAIT_MAX => {
+            let given = wait.as_secs_f64().to_string();
+            Err(refused(name, &given, "at most 600 seconds"))
+        }
+        wait => Ok(wait),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The routes of the LLM Shell.
 
+use super::slots::Slots;
 use super::{body, login, logs, parameters};
 use crate::http::{Guard, Problem, Reply, Request, Router};
 use crate::logs::format_instant;
@@ -7,6 +8,7 @@ use crate::manager::{End, KillReport, ProcessManager, RunStatus, Snapshot};
 use crate::process::EndSignal;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -73,20 +75,23 @@ struct HealthResponse {
 struct Shell {
     manager: Arc<ProcessManager>,
     restart_timeout: Duration,
+    slots: Slots,
     began: Instant,
 }
 
 type Handler = fn(&Shell, &mut Request<'_>) -> Result<Reply, Problem>;
 
 /// The routes of the LLM Shell around a manager, behind a guard. `restart_timeout` is the grace of
-/// a restart that names none.
+/// a restart that names none; so many requests may wait or stream at once as `streams_max`.
 #[must_use]
 pub fn shell_routes(
     manager: Arc<ProcessManager>,
     guard: Arc<Guard>,
     restart_timeout: Duration,
+    streams_max: usize,
 ) -> Router {
-    let shell = Arc::new(Shell { manager, restart_timeout, began: Instant::now() });
+    let slots = Slots::new(streams_max);
+    let shell = Arc::new(Shell { manager, restart_timeout, slots, began: Instant::now() });
     let with_shell = |handler: Handler| {
         let shell = Arc::clone(&shell);
         move |request: &mut Request<'_>| handler(&shell, request)
@@ -135,12 +140,15 @@ fn restart(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
 }
 
 fn read_logs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
-    let mut query = request.query()?;
-    let range = logs::range(&mut query)?;
-    query.finish()?;
-    // Whether it runs is asked before the log is looked at: "ended" then means that all is there.
-    let (log, is_running) = shell.manager.log()?;
-    logs::answer(log, is_running, range)
+    let run = shell.manager.last_run()?;
+    let log = Arc::clone(run.log());
+    let status = Box::new(move || json_of(ProcessStatus::from(run.snapshot())));
+    logs::answer(request, logs::Source { log, status }, &shell.slots)
+}
+
+fn json_of(status: ProcessStatus) -> Value {
+    // A struct of texts, numbers and lists always has a JSON form.
+    serde_json::to_value(status).unwrap_or_default()
 }
 
 fn health(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {

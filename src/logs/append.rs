@@ -3,6 +3,7 @@
 
 use super::block::{BLOCK_MARGIN, Encoder};
 use super::entry::END_OF_PIECE;
+use super::index::Mark;
 use super::run_log::RunLog;
 use super::stamp::Stamp;
 use memchr::memchr_iter;
@@ -49,7 +50,7 @@ impl Appender {
             self.drop_lines(lines);
             return;
         }
-        let (written, result) = write_whole(self.log.file(), entries);
+        let (written, result) = write_whole(&self.log.file(), entries);
         self.line_goes_on = entries[..written].ends_with(END_OF_PIECE);
         let Err(error) = result else {
             self.record(lines);
@@ -84,7 +85,7 @@ impl Appender {
         let encoded = encoder.encode(&block, 0..length, stamp);
         let torn_end: &[u8] = if self.is_torn { b"\n" } else { b"" };
         let text = [torn_end, encoder.output()].concat();
-        let (written, result) = write_whole(self.log.file(), &text);
+        let (written, result) = write_whole(&self.log.file(), &text);
         if result.is_err() {
             self.is_torn |= written > 0;
             self.record(0);
@@ -100,11 +101,18 @@ impl Appender {
     /// that no reader sees it twice.
     fn record(&self, lines: u64) {
         // Where the kernel put it, not where we think: others may append to the file or cut it.
-        let end = self.log.file().stream_position();
+        let end = (&*self.log.file()).stream_position();
         let mut written = self.log.written();
-        written.bytes = end.unwrap_or(written.bytes);
+        written.active.bytes = end.unwrap_or(written.active.bytes);
         written.lines += lines;
         written.tail.clear();
+        if !self.line_goes_on {
+            let lines = written.lines - written.active.lines_before;
+            let at = written.active.bytes;
+            written.index.note(Mark { lines, at });
+        }
+        drop(written);
+        self.log.announce();
     }
 
     fn drop_lines(&mut self, lines: u64) {

@@ -177,6 +177,8 @@ impl Captured {
         let mut written = self.appender.log().written();
         written.output_at = Some((self.read_at, self.clock.latest()));
         written.tail.clone_from(&self.held);
+        drop(written);
+        self.appender.log().announce();
     }
 
     /// Stores the line that has not ended. One of which a piece lies on disk is ended there even

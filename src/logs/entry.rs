@@ -2,6 +2,7 @@
 
 use super::stamp::{STAMP_BYTES, is_stamp};
 use memchr::memchr2;
+use std::io::{self, Write};
 
 /// What stands before the stamp.
 pub const BEFORE_STAMP: &[u8] = b"{\"timestamp\":\"";
@@ -44,6 +45,17 @@ impl<'a> Stored<'a> {
         let text = piece.or_else(|| rest.strip_suffix(END_OF_LINE.trim_ascii_end()))?;
         let whole = is_stamp(stamp) && is_escaped_text(text);
         whole.then_some(Self { stamp, text, partial: piece.is_some() })
+    }
+}
+
+impl Stored<'_> {
+    /// Writes it as it lies on disk, with its line end.
+    pub fn write_entry(&self, to: &mut impl Write) -> io::Result<()> {
+        let end = if self.partial { END_OF_PIECE } else { END_OF_LINE };
+        for bytes in [BEFORE_STAMP, self.stamp, BEFORE_TEXT, self.text, end] {
+            to.write_all(bytes)?;
+        }
+        Ok(())
     }
 }
 

@@ -35,7 +35,7 @@ impl LogFolder {
         for repeat in 1_u64.. {
             let path = self.0.join(&name);
             match create(&path) {
-                Ok(file) => return Ok(RunLog::new(path.to_string_lossy().into_owned(), file)),
+                Ok(file) => return Ok(RunLog::new(path, file)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     name = format!("{stem}_{repeat}.log");
                 }
@@ -48,7 +48,7 @@ impl LogFolder {
     /// Removes the log of a run that never began.
     pub fn discard(&self, log: &RunLog) {
         // An empty file that stays is a blemish; the run's own error is what the user is told.
-        let _stays = std::fs::remove_file(log.name());
+        let _stays = std::fs::remove_file(log.path());
     }
 }
 

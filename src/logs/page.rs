@@ -1,7 +1,9 @@
-//! An answer of lines: which part of a log, and its text.
+//! An answer of lines: which of a log, and their text.
 
+use super::filter::Filter;
+use super::lines::{Line, Span, for_each_line};
 use super::reader::{for_each_entry, start_of_last, start_since};
-use super::run_log::{Glance, RunLog};
+use super::run_log::{Glance, Part, RunLog, Written};
 use super::stamp::stamp_of;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
@@ -18,39 +20,88 @@ pub enum Range {
     Last(u64),
     /// Those that ended at this instant or later.
     Since(DateTime<Utc>),
+    /// Those whose number is over this.
+    After(u64),
+}
+
+impl Range {
+    /// The number of the line that it begins behind, where it is told by one.
+    #[must_use]
+    pub fn cursor(self) -> Option<u64> {
+        if let Self::After(lines) = self { Some(lines) } else { None }
+    }
+}
+
+/// Which lines are wanted, and what is done to them: first the range, then the filter; `Last` and
+/// the limit then count what passed it.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// Where to look.
+    pub range: Range,
+    /// How many lines at most, from the first on.
+    pub limit: Option<u64>,
+    /// What is done to each.
+    pub filter: Filter,
 }
 
 /// The lines that were asked for, as they stood at one moment.
 #[derive(Debug)]
 pub struct Page {
-    log: Arc<RunLog>,
     glance: Glance,
-    range: Range,
-    start: u64,
+    selection: Selection,
+    spans: Vec<Span>,
+    /// How many lines there are before the first of the spans.
+    lines_before: u64,
+    /// How many lines that pass the filter are passed over, so that the last ones are left.
+    skipped: u64,
 }
 
 /// What a page turned out to hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageCounts {
-    /// Ended lines in it; a line that has not ended is in the text and not in this count.
+    /// Ended lines in it; a line that has not ended is not in this count.
     pub lines_returned: u64,
+    /// The number of the first of them.
+    pub first: Option<u64>,
+    /// The number of the last line that was looked at: where the next page begins.
+    pub next: u64,
+    /// The line that has not ended, where the page went as far as that; maybe empty.
+    pub unfinished: String,
 }
 
 impl Page {
-    /// Finds where the lines begin. Reads what it skips over only as far as `Last` counts back.
+    /// Finds where the lines begin. Reads what it skips over only as far as it must: back from the
+    /// end for `Last`, a few blocks for the others; all of the log for `Last` with a filter.
     ///
     /// # Errors
     /// `Log` when the file cannot be read.
-    pub fn select(log: Arc<RunLog>, range: Range) -> Result<Self> {
+    pub fn select(log: &RunLog, selection: Selection) -> Result<Self> {
+        let unreadable = |source| Error::Log { path: log.path().to_owned(), doing: "read", source };
+        Self::find(log, selection).map_err(unreadable)
+    }
+
+    fn find(log: &RunLog, selection: Selection) -> io::Result<Self> {
         let glance = log.glance();
-        let start = match range {
-            Range::All => Ok(0),
-            Range::Last(count) => start_of_last(log.file(), glance.bytes, count),
-            Range::Since(instant) => start_since(log.file(), glance.bytes, &stamp_of(instant)),
-        };
-        let unreadable = |source| Error::Log { path: log.name().into(), doing: "read", source };
-        let start = start.map_err(unreadable)?;
-        Ok(Self { log, glance, range, start })
+        let whole = glance.parts.iter().map(|part| span(part, 0)).collect();
+        let mut page =
+            Self { lines_before: glance.lines_gone, glance, selection, spans: whole, skipped: 0 };
+        match page.selection.range {
+            Range::All => {}
+            Range::After(lines) => page.begin_after(log, lines)?,
+            Range::Since(instant) => page.begin_since(log, instant)?,
+            Range::Last(count) if page.selection.filter.passes_all() => {
+                page.begin_with_last(count)?;
+            }
+            Range::Last(count) => {
+                let mut passed = 0;
+                page.for_each_passing(|line, _| {
+                    passed += u64::from(line.is_ended);
+                    Ok(ControlFlow::Continue(()))
+                })?;
+                page.skipped = passed.saturating_sub(count);
+            }
+        }
+        Ok(page)
     }
 
     /// How many lines the whole log held at that moment.
@@ -59,42 +110,229 @@ impl Page {
         self.glance.lines
     }
 
-    /// The log's name, as users see it.
+    /// The log as it was at that moment.
     #[must_use]
-    pub fn log_name(&self) -> &str {
-        self.log.name()
+    pub fn glance(&self) -> &Glance {
+        &self.glance
+    }
+
+    /// Whether the lines were asked for by a cursor: a line that has not ended is then apart from
+    /// the others, so that no page repeats a part of it.
+    #[must_use]
+    pub fn has_cursor(&self) -> bool {
+        self.selection.range.cursor().is_some()
+    }
+
+    /// Whether the text can be passed on as it lies on disk.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        !self.has_cursor() && self.selection.filter.is_none() && self.selection.limit.is_none()
     }
 
     /// Writes the text, escaped as in a JSON string: the lines with a line end between them, then
     /// the line that has not ended. Entries are passed on as they lie on disk, so memory is flat.
+    /// Only where the page `is_plain`.
     ///
     /// # Errors
     /// What reading the file or writing to `to` gave.
-    pub fn write_content(&self, to: &mut impl Write) -> io::Result<PageCounts> {
+    pub fn write_escaped(&self, to: &mut impl Write) -> io::Result<PageCounts> {
         let (mut lines_returned, mut goes_on, mut is_first) = (0, false, true);
-        for_each_entry(self.log.file(), self.start..self.glance.bytes, |stored, _| {
-            if !is_first && !goes_on {
-                to.write_all(b"\\n")?;
-            }
-            to.write_all(stored.text)?;
-            (is_first, goes_on) = (false, stored.partial);
-            lines_returned += u64::from(!stored.partial);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        if !self.glance.prompt.is_empty() && self.prompt_is_wanted() {
+        for span in &self.spans {
+            for_each_entry(&span.file, span.range.clone(), |stored, _| {
+                if !is_first && !goes_on {
+                    to.write_all(b"\\n")?;
+                }
+                to.write_all(stored.text)?;
+                (is_first, goes_on) = (false, stored.partial);
+                lines_returned += u64::from(!stored.partial);
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        if self.has_prompt() {
             if !is_first && !goes_on {
                 to.write_all(b"\\n")?;
             }
             let quoted = serde_json::to_string(&self.glance.prompt)?;
             to.write_all(&quoted.as_bytes()[1..quoted.len() - 1])?;
         }
-        Ok(PageCounts { lines_returned })
+        Ok(self.counts(lines_returned))
     }
 
-    fn prompt_is_wanted(&self) -> bool {
-        match self.range {
-            Range::All | Range::Last(_) => true,
-            Range::Since(instant) => self.glance.output_at.is_some_and(|at| at >= instant),
+    /// Writes the entries as they lie on disk. Only where the page `is_plain`.
+    ///
+    /// # Errors
+    /// What reading the file or writing to `to` gave.
+    pub fn write_stored(&self, to: &mut impl Write) -> io::Result<PageCounts> {
+        let mut lines_returned = 0;
+        for span in &self.spans {
+            for_each_entry(&span.file, span.range.clone(), |stored, _| {
+                lines_returned += u64::from(!stored.partial);
+                stored.write_entry(to)?;
+                Ok(ControlFlow::Continue(()))
+            })?;
         }
+        Ok(self.counts(lines_returned))
+    }
+
+    /// Calls `each` with every ended line of the page and with what the filter leaves of it, in
+    /// order. The line that has not ended is given with the counts.
+    ///
+    /// # Errors
+    /// What reading the file or `each` gave.
+    pub fn for_each<F>(&self, mut each: F) -> io::Result<PageCounts>
+    where
+        F: FnMut(Line<'_>, &str) -> io::Result<()>,
+    {
+        let limit = self.selection.limit.unwrap_or(u64::MAX);
+        let (mut counts, mut to_skip, mut is_cut) = (self.counts(0), self.skipped, limit == 0);
+        if is_cut {
+            counts.next = self.lines_before;
+            return Ok(counts);
+        }
+        self.for_each_passing(|line, text| {
+            if !line.is_ended {
+                text.clone_into(&mut counts.unfinished);
+                return Ok(ControlFlow::Continue(()));
+            }
+            if to_skip > 0 {
+                to_skip -= 1;
+                return Ok(ControlFlow::Continue(()));
+            }
+            each(line, text)?;
+            counts.lines_returned += 1;
+            counts.first = counts.first.or(Some(line.number));
+            if counts.lines_returned < limit {
+                return Ok(ControlFlow::Continue(()));
+            }
+            (counts.next, is_cut) = (line.number, true);
+            Ok(ControlFlow::Break(()))
+        })?;
+        if !is_cut && self.has_prompt() {
+            let filter = &self.selection.filter;
+            counts.unfinished += &filter.apply(&self.glance.prompt).unwrap_or_default();
+        }
+        Ok(counts)
+    }
+
+    /// Whether a line that has not ended belongs to the page, and is in memory.
+    fn has_prompt(&self) -> bool {
+        let is_young = match self.selection.range {
+            Range::All | Range::Last(_) | Range::After(_) => true,
+            Range::Since(instant) => self.glance.output_at.is_some_and(|at| at >= instant),
+        };
+        is_young && !self.glance.prompt.is_empty()
+    }
+
+    fn for_each_passing<F>(&self, mut each: F) -> io::Result<()>
+    where
+        F: FnMut(Line<'_>, &str) -> io::Result<ControlFlow<()>>,
+    {
+        for_each_line(&self.spans, self.lines_before, |line| {
+            match self.selection.filter.apply(line.text) {
+                Some(text) => each(line, &text),
+                None => Ok(ControlFlow::Continue(())),
+            }
+        })
+    }
+
+    fn counts(&self, lines_returned: u64) -> PageCounts {
+        PageCounts {
+            lines_returned,
+            first: (lines_returned > 0).then_some(self.lines_before + 1),
+            next: self.glance.lines,
+            unfinished: String::new(),
+        }
+    }
+
+    fn begin_with_last(&mut self, count: u64) -> io::Result<()> {
+        let mut lines_left = count;
+        let mut lines_end = self.glance.lines;
+        for (index, part) in self.glance.parts.iter().enumerate().rev() {
+            let lines = lines_end - part.lines_before;
+            if lines_left <= lines {
+                let at = start_of_last(&part.file, part.bytes, lines_left)?;
+                self.spans.drain(..index);
+                self.spans[0].range.start = at;
+                self.lines_before = lines_end - lines_left;
+                return Ok(());
+            }
+            lines_left -= lines;
+            lines_end = part.lines_before;
+        }
+        Ok(())
+    }
+
+    fn begin_since(&mut self, log: &RunLog, instant: DateTime<Utc>) -> io::Result<()> {
+        let since = stamp_of(instant);
+        for (index, part) in self.glance.parts.iter().enumerate().rev() {
+            let at = start_since(&part.file, part.bytes, &since)?;
+            if at > 0 || index == 0 {
+                self.spans.drain(..index);
+                self.spans[0].range.start = at;
+                self.lines_before = line_at(log, part, at)?;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_after(&mut self, log: &RunLog, lines: u64) -> io::Result<()> {
+        let lines = lines.min(self.glance.lines);
+        for (index, part) in self.glance.parts.iter().enumerate().rev() {
+            if part.lines_before <= lines {
+                let at = place_after(log, part, lines)?;
+                self.spans.drain(..index);
+                self.spans[0].range.start = at;
+                self.lines_before = lines;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn span(part: &Part, from: u64) -> Span {
+    Span { file: Arc::clone(&part.file), range: from..part.bytes }
+}
+
+/// How many lines of the log ended before a place in a part.
+fn line_at(log: &RunLog, part: &Part, at: u64) -> io::Result<u64> {
+    let mark = log.written().index_of(part).map(|index| index.before_place(at)).unwrap_or_default();
+    let mut lines = part.lines_before + mark.lines;
+    for_each_entry(&part.file, mark.at..at, |stored, _| {
+        lines += u64::from(!stored.partial);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(lines)
+}
+
+/// Where the line behind so many lines of the log begins in a part.
+fn place_after(log: &RunLog, part: &Part, lines: u64) -> io::Result<u64> {
+    let wanted = lines - part.lines_before;
+    let mark = log.written().index_of(part).map(|index| index.before_line(wanted));
+    let mark = mark.unwrap_or_default();
+    let mut left = wanted - mark.lines;
+    let mut place = if left == 0 { Some(mark.at) } else { None };
+    if place.is_none() {
+        let mut ends_before = false;
+        for_each_entry(&part.file, mark.at..part.bytes, |stored, at| {
+            if ends_before {
+                place = Some(at);
+                return Ok(ControlFlow::Break(()));
+            }
+            left -= u64::from(!stored.partial);
+            ends_before = left == 0;
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    Ok(place.unwrap_or(part.bytes))
+}
+
+impl Written {
+    /// The index of a part, if that is still one of this log.
+    fn index_of(&self, part: &Part) -> Option<&super::index::Index> {
+        let older = self.older.iter().map(|(part, index)| (part, index));
+        let mut all = older.chain([(&self.active, &self.index)]);
+        all.find(|(found, _)| Arc::ptr_eq(&found.file, &part.file)).map(|(_, index)| index)
     }
 }

@@ -1,25 +1,45 @@
 //! The log of one run, as its writer and all its readers share it.
 
+use super::index::Index;
 use chrono::{DateTime, Utc};
 use std::fs::File;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// One run's log: the open file, and how far it is written. It stays readable while anybody holds
-/// it, even where the file was removed.
+/// One run's log: its open files, and how far they are written. It stays readable while anybody
+/// holds it, even where the files were removed.
 #[derive(Debug)]
 pub struct RunLog {
-    shown: String,
-    file: File,
+    path: PathBuf,
+    name: String,
     written: Mutex<Written>,
+    changed: Condvar,
+    /// How many wait for a change: while nobody does, the writer is spared the call that wakes.
+    watchers: AtomicUsize,
+}
+
+/// One file of a log. A log has one, until that is rotated.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub file: Arc<File>,
+    /// How many lines ended before this file.
+    pub lines_before: u64,
+    /// Bytes of the file that hold whole entries.
+    pub bytes: u64,
 }
 
 /// How far a log is written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Written {
-    /// Bytes of the file that hold whole entries.
-    pub bytes: u64,
-    /// Lines that ended.
+    /// The part before the present one, once there was a rotation, with its index.
+    pub older: Option<(Part, Index)>,
+    /// The part that is written to.
+    pub active: Part,
+    /// Where lines begin in it.
+    pub index: Index,
+    /// Lines that ended, those that were dropped with their part included.
     pub lines: u64,
     /// What was read of a line that has not ended and is not on disk yet.
     pub tail: Vec<u8>,
@@ -27,52 +47,105 @@ pub(super) struct Written {
     pub output_at: Option<(Instant, DateTime<Utc>)>,
     /// Lines that could not be written.
     pub dropped_lines: u64,
+    /// Whether the run's own process has ended and all that it had written is here.
+    pub is_over: bool,
 }
 
 /// A log at one moment: what a reader reads up to.
 #[derive(Clone, Debug)]
 pub struct Glance {
-    /// Lines that ended and are on disk.
+    /// Lines that ended and are on disk, or were.
     pub lines: u64,
+    /// Lines that were dropped because the log grew too large: the first that is left is the one
+    /// behind them.
+    pub lines_gone: u64,
     /// Lines that were lost because the file could not be written.
     pub dropped_lines: u64,
     /// Since the last output; `None` where there was none.
     pub idle: Option<Duration>,
     /// The line that has not ended: a prompt, as far as its characters are whole.
     pub prompt: String,
+    /// Whether the run has ended and all that it had written is here.
+    pub is_over: bool,
     /// When the last output was read.
     pub(super) output_at: Option<DateTime<Utc>>,
-    pub(super) bytes: u64,
+    /// The files, the oldest first.
+    pub(super) parts: Vec<Part>,
 }
 
 impl RunLog {
-    /// A log for a new, empty file, shown to users under the name `shown`.
-    pub(super) fn new(shown: String, file: File) -> Self {
-        Self { shown, file, written: Mutex::new(Written::default()) }
+    /// A log for a new, empty file at `path`.
+    pub(super) fn new(path: PathBuf, file: File) -> Self {
+        let active = Part { file: Arc::new(file), lines_before: 0, bytes: 0 };
+        let written = Written {
+            older: None,
+            active,
+            index: Index::new(),
+            lines: 0,
+            tail: Vec::new(),
+            output_at: None,
+            dropped_lines: 0,
+            is_over: false,
+        };
+        Self::of(path, written)
+    }
+
+    /// A log that is this far.
+    pub(super) fn of(path: PathBuf, written: Written) -> Self {
+        let name = path.to_string_lossy().into_owned();
+        let (written, changed) = (Mutex::new(written), Condvar::new());
+        Self { path, name, written, changed, watchers: AtomicUsize::new(0) }
     }
 
     /// The file's name, as users see it: the log directory as it was set, and the file in it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.shown
+        &self.name
     }
 
     /// How far the log is now. Blocks for the copying of a prompt only.
     #[must_use]
     pub fn glance(&self) -> Glance {
-        let written = self.written();
-        Glance {
-            lines: written.lines,
-            dropped_lines: written.dropped_lines,
-            idle: written.output_at.map(|(at, _)| at.elapsed()),
-            prompt: whole_characters(&written.tail),
-            output_at: written.output_at.map(|(_, at)| at),
-            bytes: written.bytes,
+        self.written().glance()
+    }
+
+    /// Says that the run has ended and that all of its output is here.
+    pub fn set_over(&self) {
+        self.written().is_over = true;
+        self.announce();
+    }
+
+    /// Waits until `is_enough` of the log, looking at each change, or until `deadline`.
+    pub fn wait_until(&self, deadline: Instant, mut is_enough: impl FnMut(&Glance) -> bool) {
+        // Counted before the first look: a change that comes behind it finds the count.
+        self.watchers.fetch_add(1, Ordering::SeqCst);
+        let mut written = self.written();
+        while !is_enough(&written.glance()) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.changed.wait_timeout(written, left);
+            written = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(written);
+        self.watchers.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Wakes those who wait for a change. Called after each one, without the lock.
+    pub(super) fn announce(&self) {
+        if self.watchers.load(Ordering::SeqCst) > 0 {
+            self.changed.notify_all();
         }
     }
 
-    pub(super) fn file(&self) -> &File {
-        &self.file
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file that is written to.
+    pub(super) fn file(&self) -> Arc<File> {
+        Arc::clone(&self.written().active.file)
     }
 
     pub(super) fn written(&self) -> MutexGuard<'_, Written> {
@@ -80,20 +153,31 @@ impl RunLog {
     }
 }
 
+impl Written {
+    fn glance(&self) -> Glance {
+        let older = self.older.iter().map(|(part, _)| part.clone());
+        let parts: Vec<Part> = older.chain([self.active.clone()]).collect();
+        Glance {
+            lines: self.lines,
+            lines_gone: parts[0].lines_before,
+            dropped_lines: self.dropped_lines,
+            idle: self.output_at.map(|(at, _)| at.elapsed()),
+            prompt: whole_characters(&self.tail),
+            is_over: self.is_over,
+            output_at: self.output_at.map(|(_, at)| at),
+            parts,
+        }
+    }
+}
+
 /// The text of bytes that may end inside a character: that one is left for when it is whole.
 fn whole_characters(bytes: &[u8]) -> String {
-    let mut bytes = bytes;
-    if let Err(error) = std::str::from_utf8(bytes)
-        && error.error_len().is_none()
-    {
-        bytes = &bytes[..error.valid_up_to()];
-    } else if let Some(last) = bytes.utf8_chunks().last() {
-        // After an invalid byte the first check says nothing about the end.
+    let cut = bytes.utf8_chunks().last().map_or(0, |last| {
         let invalid = last.invalid();
         let is_cut = std::str::from_utf8(invalid).is_err_and(|e| e.error_len().is_none());
-        bytes = &bytes[..bytes.len() - if is_cut { invalid.len() } else { 0 }];
-    }
-    let text = String::from_utf8_lossy(bytes);
+        if is_cut { invalid.len() } else { 0 }
+    });
+    let text = String::from_utf8_lossy(&bytes[..bytes.len() - cut]);
     // The carriage return of a line end whose newline has not come yet.
     text.strip_suffix('\r').unwrap_or(&text).to_owned()
 }

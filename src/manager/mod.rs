@@ -11,4 +11,4 @@ mod run;
 mod state;
 
 pub use process_manager::{KillReport, ManagerConfig, ProcessManager};
-pub use run::{End, EndedBy, RunStatus, Snapshot};
+pub use run::{End, EndedBy, RunStatus, RunView, Snapshot};

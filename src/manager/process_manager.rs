@@ -1,12 +1,12 @@
 //! Start, status, kill, restart and the end of it all.
 
-use super::run::{End, EndedBy, Run, Snapshot, new_run_id};
+use super::run::{End, EndedBy, Run, RunView, Snapshot, new_run_id};
 use super::state::{Claim, Refusal, State};
 use crate::error::{Error, Result};
-use crate::logs::{Capture, LogFolder, LogWriter, RunLog, now};
+use crate::logs::{Capture, LogFolder, LogWriter, now};
 use crate::process::{
     COMMAND_BYTES_MAX, Descriptors, EndSignal, Launch, LeftBehind, Outcome, Reaper, Strangers,
-    Tree, Usage, UsageMeter,
+    Tree, UsageMeter,
 };
 use chrono::{DateTime, Utc};
 use std::ffi::OsString;
@@ -147,23 +147,16 @@ impl ProcessManager {
     /// # Errors
     /// `NeverStarted`.
     pub fn status(&self) -> Result<Snapshot> {
-        let run = self.inner().run.clone().ok_or(Error::NeverStarted)?;
-        let end = run.end.get().copied();
-        if end.is_some() && run.tree.is_gone(&self.reaper) {
-            return Ok(Snapshot::of(&run, end, Usage::default(), Vec::new()));
-        }
-        let usage = run.meter.sample(&run.tree, &self.reaper);
-        let leftovers = if end.is_some() { run.tree.pids(&self.reaper) } else { Vec::new() };
-        Ok(Snapshot::of(&run, end, usage, leftovers))
+        Ok(self.last_run()?.snapshot())
     }
 
-    /// The log of the last run, and whether that run still goes on. Does not block.
+    /// The last run. Does not block.
     ///
     /// # Errors
     /// `NeverStarted`.
-    pub fn log(&self) -> Result<(Arc<RunLog>, bool)> {
+    pub fn last_run(&self) -> Result<RunView> {
         let run = self.inner().run.clone().ok_or(Error::NeverStarted)?;
-        Ok((Arc::clone(&run.log), run.end.get().is_none()))
+        Ok(RunView { run, reaper: Arc::clone(&self.reaper) })
     }
 
     pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -303,6 +296,7 @@ impl ProcessManager {
         // It is set once: the writer reports an end once.
         let _set_before = run.end.set(end);
         drop(inner);
+        run.log.set_over();
         log::info!("run {} ended {}", run.id, end.words());
         self.changed.notify_all();
         self.reaper.announce_change();

@@ -1,7 +1,7 @@
 //! One execution of a command, and what can be told of it.
 
 use crate::logs::{Glance, RunLog};
-use crate::process::{Leader, Outcome, Tree, Usage, UsageMeter};
+use crate::process::{Leader, Outcome, Reaper, Tree, Usage, UsageMeter};
 use chrono::{DateTime, Utc};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
@@ -112,6 +112,40 @@ pub(super) struct Run {
     pub meter: UsageMeter,
     /// Set under the manager's state lock, after all that the run had written was on disk.
     pub end: OnceLock<End>,
+}
+
+/// A run to look at: it stays what it is when another is started.
+#[derive(Clone, Debug)]
+pub struct RunView {
+    pub(super) run: Arc<Run>,
+    pub(super) reaper: Arc<Reaper>,
+}
+
+impl RunView {
+    /// Its log.
+    #[must_use]
+    pub fn log(&self) -> &Arc<RunLog> {
+        &self.run.log
+    }
+
+    /// Whether its own process lives. Does not block.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.run.end.get().is_none()
+    }
+
+    /// Everything that can be told of it now. Blocks for a sample of its usage at most.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let (run, reaper) = (&*self.run, &*self.reaper);
+        let end = run.end.get().copied();
+        if end.is_some() && run.tree.is_gone(reaper) {
+            return Snapshot::of(run, end, Usage::default(), Vec::new());
+        }
+        let usage = run.meter.sample(&run.tree, reaper);
+        let leftovers = if end.is_some() { run.tree.pids(reaper) } else { Vec::new() };
+        Snapshot::of(run, end, usage, leftovers)
+    }
 }
 
 /// Everything that can be told of a run, copied at one moment.

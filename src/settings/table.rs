@@ -37,6 +37,8 @@ pub struct Settings {
     pub shell: PathBuf,
     /// Longer lines are stored in pieces of so many bytes.
     pub line_bytes_max: usize,
+    /// How many requests may wait or stream at once.
+    pub streams_max: usize,
     /// What `Authorization: Bearer` must hold.
     pub token: Option<Secret>,
     /// The `user:password` that `Authorization: Basic` must hold.
@@ -131,6 +133,14 @@ pub const SETTINGS: &[Setting] = &[
         read: |settings, value| bytes(value).map(|bytes| settings.line_bytes_max = bytes),
     },
     Setting {
+        flag: Some("max-streams"),
+        environment: "LLM_SHELL_MAX_STREAMS",
+        takes: "COUNT",
+        default: "64",
+        help: "Requests that may wait or stream at once; the next gets 503",
+        read: |settings, value| count(value).map(|count| settings.streams_max = count),
+    },
+    Setting {
         flag: None,
         environment: "LLM_SHELL_TOKEN",
         takes: "TOKEN",
@@ -197,6 +207,9 @@ pub const SETTINGS: &[Setting] = &[
     },
 ];
 
+/// The most requests that may be let wait or stream at once: the floor has 512 connections.
+const STREAMS_MAX: usize = 512;
+
 impl Settings {
     /// What holds where nothing is set.
     pub(super) fn blank() -> Self {
@@ -208,6 +221,7 @@ impl Settings {
             kill_timeout: Duration::ZERO,
             shell: PathBuf::new(),
             line_bytes_max: 0,
+            streams_max: 0,
             token: None,
             basic_auth: None,
             allowed_origins: Vec::new(),
@@ -234,6 +248,11 @@ fn seconds(value: &str) -> Result<Duration, String> {
 fn bytes(value: &str) -> Result<usize, String> {
     let number = value.parse().ok().filter(|n| (LINE_BYTES_MIN..=LINE_BYTES_MAX).contains(n));
     number.ok_or_else(|| format!("a whole number from {LINE_BYTES_MIN} to {LINE_BYTES_MAX}"))
+}
+
+fn count(value: &str) -> Result<usize, String> {
+    let number = value.parse().ok().filter(|n| (1..=STREAMS_MAX).contains(n));
+    number.ok_or_else(|| format!("a whole number from 1 to {STREAMS_MAX}"))
 }
 
 fn names(value: &str) -> Result<Vec<String>, String> {

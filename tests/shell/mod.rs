@@ -3,8 +3,10 @@
 mod conventions;
 mod ending;
 mod environment;
+mod following;
 mod logs;
 mod output;
+mod reading;
 mod restart;
 mod shutdown;
 mod start;

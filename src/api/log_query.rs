@@ -1,0 +1,170 @@
+//! What a request for logs asks for.
+
+use super::parameters;
+use crate::error::Error;
+use crate::http::{Problem, Query, Request};
+use crate::logs::{FOLD_BYTES_MIN, Filter, JOINED_BYTES_MAX, Range, Selection, now};
+use std::time::Duration;
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A `LogsResponse`.
+    Json,
+    /// The content alone.
+    Text,
+    /// An entry a line.
+    Ndjson,
+    /// Server-Sent Events.
+    Events,
+}
+
+/// What a request for logs asks for, whole and valid.
+#[derive(Debug)]
+pub struct LogQuery {
+    /// Which lines.
+    pub selection: Selection,
+    /// In which form.
+    pub form: Form,
+    /// How large the content may be.
+    pub bytes_max: Option<usize>,
+    /// How long to wait for a line behind the cursor.
+    pub wait: Option<Duration>,
+    /// Whether to go on with what comes.
+    pub follows: bool,
+    /// Path and filters, for a request that asks for what was left out.
+    pub again: Again,
+}
+
+/// How what was left out is asked for.
+#[derive(Clone, Debug)]
+pub struct Again {
+    path: String,
+    filters: String,
+}
+
+impl Again {
+    /// The request for so many lines after one.
+    pub fn request(&self, after: u64, limit: u64) -> String {
+        format!("GET {}?after={after}&limit={limit}{}", self.path, self.filters)
+    }
+
+    /// How long that may get, in bytes.
+    pub fn bytes_max(&self) -> usize {
+        self.request(u64::MAX, u64::MAX).len()
+    }
+}
+
+impl LogQuery {
+    /// Reads the query and the headers.
+    ///
+    /// # Errors
+    /// 400 for a parameter that is unknown, malformed, or that another one excludes.
+    pub fn read(request: &Request<'_>) -> Result<Self, Problem> {
+        let mut query = request.query()?;
+        let follows = parameters::flag(&mut query, "follow")?;
+        let form = form(&mut query, request.header("accept"), follows)?;
+        let resumed = request.header("last-event-id").and_then(|id| id.parse().ok());
+        let range = range(&mut query, resumed.filter(|_| form == Form::Events))?;
+        let limit = parameters::count(&mut query, "limit")?;
+        let wait = parameters::wait(&mut query, "wait")?;
+        let bytes_max = parameters::count(&mut query, "max_bytes")?;
+        let (grep, strips) = (query.take("grep"), parameters::flag(&mut query, "strip_ansi")?);
+        query.finish()?;
+        let filter = Filter::new(grep.as_deref(), strips)?;
+        let read = Self {
+            selection: Selection { range, limit, filter },
+            form,
+            bytes_max: bytes_max.map(bytes).transpose()?,
+            wait,
+            follows,
+            again: Again { path: request.path().to_owned(), filters: filters(grep, strips) },
+        };
+        read.check()?;
+        Ok(read)
+    }
+
+    /// Refuses what makes no sense together.
+    fn check(&self) -> Result<(), Problem> {
+        let has_cursor = matches!(self.selection.range, Range::After(_));
+        let is_tail = matches!(self.selection.range, Range::Last(_));
+        let is_content = matches!(self.form, Form::Json | Form::Text);
+        for (is_wrong, why) in [
+            (self.wait.is_some() && !has_cursor, "wait needs after: give the last answer's next"),
+            (self.wait.is_some() && self.follows, "wait and follow exclude each other: give one"),
+            (
+                is_tail && self.selection.limit.is_some(),
+                "lines and limit exclude each other: give one",
+            ),
+            (self.follows && self.selection.limit.is_some(), "follow has no end: leave limit out"),
+            (self.follows && self.bytes_max.is_some(), "follow has no end: leave max_bytes out"),
+            (self.bytes_max.is_some() && !is_content, "max_bytes is for content: leave it out"),
+        ] {
+            if is_wrong {
+                return Err(
+                    Error::Input(format!("The parameters do not go together: {why}.")).into()
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn range(query: &mut Query, resumed: Option<u64>) -> Result<Range, Problem> {
+    let lines = parameters::count(query, "lines")?;
+    let seconds = parameters::seconds(query, "seconds")?;
+    let after = parameters::count(query, "after")?;
+    if let Some(resumed) = resumed {
+        return Ok(Range::After(resumed));
+    }
+    match (lines, seconds, after) {
+        (None | Some(0), None, None) => Ok(Range::All),
+        (Some(lines), None, None) => Ok(Range::Last(lines)),
+        (None, Some(seconds), None) => Ok(Range::Since(now() - seconds)),
+        (None, None, Some(after)) => Ok(Range::After(after)),
+        _ => Err(Error::Input(
+            "The parameters lines, seconds and after exclude each other: give one of them."
+                .to_owned(),
+        )
+        .into()),
+    }
+}
+
+fn form(query: &mut Query, accept: Option<&str>, follows: bool) -> Result<Form, Problem> {
+    let forms = [("json", Form::Json), ("text", Form::Text), ("ndjson", Form::Ndjson)];
+    if let Some(form) = parameters::word(query, "format", &forms)? {
+        // A stream has no JSON form: it is what curl shows best.
+        return Ok(if follows && form == Form::Json { Form::Text } else { form });
+    }
+    let accept = accept.unwrap_or_default();
+    Ok(if follows && accept.contains("text/event-stream") {
+        Form::Events
+    } else if accept.contains("application/x-ndjson") {
+        Form::Ndjson
+    } else if follows || accept.contains("text/plain") {
+        Form::Text
+    } else {
+        Form::Json
+    })
+}
+
+fn bytes(given: u64) -> Result<usize, Problem> {
+    let bytes = usize::try_from(given).ok();
+    let fits = bytes.filter(|bytes| (FOLD_BYTES_MIN..=JOINED_BYTES_MAX).contains(bytes));
+    fits.ok_or_else(|| {
+        let (min, max) = (FOLD_BYTES_MIN, JOINED_BYTES_MAX);
+        Error::Input(format!("The parameter max_bytes is {given}: give {min} to {max}.")).into()
+    })
+}
+
+fn filters(grep: Option<String>, strips_ansi: bool) -> String {
+    let mut filters = form_urlencoded::Serializer::new(String::new());
+    if let Some(grep) = grep {
+        filters.append_pair("grep", &grep);
+    }
+    if strips_ansi {
+        filters.append_pair("strip_ansi", "true");
+    }
+    let filters = filters.finish();
+    if filters.is_empty() { filters } else { format!("&{filters}") }
+}

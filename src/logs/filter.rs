@@ -1,0 +1,186 @@
+//! Which lines are wanted, and what is left of them: escape sequences and redrawing.
+
+use crate::error::{Error, Result};
+use regex::Regex;
+use std::borrow::Cow;
+use vte::{Params, Parser, Perform};
+
+/// How much memory a compiled expression may take, in bytes: far over any that people write.
+const REGEX_BYTES_MAX: usize = 1024 * 1024;
+
+/// How wide a redrawn line may get, in characters, by moving the cursor where nothing was written.
+const COLUMNS_MAX: usize = 4096;
+
+/// What is done to lines before they are counted.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    grep: Option<Regex>,
+    strips_ansi: bool,
+}
+
+impl Filter {
+    /// Keeps lines that `grep` matches (all, where it is none), without their escape sequences
+    /// where those are to be stripped, which is done first.
+    ///
+    /// # Errors
+    /// `Input` for an expression that is none or that is too large.
+    pub fn new(grep: Option<&str>, strips_ansi: bool) -> Result<Self> {
+        let compile = |grep: &str| {
+            let built = regex::RegexBuilder::new(grep).size_limit(REGEX_BYTES_MAX).build();
+            built.map_err(|error| {
+                let why = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+                Error::Input(format!(
+                    "The parameter grep is no regular expression ({why}): mend it."
+                ))
+            })
+        };
+        Ok(Self { grep: grep.map(compile).transpose()?, strips_ansi })
+    }
+
+    /// Whether every line passes as it is.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.grep.is_none() && !self.strips_ansi
+    }
+
+    /// Whether every line passes, be it changed.
+    #[must_use]
+    pub fn passes_all(&self) -> bool {
+        self.grep.is_none()
+    }
+
+    /// What is left of a line; `None` where it is not wanted.
+    #[must_use]
+    pub fn apply<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
+        let needs_screen = |byte: u8| byte < 0x20 && byte != b'\t' || byte == 0x7f;
+        let text = if self.strips_ansi && text.bytes().any(needs_screen) {
+            Cow::Owned(as_on_a_screen(text))
+        } else {
+            Cow::Borrowed(text)
+        };
+        let is_wanted = self.grep.as_ref().is_none_or(|grep| grep.is_match(&text));
+        is_wanted.then_some(text)
+    }
+}
+
+/// What a screen would show of a line in the end.
+fn as_on_a_screen(text: &str) -> String {
+    let (mut parser, mut screen) = (Parser::new(), ScreenLine::default());
+    parser.advance(&mut screen, text.as_bytes());
+    screen.cells.into_iter().collect()
+}
+
+/// One line of a screen, and where its cursor is.
+#[derive(Default)]
+struct ScreenLine {
+    cells: Vec<char>,
+    cursor: usize,
+}
+
+impl ScreenLine {
+    fn move_to(&mut self, column: usize) {
+        self.cursor = column.min(COLUMNS_MAX);
+    }
+
+    fn erase(&mut self, what: u16) {
+        match what {
+            0 => self.cells.truncate(self.cursor),
+            1 => {
+                let end = (self.cursor + 1).min(self.cells.len());
+                self.cells[..end].fill(' ');
+            }
+            _ => self.cells.clear(),
+        }
+    }
+}
+
+impl Perform for ScreenLine {
+    fn print(&mut self, character: char) {
+        if self.cells.len() <= self.cursor {
+            // A cursor that was moved past the end leaves blanks.
+            self.cells.resize(self.cursor, ' ');
+            self.cells.push(character);
+        } else {
+            self.cells[self.cursor] = character;
+        }
+        self.cursor += 1;
+    }
+
+    fn execute(&mut self, control: u8) {
+        match control {
+            b'\r' => self.cursor = 0,
+            b'\t' => self.print('\t'),
+            0x08 => self.cursor = self.cursor.saturating_sub(1),
+            _ => {}
+        }
+    }
+
+    fn csi_dispatch(&mut self, params: &Params, _: &[u8], _: bool, action: char) {
+        let given = params.iter().next().and_then(|values| values.first().copied()).unwrap_or(0);
+        let count = usize::from(given.max(1));
+        match action {
+            'K' => self.erase(given),
+            'G' => self.move_to(count - 1),
+            'C' => self.move_to(self.cursor + count),
+            'D' => self.move_to(self.cursor.saturating_sub(count)),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stripped(text: &str) -> String {
+        Filter::new(None, true).unwrap().apply(text).unwrap().into_owned()
+    }
+
+    #[test]
+    fn escape_sequences_are_dropped() {
+        for (text, left) in [
+            ("plain", "plain"),
+            ("\u{1b}[31mred\u{1b}[0m and \u{1b}[1;32mgreen\u{1b}[m", "red and green"),
+            ("\u{1b}]0;a title\u{7}text", "text"),
+            ("\u{1b}]8;;http://a.example\u{1b}\\link\u{1b}]8;;\u{1b}\\", "link"),
+            ("a\tb", "a\tb"),
+            ("bell\u{7}", "bell"),
+            ("\u{1b}[38;5;208mé€𝄞\u{1b}[0m", "é€𝄞"),
+            ("cut \u{1b}[3", "cut "),
+        ] {
+            assert_eq!(stripped(text), left, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_redrawn_line_the_last_drawing_is_kept() {
+        for (text, left) in [
+            ("10%\r20%\r100%", "100%"),
+            ("a long line\rshort", "shortg line"),
+            ("a long line\r\u{1b}[Kshort", "short"),
+            ("a long line\r\u{1b}[2Kshort", "short"),
+            ("abc\u{8}\u{8}X", "aXc"),
+            ("done\r", "done"),
+            ("ab\u{1b}[5Gx", "ab  x"),
+            ("abcdef\u{1b}[3Dx", "abcxef"),
+        ] {
+            assert_eq!(stripped(text), left, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn lines_are_matched_after_they_are_stripped() {
+        let filter = Filter::new(Some("(?i)^error"), true).unwrap();
+        assert_eq!(filter.apply("\u{1b}[31mERROR: x\u{1b}[0m").as_deref(), Some("ERROR: x"));
+        assert_eq!(filter.apply("no error"), None);
+        assert_eq!(Filter::new(Some("^error"), false).unwrap().apply("\u{1b}[31merror"), None);
+    }
+
+    #[test]
+    fn what_is_no_expression_is_named() {
+        for bad in ["(", "[a", "a{100000}{100000}"] {
+            let error = Filter::new(Some(bad), false).unwrap_err().to_string();
+            assert!(error.contains("grep"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! GET /logs?follow=true: plain lines, entries, and Server-Sent Events.
+
+use crate::harness::{Server, eventually};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// A stream that is read as it comes, its chunks joined.
+struct Followed(BufReader<TcpStream>);
+
+impl Followed {
+    fn open(server: &Server, query: &str, headers: &[&str]) -> Self {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let headers = [&[""], headers].concat().join("\r\n");
+        // HTTP/1.0 has no chunks: what comes is the body.
+        let request = format!("GET /logs?{query} HTTP/1.0{headers}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut followed = Self(BufReader::new(stream));
+        assert!(followed.line().starts_with("HTTP/1.1 200"));
+        while !followed.line().is_empty() {}
+        followed
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).expect("a line in time");
+        line.trim_end_matches(['\r', '\n']).to_owned()
+    }
+
+    fn rest(mut self) -> String {
+        let mut rest = String::new();
+        self.0.read_to_string(&mut rest).expect("the end in time");
+        rest
+    }
+}
+
+/// Prints a line for each file `goN` that appears, then ends.
+fn stepwise(steps: usize) -> String {
+    format!(
+        "echo begin; for i in $(seq {steps}); do while [ ! -e go$i ]; do sleep 0.01; done; \
+         echo step $i; done; printf 'no end'"
+    )
+}
+
+fn go(server: &Server, step: usize) {
+    std::fs::write(server.folder().join(format!("go{step}")), "").unwrap();
+}
+
+#[test]
+fn lines_come_as_they_are_printed_until_the_command_ends() {
+    let server = Server::start();
+    server.run(&stepwise(2));
+    let mut followed = Followed::open(&server, "follow=true", &[]);
+    assert_eq!(followed.line(), "begin");
+    go(&server, 1);
+    assert_eq!(followed.line(), "step 1");
+    go(&server, 2);
+    assert_eq!(followed.rest(), "step 2\nno end\n");
+}
+
+#[test]
+fn a_follow_begins_with_what_is_selected() {
+    let server = Server::start();
+    server.run("seq 10; while [ ! -e go ]; do sleep 0.01; done; echo eleven");
+    server.wait_for_output("10");
+    let last = Followed::open(&server, "follow=true&lines=2", &[]);
+    let filtered = Followed::open(&server, "follow=true&grep=e&lines=3", &[]);
+    let entries = Followed::open(&server, "follow=true&after=9&format=ndjson", &[]);
+    std::fs::write(server.folder().join("go"), "").unwrap();
+    assert_eq!(last.rest(), "9\n10\neleven\n");
+    assert_eq!(filtered.rest(), "eleven\n");
+    let entries = entries.rest();
+    let lines: Vec<Value> = entries.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(
+        (lines.len(), &lines[0]["line"], &lines[1]["line"]),
+        (2, &"10".into(), &"eleven".into())
+    );
+}
+
+#[test]
+fn events_carry_numbers_prompts_and_the_end_and_can_be_resumed() {
+    let server = Server::start();
+    let accept = "Accept: text/event-stream";
+    server
+        .run("echo one; printf 'name? '; while [ ! -e go ]; do sleep 0.01; done; echo Ann; exit 3");
+    server.wait_for_output("name? ");
+    let mut followed = Followed::open(&server, "follow=true", &[accept]);
+    assert_eq!(followed.line(), "id: 1");
+    let entry: Value =
+        serde_json::from_str(followed.line().strip_prefix("data: ").unwrap()).unwrap();
+    assert_eq!(entry["line"], "one");
+    assert_eq!(
+        [followed.line(), followed.line(), followed.line(), followed.line()],
+        ["", "event: prompt", "data: \"name? \"", ""]
+    );
+    std::fs::write(server.folder().join("go"), "").unwrap();
+    assert_eq!(followed.line(), "id: 2");
+    let rest = followed.rest();
+    assert!(rest.contains("\"line\":\"name? Ann\""), "{rest}");
+    let end = rest.split("event: end\ndata: ").nth(1).unwrap();
+    let end: Value = serde_json::from_str(end.trim()).unwrap();
+    assert_eq!((&end["status"], &end["exit_code"]), (&"exited".into(), &3.into()));
+    let resumed = server.request("GET /logs?follow=true", &[accept, "Last-Event-ID: 1"], b"");
+    let resumed = resumed.expect(200).text();
+    assert!(resumed.starts_with("id: 2\n") && resumed.contains("event: end"), "{resumed}");
+    server.request("GET /logs?follow=true", &[accept, "Last-Event-ID: 2"], b"").expect(204);
+}
+
+#[test]
+fn every_follower_gets_every_line_once_however_slow() {
+    let server = Server::start();
+    server.run("while [ ! -e go ]; do sleep 0.01; done; seq 200000");
+    let slow = Followed::open(&server, "follow=true", &[]);
+    let quick: Vec<_> = (0..8).map(|_| Followed::open(&server, "follow=true", &[])).collect();
+    std::fs::write(server.folder().join("go"), "").unwrap();
+    let expected: Vec<_> = (1..=200_000).map(|number| format!("{number}\n")).collect();
+    let expected = expected.concat();
+    std::thread::scope(|scope| {
+        for followed in quick {
+            scope.spawn(|| assert!(followed.rest() == expected));
+        }
+    });
+    assert_eq!(server.ended()["exit_code"], 0, "a follower that does not read holds nothing up");
+    assert!(slow.rest() == expected);
+}
+
+#[test]
+fn a_follower_that_left_is_noticed_and_gives_its_slot_back() {
+    let server = Server::start_with(&["--max-streams", "1"]);
+    server.run("echo one; sleep 60");
+    let mut followed = Followed::open(&server, "follow=true", &[]);
+    assert_eq!(followed.line(), "one");
+    server.get("/logs?after=1&wait=0.01").expect(503);
+    drop(followed);
+    eventually("the slot is free", || {
+        (server.get("/logs?after=1&wait=0.01").status == 200).then_some(())
+    });
+    server.post("/kill").expect(200);
+}
+
+#[test]
+fn only_so_many_stream_or_wait_at_once_and_short_requests_go_on() {
+    let server = Server::start_with(&["--max-streams", "2"]);
+    server.run("echo one; sleep 60");
+    let mut followers = [(); 2].map(|()| Followed::open(&server, "follow=true", &[]));
+    for followed in &mut followers {
+        assert_eq!(followed.line(), "one");
+    }
+    for query in ["after=1&wait=1", "follow=true"] {
+        let refused = server.get(&format!("/logs?{query}"));
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        let detail = refused.problem(503, "unavailable");
+        assert!(detail.contains("LLM_SHELL_MAX_STREAMS"), "{detail}");
+    }
+    server.get("/status").expect(200);
+    server.get("/logs?after=1").expect(200);
+    server.post("/kill").expect(200);
+}
+
+#[test]
+fn a_follower_does_not_hold_the_shutdown_up() {
+    let mut server = Server::start();
+    server.run("echo one; sleep 60");
+    let mut followed = Followed::open(&server, "follow=true", &[]);
+    assert_eq!(followed.line(), "one");
+    server.signal("TERM");
+    assert_eq!(followed.rest(), "");
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(server.log().contains("answers that were cut: 0"), "{}", server.log());
+}

@@ -1,0 +1,175 @@
+//! GET /logs for agents: cursors, waiting, cutting, filters and forms; contract section 2.1.
+
+use crate::harness::Server;
+use serde_json::{Value, json};
+
+fn page(server: &Server, query: &str) -> Value {
+    server.get(&format!("/logs?{query}")).expect(200).json()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
+
+#[test]
+fn pages_joined_are_the_log() {
+    let server = Server::start();
+    server.run_to_end("seq 5000; printf 'no end'");
+    for limit in [1000, 777, 5001] {
+        let (mut lines, mut next) = (Vec::new(), 0);
+        loop {
+            let page = page(&server, &format!("after={next}&limit={limit}"));
+            if page["lines_returned"] == 0 {
+                assert_eq!((&page["next"], &page["first"]), (&json!(5001), &json!(null)));
+                break;
+            }
+            assert_eq!(page["first"], next + 1);
+            lines.extend(text(&page["content"]).lines().map(str::to_owned));
+            next = page["next"].as_u64().unwrap();
+            assert_eq!(next, lines.len() as u64);
+        }
+        let expected = (1..=5000).map(|line| line.to_string()).chain(["no end".to_owned()]);
+        assert!(lines.into_iter().eq(expected), "limit {limit}");
+    }
+}
+
+#[test]
+fn a_cursor_gives_only_what_is_new_and_a_prompt_apart() {
+    let server = Server::start();
+    let command = "echo one; printf 'name? '; while [ ! -e go ]; do sleep 0.01; done; \
+                   echo Ann; echo two; sleep 60";
+    server.run(command);
+    server.wait_for_output("name? ");
+    let first = page(&server, "after=0");
+    assert_eq!((&first["content"], &first["prompt"]), (&json!("one"), &json!("name? ")));
+    assert_eq!((&first["next"], &first["total_lines"]), (&json!(1), &json!(1)));
+    let none = page(&server, "after=1");
+    assert_eq!((&none["content"], &none["prompt"]), (&json!(""), &json!("name? ")));
+    std::fs::write(server.folder().join("go"), "").unwrap();
+    server.wait_for_output("two");
+    let second = page(&server, "after=1");
+    assert_eq!((&second["content"], &second["prompt"]), (&json!("name? Ann\ntwo"), &json!(null)));
+    assert_eq!(page(&server, "after=99")["next"], 3);
+    server.post("/kill").expect(200);
+}
+
+#[test]
+fn a_wait_ends_with_a_line_with_the_end_or_with_its_time() {
+    let server = Server::start();
+    server.run("echo one; while [ ! -e go ]; do sleep 0.01; done; echo two; sleep 0.3; exit 4");
+    server.wait_for_output("one");
+    let none = page(&server, "after=1&wait=0.05");
+    assert_eq!((&none["lines_returned"], &none["running"]), (&json!(0), &json!(true)));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| page(&server, "after=1&wait=60"));
+        std::fs::write(server.folder().join("go"), "").unwrap();
+        assert_eq!(waiting.join().unwrap()["content"], "two");
+    });
+    let ended = page(&server, "after=2&wait=60");
+    assert_eq!((&ended["lines_returned"], &ended["running"]), (&json!(0), &json!(false)));
+    // What has ended is not waited for.
+    page(&server, "after=2&wait=600");
+}
+
+#[test]
+fn a_content_that_is_too_large_keeps_its_beginning_and_its_end() {
+    let server = Server::start();
+    server.run_to_end("seq 10000");
+    let cut = page(&server, "max_bytes=1000");
+    let content = text(&cut["content"]);
+    assert!(content.len() <= 1000 && cut["truncated"] == true, "{cut}");
+    assert!(content.starts_with("1\n2\n3\n") && content.ends_with("\n9999\n10000"), "{content}");
+    let note = content.lines().find(|line| line.starts_with("[...")).unwrap();
+    let request = note.split("GET ").nth(1).unwrap().trim_end_matches(" ...]");
+    let (head, tail) = content.split_once(&format!("{note}\n")).unwrap();
+    let middle = server.get(request).expect(200).json();
+    let all = format!("{head}{}\n{tail}", text(&middle["content"]));
+    assert_eq!(all, server.content(""));
+    let whole = page(&server, "max_bytes=100000");
+    assert_eq!((&whole["truncated"], text(&whole["content"]).len()), (&json!(false), 48_893));
+}
+
+#[test]
+fn a_line_that_is_too_large_by_itself_is_cut_inside() {
+    let server = Server::start();
+    server.run_to_end("printf 'é%.0s' $(seq 5000); echo");
+    let cut = page(&server, "max_bytes=300");
+    let content = text(&cut["content"]);
+    assert!(content.len() <= 300 && content.starts_with("éé") && content.ends_with("éé"));
+    assert!(content.contains("[... 1 lines, "), "{content}");
+}
+
+#[test]
+fn a_filter_comes_behind_the_range_and_before_the_count() {
+    let server = Server::start();
+    server.run_to_end("for i in $(seq 100); do echo \"line $i\"; done");
+    let last = page(&server, "grep=5$&lines=2");
+    assert_eq!(last["content"], "line 85\nline 95");
+    assert_eq!((&last["lines_returned"], &last["next"]), (&json!(2), &json!(100)));
+    let first = page(&server, "grep=5$&after=10&limit=2");
+    assert_eq!(first["content"], "line 15\nline 25");
+    assert_eq!((&first["first"], &first["next"]), (&json!(15), &json!(25)));
+    let rest = page(&server, "grep=5$&after=25");
+    assert_eq!((&rest["lines_returned"], &rest["next"]), (&json!(7), &json!(100)));
+    assert_eq!(page(&server, "grep=(?i)LINE%201$")["content"], "line 1");
+    let cut = page(&server, "grep=line%20.*&max_bytes=400");
+    assert!(text(&cut["content"]).contains("&grep=line+.*"), "{cut}");
+    let bad = server.get("/logs?grep=(").problem(400, "bad_request");
+    assert!(bad.contains("grep"), "{bad}");
+}
+
+#[test]
+fn escape_sequences_and_redrawing_can_be_left_out() {
+    let server = Server::start();
+    server.run_to_end("printf '\\033[31mred\\033[0m\\n10%%\\r50%%\\r100%%\\n'");
+    assert_eq!(server.content("?strip_ansi=true"), "red\n100%");
+    assert_eq!(server.content("?strip_ansi=true&grep=^red$"), "red");
+    assert_eq!(server.content("?grep=^red$"), "");
+}
+
+#[test]
+fn the_content_can_be_had_alone_and_the_entries_as_they_are_stored() {
+    let server = Server::start();
+    server.run_to_end("echo 'say \"hi\"'; echo two");
+    let plain = ["Accept: text/plain"];
+    for answer in [server.get("/logs?format=text"), server.request("GET /logs", &plain, b"")] {
+        assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+        assert_eq!(answer.expect(200).text(), "say \"hi\"\ntwo");
+    }
+    let stored = std::fs::read_to_string(server.log_path()).unwrap();
+    let accept = ["Accept: application/x-ndjson"];
+    for answer in [server.get("/logs?format=ndjson"), server.request("GET /logs", &accept, b"")] {
+        assert_eq!(answer.header("content-type"), Some("application/x-ndjson"));
+        assert_eq!(answer.expect(200).text(), stored);
+    }
+    assert_eq!(server.get("/logs?format=ndjson&grep=two").expect(200).text().lines().count(), 1);
+}
+
+#[test]
+fn parameters_that_do_not_go_together_are_refused() {
+    let server = Server::start();
+    server.run_to_end("echo hello");
+    for query in [
+        "after=1&lines=1",
+        "after=1&seconds=1",
+        "wait=1",
+        "after=1&wait=601",
+        "after=1&wait=-1",
+        "lines=1&limit=1",
+        "follow=true&limit=1",
+        "follow=true&wait=1&after=1",
+        "follow=yes",
+        "max_bytes=255",
+        "max_bytes=99999999999",
+        "format=xml",
+        "format=ndjson&max_bytes=1000",
+        "strip_ansi=1",
+        "after=x",
+        "limit=-1",
+    ] {
+        let detail = server.get(&format!("/logs?{query}")).problem(400, "bad_request");
+        let mut names = query.split('&').filter_map(|pair| pair.split('=').next());
+        let is_named = names.any(|name| detail.contains(name));
+        assert!(is_named || detail.contains("together"), "{query}: {detail}");
+    }
+}
