@@ -3,7 +3,7 @@
 use crate::api;
 use crate::error::{Error, Result};
 use crate::http::{Credentials, Guard, Limits, Listener, Server};
-use crate::logs::{LogFolder, LogWriter};
+use crate::logs::{Keep, LogFolder, LogWriter};
 use crate::manager::{ManagerConfig, ProcessManager};
 use crate::process::{self, Reaper, Strangers};
 use crate::settings::{
@@ -152,8 +152,9 @@ pub fn run(startup: Startup, listener: Listener) -> Result<()> {
     let requests = EndRequests::watch(process::hangup_is_ignored())?;
     let settings = startup.settings;
     let guard = Arc::new(guard(&settings));
-    let folder = LogFolder::open(&settings.log_directory)?;
-    let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
+    let keep = Keep { runs_max: settings.log_runs_max, bytes_max: settings.log_bytes_max };
+    let folder = Arc::new(LogFolder::open(&settings.log_directory, keep)?);
+    let writer = Arc::new(LogWriter::start(settings.line_bytes_max, keep)?);
     let reaper = Arc::new(Reaper::start()?);
     let config = ManagerConfig {
         shell: settings.shell,
@@ -163,6 +164,7 @@ pub fn run(startup: Startup, listener: Listener) -> Result<()> {
         strangers: Strangers::of_one_command(),
     };
     let manager = Arc::new(ProcessManager::new(config, folder, Arc::clone(&writer), reaper));
+    manager.recover();
     let (restart_timeout, streams_max) = (settings.restart_timeout, settings.streams_max);
     let router = api::shell_routes(Arc::clone(&manager), guard, restart_timeout, streams_max);
     let server = Server::start(listener, router, Limits::default())

@@ -75,6 +75,24 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
+    /// Another server has the log directory.
+    #[error(
+        "The log directory {path} belongs to another server{}: give this one another, see \
+         LLM_SHELL_LOG_DIR.",
+        holder.map_or(String::new(), |pid: i32| format!(" (process {pid})"))
+    )]
+    LogFolderTaken {
+        /// The directory.
+        path: PathBuf,
+        /// The other server's process, where that could be read.
+        holder: Option<i32>,
+    },
+    /// There is no run of this id, or its log is gone.
+    #[error("There is no run {run_id:?}: GET /runs lists those that there are.")]
+    NoSuchRun {
+        /// The id.
+        run_id: String,
+    },
     /// Something that the program stands on is missing.
     #[error("Cannot {doing}: {source}.")]
     Kernel {
@@ -110,10 +128,13 @@ impl Error {
             | Self::CommandTooLong { .. }
             | Self::AlreadyEnded { .. }
             | Self::Input(_) => ErrorKind::BadRequest,
-            Self::NeverStarted => ErrorKind::NotFound,
+            Self::NeverStarted | Self::NoSuchRun { .. } => ErrorKind::NotFound,
             Self::AlreadyRunning { .. } | Self::RestartCancelled => ErrorKind::Conflict,
             Self::ShuttingDown => ErrorKind::Unavailable,
-            Self::Spawn { .. } | Self::Log { .. } | Self::Kernel { .. } => ErrorKind::Internal,
+            Self::Spawn { .. }
+            | Self::Log { .. }
+            | Self::LogFolderTaken { .. }
+            | Self::Kernel { .. } => ErrorKind::Internal,
         }
     }
 

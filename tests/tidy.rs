@@ -159,7 +159,7 @@ fn the_readme_has_every_setting_and_every_route() {
             }
         }
     }
-    assert_eq!(routes, 7);
+    assert_eq!(routes, 10);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Handlers and bodies: what a request means, and what is answered.
 
+mod bodies;
 mod body;
 mod follow;
 mod log_query;

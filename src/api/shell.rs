@@ -1,75 +1,17 @@
 //! The routes of the LLM Shell.
 
+use super::bodies::{HealthResponse, KillResponse, ProcessStatus, RunsResponse, StartRequest};
 use super::slots::Slots;
 use super::{body, login, logs, parameters};
 use crate::http::{Guard, Problem, Reply, Request, Router};
-use crate::logs::format_instant;
-use crate::manager::{End, KillReport, ProcessManager, RunStatus, Snapshot};
+use crate::manager::ProcessManager;
 use crate::process::EndSignal;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What POST /start takes.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StartRequest {
-    command: String,
-}
-
-/// What is told of a run.
-#[derive(Debug, Serialize)]
-struct ProcessStatus {
-    process_pid: i32,
-    command: String,
-    status: &'static str,
-    created_at: String,
-    stopped_at: Option<String>,
-    exit_code: Option<i32>,
-    log_file: String,
-    signal: Option<String>,
-    ended_by: Option<&'static str>,
-    run_id: String,
-    uptime: f64,
-    cpu_percent: f64,
-    memory_mb: f64,
-    idle: Option<f64>,
-    pty: bool,
-    stdin_open: bool,
-    cwd: String,
-    leftover_pids: Vec<i32>,
-    log_dropped_lines: u64,
-}
-
-/// What POST /kill answers.
-#[derive(Debug, Serialize)]
-struct KillResponse {
-    stopped_at: Option<String>,
-    exit_code: Option<i32>,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    status: &'static str,
-    signal: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    left: Vec<Left>,
-}
-
-/// A process that could not be ended.
-#[derive(Debug, Serialize)]
-struct Left {
-    pid: i32,
-    why: &'static str,
-}
-
-/// What GET /health answers; `uptime` in whole seconds.
-#[derive(Debug, Serialize)]
-struct HealthResponse {
-    status: &'static str,
-    version: &'static str,
-    uptime: u64,
-}
+/// How many runs GET /runs tells of where it is not asked for a number.
+const RUNS_DEFAULT: u64 = 20;
 
 /// What the handlers work with.
 struct Shell {
@@ -102,6 +44,9 @@ pub fn shell_routes(
         .post("/kill", with_shell(kill))
         .post("/restart", with_shell(restart))
         .get("/logs", with_shell(read_logs))
+        .get("/runs", with_shell(runs))
+        .get("/runs/{run_id}", with_shell(one_run))
+        .get("/runs/{run_id}/logs", with_shell(run_logs))
         .get("/health", with_shell(health))
         .open("/health")
         .post("/login", login::handler(Arc::clone(&guard)))
@@ -142,13 +87,32 @@ fn restart(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
 fn read_logs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let run = shell.manager.last_run()?;
     let log = Arc::clone(run.log());
-    let status = Box::new(move || json_of(ProcessStatus::from(run.snapshot())));
+    let status = Box::new(move || ProcessStatus::from(run.snapshot()).json());
     logs::answer(request, logs::Source { log, status }, &shell.slots)
 }
 
-fn json_of(status: ProcessStatus) -> Value {
-    // A struct of texts, numbers and lists always has a JSON form.
-    serde_json::to_value(status).unwrap_or_default()
+fn runs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let mut query = request.query()?;
+    let limit = parameters::count(&mut query, "limit")?.unwrap_or(RUNS_DEFAULT);
+    query.finish()?;
+    let runs = shell.manager.runs(usize::try_from(limit).unwrap_or(usize::MAX));
+    let runs = runs.into_iter().map(ProcessStatus::from).collect();
+    Ok(Reply::json(StatusCode::OK, &RunsResponse { runs }))
+}
+
+fn one_run(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    let run = shell.manager.run(request.param("run_id"))?;
+    Ok(Reply::json(StatusCode::OK, &ProcessStatus::from(run)))
+}
+
+fn run_logs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let run_id = request.param("run_id").to_owned();
+    let log = shell.manager.log_of(&run_id)?;
+    let manager = Arc::clone(&shell.manager);
+    let status = move || manager.run(&run_id).map(|run| ProcessStatus::from(run).json());
+    let status = Box::new(move || status().unwrap_or_default());
+    logs::answer(request, logs::Source { log, status }, &shell.slots)
 }
 
 fn health(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -156,55 +120,4 @@ fn health(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let uptime = shell.began.elapsed().as_secs();
     let version = env!("CARGO_PKG_VERSION");
     Ok(Reply::json(StatusCode::OK, &HealthResponse { status: "healthy", version, uptime }))
-}
-
-impl From<Snapshot> for ProcessStatus {
-    fn from(run: Snapshot) -> Self {
-        let end = run.end.as_ref();
-        Self {
-            process_pid: run.pid,
-            status: run.status().word(),
-            created_at: format_instant(run.created_at),
-            stopped_at: end.map(|end| format_instant(end.at)),
-            exit_code: end.and_then(|end| end.outcome.exit_code()),
-            signal: end.and_then(|end| end.outcome.signal()),
-            ended_by: end.map(|end| end.by.word()),
-            command: run.command,
-            log_file: run.log_name,
-            run_id: run.run_id,
-            uptime: seconds(run.uptime),
-            cpu_percent: run.usage.cpu_percent,
-            memory_mb: run.usage.memory_mb,
-            idle: run.log.idle.map(seconds),
-            pty: false,
-            stdin_open: false,
-            cwd: run.directory.to_string_lossy().into_owned(),
-            leftover_pids: run.leftover_pids,
-            log_dropped_lines: run.log.dropped_lines,
-        }
-    }
-}
-
-impl KillResponse {
-    fn new(report: KillReport, signal: EndSignal) -> Self {
-        let end: Option<End> = report.end;
-        let left = report.left.into_iter();
-        Self {
-            stopped_at: end.map(|end| format_instant(end.at)),
-            exit_code: end.and_then(|end| end.outcome.exit_code()),
-            kind: match signal {
-                EndSignal::Terminate => "SIGTERM",
-                EndSignal::Kill => "SIGKILL",
-            },
-            // A process that withstands SIGKILL is not told to be dead.
-            status: end.map_or(RunStatus::Running, |_| RunStatus::Killed).word(),
-            signal: end.and_then(|end| end.outcome.signal()),
-            left: left.map(|left| Left { pid: left.pid, why: left.why }).collect(),
-        }
-    }
-}
-
-/// Seconds, to the millisecond.
-fn seconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }

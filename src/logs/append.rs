@@ -22,12 +22,20 @@ pub struct Appender {
     is_torn: bool,
     /// Whether the last entry on disk says that its line goes on.
     line_goes_on: bool,
+    /// Bytes that were added since old runs were last looked at.
+    since_look: u64,
 }
+
+/// How often old runs are looked at while a part of this one fills up.
+const LOOKS_PER_PART: u64 = 8;
+
+/// The least that is added between two such looks, in bytes: each reads the directory.
+const LOOK_BYTES_MIN: u64 = 16 * 1024;
 
 impl Appender {
     /// The writing side of `log`, whose file is empty.
     pub fn new(log: Arc<RunLog>) -> Self {
-        Self { log, missing_lines: 0, is_torn: false, line_goes_on: false }
+        Self { log, missing_lines: 0, is_torn: false, line_goes_on: false, since_look: 0 }
     }
 
     /// The log that is written to.
@@ -50,6 +58,7 @@ impl Appender {
             self.drop_lines(lines);
             return;
         }
+        self.make_room(entries.len());
         let (written, result) = write_whole(&self.log.file(), entries);
         self.line_goes_on = entries[..written].ends_with(END_OF_PIECE);
         let Err(error) = result else {
@@ -64,6 +73,27 @@ impl Appender {
             log::error!("{} cannot be written, lines are dropped: {error}", self.log.name());
         }
         self.drop_lines(lines - lines_written);
+    }
+
+    /// Sees to it that all logs together stay as small as they must, before so many bytes are
+    /// added: the oldest runs go, then the older half of this one.
+    fn make_room(&mut self, bytes: usize) {
+        let bytes = bytes as u64;
+        self.since_look += bytes;
+        let part_bytes_max = self.log.folder().part_bytes_max();
+        if self.since_look > (part_bytes_max / LOOKS_PER_PART).max(LOOK_BYTES_MIN) {
+            self.since_look = 0;
+            self.log.folder().enforce_retention(self.log.file_name());
+        }
+        let part_bytes = self.log.written().active.bytes;
+        let is_between_lines = !self.line_goes_on && !self.is_torn;
+        if part_bytes > 0 && part_bytes + bytes > part_bytes_max && is_between_lines {
+            match self.log.rotate() {
+                Ok(()) => self.log.folder().enforce_retention(self.log.file_name()),
+                // It goes on in the file that it has.
+                Err(error) => log::error!("{} cannot be rotated: {error}", self.log.name()),
+            }
+        }
     }
 
     /// Ends what was left unfinished and says how many lines are missing. False while that cannot
@@ -81,7 +111,7 @@ impl Appender {
         let mut block = notice.into_bytes();
         let length = block.len();
         block.resize(length + BLOCK_MARGIN, 0);
-        let mut encoder = Encoder::new(length);
+        let mut encoder = Encoder::new(length, length);
         let encoded = encoder.encode(&block, 0..length, stamp);
         let torn_end: &[u8] = if self.is_torn { b"\n" } else { b"" };
         let text = [torn_end, encoder.output()].concat();

@@ -6,9 +6,9 @@ use super::stamp::Stamp;
 use memchr::{memchr_iter, memrchr};
 use std::ops::Range;
 
-/// How many bytes of entries are gathered before they are written: many empty lines make fifty
-/// times as much of what was read.
-const OUTPUT_BYTES: usize = 1024 * 1024;
+/// How many bytes of entries are gathered before they are written, at most: many empty lines make
+/// fifty times as much of what was read.
+pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 
 /// How many bytes a block must own after its data, so that the escaping may read past the end.
 pub const BLOCK_MARGIN: usize = LANES;
@@ -36,6 +36,7 @@ pub struct Encoded {
 pub struct Encoder {
     find: FindSpecial,
     piece_bytes_max: usize,
+    output_bytes: usize,
     output: Vec<u8>,
     used: usize,
     /// A line made whole again where it was not UTF-8.
@@ -43,10 +44,11 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder that cuts lines longer than `piece_bytes_max` bytes into pieces.
-    pub fn new(piece_bytes_max: usize) -> Self {
-        let find = find_special();
-        Self { find, piece_bytes_max, output: Vec::new(), used: 0, repaired: Vec::new() }
+    /// An encoder that cuts lines longer than `piece_bytes_max` bytes into pieces, and gives
+    /// little more than `output_bytes` at a time.
+    pub fn new(piece_bytes_max: usize, output_bytes: usize) -> Self {
+        let (find, output, repaired) = (find_special(), Vec::new(), Vec::new());
+        Self { find, piece_bytes_max, output_bytes, output, used: 0, repaired }
     }
 
     /// The entries of the last call.
@@ -66,7 +68,7 @@ impl Encoder {
         let ended = memrchr(b'\n', data).map_or(0, |last| last + 1);
         let is_text = simdutf8::basic::from_utf8(&data[..ended]).is_ok();
         for newline in memchr_iter(b'\n', &data[..ended]) {
-            if self.used >= OUTPUT_BYTES {
+            if self.used >= self.output_bytes {
                 return encoded;
             }
             let newline = range.start + newline;
@@ -76,7 +78,7 @@ impl Encoder {
             encoded.lines += 1;
         }
         // One byte over is kept back: were it the `\r` of a line end, the line would fit.
-        while range.end - encoded.next > self.piece_bytes_max + 1 && self.used < OUTPUT_BYTES {
+        while range.end - encoded.next > self.piece_bytes_max + 1 && self.used < self.output_bytes {
             encoded.next = self.first_piece(block, encoded.next..range.end, stamp);
         }
         encoded
@@ -129,7 +131,7 @@ impl Encoder {
         }
         let needed = TEXT_AT + text.len() * ESCAPE_BYTES_MAX + LANES + END_OF_PIECE.len();
         if self.output.len() < self.used + needed {
-            self.output.resize(self.used + needed + OUTPUT_BYTES / 4, 0);
+            self.output.resize(self.used + needed + OUTPUT_BYTES_MAX / 4, 0);
         }
         self.put(BEFORE_STAMP);
         self.put(stamp);
@@ -170,7 +172,7 @@ mod tests {
 
     /// Feeds bytes in reads of the given sizes, as the writer does, and gives the stored lines.
     fn stored(bytes: &[u8], reads: &[usize], piece_bytes_max: usize) -> (Vec<String>, u64) {
-        let mut encoder = Encoder::new(piece_bytes_max);
+        let mut encoder = Encoder::new(piece_bytes_max, OUTPUT_BYTES_MAX);
         let (mut entries, mut counted) = (Vec::new(), 0);
         let (mut held, mut rest, mut sizes) = (Vec::new(), bytes, reads.iter().cycle());
         while !rest.is_empty() {
@@ -251,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_line_of_just_a_piece_is_not_cut() {
-        let mut encoder = Encoder::new(16);
+        let mut encoder = Encoder::new(16, OUTPUT_BYTES_MAX);
         let line = [&b"0123456789abcdef\r\n"[..], &[0; BLOCK_MARGIN]].concat();
         let encoded = encoder.encode(&line, 0..18, STAMP);
         assert_eq!(encoded, Encoded { next: 18, lines: 1 });

@@ -24,10 +24,11 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// A bench for lines that are stored in pieces of at most `piece_bytes_max` bytes.
-    pub fn new(piece_bytes_max: usize) -> Self {
+    /// A bench for lines that are stored in pieces of at most `piece_bytes_max` bytes, and written
+    /// little more than `output_bytes` at a time.
+    pub fn new(piece_bytes_max: usize, output_bytes: usize) -> Self {
         let buffer = vec![0; piece_bytes_max + 1 + READ_BYTES + BLOCK_MARGIN];
-        Self { buffer, encoder: Encoder::new(piece_bytes_max) }
+        Self { buffer, encoder: Encoder::new(piece_bytes_max, output_bytes) }
     }
 }
 

@@ -1,44 +1,81 @@
-//! The log directory: where it is, and a new file in it that nobody else has.
+//! The log directory: its lock, its ledger, new files in it, and what is kept of the old ones.
 
+use super::ledger::{Ledger, RunRecord};
+use super::reopen::reopen;
+use super::retention::{self, Keep};
 use super::run_log::RunLog;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// The directory that logs are kept in.
-#[derive(Clone, Debug)]
-pub struct LogFolder(PathBuf);
+/// The file that a server holds locked while the directory is its own.
+const LOCK_NAME: &str = ".lock";
+
+/// The directory that logs are kept in. It belongs to one server at a time.
+#[derive(Debug)]
+pub struct LogFolder {
+    path: PathBuf,
+    keep: Keep,
+    ledger: Ledger,
+    /// The second of the last log, and which of that second it was.
+    latest: Mutex<(String, u64)>,
+    /// Locked until it is closed, with the process at the latest.
+    _lock: File,
+}
 
 impl LogFolder {
     /// Takes a directory, made with mode 0700 where there is none; one that exists is left as it
     /// is.
     ///
     /// # Errors
-    /// `Log` when it cannot be made, or is something else than a directory.
-    pub fn open(path: &Path) -> Result<Self> {
+    /// `Log` when it cannot be made, or is something else than a directory; `LogFolderTaken` when
+    /// another server has it.
+    pub fn open(path: &Path, keep: Keep) -> Result<Self> {
         make_directory(path)?;
-        Ok(Self(path.to_owned()))
+        let lock = lock(path)?;
+        let ledger = Ledger::open(path);
+        let latest = Mutex::default();
+        Ok(Self { path: path.to_owned(), keep, ledger, latest, _lock: lock })
+    }
+
+    /// What is known of the runs whose logs are here.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The name of a log as users see it: the directory as it was set, and the file in it.
+    #[must_use]
+    pub fn shown_name(&self, log: &str) -> String {
+        self.path.join(log).to_string_lossy().into_owned()
     }
 
     /// Makes the log of a run that begins at `at`: `YYYY-MM-DD_HH-MM-SS.log`, with `_1`, `_2`, …
     /// for further runs in the same second, mode 0600. A directory that was lost is made again.
+    /// Old logs go, as many as must.
     ///
     /// # Errors
     /// `Log` when the file cannot be made.
-    pub fn new_log(&self, at: DateTime<Utc>) -> Result<RunLog> {
-        make_directory(&self.0)?;
+    pub fn new_log(self: &Arc<Self>, at: DateTime<Utc>) -> Result<RunLog> {
+        make_directory(&self.path)?;
         let stem = at.format("%Y-%m-%d_%H-%M-%S").to_string();
-        let mut name = format!("{stem}.log");
-        for repeat in 1_u64.. {
-            let path = self.0.join(&name);
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        // A name that retention has freed is not given again: the order of names is that of runs.
+        let first = if latest.0 == stem { latest.1 + 1 } else { 0 };
+        for repeat in first.. {
+            let name = log_name(&stem, repeat);
+            let path = self.path.join(&name);
             match create(&path) {
-                Ok(file) => return Ok(RunLog::new(path, file)),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    name = format!("{stem}_{repeat}.log");
+                Ok(file) => {
+                    *latest = (stem, repeat);
+                    self.enforce_retention(&name);
+                    return Ok(RunLog::new(path, file, Arc::clone(self)));
                 }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(source) => return Err(Error::Log { path, doing: "created", source }),
             }
         }
@@ -50,6 +87,37 @@ impl LogFolder {
         // An empty file that stays is a blemish; the run's own error is what the user is told.
         let _stays = std::fs::remove_file(log.path());
     }
+
+    /// The log of a run that was before. Reads all of it once, to find its lines.
+    ///
+    /// # Errors
+    /// `Log` when it cannot be read.
+    pub fn old_log(self: &Arc<Self>, run: &RunRecord) -> Result<RunLog> {
+        let path = self.path.join(&run.log);
+        let log = reopen(&path, run, Arc::clone(self));
+        log.map_err(|source| Error::Log { path, doing: "read", source })
+    }
+
+    /// How large one file of a log may get: two of them are as large as all logs may be.
+    pub(super) fn part_bytes_max(&self) -> u64 {
+        self.keep.bytes_max / 2
+    }
+
+    /// Removes old logs, as many as must, while `active` is written to.
+    pub(super) fn enforce_retention(&self, active: &str) {
+        let gone = retention::enforce(&self.path, self.keep, active);
+        if !gone.is_empty() {
+            log::info!("{} old logs were removed", gone.len());
+            self.ledger.forget(&gone);
+        }
+    }
+}
+
+fn log_name(stem: &str, repeat: u64) -> String {
+    match repeat {
+        0 => format!("{stem}.log"),
+        repeat => format!("{stem}_{repeat}.log"),
+    }
 }
 
 fn make_directory(path: &Path) -> Result<()> {
@@ -57,8 +125,31 @@ fn make_directory(path: &Path) -> Result<()> {
     made.map_err(|source| Error::Log { path: path.to_owned(), doing: "created", source })
 }
 
-fn create(path: &Path) -> io::Result<File> {
+/// Makes a new file that is read and appended to.
+pub(super) fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(path)
+}
+
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join(LOCK_NAME);
+    let failed = |source| Error::Log { path: path.clone(), doing: "locked", source };
+    let mut options = OpenOptions::new();
+    let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let mut file = options.open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // A holder that has not written its number yet is told without one.
+            let _unknown = file.read_to_string(&mut holder);
+            let holder = holder.trim().parse().ok();
+            return Err(Error::LogFolderTaken { path: folder.to_owned(), holder });
+        }
+        Err(TryLockError::Error(source)) => return Err(failed(source)),
+    }
+    let written = file.set_len(0).and_then(|()| writeln!(file, "{}", nix::unistd::getpid()));
+    written.map_err(failed)?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -66,10 +157,16 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
+    /// A directory that keeps everything.
+    fn folder_in(path: &Path) -> Arc<LogFolder> {
+        let keep = Keep { runs_max: usize::MAX, bytes_max: u64::MAX };
+        Arc::new(LogFolder::open(path, keep).unwrap())
+    }
+
     #[test]
     fn runs_of_one_second_have_names_of_their_own() {
         let place = tempfile::tempdir().unwrap();
-        let folder = LogFolder::open(&place.path().join("deep/logs")).unwrap();
+        let folder = folder_in(&place.path().join("deep/logs"));
         let at = "2026-01-02T03:04:05.9Z".parse().unwrap();
         let names: Vec<_> = (0..3).map(|_| folder.new_log(at).unwrap().name().to_owned()).collect();
         let expected = ["2026-01-02_03-04-05.log", "2026-01-02_03-04-05_1.log"];
@@ -82,8 +179,19 @@ mod tests {
     #[test]
     fn a_directory_that_was_lost_is_made_again() {
         let place = tempfile::tempdir().unwrap();
-        let folder = LogFolder::open(&place.path().join("logs")).unwrap();
-        std::fs::remove_dir(place.path().join("logs")).unwrap();
+        let folder = folder_in(&place.path().join("logs"));
+        std::fs::remove_dir_all(place.path().join("logs")).unwrap();
         assert!(folder.new_log(Utc::now()).is_ok());
+    }
+
+    #[test]
+    fn a_directory_belongs_to_one() {
+        let place = tempfile::tempdir().unwrap();
+        let first = folder_in(place.path());
+        let keep = Keep { runs_max: 1, bytes_max: 1 };
+        let taken = LogFolder::open(place.path(), keep).unwrap_err().to_string();
+        assert!(taken.contains(&std::process::id().to_string()), "{taken}");
+        drop(first);
+        assert!(LogFolder::open(place.path(), keep).is_ok());
     }
 }

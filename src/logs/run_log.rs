@@ -1,5 +1,6 @@
 //! The log of one run, as its writer and all its readers share it.
 
+use super::folder::LogFolder;
 use super::index::Index;
 use chrono::{DateTime, Utc};
 use std::fs::File;
@@ -12,6 +13,8 @@ use std::time::{Duration, Instant};
 /// holds it, even where the files were removed.
 #[derive(Debug)]
 pub struct RunLog {
+    /// The directory that it is kept in.
+    folder: Arc<LogFolder>,
     path: PathBuf,
     name: String,
     written: Mutex<Written>,
@@ -75,7 +78,7 @@ pub struct Glance {
 
 impl RunLog {
     /// A log for a new, empty file at `path`.
-    pub(super) fn new(path: PathBuf, file: File) -> Self {
+    pub(super) fn new(path: PathBuf, file: File, folder: Arc<LogFolder>) -> Self {
         let active = Part { file: Arc::new(file), lines_before: 0, bytes: 0 };
         let written = Written {
             older: None,
@@ -87,14 +90,14 @@ impl RunLog {
             dropped_lines: 0,
             is_over: false,
         };
-        Self::of(path, written)
+        Self::of(path, written, folder)
     }
 
     /// A log that is this far.
-    pub(super) fn of(path: PathBuf, written: Written) -> Self {
+    pub(super) fn of(path: PathBuf, written: Written, folder: Arc<LogFolder>) -> Self {
         let name = path.to_string_lossy().into_owned();
         let (written, changed) = (Mutex::new(written), Condvar::new());
-        Self { path, name, written, changed, watchers: AtomicUsize::new(0) }
+        Self { folder, path, name, written, changed, watchers: AtomicUsize::new(0) }
     }
 
     /// The file's name, as users see it: the log directory as it was set, and the file in it.
@@ -141,6 +144,16 @@ impl RunLog {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file's name in its directory.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    }
+
+    pub(super) fn folder(&self) -> &LogFolder {
+        &self.folder
     }
 
     /// The file that is written to.

@@ -1,6 +1,8 @@
 //! The dedicated writer thread: it does nothing but read output and append it.
 
+use super::block::OUTPUT_BYTES_MAX;
 use super::capture::{Bench, Captured};
+use super::retention::Keep;
 use super::run_log::RunLog;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
@@ -60,11 +62,12 @@ pub struct LogWriter {
 }
 
 impl LogWriter {
-    /// Starts the thread. Lines longer than `piece_bytes_max` bytes are stored in pieces.
+    /// Starts the thread. Lines longer than `piece_bytes_max` bytes are stored in pieces. So much
+    /// is kept as `keep` says: one write is far smaller than that.
     ///
     /// # Errors
     /// `Kernel` when a descriptor or a thread cannot be had.
-    pub fn start(piece_bytes_max: usize) -> Result<Self> {
+    pub fn start(piece_bytes_max: usize, keep: Keep) -> Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
             .map_err(|e| Error::kernel("make an epoll descriptor", e))?;
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
@@ -74,10 +77,12 @@ impl LogWriter {
             .map_err(|e| Error::kernel("watch a descriptor", e))?;
         let shared = Arc::new(Shared { inbox: Mutex::default(), wake });
         let desk = Desk { epoll, shared: Arc::clone(&shared), captured: HashMap::new(), next: 0 };
+        let part = usize::try_from(keep.bytes_max / 16).unwrap_or(OUTPUT_BYTES_MAX);
+        let output_bytes = part.clamp(1, OUTPUT_BYTES_MAX);
         let thread = thread::Builder::new()
             .name("log-writer".into())
             .stack_size(256 * 1024)
-            .spawn(move || desk.work(&mut Bench::new(piece_bytes_max)))
+            .spawn(move || desk.work(&mut Bench::new(piece_bytes_max, output_bytes)))
             .map_err(|e| Error::kernel("start the log writer", e))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }

@@ -6,9 +6,11 @@
 //! the start that was to follow.
 
 mod ending;
+mod history;
 mod process_manager;
 mod run;
 mod state;
 
+pub use history::{PastRun, RunInfo};
 pub use process_manager::{KillReport, ManagerConfig, ProcessManager};
 pub use run::{End, EndedBy, RunStatus, RunView, Snapshot};

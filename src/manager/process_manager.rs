@@ -1,9 +1,10 @@
 //! Start, status, kill, restart and the end of it all.
 
+use super::history::Reopened;
 use super::run::{End, EndedBy, Run, RunView, Snapshot, new_run_id};
 use super::state::{Claim, Refusal, State};
 use crate::error::{Error, Result};
-use crate::logs::{Capture, LogFolder, LogWriter, now};
+use crate::logs::{Capture, EndRecord, LogFolder, LogWriter, now};
 use crate::process::{
     COMMAND_BYTES_MAX, Descriptors, EndSignal, Launch, LeftBehind, Outcome, Reaper, Strangers,
     Tree, UsageMeter,
@@ -49,7 +50,8 @@ pub struct KillReport {
 #[derive(Debug)]
 pub struct ProcessManager {
     config: ManagerConfig,
-    folder: LogFolder,
+    pub(super) folder: Arc<LogFolder>,
+    pub(super) reopened: Mutex<Reopened>,
     writer: Arc<LogWriter>,
     pub(super) reaper: Arc<Reaper>,
     /// Held over a whole start or restart. Taken before `inner`, never after.
@@ -72,13 +74,22 @@ impl ProcessManager {
     #[must_use]
     pub fn new(
         config: ManagerConfig,
-        folder: LogFolder,
+        folder: Arc<LogFolder>,
         writer: Arc<LogWriter>,
         reaper: Arc<Reaper>,
     ) -> Self {
         let inner = Inner { state: State::new(), run: None, left: Vec::new() };
         let (operation, inner, changed) = (Mutex::new(()), Mutex::new(inner), Condvar::new());
-        Self { config, folder, writer, reaper, operation, inner, changed }
+        Self {
+            config,
+            folder,
+            reopened: Mutex::default(),
+            writer,
+            reaper,
+            operation,
+            inner,
+            changed,
+        }
     }
 
     /// Starts a command; gives its state as it was at its start. Blocks until its shell was
@@ -245,6 +256,7 @@ impl ProcessManager {
             self.inner().state.start_failed();
         })?;
         let run = Arc::new(run);
+        self.record_start(&run);
         let mut inner = self.inner();
         inner.run = Some(Arc::clone(&run));
         inner.state.started();
@@ -296,10 +308,21 @@ impl ProcessManager {
         // It is set once: the writer reports an end once.
         let _set_before = run.end.set(end);
         drop(inner);
+        self.folder.ledger().ended(&run.id, record_of(run, &end));
         run.log.set_over();
         log::info!("run {} ended {}", run.id, end.words());
         self.changed.notify_all();
         self.reaper.announce_change();
+    }
+}
+
+fn record_of(run: &Run, end: &End) -> EndRecord {
+    EndRecord {
+        at: end.at,
+        exit_code: end.outcome.exit_code(),
+        signal: end.outcome.signal(),
+        ended_by: end.by.word().to_owned(),
+        dropped_lines: run.log.glance().dropped_lines,
     }
 }
 

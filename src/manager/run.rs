@@ -21,6 +21,8 @@ pub enum EndedBy {
     Shutdown,
     /// A signal that was not ours.
     Signal,
+    /// Nobody knows: the server itself was killed meanwhile.
+    Lost,
 }
 
 impl EndedBy {
@@ -33,6 +35,7 @@ impl EndedBy {
             Self::Restart => "restart",
             Self::Shutdown => "shutdown",
             Self::Signal => "signal",
+            Self::Lost => "lost",
         }
     }
 }
@@ -87,6 +90,7 @@ impl End {
             EndedBy::Restart => "by a restart",
             EndedBy::Shutdown => "by the shutdown",
             EndedBy::Signal => "by a signal from elsewhere",
+            EndedBy::Lost => "with its server",
         };
         match self.outcome {
             Outcome::Exited(code) => format!("{by}, with exit code {code}"),

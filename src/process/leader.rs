@@ -34,6 +34,13 @@ impl Leader {
         self.pid.as_raw()
     }
 
+    /// When it started, in clock ticks since the boot: with the number and the boot this names it
+    /// for ever. 0 where /proc did not show it.
+    #[must_use]
+    pub fn start_ticks(&self) -> u64 {
+        self.seen.map_or(0, |seen| seen.start_ticks)
+    }
+
     /// Whether it has ended, collected or not. Does not block.
     #[must_use]
     pub fn has_ended(&self) -> bool {

@@ -54,6 +54,13 @@ impl Procfs {
         threads.flat_map(|thread| children_of_thread(number, thread)).collect()
     }
 
+    /// Every process that /proc shows.
+    pub fn all(self) -> Vec<Seen> {
+        let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+        let numbers = entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse::<i32>().ok());
+        numbers.filter_map(|number| self.see(number)).collect()
+    }
+
     /// Looks at one process; `None` when it is gone (reaped).
     pub fn see(self, number: i32) -> Option<Seen> {
         let stat = fs::read(format!("/proc/{number}/stat")).ok()?;

@@ -146,7 +146,7 @@ impl Tree {
 }
 
 /// The children of a process that is still the one meant.
-fn living_children(procfs: Procfs, parent: Seen) -> Vec<Seen> {
+pub(super) fn living_children(procfs: Procfs, parent: Seen) -> Vec<Seen> {
     let children = Procfs::children(parent.number);
     let children: Vec<_> = children.into_iter().filter_map(|n| procfs.see(n)).collect();
     // Looked at again after the list was read: had the number passed to a stranger in between,
@@ -155,12 +155,12 @@ fn living_children(procfs: Procfs, parent: Seen) -> Vec<Seen> {
 }
 
 /// The process as it is now, if its number still means it.
-fn same(procfs: Procfs, member: Seen) -> Option<Seen> {
+pub(super) fn same(procfs: Procfs, member: Seen) -> Option<Seen> {
     procfs.see(member.number).filter(|now| now.start_ticks == member.start_ticks)
 }
 
 /// Sends a signal to just the process that was seen.
-fn deliver(procfs: Procfs, member: Seen, signal: EndSignal) -> io::Result<()> {
+pub(super) fn deliver(procfs: Procfs, member: Seen, signal: EndSignal) -> io::Result<()> {
     let pidfd = open_pidfd(member.pid)?;
     // The descriptor holds whatever has the number now; only if that started when the member did
     // is it the member, and from here on the number no longer matters.

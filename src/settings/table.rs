@@ -37,6 +37,10 @@ pub struct Settings {
     pub shell: PathBuf,
     /// Longer lines are stored in pieces of so many bytes.
     pub line_bytes_max: usize,
+    /// How many runs' logs are kept.
+    pub log_runs_max: usize,
+    /// How many bytes of logs are kept, over all runs.
+    pub log_bytes_max: u64,
     /// How many requests may wait or stream at once.
     pub streams_max: usize,
     /// What `Authorization: Bearer` must hold.
@@ -133,6 +137,22 @@ pub const SETTINGS: &[Setting] = &[
         read: |settings, value| bytes(value).map(|bytes| settings.line_bytes_max = bytes),
     },
     Setting {
+        flag: Some("log-keep-runs"),
+        environment: "LLM_SHELL_LOG_KEEP_RUNS",
+        takes: "COUNT",
+        default: "100",
+        help: "Runs whose logs are kept; the oldest go first",
+        read: |settings, value| runs(value).map(|runs| settings.log_runs_max = runs),
+    },
+    Setting {
+        flag: Some("log-max-bytes"),
+        environment: "LLM_SHELL_LOG_MAX_BYTES",
+        takes: "BYTES",
+        default: "1073741824",
+        help: "Bytes of logs that are kept, over all runs; a larger one drops its oldest part",
+        read: |settings, value| log_bytes(value).map(|bytes| settings.log_bytes_max = bytes),
+    },
+    Setting {
         flag: Some("max-streams"),
         environment: "LLM_SHELL_MAX_STREAMS",
         takes: "COUNT",
@@ -207,6 +227,9 @@ pub const SETTINGS: &[Setting] = &[
     },
 ];
 
+/// The least that logs can be kept to, in bytes: two pipes full of lines.
+const LOG_BYTES_MIN: u64 = 64 * 1024;
+
 /// The most requests that may be let wait or stream at once: the floor has 512 connections.
 const STREAMS_MAX: usize = 512;
 
@@ -221,6 +244,8 @@ impl Settings {
             kill_timeout: Duration::ZERO,
             shell: PathBuf::new(),
             line_bytes_max: 0,
+            log_runs_max: 0,
+            log_bytes_max: 0,
             streams_max: 0,
             token: None,
             basic_auth: None,
@@ -253,6 +278,16 @@ fn bytes(value: &str) -> Result<usize, String> {
 fn count(value: &str) -> Result<usize, String> {
     let number = value.parse().ok().filter(|n| (1..=STREAMS_MAX).contains(n));
     number.ok_or_else(|| format!("a whole number from 1 to {STREAMS_MAX}"))
+}
+
+fn runs(value: &str) -> Result<usize, String> {
+    let number = value.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "a whole number from 1".to_owned())
+}
+
+fn log_bytes(value: &str) -> Result<u64, String> {
+    let number = value.parse().ok().filter(|number| *number >= LOG_BYTES_MIN);
+    number.ok_or_else(|| format!("a whole number from {LOG_BYTES_MIN}"))
 }
 
 fn names(value: &str) -> Result<Vec<String>, String> {

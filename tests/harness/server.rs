@@ -40,6 +40,7 @@ pub struct Server {
     address: SocketAddr,
     folder: TempDir,
     log: Arc<Mutex<String>>,
+    command: Command,
 }
 
 impl Server {
@@ -69,17 +70,26 @@ impl Server {
 
     fn start_in(mut command: Command, folder: TempDir) -> Self {
         command.current_dir(folder.path()).env("LLM_SHELL_PORT", "0").stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary runs");
-        let log = Arc::new(Mutex::new(String::new()));
-        keep(child.stderr.take().expect("stderr is piped"), Arc::clone(&log));
-        let mut server =
-            Self { pid: child.id(), child, address: ([0, 0, 0, 0], 0).into(), folder, log };
-        server.address = eventually("the server says where it listens", || {
-            let log = server.log();
+        let (child, log) = spawn(&mut command);
+        let address = ([0, 0, 0, 0], 0).into();
+        let mut server = Self { pid: child.id(), child, address, folder, log, command };
+        server.address = server.find_address();
+        server
+    }
+
+    /// Starts a server that has ended once more, in the same folder.
+    pub fn start_again(&mut self) {
+        let (child, log) = spawn(&mut self.command);
+        (self.pid, self.child, self.log) = (child.id(), child, log);
+        self.address = self.find_address();
+    }
+
+    fn find_address(&self) -> SocketAddr {
+        eventually("the server says where it listens", || {
+            let log = self.log();
             let (_, after) = log.split_once("listening on http://")?;
             after.lines().next()?.parse().ok()
-        });
-        server
+        })
     }
 
     /// For a server that is a child of what was started: signals go to it.
@@ -184,6 +194,13 @@ impl Server {
         self.folder().join(status["log_file"].as_str().expect("a log file"))
     }
 
+    /// How many logs there are in its directory.
+    pub fn logs_count(&self) -> usize {
+        let entries = std::fs::read_dir(self.folder().join("logs")).expect("the log directory");
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        names.filter(|name| Path::new(name).extension().is_some_and(|end| end == "log")).count()
+    }
+
     /// Sends the server a signal.
     pub fn signal(&self, name: &str) {
         kill(name, self.pid);
@@ -223,6 +240,13 @@ impl Drop for Server {
 pub fn kill(name: &str, pid: u32) {
     let sent = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
     assert!(sent.expect("kill runs").success(), "kill -{name} {pid}");
+}
+
+fn spawn(command: &mut Command) -> (Child, Arc<Mutex<String>>) {
+    let mut child = command.spawn().expect("the binary runs");
+    let log = Arc::new(Mutex::new(String::new()));
+    keep(child.stderr.take().expect("stderr is piped"), Arc::clone(&log));
+    (child, log)
 }
 
 fn keep(stderr: ChildStderr, log: Arc<Mutex<String>>) {

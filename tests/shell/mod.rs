@@ -4,6 +4,8 @@ mod conventions;
 mod ending;
 mod environment;
 mod following;
+mod history;
+mod keeping;
 mod logs;
 mod output;
 mod reading;

@@ -69,7 +69,7 @@ fn what_cannot_be_run_is_refused_and_leaves_no_trace() {
         assert!(detail.contains(said), "{detail}");
     }
     server.get("/status").problem(404, "not_found");
-    assert_eq!(std::fs::read_dir(server.folder().join("logs")).unwrap().count(), 0);
+    assert_eq!(server.logs_count(), 0);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn of_concurrent_starts_exactly_one_wins() {
     });
     assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 15, "{statuses:?}");
-    assert_eq!(std::fs::read_dir(server.folder().join("logs")).unwrap().count(), 1);
+    assert_eq!(server.logs_count(), 1);
     server.post("/kill?type=SIGKILL").expect(200);
 }
 
@@ -132,7 +132,7 @@ fn a_shell_that_is_none_is_our_fault_and_leaves_no_trace() {
     let detail = server.post_json("/start", &json!({"command": "ls"})).problem(500, "internal");
     assert!(detail.contains("/no/such/shell") && detail.contains("LLM_SHELL_SHELL"), "{detail}");
     server.get("/status").problem(404, "not_found");
-    assert_eq!(std::fs::read_dir(server.folder().join("logs")).unwrap().count(), 0);
+    assert_eq!(server.logs_count(), 0);
     server.post_json("/start", &json!({"command": "ls"})).problem(500, "internal");
 }
 

@@ -1,0 +1,173 @@
+//! The bodies of requests and answers of the LLM Shell: field names are part of the contract.
+
+use crate::logs::format_instant;
+use crate::manager::{EndedBy, KillReport, PastRun, RunInfo, RunStatus, Snapshot};
+use crate::process::EndSignal;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::time::Duration;
+
+/// What POST /start takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartRequest {
+    /// What the shell is to run.
+    pub command: String,
+}
+
+/// What is told of a run.
+#[derive(Debug, Serialize)]
+pub struct ProcessStatus {
+    process_pid: i32,
+    command: String,
+    status: &'static str,
+    created_at: String,
+    stopped_at: Option<String>,
+    exit_code: Option<i32>,
+    log_file: String,
+    signal: Option<String>,
+    ended_by: Option<String>,
+    run_id: String,
+    uptime: f64,
+    cpu_percent: f64,
+    memory_mb: f64,
+    idle: Option<f64>,
+    pty: bool,
+    stdin_open: bool,
+    cwd: String,
+    leftover_pids: Vec<i32>,
+    log_dropped_lines: u64,
+}
+
+/// What GET /runs answers.
+#[derive(Debug, Serialize)]
+pub struct RunsResponse {
+    pub runs: Vec<ProcessStatus>,
+}
+
+/// What POST /kill answers.
+#[derive(Debug, Serialize)]
+pub struct KillResponse {
+    stopped_at: Option<String>,
+    exit_code: Option<i32>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    status: &'static str,
+    signal: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left: Vec<Left>,
+}
+
+/// A process that could not be ended.
+#[derive(Debug, Serialize)]
+pub struct Left {
+    pid: i32,
+    why: &'static str,
+}
+
+/// What GET /health answers; `uptime` in whole seconds.
+#[derive(Debug, Serialize)]
+pub struct HealthResponse {
+    pub status: &'static str,
+    pub version: &'static str,
+    pub uptime: u64,
+}
+
+impl From<Snapshot> for ProcessStatus {
+    fn from(run: Snapshot) -> Self {
+        let end = run.end.as_ref();
+        Self {
+            process_pid: run.pid,
+            status: run.status().word(),
+            created_at: format_instant(run.created_at),
+            stopped_at: end.map(|end| format_instant(end.at)),
+            exit_code: end.and_then(|end| end.outcome.exit_code()),
+            signal: end.and_then(|end| end.outcome.signal()),
+            ended_by: end.map(|end| end.by.word().to_owned()),
+            command: run.command,
+            log_file: run.log_name,
+            run_id: run.run_id,
+            uptime: seconds(run.uptime),
+            cpu_percent: run.usage.cpu_percent,
+            memory_mb: run.usage.memory_mb,
+            idle: run.log.idle.map(seconds),
+            pty: false,
+            stdin_open: false,
+            cwd: run.directory.to_string_lossy().into_owned(),
+            leftover_pids: run.leftover_pids,
+            log_dropped_lines: run.log.dropped_lines,
+        }
+    }
+}
+
+impl From<RunInfo> for ProcessStatus {
+    fn from(run: RunInfo) -> Self {
+        match run {
+            RunInfo::Last(snapshot) => Self::from(*snapshot),
+            RunInfo::Past(past) => Self::of_the_past(*past),
+        }
+    }
+}
+
+impl ProcessStatus {
+    /// The same as a JSON value.
+    pub fn json(self) -> Value {
+        // A struct of texts, numbers and lists always has a JSON form.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// A run that is over. One whose end nobody saw is being ended by now, as lost.
+    fn of_the_past(past: PastRun) -> Self {
+        let PastRun { record: run, log_name } = past;
+        let end = run.end.as_ref();
+        let lasted = end.and_then(|end| (end.at - run.created_at).to_std().ok());
+        let is_exited = end.is_some_and(|end| end.ended_by == EndedBy::Itself.word());
+        let status = if is_exited { RunStatus::Exited } else { RunStatus::Killed };
+        Self {
+            process_pid: run.pid,
+            status: status.word(),
+            created_at: format_instant(run.created_at),
+            stopped_at: end.map(|end| format_instant(end.at)),
+            exit_code: end.and_then(|end| end.exit_code),
+            signal: end.and_then(|end| end.signal.clone()),
+            ended_by: end.map(|end| end.ended_by.clone()),
+            log_dropped_lines: end.map_or(0, |end| end.dropped_lines),
+            command: run.command,
+            log_file: log_name,
+            run_id: run.run_id,
+            uptime: lasted.map_or(0.0, seconds),
+            cpu_percent: 0.0,
+            memory_mb: 0.0,
+            idle: None,
+            pty: false,
+            stdin_open: false,
+            cwd: run.cwd,
+            leftover_pids: Vec::new(),
+        }
+    }
+}
+
+impl KillResponse {
+    /// What to tell of a kill with this signal.
+    pub fn new(report: KillReport, signal: EndSignal) -> Self {
+        let end = report.end;
+        let left = report.left.into_iter();
+        Self {
+            stopped_at: end.map(|end| format_instant(end.at)),
+            exit_code: end.and_then(|end| end.outcome.exit_code()),
+            kind: match signal {
+                EndSignal::Terminate => "SIGTERM",
+                EndSignal::Kill => "SIGKILL",
+            },
+            // A process that withstands SIGKILL is not told to be dead.
+            status: end.map_or(RunStatus::Running, |_| RunStatus::Killed).word(),
+            signal: end.and_then(|end| end.outcome.signal()),
+            left: left.map(|left| Left { pid: left.pid, why: left.why }).collect(),
+        }
+    }
+}
+
+/// Seconds, to the millisecond.
+fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}

@@ -1,0 +1,229 @@
+//! The ledger of runs: what was started and how it ended, so that it is known after a restart of
+//! the server, however that ended.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The file's name in the log directory.
+const FILE_NAME: &str = ".runs";
+
+/// What is known of one run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The run's id.
+    pub run_id: String,
+    /// What the shell was given to run.
+    pub command: String,
+    /// The directory that it was started in.
+    pub cwd: String,
+    /// The number of its own process.
+    pub pid: i32,
+    /// When that process started, in clock ticks since the boot.
+    pub start_ticks: u64,
+    /// The boot that both belong to.
+    pub boot_id: String,
+    /// When it was started.
+    pub created_at: DateTime<Utc>,
+    /// The name of its log in the log directory.
+    pub log: String,
+    /// How many lines ended before the present file of its log, once that was rotated.
+    #[serde(default)]
+    pub lines_rotated: u64,
+    /// Its end; `None` while nobody has seen one.
+    #[serde(default)]
+    pub end: Option<EndRecord>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndRecord {
+    /// When that was noticed.
+    pub at: DateTime<Utc>,
+    /// The exit status, or minus the signal's number; `None` where nobody knows.
+    pub exit_code: Option<i32>,
+    /// The signal's name, where one ended it.
+    pub signal: Option<String>,
+    /// What ended it, in the word that clients see.
+    pub ended_by: String,
+    /// Lines of its output that could not be written.
+    #[serde(default)]
+    pub dropped_lines: u64,
+}
+
+/// One line of the file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Event {
+    Started(RunRecord),
+    Ended { run_id: String, end: EndRecord },
+    Rotated { log: String, lines: u64 },
+}
+
+/// The runs of one log directory, the oldest first.
+#[derive(Debug)]
+pub struct Ledger {
+    path: PathBuf,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// `None` where the file cannot be written: then it is in memory alone.
+    file: Option<File>,
+    runs: Vec<RunRecord>,
+}
+
+impl Ledger {
+    /// Reads the ledger of a directory and writes it anew, without what is no longer true: runs
+    /// whose log is gone, and lines that a crash tore.
+    #[must_use]
+    pub fn open(folder: &Path) -> Self {
+        let path = folder.join(FILE_NAME);
+        let mut runs = Vec::new();
+        let content = fs::read(&path).unwrap_or_default();
+        for line in content.split(|byte| *byte == b'\n') {
+            // A torn line tells nothing.
+            if let Ok(event) = serde_json::from_slice(line) {
+                apply(&mut runs, event);
+            }
+        }
+        runs.retain(|run: &RunRecord| folder.join(&run.log).exists());
+        let file = write_anew(&path, &runs);
+        let file = file.inspect_err(|error| log::error!("{}: {error}", path.display())).ok();
+        Self { path, inner: Mutex::new(Inner { file, runs }) }
+    }
+
+    /// The runs, the newest first.
+    #[must_use]
+    pub fn runs(&self) -> Vec<RunRecord> {
+        self.inner().runs.iter().rev().cloned().collect()
+    }
+
+    /// One run.
+    #[must_use]
+    pub fn run(&self, run_id: &str) -> Option<RunRecord> {
+        self.inner().runs.iter().find(|run| run.run_id == run_id).cloned()
+    }
+
+    /// Takes note of a start.
+    pub fn started(&self, run: RunRecord) {
+        self.record(Event::Started(run));
+    }
+
+    /// Takes note of an end.
+    pub fn ended(&self, run_id: &str, end: EndRecord) {
+        self.record(Event::Ended { run_id: run_id.to_owned(), end });
+    }
+
+    /// Takes note that a log goes on in a new file behind so many lines.
+    pub(super) fn rotated(&self, log: &str, lines: u64) {
+        self.record(Event::Rotated { log: log.to_owned(), lines });
+    }
+
+    /// Forgets the runs of these logs.
+    pub(super) fn forget(&self, logs: &[String]) {
+        self.inner().runs.retain(|run| !logs.contains(&run.log));
+    }
+
+    fn record(&self, event: Event) {
+        let line = serde_json::to_string(&event).map(|line| line + "\n");
+        let mut inner = self.inner();
+        if let (Some(file), Ok(line)) = (&mut inner.file, line)
+            && let Err(error) = file.write_all(line.as_bytes())
+        {
+            log::error!("{} cannot be written: {error}", self.path.display());
+        }
+        apply(&mut inner.runs, event);
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn apply(runs: &mut Vec<RunRecord>, event: Event) {
+    match event {
+        Event::Started(run) => runs.push(run),
+        Event::Ended { run_id, end } => {
+            if let Some(run) = runs.iter_mut().rev().find(|run| run.run_id == run_id) {
+                run.end = Some(end);
+            }
+        }
+        Event::Rotated { log, lines } => {
+            if let Some(run) = runs.iter_mut().rev().find(|run| run.log == log) {
+                run.lines_rotated = lines;
+            }
+        }
+    }
+}
+
+/// Puts a new file in the place of the old one, all of it or nothing.
+fn write_anew(path: &Path, runs: &[RunRecord]) -> io::Result<File> {
+    let new = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    let mut file = options.append(true).create(true).mode(0o600).open(&new)?;
+    file.set_len(0)?;
+    for run in runs {
+        let line = serde_json::to_string(&Event::Started(run.clone()))?;
+        file.write_all((line + "\n").as_bytes())?;
+    }
+    fs::rename(&new, path)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(number: u32) -> RunRecord {
+        RunRecord {
+            run_id: format!("run{number}"),
+            command: "true".into(),
+            cwd: "/".into(),
+            pid: 7,
+            start_ticks: 9,
+            boot_id: "boot".into(),
+            created_at: DateTime::UNIX_EPOCH,
+            log: format!("{number}.log"),
+            lines_rotated: 0,
+            end: None,
+        }
+    }
+
+    #[test]
+    fn a_ledger_is_read_as_it_was_written_without_what_was_torn_or_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in [1, 3, 4] {
+            File::create(folder.path().join(format!("{number}.log"))).unwrap();
+        }
+        let ledger = Ledger::open(folder.path());
+        (1..=4).for_each(|number| ledger.started(run(number)));
+        let end = EndRecord {
+            at: DateTime::UNIX_EPOCH,
+            exit_code: Some(-9),
+            signal: Some("SIGKILL".into()),
+            ended_by: "kill".into(),
+            dropped_lines: 0,
+        };
+        ledger.ended("run3", end.clone());
+        ledger.rotated("4.log", 12);
+        drop(ledger);
+        let path = folder.path().join(FILE_NAME);
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"{\"event\":\"ended\",\"run_id\":\"run1\",\"en").unwrap();
+        for _ in 0..2 {
+            let runs = Ledger::open(folder.path()).runs();
+            let expected = [
+                RunRecord { lines_rotated: 12, ..run(4) },
+                RunRecord { end: Some(end.clone()), ..run(3) },
+                run(1),
+            ];
+            assert_eq!(runs, expected);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! How much is kept: old runs go when there are too many, or when all logs are too large.
+
+use std::fs;
+use std::path::Path;
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Keep {
+    /// How many runs.
+    pub runs_max: usize,
+    /// How many bytes, over all runs.
+    pub bytes_max: u64,
+}
+
+/// What a log has in its directory.
+#[derive(Debug, PartialEq, Eq)]
+struct Kept {
+    name: String,
+    bytes: u64,
+}
+
+/// Removes the oldest logs of a directory until what is left fits, `active` never; gives the names
+/// of those that went. Files that are no logs of ours are not looked at.
+pub fn enforce(folder: &Path, keep: Keep, active: &str) -> Vec<String> {
+    let mut kept = logs_in(folder);
+    kept.sort_by(|one, other| order(&one.name).cmp(&order(&other.name)));
+    let mut bytes: u64 = kept.iter().map(|log| log.bytes).sum();
+    let mut runs = kept.len();
+    let mut gone = Vec::new();
+    for log in kept.into_iter().filter(|log| log.name != active) {
+        if runs <= keep.runs_max && bytes <= keep.bytes_max {
+            break;
+        }
+        for file in [log.name.clone(), older_name(&log.name)] {
+            // One that was never rotated has no older part; one that is gone is what we want.
+            let _missing = fs::remove_file(folder.join(file));
+        }
+        runs -= 1;
+        bytes -= log.bytes;
+        gone.push(log.name);
+    }
+    gone
+}
+
+/// The name of the part of a log that was rotated away.
+pub fn older_name(log: &str) -> String {
+    format!("{log}.1")
+}
+
+fn logs_in(folder: &Path) -> Vec<Kept> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let bytes_of = |name: &str| fs::metadata(folder.join(name)).map_or(0, |found| found.len());
+    names
+        .filter(|name| is_log(name))
+        .map(|name| Kept { bytes: bytes_of(&name) + bytes_of(&older_name(&name)), name })
+        .collect()
+}
+
+/// Whether a name has the form that we give: `YYYY-MM-DD_HH-MM-SS.log`, or `…_N.log`.
+fn is_log(name: &str) -> bool {
+    let Some(stem) = name.strip_suffix(".log") else { return false };
+    let (second, repeat) = stem.split_at_checked(19).unwrap_or((stem, ""));
+    let form = "0000-00-00_00-00-00";
+    let fits = |(byte, form): (u8, u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        mark => byte == mark,
+    };
+    let number = repeat.strip_prefix('_').unwrap_or("0");
+    second.len() == form.len()
+        && second.bytes().zip(form.bytes()).all(fits)
+        && (repeat.is_empty() || repeat.starts_with('_'))
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Logs in the order of their runs: by the second, then by the number within it.
+fn order(name: &str) -> (&str, u64) {
+    let stem = name.strip_suffix(".log").unwrap_or(name);
+    let (second, repeat) = stem.split_at_checked(19).unwrap_or((stem, ""));
+    (second, repeat.strip_prefix('_').and_then(|number| number.parse().ok()).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_we_give_are_logs() {
+        for log in ["2026-01-02_03-04-05.log", "2026-01-02_03-04-05_12.log"] {
+            assert!(is_log(log), "{log}");
+        }
+        for other in [
+            "notes.log",
+            "2026-01-02_03-04-05.log.1",
+            "2026-01-02_03-04-05_.log",
+            "2026-01-02_03-04-05x.log",
+            "2026-01-02_03-04-0é.log",
+            ".runs",
+            ".log",
+        ] {
+            assert!(!is_log(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_go_first_and_the_active_one_never() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = [
+            "2026-01-02_03-04-05.log",
+            "2026-01-02_03-04-05_2.log",
+            "2026-01-02_03-04-05_10.log",
+            "2026-01-02_03-04-06.log",
+        ];
+        let fill =
+            || names.iter().for_each(|n| fs::write(folder.path().join(n), [0; 100]).unwrap());
+        fill();
+        fs::write(folder.path().join("notes.log"), [0; 5000]).unwrap();
+        let enforce = |runs_max, bytes_max, active| {
+            enforce(folder.path(), Keep { runs_max, bytes_max }, active)
+        };
+        assert_eq!(enforce(4, 400, names[3]), Vec::<String>::new());
+        assert_eq!(enforce(3, 400, names[3]), [names[0]]);
+        assert_eq!(enforce(3, 299, names[1]), [names[2]]);
+        fill();
+        assert_eq!(enforce(1, 1, names[0]).len(), 3);
+        assert!(folder.path().join("notes.log").exists());
+    }
+}

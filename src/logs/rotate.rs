@@ -1,0 +1,37 @@
+//! Rotating a log: it goes on in a new file, and what was in the file before the last one goes.
+
+use super::folder::create;
+use super::index::Index;
+use super::retention::older_name;
+use super::run_log::{Part, RunLog};
+use std::fs;
+use std::io;
+use std::sync::Arc;
+
+impl RunLog {
+    /// Begins a new file. The present one gets the name of the older part, whose file goes.
+    /// Line numbers go on. Readers keep what they have open.
+    ///
+    /// # Errors
+    /// What the kernel said; the log then goes on in the file that it has.
+    pub(super) fn rotate(&self) -> io::Result<()> {
+        let older_path = self.path().with_file_name(older_name(self.file_name()));
+        fs::rename(self.path(), &older_path)?;
+        let file = create(self.path()).inspect_err(|_| {
+            // Back to the name that everybody knows it by. Where that fails as well, it is still
+            // written to under the other one.
+            let _renamed = fs::rename(&older_path, self.path());
+        })?;
+        let lines = {
+            let mut written = self.written();
+            let lines = written.lines;
+            let new = Part { file: Arc::new(file), lines_before: lines, bytes: 0 };
+            let part = std::mem::replace(&mut written.active, new);
+            let index = std::mem::replace(&mut written.index, Index::new());
+            written.older = Some((part, index));
+            lines
+        };
+        self.folder().ledger().rotated(self.file_name(), lines);
+        Ok(())
+    }
+}

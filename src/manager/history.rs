@@ -1,0 +1,143 @@
+//! The runs that were before, those of servers before this one included.
+
+use super::process_manager::ProcessManager;
+use super::run::{EndedBy, Run, RunView, Snapshot};
+use crate::error::{Error, Result};
+use crate::logs::{EndRecord, RunLog, RunRecord, now};
+use crate::process::{StrayRun, boot_id, end_strays};
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// How many logs of old runs are kept open with their index, for who reads them page by page.
+const REOPENED_MAX: usize = 4;
+
+/// How long what a killed server left behind may take to be gone. It gets SIGKILL.
+const STRAYS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Logs that were read again, the newest last.
+pub(super) type Reopened = VecDeque<(String, Arc<RunLog>)>;
+
+/// What can be told of a run.
+#[derive(Clone, Debug)]
+pub enum RunInfo {
+    /// The last one of this server.
+    Last(Box<Snapshot>),
+    /// One that was before.
+    Past(Box<PastRun>),
+}
+
+/// A run that was before the last one.
+#[derive(Clone, Debug)]
+pub struct PastRun {
+    /// What is known of it.
+    pub record: RunRecord,
+    /// The name of its log, as users see it.
+    pub log_name: String,
+}
+
+impl ProcessManager {
+    /// Ends what a server before this one was killed over, and records those runs as lost. Called
+    /// once, before anything is started. Blocks until it is gone, a second at most.
+    pub fn recover(&self) {
+        let runs = self.folder.ledger().runs().into_iter();
+        let lost: Vec<RunRecord> = runs.filter(|run| run.end.is_none()).collect();
+        let strays: Vec<StrayRun> = lost.iter().map(stray).collect();
+        let ended = end_strays(&strays, STRAYS_TIMEOUT);
+        if !lost.is_empty() {
+            log::warn!("{} runs were lost, {ended} processes of theirs were ended", lost.len());
+        }
+        for run in lost {
+            let end = EndRecord {
+                at: now(),
+                exit_code: None,
+                signal: None,
+                ended_by: EndedBy::Lost.word().to_owned(),
+                dropped_lines: 0,
+            };
+            self.folder.ledger().ended(&run.run_id, end);
+        }
+    }
+
+    /// The last `count` runs, the newest first. Blocks for a sample of the last one's usage.
+    #[must_use]
+    pub fn runs(&self, count: usize) -> Vec<RunInfo> {
+        let last = self.last_run().ok();
+        let info = |record: RunRecord| match &last {
+            Some(last) if last.run.id == record.run_id => RunInfo::Last(Box::new(last.snapshot())),
+            _ => self.past(record),
+        };
+        self.folder.ledger().runs().into_iter().take(count).map(info).collect()
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// `NoSuchRun`.
+    pub fn run(&self, run_id: &str) -> Result<RunInfo> {
+        if let Some(last) = self.last_run_of(run_id) {
+            return Ok(RunInfo::Last(Box::new(last.snapshot())));
+        }
+        self.record_of(run_id).map(|record| self.past(record))
+    }
+
+    /// The log of one run. Reads all of it where it was not read before.
+    ///
+    /// # Errors
+    /// `NoSuchRun`, or `Log` when it cannot be read.
+    pub fn log_of(&self, run_id: &str) -> Result<Arc<RunLog>> {
+        if let Some(last) = self.last_run_of(run_id) {
+            return Ok(Arc::clone(last.log()));
+        }
+        let record = self.record_of(run_id)?;
+        let mut reopened = self.reopened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, log)) = reopened.iter().find(|(id, _)| id == run_id) {
+            return Ok(Arc::clone(log));
+        }
+        let log = Arc::new(self.folder.old_log(&record)?);
+        reopened.push_back((run_id.to_owned(), Arc::clone(&log)));
+        if reopened.len() > REOPENED_MAX {
+            reopened.pop_front();
+        }
+        Ok(log)
+    }
+
+    /// Takes note of a start, so that the run is known whatever becomes of this server.
+    pub(super) fn record_start(&self, run: &Run) {
+        self.folder.ledger().started(RunRecord {
+            run_id: run.id.clone(),
+            command: run.command.clone(),
+            cwd: run.directory.to_string_lossy().into_owned(),
+            pid: run.leader.pid(),
+            start_ticks: run.leader.start_ticks(),
+            boot_id: boot_id(),
+            created_at: run.created_at,
+            log: run.log.file_name().to_owned(),
+            lines_rotated: 0,
+            end: None,
+        });
+    }
+
+    fn past(&self, record: RunRecord) -> RunInfo {
+        let log_name = self.folder.shown_name(&record.log);
+        RunInfo::Past(Box::new(PastRun { record, log_name }))
+    }
+
+    fn last_run_of(&self, run_id: &str) -> Option<RunView> {
+        self.last_run().ok().filter(|last| last.run.id == run_id)
+    }
+
+    fn record_of(&self, run_id: &str) -> Result<RunRecord> {
+        let record = self.folder.ledger().run(run_id);
+        record.ok_or_else(|| Error::NoSuchRun { run_id: run_id.to_owned() })
+    }
+}
+
+fn stray(run: &RunRecord) -> StrayRun {
+    StrayRun {
+        run_id: run.run_id.clone(),
+        pid: run.pid,
+        start_ticks: run.start_ticks,
+        boot_id: run.boot_id.clone(),
+    }
+}

@@ -1,0 +1,88 @@
+//! What a server that was killed left behind: found again, and ended.
+
+use super::leader::{open_pidfd, retry};
+use super::procfs::{Procfs, Seen, environment_has};
+use super::tree::{EndSignal, deliver, living_children, same};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// A run whose processes may have outlived the server that started it.
+#[derive(Clone, Debug)]
+pub struct StrayRun {
+    /// Its id, which stands in the environment of what it started.
+    pub run_id: String,
+    /// The number of its own process.
+    pub pid: i32,
+    /// When that process started, in clock ticks since the boot.
+    pub start_ticks: u64,
+    /// The boot that both belong to: of another boot nothing lives.
+    pub boot_id: String,
+}
+
+/// The present boot's id; empty where the kernel does not tell.
+#[must_use]
+pub fn boot_id() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
+/// Sends SIGKILL to all that is left of these runs: their own processes, what carries their id,
+/// and what descends from either. Blocks until that is gone, or for `within`. Gives how many
+/// processes were ended. A stranger's process is never touched: a number counts only together
+/// with its start and its boot.
+#[must_use]
+pub fn end_strays(runs: &[StrayRun], within: Duration) -> usize {
+    let (procfs, boot, deadline) = (Procfs::look(), boot_id(), Instant::now() + within);
+    let runs: Vec<&StrayRun> = runs.iter().filter(|run| run.boot_id == boot).collect();
+    let mut ended = BTreeSet::new();
+    while !runs.is_empty() && Instant::now() < deadline {
+        let strays = find(procfs, &runs);
+        if strays.is_empty() {
+            break;
+        }
+        for stray in strays {
+            end(procfs, stray, deadline);
+            ended.insert((stray.number, stray.start_ticks));
+        }
+    }
+    ended.len()
+}
+
+fn find(procfs: Procfs, runs: &[&StrayRun]) -> Vec<Seen> {
+    let marks: Vec<String> = runs.iter().map(|run| format!("RUN_ID={}", run.run_id)).collect();
+    let is_stray = |seen: &Seen| {
+        let is_leader =
+            |run: &&StrayRun| run.pid == seen.pid.as_raw() && run.start_ticks == seen.start_ticks;
+        seen.state != 'Z'
+            && (runs.iter().any(is_leader)
+                || marks.iter().any(|mark| environment_has(seen.number, mark.as_bytes())))
+    };
+    let mut strays: Vec<Seen> = procfs.all().into_iter().filter(is_stray).collect();
+    let mut next = 0;
+    while let Some(parent) = strays.get(next).copied() {
+        let children = living_children(procfs, parent).into_iter();
+        let new: Vec<Seen> = children
+            .filter(|child| child.state != 'Z')
+            .filter(|child| strays.iter().all(|stray| stray.number != child.number))
+            .collect();
+        strays.extend(new);
+        next += 1;
+    }
+    strays
+}
+
+/// Sends SIGKILL, and waits for the end: it is not our child, so nobody tells us but its pidfd.
+fn end(procfs: Procfs, stray: Seen, deadline: Instant) {
+    let Ok(pidfd) = open_pidfd(stray.pid) else { return };
+    if same(procfs, stray).is_none() || deliver(procfs, stray, EndSignal::Kill).is_err() {
+        return;
+    }
+    let left = deadline.saturating_duration_since(Instant::now());
+    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+    let mut watched = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    // One that does not end in time is found again by the caller's next look.
+    let _ended = retry(|| poll(&mut watched, timeout));
+}

@@ -1,0 +1,137 @@
+//! The runs that were before, across servers that ended and servers that were killed.
+
+use crate::harness::{Server, binary, eventually, fixture, kill};
+use serde_json::{Value, json};
+use std::process::Output;
+
+fn runs(server: &Server, query: &str) -> Vec<Value> {
+    let body = server.get(&format!("/runs{query}")).expect(200).json();
+    body["runs"].as_array().expect("runs").clone()
+}
+
+#[test]
+fn runs_are_listed_the_newest_first() {
+    let server = Server::start();
+    assert_eq!(runs(&server, ""), Vec::<Value>::new());
+    for code in 0..4 {
+        server.run_to_end(&format!("echo run {code}; exit {code}"));
+    }
+    let all = runs(&server, "");
+    let codes: Vec<_> = all.iter().map(|run| run["exit_code"].as_i64().unwrap()).collect();
+    assert_eq!(codes, [3, 2, 1, 0]);
+    assert_eq!(runs(&server, "?limit=2").len(), 2);
+    let status = server.get("/status").expect(200).json();
+    let fields = |run: &Value| run.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert!(all.iter().all(|run| fields(run) == fields(&status)), "{all:?}");
+    let third = &all[2];
+    let id = third["run_id"].as_str().unwrap();
+    let one = server.get(&format!("/runs/{id}")).expect(200).json();
+    assert_eq!((&one, &one["command"]), (third, &json!("echo run 1; exit 1")));
+    for _ in 0..2 {
+        let logs = server.get(&format!("/runs/{id}/logs?after=0")).expect(200).json();
+        assert_eq!((&logs["content"], &logs["running"]), (&json!("run 1"), &json!(false)));
+        assert_eq!(logs["log_file"], third["log_file"]);
+    }
+    let followed = server.get(&format!("/runs/{id}/logs?follow=true")).expect(200);
+    assert_eq!(followed.text(), "run 1\n");
+}
+
+#[test]
+fn a_run_that_is_none_is_not_found() {
+    let server = Server::start();
+    for path in ["/runs/nope", "/runs/nope/logs", "/runs/..%2F..%2Fetc%2Fpasswd/logs", "/runs/%00"]
+    {
+        let detail = server.get(path).problem(404, "not_found");
+        assert!(detail.contains("GET /runs"), "{detail}");
+    }
+    server.get("/runs?limit=x").problem(400, "bad_request");
+    server.get("/runs?all=1").problem(400, "bad_request");
+}
+
+#[test]
+fn runs_outlive_their_server() {
+    let mut server = Server::start();
+    server.run_to_end("seq 1000; exit 5");
+    server.run("echo two; sleep 60");
+    server.wait_for_output("two");
+    server.signal("TERM");
+    server.wait();
+    server.start_again();
+    server.get("/status").expect(404);
+    let all = runs(&server, "");
+    let ends: Vec<_> = all.iter().map(|run| run["ended_by"].as_str().unwrap()).collect();
+    assert_eq!(ends, ["shutdown", "itself"]);
+    assert_eq!((&all[1]["exit_code"], &all[1]["status"]), (&json!(5), &json!("exited")));
+    let id = all[1]["run_id"].as_str().unwrap();
+    let page = server.get(&format!("/runs/{id}/logs?after=500&limit=2")).expect(200).json();
+    assert_eq!((&page["content"], &page["total_lines"]), (&json!("501\n502"), &json!(1000)));
+}
+
+#[test]
+fn what_a_killed_server_left_is_ended_and_told_as_lost() {
+    let mut server = Server::start();
+    let daemon = fixture("daemon.py");
+    server.run(&format!("echo mine; python3 {daemon} keep; setsid sleep 60 & sleep 60"));
+    server.wait_for_output("ready");
+    eventually("the tree is there", || (server.living().len() >= 3).then_some(()));
+    kill("KILL", server.pid());
+    server.wait();
+    assert!(server.living().len() >= 3, "they outlive it: {:?}", server.living());
+    server.start_again();
+    eventually("nothing of it is left", || server.living().is_empty().then_some(()));
+    let all = runs(&server, "");
+    assert_eq!(all.len(), 1);
+    assert_eq!((&all[0]["status"], &all[0]["ended_by"]), (&json!("killed"), &json!("lost")));
+    assert_eq!((&all[0]["exit_code"], &all[0]["signal"]), (&json!(null), &json!(null)));
+    assert!(all[0]["stopped_at"].is_string());
+    let id = all[0]["run_id"].as_str().unwrap();
+    let logs = server.get(&format!("/runs/{id}/logs")).expect(200).json();
+    assert!(logs["content"].as_str().unwrap().contains("mine"), "{logs}");
+    assert_eq!(server.run_to_end("echo next")["exit_code"], 0);
+}
+
+#[test]
+fn a_stranger_with_the_number_of_a_lost_run_is_not_touched() {
+    let mut server = Server::start();
+    server.run("exec sleep 60");
+    kill("KILL", server.pid());
+    server.wait();
+    let ledger = server.folder().join("logs/.runs");
+    let text = std::fs::read_to_string(&ledger).unwrap();
+    // As if the number had been given to the sleeper anew, and the run had been another.
+    let mut run: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    run["run_id"] = json!("another");
+    run["start_ticks"] = json!(1);
+    std::fs::write(&ledger, format!("{run}\n")).unwrap();
+    server.start_again();
+    assert_eq!(runs(&server, "")[0]["ended_by"], "lost");
+    assert_eq!(server.living().len(), 1, "{:?}", server.living());
+    kill("KILL", u32::try_from(run["pid"].as_u64().unwrap()).unwrap());
+    eventually("it is gone", || server.living().is_empty().then_some(()));
+}
+
+#[test]
+fn two_servers_never_share_a_directory() {
+    let server = Server::start();
+    let mut second = binary();
+    second.args(["--port", "0"]).current_dir(server.folder());
+    let Output { status, stderr, .. } = second.output().unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains(&server.pid().to_string()) && stderr.contains("LLM_SHELL_LOG_DIR"));
+    server.get("/health").expect(200);
+}
+
+#[test]
+fn a_ledger_that_a_crash_tore_is_read_as_far_as_it_goes() {
+    use std::io::Write;
+    let mut server = Server::start();
+    server.run_to_end("echo one");
+    server.signal("TERM");
+    server.wait();
+    let ledger = server.folder().join("logs/.runs");
+    let mut file = std::fs::OpenOptions::new().append(true).open(ledger).unwrap();
+    file.write_all(b"garbage\n{\"event\":\"started\",\"run_id\":\"x\xff").unwrap();
+    server.start_again();
+    assert_eq!(runs(&server, "").len(), 1);
+}
