@@ -3,7 +3,7 @@
 .PHONY: test check
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
-TOOLS := curl:curl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps
+TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps
 
 test:
 	@missing=""; \
