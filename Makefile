@@ -1,9 +1,9 @@
 # `make test` is the second of the two commands: it installs what the tests need and runs them all.
 
-.PHONY: test check
+.PHONY: test check attacks mutations
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
-TOOLS := curl:curl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps
+TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps
 
 test:
 	@missing=""; \
@@ -18,3 +18,16 @@ check:
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
+
+RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
+
+# Attacks the release binary and a server on tiny_http: the table of docs/HTTP.md.
+attacks:
+	cargo build --release --bin llm-shell --example tiny_http_reference
+	python3 benches/attacks/attacks.py --ours $(RELEASE)/llm-shell \
+		--reference $(RELEASE)/examples/tiny_http_reference
+
+# Two million mutated connections against the release binary.
+mutations:
+	cargo build --release --bin llm-shell
+	python3 benches/attacks/mutations.py --ours $(RELEASE)/llm-shell

@@ -7,9 +7,21 @@ use serde::de::DeserializeOwned;
 /// The longest JSON body, in bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 
+/// The longest one that is read from anybody, in bytes: twice what a head's credentials can be.
+const OPEN_BODY_BYTES_MAX: usize = 64 * 1024;
+
 /// Reads the body into what it means. `example` is a body that would have been right.
 pub fn json<T: DeserializeOwned>(request: &mut Request<'_>, example: &str) -> Result<T, Problem> {
     let body = request.body(BODY_BYTES_MAX)?;
+    parse(&body, example).map_err(Problem::from)
+}
+
+/// The same for a route that asks for no credentials: strangers get less of our memory.
+pub fn open_json<T: DeserializeOwned>(
+    request: &mut Request<'_>,
+    example: &str,
+) -> Result<T, Problem> {
+    let body = request.body(OPEN_BODY_BYTES_MAX)?;
     parse(&body, example).map_err(Problem::from)
 }
 

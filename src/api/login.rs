@@ -26,7 +26,7 @@ pub fn handler(
 fn log_in(guard: &Guard, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let example = "{\"token\": \"...\"} or {\"user\": \"...\", \"password\": \"...\"}";
-    let body: LoginRequest = body::json(request, example)?;
+    let body: LoginRequest = body::open_json(request, example)?;
     let login = match (&body.token, &body.user, &body.password) {
         (Some(token), None, None) => Login::Token(token),
         (None, Some(user), Some(password)) => Login::Password(user, password),

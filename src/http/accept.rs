@@ -18,8 +18,8 @@ use super::seat::Seat;
 use super::service::Service;
 use super::socket::Socket;
 
-/// How long the loop waits after an accept that failed for want of descriptors or memory: the
-/// listener stays readable, so that it would spin otherwise.
+/// How long the loop waits after an accept that failed for want of descriptors or memory where
+/// nobody could be cut: the listener stays readable, so that it would spin otherwise.
 const SHORTAGE_WAIT: Duration = Duration::from_millis(50);
 
 /// How often the log hears of accept errors and refusals, at most.
@@ -95,7 +95,9 @@ impl AcceptLoop {
             Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
             Err(error) => {
                 self.complain(&format!("accept: {error}"));
-                self.pause();
+                if !self.service.registry.relieve() {
+                    self.pause();
+                }
             }
         }
     }
@@ -109,6 +111,7 @@ impl AcceptLoop {
         // Without a thread the guest is gone by now, and has left us alone with the seat.
         if let (Err(error), Some(seat)) = (spawned, Arc::into_inner(seat)) {
             self.refuse(seat.socket, &format!("no thread for it: {error}"));
+            self.service.registry.relieve();
         }
     }
 

@@ -31,6 +31,9 @@ pub struct Listener {
 impl From<TcpListener> for Listener {
     fn from(listener: TcpListener) -> Self {
         let address = listener.local_addr().unwrap_or(NO_ADDRESS);
+        // The standard library has 128 wait; a crowd over that is let in a second later, by the
+        // kernel's second try. Where we may not raise it, that is all that happens.
+        let _ = listen(&listener, BACKLOG);
         Self { descriptor: listener.into(), address }
     }
 }

@@ -56,7 +56,7 @@ impl Registry {
         let socket = Socket::new(descriptor);
         let mut seats = self.lock();
         if seats.taken.len() >= self.connections_max {
-            if !make_room(&seats) {
+            if !(make_room(&seats, Seat::is_quiet) || make_room(&seats, |_| true)) {
                 return Admission::Full(socket);
             }
             let full = |seats: &mut Seats| seats.taken.len() >= self.connections_max;
@@ -74,6 +74,19 @@ impl Registry {
         let seat = Arc::new(Seat::new(seats.numbered, socket, self.epoch));
         seats.taken.push(Arc::clone(&seat));
         Admission::Seated(seat)
+    }
+
+    /// Cuts the one that has been longest without a whole request, where descriptors or threads
+    /// are short before the cap is reached. Whether one is gone. Blocks up to 0.1 s for that.
+    pub(super) fn relieve(&self) -> bool {
+        let seats = self.lock();
+        let before = seats.taken.len();
+        if !make_room(&seats, Seat::is_quiet) {
+            return false;
+        }
+        let unchanged = |seats: &mut Seats| seats.taken.len() >= before;
+        let waited = self.left.wait_timeout_while(seats, ROOM_WAIT, unchanged);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     /// Gives a seat back.
@@ -123,9 +136,9 @@ impl Registry {
     }
 }
 
-/// Cuts the one that has been longest without a whole request, if there is one. Whether a seat
-/// is about to be free, be it that one's or another's that was cut before.
-fn make_room(seats: &Seats) -> bool {
+/// Cuts the one of those that may be cut that has been longest without a whole request, if there
+/// is one. Whether a seat is about to be free, be it that one's or another's that was cut before.
+fn make_room(seats: &Seats, may_cut: impl Fn(&Seat) -> bool) -> bool {
     let mut waiting: Vec<(u64, &Seat)> = seats
         .taken
         .iter()
@@ -133,7 +146,7 @@ fn make_room(seats: &Seats) -> bool {
         .collect();
     waiting.sort_unstable_by_key(|&(since, seat)| (since, seat.number));
     // One that was just handed a whole request is not cut: then it is the next one's turn.
-    waiting.iter().any(|(_, seat)| seat.cut_unless_answering())
+    waiting.iter().any(|(_, seat)| may_cut(seat) && seat.cut_unless_answering())
         || seats.taken.iter().any(|seat| seat.is_cut())
 }
 
@@ -179,6 +192,25 @@ mod tests {
         let (only, _client) = seated(&registry);
         assert!(only.begin_answer());
         assert!(matches!(admit(&registry).0, Admission::Full(_)));
+    }
+
+    #[test]
+    fn one_whose_words_were_not_yet_read_does_not_make_room_for_want_of_descriptors() {
+        use std::io::Write;
+        let registry = Registry::new(8);
+        let (asking, mut client) = seated(&registry);
+        let (silent, _other) = seated(&registry);
+        client.write_all(b"GET /").expect("it is connected");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while silent.begin_waiting() {
+                    std::thread::yield_now();
+                }
+                registry.leave(&silent);
+            });
+            assert!(registry.relieve(), "the silent one is gone");
+        });
+        assert!(!registry.relieve() && asking.begin_answer());
     }
 
     #[test]

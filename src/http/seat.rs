@@ -72,6 +72,11 @@ impl Seat {
         has_phase(self.state.load(Ordering::SeqCst), Phase::Cut)
     }
 
+    /// Whether all that has come was read: else its thread is about to see what that is.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.socket.unread() == 0
+    }
+
     /// Cuts it unless a whole request is being answered. True when it was cut by this call.
     pub(super) fn cut_unless_answering(&self) -> bool {
         self.cut_if(|state| has_phase(state, Phase::Waiting) || has_phase(state, Phase::Receiving))

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, Result};
+use rustix::io::{Errno, Result, ioctl_fionread};
 use rustix::net::sockopt::{
     Timeout, set_socket_keepalive, set_socket_linger, set_socket_timeout, set_tcp_keepidle,
     set_tcp_keepintvl, set_tcp_nodelay,
@@ -51,6 +51,12 @@ impl Socket {
         let _ = set_tcp_keepidle(&self.descriptor, QUIET_BEFORE_PROBE)
             .and_then(|()| set_tcp_keepintvl(&self.descriptor, PROBE_EVERY))
             .and_then(|()| set_socket_keepalive(&self.descriptor, true));
+    }
+
+    /// How many bytes have come and were not read.
+    pub(super) fn unread(&self) -> u64 {
+        // A socket that has broken has nothing to say any more.
+        ioctl_fionread(&self.descriptor).unwrap_or(0)
     }
 
     /// Bounds each later [`Self::read`].

@@ -162,32 +162,50 @@ fn signals_in_the_midst_of_requests_are_not_noticed() {
     });
 }
 
+/// Clients that connect now, while the server gets no descriptor for them, and ask.
+fn clients_without_descriptors(served: &Served, count: usize) -> Vec<Client> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit");
+    let null = || fs::File::open("/dev/null").expect("a descriptor");
+    let places: Vec<_> = (0..count).map(|_| null()).collect();
+    // Descriptors are numbered without a gap; one is what they are counted with.
+    setrlimit(Resource::RLIMIT_NOFILE, descriptors() as u64 - 1, hard).expect("a lower limit");
+    let connect = |place| {
+        drop(place);
+        served.exchange("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+    };
+    places.into_iter().map(connect).collect()
+}
+
 #[test]
 fn a_shortage_of_descriptors_is_waited_out() {
     alone("a_shortage_of_descriptors_is_waited_out", || {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("its address");
-        let mut clients: Vec<Client> = (0..10).map(|_| Client::connect(address)).collect();
+        let served = Served::start();
+        let mut busy = served.exchange("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(served.event(), "entered");
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit");
-        // Descriptors are numbered without a gap: the loop's own, and three connections.
-        let few = (descriptors() - 1 + 1 + 3) as u64;
-        setrlimit(Resource::RLIMIT_NOFILE, few, hard).expect("a lower limit");
-        let served = Served::on(listener, Limits { connections: Some(50), ..Limits::default() });
-        let mut kept = Vec::new();
-        for mut client in clients.drain(..3) {
-            assert_eq!(client.get("/hello").status, 200);
-            kept.push(client);
-        }
-        for client in &mut clients {
-            client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
-        }
+        let mut clients = clients_without_descriptors(&served, 10);
         std::thread::sleep(Duration::from_millis(120));
-        assert_eq!(kept[0].get("/hello").status, 200, "those who are in are served");
         setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("the old limit");
         for client in &mut clients {
             assert_eq!(client.answer().status, 200, "those who waited are let in");
         }
-        drop(served);
+        served.gate.open();
+        assert_eq!(busy.answer().text(), "waited\n", "who was in is served");
+    });
+}
+
+#[test]
+fn where_descriptors_are_short_the_longest_without_a_request_makes_room() {
+    alone("where_descriptors_are_short_the_longest_without_a_request_makes_room", || {
+        let served = Served::start();
+        let mut silent: Vec<Client> = (0..3).map(|_| served.client()).collect();
+        let mut half = served.exchange("GET /hello HTT");
+        eventually("all are seated", || threads() == 3 + 4);
+        for mut client in clients_without_descriptors(&served, 3) {
+            assert_eq!(client.answer().status, 200, "those who say nothing shut nobody out");
+        }
+        silent[0].expect_end();
+        half.end_sending();
     });
 }
 

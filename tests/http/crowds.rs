@@ -31,6 +31,20 @@ fn bursts_of_connections_are_all_answered() {
 }
 
 #[test]
+fn a_thousand_that_say_nothing_or_half_of_it_hold_up_nobody_else() {
+    let served = Served::start();
+    for half in ["", HALF] {
+        let crowd: Vec<Client> = (0..1000).map(|_| served.exchange(half)).collect();
+        let mut kept = served.client();
+        for _ in 0..50 {
+            assert_eq!(kept.get("/hello").status, 200);
+            assert_eq!(served.client().get("/hello").status, 200);
+        }
+        drop(crowd);
+    }
+}
+
+#[test]
 fn clients_that_dawdle_hold_up_nobody_else() {
     let served = Served::start();
     let mut dawdlers: Vec<Client> = Vec::new();

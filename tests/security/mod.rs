@@ -2,5 +2,6 @@
 
 mod browsers;
 mod credentials;
+mod proxy;
 mod secrets;
 mod sockets;

@@ -1,0 +1,170 @@
+//! The nginx of SECURITY.md, with its configuration as it is printed there.
+
+use crate::harness::{Server, binary, eventually, kill};
+use std::fs;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use tempfile::TempDir;
+
+const TOKEN: &str = "Authorization: Bearer s3cret-token";
+const JSON: &str = "Content-Type: application/json";
+
+/// nginx in the foreground in a folder of its own, on a Unix socket there.
+struct Proxy {
+    child: Child,
+    folder: TempDir,
+}
+
+impl Proxy {
+    /// One before `server`; `None`, with a message, where nginx or openssl is not installed.
+    fn before(server: &Server) -> Option<Self> {
+        let (Some(nginx), Some(openssl)) = (program("nginx"), program("openssl")) else {
+            eprintln!("skipped: nginx and openssl are needed, `make test` installs them");
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        make_certificate(&openssl, folder.path());
+        let path = folder.path().join("nginx.conf");
+        fs::write(&path, configuration(server, folder.path())).unwrap();
+        let mut command = Command::new(nginx);
+        command.arg("-p").arg(folder.path()).arg("-c").arg(&path).args(["-e", "stderr"]);
+        let child = command.stdin(Stdio::null()).spawn().unwrap();
+        let proxy = Self { child, folder };
+        eventually("nginx takes connections", || UnixStream::connect(proxy.socket()).ok());
+        Some(proxy)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("tls.sock")
+    }
+
+    /// The status of a request over TLS, and the answer with its head.
+    fn ask(&self, path: &str, headers: &[&str], body: Option<&str>) -> (u16, String) {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--include", "--max-time", "20", "--noproxy", "*"]);
+        curl.arg("--cacert").arg(self.folder.path().join("shell.example.pem"));
+        curl.arg("--unix-socket").arg(self.socket());
+        for header in headers {
+            curl.args(["--header", header]);
+        }
+        if let Some(body) = body {
+            curl.args(["--data", body]);
+        }
+        let output = done(curl.arg(format!("https://shell.example{path}")));
+        let answer = String::from_utf8(output.stdout).unwrap();
+        let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok());
+        (status.unwrap_or_else(|| panic!("no status: {answer}")), answer)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        kill("TERM", self.child.id());
+        self.child.wait().unwrap();
+    }
+}
+
+/// Where a program is, those for administrators included.
+fn program(name: &str) -> Option<PathBuf> {
+    let paths = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/local/sbin";
+    paths.split(':').map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
+}
+
+fn done(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+fn make_certificate(openssl: &Path, folder: &Path) {
+    let mut request = Command::new(openssl);
+    request.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
+    request.args(["-nodes", "-days", "2", "-subj", "/CN=shell.example"]);
+    request.args(["-addext", "subjectAltName=DNS:shell.example"]);
+    request.arg("-keyout").arg(folder.join("shell.example.key"));
+    done(request.arg("-out").arg(folder.join("shell.example.pem")));
+}
+
+/// The block of SECURITY.md, told where things are here, within what a distribution puts around
+/// it.
+fn configuration(server: &Server, folder: &Path) -> String {
+    let document = include_str!("../../SECURITY.md");
+    let block = document.split("```nginx\n").nth(1).and_then(|rest| rest.split("```").next());
+    let mut block = block.expect("a block for nginx").to_owned();
+    let (folder, address) = (folder.display().to_string(), server.address().to_string());
+    for (there, here) in [
+        ("listen 443 ssl;", format!("listen unix:{folder}/tls.sock ssl;")),
+        ("/etc/ssl/shell.example.pem", format!("{folder}/shell.example.pem")),
+        ("/etc/ssl/shell.example.key", format!("{folder}/shell.example.key")),
+        ("127.0.0.1:8000", address),
+    ] {
+        assert_eq!(block.matches(there).count(), 1, "{there}");
+        block = block.replace(there, &here);
+    }
+    let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let places: String =
+        kinds.map(|kind| format!("    {kind}_temp_path {folder}/{kind};\n")).concat();
+    format!(
+        "daemon off;\nmaster_process off;\npid {folder}/nginx.pid;\nevents {{}}\n\
+         http {{\n    access_log off;\n{places}{block}}}\n"
+    )
+}
+
+fn guarded(allowed_hosts: &str) -> Server {
+    let mut command = binary();
+    command.env("LLM_SHELL_TOKEN", "s3cret-token").env("LLM_SHELL_ALLOWED_HOSTS", allowed_hosts);
+    Server::start_command(command)
+}
+
+#[test]
+fn behind_nginx_everything_works_that_works_without_it() {
+    let server = guarded("shell.example");
+    let Some(proxy) = Proxy::before(&server) else { return };
+    assert_eq!(proxy.ask("/health", &[], None).0, 200);
+    assert_eq!(proxy.ask("/status", &[], None).0, 401);
+    let ours = [TOKEN, JSON, "Origin: https://shell.example"];
+    let command = "{\"command\":\"seq 300000\"}";
+    assert_eq!(proxy.ask("/start", &ours, Some(command)).0, 201);
+    assert_eq!(status_at_the_end(&proxy), "exited");
+    let (status, logs) = proxy.ask("/logs", &[TOKEN], None);
+    assert_eq!(status, 200);
+    assert!(logs.contains("\"total_lines\":300000") && logs.contains("\\n299999\\n300000"));
+    let large = format!("{{\"command\":\": {}\"}}", "x".repeat(100_000));
+    assert_eq!(proxy.ask("/start", &ours, Some(&large)).0, 201);
+}
+
+/// What the command is, once it runs no more.
+fn status_at_the_end(proxy: &Proxy) -> &'static str {
+    eventually("the command ends", || {
+        let (_, answer) = proxy.ask("/status", &[TOKEN], None);
+        ["exited", "killed"].into_iter().find(|word| answer.contains(&format!("\"{word}\"")))
+    })
+}
+
+#[test]
+fn behind_nginx_a_name_that_was_not_allowed_is_refused() {
+    let server = guarded("other.example");
+    let Some(proxy) = Proxy::before(&server) else { return };
+    let (status, answer) = proxy.ask("/status", &[TOKEN], None);
+    assert!(status == 403 && answer.contains("LLM_SHELL_ALLOWED_HOSTS"), "{answer}");
+}
+
+#[test]
+fn behind_nginx_a_page_of_ours_logs_in_for_tls_only_and_others_do_not() {
+    let server = guarded("shell.example");
+    let Some(proxy) = Proxy::before(&server) else { return };
+    let token = Some("{\"token\":\"s3cret-token\"}");
+    let foreign = ["https://evil.example", "https://shell.example:8443", "https://example"];
+    for origin in foreign.map(|origin| format!("Origin: {origin}")) {
+        assert_eq!(proxy.ask("/login", &[&origin, JSON], token).0, 403, "{origin}");
+    }
+    let (status, answer) = proxy.ask("/login", &["Origin: https://shell.example", JSON], token);
+    assert_eq!(status, 204, "{answer}");
+    let header = |line: &str| line.to_ascii_lowercase().starts_with("set-cookie: ");
+    let cookie = answer.lines().find(|line| header(line)).expect("a cookie");
+    let cookie = &cookie["set-cookie: ".len()..];
+    assert!(cookie.contains("; Secure") && cookie.contains("; HttpOnly"), "{cookie}");
+    let cookie = format!("Cookie: {}", cookie.split(';').next().unwrap());
+    assert_eq!(proxy.ask("/status", &[&cookie], None).0, 404);
+}
