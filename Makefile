@@ -1,6 +1,6 @@
 # `make test` is the second of the two commands: it installs what the tests need and runs them all.
 
-.PHONY: test check attacks mutations
+.PHONY: test check attacks mutations kills reading
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps
@@ -31,3 +31,13 @@ attacks:
 mutations:
 	cargo build --release --bin llm-shell
 	python3 benches/attacks/mutations.py --ours $(RELEASE)/llm-shell
+
+# Kills the release binary at random moments: the first table of docs/RELIABILITY.md.
+kills:
+	cargo build --release --bin llm-shell
+	python3 benches/logs/kills.py --binary $(RELEASE)/llm-shell
+
+# Reads a log of 1 GB over HTTP: the second table of docs/RELIABILITY.md.
+reading:
+	cargo build --release --bin llm-shell
+	python3 benches/logs/reading.py --binary $(RELEASE)/llm-shell

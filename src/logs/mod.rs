@@ -22,6 +22,8 @@ mod retention;
 mod rotate;
 mod run_log;
 mod stamp;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use filter::Filter;

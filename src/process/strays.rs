@@ -39,13 +39,15 @@ pub fn end_strays(runs: &[StrayRun], within: Duration) -> usize {
     let runs: Vec<&StrayRun> = runs.iter().filter(|run| run.boot_id == boot).collect();
     let mut ended = BTreeSet::new();
     while !runs.is_empty() && Instant::now() < deadline {
-        let strays = find(procfs, &runs);
-        if strays.is_empty() {
-            break;
+        let before = ended.len();
+        for stray in find(procfs, &runs) {
+            if end(procfs, stray, deadline) {
+                ended.insert((stray.number, stray.start_ticks));
+            }
         }
-        for stray in strays {
-            end(procfs, stray, deadline);
-            ended.insert((stray.number, stray.start_ticks));
+        // Nothing is left, or nothing that can be ended.
+        if ended.len() == before {
+            break;
         }
     }
     ended.len()
@@ -75,14 +77,16 @@ fn find(procfs: Procfs, runs: &[&StrayRun]) -> Vec<Seen> {
 }
 
 /// Sends SIGKILL, and waits for the end: it is not our child, so nobody tells us but its pidfd.
-fn end(procfs: Procfs, stray: Seen, deadline: Instant) {
-    let Ok(pidfd) = open_pidfd(stray.pid) else { return };
+/// False where the signal cannot be sent.
+fn end(procfs: Procfs, stray: Seen, deadline: Instant) -> bool {
+    let Ok(pidfd) = open_pidfd(stray.pid) else { return false };
     if same(procfs, stray).is_none() || deliver(procfs, stray, EndSignal::Kill).is_err() {
-        return;
+        return false;
     }
     let left = deadline.saturating_duration_since(Instant::now());
     let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
     let mut watched = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
     // One that does not end in time is found again by the caller's next look.
     let _ended = retry(|| poll(&mut watched, timeout));
+    true
 }

@@ -113,7 +113,8 @@ fn every_follower_gets_every_line_once_however_slow() {
     let server = Server::start();
     server.run("while [ ! -e go ]; do sleep 0.01; done; seq 200000");
     let slow = Followed::open(&server, "follow=true", &[]);
-    let quick: Vec<_> = (0..8).map(|_| Followed::open(&server, "follow=true", &[])).collect();
+    // As many as there may be.
+    let quick: Vec<_> = (0..63).map(|_| Followed::open(&server, "follow=true", &[])).collect();
     std::fs::write(server.folder().join("go"), "").unwrap();
     let expected: Vec<_> = (1..=200_000).map(|number| format!("{number}\n")).collect();
     let expected = expected.concat();
@@ -137,6 +138,16 @@ fn a_follower_that_left_is_noticed_and_gives_its_slot_back() {
     eventually("the slot is free", || {
         (server.get("/logs?after=1&wait=0.01").status == 200).then_some(())
     });
+    server.post("/kill").expect(200);
+}
+
+#[test]
+fn an_event_stream_is_never_silent_for_long() {
+    let server = Server::start();
+    server.run("sleep 60");
+    let mut followed = Followed::open(&server, "follow=true", &["Accept: text/event-stream"]);
+    // It comes after 15 s; a line is waited for 20.
+    assert_eq!(followed.line(), ": still here");
     server.post("/kill").expect(200);
 }
 

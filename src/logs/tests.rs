@@ -1,0 +1,112 @@
+//! Pages held against a slow, obvious model of a log.
+
+use super::append::Appender;
+use super::block::{BLOCK_MARGIN, Encoder, OUTPUT_BYTES_MAX};
+use super::filter::Filter;
+use super::folder::LogFolder;
+use super::page::{Page, Range, Selection};
+use super::retention::Keep;
+use super::run_log::RunLog;
+use super::stamp::stamp_of;
+use chrono::{DateTime, Duration, Utc};
+use proptest::prelude::*;
+use std::sync::Arc;
+
+const PIECE_BYTES: usize = 64;
+
+fn instant(second: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + Duration::seconds(1_700_000_000 + second)
+}
+
+/// A log of these lines, one a second, rotated as often as `bytes_max` demands.
+fn log_of(folder: &Arc<LogFolder>, lines: &[String]) -> Arc<RunLog> {
+    let log = Arc::new(folder.new_log(instant(0)).unwrap());
+    let mut appender = Appender::new(Arc::clone(&log));
+    let mut encoder = Encoder::new(PIECE_BYTES, OUTPUT_BYTES_MAX);
+    for (second, line) in lines.iter().enumerate() {
+        let mut block = format!("{line}\n").into_bytes();
+        let end = block.len();
+        block.resize(end + BLOCK_MARGIN, 0);
+        let stamp = stamp_of(instant(i64::try_from(second).unwrap()));
+        let encoded = encoder.encode(&block, 0..end, &stamp);
+        appender.append(encoder.output(), encoded.lines, &stamp);
+    }
+    log
+}
+
+/// The numbers and texts of a page, and where the next one begins.
+fn page_of(
+    log: &RunLog,
+    range: Range,
+    limit: Option<u64>,
+    grep: Option<&str>,
+) -> (Vec<(u64, String)>, u64) {
+    let filter = Filter::new(grep, false).unwrap();
+    let page = Page::select(log, Selection { range, limit, filter }).unwrap();
+    let mut lines = Vec::new();
+    let counts = page
+        .for_each(|line, text| {
+            lines.push((line.number, text.to_owned()));
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(counts.lines_returned, lines.len() as u64);
+    assert_eq!(counts.first, lines.first().map(|(number, _)| *number));
+    (lines, counts.next)
+}
+
+fn lines() -> impl Strategy<Value = Vec<String>> {
+    let line =
+        prop_oneof![6 => "[ab€]{0,30}", 1 => "[ab]{60,200}", 1 => Just("a\"\\\t\u{1}".into())];
+    proptest::collection::vec(line, 1..120)
+}
+
+proptest! {
+    #[test]
+    fn every_page_is_what_the_model_gives(
+        lines in lines(),
+        bytes_max in prop_oneof![Just(u64::MAX), 4000_u64..12_000],
+        after in 0_u64..130,
+        count in 1_u64..130,
+        second in 0_i64..130,
+        grep in prop_oneof![2 => Just(None), 1 => Just(Some("a")), 1 => Just(Some("^b"))],
+    ) {
+        let place = tempfile::tempdir().unwrap();
+        let keep = Keep { runs_max: 10, bytes_max };
+        let folder = Arc::new(LogFolder::open(place.path(), keep).unwrap());
+        let log = log_of(&folder, &lines);
+        let (all, next) = page_of(&log, Range::All, None, None);
+        let total = lines.len() as u64;
+        let gone = log.glance().lines_gone;
+        // The model: the lines that are left, with their numbers.
+        let numbered = (1_u64..).zip(lines.iter().cloned());
+        let left: Vec<(u64, String)> = numbered.filter(|(number, _)| *number > gone).collect();
+        prop_assert_eq!((&all, next), (&left, total));
+        prop_assert!(bytes_max == u64::MAX || gone < total);
+        let passes = |text: &str| match grep {
+            Some("a") => text.contains('a'),
+            Some(_) => text.starts_with('b'),
+            None => true,
+        };
+        let passing: Vec<_> = left.into_iter().filter(|(_, text)| passes(text)).collect();
+        let last = passing[passing.len().saturating_sub(usize::try_from(count).unwrap())..].to_vec();
+        prop_assert_eq!(page_of(&log, Range::Last(count), None, grep).0, last);
+        let behind = |number: u64| passing.iter().filter(move |line| line.0 > number).cloned();
+        let young = page_of(&log, Range::Since(instant(second)), None, grep).0;
+        prop_assert_eq!(young, behind(u64::try_from(second).unwrap()).collect::<Vec<_>>());
+        let rest = page_of(&log, Range::After(after), None, grep).0;
+        prop_assert_eq!(rest, behind(after).collect::<Vec<_>>());
+        // Pages joined are the log.
+        let (mut joined, mut cursor) = (Vec::new(), 0);
+        loop {
+            let (page, next) = page_of(&log, Range::After(cursor), Some(count), grep);
+            joined.extend(page);
+            if next == total {
+                break;
+            }
+            prop_assert!(next > cursor);
+            cursor = next;
+        }
+        prop_assert_eq!(joined, passing);
+    }
+}
