@@ -1,6 +1,6 @@
 # `make test` is the second of the two commands: it installs what the tests need and runs them all.
 
-.PHONY: test check attacks mutations kills reading
+.PHONY: test check attacks mutations bench-http kills reading
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps
@@ -31,6 +31,18 @@ attacks:
 mutations:
 	cargo build --release --bin llm-shell
 	python3 benches/attacks/mutations.py --ours $(RELEASE)/llm-shell
+
+# Requests a second beside tiny_http, axum and FastAPI. Needs wrk and Python's venv.
+bench-http:
+	cargo build --release --bin llm-shell --example tiny_http_reference
+	cargo build --release --manifest-path benches/http/axum_reference/Cargo.toml \
+		--target-dir target/axum
+	python3 -m venv target/fastapi
+	target/fastapi/bin/pip install --quiet fastapi 'uvicorn[standard]'
+	python3 benches/http/wrk.py --ours $(RELEASE)/llm-shell \
+		--tiny-http $(RELEASE)/examples/tiny_http_reference \
+		--axum target/axum/release/axum-reference \
+		--fastapi 'target/fastapi/bin/python benches/http/fastapi_reference.py'
 
 # Kills the release binary at random moments: the first table of docs/RELIABILITY.md.
 kills:

@@ -2,6 +2,8 @@
 
 use llm_shell::http::Limits;
 
+use crate::harness::Server;
+
 use super::raw::{Client, eventually};
 use super::served::Served;
 
@@ -143,4 +145,21 @@ fn clients_that_reset_at_once_do_no_harm() {
             .expect("a reset at the close");
     }
     assert_eq!(served.client().get("/hello").status, 200);
+}
+
+#[test]
+fn whoever_came_while_the_server_was_stopped_is_answered_once_it_goes_on() {
+    let server = Server::start();
+    server.signal("STOP");
+    let ask = |_| {
+        let mut client = Client::connect(server.address());
+        client.send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        client
+    };
+    let mut clients: Vec<Client> = (0..300).map(ask).collect();
+    server.signal("CONT");
+    for client in &mut clients {
+        assert_eq!(client.answer().status, 200);
+    }
+    assert_eq!(server.get("/health").status, 200);
 }

@@ -130,3 +130,15 @@ fn a_client_that_reads_slowly_but_steadily_gets_all_of_it() {
         std::thread::sleep(Duration::from_millis(1));
     }
 }
+
+#[test]
+fn a_client_that_pipelines_and_reads_nothing_is_cut() {
+    let write = Duration::from_millis(200);
+    let served = Served::with(Limits { write, ..Limits::default() });
+    let mut flooding = served.client();
+    let requests = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n".repeat(10_000);
+    // What the kernel's buffers hold, many times over.
+    let is_cut = (0..1_000).any(|_| flooding.socket.write_all(requests.as_bytes()).is_err());
+    assert!(is_cut, "all of it was taken");
+    assert_eq!(served.client().get("/hello").status, 200);
+}
