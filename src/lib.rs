@@ -32,7 +32,13 @@
 //! 1. `operation` of a manager: over a whole start or restart.
 //! 2. `state` of a manager: for a copy or an assignment; never across a wait, a read or a write.
 //! 3. The reaper's register of children: over a launch, and over one look for the dead.
-//! 4. How far a log is written; the inbox of the log writer; a usage meter: for a moment each.
+//! 4. The logs of old runs that are open: over the reading of one that was not.
+//! 5. The name of the last log, then the ledger of runs: over the writing of a line.
+//! 6. How far a log is written; the inbox of the log writer; a usage meter: for a moment each.
+//!
+//! # What lies on disk
+//! `LOG_DIR/*.log` are the logs, `*.log.1` the older parts of those that were rotated, `.runs` the
+//! ledger, `.lock` what keeps a second server out. Only [`logs`] touches them.
 //!
 //! # Limits
 //! Those that can be set are rows of [`settings::SETTINGS`]; the others are constants beside what
