@@ -12,6 +12,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The file's name in the log directory.
 const FILE_NAME: &str = ".runs";
 
+/// How many lines the file may have beside a start, a rotation and an end a run, before it is
+/// written anew without the runs that were forgotten.
+const SPARE_LINES: usize = 1000;
+
 /// What is known of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -76,6 +80,8 @@ struct Inner {
     /// `None` where the file cannot be written: then it is in memory alone.
     file: Option<File>,
     runs: Vec<RunRecord>,
+    /// How many lines the file has.
+    lines: usize,
 }
 
 impl Ledger {
@@ -93,9 +99,9 @@ impl Ledger {
             }
         }
         runs.retain(|run: &RunRecord| folder.join(&run.log).exists());
-        let file = write_anew(&path, &runs);
-        let file = file.inspect_err(|error| log::error!("{}: {error}", path.display())).ok();
-        Self { path, inner: Mutex::new(Inner { file, runs }) }
+        let mut inner = Inner { file: None, lines: runs.len(), runs };
+        inner.write_anew(&path);
+        Self { path, inner: Mutex::new(inner) }
     }
 
     /// The runs, the newest first.
@@ -139,10 +145,24 @@ impl Ledger {
             log::error!("{} cannot be written: {error}", self.path.display());
         }
         apply(&mut inner.runs, event);
+        inner.lines += 1;
+        if inner.lines > 3 * inner.runs.len() + SPARE_LINES {
+            inner.write_anew(&self.path);
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Puts a file of the runs that are still known in the place of the present one.
+    fn write_anew(&mut self, path: &Path) {
+        match write_anew(path, &self.runs) {
+            Ok(file) => (self.file, self.lines) = (Some(file), self.runs.len()),
+            Err(error) => log::error!("{} cannot be written: {error}", path.display()),
+        }
     }
 }
 
@@ -225,5 +245,17 @@ mod tests {
             ];
             assert_eq!(runs, expected);
         }
+    }
+
+    #[test]
+    fn a_ledger_does_not_grow_with_runs_that_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(folder.path());
+        for number in 0..5000 {
+            ledger.started(run(number));
+            ledger.forget(&[format!("{number}.log")]);
+        }
+        let content = fs::read_to_string(folder.path().join(FILE_NAME)).unwrap();
+        assert!(content.lines().count() <= SPARE_LINES + 1, "{}", content.lines().count());
     }
 }
