@@ -37,16 +37,12 @@ pub fn answer(query: LogQuery, source: Source, slot: Slot) -> Result<Reply, Prob
     Ok(Reply::stream(StatusCode::OK, content_type, move |to| {
         // The slot is given back when the stream ends, however it ends.
         let _slot = slot;
-        let cursor = selection.range.cursor().unwrap_or(glance_lines(&page));
+        let cursor = selection.range.cursor().unwrap_or(page.lines_total());
         let mut stream =
             Stream { to, form, cursor, prompt: String::new(), sent_at: Instant::now() };
         stream.send_page(&page)?;
         stream.follow(&source, &selection)
     }))
-}
-
-fn glance_lines(page: &Page) -> u64 {
-    page.glance().lines
 }
 
 /// A stream to one client.

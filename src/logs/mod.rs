@@ -36,7 +36,3 @@ pub use retention::Keep;
 pub use run_log::{Glance, RunLog};
 pub use stamp::{format_instant, now};
 pub use writer::{Capture, LogWriter};
-
-/// The longest line that is stored in one piece, in bytes, where nothing else is set: what a
-/// pipe holds by default.
-pub const LINE_BYTES_MAX_DEFAULT: usize = 64 * 1024;

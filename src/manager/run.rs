@@ -132,12 +132,6 @@ impl RunView {
         &self.run.log
     }
 
-    /// Whether its own process lives. Does not block.
-    #[must_use]
-    pub fn is_running(&self) -> bool {
-        self.run.end.get().is_none()
-    }
-
     /// Everything that can be told of it now. Blocks for a sample of its usage at most.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
