@@ -1,6 +1,6 @@
 # `make test` is the second of the two commands: it installs what the tests need and runs them all.
 
-.PHONY: test check attacks mutations bench-http kills reading
+.PHONY: test check attacks mutations bench-http fuzz kills reading
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps
@@ -43,6 +43,20 @@ bench-http:
 		--tiny-http $(RELEASE)/examples/tiny_http_reference \
 		--axum target/axum/release/axum-reference \
 		--fastapi 'target/fastapi/bin/python benches/http/fastapi_reference.py'
+
+# libFuzzer over the whole server, so long for each target: `make fuzz FUZZ_SECONDS=300`. Threads
+# that are ending while the process exits look like leaks; `make mutations` counts the real ones.
+FUZZ_SECONDS := 60
+FUZZ_TARGETS := connection query headers body
+
+fuzz:
+	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+	for target in $(FUZZ_TARGETS); do \
+		mkdir -p fuzz/corpus/$$target && ASAN_OPTIONS=detect_leaks=0 \
+			RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=fuzz/target \
+			cargo fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; \
+	done
 
 # Kills the release binary at random moments: the first table of docs/RELIABILITY.md.
 kills:

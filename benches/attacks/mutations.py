@@ -37,8 +37,10 @@ SEEDS = [
     f"GET http://localhost/health?a=%D0%B6+x HTTP/1.1\r\nHost: localhost\r\n{TOKEN}\r\n",
 ]
 PIECES = [
-    b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b",", b"%", b"%00", b"/", b"chunked", b"\xff",
-    b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"18446744073709551616", b"{", b'"',
+    b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b",", b"%", b"%00", b"/", b"chunked",
+    b"\xff",
+    b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"18446744073709551616",
+    b"{", b'"',
 ]
 RESET = struct.pack("ii", 1, 0)
 GROWTH_MIB_MAX = 16
