@@ -2,6 +2,7 @@
 
 use crate::harness::{Server, binary, eventually, kill};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -39,19 +40,26 @@ impl Proxy {
         self.folder.path().join("tls.sock")
     }
 
-    /// The status of a request over TLS, and the answer with its head.
-    fn ask(&self, path: &str, headers: &[&str], body: Option<&str>) -> (u16, String) {
+    /// A client that asks over TLS.
+    fn client(&self, path: &str, headers: &[&str]) -> Command {
         let mut curl = Command::new("curl");
-        curl.args(["--silent", "--show-error", "--include", "--max-time", "20", "--noproxy", "*"]);
+        curl.args(["--silent", "--show-error", "--max-time", "20", "--noproxy", "*"]);
         curl.arg("--cacert").arg(self.folder.path().join("shell.example.pem"));
         curl.arg("--unix-socket").arg(self.socket());
         for header in headers {
             curl.args(["--header", header]);
         }
+        curl.arg(format!("https://shell.example{path}"));
+        curl
+    }
+
+    /// The status of a request, and the answer with its head.
+    fn ask(&self, path: &str, headers: &[&str], body: Option<&str>) -> (u16, String) {
+        let mut curl = self.client(path, headers);
         if let Some(body) = body {
             curl.args(["--data", body]);
         }
-        let output = done(curl.arg(format!("https://shell.example{path}")));
+        let output = done(curl.arg("--include"));
         let answer = String::from_utf8(output.stdout).unwrap();
         let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok());
         (status.unwrap_or_else(|| panic!("no status: {answer}")), answer)
@@ -132,6 +140,22 @@ fn behind_nginx_everything_works_that_works_without_it() {
     assert!(logs.contains("\"total_lines\":300000") && logs.contains("\\n299999\\n300000"));
     let large = format!("{{\"command\":\": {}\"}}", "x".repeat(100_000));
     assert_eq!(proxy.ask("/start", &ours, Some(&large)).0, 201);
+}
+
+#[test]
+fn a_stream_comes_through_nginx_as_it_is_written() {
+    let server = guarded("shell.example");
+    let Some(proxy) = Proxy::before(&server) else { return };
+    let command = "echo one; while [ ! -e go ]; do sleep 0.01; done; echo two";
+    let body = serde_json::json!({ "command": command }).to_string();
+    assert_eq!(proxy.ask("/start", &[TOKEN, JSON], Some(&body)).0, 201);
+    let mut client = proxy.client("/logs?follow=true", &[TOKEN]);
+    let mut client = client.arg("--no-buffer").stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(client.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "one");
+    fs::write(server.folder().join("go"), "").unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), "two");
+    assert!(lines.next().is_none() && client.wait().unwrap().success());
 }
 
 /// What the command is, once it runs no more.
