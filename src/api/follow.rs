@@ -24,7 +24,7 @@ pub fn answer(query: LogQuery, source: Source, slot: Slot) -> Result<Reply, Prob
     let page = Page::select(&source.log, query.selection.clone())?;
     let glance = page.glance();
     let is_all_known = query.selection.range.cursor().is_some_and(|after| after >= glance.lines);
-    if query.form == Form::Events && glance.is_over && is_all_known {
+    if query.resumes && glance.is_over && is_all_known {
         // What an EventSource that asks again understands as the end.
         return Ok(Reply::empty(StatusCode::NO_CONTENT));
     }

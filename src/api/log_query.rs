@@ -3,8 +3,11 @@
 use super::parameters;
 use crate::error::Error;
 use crate::http::{Problem, Query, Request};
-use crate::logs::{FOLD_BYTES_MIN, Filter, JOINED_BYTES_MAX, Range, Selection, now};
+use crate::logs::{FOLD_BYTES_MIN, Filter, Range, Selection, now};
 use std::time::Duration;
+
+/// The largest content that can be cut to, in bytes: what is kept is in memory meanwhile.
+const CONTENT_BYTES_MAX: usize = 1024 * 1024;
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub struct LogQuery {
     pub wait: Option<Duration>,
     /// Whether to go on with what comes.
     pub follows: bool,
+    /// Whether an event stream that broke off is taken up again.
+    pub resumes: bool,
     /// Path and filters, for a request that asks for what was left out.
     pub again: Again,
 }
@@ -78,6 +83,7 @@ impl LogQuery {
             bytes_max: bytes_max.map(bytes).transpose()?,
             wait,
             follows,
+            resumes: form == Form::Events && resumed.is_some(),
             again: Again { path: request.path().to_owned(), filters: filters(grep, strips) },
         };
         read.check()?;
@@ -150,9 +156,9 @@ fn form(query: &mut Query, accept: Option<&str>, follows: bool) -> Result<Form, 
 
 fn bytes(given: u64) -> Result<usize, Problem> {
     let bytes = usize::try_from(given).ok();
-    let fits = bytes.filter(|bytes| (FOLD_BYTES_MIN..=JOINED_BYTES_MAX).contains(bytes));
+    let fits = bytes.filter(|bytes| (FOLD_BYTES_MIN..=CONTENT_BYTES_MAX).contains(bytes));
     fits.ok_or_else(|| {
-        let (min, max) = (FOLD_BYTES_MIN, JOINED_BYTES_MAX);
+        let (min, max) = (FOLD_BYTES_MIN, CONTENT_BYTES_MAX);
         Error::Input(format!("The parameter max_bytes is {given}: give {min} to {max}.")).into()
     })
 }

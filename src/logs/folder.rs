@@ -24,7 +24,7 @@ pub struct LogFolder {
     /// The second of the last log, and which of that second it was.
     latest: Mutex<(String, u64)>,
     /// Locked until it is closed, with the process at the latest.
-    _lock: File,
+    lock: Mutex<File>,
 }
 
 impl LogFolder {
@@ -39,7 +39,7 @@ impl LogFolder {
         let lock = lock(path)?;
         let ledger = Ledger::open(path);
         let latest = Mutex::default();
-        Ok(Self { path: path.to_owned(), keep, ledger, latest, _lock: lock })
+        Ok(Self { path: path.to_owned(), keep, ledger, latest, lock: Mutex::new(lock) })
     }
 
     /// What is known of the runs whose logs are here.
@@ -55,13 +55,14 @@ impl LogFolder {
     }
 
     /// Makes the log of a run that begins at `at`: `YYYY-MM-DD_HH-MM-SS.log`, with `_1`, `_2`, …
-    /// for further runs in the same second, mode 0600. A directory that was lost is made again.
-    /// Old logs go, as many as must.
+    /// for further runs in the same second, mode 0600. A directory that was lost is made again,
+    /// with its lock and its ledger.
     ///
     /// # Errors
     /// `Log` when the file cannot be made.
     pub fn new_log(self: &Arc<Self>, at: DateTime<Utc>) -> Result<RunLog> {
         make_directory(&self.path)?;
+        self.restore_lost()?;
         let stem = at.format("%Y-%m-%d_%H-%M-%S").to_string();
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         // A name that retention has freed is not given again: the order of names is that of runs.
@@ -72,7 +73,6 @@ impl LogFolder {
             match create(&path) {
                 Ok(file) => {
                     *latest = (stem, repeat);
-                    self.enforce_retention(&name);
                     return Ok(RunLog::new(path, file, Arc::clone(self)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -103,8 +103,19 @@ impl LogFolder {
         self.keep.bytes_max / 2
     }
 
-    /// Removes old logs, as many as must, while `active` is written to.
-    pub(super) fn enforce_retention(&self, active: &str) {
+    /// Takes the lock and writes the ledger once more where somebody removed them.
+    fn restore_lost(&self) -> Result<()> {
+        if self.path.join(LOCK_NAME).exists() {
+            return Ok(());
+        }
+        let lock = lock(&self.path)?;
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = lock;
+        self.ledger.write_anew();
+        Ok(())
+    }
+
+    /// Removes old logs, as many as must, `active` never.
+    pub fn enforce_retention(&self, active: &str) {
         let gone = retention::enforce(&self.path, self.keep, active);
         if !gone.is_empty() {
             log::info!("{} old logs were removed", gone.len());

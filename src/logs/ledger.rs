@@ -82,6 +82,8 @@ struct Inner {
     runs: Vec<RunRecord>,
     /// How many lines the file has.
     lines: usize,
+    /// Whether its last line may be a part of one.
+    is_torn: bool,
 }
 
 impl Ledger {
@@ -99,7 +101,7 @@ impl Ledger {
             }
         }
         runs.retain(|run: &RunRecord| folder.join(&run.log).exists());
-        let mut inner = Inner { file: None, lines: runs.len(), runs };
+        let mut inner = Inner { file: None, lines: runs.len(), runs, is_torn: false };
         inner.write_anew(&path);
         Self { path, inner: Mutex::new(inner) }
     }
@@ -131,6 +133,11 @@ impl Ledger {
         self.record(Event::Rotated { log: log.to_owned(), lines });
     }
 
+    /// Writes the file once more, where somebody removed it.
+    pub(super) fn write_anew(&self) {
+        self.inner().write_anew(&self.path);
+    }
+
     /// Forgets the runs of these logs.
     pub(super) fn forget(&self, logs: &[String]) {
         self.inner().runs.retain(|run| !logs.contains(&run.log));
@@ -143,10 +150,12 @@ impl Ledger {
             && let Err(error) = file.write_all(line.as_bytes())
         {
             log::error!("{} cannot be written: {error}", self.path.display());
+            // A part of the line may be there: the next event does not go behind it.
+            inner.is_torn = true;
         }
         apply(&mut inner.runs, event);
         inner.lines += 1;
-        if inner.lines > 3 * inner.runs.len() + SPARE_LINES {
+        if inner.is_torn || inner.lines > 3 * inner.runs.len() + SPARE_LINES {
             inner.write_anew(&self.path);
         }
     }
@@ -160,7 +169,9 @@ impl Inner {
     /// Puts a file of the runs that are still known in the place of the present one.
     fn write_anew(&mut self, path: &Path) {
         match write_anew(path, &self.runs) {
-            Ok(file) => (self.file, self.lines) = (Some(file), self.runs.len()),
+            Ok(file) => {
+                (self.file, self.lines, self.is_torn) = (Some(file), self.runs.len(), false);
+            }
             Err(error) => log::error!("{} cannot be written: {error}", path.display()),
         }
     }

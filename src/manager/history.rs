@@ -40,12 +40,13 @@ impl ProcessManager {
     /// Ends what a server before this one was killed over, and records those runs as lost. Called
     /// once, before anything is started. Blocks until it is gone, a second at most.
     pub fn recover(&self) {
-        let runs = self.folder.ledger().runs().into_iter();
-        let lost: Vec<RunRecord> = runs.filter(|run| run.end.is_none()).collect();
-        let strays: Vec<StrayRun> = lost.iter().map(stray).collect();
+        let runs = self.folder.ledger().runs();
+        // Those that had ended too: they may have left something behind.
+        let strays: Vec<StrayRun> = runs.iter().map(stray).collect();
         let ended = end_strays(&strays, STRAYS_TIMEOUT);
-        if !lost.is_empty() {
-            log::warn!("{} runs were lost, {ended} processes of theirs were ended", lost.len());
+        let lost: Vec<RunRecord> = runs.into_iter().filter(|run| run.end.is_none()).collect();
+        if ended > 0 || !lost.is_empty() {
+            log::warn!("{} runs were lost, {ended} processes of old runs were ended", lost.len());
         }
         for run in lost {
             let end = EndRecord {
@@ -116,6 +117,7 @@ impl ProcessManager {
             lines_rotated: 0,
             end: None,
         });
+        self.folder.enforce_retention(run.log.file_name());
     }
 
     fn past(&self, record: RunRecord) -> RunInfo {

@@ -101,7 +101,7 @@ impl ProcessManager {
     pub fn start(self: &Arc<Self>, command: &str) -> Result<Snapshot> {
         check_command(command)?;
         let _operation = self.operation.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut inner = self.wait_until(|inner| inner.state.is_quiet());
+        let mut inner = self.wait_until_settled();
         let previous = inner.run.clone();
         let claim = inner.state.claim_start(Instant::now() + self.config.kill_grace);
         drop(inner);
@@ -116,9 +116,14 @@ impl ProcessManager {
     /// `NeverStarted`; `RestartCancelled` when a kill came meanwhile; `AlreadyRunning` when the
     /// run cannot be ended; `ShuttingDown`; `Log` and `Spawn` when the machine refuses.
     pub fn restart(self: &Arc<Self>, grace: Duration) -> Result<Snapshot> {
+        let kills = self.inner().state.kills();
         let _operation = self.operation.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut inner = self.wait_until(|inner| inner.state.is_quiet());
+        let mut inner = self.wait_until_settled();
         let run = inner.run.clone().ok_or(Error::NeverStarted)?;
+        if inner.state.kills() != kills {
+            // A kill came while this one waited for its turn behind another restart.
+            return Err(Error::RestartCancelled);
+        }
         let claim = inner.state.claim_restart(Instant::now() + grace);
         drop(inner);
         claim.map_err(|refusal| refused(refusal, Some(&run)))?;
@@ -179,6 +184,18 @@ impl ProcessManager {
         waited.unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits until nothing is being done to the run, and until the end of one that has ended is
+    /// recorded, so that it is not taken for the doing of whoever asks.
+    fn wait_until_settled(&self) -> MutexGuard<'_, Inner> {
+        let inner = self.wait_until(|inner| inner.state.is_quiet());
+        if inner.run.as_ref().is_none_or(|run| !run.leader.has_ended()) {
+            return inner;
+        }
+        let inner = self.wait_for_record(inner);
+        let quiet = |inner: &mut Inner| !inner.state.is_quiet();
+        self.changed.wait_while(inner, quiet).unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn end_for_good(&self, by: EndedBy, signal: EndSignal) -> Result<KillReport> {
         let grace = match signal {
             EndSignal::Terminate => self.config.kill_grace,
@@ -188,13 +205,21 @@ impl ProcessManager {
         if inner.run.as_ref().is_some_and(|run| run.leader.has_ended()) {
             inner = self.wait_for_record(inner);
         }
+        let over = inner.run.clone().filter(|_| inner.state.is_quiet());
+        drop(inner);
+        if let Some(run) = over.filter(|run| self.is_over(run))
+            && let Some(end) = run.end.get()
+        {
+            return Err(already_ended(&run, end));
+        }
+        let mut inner = self.wait_until(|inner| !inner.state.is_starting());
         let claim = inner.state.claim_end(by, Instant::now() + grace);
         let (run, joined) = (inner.run.clone(), inner.state.endings_done());
         drop(inner);
         let run = run.ok_or(Error::NeverStarted)?;
         match claim {
             Claim::NeverStarted => Err(Error::NeverStarted),
-            Claim::Join => Ok(self.join_ending(&run, signal, joined)),
+            Claim::Join => Ok(self.join_ending(&run, joined)),
             Claim::Drive => {
                 let end = run.end.get().filter(|_| run.tree.is_gone(&self.reaper));
                 let left = self.drive_ending(&run, signal);
@@ -217,10 +242,10 @@ impl ProcessManager {
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Passes a signal on to a tree that somebody else is ending, and waits until that is done.
-    fn join_ending(&self, run: &Run, signal: EndSignal, joined: u64) -> KillReport {
-        run.tree.signal(&self.reaper, signal);
-        // The one who drives it reads the grace again, which may have become shorter.
+    /// Waits until somebody else has ended the tree. The one who does it sends the signals, because
+    /// only he knows that the tree is still the one that was meant.
+    fn join_ending(&self, run: &Run, joined: u64) -> KillReport {
+        // He reads the grace again, which may have become shorter.
         self.reaper.announce_change();
         let inner = self.wait_until(|inner| inner.state.endings_done() != joined);
         KillReport { end: run.end.get().copied(), left: inner.left.clone() }
@@ -245,6 +270,10 @@ impl ProcessManager {
         let begun = inner.state.begin_start();
         drop(inner);
         let launched = begun.map_err(|refusal| refused(refusal, old));
+        if let (Ok(()), Some(old)) = (&launched, old) {
+            // What comes to us from here on is of the new run.
+            old.tree.seal();
+        }
         let launched = launched.and_then(|()| self.launch(command));
         self.changed.notify_all();
         launched

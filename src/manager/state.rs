@@ -70,6 +70,7 @@ pub struct State {
     is_closed: bool,
     is_hurried: bool,
     endings_done: u64,
+    kills: u64,
 }
 
 impl State {
@@ -81,6 +82,7 @@ impl State {
             is_closed: false,
             is_hurried: false,
             endings_done: 0,
+            kills: 0,
         }
     }
 
@@ -132,8 +134,15 @@ impl State {
         Ok(())
     }
 
+    /// How often an end for good was wanted, so that a restart that waits for its turn can tell
+    /// that one was meanwhile.
+    pub fn kills(&self) -> u64 {
+        self.kills
+    }
+
     /// Somebody wants the present run ended for good.
     pub fn claim_end(&mut self, by: EndedBy, force_at: Instant) -> Claim {
+        self.kills += 1;
         match &mut self.life {
             Life::Never => return Claim::NeverStarted,
             Life::Running(wanted) => *wanted = Some(by),

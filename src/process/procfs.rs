@@ -10,7 +10,8 @@ pub(super) struct Seen {
     pub pid: Pid,
     /// Its number under /proc, which differs where /proc is another pid namespace's.
     pub number: i32,
-    /// `R`, `S`, `D`, `T`, `Z` …: the state letter of proc(5).
+    /// `R`, `S`, `D`, `T`, `Z` …: the state letter of proc(5). `Z` only where all of it is dead:
+    /// one whose main thread alone has ended counts as sleeping.
     pub state: char,
     /// The session that it belongs to, as a number under /proc.
     pub session: i32,
@@ -102,15 +103,17 @@ fn namespaced_numbers(number: i32) -> Vec<i32> {
     line.split_ascii_whitespace().filter_map(|part| part.parse().ok()).collect()
 }
 
-/// State, session and start of a `stat` line: fields 3, 6 and 22 of proc(5). The name, field 2, is
-/// in parentheses and may hold spaces and parentheses itself.
+/// State, session and start of a `stat` line: fields 3 (with 20), 6 and 22 of proc(5). The name,
+/// field 2, is in parentheses and may hold spaces and parentheses itself.
 fn parse_stat(stat: &[u8]) -> Option<(char, i32, u64)> {
     let after_name = memchr::memrchr(b')', stat)? + 1;
     let mut fields = std::str::from_utf8(&stat[after_name..]).ok()?.split_ascii_whitespace();
     let state = fields.next()?.chars().next()?;
     let session = fields.nth(2)?.parse().ok()?;
-    let start_ticks = fields.nth(15)?.parse().ok()?;
-    Some((state, session, start_ticks))
+    let threads: u32 = fields.nth(13)?.parse().ok()?;
+    let start_ticks = fields.nth(1)?.parse().ok()?;
+    let lives_on = state == 'Z' && threads > 1;
+    Some((if lives_on { 'S' } else { state }, session, start_ticks))
 }
 
 #[cfg(test)]
@@ -121,6 +124,14 @@ mod tests {
     fn a_stat_line_is_read_past_the_strangest_name() {
         let line = b"42 (a) Z (b\xff) S 1 42 40 0 -1 4194560 1 0 0 0 5 6 7 8 20 0 1 0 98765 1 2";
         assert_eq!(parse_stat(line), Some(('S', 40, 98765)));
+    }
+
+    #[test]
+    fn a_process_lives_as_long_as_one_of_its_threads() {
+        let with =
+            |threads| format!("42 (a) Z 1 42 40 0 -1 0 1 0 0 0 5 6 7 8 20 0 {threads} 0 9 1 2");
+        assert_eq!(parse_stat(with(1).as_bytes()), Some(('Z', 40, 9)));
+        assert_eq!(parse_stat(with(2).as_bytes()), Some(('S', 40, 9)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::tree::{EndSignal, deliver, living_children, same};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// A run whose processes may have outlived the server that started it.
@@ -39,15 +39,20 @@ pub fn end_strays(runs: &[StrayRun], within: Duration) -> usize {
     let runs: Vec<&StrayRun> = runs.iter().filter(|run| run.boot_id == boot).collect();
     let mut ended = BTreeSet::new();
     while !runs.is_empty() && Instant::now() < deadline {
-        let before = ended.len();
+        // All get the signal before any is waited for.
+        let mut dying = Vec::new();
         for stray in find(procfs, &runs) {
-            if end(procfs, stray, deadline) {
+            if let Some(pidfd) = kill(procfs, stray) {
                 ended.insert((stray.number, stray.start_ticks));
+                dying.push(pidfd);
             }
         }
         // Nothing is left, or nothing that can be ended.
-        if ended.len() == before {
+        if dying.is_empty() {
             break;
+        }
+        for pidfd in &dying {
+            wait_for_end(pidfd, deadline);
         }
     }
     ended.len()
@@ -76,17 +81,18 @@ fn find(procfs: Procfs, runs: &[&StrayRun]) -> Vec<Seen> {
     strays
 }
 
-/// Sends SIGKILL, and waits for the end: it is not our child, so nobody tells us but its pidfd.
-/// False where the signal cannot be sent.
-fn end(procfs: Procfs, stray: Seen, deadline: Instant) -> bool {
-    let Ok(pidfd) = open_pidfd(stray.pid) else { return false };
-    if same(procfs, stray).is_none() || deliver(procfs, stray, EndSignal::Kill).is_err() {
-        return false;
-    }
+/// Sends SIGKILL; gives what tells of the end, where the signal could be sent.
+fn kill(procfs: Procfs, stray: Seen) -> Option<OwnedFd> {
+    let pidfd = open_pidfd(stray.pid).ok()?;
+    same(procfs, stray)?;
+    deliver(procfs, stray, EndSignal::Kill).ok().map(|()| pidfd)
+}
+
+/// Waits for an end: it is not our child, so nobody tells us but its pidfd.
+fn wait_for_end(pidfd: &OwnedFd, deadline: Instant) {
     let left = deadline.saturating_duration_since(Instant::now());
     let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
     let mut watched = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
     // One that does not end in time is found again by the caller's next look.
     let _ended = retry(|| poll(&mut watched, timeout));
-    true
 }

@@ -9,6 +9,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often one signal looks for members that it has not reached yet. A second look finds what
 /// was forked during the first; a tree that outruns eight is left to the SIGKILL that follows.
@@ -62,6 +63,8 @@ pub struct Tree {
     /// `RUN_ID=…`, as it stands in the environment of what the run started.
     mark: Vec<u8>,
     strangers: Strangers,
+    /// Whether another run has taken its place: orphans are no longer its own.
+    is_sealed: Arc<AtomicBool>,
 }
 
 impl Tree {
@@ -69,7 +72,13 @@ impl Tree {
     /// (`RUN_ID=…`).
     #[must_use]
     pub fn new(leader: Arc<Leader>, mark: String, strangers: Strangers) -> Self {
-        Self { leader, mark: mark.into_bytes(), strangers }
+        Self { leader, mark: mark.into_bytes(), strangers, is_sealed: Arc::default() }
+    }
+
+    /// Says that another run is about to take its place: what becomes an orphan from now on is
+    /// not of this one.
+    pub fn seal(&self) {
+        self.is_sealed.store(true, Ordering::SeqCst);
     }
 
     /// Whether nothing of it lives. Exact: a living process of the tree descends from the leader
@@ -133,6 +142,9 @@ impl Tree {
     }
 
     fn orphans(&self, reaper: &Reaper) -> Vec<Seen> {
+        if self.is_sealed.load(Ordering::SeqCst) {
+            return Vec::new();
+        }
         let seen = reaper.living_orphans().into_iter();
         seen.filter(|orphan| orphan.state != 'Z' && self.has(*orphan)).collect()
     }

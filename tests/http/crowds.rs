@@ -1,6 +1,7 @@
 //! Many clients at once, patient and impatient ones.
 
 use llm_shell::http::Limits;
+use std::time::Duration;
 
 use crate::harness::Server;
 
@@ -12,7 +13,9 @@ const WAIT: &str = "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n";
 const HALF: &str = "GET /hello HTTP/1.1\r\nHo";
 
 fn seats(count: usize) -> Served {
-    Served::with(Limits { connections: Some(count), ..Limits::default() })
+    // No deadline of a client that says nothing may end it before the cap does.
+    let (head, idle) = (Duration::from_mins(5), Duration::from_mins(5));
+    Served::with(Limits { connections: Some(count), head, idle, ..Limits::default() })
 }
 
 #[test]

@@ -129,6 +129,33 @@ fn a_kill_of_what_has_ended_is_refused() {
 }
 
 #[test]
+fn of_many_kills_of_what_has_ended_none_succeeds() {
+    let server = Server::start();
+    for _ in 0..10 {
+        server.run_to_end("exit 0");
+        std::thread::scope(|scope| {
+            let kills: Vec<_> = (0..8).map(|_| scope.spawn(|| server.post("/kill"))).collect();
+            for kill in kills {
+                kill.join().unwrap().problem(400, "bad_request");
+            }
+        });
+    }
+}
+
+#[test]
+fn a_process_whose_main_thread_has_ended_is_found_and_ended() {
+    let server = Server::start();
+    let script = fixture("main_thread_ends.py");
+    for command in [format!("python3 {script}; true"), format!("exec python3 {script}")] {
+        server.run(&command);
+        server.wait_for_output("ready");
+        let killed = server.post("/kill?type=SIGKILL").expect(200).json();
+        assert_eq!((&killed["status"], &killed["left"]), (&json!("killed"), &json!(null)));
+        assert_eq!(server.living(), Vec::<String>::new(), "{command}");
+    }
+}
+
+#[test]
 fn leftovers_are_listed_logged_and_ended_by_a_kill() {
     let server = Server::start();
     server.run("(sleep 0.3; echo from the leftover; sleep 60) & echo done");

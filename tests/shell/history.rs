@@ -91,6 +91,31 @@ fn what_a_killed_server_left_is_ended_and_told_as_lost() {
 }
 
 #[test]
+fn what_an_ended_run_left_is_ended_too_where_the_server_was_killed() {
+    let mut server = Server::start();
+    server.run_to_end("setsid sleep 60 & exit 0");
+    kill("KILL", server.pid());
+    server.wait();
+    assert_eq!(server.living().len(), 1);
+    server.start_again();
+    eventually("nothing of it is left", || server.living().is_empty().then_some(()));
+    assert_eq!(runs(&server, "")[0]["ended_by"], "itself");
+}
+
+#[test]
+fn a_directory_that_was_removed_is_locked_again_and_its_runs_are_known() {
+    let server = Server::start();
+    server.run_to_end("echo one");
+    std::fs::remove_dir_all(server.folder().join("logs")).unwrap();
+    server.run_to_end("echo two");
+    let mut second = binary();
+    second.args(["--port", "0"]).current_dir(server.folder());
+    assert_eq!(second.output().unwrap().status.code(), Some(1));
+    let ledger = std::fs::read_to_string(server.folder().join("logs/.runs")).unwrap();
+    assert!(ledger.contains("echo two"), "{ledger}");
+}
+
+#[test]
 fn a_stranger_with_the_number_of_a_lost_run_is_not_touched() {
     let mut server = Server::start();
     server.run("exec sleep 60");

@@ -1,6 +1,6 @@
 //! POST /restart.
 
-use crate::harness::Server;
+use crate::harness::{Server, eventually};
 use serde_json::{Value, json};
 
 /// Says `ready`, then `asked` for each SIGTERM, and goes on.
@@ -69,6 +69,25 @@ fn a_kill_cuts_the_grace_short_and_cancels_the_start() {
     let status = server.get("/status").expect(200).json();
     assert_eq!(status["process_pid"], first["process_pid"]);
     assert_eq!((&status["status"], &status["ended_by"]), (&json!("killed"), &json!("kill")));
+}
+
+#[test]
+fn a_kill_cancels_the_restarts_that_wait_for_their_turn_too() {
+    let server = Server::start();
+    server.run(STUBBORN);
+    server.wait_for_output("ready");
+    std::thread::scope(|scope| {
+        let restarts: Vec<_> =
+            (0..3).map(|_| scope.spawn(|| server.post("/restart?timeout=3600"))).collect();
+        server.wait_for_output("asked");
+        let threads = || std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap().count();
+        eventually("all three are there", || (threads() >= 7).then_some(()));
+        server.post("/kill?type=SIGKILL").expect(200);
+        for restart in restarts {
+            restart.join().unwrap().problem(409, "conflict");
+        }
+    });
+    assert_eq!(server.get("/status").expect(200).json()["status"], "killed");
 }
 
 #[test]
