@@ -18,6 +18,13 @@ pub const CLIENT_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long an event stream is silent at most, so that what is between keeps it open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// How much of a line that has not ended is told, from its last drawing, in bytes: a prompt is
+/// short, and a progress bar is told again and again.
+const PROMPT_BYTES_MAX: usize = 4096;
+
+/// How soon a line that has not ended is told again.
+const PROMPT_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Answers with a stream that begins with what was selected and goes on until the run has ended
 /// and all of its output was sent.
 pub fn answer(query: LogQuery, source: Source, slot: Slot) -> Result<Reply, Problem> {
@@ -38,8 +45,14 @@ pub fn answer(query: LogQuery, source: Source, slot: Slot) -> Result<Reply, Prob
         // The slot is given back when the stream ends, however it ends.
         let _slot = slot;
         let cursor = selection.range.cursor().unwrap_or(page.lines_total());
-        let mut stream =
-            Stream { to, form, cursor, prompt: String::new(), sent_at: Instant::now() };
+        let mut stream = Stream {
+            to,
+            form,
+            cursor,
+            prompt: String::new(),
+            told: String::new(),
+            sent_at: Instant::now(),
+        };
         stream.send_page(&page)?;
         stream.follow(&source, &selection)
     }))
@@ -51,8 +64,10 @@ struct Stream<'a, 'b> {
     form: Form,
     /// The last line that was looked at.
     cursor: u64,
-    /// The line that had not ended when it was last told.
+    /// The line that had not ended when it was last looked at.
     prompt: String,
+    /// What was told of it.
+    told: String,
     sent_at: Instant,
 }
 
@@ -84,6 +99,11 @@ impl Stream<'_, '_> {
                 has_news
             };
             log.wait_until(Instant::now() + CLIENT_LOOK_INTERVAL, is_news);
+            if has_news {
+                // What is redrawn all the time is told now and then. A line is not held back.
+                let again = self.sent_at + PROMPT_INTERVAL;
+                log.wait_until(again, |glance| glance.lines > cursor || glance.is_over);
+            }
             if self.to.client_gone() {
                 return Ok(false);
             }
@@ -99,12 +119,11 @@ impl Stream<'_, '_> {
     fn send_page(&mut self, page: &Page) -> io::Result<PageCounts> {
         let counts = page.for_each(|line, text| self.send_line(line, text))?;
         self.cursor = counts.next;
-        if self.form == Form::Events
-            && counts.unfinished != self.prompt
-            && !counts.unfinished.is_empty()
-        {
-            write!(self.to, "event: prompt\ndata: {}\n\n", Value::from(&*counts.unfinished))?;
+        let prompt = last_drawing(&counts.unfinished);
+        if self.form == Form::Events && prompt != self.told && !prompt.is_empty() {
+            write!(self.to, "event: prompt\ndata: {}\n\n", Value::from(prompt))?;
         }
+        prompt.clone_into(&mut self.told);
         self.prompt.clone_from(&page.glance().prompt);
         self.sent_at = Instant::now();
         Ok(counts)
@@ -143,6 +162,13 @@ impl Stream<'_, '_> {
             Form::Ndjson => Ok(()),
         }
     }
+}
+
+/// What a screen shows of a line that has not ended: what stands behind its last carriage return.
+fn last_drawing(line: &str) -> &str {
+    let line = line.trim_end_matches('\r');
+    let drawn = line.rsplit('\r').next().unwrap_or(line);
+    &drawn[drawn.ceil_char_boundary(drawn.len().saturating_sub(PROMPT_BYTES_MAX))..]
 }
 
 fn unreadable(error: Error) -> io::Error {

@@ -88,7 +88,10 @@ fn write_json(
     write!(to, "\",\"lines_returned\":{lines_returned},\"first\":{},", Value::from(first))?;
     write!(to, "\"next\":{next},\"truncated\":{is_cut},\"running\":{is_running}")?;
     if query.selection.range.cursor().is_some() {
-        let prompt = (!unfinished.is_empty()).then_some(unfinished);
+        // Of a line that is too large to be a prompt, its end is what matters.
+        let bytes_max = query.bytes_max.unwrap_or(usize::MAX);
+        let from = unfinished.ceil_char_boundary(unfinished.len().saturating_sub(bytes_max));
+        let prompt = (!unfinished.is_empty()).then_some(&unfinished[from..]);
         write!(to, ",\"prompt\":{}", Value::from(prompt))?;
     }
     to.write_all(b"}\n")

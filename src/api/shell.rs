@@ -17,9 +17,18 @@ const RUNS_DEFAULT: u64 = 20;
 struct Shell {
     manager: Arc<ProcessManager>,
     restart_timeout: Duration,
+    /// For requests that wait or stream as long as the client wants.
     slots: Slots,
+    /// For starts and restarts, which wait for their turn.
+    turns: Slots,
+    /// For kills, which are let in however many starts wait.
+    kills: Slots,
     began: Instant,
 }
+
+/// How many starts and restarts may wait for their turn, and how many kills for an end. The others
+/// of the floor's connections are left to requests that do not wait.
+const TURNS_MAX: usize = 64;
 
 type Handler = fn(&Shell, &mut Request<'_>) -> Result<Reply, Problem>;
 
@@ -32,8 +41,14 @@ pub fn shell_routes(
     restart_timeout: Duration,
     streams_max: usize,
 ) -> Router {
-    let slots = Slots::new(streams_max);
-    let shell = Arc::new(Shell { manager, restart_timeout, slots, began: Instant::now() });
+    let slots = Slots::new(
+        streams_max,
+        "requests wait or stream already: try again, or raise LLM_SHELL_MAX_STREAMS",
+    );
+    let turns = Slots::new(TURNS_MAX, "starts and restarts wait already: try again, or POST /kill");
+    let kills = Slots::new(TURNS_MAX, "kills wait already: wait for one of them");
+    let began = Instant::now();
+    let shell = Arc::new(Shell { manager, restart_timeout, slots, turns, kills, began });
     let with_shell = |handler: Handler| {
         let shell = Arc::clone(&shell);
         move |request: &mut Request<'_>| handler(&shell, request)
@@ -57,6 +72,7 @@ pub fn shell_routes(
 fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let body: StartRequest = body::json(request, "{\"command\": \"ls -l\"}")?;
+    let _turn = shell.turns.take()?;
     let snapshot = shell.manager.start(&body.command)?;
     Ok(Reply::json(StatusCode::CREATED, &ProcessStatus::from(snapshot)))
 }
@@ -72,6 +88,7 @@ fn kill(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let signals = [("SIGTERM", EndSignal::Terminate), ("SIGKILL", EndSignal::Kill)];
     let signal = parameters::word(&mut query, "type", &signals)?.unwrap_or(EndSignal::Terminate);
     query.finish()?;
+    let _turn = shell.kills.take()?;
     let report = shell.manager.kill(signal)?;
     Ok(Reply::json(StatusCode::OK, &KillResponse::new(report, signal)))
 }
@@ -80,6 +97,7 @@ fn restart(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let mut query = request.query()?;
     let timeout = parameters::seconds(&mut query, "timeout")?;
     query.finish()?;
+    let _turn = shell.turns.take()?;
     let snapshot = shell.manager.restart(timeout.unwrap_or(shell.restart_timeout))?;
     Ok(Reply::json(StatusCode::OK, &ProcessStatus::from(snapshot)))
 }

@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// What a client that finds no slot is told to wait, in seconds.
 const RETRY_SECONDS: u16 = 1;
 
-/// The slots of one server.
+/// The slots of one server, for one kind of requests.
 #[derive(Debug)]
 pub struct Slots {
     taken: Arc<AtomicUsize>,
     count_max: usize,
+    /// What is said where all are taken: what they do, and what else to do than to try again.
+    full: &'static str,
 }
 
 /// A slot that is taken, until it is dropped.
@@ -19,9 +21,9 @@ pub struct Slots {
 pub struct Slot(Arc<AtomicUsize>);
 
 impl Slots {
-    /// So many slots.
-    pub fn new(count_max: usize) -> Self {
-        Self { taken: Arc::default(), count_max }
+    /// So many slots. `full` is said behind their number where all are taken.
+    pub fn new(count_max: usize, full: &'static str) -> Self {
+        Self { taken: Arc::default(), count_max, full }
     }
 
     /// Takes one, before the request had any effect.
@@ -32,11 +34,7 @@ impl Slots {
         let more = |taken| (taken < self.count_max).then_some(taken + 1);
         let taken = self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more);
         taken.map(|_| Slot(Arc::clone(&self.taken))).map_err(|_| {
-            let count = self.count_max;
-            let detail = format!(
-                "{count} requests wait or stream already: try again, or raise \
-                 LLM_SHELL_MAX_STREAMS."
-            );
+            let detail = format!("{} {}.", self.count_max, self.full);
             let again = HeaderValue::from(RETRY_SECONDS);
             Problem::unavailable(detail).with_header(header::RETRY_AFTER, again)
         })
@@ -55,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_slot_is_given_back_when_it_is_dropped() {
-        let slots = Slots::new(2);
+        let slots = Slots::new(2, "are busy: try again");
         let (_first, second) = (slots.take().unwrap(), slots.take().unwrap());
         assert_eq!(slots.take().unwrap_err().code(), "unavailable");
         drop(second);

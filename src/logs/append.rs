@@ -22,9 +22,15 @@ pub struct Appender {
     is_torn: bool,
     /// Whether the last entry on disk says that its line goes on.
     line_goes_on: bool,
+    /// Whether a part of a line is lost that is still to be ended.
+    has_gap: bool,
     /// Bytes that were added since old runs were last looked at.
     since_look: u64,
 }
+
+/// What ends a line that is larger than its log may be.
+const CUT_NOTICE: &str =
+    "[llm-shell: this line is cut here, because it is larger than its log may be]";
 
 /// How often old runs are looked at while a part of this one fills up.
 const LOOKS_PER_PART: u64 = 8;
@@ -35,7 +41,14 @@ const LOOK_BYTES_MIN: u64 = 16 * 1024;
 impl Appender {
     /// The writing side of `log`, whose file is empty.
     pub fn new(log: Arc<RunLog>) -> Self {
-        Self { log, missing_lines: 0, is_torn: false, line_goes_on: false, since_look: 0 }
+        Self {
+            log,
+            missing_lines: 0,
+            is_torn: false,
+            line_goes_on: false,
+            has_gap: false,
+            since_look: 0,
+        }
     }
 
     /// The log that is written to.
@@ -54,11 +67,12 @@ impl Appender {
         if entries.is_empty() {
             return;
         }
-        if (self.missing_lines > 0 || self.is_torn) && !self.mend(stamp) {
-            self.drop_lines(lines);
+        let is_damaged = self.missing_lines > 0 || self.is_torn || self.has_gap;
+        if is_damaged && !self.mend(stamp) {
+            self.lose(lines);
             return;
         }
-        self.make_room(entries.len());
+        self.make_room(entries.len(), stamp);
         let (written, result) = write_whole(&self.log.file(), entries);
         self.line_goes_on = entries[..written].ends_with(END_OF_PIECE);
         let Err(error) = result else {
@@ -72,12 +86,19 @@ impl Appender {
         if self.missing_lines == 0 {
             log::error!("{} cannot be written, lines are dropped: {error}", self.log.name());
         }
-        self.drop_lines(lines - lines_written);
+        self.lose(lines - lines_written);
+    }
+
+    /// Takes note that lines could not be written. Of a block that ends no line it is a part of
+    /// one that is lost: that line is counted once, when its first part is.
+    fn lose(&mut self, lines: u64) {
+        self.drop_lines(if lines == 0 && !self.has_gap { 1 } else { lines });
+        self.has_gap |= lines == 0;
     }
 
     /// Sees to it that all logs together stay as small as they must, before so many bytes are
     /// added: the oldest runs go, then the older half of this one.
-    fn make_room(&mut self, bytes: usize) {
+    fn make_room(&mut self, bytes: usize, stamp: &Stamp) {
         let bytes = bytes as u64;
         self.since_look += bytes;
         let part_bytes_max = self.log.folder().part_bytes_max();
@@ -86,8 +107,11 @@ impl Appender {
             self.log.folder().enforce_retention(self.log.file_name());
         }
         let part_bytes = self.log.written().active.bytes;
-        let is_between_lines = !self.line_goes_on && !self.is_torn;
-        if part_bytes > 0 && part_bytes + bytes > part_bytes_max && is_between_lines {
+        if part_bytes > 0 && part_bytes + bytes > part_bytes_max {
+            // A line without an end would grow without one: it is ended here, and says so.
+            if self.line_goes_on && !self.write_line(CUT_NOTICE, stamp) {
+                return;
+            }
             match self.log.rotate() {
                 Ok(()) => self.log.folder().enforce_retention(self.log.file_name()),
                 // It goes on in the file that it has.
@@ -104,26 +128,36 @@ impl Appender {
             notice.push('\n');
         }
         let missing = self.missing_lines;
-        let _infallible = writeln!(
+        let _infallible = write!(
             notice,
             "[llm-shell: {missing} lines are missing here, because the log could not be written]"
         );
-        let mut block = notice.into_bytes();
+        if !self.write_line(&notice, stamp) {
+            return false;
+        }
+        log::info!("{} is written again", self.log.name());
+        (self.missing_lines, self.has_gap) = (0, false);
+        true
+    }
+
+    /// Writes lines of our own, behind the end of what was torn. False where that fails.
+    fn write_line(&mut self, text: &str, stamp: &Stamp) -> bool {
+        let mut block = text.as_bytes().to_vec();
+        block.push(b'\n');
         let length = block.len();
         block.resize(length + BLOCK_MARGIN, 0);
-        let mut encoder = Encoder::new(length, length);
+        let mut encoder = Encoder::new(length, usize::MAX);
         let encoded = encoder.encode(&block, 0..length, stamp);
         let torn_end: &[u8] = if self.is_torn { b"\n" } else { b"" };
-        let text = [torn_end, encoder.output()].concat();
-        let (written, result) = write_whole(&self.log.file(), &text);
+        let entries = [torn_end, encoder.output()].concat();
+        let (written, result) = write_whole(&self.log.file(), &entries);
         if result.is_err() {
             self.is_torn |= written > 0;
             self.record(0);
             return false;
         }
+        (self.line_goes_on, self.is_torn) = (false, false);
         self.record(encoded.lines);
-        log::info!("{} is written again", self.log.name());
-        (self.missing_lines, self.is_torn) = (0, false);
         true
     }
 

@@ -8,6 +8,9 @@ use vte::{Params, Parser, Perform};
 /// How much memory a compiled expression may take, in bytes: far over any that people write.
 const REGEX_BYTES_MAX: usize = 1024 * 1024;
 
+/// How many cells one line may blank again and again, in all: thousands of redraws of a wide one.
+const BLANKED_MAX: usize = 4 * 1024 * 1024;
+
 /// How wide a redrawn line may get, in characters, by moving the cursor where nothing was written.
 const COLUMNS_MAX: usize = 4096;
 
@@ -75,6 +78,8 @@ fn as_on_a_screen(text: &str) -> String {
 struct ScreenLine {
     cells: Vec<char>,
     cursor: usize,
+    /// How many cells were blanked: a line that does little else is left as it is.
+    blanked: usize,
 }
 
 impl ScreenLine {
@@ -87,7 +92,10 @@ impl ScreenLine {
             0 => self.cells.truncate(self.cursor),
             1 => {
                 let end = (self.cursor + 1).min(self.cells.len());
-                self.cells[..end].fill(' ');
+                self.blanked += end;
+                if self.blanked <= BLANKED_MAX {
+                    self.cells[..end].fill(' ');
+                }
             }
             _ => self.cells.clear(),
         }

@@ -51,7 +51,13 @@ fn logs_in(folder: &Path) -> Vec<Kept> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let bytes_of = |name: &str| fs::metadata(folder.join(name)).map_or(0, |found| found.len());
+    // The older part of a log whose present one a crash has kept from being made is a log too.
+    let mut names: Vec<String> =
+        names.map(|name| name.strip_suffix(".1").map(str::to_owned).unwrap_or(name)).collect();
+    names.sort();
+    names.dedup();
     names
+        .into_iter()
         .filter(|name| is_log(name))
         .map(|name| Kept { bytes: bytes_of(&name) + bytes_of(&older_name(&name)), name })
         .collect()

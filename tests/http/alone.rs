@@ -9,6 +9,9 @@ use std::time::Duration;
 use llm_shell::http::Limits;
 use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use rustix::net::{AddressFamily, SocketType, connect, socket};
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
 
 use super::raw::{Client, PATIENCE, eventually};
 use super::served::Served;
@@ -162,18 +165,24 @@ fn signals_in_the_midst_of_requests_are_not_noticed() {
     });
 }
 
-/// Clients that connect now, while the server gets no descriptor for them, and ask.
-fn clients_without_descriptors(served: &Served, count: usize) -> Vec<Client> {
+/// Clients that connect now, while the server gets no descriptor for them, and ask; with what
+/// takes the descriptors that there are.
+fn clients_without_descriptors(served: &Served, count: usize) -> (Vec<Client>, Vec<fs::File>) {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit");
-    let null = || fs::File::open("/dev/null").expect("a descriptor");
-    let places: Vec<_> = (0..count).map(|_| null()).collect();
+    // Their sockets are here before: the server would take a descriptor that is freed for one.
+    let socket = || socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    let sockets: Vec<_> = (0..count).map(|_| socket()).collect();
     // Descriptors are numbered without a gap; one is what they are counted with.
     setrlimit(Resource::RLIMIT_NOFILE, descriptors() as u64 - 1, hard).expect("a lower limit");
-    let connect = |place| {
-        drop(place);
-        served.exchange("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+    // And one that was open for a moment when they were counted is taken.
+    let taken = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
+    let connect = |socket: OwnedFd| {
+        connect(&socket, &served.address).expect("a connection");
+        let mut client = Client::over(TcpStream::from(socket));
+        client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+        client
     };
-    places.into_iter().map(connect).collect()
+    (sockets.into_iter().map(connect).collect(), taken)
 }
 
 #[test]
@@ -183,7 +192,7 @@ fn a_shortage_of_descriptors_is_waited_out() {
         let mut busy = served.exchange("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(served.event(), "entered");
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit");
-        let mut clients = clients_without_descriptors(&served, 10);
+        let (mut clients, _taken) = clients_without_descriptors(&served, 10);
         std::thread::sleep(Duration::from_millis(120));
         setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("the old limit");
         for client in &mut clients {
@@ -201,7 +210,8 @@ fn where_descriptors_are_short_the_longest_without_a_request_makes_room() {
         let mut silent: Vec<Client> = (0..3).map(|_| served.client()).collect();
         let mut half = served.exchange("GET /hello HTT");
         eventually("all are seated", || threads() == 3 + 4);
-        for mut client in clients_without_descriptors(&served, 3) {
+        let (clients, _taken) = clients_without_descriptors(&served, 3);
+        for mut client in clients {
             assert_eq!(client.answer().status, 200, "those who say nothing shut nobody out");
         }
         silent[0].expect_end();

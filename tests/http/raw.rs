@@ -46,25 +46,12 @@ impl Answer {
     }
 }
 
-/// A connection, as soon as this process has a descriptor for it: some tests leave few, and what
-/// they use gives them back only when its threads get to run.
-fn connect(address: SocketAddr) -> TcpStream {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match TcpStream::connect(address) {
-            Err(error)
-                if error.raw_os_error() == Some(nix::libc::EMFILE) && Instant::now() < deadline =>
-            {
-                std::thread::yield_now();
-            }
-            result => return result.expect("a connection"),
-        }
-    }
-}
-
 impl Client {
     pub fn connect(address: SocketAddr) -> Self {
-        let socket = connect(address);
+        Self::over(TcpStream::connect(address).expect("a connection"))
+    }
+
+    pub fn over(socket: TcpStream) -> Self {
         socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         socket.set_write_timeout(Some(PATIENCE)).expect("a timeout");
         socket.set_nodelay(true).expect("no delay");
