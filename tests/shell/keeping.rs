@@ -81,6 +81,16 @@ fn a_run_that_is_too_large_drops_its_oldest_part_and_its_numbers_go_on() {
 }
 
 #[test]
+fn a_line_without_an_end_is_cut_where_it_is_larger_than_its_log_may_be() {
+    let server = Server::start_with(&["--log-max-bytes", "500000", "--max-line-bytes", "4096"]);
+    server.run_to_end("head -c 3000000 /dev/zero | tr '\\0' y; echo; echo end");
+    assert!(bytes_of_logs(&server) <= 500_000, "{} bytes", bytes_of_logs(&server));
+    let content = server.content("");
+    assert!(content.contains("y[llm-shell: this line is cut here"), "it is told");
+    assert!(content.ends_with("y\nend"), "it goes on");
+}
+
+#[test]
 fn a_follower_over_rotations_gets_every_line_or_is_told_how_many_it_missed() {
     let server = Server::start_with(&["--log-max-bytes", "200000"]);
     server.run("echo begin; while [ ! -e go ]; do sleep 0.01; done; seq 200000");
