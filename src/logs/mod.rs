@@ -26,6 +26,7 @@ mod stamp;
 mod tests;
 mod writer;
 
+pub use entry::PIECE_BYTES_MAX;
 pub use filter::Filter;
 pub use fold::{FOLD_BYTES_MIN, Fold, Omission};
 pub use folder::LogFolder;

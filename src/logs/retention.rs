@@ -1,5 +1,6 @@
 //! How much is kept: old runs go when there are too many, or when all logs are too large.
 
+use super::stamp::has_form;
 use std::fs;
 use std::path::Path;
 
@@ -67,14 +68,8 @@ fn logs_in(folder: &Path) -> Vec<Kept> {
 fn is_log(name: &str) -> bool {
     let Some(stem) = name.strip_suffix(".log") else { return false };
     let (second, repeat) = stem.split_at_checked(19).unwrap_or((stem, ""));
-    let form = "0000-00-00_00-00-00";
-    let fits = |(byte, form): (u8, u8)| match form {
-        b'0' => byte.is_ascii_digit(),
-        mark => byte == mark,
-    };
     let number = repeat.strip_prefix('_').unwrap_or("0");
-    second.len() == form.len()
-        && second.bytes().zip(form.bytes()).all(fits)
+    has_form(second.as_bytes(), b"0000-00-00_00-00-00")
         && (repeat.is_empty() || repeat.starts_with('_'))
         && !number.is_empty()
         && number.bytes().all(|byte| byte.is_ascii_digit())

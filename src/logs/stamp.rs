@@ -37,12 +37,16 @@ pub fn stamp_of(instant: DateTime<Utc>) -> Stamp {
 
 /// Whether this text has the form of a stamp: digits where digits belong, marks where marks do.
 pub fn is_stamp(text: &[u8]) -> bool {
-    let form = b"0000-00-00T00:00:00.000000Z";
+    has_form(text, b"0000-00-00T00:00:00.000000Z")
+}
+
+/// Whether a text has a digit wherever `form` has a zero, and elsewhere just what `form` has.
+pub fn has_form(text: &[u8], form: &[u8]) -> bool {
     let fits = |(byte, form): (&u8, &u8)| match form {
         b'0' => byte.is_ascii_digit(),
         mark => byte == mark,
     };
-    text.len() == STAMP_BYTES && text.iter().zip(form).all(fits)
+    text.len() == form.len() && text.iter().zip(form).all(fits)
 }
 
 /// Writes a number into `digits`, zeros in front.

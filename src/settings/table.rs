@@ -2,6 +2,7 @@
 
 use super::secret::{Secret, file, password, set, token};
 use crate::http::Origin;
+use crate::logs::PIECE_BYTES_MAX;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,9 +17,6 @@ pub const SECONDS_MAX: f64 = 86_400.0;
 
 /// The shortest piece that long lines can be cut into, in bytes.
 const LINE_BYTES_MIN: usize = 64;
-
-/// The longest piece, in bytes: what an answer may have to hold in memory, six times escaped.
-const LINE_BYTES_MAX: usize = 1024 * 1024;
 
 /// What the server goes by.
 #[derive(Clone, Debug, PartialEq)]
@@ -271,8 +269,8 @@ fn seconds(value: &str) -> Result<Duration, String> {
 }
 
 fn bytes(value: &str) -> Result<usize, String> {
-    let number = value.parse().ok().filter(|n| (LINE_BYTES_MIN..=LINE_BYTES_MAX).contains(n));
-    number.ok_or_else(|| format!("a whole number from {LINE_BYTES_MIN} to {LINE_BYTES_MAX}"))
+    let number = value.parse().ok().filter(|n| (LINE_BYTES_MIN..=PIECE_BYTES_MAX).contains(n));
+    number.ok_or_else(|| format!("a whole number from {LINE_BYTES_MIN} to {PIECE_BYTES_MAX}"))
 }
 
 fn count(value: &str) -> Result<usize, String> {
