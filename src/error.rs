@@ -56,9 +56,28 @@ pub enum Error {
     ShuttingDown,
     /// The kernel refused to run the shell.
     #[error("The shell {shell} could not be run ({source}): see LLM_SHELL_SHELL and the limits.")]
-    Spawn {
+    SpawnShell {
         /// The shell that was to run the command.
         shell: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The kernel refused to run a program.
+    #[error(
+        "The program {program:?} could not be run ({source}): see that it is there, by its path \
+         or by PATH, and that it may be executed."
+    )]
+    SpawnProgram {
+        /// The program that was to run.
+        program: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// A command cannot start in what is no directory.
+    #[error("The directory {path:?} cannot be started in ({source}): give one that is there.")]
+    Directory {
+        /// The path, as it was given.
+        path: PathBuf,
         /// What the kernel said.
         source: io::Error,
     },
@@ -127,11 +146,13 @@ impl Error {
             | Self::CommandHasNul
             | Self::CommandTooLong { .. }
             | Self::AlreadyEnded { .. }
+            | Self::Directory { .. }
             | Self::Input(_) => ErrorKind::BadRequest,
             Self::NeverStarted | Self::NoSuchRun { .. } => ErrorKind::NotFound,
             Self::AlreadyRunning { .. } | Self::RestartCancelled => ErrorKind::Conflict,
             Self::ShuttingDown => ErrorKind::Unavailable,
-            Self::Spawn { .. }
+            Self::SpawnShell { .. }
+            | Self::SpawnProgram { .. }
             | Self::Log { .. }
             | Self::LogFolderTaken { .. }
             | Self::Kernel { .. } => ErrorKind::Internal,

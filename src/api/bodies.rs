@@ -2,7 +2,7 @@
 
 use crate::logs::format_instant;
 use crate::manager::{EndedBy, KillReport, PastRun, RunInfo, RunStatus, Snapshot};
-use crate::process::EndSignal;
+use crate::process::Signal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub struct KillResponse {
     stopped_at: Option<String>,
     exit_code: Option<i32>,
     #[serde(rename = "type")]
-    kind: &'static str,
+    kind: String,
     status: &'static str,
     signal: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -149,16 +149,13 @@ impl ProcessStatus {
 
 impl KillResponse {
     /// What to tell of a kill with this signal.
-    pub fn new(report: KillReport, signal: EndSignal) -> Self {
+    pub fn new(report: KillReport, signal: Signal) -> Self {
         let end = report.end;
         let left = report.left.into_iter();
         Self {
             stopped_at: end.map(|end| format_instant(end.at)),
             exit_code: end.and_then(|end| end.outcome.exit_code()),
-            kind: match signal {
-                EndSignal::Terminate => "SIGTERM",
-                EndSignal::Kill => "SIGKILL",
-            },
+            kind: signal.to_string(),
             // A process that withstands SIGKILL is not told to be dead.
             status: end.map_or(RunStatus::Running, |_| RunStatus::Killed).word(),
             signal: end.and_then(|end| end.outcome.signal()),

@@ -4,8 +4,8 @@ use super::bodies::{HealthResponse, KillResponse, ProcessStatus, RunsResponse, S
 use super::slots::Slots;
 use super::{body, login, logs, parameters};
 use crate::http::{Guard, Problem, Reply, Request, Router};
-use crate::manager::ProcessManager;
-use crate::process::EndSignal;
+use crate::manager::{ProcessManager, RunSpec};
+use crate::process::Signal;
 use http::StatusCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -73,7 +73,7 @@ fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let body: StartRequest = body::json(request, "{\"command\": \"ls -l\"}")?;
     let _turn = shell.turns.take()?;
-    let snapshot = shell.manager.start(&body.command)?;
+    let snapshot = shell.manager.start(&RunSpec::shell(&body.command))?;
     Ok(Reply::json(StatusCode::CREATED, &ProcessStatus::from(snapshot)))
 }
 
@@ -85,8 +85,8 @@ fn status(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
 
 fn kill(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let mut query = request.query()?;
-    let signals = [("SIGTERM", EndSignal::Terminate), ("SIGKILL", EndSignal::Kill)];
-    let signal = parameters::word(&mut query, "type", &signals)?.unwrap_or(EndSignal::Terminate);
+    let signals = [("SIGTERM", Signal::TERM), ("SIGKILL", Signal::KILL)];
+    let signal = parameters::word(&mut query, "type", &signals)?.unwrap_or(Signal::TERM);
     query.finish()?;
     let _turn = shell.kills.take()?;
     let report = shell.manager.kill(signal)?;

@@ -1,8 +1,9 @@
 //! Ending a tree: signal, grace, SIGKILL, until nothing of it is left.
 
-use super::process_manager::ProcessManager;
+use super::process_manager::{Inner, ProcessManager};
 use super::run::Run;
-use crate::process::{EndSignal, LeftBehind};
+use crate::process::{LeftBehind, Signal};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 /// How long what got SIGKILL may take to be gone before it is named as left behind.
@@ -12,15 +13,22 @@ const FORCE_TIMEOUT: Duration = Duration::from_secs(5);
 /// us, so this is for the one that /proc left out because the list changed while it was read.
 const FORCE_LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
+/// How far things were at a look.
+#[derive(Clone, Copy)]
+struct Progress {
+    changes: u64,
+    deaths: u64,
+}
+
 impl ProcessManager {
     /// Ends the tree of a run whose ending the caller has claimed. Blocks until it is gone and its
     /// end is recorded, at most the grace and `FORCE_TIMEOUT`; gives what could not be ended.
-    pub(super) fn drive_ending(&self, run: &Run, first: EndSignal) -> Vec<LeftBehind> {
-        if first == EndSignal::Terminate && !self.is_over(run) {
-            run.tree.signal(&self.reaper, first);
+    pub(super) fn drive_ending(&self, run: &Run, first: Signal) -> Vec<LeftBehind> {
+        if first != Signal::KILL && !self.is_over(run) {
+            run.tree.ask_to_end(&self.reaper, first);
         }
         loop {
-            let seen = self.reaper.changes();
+            let seen = self.progress();
             if self.is_over(run) {
                 return Vec::new();
             }
@@ -30,7 +38,7 @@ impl ProcessManager {
             if force_at <= now {
                 return self.force(run, now + FORCE_TIMEOUT);
             }
-            self.reaper.wait_for_change(seen, force_at);
+            self.wait_for_progress(run, seen, force_at);
         }
     }
 
@@ -41,7 +49,7 @@ impl ProcessManager {
 
     fn force(&self, run: &Run, deadline: Instant) -> Vec<LeftBehind> {
         loop {
-            let seen = self.reaper.changes();
+            let seen = self.progress();
             if self.is_over(run) {
                 return Vec::new();
             }
@@ -50,7 +58,26 @@ impl ProcessManager {
             if now >= deadline {
                 return left;
             }
-            self.reaper.wait_for_change(seen, deadline.min(now + FORCE_LOOK_INTERVAL));
+            self.wait_for_progress(run, seen, deadline.min(now + FORCE_LOOK_INTERVAL));
         }
+    }
+
+    /// What `wait_for_progress` is to be told, taken before a look.
+    fn progress(&self) -> Progress {
+        Progress { changes: self.inner().changes, deaths: self.reaper.changes() }
+    }
+
+    /// Waits until there may be news since `seen`: of the run's own process, while that lives, and
+    /// then of its orphans; or until `until`. The ends of other runs wake nobody who waits for the
+    /// first, or a thousand services that are stopped at once would each be looked at a thousand
+    /// times.
+    fn wait_for_progress(&self, run: &Run, seen: Progress, until: Instant) {
+        if run.end.get().is_some() {
+            return self.reaper.wait_for_change(seen.deaths, until);
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        let unchanged = |inner: &mut Inner| inner.changes == seen.changes;
+        let waited = self.changed.wait_timeout_while(self.inner(), left, unchanged);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }

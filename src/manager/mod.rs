@@ -9,8 +9,10 @@ mod ending;
 mod history;
 mod process_manager;
 mod run;
+mod spec;
 mod state;
 
 pub use history::{PastRun, RunInfo};
-pub use process_manager::{KillReport, ManagerConfig, ProcessManager};
+pub use process_manager::{Ending, KillReport, ManagerConfig, ProcessManager};
 pub use run::{End, EndedBy, RunStatus, RunView, Snapshot};
+pub use spec::RunSpec;

@@ -2,12 +2,12 @@
 
 use super::history::Reopened;
 use super::run::{End, EndedBy, Run, RunView, Snapshot, new_run_id};
+use super::spec::RunSpec;
 use super::state::{Claim, Refusal, State};
 use crate::error::{Error, Result};
 use crate::logs::{Capture, EndRecord, LogFolder, LogWriter, now};
 use crate::process::{
-    COMMAND_BYTES_MAX, Descriptors, EndSignal, Launch, LeftBehind, Outcome, Reaper, Strangers,
-    Tree, UsageMeter,
+    Descriptors, Launch, LeftBehind, Outcome, Reaper, Signal, Strangers, Tree, UsageMeter,
 };
 use chrono::{DateTime, Utc};
 use std::ffi::OsString;
@@ -27,14 +27,25 @@ const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct ManagerConfig {
     /// The shell that runs the commands, with `-c`.
     pub shell: PathBuf,
-    /// The environment of the commands, to which each run's `RUN_ID` is added.
+    /// The environment of the commands, to which each run's own and its `RUN_ID` are added.
     pub environment: Vec<(OsString, OsString)>,
-    /// The directory that commands start in: the server's own.
+    /// The directory that commands start in where they name none: the server's own.
     pub directory: PathBuf,
     /// From SIGTERM to SIGKILL in a kill and in a shutdown.
     pub kill_grace: Duration,
     /// Which orphans belong to the run.
     pub strangers: Strangers,
+}
+
+/// How a tree is to be ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    /// What the end is told to have been by.
+    pub by: EndedBy,
+    /// The signal that asks for it.
+    pub signal: Signal,
+    /// From that signal to SIGKILL.
+    pub grace: Duration,
 }
 
 /// What a kill did.
@@ -57,14 +68,16 @@ pub struct ProcessManager {
     /// Held over a whole start or restart. Taken before `inner`, never after.
     operation: Mutex<()>,
     inner: Mutex<Inner>,
-    /// Goes with `inner`: an ending is done, a start is done, an end is recorded.
-    changed: Condvar,
+    /// Goes with `inner`: an ending is done or to be hurried, a start is done, an end is recorded.
+    pub(super) changed: Condvar,
 }
 
 #[derive(Debug)]
 pub(super) struct Inner {
     pub state: State,
     run: Option<Arc<Run>>,
+    /// Counts what those who end a tree have to look at.
+    pub changes: u64,
     /// What the last ending could not end.
     left: Vec<LeftBehind>,
 }
@@ -78,7 +91,7 @@ impl ProcessManager {
         writer: Arc<LogWriter>,
         reaper: Arc<Reaper>,
     ) -> Self {
-        let inner = Inner { state: State::new(), run: None, left: Vec::new() };
+        let inner = Inner { state: State::new(), run: None, changes: 0, left: Vec::new() };
         let (operation, inner, changed) = (Mutex::new(()), Mutex::new(inner), Condvar::new());
         Self {
             config,
@@ -92,21 +105,21 @@ impl ProcessManager {
         }
     }
 
-    /// Starts a command; gives its state as it was at its start. Blocks until its shell was
-    /// executed, and before that while a tree is being ended, or while another start is under way.
+    /// Starts a command; gives its state as it was at its start. Blocks until it was executed,
+    /// and before that while a tree is being ended, or while another start is under way.
     ///
     /// # Errors
-    /// `CommandBlank`, `CommandHasNul`, `CommandTooLong` for what cannot be run; `AlreadyRunning`
-    /// while a run lives; `ShuttingDown`; `Log` and `Spawn` when the machine refuses.
-    pub fn start(self: &Arc<Self>, command: &str) -> Result<Snapshot> {
-        check_command(command)?;
+    /// Those of `RunSpec::check` for what cannot be run; `AlreadyRunning` while a run lives;
+    /// `ShuttingDown`; `Log`, `SpawnShell` and `SpawnProgram` when the machine refuses.
+    pub fn start(self: &Arc<Self>, spec: &RunSpec) -> Result<Snapshot> {
+        spec.check()?;
         let _operation = self.operation.lock().unwrap_or_else(PoisonError::into_inner);
         let mut inner = self.wait_until_settled();
         let previous = inner.run.clone();
         let claim = inner.state.claim_start(Instant::now() + self.config.kill_grace);
         drop(inner);
         claim.map_err(|refusal| refused(refusal, previous.as_deref()))?;
-        self.end_and_launch(previous.as_deref(), command)
+        self.end_and_launch(previous.as_deref(), spec)
     }
 
     /// Ends the present run with `grace` between SIGTERM and SIGKILL, then starts its command
@@ -114,7 +127,8 @@ impl ProcessManager {
     ///
     /// # Errors
     /// `NeverStarted`; `RestartCancelled` when a kill came meanwhile; `AlreadyRunning` when the
-    /// run cannot be ended; `ShuttingDown`; `Log` and `Spawn` when the machine refuses.
+    /// run cannot be ended; `ShuttingDown`; `Directory`, `Log`, `SpawnShell` and `SpawnProgram`
+    /// when the machine refuses.
     pub fn restart(self: &Arc<Self>, grace: Duration) -> Result<Snapshot> {
         let kills = self.inner().state.kills();
         let _operation = self.operation.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,7 +141,17 @@ impl ProcessManager {
         let claim = inner.state.claim_restart(Instant::now() + grace);
         drop(inner);
         claim.map_err(|refusal| refused(refusal, Some(&run)))?;
-        self.end_and_launch(Some(&run), &run.command)
+        self.end_and_launch(Some(&run), &run.spec)
+    }
+
+    /// Ends it with this signal, and the grace of a kill where that is not SIGKILL. Blocks as
+    /// `end` does.
+    ///
+    /// # Errors
+    /// Those of `end`.
+    pub fn kill(&self, signal: Signal) -> Result<KillReport> {
+        let grace = if signal == Signal::KILL { Duration::ZERO } else { self.config.kill_grace };
+        self.end(Ending { by: EndedBy::Kill, signal, grace })
     }
 
     /// Ends the whole tree of the present run, or what an ended one left behind. Blocks until
@@ -135,14 +159,44 @@ impl ProcessManager {
     ///
     /// # Errors
     /// `NeverStarted`, or `AlreadyEnded` when nothing is left to end.
-    pub fn kill(&self, signal: EndSignal) -> Result<KillReport> {
-        self.end_for_good(EndedBy::Kill, signal)
+    pub fn end(&self, ending: Ending) -> Result<KillReport> {
+        let Ending { by, signal, grace } = ending;
+        let mut inner = self.wait_until(|inner| !inner.state.is_starting());
+        if inner.run.as_ref().is_some_and(|run| run.leader.has_ended()) {
+            inner = self.wait_for_record(inner);
+        }
+        let over = inner.run.clone().filter(|_| inner.state.is_quiet());
+        drop(inner);
+        if let Some(run) = over.filter(|run| self.is_over(run))
+            && let Some(end) = run.end.get()
+        {
+            return Err(already_ended(&run, end));
+        }
+        let mut inner = self.wait_until(|inner| !inner.state.is_starting());
+        let claim = inner.state.claim_end(by, Instant::now() + grace);
+        let (run, joined) = (inner.run.clone(), inner.state.endings_done());
+        drop(inner);
+        let run = run.ok_or(Error::NeverStarted)?;
+        match claim {
+            Claim::NeverStarted => Err(Error::NeverStarted),
+            Claim::Join => Ok(self.join_ending(&run, joined)),
+            Claim::Drive => {
+                let end = run.end.get().filter(|_| run.tree.is_gone(&self.reaper));
+                let left = self.drive_ending(&run, signal);
+                self.ending_done(left.clone());
+                match end {
+                    Some(end) => Err(already_ended(&run, end)),
+                    None => Ok(KillReport { end: run.end.get().copied(), left }),
+                }
+            }
+        }
     }
 
     /// Refuses starts from now on and ends what runs as a kill does. Blocks as a kill does.
     pub fn shut_down(&self) {
         self.inner().state.close();
-        match self.end_for_good(EndedBy::Shutdown, EndSignal::Terminate) {
+        let grace = self.config.kill_grace;
+        match self.end(Ending { by: EndedBy::Shutdown, signal: Signal::TERM, grace }) {
             Ok(report) => {
                 for left in report.left {
                     log::warn!("process {} is left behind: {}", left.pid, left.why);
@@ -155,7 +209,7 @@ impl ProcessManager {
     /// Gives no grace from now on: what is being ended gets SIGKILL. Does not block.
     pub fn hurry(&self) {
         self.inner().state.hurry();
-        self.reaper.announce_change();
+        self.announce_change();
     }
 
     /// The state of the last run. Blocks for a sample of its usage at most.
@@ -196,42 +250,6 @@ impl ProcessManager {
         self.changed.wait_while(inner, quiet).unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn end_for_good(&self, by: EndedBy, signal: EndSignal) -> Result<KillReport> {
-        let grace = match signal {
-            EndSignal::Terminate => self.config.kill_grace,
-            EndSignal::Kill => Duration::ZERO,
-        };
-        let mut inner = self.wait_until(|inner| !inner.state.is_starting());
-        if inner.run.as_ref().is_some_and(|run| run.leader.has_ended()) {
-            inner = self.wait_for_record(inner);
-        }
-        let over = inner.run.clone().filter(|_| inner.state.is_quiet());
-        drop(inner);
-        if let Some(run) = over.filter(|run| self.is_over(run))
-            && let Some(end) = run.end.get()
-        {
-            return Err(already_ended(&run, end));
-        }
-        let mut inner = self.wait_until(|inner| !inner.state.is_starting());
-        let claim = inner.state.claim_end(by, Instant::now() + grace);
-        let (run, joined) = (inner.run.clone(), inner.state.endings_done());
-        drop(inner);
-        let run = run.ok_or(Error::NeverStarted)?;
-        match claim {
-            Claim::NeverStarted => Err(Error::NeverStarted),
-            Claim::Join => Ok(self.join_ending(&run, joined)),
-            Claim::Drive => {
-                let end = run.end.get().filter(|_| run.tree.is_gone(&self.reaper));
-                let left = self.drive_ending(&run, signal);
-                self.ending_done(left.clone());
-                match end {
-                    Some(end) => Err(already_ended(&run, end)),
-                    None => Ok(KillReport { end: run.end.get().copied(), left }),
-                }
-            }
-        }
-    }
-
     /// Waits until the end of a process that has ended by itself is recorded, so that it is not
     /// taken for the kill's doing.
     fn wait_for_record<'a>(&self, inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
@@ -246,9 +264,16 @@ impl ProcessManager {
     /// only he knows that the tree is still the one that was meant.
     fn join_ending(&self, run: &Run, joined: u64) -> KillReport {
         // He reads the grace again, which may have become shorter.
-        self.reaper.announce_change();
+        self.announce_change();
         let inner = self.wait_until(|inner| inner.state.endings_done() != joined);
         KillReport { end: run.end.get().copied(), left: inner.left.clone() }
+    }
+
+    /// Wakes those who wait for something about the run, its tree included.
+    fn announce_change(&self) {
+        self.inner().changes += 1;
+        self.changed.notify_all();
+        self.reaper.announce_change();
     }
 
     fn ending_done(&self, left: Vec<LeftBehind>) {
@@ -260,8 +285,8 @@ impl ProcessManager {
     }
 
     /// Ends what is there, as claimed, then launches the command in its place.
-    fn end_and_launch(self: &Arc<Self>, old: Option<&Run>, command: &str) -> Result<Snapshot> {
-        let left = old.map_or_else(Vec::new, |run| self.drive_ending(run, EndSignal::Terminate));
+    fn end_and_launch(self: &Arc<Self>, old: Option<&Run>, spec: &RunSpec) -> Result<Snapshot> {
+        let left = old.map_or_else(Vec::new, |run| self.drive_ending(run, Signal::TERM));
         for process in &left {
             log::warn!("process {} of the run before is left: {}", process.pid, process.why);
         }
@@ -274,13 +299,13 @@ impl ProcessManager {
             // What comes to us from here on is of the new run.
             old.tree.seal();
         }
-        let launched = launched.and_then(|()| self.launch(command));
+        let launched = launched.and_then(|()| self.launch(spec));
         self.changed.notify_all();
         launched
     }
 
-    fn launch(self: &Arc<Self>, command: &str) -> Result<Snapshot> {
-        let launched = self.new_run(command);
+    fn launch(self: &Arc<Self>, spec: &RunSpec) -> Result<Snapshot> {
+        let launched = self.new_run(spec);
         let (run, Descriptors { output, end }) = launched.inspect_err(|_| {
             self.inner().state.start_failed();
         })?;
@@ -301,21 +326,24 @@ impl ProcessManager {
         Ok(snapshot)
     }
 
-    fn new_run(&self, command: &str) -> Result<(Run, Descriptors)> {
+    fn new_run(&self, spec: &RunSpec) -> Result<(Run, Descriptors)> {
         let (created_at, id) = (now(), new_run_id());
+        let directory = spec.directory_in(&self.config.directory)?;
         let log = Arc::new(self.folder.new_log(created_at)?);
-        let mut environment = self.config.environment.clone();
-        environment.push(("RUN_ID".into(), id.clone().into()));
-        let shell = self.config.shell.clone();
-        let launched =
-            self.reaper.launch(&Launch { shell, command: command.to_owned(), environment });
+        let launched = self.reaper.launch(&Launch {
+            command: spec.command.clone(),
+            shell: self.config.shell.clone(),
+            directory: directory.clone(),
+            environment: spec.environment_over(&self.config.environment, &id),
+        });
         let launched = launched.inspect_err(|_| self.folder.discard(&log))?;
         let leader = Arc::new(launched.leader);
         let mark = format!("RUN_ID={id}");
         let run = Run {
             id,
-            command: command.to_owned(),
-            directory: self.config.directory.clone(),
+            command: spec.command.to_string(),
+            spec: spec.clone(),
+            directory,
             created_at,
             began: Instant::now(),
             tree: Tree::new(Arc::clone(&leader), mark, self.config.strangers),
@@ -340,8 +368,7 @@ impl ProcessManager {
         self.folder.ledger().ended(&run.id, record_of(run, &end));
         run.log.set_over();
         log::info!("run {} ended {}", run.id, end.words());
-        self.changed.notify_all();
-        self.reaper.announce_change();
+        self.announce_change();
     }
 }
 
@@ -353,20 +380,6 @@ fn record_of(run: &Run, end: &End) -> EndRecord {
         ended_by: end.by.word().to_owned(),
         dropped_lines: run.log.glance().dropped_lines,
     }
-}
-
-fn check_command(command: &str) -> Result<()> {
-    if command.trim().is_empty() {
-        return Err(Error::CommandBlank);
-    }
-    if command.contains('\0') {
-        return Err(Error::CommandHasNul);
-    }
-    if command.len() > COMMAND_BYTES_MAX {
-        let bytes = command.len();
-        return Err(Error::CommandTooLong { bytes, bytes_max: COMMAND_BYTES_MAX });
-    }
-    Ok(())
 }
 
 fn refused(refusal: Refusal, run: Option<&Run>) -> Error {

@@ -1,5 +1,6 @@
 //! One execution of a command, and what can be told of it.
 
+use super::spec::RunSpec;
 use crate::logs::{Glance, RunLog};
 use crate::process::{Leader, Outcome, Reaper, Tree, Usage, UsageMeter};
 use chrono::{DateTime, Utc};
@@ -107,6 +108,7 @@ impl End {
 pub(super) struct Run {
     pub id: String,
     pub command: String,
+    pub spec: RunSpec,
     pub directory: PathBuf,
     pub created_at: DateTime<Utc>,
     pub began: Instant,

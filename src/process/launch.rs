@@ -1,5 +1,7 @@
-//! Launching a command: a shell in a session of its own, with one pipe for all that it prints.
+//! Launching a command: a session of its own, with one pipe for all that it prints.
 
+use super::command_line::CommandLine;
+use crate::error::Error;
 use nix::libc;
 use std::ffi::OsString;
 use std::io;
@@ -18,28 +20,56 @@ const PIPE_BYTES: usize = 256 * 1024;
 /// A command to be launched.
 #[derive(Clone, Debug)]
 pub struct Launch {
-    /// The shell that runs it, with `-c`.
+    /// What is run.
+    pub command: CommandLine,
+    /// The shell that runs it, with `-c`, where it is text.
     pub shell: PathBuf,
-    /// What the shell is to run.
-    pub command: String,
+    /// The directory that it starts in.
+    pub directory: PathBuf,
     /// The whole environment of the command.
     pub environment: Vec<(OsString, OsString)>,
 }
 
 impl Launch {
     /// Starts the command; gives the child and the reading end of the pipe that its output goes
-    /// into, stdout and stderr as one stream. Blocks until the shell was executed.
+    /// into, stdout and stderr as one stream. Blocks until it was executed.
     pub(super) fn spawn(&self) -> io::Result<(Child, OwnedFd)> {
         let (output, input) = io::pipe()?;
         // An unprivileged user over the pipe quota gets EPERM: then it stays at 64 KiB.
         let _smaller = rustix::pipe::fcntl_setpipe_size(&output, PIPE_BYTES);
-        let mut command = Command::new(&self.shell);
-        command.arg("-c").arg(&self.command);
+        let mut command = self.program();
+        command.current_dir(&self.directory);
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
         // SAFETY: `begin` makes only async-signal-safe calls and touches no memory of ours.
         unsafe { command.pre_exec(begin) };
         Ok((command.spawn()?, output.into()))
+    }
+
+    fn program(&self) -> Command {
+        match &self.command {
+            CommandLine::Shell(text) => {
+                let mut shell = Command::new(&self.shell);
+                shell.arg("-c").arg(text);
+                shell
+            }
+            CommandLine::Arguments(arguments) => {
+                let mut program = Command::new(arguments.first().map_or("", String::as_str));
+                program.args(arguments.iter().skip(1));
+                program
+            }
+        }
+    }
+
+    /// Why it could not be run, as a fact with its context.
+    pub(super) fn failed(&self, source: io::Error) -> Error {
+        match &self.command {
+            CommandLine::Shell(_) => Error::SpawnShell { shell: self.shell.clone(), source },
+            CommandLine::Arguments(arguments) => {
+                let program = arguments.first().cloned().unwrap_or_default();
+                Error::SpawnProgram { program, source }
+            }
+        }
     }
 }
 

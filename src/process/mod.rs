@@ -8,21 +8,25 @@
 //! No signal is ever sent to a number: each goes through a pidfd whose process was checked to be
 //! the one meant, so a recycled pid cannot be hit.
 
+mod command_line;
 mod launch;
 mod leader;
 mod outcome;
 mod procfs;
 mod reaper;
+mod signal;
 mod strays;
 mod surroundings;
 mod tree;
 mod usage;
 
+pub use command_line::CommandLine;
 pub use launch::{COMMAND_BYTES_MAX, Launch};
 pub use leader::Leader;
 pub use outcome::Outcome;
 pub use reaper::{Descriptors, Launched, Reaper};
+pub use signal::Signal;
 pub use strays::{StrayRun, boot_id, end_strays};
 pub use surroundings::{hangup_is_ignored, prepare};
-pub use tree::{EndSignal, LeftBehind, Strangers, Tree};
+pub use tree::{LeftBehind, Strangers, Tree};
 pub use usage::{Usage, UsageMeter};

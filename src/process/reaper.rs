@@ -79,17 +79,16 @@ impl Reaper {
         Ok(Self { shared, handler, thread: Some(thread) })
     }
 
-    /// Launches a command. Blocks until its shell was executed, about a millisecond.
+    /// Launches a command. Blocks until it was executed, about a millisecond.
     ///
     /// # Errors
-    /// `Spawn` when the shell cannot be run, `Kernel` when the new process cannot be watched.
+    /// `SpawnShell` or `SpawnProgram` when it cannot be run, `Kernel` when the new process cannot
+    /// be watched.
     pub fn launch(&self, launch: &Launch) -> Result<Launched> {
         // The register is held from before the fork until the leader is in it, so that the reaper
         // cannot mistake one that ends at once for an orphan.
         let mut children = self.shared.lock();
-        let spawned = launch.spawn();
-        let (child, output) =
-            spawned.map_err(|source| Error::Spawn { shell: launch.shell.clone(), source })?;
+        let (child, output) = launch.spawn().map_err(|source| launch.failed(source))?;
         let pid = Pid::from_raw(child.id().cast_signed());
         match Leader::watch(pid, self.shared.procfs) {
             Ok((leader, end)) => {

@@ -2,7 +2,8 @@
 
 use super::leader::{open_pidfd, retry};
 use super::procfs::{Procfs, Seen, environment_has};
-use super::tree::{EndSignal, deliver, living_children, same};
+use super::signal::Signal;
+use super::tree::{deliver, living_children, same};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::BTreeSet;
 use std::fs;
@@ -85,7 +86,7 @@ fn find(procfs: Procfs, runs: &[&StrayRun]) -> Vec<Seen> {
 fn kill(procfs: Procfs, stray: Seen) -> Option<OwnedFd> {
     let pidfd = open_pidfd(stray.pid).ok()?;
     same(procfs, stray)?;
-    deliver(procfs, stray, EndSignal::Kill).ok().map(|()| pidfd)
+    deliver(procfs, stray, Signal::KILL).ok().map(|()| pidfd)
 }
 
 /// Waits for an end: it is not our child, so nobody tells us but its pidfd.

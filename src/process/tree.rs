@@ -3,9 +3,10 @@
 use super::leader::{Leader, open_pidfd};
 use super::procfs::{Procfs, Seen, environment_has};
 use super::reaper::Reaper;
+use super::signal::Signal;
 use nix::errno::Errno;
 use nix::libc;
-use rustix::process::{Signal, pidfd_send_signal};
+use rustix::process::pidfd_send_signal;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
@@ -36,15 +37,6 @@ impl Strangers {
         let has_children = !Procfs::look().orphans().is_empty();
         if is_init || has_children { Self::AreForeign } else { Self::Belong }
     }
-}
-
-/// The signals that end a tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndSignal {
-    /// SIGTERM, and SIGCONT for what is stopped, so that it can act on it.
-    Terminate,
-    /// SIGKILL.
-    Kill,
 }
 
 /// A process that a kill could not end.
@@ -102,7 +94,36 @@ impl Tree {
 
     /// Sends a signal once to every process of the tree, parents first: a shell whose child is
     /// ended before it would go on to its next line. Does not wait for the effect.
-    pub fn signal(&self, reaper: &Reaper, signal: EndSignal) {
+    pub fn signal(&self, reaper: &Reaper, signal: Signal) {
+        self.for_each_member(reaper, |member| {
+            // What refuses a signal is found by `left_behind`, when it matters.
+            let _refused = deliver(reaper.procfs(), member, signal);
+        });
+    }
+
+    /// The same with a signal that asks them to end: those that are stopped get SIGCONT as well,
+    /// so that they can act on it.
+    pub fn ask_to_end(&self, reaper: &Reaper, signal: Signal) {
+        self.for_each_member(reaper, |member| {
+            let _refused = deliver(reaper.procfs(), member, signal);
+            if member.state == 'T' {
+                let _refused = deliver(reaper.procfs(), member, Signal::CONTINUE);
+            }
+        });
+    }
+
+    /// Sends SIGKILL to all that is left and says why each is, as far as that can be known.
+    #[must_use]
+    pub fn left_behind(&self, reaper: &Reaper) -> Vec<LeftBehind> {
+        let explain = |member: Seen| {
+            let sent = deliver(reaper.procfs(), member, Signal::KILL);
+            LeftBehind { pid: member.pid.as_raw(), why: reason(member, sent) }
+        };
+        self.members(reaper).into_iter().map(explain).collect()
+    }
+
+    /// Calls `act` once for every process of the tree, parents first.
+    fn for_each_member(&self, reaper: &Reaper, act: impl Fn(Seen)) {
         let mut reached = BTreeSet::new();
         for _ in 0..LOOKS_MAX {
             let members = self.members(reaper).into_iter();
@@ -111,21 +132,8 @@ impl Tree {
             if new.is_empty() {
                 return;
             }
-            for member in new {
-                // What refuses a signal is found by `left_behind`, when it matters.
-                let _refused = deliver(reaper.procfs(), member, signal);
-            }
+            new.into_iter().for_each(&act);
         }
-    }
-
-    /// Sends SIGKILL to all that is left and says why each is, as far as that can be known.
-    #[must_use]
-    pub fn left_behind(&self, reaper: &Reaper) -> Vec<LeftBehind> {
-        let explain = |member: Seen| {
-            let sent = deliver(reaper.procfs(), member, EndSignal::Kill);
-            LeftBehind { pid: member.pid.as_raw(), why: reason(member, sent) }
-        };
-        self.members(reaper).into_iter().map(explain).collect()
     }
 
     fn members(&self, reaper: &Reaper) -> Vec<Seen> {
@@ -172,21 +180,14 @@ pub(super) fn same(procfs: Procfs, member: Seen) -> Option<Seen> {
 }
 
 /// Sends a signal to just the process that was seen.
-pub(super) fn deliver(procfs: Procfs, member: Seen, signal: EndSignal) -> io::Result<()> {
+pub(super) fn deliver(procfs: Procfs, member: Seen, signal: Signal) -> io::Result<()> {
     let pidfd = open_pidfd(member.pid)?;
     // The descriptor holds whatever has the number now; only if that started when the member did
     // is it the member, and from here on the number no longer matters.
-    let Some(now) = same(procfs, member) else { return Err(Errno::ESRCH.into()) };
-    match signal {
-        EndSignal::Kill => pidfd_send_signal(&pidfd, Signal::KILL)?,
-        EndSignal::Terminate => {
-            pidfd_send_signal(&pidfd, Signal::TERM)?;
-            if now.state == 'T' {
-                pidfd_send_signal(&pidfd, Signal::CONT)?;
-            }
-        }
+    if same(procfs, member).is_none() {
+        return Err(Errno::ESRCH.into());
     }
-    Ok(())
+    Ok(pidfd_send_signal(&pidfd, signal.raw())?)
 }
 
 fn reason(member: Seen, sent: io::Result<()>) -> &'static str {

@@ -1,0 +1,121 @@
+//! What is to be run: the command with its surroundings.
+
+use crate::error::{Error, Result};
+use crate::process::{COMMAND_BYTES_MAX, CommandLine};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// What is to be run, and in which surroundings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunSpec {
+    /// The command.
+    pub command: CommandLine,
+    /// The directory that it starts in; `None` for the server's own, which relative ones are in.
+    pub directory: Option<PathBuf>,
+    /// What is added to the server's environment; `None` removes a name.
+    pub environment: BTreeMap<String, Option<String>>,
+}
+
+impl RunSpec {
+    /// Text for the shell, in the server's own surroundings.
+    #[must_use]
+    pub fn shell(command: &str) -> Self {
+        let command = CommandLine::Shell(command.to_owned());
+        Self { command, directory: None, environment: BTreeMap::new() }
+    }
+
+    /// Refuses what no kernel can run.
+    ///
+    /// # Errors
+    /// `CommandBlank`, `CommandHasNul`, `CommandTooLong`, and `Input` for a name in the
+    /// environment that cannot be one.
+    pub fn check(&self) -> Result<()> {
+        let parts = match &self.command {
+            CommandLine::Shell(text) => std::slice::from_ref(text),
+            CommandLine::Arguments(arguments) => arguments,
+        };
+        if parts.first().is_none_or(|first| first.trim().is_empty()) {
+            return Err(Error::CommandBlank);
+        }
+        for part in parts {
+            check_part(part)?;
+        }
+        self.environment.iter().try_for_each(|(name, value)| check_variable(name, value.as_deref()))
+    }
+
+    /// The directory that it starts in, where `own` is the server's.
+    pub(super) fn directory_in(&self, own: &Path) -> Result<PathBuf> {
+        let Some(directory) = &self.directory else { return Ok(own.to_owned()) };
+        let path = own.join(directory);
+        let found = std::fs::read_dir(&path);
+        found.map(|_| path).map_err(|source| Error::Directory { path: directory.clone(), source })
+    }
+
+    /// The whole environment: the server's, changed as is wanted, with the run's id.
+    pub(super) fn environment_over(
+        &self,
+        own: &[(OsString, OsString)],
+        run_id: &str,
+    ) -> Vec<(OsString, OsString)> {
+        let is_kept =
+            |name: &OsString| name.to_str().is_none_or(|name| !self.environment.contains_key(name));
+        let kept = own.iter().filter(|(name, _)| is_kept(name)).cloned();
+        let added =
+            self.environment.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        let added = added.map(|(name, value)| (name.into(), value.into()));
+        kept.chain(added).chain([("RUN_ID".into(), run_id.into())]).collect()
+    }
+}
+
+fn check_part(part: &str) -> Result<()> {
+    if part.contains('\0') {
+        return Err(Error::CommandHasNul);
+    }
+    if part.len() > COMMAND_BYTES_MAX {
+        let bytes = part.len();
+        return Err(Error::CommandTooLong { bytes, bytes_max: COMMAND_BYTES_MAX });
+    }
+    Ok(())
+}
+
+fn check_variable(name: &str, value: Option<&str>) -> Result<()> {
+    let is_name = !name.is_empty() && !name.contains(['=', '\0']);
+    if is_name && value.is_none_or(|value| !value.contains('\0')) {
+        return Ok(());
+    }
+    Err(Error::Input(format!(
+        "The environment cannot have {name:?} so: a name is not empty and has no `=`, and neither \
+         it nor its value has a NUL."
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_environment_is_the_servers_with_names_replaced_or_removed() {
+        let own = [("A", "1"), ("B", "2"), ("RUN_ID", "old")].map(|(n, v)| (n.into(), v.into()));
+        let environment =
+            [("B", None), ("C", Some("3".to_owned()))].map(|(n, v)| (n.to_owned(), v)).into();
+        let spec = RunSpec { environment, ..RunSpec::shell("true") };
+        let all = spec.environment_over(&own, "r1");
+        let expected = [("A", "1"), ("RUN_ID", "old"), ("C", "3"), ("RUN_ID", "r1")];
+        assert_eq!(all, expected.map(|(n, v)| (n.into(), v.into())));
+    }
+
+    #[test]
+    fn what_no_kernel_can_run_is_refused() {
+        let refused = |command| RunSpec { command, ..RunSpec::shell("") }.check().is_err();
+        assert!(refused(CommandLine::Shell(" \n".into())));
+        assert!(refused(CommandLine::Arguments(vec![])));
+        assert!(refused(CommandLine::Arguments(vec!["ls".into(), "a\0b".into()])));
+        let with = |name: &str, value: &str| {
+            let environment = [(name.to_owned(), Some(value.to_owned()))].into();
+            RunSpec { environment, ..RunSpec::shell("true") }.check()
+        };
+        assert!(with("", "x").is_err() && with("A=B", "x").is_err() && with("A", "\0").is_err());
+        assert!(with("A", "").is_ok());
+    }
+}

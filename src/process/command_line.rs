@@ -1,0 +1,46 @@
+//! What is run: text for the shell, or a program with its arguments.
+
+use std::fmt;
+
+/// What is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandLine {
+    /// Text that the shell is given with `-c`.
+    Shell(String),
+    /// A program, found by PATH where it has no slash, with its arguments.
+    Arguments(Vec<String>),
+}
+
+/// As a user would type it into a shell.
+impl fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shell(text) => f.write_str(text),
+            Self::Arguments(arguments) => {
+                let quoted: Vec<String> = arguments.iter().map(|part| quoted(part)).collect();
+                f.write_str(&quoted.join(" "))
+            }
+        }
+    }
+}
+
+fn quoted(argument: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte);
+    if !argument.is_empty() && argument.bytes().all(is_plain) {
+        return argument.to_owned();
+    }
+    format!("'{}'", argument.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_shown_as_a_shell_would_take_them() {
+        let arguments = ["python3", "-c", "print('a b')", ""].map(str::to_owned).to_vec();
+        let shown = CommandLine::Arguments(arguments).to_string();
+        assert_eq!(shown, r"python3 -c 'print('\''a b'\'')' ''");
+        assert_eq!(CommandLine::Shell("a | b".into()).to_string(), "a | b");
+    }
+}
