@@ -1,7 +1,5 @@
 //! The beginning and the end of a content that is too large, and one line between that says so.
 
-use std::collections::VecDeque;
-
 /// The fewest bytes that a content can be cut to: the line between needs most of them.
 pub const FOLD_BYTES_MIN: usize = 256;
 
@@ -11,10 +9,13 @@ pub struct Fold {
     bytes_max: usize,
     /// How many bytes of lines there may be on each side of the line between.
     half: usize,
-    /// Every line, while they fit.
-    all: Option<Vec<String>>,
-    head: Side<Vec<String>>,
-    tail: Side<VecDeque<String>>,
+    /// All lines while they fit, then the head, each with a line end.
+    begin: String,
+    head: Side,
+    /// The last lines, each with a line end. Those before `tail_from` are left out already.
+    end: String,
+    tail_from: usize,
+    tail: Side,
     /// The number of the first line that is not whole in the head.
     first_left_out: Option<u64>,
     lines: u64,
@@ -23,9 +24,9 @@ pub struct Fold {
 }
 
 /// The lines on one side.
-#[derive(Debug, Default)]
-struct Side<L> {
-    lines: L,
+#[derive(Clone, Copy, Debug, Default)]
+struct Side {
+    lines: u64,
     /// Their bytes, with a line end after each.
     bytes: usize,
     /// Whether the line next to the gap is not whole.
@@ -53,8 +54,10 @@ impl Fold {
         Self {
             bytes_max,
             half,
-            all: Some(Vec::new()),
+            begin: String::new(),
             head: Side::default(),
+            end: String::new(),
+            tail_from: 0,
             tail: Side::default(),
             first_left_out: None,
             lines: 0,
@@ -64,36 +67,40 @@ impl Fold {
 
     /// Takes one more line.
     pub fn push(&mut self, number: u64, text: &str) {
+        let fitted = self.fits();
         self.lines += 1;
         self.bytes += text.len() + 1;
-        // The last line has no end of its own.
-        if self.bytes > self.bytes_max + 1 {
-            self.all = None;
-        }
-        if let Some(all) = &mut self.all {
-            all.push(text.to_owned());
-        }
         self.push_to_head(number, text);
+        if self.fits() {
+            self.begin.push_str(text);
+            self.begin.push('\n');
+        } else if fitted {
+            self.keep_head(text);
+        }
         self.push_to_tail(text);
     }
 
     /// The content, with what `note` says between where something is left out, and that.
-    pub fn finish(self, note: impl FnOnce(Omission) -> String) -> (String, Option<Omission>) {
-        if let Some(all) = self.all {
-            return (all.join("\n"), None);
+    pub fn finish(mut self, note: impl FnOnce(Omission) -> String) -> (String, Option<Omission>) {
+        if self.fits() {
+            // The last line has no end of its own.
+            self.begin.pop();
+            return (self.begin, None);
         }
-        let whole = |lines: usize, is_cut: bool| (lines - usize::from(is_cut)) as u64;
-        let shown = whole(self.head.lines.len(), self.head.is_cut)
-            + whole(self.tail.lines.len(), self.tail.is_cut);
+        let whole = |side: Side| side.lines - u64::from(side.is_cut);
         let omission = Omission {
             after: self.first_left_out.unwrap_or(1) - 1,
-            lines: self.lines.saturating_sub(shown),
+            lines: self.lines.saturating_sub(whole(self.head) + whole(self.tail)),
             bytes: self.bytes.saturating_sub(self.head.bytes + self.tail.bytes),
         };
-        let mut lines = self.head.lines;
-        lines.push(note(omission));
-        lines.extend(self.tail.lines);
-        (lines.join("\n"), Some(omission))
+        let end = &self.end[self.tail_from..];
+        let end = end.strip_suffix('\n').unwrap_or(end);
+        (format!("{}{}\n{end}", self.begin, note(omission)), Some(omission))
+    }
+
+    /// Whether all lines fit. The last one has no end of its own.
+    fn fits(&self) -> bool {
+        self.bytes <= self.bytes_max + 1
     }
 
     fn push_to_head(&mut self, number: u64, text: &str) {
@@ -102,30 +109,52 @@ impl Fold {
         }
         if self.head.bytes + text.len() < self.half {
             self.head.bytes += text.len() + 1;
-            self.head.lines.push(text.to_owned());
+            self.head.lines += 1;
             return;
         }
         self.first_left_out = Some(number);
         // A first line that is too large by itself is shown by its beginning.
-        if self.head.lines.is_empty() {
+        if self.head.lines == 0 {
             let end = text.floor_char_boundary(self.half.saturating_sub(1));
-            self.head.bytes += end + 1;
-            self.head.lines.push(text[..end].to_owned());
-            self.head.is_cut = true;
+            self.head = Side { lines: 1, bytes: end + 1, is_cut: true };
         }
+    }
+
+    /// Leaves of the beginning what is the head's, now that not all fits; `text` is the line that
+    /// is not in it yet.
+    fn keep_head(&mut self, text: &str) {
+        if self.begin.is_empty() {
+            self.begin.push_str(text);
+        }
+        if self.head.is_cut {
+            self.begin.truncate(self.head.bytes - 1);
+            self.begin.push('\n');
+        } else {
+            self.begin.truncate(self.head.bytes);
+        }
+        self.begin.shrink_to_fit();
     }
 
     fn push_to_tail(&mut self, text: &str) {
         let begin = text.ceil_char_boundary((text.len() + 1).saturating_sub(self.half));
+        if begin > 0 {
+            self.end.clear();
+            (self.tail_from, self.tail) = (0, Side { is_cut: true, ..Side::default() });
+        }
+        self.end.push_str(&text[begin..]);
+        self.end.push('\n');
         self.tail.bytes += text.len() - begin + 1;
-        self.tail.lines.push_back(text[begin..].to_owned());
-        while self.tail.bytes > self.half && self.tail.lines.len() > 1 {
-            let dropped = self.tail.lines.pop_front().unwrap_or_default();
-            self.tail.bytes -= dropped.len() + 1;
+        self.tail.lines += 1;
+        while self.tail.bytes > self.half && self.tail.lines > 1 {
+            let first = self.end[self.tail_from..].find('\n').map_or(0, |newline| newline + 1);
+            self.tail_from += first;
+            self.tail.bytes -= first;
+            self.tail.lines -= 1;
             self.tail.is_cut = false;
         }
-        if self.tail.lines.len() == 1 {
-            self.tail.is_cut = begin > 0;
+        if self.tail_from > self.half {
+            self.end.drain(..self.tail_from);
+            self.tail_from = 0;
         }
     }
 }
