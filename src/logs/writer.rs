@@ -7,6 +7,7 @@ use super::run_log::RunLog;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::collections::HashMap;
@@ -17,6 +18,11 @@ use std::time::{Duration, Instant};
 
 /// How many ready descriptors are taken from the kernel at once.
 const EVENTS_MAX: usize = 64;
+
+/// How often a run is looked at that the kernel refuses to watch for us (no memory, or
+/// `fs.epoll.max_user_watches` is reached): nothing tells of its output then, so this is a polling
+/// loop, until it can be watched.
+const UNWATCHED_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The key under which the thread's own wake-up is known; captures count from zero.
 const WAKE: u64 = u64::MAX;
@@ -76,7 +82,13 @@ impl LogWriter {
             .add(&wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))
             .map_err(|e| Error::kernel("watch a descriptor", e))?;
         let shared = Arc::new(Shared { inbox: Mutex::default(), wake });
-        let desk = Desk { epoll, shared: Arc::clone(&shared), captured: HashMap::new(), next: 0 };
+        let desk = Desk {
+            epoll,
+            shared: Arc::clone(&shared),
+            captured: HashMap::new(),
+            unwatched: Vec::new(),
+            next: 0,
+        };
         let part = usize::try_from(keep.bytes_max / 16).unwrap_or(OUTPUT_BYTES_MAX);
         let output_bytes = part.clamp(1, OUTPUT_BYTES_MAX);
         let thread = thread::Builder::new()
@@ -132,6 +144,8 @@ struct Desk {
     epoll: Epoll,
     shared: Arc<Shared>,
     captured: HashMap<u64, Captured>,
+    /// The keys of those that the kernel does not watch.
+    unwatched: Vec<u64>,
     next: u64,
 }
 
@@ -139,11 +153,12 @@ impl Desk {
     fn work(mut self, bench: &mut Bench) {
         let mut events = [EpollEvent::empty(); EVENTS_MAX];
         loop {
-            let end_by = self.take_inbox(bench);
+            let end_by = self.take_inbox();
             if end_by.is_some_and(|by| self.captured.is_empty() || by <= Instant::now()) {
                 break;
             }
-            let ready = match self.epoll.wait(&mut events, timeout(end_by)) {
+            self.look_at_unwatched(bench);
+            let ready = match self.epoll.wait(&mut events, self.timeout(end_by)) {
                 Ok(ready) => ready,
                 Err(Errno::EINTR) => continue,
                 Err(error) => {
@@ -164,7 +179,7 @@ impl Desk {
     }
 
     /// Takes what was handed in; gives when to be done, if that was asked.
-    fn take_inbox(&mut self, bench: &mut Bench) -> Option<Instant> {
+    fn take_inbox(&mut self) -> Option<Instant> {
         // Only a counter is read; where it is zero there is nothing to forget.
         let _zero = self.shared.wake.read();
         let (captures, end_by) = {
@@ -172,27 +187,54 @@ impl Desk {
             (std::mem::take(&mut inbox.captures), inbox.end_by)
         };
         for capture in captures {
-            self.begin(Captured::begin(capture), bench);
+            self.begin(Captured::begin(capture));
         }
         end_by
     }
 
-    fn begin(&mut self, mut captured: Captured, bench: &mut Bench) {
+    fn begin(&mut self, captured: Captured) {
         let key = self.next;
         self.next += 1;
-        let watch = |descriptor: Option<BorrowedFd<'_>>, data| {
-            descriptor
-                .map_or(Ok(()), |fd| self.epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, data)))
-        };
-        let output = watch(captured.output(), key * 2);
-        if let Err(error) = output.and_then(|()| watch(captured.end(), key * 2 + 1)) {
-            // Without a watch there is neither output nor an end: better told now than never.
-            log::error!("{captured:?} cannot be watched: {error}");
-            captured.give_up(bench);
-            captured.take_end(bench);
-            return;
+        if let Err(error) = self.watch(key, &captured) {
+            log::error!("{captured:?} cannot be watched, it is looked at now and then: {error}");
+            self.unwatched.push(key);
         }
         self.captured.insert(key, captured);
+    }
+
+    fn watch(&self, key: u64, captured: &Captured) -> nix::Result<()> {
+        let watch = |descriptor: Option<BorrowedFd<'_>>, data| {
+            let add = |fd| self.epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, data));
+            match descriptor.map_or(Ok(()), add) {
+                // From an attempt before, of which the other half failed.
+                Err(Errno::EEXIST) => Ok(()),
+                added => added,
+            }
+        };
+        watch(captured.output(), key * 2)?;
+        watch(captured.end(), key * 2 + 1)
+    }
+
+    fn look_at_unwatched(&mut self, bench: &mut Bench) {
+        for key in std::mem::take(&mut self.unwatched) {
+            let Some(captured) = self.captured.get_mut(&key) else { continue };
+            captured.take_output(bench);
+            if captured.end().is_some_and(is_readable) {
+                captured.take_end(bench);
+            }
+            if captured.is_over() {
+                self.captured.remove(&key);
+            } else if self.captured.get(&key).is_some_and(|it| self.watch(key, it).is_err()) {
+                self.unwatched.push(key);
+            }
+        }
+    }
+
+    fn timeout(&self, end_by: Option<Instant>) -> EpollTimeout {
+        let left = end_by.map(|by| by.saturating_duration_since(Instant::now()));
+        let look = (!self.unwatched.is_empty()).then_some(UNWATCHED_INTERVAL);
+        let Some(first) = left.into_iter().chain(look).min() else { return EpollTimeout::NONE };
+        EpollTimeout::try_from(first + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX)
     }
 
     /// Acts on one ready descriptor; gives how long to rest before the next read.
@@ -216,8 +258,7 @@ impl Desk {
     }
 }
 
-fn timeout(end_by: Option<Instant>) -> EpollTimeout {
-    let Some(end_by) = end_by else { return EpollTimeout::NONE };
-    let left = end_by.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
-    EpollTimeout::try_from(left).unwrap_or(EpollTimeout::MAX)
+fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::new(descriptor, PollFlags::POLLIN)];
+    poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
