@@ -64,6 +64,7 @@ struct Joined {
     number: u64,
     stamp: String,
     text: String,
+    so_far: JoinedText,
     is_begun: bool,
 }
 
@@ -73,10 +74,9 @@ impl Joined {
         self.stamp.clear();
         self.stamp.push_str(std::str::from_utf8(stored.stamp).unwrap_or(""));
         debug_assert_eq!(self.stamp.len(), STAMP_BYTES);
-        if self.text.len() < JOINED_BYTES_MAX {
-            unescape(stored.text, &mut self.text);
-            let cut = self.text.floor_char_boundary(JOINED_BYTES_MAX);
-            self.text.truncate(cut);
+        match self.so_far.cut(stored) {
+            None => unescape(stored.text, &mut self.text),
+            Some(cut) => self.text.push_str(&cut),
         }
     }
 
@@ -88,6 +88,29 @@ impl Joined {
         self.number += 1;
         self.text.clear();
         self.is_begun = false;
+    }
+}
+
+/// How much of a line there was in its pieces so far: what is over 16 MiB is cut, wherever lines
+/// are put together again.
+#[derive(Debug, Default)]
+pub struct JoinedText {
+    bytes: usize,
+}
+
+impl JoinedText {
+    /// What is left of a piece's text, unescaped; `None` of a line in one piece, which is far
+    /// shorter.
+    pub fn cut(&mut self, stored: Stored<'_>) -> Option<String> {
+        if self.bytes == 0 && !stored.partial {
+            return None;
+        }
+        let mut text = String::new();
+        unescape(stored.text, &mut text);
+        let end = text.floor_char_boundary(JOINED_BYTES_MAX.saturating_sub(self.bytes));
+        self.bytes = if stored.partial { self.bytes + text.len() } else { 0 };
+        text.truncate(end);
+        Some(text)
     }
 }
 

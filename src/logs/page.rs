@@ -1,7 +1,7 @@
 //! An answer of lines: which of a log, and their text.
 
 use super::filter::Filter;
-use super::lines::{Line, Span, for_each_line};
+use super::lines::{JoinedText, Line, Span, for_each_line};
 use super::reader::{for_each_entry, start_of_last, start_since};
 use super::run_log::{Glance, Part, RunLog, Written};
 use super::stamp::stamp_of;
@@ -137,12 +137,16 @@ impl Page {
     /// What reading the file or writing to `to` gave.
     pub fn write_escaped(&self, to: &mut impl Write) -> io::Result<PageCounts> {
         let (mut lines_returned, mut goes_on, mut is_first) = (0, false, true);
+        let mut joined = JoinedText::default();
         for span in &self.spans {
             for_each_entry(&span.file, span.range.clone(), |stored, _| {
                 if !is_first && !goes_on {
                     to.write_all(b"\\n")?;
                 }
-                to.write_all(stored.text)?;
+                match joined.cut(stored) {
+                    None => to.write_all(stored.text)?,
+                    Some(cut) => to.write_all(escaped(&cut)?.as_bytes())?,
+                }
                 (is_first, goes_on) = (false, stored.partial);
                 lines_returned += u64::from(!stored.partial);
                 Ok(ControlFlow::Continue(()))
@@ -152,8 +156,7 @@ impl Page {
             if !is_first && !goes_on {
                 to.write_all(b"\\n")?;
             }
-            let quoted = serde_json::to_string(&self.glance.prompt)?;
-            to.write_all(&quoted.as_bytes()[1..quoted.len() - 1])?;
+            to.write_all(escaped(&self.glance.prompt)?.as_bytes())?;
         }
         Ok(self.counts(lines_returned))
     }
@@ -289,6 +292,12 @@ impl Page {
         }
         Ok(())
     }
+}
+
+/// The text as it stands between the quotes of a JSON string.
+fn escaped(text: &str) -> io::Result<String> {
+    let quoted = serde_json::to_string(text)?;
+    Ok(quoted[1..quoted.len() - 1].to_owned())
 }
 
 fn span(part: &Part, from: u64) -> Span {

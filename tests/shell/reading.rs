@@ -1,6 +1,6 @@
 //! GET /logs for agents: cursors, waiting, cutting, filters and forms; contract section 2.1.
 
-use crate::harness::Server;
+use crate::harness::{Server, eventually};
 use serde_json::{Value, json};
 
 fn page(server: &Server, query: &str) -> Value {
@@ -97,6 +97,29 @@ fn a_line_that_is_too_large_by_itself_is_cut_inside() {
     let content = text(&cut["content"]);
     assert!(content.len() <= 300 && content.starts_with("éé") && content.ends_with("éé"));
     assert!(content.contains("[... 1 lines, "), "{content}");
+}
+
+#[test]
+fn a_line_that_is_too_large_to_be_joined_is_cut_in_the_same_place_however_it_is_read() {
+    let server = Server::start();
+    server.run_to_end("head -c 17000000 /dev/zero | tr '\\0' y; echo; echo end");
+    for query in ["lines=0", "after=0"] {
+        let content = page(&server, query)["content"].as_str().unwrap().to_owned();
+        assert_eq!(content.len(), 16 * 1024 * 1024 + "\nend".len(), "{query}");
+        assert!(content.ends_with("y\nend"));
+    }
+}
+
+#[test]
+fn a_prompt_is_no_larger_than_the_content_may_be() {
+    let server = Server::start();
+    server.run("printf '%02000d' 7; sleep 60");
+    eventually("it is there", || {
+        let page = page(&server, "after=0&max_bytes=256");
+        let prompt = page["prompt"].as_str()?.to_owned();
+        (prompt.len() == 256 && prompt.ends_with("07")).then_some(())
+    });
+    server.post("/kill").expect(200);
 }
 
 #[test]
