@@ -4,7 +4,7 @@ use crate::api;
 use crate::error::{Error, Result};
 use crate::http::{Credentials, Guard, Limits, Listener, Server};
 use crate::logs::{Keep, LogFolder, LogWriter};
-use crate::manager::{ManagerConfig, ProcessManager};
+use crate::manager::{ManagerConfig, Numbering, ProcessManager};
 use crate::process::{self, Reaper, Strangers};
 use crate::settings::{
     self, CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Secret, SettingFault, Settings, Sources,
@@ -162,6 +162,7 @@ pub fn run(startup: Startup, listener: Listener) -> Result<()> {
         directory: env::current_dir().map_err(|e| Error::kernel("find our directory", e))?,
         kill_grace: settings.kill_timeout,
         strangers: Strangers::of_one_command(),
+        numbering: Numbering::BeginsAnew,
     };
     let manager = Arc::new(ProcessManager::new(config, folder, Arc::clone(&writer), reaper));
     manager.recover();

@@ -10,6 +10,7 @@ use memchr::memchr_iter;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
 /// The writing side of one log. There is one.
@@ -26,7 +27,20 @@ pub struct Appender {
     has_gap: bool,
     /// Bytes that were added since old runs were last looked at.
     since_look: u64,
+    /// Whether the file still has a name.
+    name: NameCheck,
 }
+
+/// When the file was last seen to be in its directory.
+#[derive(Debug, Default)]
+struct NameCheck {
+    at: Second,
+    /// Whether it was removed and cannot be made again.
+    is_removed: bool,
+}
+
+/// The part of a stamp that changes once a second.
+type Second = [u8; "2026-01-02T03:04:05".len()];
 
 /// What ends a line that is larger than its log may be.
 const CUT_NOTICE: &str =
@@ -48,6 +62,7 @@ impl Appender {
             line_goes_on: false,
             has_gap: false,
             since_look: 0,
+            name: NameCheck::default(),
         }
     }
 
@@ -65,6 +80,10 @@ impl Appender {
     /// Never fails: what cannot be written is dropped and counted.
     pub fn append(&mut self, entries: &[u8], lines: u64, stamp: &Stamp) {
         if entries.is_empty() {
+            return;
+        }
+        if !self.has_name(stamp) {
+            self.lose(lines);
             return;
         }
         let is_damaged = self.missing_lines > 0 || self.is_torn || self.has_gap;
@@ -87,6 +106,29 @@ impl Appender {
             log::error!("{} cannot be written, lines are dropped: {error}", self.log.name());
         }
         self.lose(lines - lines_written);
+    }
+
+    /// Whether the file is still in its directory, looked at once a second; one that was removed
+    /// is made again. What went into it meanwhile is read as long as the run is.
+    fn has_name(&mut self, stamp: &Stamp) -> bool {
+        let second = stamp.first_chunk().copied().unwrap_or_default();
+        if second == self.name.at {
+            return !self.name.is_removed;
+        }
+        self.name.at = second;
+        if self.log.file().metadata().is_ok_and(|file| file.nlink() > 0) {
+            return true;
+        }
+        let replaced = self.log.replace_removed();
+        match &replaced {
+            Ok(()) => log::error!("{} was removed: it goes on in a new file", self.log.name()),
+            Err(error) if self.name.is_removed => log::debug!("{error}"),
+            Err(error) => {
+                log::error!("{} was removed, lines are dropped: {error}", self.log.name());
+            }
+        }
+        self.name.is_removed = replaced.is_err();
+        !self.name.is_removed
     }
 
     /// Takes note that lines could not be written. Of a block that ends no line it is a part of
@@ -169,6 +211,7 @@ impl Appender {
         let mut written = self.log.written();
         written.active.bytes = end.unwrap_or(written.active.bytes);
         written.lines += lines;
+        written.is_line_open = self.line_goes_on;
         written.tail.clear();
         if !self.line_goes_on {
             let lines = written.lines - written.active.lines_before;

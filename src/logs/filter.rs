@@ -177,6 +177,14 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_does_little_but_erase_costs_no_more_than_its_bytes() {
+        let erasing =
+            format!("\u{1b}[{COLUMNS_MAX}Gx\u{1b}[1K").repeat(2 * BLANKED_MAX / COLUMNS_MAX);
+        let shown = stripped(&format!("{erasing}\rdone"));
+        assert!(shown.starts_with("done") && shown.ends_with('x'), "{}", shown.len());
+    }
+
+    #[test]
     fn lines_are_matched_after_they_are_stripped() {
         let filter = Filter::new(Some("(?i)^error"), true).unwrap();
         assert_eq!(filter.apply("\u{1b}[31mERROR: x\u{1b}[0m").as_deref(), Some("ERROR: x"));

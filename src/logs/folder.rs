@@ -1,21 +1,19 @@
-//! The log directory: its lock, its ledger, new files in it, and what is kept of the old ones.
+//! The logs of one command or service: new files, the ledger of runs, what is kept of the old ones.
 
 use super::ledger::{Ledger, RunRecord};
+use super::lock::FolderLock;
 use super::reopen::reopen;
 use super::retention::{self, Keep};
 use super::run_log::RunLog;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The file that a server holds locked while the directory is its own.
-const LOCK_NAME: &str = ".lock";
-
-/// The directory that logs are kept in. It belongs to one server at a time.
+/// A directory that logs are kept in. It belongs to one server at a time.
 #[derive(Debug)]
 pub struct LogFolder {
     path: PathBuf,
@@ -23,8 +21,8 @@ pub struct LogFolder {
     ledger: Ledger,
     /// The second of the last log, and which of that second it was.
     latest: Mutex<(String, u64)>,
-    /// Locked until it is closed, with the process at the latest.
-    lock: Mutex<File>,
+    /// What keeps other servers out.
+    lock: Arc<FolderLock>,
 }
 
 impl LogFolder {
@@ -35,11 +33,17 @@ impl LogFolder {
     /// `Log` when it cannot be made, or is something else than a directory; `LogFolderTaken` when
     /// another server has it.
     pub fn open(path: &Path, keep: Keep) -> Result<Self> {
+        Self::under(&Arc::new(FolderLock::take(path)?), path, keep)
+    }
+
+    /// The same for a directory in one that is locked already.
+    ///
+    /// # Errors
+    /// `Log` when it cannot be made, or is something else than a directory.
+    pub fn under(lock: &Arc<FolderLock>, path: &Path, keep: Keep) -> Result<Self> {
         make_directory(path)?;
-        let lock = lock(path)?;
-        let ledger = Ledger::open(path);
-        let latest = Mutex::default();
-        Ok(Self { path: path.to_owned(), keep, ledger, latest, lock: Mutex::new(lock) })
+        let (ledger, latest, lock) = (Ledger::open(path), Mutex::default(), Arc::clone(lock));
+        Ok(Self { path: path.to_owned(), keep, ledger, latest, lock })
     }
 
     /// What is known of the runs whose logs are here.
@@ -55,13 +59,12 @@ impl LogFolder {
     }
 
     /// Makes the log of a run that begins at `at`: `YYYY-MM-DD_HH-MM-SS.log`, with `_1`, `_2`, …
-    /// for further runs in the same second, mode 0600. A directory that was lost is made again,
-    /// with its lock and its ledger.
+    /// for further runs in the same second, mode 0600. Its first line has the number behind
+    /// `lines_before`. A directory that was lost is made again, with its lock and its ledger.
     ///
     /// # Errors
     /// `Log` when the file cannot be made.
-    pub fn new_log(self: &Arc<Self>, at: DateTime<Utc>) -> Result<RunLog> {
-        make_directory(&self.path)?;
+    pub fn new_log(self: &Arc<Self>, at: DateTime<Utc>, lines_before: u64) -> Result<RunLog> {
         self.restore_lost()?;
         let stem = at.format("%Y-%m-%d_%H-%M-%S").to_string();
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,7 +76,7 @@ impl LogFolder {
             match create(&path) {
                 Ok(file) => {
                     *latest = (stem, repeat);
-                    return Ok(RunLog::new(path, file, Arc::clone(self)));
+                    return Ok(RunLog::new(path, file, lines_before, Arc::clone(self)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(source) => return Err(Error::Log { path, doing: "created", source }),
@@ -103,14 +106,11 @@ impl LogFolder {
         self.keep.bytes_max / 2
     }
 
-    /// Takes the lock and writes the ledger once more where somebody removed them.
-    fn restore_lost(&self) -> Result<()> {
-        if self.path.join(LOCK_NAME).exists() {
-            return Ok(());
-        }
-        let lock = lock(&self.path)?;
-        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = lock;
-        self.ledger.write_anew();
+    /// Makes what somebody removed once more: the directory, the lock, the ledger.
+    pub(super) fn restore_lost(&self) -> Result<()> {
+        make_directory(&self.path)?;
+        self.lock.restore_lost()?;
+        self.ledger.restore_lost();
         Ok(())
     }
 
@@ -131,7 +131,7 @@ fn log_name(stem: &str, repeat: u64) -> String {
     }
 }
 
-fn make_directory(path: &Path) -> Result<()> {
+pub(super) fn make_directory(path: &Path) -> Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|source| Error::Log { path: path.to_owned(), doing: "created", source })
 }
@@ -139,28 +139,6 @@ fn make_directory(path: &Path) -> Result<()> {
 /// Makes a new file that is read and appended to.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(path)
-}
-
-fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join(LOCK_NAME);
-    let failed = |source| Error::Log { path: path.clone(), doing: "locked", source };
-    let mut options = OpenOptions::new();
-    let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut file = options.open(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            // A holder that has not written its number yet is told without one.
-            let _unknown = file.read_to_string(&mut holder);
-            let holder = holder.trim().parse().ok();
-            return Err(Error::LogFolderTaken { path: folder.to_owned(), holder });
-        }
-        Err(TryLockError::Error(source)) => return Err(failed(source)),
-    }
-    let written = file.set_len(0).and_then(|()| writeln!(file, "{}", nix::unistd::getpid()));
-    written.map_err(failed)?;
-    Ok(file)
 }
 
 #[cfg(test)]
@@ -179,7 +157,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let folder = folder_in(&place.path().join("deep/logs"));
         let at = "2026-01-02T03:04:05.9Z".parse().unwrap();
-        let names: Vec<_> = (0..3).map(|_| folder.new_log(at).unwrap().name().to_owned()).collect();
+        let names: Vec<_> =
+            (0..3).map(|_| folder.new_log(at, 0).unwrap().name().to_owned()).collect();
         let expected = ["2026-01-02_03-04-05.log", "2026-01-02_03-04-05_1.log"];
         assert!(names[0].ends_with(expected[0]) && names[1].ends_with(expected[1]), "{names:?}");
         let mode = |path: &str| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -192,7 +171,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let folder = folder_in(&place.path().join("logs"));
         std::fs::remove_dir_all(place.path().join("logs")).unwrap();
-        assert!(folder.new_log(Utc::now()).is_ok());
+        assert!(folder.new_log(Utc::now(), 0).is_ok());
     }
 
     #[test]

@@ -12,8 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The file's name in the log directory.
 const FILE_NAME: &str = ".runs";
 
-/// How many lines the file may have beside a start, a rotation and an end a run, before it is
-/// written anew without the runs that were forgotten.
+/// How many lines the file may have beside a start, a launch, a rotation and an end a run, before
+/// it is written anew without the runs that were forgotten.
 const SPARE_LINES: usize = 1000;
 
 /// What is known of one run.
@@ -25,7 +25,7 @@ pub struct RunRecord {
     pub command: String,
     /// The directory that it was started in.
     pub cwd: String,
-    /// The number of its own process.
+    /// The number of its own process; 0 while it is being launched.
     pub pid: i32,
     /// When that process started, in clock ticks since the boot.
     pub start_ticks: u64,
@@ -35,6 +35,9 @@ pub struct RunRecord {
     pub created_at: DateTime<Utc>,
     /// The name of its log in the log directory.
     pub log: String,
+    /// How many lines ended before its first, in the runs before it.
+    #[serde(default)]
+    pub lines_before: u64,
     /// How many lines ended before the present file of its log, once that was rotated.
     #[serde(default)]
     pub lines_rotated: u64,
@@ -64,6 +67,8 @@ pub struct EndRecord {
 #[serde(tag = "event", rename_all = "lowercase")]
 enum Event {
     Started(RunRecord),
+    Launched { run_id: String, pid: i32, start_ticks: u64 },
+    Failed { run_id: String },
     Ended { run_id: String, end: EndRecord },
     Rotated { log: String, lines: u64 },
 }
@@ -118,9 +123,20 @@ impl Ledger {
         self.inner().runs.iter().find(|run| run.run_id == run_id).cloned()
     }
 
-    /// Takes note of a start.
+    /// Takes note of a run that is about to be launched: were the server killed in the middle of
+    /// that, its processes are found by its id.
     pub fn started(&self, run: RunRecord) {
         self.record(Event::Started(run));
+    }
+
+    /// Takes note of the process of a run that was launched.
+    pub fn launched(&self, run_id: &str, pid: i32, start_ticks: u64) {
+        self.record(Event::Launched { run_id: run_id.to_owned(), pid, start_ticks });
+    }
+
+    /// Takes note that a run could not be launched: there is none.
+    pub fn failed(&self, run_id: &str) {
+        self.record(Event::Failed { run_id: run_id.to_owned() });
     }
 
     /// Takes note of an end.
@@ -134,8 +150,10 @@ impl Ledger {
     }
 
     /// Writes the file once more, where somebody removed it.
-    pub(super) fn write_anew(&self) {
-        self.inner().write_anew(&self.path);
+    pub(super) fn restore_lost(&self) {
+        if !self.path.exists() {
+            self.inner().write_anew(&self.path);
+        }
     }
 
     /// Forgets the runs of these logs.
@@ -155,7 +173,7 @@ impl Ledger {
         }
         apply(&mut inner.runs, event);
         inner.lines += 1;
-        if inner.is_torn || inner.lines > 3 * inner.runs.len() + SPARE_LINES {
+        if inner.is_torn || inner.lines > 4 * inner.runs.len() + SPARE_LINES {
             inner.write_anew(&self.path);
         }
     }
@@ -180,6 +198,12 @@ impl Inner {
 fn apply(runs: &mut Vec<RunRecord>, event: Event) {
     match event {
         Event::Started(run) => runs.push(run),
+        Event::Launched { run_id, pid, start_ticks } => {
+            if let Some(run) = runs.iter_mut().rev().find(|run| run.run_id == run_id) {
+                (run.pid, run.start_ticks) = (pid, start_ticks);
+            }
+        }
+        Event::Failed { run_id } => runs.retain(|run| run.run_id != run_id),
         Event::Ended { run_id, end } => {
             if let Some(run) = runs.iter_mut().rev().find(|run| run.run_id == run_id) {
                 run.end = Some(end);
@@ -216,11 +240,12 @@ mod tests {
             run_id: format!("run{number}"),
             command: "true".into(),
             cwd: "/".into(),
-            pid: 7,
-            start_ticks: 9,
+            pid: 0,
+            start_ticks: 0,
             boot_id: "boot".into(),
             created_at: DateTime::UNIX_EPOCH,
             log: format!("{number}.log"),
+            lines_before: 0,
             lines_rotated: 0,
             end: None,
         }
@@ -242,6 +267,9 @@ mod tests {
             dropped_lines: 0,
         };
         ledger.ended("run3", end.clone());
+        ledger.launched("run1", 7, 9);
+        ledger.started(RunRecord { log: "1.log".into(), ..run(5) });
+        ledger.failed("run5");
         ledger.rotated("4.log", 12);
         drop(ledger);
         let path = folder.path().join(FILE_NAME);
@@ -252,7 +280,7 @@ mod tests {
             let expected = [
                 RunRecord { lines_rotated: 12, ..run(4) },
                 RunRecord { end: Some(end.clone()), ..run(3) },
-                run(1),
+                RunRecord { pid: 7, start_ticks: 9, ..run(1) },
             ];
             assert_eq!(runs, expected);
         }

@@ -14,17 +14,18 @@ use std::sync::Arc;
 
 /// Opens a log that nobody writes to any more. Reads all of it.
 pub(super) fn reopen(path: &Path, run: &RunRecord, folder: Arc<LogFolder>) -> io::Result<RunLog> {
-    let (mut active, index, lines) = scan(path)?;
-    active.lines_before = run.lines_rotated;
+    let Scanned { mut part, index, lines, is_line_open } = scan(path)?;
+    part.lines_before = run.lines_rotated.max(run.lines_before);
     let older = scan(&path.with_file_name(older_name(&run.log)));
-    let older = older.ok().map(|(part, index, lines)| {
-        let lines_before = run.lines_rotated.saturating_sub(lines);
-        (Part { lines_before, ..part }, index)
+    let older = older.ok().map(|older| {
+        let lines_before = run.lines_rotated.saturating_sub(older.lines);
+        (Part { lines_before, ..older.part }, older.index)
     });
     let written = Written {
         older,
-        lines: active.lines_before + lines,
-        active,
+        lines: part.lines_before + lines,
+        is_line_open,
+        active: part,
         index,
         tail: Vec::new(),
         output_at: None,
@@ -34,8 +35,17 @@ pub(super) fn reopen(path: &Path, run: &RunRecord, folder: Arc<LogFolder>) -> io
     Ok(RunLog::of(path.to_owned(), written, folder))
 }
 
-/// One file, its index, and how many lines end in it.
-fn scan(path: &Path) -> io::Result<(Part, Index, u64)> {
+/// What one file holds.
+struct Scanned {
+    part: Part,
+    index: Index,
+    /// How many lines end in it.
+    lines: u64,
+    /// Whether its last line does not.
+    is_line_open: bool,
+}
+
+fn scan(path: &Path) -> io::Result<Scanned> {
     let file = File::open(path)?;
     let bytes = file.metadata()?.len();
     let (mut index, mut lines, mut begins_line) = (Index::new(), 0, true);
@@ -47,5 +57,6 @@ fn scan(path: &Path) -> io::Result<(Part, Index, u64)> {
         lines += u64::from(!stored.partial);
         Ok(ControlFlow::Continue(()))
     })?;
-    Ok((Part { file: Arc::new(file), lines_before: 0, bytes }, index, lines))
+    let part = Part { file: Arc::new(file), lines_before: 0, bytes };
+    Ok(Scanned { part, index, lines, is_line_open: !begins_line })
 }

@@ -1,10 +1,11 @@
-//! Rotating a log: it goes on in a new file, and what was in the file before the last one goes.
+//! Going on in a new file: because the present one is full, or because somebody removed it.
 
 use super::folder::create;
 use super::index::Index;
 use super::retention::older_name;
 use super::run_log::{Part, RunLog};
-use std::fs;
+use crate::error::{Error, Result};
+use std::fs::{self, File};
 use std::io;
 use std::sync::Arc;
 
@@ -22,6 +23,27 @@ impl RunLog {
             // written to under the other one.
             let _renamed = fs::rename(&older_path, self.path());
         })?;
+        self.go_on_in(file);
+        Ok(())
+    }
+
+    /// Begins a new file in the place of one that was removed, with its directory where that is
+    /// gone as well. What is in the old one is read as long as the log is.
+    ///
+    /// # Errors
+    /// `Log` when that cannot be.
+    pub(super) fn replace_removed(&self) -> Result<()> {
+        self.folder().restore_lost()?;
+        let file = create(self.path()).map_err(|source| Error::Log {
+            path: self.path().to_owned(),
+            doing: "created",
+            source,
+        })?;
+        self.go_on_in(file);
+        Ok(())
+    }
+
+    pub(super) fn go_on_in(&self, file: File) {
         let lines = {
             let mut written = self.written();
             let lines = written.lines;
@@ -32,6 +54,5 @@ impl RunLog {
             lines
         };
         self.folder().ledger().rotated(self.file_name(), lines);
-        Ok(())
     }
 }

@@ -42,8 +42,11 @@ pub(super) struct Written {
     pub active: Part,
     /// Where lines begin in it.
     pub index: Index,
-    /// Lines that ended, those that were dropped with their part included.
+    /// Lines that ended, those that were dropped with their part and those of the runs before
+    /// included.
     pub lines: u64,
+    /// Whether a piece of a line that has not ended is on disk.
+    pub is_line_open: bool,
     /// What was read of a line that has not ended and is not on disk yet.
     pub tail: Vec<u8>,
     /// When the last output was read.
@@ -62,6 +65,8 @@ pub struct Glance {
     /// Lines that were dropped because the log grew too large: the first that is left is the one
     /// behind them.
     pub lines_gone: u64,
+    /// Whether a piece of a line that has not ended is on disk.
+    pub is_line_open: bool,
     /// Lines that were lost because the file could not be written.
     pub dropped_lines: u64,
     /// Since the last output; `None` where there was none.
@@ -77,14 +82,21 @@ pub struct Glance {
 }
 
 impl RunLog {
-    /// A log for a new, empty file at `path`.
-    pub(super) fn new(path: PathBuf, file: File, folder: Arc<LogFolder>) -> Self {
-        let active = Part { file: Arc::new(file), lines_before: 0, bytes: 0 };
+    /// A log for a new, empty file at `path`, whose first line has the number behind
+    /// `lines_before`.
+    pub(super) fn new(
+        path: PathBuf,
+        file: File,
+        lines_before: u64,
+        folder: Arc<LogFolder>,
+    ) -> Self {
+        let active = Part { file: Arc::new(file), lines_before, bytes: 0 };
         let written = Written {
             older: None,
             active,
             index: Index::new(),
-            lines: 0,
+            lines: lines_before,
+            is_line_open: false,
             tail: Vec::new(),
             output_at: None,
             dropped_lines: 0,
@@ -173,6 +185,7 @@ impl Written {
         Glance {
             lines: self.lines,
             lines_gone: parts[0].lines_before,
+            is_line_open: self.is_line_open,
             dropped_lines: self.dropped_lines,
             idle: self.output_at.map(|(at, _)| at.elapsed()),
             prompt: whole_characters(&self.tail),

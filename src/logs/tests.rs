@@ -20,7 +20,7 @@ fn instant(second: i64) -> DateTime<Utc> {
 
 /// A log of these lines, one a second, rotated as often as `bytes_max` demands.
 fn log_of(folder: &Arc<LogFolder>, lines: &[String]) -> Arc<RunLog> {
-    let log = Arc::new(folder.new_log(instant(0)).unwrap());
+    let log = Arc::new(folder.new_log(instant(0), 0).unwrap());
     let mut appender = Appender::new(Arc::clone(&log));
     let mut encoder = Encoder::new(PIECE_BYTES, OUTPUT_BYTES_MAX);
     for (second, line) in lines.iter().enumerate() {
@@ -53,6 +53,32 @@ fn page_of(
     assert_eq!(counts.lines_returned, lines.len() as u64);
     assert_eq!(counts.first, lines.first().map(|(number, _)| *number));
     (lines, counts.next)
+}
+
+#[test]
+fn a_line_whose_parts_are_lost_counts_once_and_is_told() {
+    let place = tempfile::tempdir().unwrap();
+    let keep = Keep { runs_max: 10, bytes_max: u64::MAX };
+    let folder = Arc::new(LogFolder::open(place.path(), keep).unwrap());
+    let log = Arc::new(folder.new_log(instant(0), 0).unwrap());
+    let mut appender = Appender::new(Arc::clone(&log));
+    let stamp = stamp_of(instant(0));
+    let entry = |text: &str, end: &str| {
+        let stamp = std::str::from_utf8(&stamp).unwrap();
+        format!("{{\"timestamp\":\"{stamp}\",\"line\":\"{text}\"{end}}}\n").into_bytes()
+    };
+    let (piece, last) = (entry("piece", ",\"partial\":true"), entry("last", ""));
+    let full = std::fs::OpenOptions::new().append(true).open("/dev/full").unwrap();
+    log.go_on_in(full);
+    for _ in 0..3 {
+        appender.append(&piece, 0, &stamp);
+    }
+    assert_eq!(log.glance().dropped_lines, 1);
+    log.go_on_in(super::folder::create(&place.path().join("2.log")).unwrap());
+    appender.append(&last, 1, &stamp);
+    let all = page_of(&log, Range::All, None, None).0;
+    assert!(all[0].1.contains("1 lines are missing here"), "{all:?}");
+    assert_eq!(all[1].1, "last");
 }
 
 fn lines() -> impl Strategy<Value = Vec<String>> {

@@ -1,22 +1,35 @@
 //! The runs that were before, those of servers before this one included.
 
-use super::process_manager::ProcessManager;
+use super::process_manager::{Numbering, ProcessManager};
 use super::run::{EndedBy, Run, RunView, Snapshot};
 use crate::error::{Error, Result};
 use crate::logs::{EndRecord, RunLog, RunRecord, now};
-use crate::process::{StrayRun, boot_id, end_strays};
+use crate::process::{CommandLine, StrayRun, boot_id, end_strays};
+use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
-use std::sync::{Arc, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How many logs of old runs are kept open with their index, for who reads them page by page.
-const REOPENED_MAX: usize = 4;
+const REOPENED_MAX: usize = 2;
 
 /// How long what a killed server left behind may take to be gone. It gets SIGKILL.
 const STRAYS_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Logs that were read again, the newest last.
-pub(super) type Reopened = VecDeque<(String, Arc<RunLog>)>;
+/// What is known of a run before it is launched.
+#[derive(Clone, Copy)]
+pub(super) struct Beginning<'a> {
+    pub at: DateTime<Utc>,
+    pub command: &'a CommandLine,
+    pub directory: &'a Path,
+}
+
+/// Logs of runs before the last one, those that were asked for last at the end.
+pub(super) type Reopened = VecDeque<(String, Arc<OldLog>)>;
+
+/// A log that is read once, by the first who asks; others who ask for it wait for that.
+type OldLog = Mutex<Option<Arc<RunLog>>>;
 
 /// What can be told of a run.
 #[derive(Clone, Debug)]
@@ -91,33 +104,69 @@ impl ProcessManager {
             return Ok(Arc::clone(last.log()));
         }
         let record = self.record_of(run_id)?;
-        let mut reopened = self.reopened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, log)) = reopened.iter().find(|(id, _)| id == run_id) {
+        let place = self.place_of(run_id);
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(log) = &*place {
             return Ok(Arc::clone(log));
         }
         let log = Arc::new(self.folder.old_log(&record)?);
-        reopened.push_back((run_id.to_owned(), Arc::clone(&log)));
-        if reopened.len() > REOPENED_MAX {
-            reopened.pop_front();
-        }
+        *place = Some(Arc::clone(&log));
         Ok(log)
     }
 
-    /// Takes note of a start, so that the run is known whatever becomes of this server.
-    pub(super) fn record_start(&self, run: &Run) {
+    /// Where the log of an old run is kept, or is to be.
+    fn place_of(&self, run_id: &str) -> Arc<OldLog> {
+        let mut reopened = self.reopened.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = reopened.iter().position(|(id, _)| id == run_id);
+        let known = known.and_then(|index| reopened.remove(index));
+        let (id, place) = known.unwrap_or_else(|| (run_id.to_owned(), Arc::default()));
+        reopened.push_back((id, Arc::clone(&place)));
+        if reopened.len() > REOPENED_MAX {
+            reopened.pop_front();
+        }
+        place
+    }
+
+    /// Keeps the log of a run that another one takes the place of.
+    pub(super) fn keep_log(&self, run: &Run) {
+        let place = self.place_of(&run.id);
+        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&run.log));
+    }
+
+    /// How many lines the runs before the next one have, where its numbers go on behind theirs.
+    pub(super) fn lines_before(&self) -> u64 {
+        let newest = self.folder.ledger().runs().into_iter().next();
+        let Some(newest) = newest.filter(|_| self.config.numbering == Numbering::GoesOn) else {
+            return 0;
+        };
+        match self.log_of(&newest.run_id) {
+            Ok(log) => {
+                let glance = log.glance();
+                glance.lines + u64::from(glance.is_line_open)
+            }
+            Err(error) => {
+                log::error!("{error}");
+                newest.lines_before.max(newest.lines_rotated)
+            }
+        }
+    }
+
+    /// Takes note of a run that is about to be launched, so that it is known whatever becomes of
+    /// this server.
+    pub(super) fn record_start(&self, id: &str, begin: Beginning<'_>, log: &RunLog) {
         self.folder.ledger().started(RunRecord {
-            run_id: run.id.clone(),
-            command: run.command.clone(),
-            cwd: run.directory.to_string_lossy().into_owned(),
-            pid: run.leader.pid(),
-            start_ticks: run.leader.start_ticks(),
+            run_id: id.to_owned(),
+            command: begin.command.to_string(),
+            cwd: begin.directory.to_string_lossy().into_owned(),
+            pid: 0,
+            start_ticks: 0,
             boot_id: boot_id(),
-            created_at: run.created_at,
-            log: run.log.file_name().to_owned(),
+            created_at: begin.at,
+            log: log.file_name().to_owned(),
+            lines_before: log.glance().lines,
             lines_rotated: 0,
             end: None,
         });
-        self.folder.enforce_retention(run.log.file_name());
     }
 
     fn past(&self, record: RunRecord) -> RunInfo {

@@ -13,6 +13,6 @@ mod spec;
 mod state;
 
 pub use history::{PastRun, RunInfo};
-pub use process_manager::{Ending, KillReport, ManagerConfig, ProcessManager};
+pub use process_manager::{Ending, KillReport, ManagerConfig, Numbering, ProcessManager};
 pub use run::{End, EndedBy, RunStatus, RunView, Snapshot};
 pub use spec::RunSpec;

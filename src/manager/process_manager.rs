@@ -1,6 +1,6 @@
 //! Start, status, kill, restart and the end of it all.
 
-use super::history::Reopened;
+use super::history::{Beginning, Reopened};
 use super::run::{End, EndedBy, Run, RunView, Snapshot, new_run_id};
 use super::spec::RunSpec;
 use super::state::{Claim, Refusal, State};
@@ -22,6 +22,15 @@ const QUOTED_CHARACTERS_MAX: usize = 80;
 /// that as soon as it has taken what the pipe holds to disk.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How the lines of a manager's runs are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbering {
+    /// From 1 in each run.
+    BeginsAnew,
+    /// On from the last line of the run before.
+    GoesOn,
+}
+
 /// What a manager needs to know about its surroundings.
 #[derive(Clone, Debug)]
 pub struct ManagerConfig {
@@ -35,6 +44,8 @@ pub struct ManagerConfig {
     pub kill_grace: Duration,
     /// Which orphans belong to the run.
     pub strangers: Strangers,
+    /// How lines are counted.
+    pub numbering: Numbering,
 }
 
 /// How a tree is to be ended.
@@ -60,7 +71,7 @@ pub struct KillReport {
 /// Runs one command at a time.
 #[derive(Debug)]
 pub struct ProcessManager {
-    config: ManagerConfig,
+    pub(super) config: ManagerConfig,
     pub(super) folder: Arc<LogFolder>,
     pub(super) reopened: Mutex<Reopened>,
     writer: Arc<LogWriter>,
@@ -310,11 +321,14 @@ impl ProcessManager {
             self.inner().state.start_failed();
         })?;
         let run = Arc::new(run);
-        self.record_start(&run);
+        self.folder.enforce_retention(run.log.file_name());
         let mut inner = self.inner();
-        inner.run = Some(Arc::clone(&run));
+        let old = inner.run.replace(Arc::clone(&run));
         inner.state.started();
         drop(inner);
+        if let Some(old) = old {
+            self.keep_log(&old);
+        }
         // Sampled aside, so that the first status is not answered with a sample of the first
         // millisecond; and before the writer has it, so that it is told as it was at its start.
         let usage = UsageMeter::new().sample(&run.tree, &self.reaper);
@@ -329,15 +343,21 @@ impl ProcessManager {
     fn new_run(&self, spec: &RunSpec) -> Result<(Run, Descriptors)> {
         let (created_at, id) = (now(), new_run_id());
         let directory = spec.directory_in(&self.config.directory)?;
-        let log = Arc::new(self.folder.new_log(created_at)?);
+        let log = Arc::new(self.folder.new_log(created_at, self.lines_before())?);
+        let begin = Beginning { at: created_at, command: &spec.command, directory: &directory };
+        self.record_start(&id, begin, &log);
         let launched = self.reaper.launch(&Launch {
             command: spec.command.clone(),
             shell: self.config.shell.clone(),
             directory: directory.clone(),
             environment: spec.environment_over(&self.config.environment, &id),
         });
-        let launched = launched.inspect_err(|_| self.folder.discard(&log))?;
+        let launched = launched.inspect_err(|_| {
+            self.folder.discard(&log);
+            self.folder.ledger().failed(&id);
+        })?;
         let leader = Arc::new(launched.leader);
+        self.folder.ledger().launched(&id, leader.pid(), leader.start_ticks());
         let mark = format!("RUN_ID={id}");
         let run = Run {
             id,

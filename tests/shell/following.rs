@@ -109,6 +109,23 @@ fn events_carry_numbers_prompts_and_the_end_and_can_be_resumed() {
 }
 
 #[test]
+fn a_line_that_is_redrawn_all_the_time_is_told_now_and_then_by_its_last_drawing() {
+    let server = Server::start();
+    let begun = std::time::Instant::now();
+    server.run("for i in $(seq 300); do printf '\\r%06000d' $i; sleep 0.002; done");
+    let accept = "Accept: text/event-stream";
+    let text = Followed::open(&server, "follow=true", &[accept]).rest();
+    let prompts: Vec<&str> = text.split("event: prompt\ndata: ").skip(1).collect();
+    let most = begun.elapsed().as_millis() / 100 + 2;
+    assert!(!prompts.is_empty() && prompts.len() as u128 <= most, "{} of {most}", prompts.len());
+    for prompt in prompts {
+        let drawing = prompt.lines().next().unwrap();
+        assert_eq!(drawing.len(), 4096 + "\"\"".len());
+        assert!(drawing.starts_with("\"0000"), "{drawing}");
+    }
+}
+
+#[test]
 fn every_follower_gets_every_line_once_however_slow() {
     let server = Server::start();
     server.run("while [ ! -e go ]; do sleep 0.01; done; seq 200000");
@@ -168,6 +185,28 @@ fn only_so_many_stream_or_wait_at_once_and_short_requests_go_on() {
     server.get("/status").expect(200);
     server.get("/logs?after=1").expect(200);
     server.post("/kill").expect(200);
+}
+
+#[test]
+fn however_many_starts_wait_for_their_turn_others_are_answered() {
+    let server = Server::start();
+    server.run("trap '' TERM; echo ready; while :; do sleep 1; done");
+    server.wait_for_output("ready");
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> =
+            (0..80).map(|_| scope.spawn(|| server.post("/restart?timeout=60"))).collect();
+        eventually("no more are let in", || {
+            let answer = server.post("/restart?timeout=60");
+            let refused = answer.status == 503 && answer.text().contains("restarts wait already");
+            assert!(refused || answer.status == 409, "{}", answer.text());
+            refused.then_some(())
+        });
+        server.get("/status").expect(200);
+        server.post("/kill?type=SIGKILL").expect(200);
+        let answers: Vec<u16> = waiting.into_iter().map(|it| it.join().unwrap().status).collect();
+        let count = |status| answers.iter().filter(|it| **it == status).count();
+        assert_eq!((count(409) + count(503), count(503) >= 16), (80, true), "{answers:?}");
+    });
 }
 
 #[test]

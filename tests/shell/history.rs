@@ -116,9 +116,74 @@ fn a_directory_that_was_removed_is_locked_again_and_its_runs_are_known() {
 }
 
 #[test]
+fn a_directory_that_is_removed_during_a_run_is_made_again() {
+    let server = Server::start();
+    server
+        .run("echo one; while [ ! -e go ]; do sleep 0.01; done; while sleep 0.1; do echo x; done");
+    server.wait_for_output("one");
+    std::fs::remove_dir_all(server.folder().join("logs")).unwrap();
+    std::fs::write(server.folder().join("go"), "").unwrap();
+    server.wait_for_log("it goes on in a new file");
+    eventually("lines are on disk again", || {
+        std::fs::read_to_string(server.log_path()).ok().filter(|text| text.contains("\"x\""))
+    });
+    assert!(server.content("").starts_with("one\nx\n"));
+    for name in [".runs", ".lock"] {
+        assert!(server.folder().join("logs").join(name).exists(), "{name}");
+    }
+    let status = server.get("/status").expect(200).json();
+    assert_eq!((&status["status"], &status["log_dropped_lines"]), (&json!("running"), &json!(0)));
+    server.post("/kill").expect(200);
+}
+
+#[test]
+fn where_a_removed_directory_cannot_be_made_again_lines_are_counted_until_it_can() {
+    let server = Server::start();
+    server
+        .run("echo one; while [ ! -e go ]; do sleep 0.01; done; while sleep 0.1; do echo x; done");
+    server.wait_for_output("one");
+    let logs = server.folder().join("logs");
+    std::fs::remove_dir_all(&logs).unwrap();
+    std::fs::write(&logs, "in the way").unwrap();
+    std::fs::write(server.folder().join("go"), "").unwrap();
+    let status = || server.get("/status").expect(200).json();
+    eventually("lines are dropped and counted", || {
+        (status()["log_dropped_lines"].as_u64() > Some(0)).then_some(())
+    });
+    assert_eq!(status()["status"], "running");
+    std::fs::remove_file(&logs).unwrap();
+    eventually("it is told how many", || {
+        server.content("").contains("lines are missing here").then_some(())
+    });
+    assert_eq!(server.log().matches("lines are dropped").count(), 1, "{}", server.log());
+    server.post("/kill").expect(200);
+}
+
+#[test]
+fn a_run_that_was_being_launched_when_its_server_was_killed_is_found_by_its_id() {
+    let mut server = Server::start();
+    server.run_to_end("echo one");
+    kill("KILL", server.pid());
+    server.wait();
+    let ledger = server.folder().join("logs/.runs");
+    let text = std::fs::read_to_string(&ledger).unwrap();
+    // As far as it is written before the launch.
+    let mut run: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!(run["pid"], 0);
+    run["run_id"] = json!("launched");
+    std::fs::write(&ledger, format!("{run}\n")).unwrap();
+    let mut sleep = std::process::Command::new("sleep");
+    let sleep = sleep.arg("60").env("RUN_ID", "launched").current_dir(server.folder());
+    let mut sleeper = sleep.spawn().unwrap();
+    server.start_again();
+    assert!(!sleeper.wait().unwrap().success());
+    assert_eq!(runs(&server, "")[0]["ended_by"], "lost");
+}
+
+#[test]
 fn a_stranger_with_the_number_of_a_lost_run_is_not_touched() {
     let mut server = Server::start();
-    server.run("exec sleep 60");
+    let started = server.run("exec sleep 60");
     kill("KILL", server.pid());
     server.wait();
     let ledger = server.folder().join("logs/.runs");
@@ -126,6 +191,7 @@ fn a_stranger_with_the_number_of_a_lost_run_is_not_touched() {
     // As if the number had been given to the sleeper anew, and the run had been another.
     let mut run: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     run["run_id"] = json!("another");
+    run["pid"] = started["process_pid"].clone();
     run["start_ticks"] = json!(1);
     std::fs::write(&ledger, format!("{run}\n")).unwrap();
     server.start_again();
