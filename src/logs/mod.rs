@@ -33,7 +33,7 @@ pub use folder::LogFolder;
 pub use ledger::{EndRecord, Ledger, RunRecord};
 pub use lines::{JOINED_BYTES_MAX, Line};
 pub use page::{Page, PageCounts, Range, Selection};
-pub use retention::Keep;
+pub use retention::{Keep, LOG_BYTES_MIN};
 pub use run_log::{Glance, RunLog};
 pub use stamp::{format_instant, now};
 pub use writer::{Capture, LogWriter};
