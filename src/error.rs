@@ -81,6 +81,14 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
+    /// A service cannot start without the variables of its file.
+    #[error("The env_file {path:?} cannot be read ({why}): mend it, or take it out.")]
+    EnvironmentFile {
+        /// The path, as it was given.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// What came in a parameter or a body is not usable.
     #[error("{0}")]
     Input(String),
@@ -147,6 +155,7 @@ impl Error {
             | Self::CommandTooLong { .. }
             | Self::AlreadyEnded { .. }
             | Self::Directory { .. }
+            | Self::EnvironmentFile { .. }
             | Self::Input(_) => ErrorKind::BadRequest,
             Self::NeverStarted | Self::NoSuchRun { .. } => ErrorKind::NotFound,
             Self::AlreadyRunning { .. } | Self::RestartCancelled => ErrorKind::Conflict,

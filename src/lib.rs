@@ -6,10 +6,11 @@
 //! | floor | rooms |
 //! |---|---|
 //! | roof | `main`: parse, run, exit code |
-//! | 6 | [`app`]: wires the floors |
-//! | 5 | [`settings`]: what the server is told · [`shutdown`]: signals to the server itself |
-//! | 4 | [`api`]: handlers and bodies, the only map from errors to status codes |
-//! | 3 | [`manager`]: one command's life |
+//! | 7 | [`app`]: wires the floors |
+//! | 6 | [`settings`]: what the server is told · [`shutdown`]: signals to the server itself |
+//! | 5 | [`api`]: handlers and bodies, the only map from errors to status codes |
+//! | 4 | [`supervisor`]: many services at once |
+//! | 3 | [`manager`]: one command's life · [`probe`]: health checks |
 //! | 2 | [`process`]: the kernel edge · [`logs`]: the log engine · [`http`]: sockets and framing |
 //! | ground | [`error`]: what can go wrong, as facts |
 //!
@@ -50,6 +51,8 @@ pub mod error;
 pub mod http;
 pub mod logs;
 pub mod manager;
+pub mod probe;
 pub mod process;
 pub mod settings;
 pub mod shutdown;
+pub mod supervisor;

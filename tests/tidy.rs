@@ -7,10 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. One may import those below it, none beside or above it.
-const FLOORS: [&[&str]; 7] = [
+const FLOORS: [&[&str]; 8] = [
     &["error"],
     &["process", "logs", "http"],
-    &["manager"],
+    &["manager", "probe"],
+    &["supervisor"],
     &["api"],
     &["settings", "shutdown"],
     &["app"],

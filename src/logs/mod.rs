@@ -35,7 +35,7 @@ pub use ledger::{EndRecord, Ledger, RunRecord};
 pub use lines::{JOINED_BYTES_MAX, Line};
 pub use lock::FolderLock;
 pub use page::{Page, PageCounts, Range, Selection};
-pub use retention::Keep;
+pub use retention::{Keep, LOG_BYTES_MIN};
 pub use run_log::{Glance, RunLog};
 pub use stamp::{format_instant, now};
 pub use writer::{Capture, LogWriter};

@@ -4,6 +4,9 @@ use super::stamp::has_form;
 use std::fs;
 use std::path::Path;
 
+/// The least that logs can be kept to, in bytes: two pipes full of lines.
+pub const LOG_BYTES_MIN: u64 = 64 * 1024;
+
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Keep {

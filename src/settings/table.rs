@@ -2,7 +2,7 @@
 
 use super::secret::{Secret, file, password, set, token};
 use crate::http::Origin;
-use crate::logs::PIECE_BYTES_MAX;
+use crate::logs::{LOG_BYTES_MIN, PIECE_BYTES_MAX};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -224,9 +224,6 @@ pub const SETTINGS: &[Setting] = &[
         read: |settings, value| text(value).map(|path| settings.socket = Some(path.into())),
     },
 ];
-
-/// The least that logs can be kept to, in bytes: two pipes full of lines.
-const LOG_BYTES_MIN: u64 = 64 * 1024;
 
 /// The most requests that may be let wait or stream at once: the floor has 512 connections.
 const STREAMS_MAX: usize = 512;

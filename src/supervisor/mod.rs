@@ -1,0 +1,7 @@
+//! Many services at once: their file, the order among them, what a changed file asks for.
+
+mod graph;
+pub mod services_file;
+
+pub use graph::{Cycle, Graph};
+pub use services_file::{Service, ServiceConfig, ServicesFile};
