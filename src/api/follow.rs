@@ -2,10 +2,11 @@
 
 use super::log_query::{Form, LogQuery};
 use super::logs::{NDJSON, Source, TEXT, write_entry};
+use super::run_marks::RunMarks;
 use super::slots::Slot;
 use crate::error::Error;
 use crate::http::{Problem, Reply, StreamBody};
-use crate::logs::{Glance, Line, Page, PageCounts, Range, RunLog, Selection};
+use crate::logs::{Line, Page, PageCounts, Range, Selection};
 use http::StatusCode;
 use serde_json::Value;
 use std::io::{self, Write};
@@ -27,11 +28,13 @@ const PROMPT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Answers with a stream that begins with what was selected and goes on until the run has ended
 /// and all of its output was sent.
-pub fn answer(query: LogQuery, source: Source, slot: Slot) -> Result<Reply, Problem> {
-    let page = Page::select(&source.log, query.selection.clone())?;
+pub fn answer(query: LogQuery, source: Box<dyn Source>, slot: Slot) -> Result<Reply, Problem> {
+    // Looked at before the log: "over" then means that all is there.
+    let is_over = source.is_over();
+    let page = Page::select(&source.series(&query.selection)?, query.selection.clone())?;
     let glance = page.glance();
     let is_all_known = query.selection.range.cursor().is_some_and(|after| after >= glance.lines);
-    if query.resumes && glance.is_over && is_all_known {
+    if query.resumes && is_over && is_all_known {
         // What an EventSource that asks again understands as the end.
         return Ok(Reply::empty(StatusCode::NO_CONTENT));
     }
@@ -51,10 +54,11 @@ pub fn answer(query: LogQuery, source: Source, slot: Slot) -> Result<Reply, Prob
             cursor,
             prompt: String::new(),
             told: String::new(),
+            runs: RunMarks::behind(page.lines_before(), source.run_marks()),
             sent_at: Instant::now(),
         };
         stream.send_page(&page)?;
-        stream.follow(&source, &selection)
+        stream.follow(&*source, &selection)
     }))
 }
 
@@ -68,42 +72,48 @@ struct Stream<'a, 'b> {
     prompt: String,
     /// What was told of it.
     told: String,
+    /// Where runs begin and end, as far as it is still to be told.
+    runs: RunMarks,
     sent_at: Instant,
 }
 
 impl Stream<'_, '_> {
-    fn follow(&mut self, source: &Source, selection: &Selection) -> io::Result<()> {
+    fn follow(&mut self, source: &dyn Source, selection: &Selection) -> io::Result<()> {
         loop {
+            let is_over = source.is_over();
             let range = Range::After(self.cursor);
             let next = Selection { range, limit: None, filter: selection.filter.clone() };
-            let page = Page::select(&source.log, next).map_err(unreadable)?;
+            let series = source.series(&next).map_err(unreadable)?;
+            let page = Page::select(&series, next).map_err(unreadable)?;
+            self.runs.renew(source.run_marks());
             self.send_missed(page.glance().lines_gone)?;
             let counts = self.send_page(&page)?;
-            if page.glance().is_over {
+            self.send_run_marks(u64::MAX)?;
+            if is_over {
                 return self.send_end(&counts, source);
             }
             self.to.flush()?;
-            if !self.wait(&source.log)? {
+            if !self.wait(source)? {
                 return Ok(());
             }
         }
     }
 
     /// Waits for something to send. False when the client is gone.
-    fn wait(&mut self, log: &RunLog) -> io::Result<bool> {
+    fn wait(&mut self, source: &dyn Source) -> io::Result<bool> {
         let mut has_news = false;
         while !has_news {
             let (cursor, prompt) = (self.cursor, &self.prompt);
-            let is_news = |glance: &Glance| {
-                has_news = glance.lines > cursor || glance.is_over || glance.prompt != *prompt;
+            source.wait(Instant::now() + CLIENT_LOOK_INTERVAL, &mut |glance| {
+                has_news = glance.lines > cursor || glance.prompt != *prompt;
                 has_news
-            };
-            log.wait_until(Instant::now() + CLIENT_LOOK_INTERVAL, is_news);
+            });
             if has_news {
                 // What is redrawn all the time is told now and then. A line is not held back.
                 let again = self.sent_at + PROMPT_INTERVAL;
-                log.wait_until(again, |glance| glance.lines > cursor || glance.is_over);
+                source.wait(again, &mut |glance| glance.lines > cursor);
             }
+            has_news |= source.is_over() || self.runs.has_news(source);
             if self.to.client_gone() {
                 return Ok(false);
             }
@@ -117,7 +127,10 @@ impl Stream<'_, '_> {
     }
 
     fn send_page(&mut self, page: &Page) -> io::Result<PageCounts> {
-        let counts = page.for_each(|line, text| self.send_line(line, text))?;
+        let counts = page.for_each(|line, text| {
+            self.send_run_marks(line.number)?;
+            self.send_line(line, text)
+        })?;
         self.cursor = counts.next;
         let prompt = last_drawing(&counts.unfinished);
         if self.form == Form::Events && prompt != self.told && !prompt.is_empty() {
@@ -141,6 +154,16 @@ impl Stream<'_, '_> {
         }
     }
 
+    /// Tells of the runs that begin or end before a line.
+    fn send_run_marks(&mut self, line: u64) -> io::Result<()> {
+        while let Some(mark) = self.runs.next_before(line) {
+            if self.form == Form::Events {
+                write!(self.to, "event: run\ndata: {}\n\n", mark.data)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Says how many lines were dropped before this client had read them.
     fn send_missed(&mut self, lines_gone: u64) -> io::Result<()> {
         let missed = lines_gone.saturating_sub(self.cursor);
@@ -155,9 +178,9 @@ impl Stream<'_, '_> {
         }
     }
 
-    fn send_end(&mut self, counts: &PageCounts, source: &Source) -> io::Result<()> {
+    fn send_end(&mut self, counts: &PageCounts, source: &dyn Source) -> io::Result<()> {
         match self.form {
-            Form::Events => write!(self.to, "event: end\ndata: {}\n\n", (source.status)()),
+            Form::Events => write!(self.to, "event: end\ndata: {}\n\n", source.status()),
             Form::Json | Form::Text => self.to.write_all(counts.unfinished.as_bytes()),
             Form::Ndjson => Ok(()),
         }

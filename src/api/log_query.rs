@@ -22,6 +22,18 @@ pub enum Form {
     Events,
 }
 
+/// What a log is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogOf {
+    /// One run: all of it, where nothing else is said.
+    Run,
+    /// A service: its last hundred lines, where nothing else is said, and maybe one run alone.
+    Service,
+}
+
+/// How many lines of a service's log are given where nothing else is said.
+const SERVICE_LINES_DEFAULT: u64 = 100;
+
 /// What a request for logs asks for, whole and valid.
 #[derive(Debug)]
 pub struct LogQuery {
@@ -37,6 +49,8 @@ pub struct LogQuery {
     pub follows: bool,
     /// Whether an event stream that broke off is taken up again.
     pub resumes: bool,
+    /// The run whose lines alone are wanted.
+    pub run_id: Option<String>,
     /// Path and filters, for a request that asks for what was left out.
     pub again: Again,
 }
@@ -65,13 +79,18 @@ impl LogQuery {
     ///
     /// # Errors
     /// 400 for a parameter that is unknown, malformed, or that another one excludes.
-    pub fn read(request: &Request<'_>) -> Result<Self, Problem> {
+    pub fn read(request: &Request<'_>, of: LogOf) -> Result<Self, Problem> {
         let mut query = request.query()?;
+        let run_id = if of == LogOf::Service { query.take("run") } else { None };
         let follows = parameters::flag(&mut query, "follow")?;
         let form = form(&mut query, request.header("accept"), follows)?;
         let resumed = request.header("last-event-id").and_then(|id| id.parse().ok());
-        let range = range(&mut query, resumed.filter(|_| form == Form::Events))?;
         let limit = parameters::count(&mut query, "limit")?;
+        let default = match of {
+            LogOf::Service if limit.is_none() => Range::Last(SERVICE_LINES_DEFAULT),
+            LogOf::Service | LogOf::Run => Range::All,
+        };
+        let range = range(&mut query, resumed.filter(|_| form == Form::Events), default)?;
         let wait = parameters::wait(&mut query, "wait")?;
         let bytes_max = parameters::count(&mut query, "max_bytes")?;
         let (grep, strips) = (query.take("grep"), parameters::flag(&mut query, "strip_ansi")?);
@@ -84,7 +103,11 @@ impl LogQuery {
             wait,
             follows,
             resumes: form == Form::Events && resumed.is_some(),
-            again: Again { path: request.path().to_owned(), filters: filters(grep, strips) },
+            again: Again {
+                path: request.path().to_owned(),
+                filters: filters(run_id.as_deref(), grep, strips),
+            },
+            run_id,
         };
         read.check()?;
         Ok(read)
@@ -116,7 +139,7 @@ impl LogQuery {
     }
 }
 
-fn range(query: &mut Query, resumed: Option<u64>) -> Result<Range, Problem> {
+fn range(query: &mut Query, resumed: Option<u64>, default: Range) -> Result<Range, Problem> {
     let lines = parameters::count(query, "lines")?;
     let seconds = parameters::seconds(query, "seconds")?;
     let after = parameters::count(query, "after")?;
@@ -124,7 +147,8 @@ fn range(query: &mut Query, resumed: Option<u64>) -> Result<Range, Problem> {
         return Ok(Range::After(resumed));
     }
     match (lines, seconds, after) {
-        (None | Some(0), None, None) => Ok(Range::All),
+        (None, None, None) => Ok(default),
+        (Some(0), None, None) => Ok(Range::All),
         (Some(lines), None, None) => Ok(Range::Last(lines)),
         (None, Some(seconds), None) => Ok(Range::Since(now() - seconds)),
         (None, None, Some(after)) => Ok(Range::After(after)),
@@ -163,8 +187,11 @@ fn bytes(given: u64) -> Result<usize, Problem> {
     })
 }
 
-fn filters(grep: Option<String>, strips_ansi: bool) -> String {
+fn filters(run_id: Option<&str>, grep: Option<String>, strips_ansi: bool) -> String {
     let mut filters = form_urlencoded::Serializer::new(String::new());
+    if let Some(run_id) = run_id {
+        filters.append_pair("run", run_id);
+    }
     if let Some(grep) = grep {
         filters.append_pair("grep", &grep);
     }

@@ -1,14 +1,15 @@
 //! GET /logs and its like: the answer that carries the lines.
 
-use super::follow;
 use super::log_query::{Again, Form, LogQuery};
+use super::run_marks::RunMark;
 use super::slots::{Slot, Slots};
+use super::{follow, service_lines};
+use crate::error::Result as Found;
 use crate::http::{Problem, Reply, Request, StreamBody};
-use crate::logs::{Fold, Omission, Page, PageCounts, RunLog};
+use crate::logs::{Fold, Glance, LogSeries, Omission, Page, PageCounts, Selection};
 use http::StatusCode;
 use serde_json::Value;
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::time::Instant;
 
 /// The form of one entry a line.
@@ -19,34 +20,72 @@ pub const TEXT: &str = "text/plain; charset=utf-8";
 /// How much longer the line between head and tail is than its request and two numbers, in bytes.
 const NOTE_BYTES: usize = "[...  lines,  bytes left out:  ...]".len() + 2 * 20;
 
-/// The log that is asked for.
-pub struct Source {
-    /// The log itself.
-    pub log: Arc<RunLog>,
-    /// The state of its run, as JSON.
-    pub status: Box<dyn Fn() -> Value + Send>,
+/// What a log is called, and with that the form of its JSON answer.
+#[derive(Clone, Debug)]
+pub enum Named {
+    /// A run's, by its file.
+    Run {
+        /// The directory as it was set, and the file in it.
+        log_file: String,
+    },
+    /// A service's.
+    Service {
+        /// The service's name.
+        name: String,
+    },
+}
+
+/// A log that can be asked for.
+pub trait Source: Send {
+    /// What it is called.
+    fn name(&self) -> Named;
+
+    /// As much of it as the selection reaches.
+    ///
+    /// # Errors
+    /// `Log` when a file cannot be read.
+    fn series(&self, selection: &Selection) -> Found<LogSeries>;
+
+    /// Whether all that there will be was in it when this was asked.
+    fn is_over(&self) -> bool;
+
+    /// Waits for a change that is news, for the end, or until the deadline.
+    fn wait(&self, deadline: Instant, is_news: &mut dyn FnMut(&Glance) -> bool);
+
+    /// Whether what prints it runs now.
+    fn is_running(&self) -> bool;
+
+    /// The state of what prints it.
+    fn status(&self) -> Value;
+
+    /// Where runs begin and end in it, where it spans several.
+    fn run_marks(&self) -> Vec<RunMark>;
 }
 
 /// Answers a request for lines of a log.
-pub fn answer(request: &Request<'_>, source: Source, slots: &Slots) -> Result<Reply, Problem> {
-    let query = LogQuery::read(request)?;
+pub fn answer(
+    query: LogQuery,
+    source: Box<dyn Source>,
+    slots: &Slots,
+    request: &Request<'_>,
+) -> Result<Reply, Problem> {
     if query.follows {
         return follow::answer(query, source, slots.take()?);
     }
     let slot = query.wait.map(|_| slots.take()).transpose()?;
-    wait(request, &query, &source.log, slot);
+    wait(request, &query, &*source, slot);
     // Looked at behind the wait, and before the log: "ended" then means that all is there.
-    let is_running = !source.log.glance().is_over;
-    let page = Page::select(&source.log, query.selection.clone())?;
-    let name = source.log.name().to_owned();
+    let is_running = source.is_running();
+    let page = Page::select(&source.series(&query.selection)?, query.selection.clone())?;
     Ok(match query.form {
         Form::Ndjson => Reply::stream(StatusCode::OK, NDJSON, move |to| write_ndjson(&page, to)),
         Form::Text => Reply::stream(StatusCode::OK, TEXT, move |to| {
             write_content(&page, query.bytes_max, &query.again, &mut Plain(to)).map(drop)
         }),
         Form::Json | Form::Events => {
+            let name = source.name();
             Reply::stream(StatusCode::OK, "application/json", move |to: &mut StreamBody<'_>| {
-                write_json(&page, &query, &name, is_running, to)
+                write_json(&page, &query, &Head { name, is_running }, to)
             })
         }
     })
@@ -54,40 +93,61 @@ pub fn answer(request: &Request<'_>, source: Source, slots: &Slots) -> Result<Re
 
 /// Waits until there is a line behind the cursor, or the run has ended, or the time is over, or
 /// the client is gone.
-fn wait(request: &Request<'_>, query: &LogQuery, log: &RunLog, slot: Option<Slot>) {
+fn wait(request: &Request<'_>, query: &LogQuery, source: &dyn Source, slot: Option<Slot>) {
     let (Some(wait), Some(cursor)) = (query.wait, query.selection.range.cursor()) else { return };
     let end = Instant::now() + wait;
-    let mut is_enough = false;
+    let was_running = source.is_running();
+    let mut is_enough = source.is_over();
     while !is_enough && Instant::now() < end && !request.client_gone() {
         // A client that leaves wakes nobody, so it is looked after now and then.
         let look = end.min(Instant::now() + follow::CLIENT_LOOK_INTERVAL);
-        log.wait_until(look, |glance| {
-            is_enough = glance.lines > cursor || glance.is_over;
+        source.wait(look, &mut |glance| {
+            is_enough = glance.lines > cursor || (was_running && glance.is_over);
             is_enough
         });
+        is_enough |= source.is_over();
     }
     drop(slot);
+}
+
+/// What stands at the beginning of a JSON answer.
+struct Head {
+    name: Named,
+    is_running: bool,
 }
 
 /// The counts stand behind the content, because they are known when it was passed on.
 fn write_json(
     page: &Page,
     query: &LogQuery,
-    name: &str,
-    is_running: bool,
+    head: &Head,
     to: &mut StreamBody<'_>,
 ) -> io::Result<()> {
     let total = page.lines_total();
-    write!(to, "{{\"log_file\":{},\"total_lines\":{total},\"content\":\"", Value::from(name))?;
-    let (counts, is_cut) = if page.is_plain() && query.bytes_max.is_none() {
-        (page.write_escaped(to)?, false)
-    } else {
-        write_content(page, query.bytes_max, &query.again, &mut Escaped(to))?
+    let (counts, is_cut) = match &head.name {
+        Named::Run { log_file } => {
+            let name = Value::from(&**log_file);
+            write!(to, "{{\"log_file\":{name},\"total_lines\":{total},\"content\":\"")?;
+            let content = if page.is_plain() && query.bytes_max.is_none() {
+                (page.write_escaped(to)?, false)
+            } else {
+                write_content(page, query.bytes_max, &query.again, &mut Escaped(to))?
+            };
+            to.write_all(b"\"")?;
+            content
+        }
+        Named::Service { name } => {
+            let name = Value::from(&**name);
+            write!(to, "{{\"service\":{name},\"total_lines\":{total},\"logs\":[")?;
+            let lines = service_lines::write(page, query.bytes_max, &query.again, to)?;
+            to.write_all(b"]")?;
+            lines
+        }
     };
     let PageCounts { lines_returned, first, next, unfinished } = counts;
-    write!(to, "\",\"lines_returned\":{lines_returned},\"first\":{},", Value::from(first))?;
-    write!(to, "\"next\":{next},\"truncated\":{is_cut},\"running\":{is_running}")?;
-    if query.selection.range.cursor().is_some() {
+    write!(to, ",\"lines_returned\":{lines_returned},\"first\":{},", Value::from(first))?;
+    write!(to, "\"next\":{next},\"truncated\":{is_cut},\"running\":{}", head.is_running)?;
+    if page.has_cursor() || matches!(head.name, Named::Service { .. }) {
         // Of a line that is too large to be a prompt, its end is what matters.
         let bytes_max = query.bytes_max.unwrap_or(usize::MAX);
         let from = unfinished.ceil_char_boundary(unfinished.len().saturating_sub(bytes_max));
@@ -163,23 +223,48 @@ fn write_folded(
     again: &Again,
     to: &mut impl Text,
 ) -> io::Result<(PageCounts, bool)> {
-    // A request that would take most of the room is not named.
-    let request_bytes = again.bytes_max();
-    let names_request = NOTE_BYTES + request_bytes <= bytes_max / 2;
-    let note_bytes = NOTE_BYTES + if names_request { request_bytes } else { 0 };
-    let mut fold = Fold::new(bytes_max, note_bytes);
+    let mut folding = Folding::new(bytes_max, again);
     let counts = page.for_each(|line, text| {
-        fold.push(line.number, text);
+        folding.push(line.number, text);
         Ok(())
     })?;
     if !page.has_cursor() && !counts.unfinished.is_empty() {
-        fold.push(counts.next + 1, &counts.unfinished);
+        folding.push(counts.next + 1, &counts.unfinished);
     }
-    let (content, omission) = fold.finish(|Omission { after, lines, bytes }| {
-        let request = again.request(after, lines);
-        let request = if names_request { format!(": {request}") } else { String::new() };
-        format!("[... {lines} lines, {bytes} bytes left out{request} ...]")
-    });
+    let (content, is_cut) = folding.finish();
     to.put(&content)?;
-    Ok((counts, omission.is_some()))
+    Ok((counts, is_cut))
+}
+
+/// A content that is cut to a size, with a line that says how to ask for the rest.
+pub struct Folding<'a> {
+    fold: Fold,
+    again: &'a Again,
+    names_request: bool,
+}
+
+impl<'a> Folding<'a> {
+    /// One of so many bytes.
+    pub fn new(bytes_max: usize, again: &'a Again) -> Self {
+        // A request that would take most of the room is not named.
+        let request_bytes = again.bytes_max();
+        let names_request = NOTE_BYTES + request_bytes <= bytes_max / 2;
+        let note_bytes = NOTE_BYTES + if names_request { request_bytes } else { 0 };
+        Self { fold: Fold::new(bytes_max, note_bytes), again, names_request }
+    }
+
+    /// Takes one more line.
+    pub fn push(&mut self, number: u64, text: &str) {
+        self.fold.push(number, text);
+    }
+
+    /// What is left, and whether that is not all.
+    pub fn finish(self) -> (String, bool) {
+        let (content, omission) = self.fold.finish(|Omission { after, lines, bytes }| {
+            let request = self.again.request(after, lines);
+            let request = if self.names_request { format!(": {request}") } else { String::new() };
+            format!("[... {lines} lines, {bytes} bytes left out{request} ...]")
+        });
+        (content, omission.is_some())
+    }
 }

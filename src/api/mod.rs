@@ -8,6 +8,9 @@ mod login;
 mod logs;
 mod parameters;
 mod problem;
+mod run_marks;
+mod run_source;
+mod service_lines;
 mod shell;
 mod slots;
 

@@ -1,12 +1,17 @@
 //! The routes of the LLM Shell.
 
 use super::bodies::{HealthResponse, KillResponse, ProcessStatus, RunsResponse, StartRequest};
+use super::log_query::{LogOf, LogQuery};
+use super::logs::Named;
+use super::run_source::RunSource;
 use super::slots::Slots;
 use super::{body, login, logs, parameters};
 use crate::http::{Guard, Problem, Reply, Request, Router};
+use crate::logs::RunLog;
 use crate::manager::{ProcessManager, RunSpec};
 use crate::process::Signal;
 use http::StatusCode;
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -106,7 +111,7 @@ fn read_logs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem>
     let run = shell.manager.last_run()?;
     let log = Arc::clone(run.log());
     let status = Box::new(move || ProcessStatus::from(run.snapshot()).json());
-    logs::answer(request, logs::Source { log, status }, &shell.slots)
+    answer_logs(shell, request, log, status)
 }
 
 fn runs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -130,7 +135,18 @@ fn run_logs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> 
     let manager = Arc::clone(&shell.manager);
     let status = move || manager.run(&run_id).map(|run| ProcessStatus::from(run).json());
     let status = Box::new(move || status().unwrap_or_default());
-    logs::answer(request, logs::Source { log, status }, &shell.slots)
+    answer_logs(shell, request, log, status)
+}
+
+fn answer_logs(
+    shell: &Shell,
+    request: &Request<'_>,
+    log: Arc<RunLog>,
+    status: Box<dyn Fn() -> Value + Send>,
+) -> Result<Reply, Problem> {
+    let query = LogQuery::read(request, LogOf::Run)?;
+    let name = Named::Run { log_file: log.name().to_owned() };
+    logs::answer(query, Box::new(RunSource { name, log, status }), &shell.slots, request)
 }
 
 fn health(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {

@@ -16,6 +16,8 @@ pub const JOINED_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub struct Span {
     pub file: Arc<File>,
     pub range: Range<u64>,
+    /// Whether a run begins with it: a line that the run before did not end is ended there.
+    pub begins_run: bool,
 }
 
 /// One line.
@@ -40,6 +42,13 @@ where
     let mut joined = Joined { number: lines_before + 1, ..Joined::default() };
     for span in spans {
         let mut flow = ControlFlow::Continue(());
+        if span.begins_run && joined.is_begun {
+            flow = each(joined.line(true))?;
+            joined.begin_next();
+        }
+        if flow.is_break() {
+            return Ok(());
+        }
         for_each_entry(&span.file, span.range.clone(), |stored, _| {
             joined.add(stored);
             if !stored.partial {
@@ -87,6 +96,7 @@ impl Joined {
     fn begin_next(&mut self) {
         self.number += 1;
         self.text.clear();
+        self.so_far = JoinedText::default();
         self.is_begun = false;
     }
 }

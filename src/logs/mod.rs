@@ -22,6 +22,7 @@ mod reopen;
 mod retention;
 mod rotate;
 mod run_log;
+mod series;
 mod stamp;
 #[cfg(test)]
 mod tests;
@@ -37,5 +38,6 @@ pub use lock::FolderLock;
 pub use page::{Page, PageCounts, Range, Selection};
 pub use retention::{Keep, LOG_BYTES_MIN};
 pub use run_log::{Glance, RunLog};
+pub use series::LogSeries;
 pub use stamp::{format_instant, now};
 pub use writer::{Capture, LogWriter};

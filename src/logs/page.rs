@@ -1,9 +1,11 @@
 //! An answer of lines: which of a log, and their text.
 
 use super::filter::Filter;
+use super::index::{Index, Mark};
 use super::lines::{JoinedText, Line, Span, for_each_line};
 use super::reader::{for_each_entry, start_of_last, start_since};
-use super::run_log::{Glance, Part, RunLog, Written};
+use super::run_log::{Glance, Part, Written};
+use super::series::LogSeries;
 use super::stamp::stamp_of;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
@@ -44,6 +46,17 @@ pub struct Selection {
     pub filter: Filter,
 }
 
+impl Selection {
+    /// How far back a log must be looked at to find the lines.
+    #[must_use]
+    pub fn reach(&self) -> Range {
+        match self.range {
+            Range::Last(_) if !self.filter.passes_all() => Range::All,
+            range => range,
+        }
+    }
+}
+
 /// The lines that were asked for, as they stood at one moment.
 #[derive(Debug)]
 pub struct Page {
@@ -75,16 +88,16 @@ impl Page {
     ///
     /// # Errors
     /// `Log` when the file cannot be read.
-    pub fn select(log: &RunLog, selection: Selection) -> Result<Self> {
-        let unreadable = |source| Error::Log { path: log.path().to_owned(), doing: "read", source };
+    pub fn select(log: &LogSeries, selection: Selection) -> Result<Self> {
+        let unreadable = |source| Error::Log { path: log.path(), doing: "read", source };
         Self::find(log, selection).map_err(unreadable)
     }
 
-    fn find(log: &RunLog, selection: Selection) -> io::Result<Self> {
+    fn find(log: &LogSeries, selection: Selection) -> io::Result<Self> {
         let glance = log.glance();
         let whole = glance.parts.iter().map(|part| span(part, 0)).collect();
-        let mut page =
-            Self { lines_before: glance.lines_gone, glance, selection, spans: whole, skipped: 0 };
+        let lines_before = glance.parts.first().map_or(0, |part| part.lines_before);
+        let mut page = Self { lines_before, glance, selection, spans: whole, skipped: 0 };
         match page.selection.range {
             Range::All => {}
             Range::After(lines) => page.begin_after(log, lines)?,
@@ -102,6 +115,12 @@ impl Page {
             }
         }
         Ok(page)
+    }
+
+    /// How many lines there are before the first that was selected.
+    #[must_use]
+    pub fn lines_before(&self) -> u64 {
+        self.lines_before
     }
 
     /// How many lines the whole log held at that moment.
@@ -139,6 +158,9 @@ impl Page {
         let (mut lines_returned, mut goes_on, mut is_first) = (0, false, true);
         let mut joined = JoinedText::default();
         for span in &self.spans {
+            if span.begins_run && std::mem::take(&mut goes_on) {
+                (lines_returned, joined) = (lines_returned + 1, JoinedText::default());
+            }
             for_each_entry(&span.file, span.range.clone(), |stored, _| {
                 if !is_first && !goes_on {
                     to.write_all(b"\\n")?;
@@ -166,10 +188,12 @@ impl Page {
     /// # Errors
     /// What reading the file or writing to `to` gave.
     pub fn write_stored(&self, to: &mut impl Write) -> io::Result<PageCounts> {
-        let mut lines_returned = 0;
+        let (mut lines_returned, mut goes_on) = (0, false);
         for span in &self.spans {
+            lines_returned += u64::from(span.begins_run && std::mem::take(&mut goes_on));
             for_each_entry(&span.file, span.range.clone(), |stored, _| {
                 lines_returned += u64::from(!stored.partial);
+                goes_on = stored.partial;
                 stored.write_entry(to)?;
                 Ok(ControlFlow::Continue(()))
             })?;
@@ -265,7 +289,7 @@ impl Page {
         Ok(())
     }
 
-    fn begin_since(&mut self, log: &RunLog, instant: DateTime<Utc>) -> io::Result<()> {
+    fn begin_since(&mut self, log: &LogSeries, instant: DateTime<Utc>) -> io::Result<()> {
         let since = stamp_of(instant);
         for (index, part) in self.glance.parts.iter().enumerate().rev() {
             let at = start_since(&part.file, part.bytes, &since)?;
@@ -279,7 +303,7 @@ impl Page {
         Ok(())
     }
 
-    fn begin_after(&mut self, log: &RunLog, lines: u64) -> io::Result<()> {
+    fn begin_after(&mut self, log: &LogSeries, lines: u64) -> io::Result<()> {
         let lines = lines.min(self.glance.lines);
         for (index, part) in self.glance.parts.iter().enumerate().rev() {
             if part.lines_before <= lines {
@@ -301,12 +325,13 @@ fn escaped(text: &str) -> io::Result<String> {
 }
 
 fn span(part: &Part, from: u64) -> Span {
-    Span { file: Arc::clone(&part.file), range: from..part.bytes }
+    let (file, begins_run) = (Arc::clone(&part.file), part.begins_run);
+    Span { file, range: from..part.bytes, begins_run }
 }
 
 /// How many lines of the log ended before a place in a part.
-fn line_at(log: &RunLog, part: &Part, at: u64) -> io::Result<u64> {
-    let mark = log.written().index_of(part).map(|index| index.before_place(at)).unwrap_or_default();
+fn line_at(log: &LogSeries, part: &Part, at: u64) -> io::Result<u64> {
+    let mark = mark_in(log, part, |index| index.before_place(at));
     let mut lines = part.lines_before + mark.lines;
     for_each_entry(&part.file, mark.at..at, |stored, _| {
         lines += u64::from(!stored.partial);
@@ -316,10 +341,9 @@ fn line_at(log: &RunLog, part: &Part, at: u64) -> io::Result<u64> {
 }
 
 /// Where the line behind so many lines of the log begins in a part.
-fn place_after(log: &RunLog, part: &Part, lines: u64) -> io::Result<u64> {
+fn place_after(log: &LogSeries, part: &Part, lines: u64) -> io::Result<u64> {
     let wanted = lines - part.lines_before;
-    let mark = log.written().index_of(part).map(|index| index.before_line(wanted));
-    let mark = mark.unwrap_or_default();
+    let mark = mark_in(log, part, |index| index.before_line(wanted));
     let mut left = wanted - mark.lines;
     let mut place = if left == 0 { Some(mark.at) } else { None };
     if place.is_none() {
@@ -337,9 +361,15 @@ fn place_after(log: &RunLog, part: &Part, lines: u64) -> io::Result<u64> {
     Ok(place.unwrap_or(part.bytes))
 }
 
+/// What the index of a part says; its beginning where that is no longer one of these logs.
+fn mark_in(log: &LogSeries, part: &Part, find: impl Fn(&Index) -> Mark) -> Mark {
+    let mut found = log.logs().iter().filter_map(|log| log.written().index_of(part).map(&find));
+    found.next().unwrap_or_default()
+}
+
 impl Written {
     /// The index of a part, if that is still one of this log.
-    fn index_of(&self, part: &Part) -> Option<&super::index::Index> {
+    fn index_of(&self, part: &Part) -> Option<&Index> {
         let older = self.older.iter().map(|(part, index)| (part, index));
         let mut all = older.chain([(&self.active, &self.index)]);
         all.find(|(found, _)| Arc::ptr_eq(&found.file, &part.file)).map(|(_, index)| index)

@@ -21,6 +21,7 @@ pub(super) fn reopen(path: &Path, run: &RunRecord, folder: Arc<LogFolder>) -> io
         let lines_before = run.lines_rotated.saturating_sub(older.lines);
         (Part { lines_before, ..older.part }, older.index)
     });
+    part.begins_run = older.is_none();
     let written = Written {
         older,
         lines: part.lines_before + lines,
@@ -57,6 +58,6 @@ fn scan(path: &Path) -> io::Result<Scanned> {
         lines += u64::from(!stored.partial);
         Ok(ControlFlow::Continue(()))
     })?;
-    let part = Part { file: Arc::new(file), lines_before: 0, bytes };
+    let part = Part { file: Arc::new(file), lines_before: 0, bytes, begins_run: true };
     Ok(Scanned { part, index, lines, is_line_open: !begins_line })
 }

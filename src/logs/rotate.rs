@@ -47,7 +47,8 @@ impl RunLog {
         let lines = {
             let mut written = self.written();
             let lines = written.lines;
-            let new = Part { file: Arc::new(file), lines_before: lines, bytes: 0 };
+            let new =
+                Part { file: Arc::new(file), lines_before: lines, bytes: 0, begins_run: false };
             let part = std::mem::replace(&mut written.active, new);
             let index = std::mem::replace(&mut written.index, Index::new());
             written.older = Some((part, index));

@@ -31,6 +31,8 @@ pub struct Part {
     pub lines_before: u64,
     /// Bytes of the file that hold whole entries.
     pub bytes: u64,
+    /// Whether a run begins with it: a line of the run before does not go on in it.
+    pub begins_run: bool,
 }
 
 /// How far a log is written.
@@ -90,7 +92,7 @@ impl RunLog {
         lines_before: u64,
         folder: Arc<LogFolder>,
     ) -> Self {
-        let active = Part { file: Arc::new(file), lines_before, bytes: 0 };
+        let active = Part { file: Arc::new(file), lines_before, bytes: 0, begins_run: true };
         let written = Written {
             older: None,
             active,
@@ -148,7 +150,7 @@ impl RunLog {
     }
 
     /// Wakes those who wait for a change. Called after each one, without the lock.
-    pub(super) fn announce(&self) {
+    pub fn announce(&self) {
         if self.watchers.load(Ordering::SeqCst) > 0 {
             self.changed.notify_all();
         }
@@ -175,6 +177,23 @@ impl RunLog {
 
     pub(super) fn written(&self) -> MutexGuard<'_, Written> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Glance {
+    /// Where there was never a line.
+    pub(super) fn of_nothing() -> Self {
+        Self {
+            lines: 0,
+            lines_gone: 0,
+            is_line_open: false,
+            dropped_lines: 0,
+            idle: None,
+            prompt: String::new(),
+            is_over: true,
+            output_at: None,
+            parts: Vec::new(),
+        }
     }
 }
 

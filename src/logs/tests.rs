@@ -7,6 +7,7 @@ use super::folder::LogFolder;
 use super::page::{Page, Range, Selection};
 use super::retention::Keep;
 use super::run_log::RunLog;
+use super::series::LogSeries;
 use super::stamp::stamp_of;
 use chrono::{DateTime, Duration, Utc};
 use proptest::prelude::*;
@@ -18,16 +19,27 @@ fn instant(second: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + Duration::seconds(1_700_000_000 + second)
 }
 
-/// A log of these lines, one a second, rotated as often as `bytes_max` demands.
-fn log_of(folder: &Arc<LogFolder>, lines: &[String]) -> Arc<RunLog> {
-    let log = Arc::new(folder.new_log(instant(0), 0).unwrap());
+/// These lines, one a second, as the logs of so many runs.
+fn series_of(folder: &Arc<LogFolder>, lines: &[String], runs: usize) -> LogSeries {
+    let mut logs = Vec::new();
+    let mut before = 0;
+    for lines in lines.chunks(lines.len().div_ceil(runs)) {
+        logs.push(log_of(folder, lines, before));
+        before += lines.len();
+    }
+    LogSeries::whole(logs)
+}
+
+/// A log of these lines, rotated as often as `bytes_max` demands.
+fn log_of(folder: &Arc<LogFolder>, lines: &[String], before: usize) -> Arc<RunLog> {
+    let log = Arc::new(folder.new_log(instant(0), before as u64).unwrap());
     let mut appender = Appender::new(Arc::clone(&log));
     let mut encoder = Encoder::new(PIECE_BYTES, OUTPUT_BYTES_MAX);
     for (second, line) in lines.iter().enumerate() {
         let mut block = format!("{line}\n").into_bytes();
         let end = block.len();
         block.resize(end + BLOCK_MARGIN, 0);
-        let stamp = stamp_of(instant(i64::try_from(second).unwrap()));
+        let stamp = stamp_of(instant(i64::try_from(before + second).unwrap()));
         let encoded = encoder.encode(&block, 0..end, &stamp);
         appender.append(encoder.output(), encoded.lines, &stamp);
     }
@@ -36,7 +48,7 @@ fn log_of(folder: &Arc<LogFolder>, lines: &[String]) -> Arc<RunLog> {
 
 /// The numbers and texts of a page, and where the next one begins.
 fn page_of(
-    log: &RunLog,
+    log: &LogSeries,
     range: Range,
     limit: Option<u64>,
     grep: Option<&str>,
@@ -76,7 +88,7 @@ fn a_line_whose_parts_are_lost_counts_once_and_is_told() {
     assert_eq!(log.glance().dropped_lines, 1);
     log.go_on_in(super::folder::create(&place.path().join("2.log")).unwrap());
     appender.append(&last, 1, &stamp);
-    let all = page_of(&log, Range::All, None, None).0;
+    let all = page_of(&LogSeries::of(Arc::clone(&log)), Range::All, None, None).0;
     assert!(all[0].1.contains("1 lines are missing here"), "{all:?}");
     assert_eq!(all[1].1, "last");
 }
@@ -91,6 +103,7 @@ proptest! {
     #[test]
     fn every_page_is_what_the_model_gives(
         lines in lines(),
+        runs in 1_usize..4,
         bytes_max in prop_oneof![Just(u64::MAX), 4000_u64..12_000],
         after in 0_u64..130,
         count in 1_u64..130,
@@ -100,7 +113,7 @@ proptest! {
         let place = tempfile::tempdir().unwrap();
         let keep = Keep { runs_max: 10, bytes_max };
         let folder = Arc::new(LogFolder::open(place.path(), keep).unwrap());
-        let log = log_of(&folder, &lines);
+        let log = series_of(&folder, &lines, if bytes_max == u64::MAX { runs } else { 1 });
         let (all, next) = page_of(&log, Range::All, None, None);
         let total = lines.len() as u64;
         let gone = log.glance().lines_gone;

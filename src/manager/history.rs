@@ -1,15 +1,15 @@
 //! The runs that were before, those of servers before this one included.
 
-use super::process_manager::{Numbering, ProcessManager};
+use super::process_manager::{Inner, Numbering, ProcessManager};
 use super::run::{EndedBy, Run, RunView, Snapshot};
 use crate::error::{Error, Result};
-use crate::logs::{EndRecord, RunLog, RunRecord, now};
+use crate::logs::{EndRecord, Glance, LogSeries, Range, RunLog, RunRecord, now};
 use crate::process::{CommandLine, StrayRun, boot_id, end_strays};
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How many logs of old runs are kept open with their index, for who reads them page by page.
 const REOPENED_MAX: usize = 2;
@@ -112,6 +112,56 @@ impl ProcessManager {
         let log = Arc::new(self.folder.old_log(&record)?);
         *place = Some(Arc::clone(&log));
         Ok(log)
+    }
+
+    /// The logs of all runs that are known as one, or as much of them as `range` reaches. Reads
+    /// all of an old one where it was not read before.
+    ///
+    /// # Errors
+    /// `Log` when one cannot be read.
+    pub fn log_series(&self, range: Range) -> Result<LogSeries> {
+        let records = self.folder.ledger().runs();
+        let (mut logs, mut lines) = (Vec::new(), 0);
+        for record in &records {
+            let log = match self.log_of(&record.run_id) {
+                // It went while we looked: so did all that are older.
+                Err(Error::NoSuchRun { .. }) => break,
+                log => log?,
+            };
+            let glance = log.glance();
+            lines = glance.lines.max(lines);
+            logs.push(log);
+            let is_far_enough = match range {
+                Range::All => false,
+                Range::Last(count) => lines - record.lines_before >= count,
+                Range::After(lines) => record.lines_before <= lines,
+                Range::Since(instant) => record.created_at <= instant,
+            };
+            if is_far_enough {
+                break;
+            }
+        }
+        logs.reverse();
+        Ok(match records.last() {
+            Some(oldest) if logs.len() < records.len() => {
+                LogSeries::newest(logs, oldest.lines_before)
+            }
+            _ => LogSeries::whole(logs),
+        })
+    }
+
+    /// Waits until `is_news` of the last run's log, looking at each change, or until another run
+    /// begins, or until `deadline`.
+    pub fn wait_for_output(&self, deadline: Instant, is_news: &mut dyn FnMut(&Glance) -> bool) {
+        let starts = self.starts();
+        let Ok(run) = self.last_run() else {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let none = |inner: &mut Inner| inner.run.is_none() && !inner.state.is_closed();
+            let waited = self.changed.wait_timeout_while(self.inner(), left, none);
+            return drop(waited.unwrap_or_else(PoisonError::into_inner));
+        };
+        let is_enough = |glance: &Glance| is_news(glance) || self.starts() != starts;
+        run.log().wait_until(deadline, is_enough);
     }
 
     /// Where the log of an old run is kept, or is to be.

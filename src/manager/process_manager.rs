@@ -86,7 +86,9 @@ pub struct ProcessManager {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub state: State,
-    run: Option<Arc<Run>>,
+    pub run: Option<Arc<Run>>,
+    /// How many runs were started.
+    starts: u64,
     /// Counts what those who end a tree have to look at.
     pub changes: u64,
     /// What the last ending could not end.
@@ -102,7 +104,8 @@ impl ProcessManager {
         writer: Arc<LogWriter>,
         reaper: Arc<Reaper>,
     ) -> Self {
-        let inner = Inner { state: State::new(), run: None, changes: 0, left: Vec::new() };
+        let inner =
+            Inner { state: State::new(), run: None, starts: 0, changes: 0, left: Vec::new() };
         let (operation, inner, changed) = (Mutex::new(()), Mutex::new(inner), Condvar::new());
         Self {
             config,
@@ -205,7 +208,7 @@ impl ProcessManager {
 
     /// Refuses starts from now on and ends what runs as a kill does. Blocks as a kill does.
     pub fn shut_down(&self) {
-        self.inner().state.close();
+        self.close();
         let grace = self.config.kill_grace;
         match self.end(Ending { by: EndedBy::Shutdown, signal: Signal::TERM, grace }) {
             Ok(report) => {
@@ -229,6 +232,28 @@ impl ProcessManager {
     /// `NeverStarted`.
     pub fn status(&self) -> Result<Snapshot> {
         Ok(self.last_run()?.snapshot())
+    }
+
+    /// How many runs were started. Does not block.
+    #[must_use]
+    pub fn starts(&self) -> u64 {
+        self.inner().starts
+    }
+
+    /// Whether nothing runs and nothing will: the server shuts down. Does not block.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        let inner = self.inner();
+        inner.state.is_closed() && inner.run.as_ref().is_none_or(|run| run.end.get().is_some())
+    }
+
+    /// Refuses starts from now on. Does not block.
+    pub fn close(&self) {
+        self.inner().state.close();
+        self.announce_change();
+        if let Ok(run) = self.last_run() {
+            run.log().announce();
+        }
     }
 
     /// The last run. Does not block.
@@ -324,10 +349,13 @@ impl ProcessManager {
         self.folder.enforce_retention(run.log.file_name());
         let mut inner = self.inner();
         let old = inner.run.replace(Arc::clone(&run));
+        inner.starts += 1;
         inner.state.started();
         drop(inner);
         if let Some(old) = old {
             self.keep_log(&old);
+            // Those who wait for its lines go on with the new one's.
+            old.log.announce();
         }
         // Sampled aside, so that the first status is not answered with a sample of the first
         // millisecond; and before the writer has it, so that it is told as it was at its start.

@@ -211,6 +211,11 @@ impl State {
         self.is_hurried = true;
     }
 
+    /// Whether no start is allowed any more.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
     /// No start is allowed from now on.
     pub fn close(&mut self) {
         self.is_closed = true;

@@ -1,0 +1,49 @@
+//! The log of one run, as it can be asked for.
+
+use super::logs::{Named, Source};
+use super::run_marks::RunMark;
+use crate::error::Result;
+use crate::logs::{Glance, LogSeries, RunLog, Selection};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The log of one run.
+pub struct RunSource {
+    /// What it is called.
+    pub name: Named,
+    /// The log itself.
+    pub log: Arc<RunLog>,
+    /// The state of its run, as JSON.
+    pub status: Box<dyn Fn() -> Value + Send>,
+}
+
+impl Source for RunSource {
+    fn name(&self) -> Named {
+        self.name.clone()
+    }
+
+    fn series(&self, _: &Selection) -> Result<LogSeries> {
+        Ok(LogSeries::of(Arc::clone(&self.log)))
+    }
+
+    fn is_over(&self) -> bool {
+        self.log.glance().is_over
+    }
+
+    fn wait(&self, deadline: Instant, is_news: &mut dyn FnMut(&Glance) -> bool) {
+        self.log.wait_until(deadline, |glance| is_news(glance) || glance.is_over);
+    }
+
+    fn is_running(&self) -> bool {
+        !self.is_over()
+    }
+
+    fn status(&self) -> Value {
+        (self.status)()
+    }
+
+    fn run_marks(&self) -> Vec<RunMark> {
+        Vec::new()
+    }
+}
