@@ -7,12 +7,16 @@ use crate::logs::{Keep, LogFolder, LogWriter};
 use crate::manager::{ManagerConfig, Numbering, ProcessManager};
 use crate::process::{self, Reaper, Strangers};
 use crate::settings::{
-    self, CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Secret, SettingFault, Settings, Sources,
-    command_line,
+    self, ArgMatches, CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Secret, SettingFault, Settings,
+    Sources,
 };
 use crate::shutdown::EndRequests;
+use crate::supervisor::ServicesFile;
+use crate::supervisor::services_file::{self, Faults};
 use std::ffi::OsString;
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fs, io, thread};
@@ -55,6 +59,9 @@ pub enum StartFault {
         /// What the kernel said.
         source: io::Error,
     },
+    /// The services file is at fault.
+    #[error(transparent)]
+    File(#[from] Faults),
     /// The machine refuses something else.
     #[error(transparent)]
     Machine(#[from] Error),
@@ -65,7 +72,7 @@ impl StartFault {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Setting(_) | Self::Open { .. } | Self::Host { .. } => 2,
+            Self::Setting(_) | Self::Open { .. } | Self::Host { .. } | Self::File(_) => 2,
             Self::Listen { .. } | Self::Machine(_) => 1,
         }
     }
@@ -80,29 +87,58 @@ pub struct Startup {
     pub environment: Vec<(OsString, OsString)>,
 }
 
-/// Reads the command line, the environment and `.env`, and sets up logging to stderr. A help or
-/// version text, or a fault in the flags, ends the process as is usual.
+/// Reads the environment and `.env` besides the command line, and sets up logging to stderr.
 ///
 /// # Errors
 /// The setting that cannot be used.
-pub fn start_up() -> std::result::Result<Startup, StartFault> {
-    let flags = command_line().get_matches();
+pub fn start_up(flags: &ArgMatches) -> std::result::Result<Startup, StartFault> {
     let environment: Vec<_> = env::vars_os().collect();
     let dotenv = match fs::read(".env") {
         Ok(content) => Some(content),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(SettingFault::Dotenv(error.to_string()).into()),
     };
-    let sources = Sources { flags: &flags, environment: &environment, dotenv: dotenv.as_deref() };
+    let sources = Sources { flags, environment: &environment, dotenv: dotenv.as_deref() };
     let loaded = settings::load(&sources)?;
     let filter = env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
     env_logger::Builder::new().parse_filters(&filter).format_timestamp_millis().init();
     loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    Ok(Startup { settings: loaded.settings, environment: commands_environment() })
+}
+
+/// The environment of the commands: the server's, without what is meant for the server alone.
+fn commands_environment() -> Vec<(OsString, OsString)> {
     let is_ours = |name: &OsString| {
         name == CREDENTIALS_DIRECTORY || name.to_string_lossy().starts_with(ENVIRONMENT_PREFIX)
     };
-    let environment = environment.into_iter().filter(|(name, _)| !is_ours(name)).collect();
-    Ok(Startup { settings: loaded.settings, environment })
+    env::vars_os().filter(|(name, _)| !is_ours(name)).collect()
+}
+
+/// Checks a services file, and prints the names of its services in the order of their start.
+///
+/// # Errors
+/// `File` with every fault of it.
+pub fn check(file: &Path) -> std::result::Result<(), StartFault> {
+    let services = ServicesFile::read(file, &commands_environment())?;
+    let graph = services.graph();
+    let names = graph.start_order().into_iter().flat_map(|name| [name, "\n"]);
+    Ok(print(&names.collect::<String>())?)
+}
+
+/// Prints the JSON Schema of the services file.
+///
+/// # Errors
+/// `Machine` where it cannot be written.
+pub fn print_schema() -> std::result::Result<(), StartFault> {
+    Ok(print(&format!("{:#}\n", services_file::schema()))?)
+}
+
+fn print(text: &str) -> Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| Error::kernel("write to stdout", error)),
+    }
 }
 
 /// Takes the address or the Unix socket that the settings name.

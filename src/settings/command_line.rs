@@ -1,7 +1,8 @@
 //! The command line, made from the table.
 
 use super::table::SETTINGS;
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::path::PathBuf;
 
 /// What `llm-shell` understands. A value is taken as text: `load` reads all sources alike.
 #[must_use]
@@ -39,5 +40,49 @@ pub fn command_line() -> Command {
         ))
         .args(flags)
         .arg(insecure)
-        .subcommand(serve)
+        .subcommands([serve, check(), schema()])
+}
+
+fn check() -> Command {
+    let file = Arg::new("file")
+        .value_name("FILE")
+        .help("Services file to check [default: astra_services.json]")
+        .default_value("astra_services.json")
+        .hide_default_value(true)
+        .value_parser(value_parser!(PathBuf));
+    Command::new("check")
+        .about("Check a services file: every fault, or the order in which services start")
+        .arg(file)
+}
+
+fn schema() -> Command {
+    Command::new("schema").about("Print the JSON Schema of the services file")
+}
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Run the LLM Shell.
+    Serve,
+    /// Check a services file.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of the services file.
+    Schema,
+}
+
+impl Task {
+    /// What a parsed command line asks for.
+    #[must_use]
+    pub fn of(flags: &ArgMatches) -> Self {
+        match flags.subcommand() {
+            Some(("check", flags)) => {
+                Self::Check { file: flags.get_one("file").cloned().unwrap_or_default() }
+            }
+            Some(("schema", _)) => Self::Schema,
+            _ => Self::Serve,
+        }
+    }
 }

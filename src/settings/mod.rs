@@ -5,7 +5,8 @@ mod load;
 mod secret;
 mod table;
 
-pub use command_line::command_line;
+pub use clap::ArgMatches;
+pub use command_line::{Task, command_line};
 pub use load::{Loaded, SettingFault, Sources, load};
 pub use secret::Secret;
 pub use table::{CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, SETTINGS, Setting, Settings};

@@ -5,7 +5,7 @@ use super::fields::Entry;
 use super::node::{Node, Reading};
 use super::overlay::Service;
 use super::service::read_service;
-use crate::supervisor::graph::Graph;
+use crate::supervisor::graph::{Cycle, Graph};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::ffi::OsString;
@@ -51,6 +51,13 @@ impl ServicesFile {
         parsed.map_err(|faults| faults.in_file(&path.display().to_string()))
     }
 
+    /// The order among its services.
+    #[must_use]
+    pub fn graph(&self) -> Graph {
+        // A file with a cycle was refused.
+        graph_of(&self.services).unwrap_or_default()
+    }
+
     /// Reads the text of a file. `environment` is what `${NAME}` is taken from.
     ///
     /// # Errors
@@ -93,10 +100,14 @@ fn read_services(entries: &[Entry<'_>]) -> Vec<Service> {
     services
 }
 
-fn note_cycle(entries: &[Entry<'_>], services: &[Service]) {
+fn graph_of(services: &[Service]) -> Result<Graph, Cycle> {
     let dependencies = |service: &Service| service.config.depends_on.keys().cloned().collect();
     let nodes = services.iter().map(|service| (service.name.clone(), dependencies(service)));
-    let Err(cycle) = Graph::new(nodes.collect()) else { return };
+    Graph::new(nodes.collect())
+}
+
+fn note_cycle(entries: &[Entry<'_>], services: &[Service]) {
+    let Err(cycle) = graph_of(services) else { return };
     let first = entries.iter().find(|entry| cycle.names().first() == Some(&entry.name));
     if let Some(entry) = first {
         let key = entry.key.clone().named(&format!("{}.depends_on", entry.name));

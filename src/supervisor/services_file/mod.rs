@@ -13,9 +13,11 @@ mod nearest;
 mod node;
 mod overlay;
 mod port;
+mod schema;
 mod service;
 
 pub use config::{Condition, HealthCheck, LogLimits, RestartMode, RestartPolicy, ServiceConfig};
 pub use fault::{Fault, Faults, Position};
 pub use file::{NAME_CHARACTERS_MAX, ServicesFile, is_service_name};
 pub use overlay::{Service, Surroundings};
+pub use schema::schema;

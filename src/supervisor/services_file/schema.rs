@@ -1,0 +1,310 @@
+//! The JSON Schema of the services file, for editors: made from types of the file's own shape.
+
+#![allow(dead_code, reason = "the fields are never read: only their schema is of use")]
+
+use schemars::{JsonSchema, schema_for};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The JSON Schema of a services file.
+#[must_use]
+pub fn schema() -> Value {
+    schema_for!(FileShape).to_value()
+}
+
+/// Services by name: letters, digits, `.`, `_` and `-`, 64 at most. `${NAME}` and
+/// `${NAME:-default}` are taken from the environment in every string but a `cmd` for the shell.
+#[derive(JsonSchema)]
+#[schemars(title = "Services file of llm-shell astra")]
+struct FileShape(
+    #[schemars(extend("propertyNames" = {"pattern": "^(?!\\.{1,2}$)[A-Za-z0-9._-]{1,64}$"}))]
+    BTreeMap<String, ServiceShape>,
+);
+
+/// A service.
+#[derive(JsonSchema)]
+#[schemars(
+    rename = "Service",
+    deny_unknown_fields,
+    extend("not" = {"required": ["health_check", "health_checks"]})
+)]
+struct ServiceShape {
+    /// What is run: a program with its arguments, or text for the shell.
+    cmd: CommandShape,
+    /// The directory that it starts in; a relative one is below the server's own.
+    #[schemars(length(min = 1), extend("default" = "."))]
+    cwd: Option<String>,
+    /// Variables that are added to the server's environment; null removes one.
+    #[schemars(
+        extend("default" = {}),
+        extend("propertyNames" = {"pattern": "^[^=]+$"})
+    )]
+    env: Option<BTreeMap<String, Option<String>>>,
+    /// A file whose variables are added before those of env, read at every start; a relative path
+    /// is below the server's own directory.
+    #[schemars(length(min = 1))]
+    env_file: Option<String>,
+    /// Whether all is well although it gave up.
+    #[schemars(extend("default" = false))]
+    optional: Option<bool>,
+    /// Whether it is started with the supervisor.
+    #[schemars(extend("default" = true))]
+    autostart: Option<bool>,
+    /// The port that it listens on, for the status; else it is taken from --port or -p in cmd, or
+    /// from the first health check.
+    #[schemars(range(min = 1, max = 65535))]
+    port: Option<u16>,
+    /// What tells whether it is healthy, named `http_endpoint`.
+    health_check: Option<CheckShape>,
+    /// Several of them, by name.
+    #[schemars(
+        extend("propertyNames" = {"pattern": "^(?!\\.{1,2}$)[A-Za-z0-9._-]{1,64}$"})
+    )]
+    health_checks: Option<BTreeMap<String, CheckShape>>,
+    /// What is done when it ends by itself.
+    restart_policy: Option<PolicyShape>,
+    /// Seconds that it may take to become healthy.
+    #[schemars(range(min = 0, max = 86400), extend("default" = 60))]
+    start_timeout: Option<f64>,
+    /// Seconds that it must have run to be up, where it has no health check.
+    #[schemars(range(min = 0, max = 86400), extend("default" = 1))]
+    start_seconds: Option<f64>,
+    /// What must have come about before it is started.
+    #[schemars(extend("default" = []))]
+    depends_on: Option<DependenciesShape>,
+    /// What asks it to end.
+    #[schemars(extend("default" = "SIGTERM"))]
+    stop_signal: Option<SignalShape>,
+    /// Seconds from that signal to SIGKILL.
+    #[schemars(range(min = 0, max = 86400), extend("default" = 10))]
+    stop_timeout: Option<f64>,
+    /// What makes it read its configuration again: sent by a reload in the place of a restart.
+    reload_signal: Option<SignalShape>,
+    /// Whether it runs on a terminal.
+    #[schemars(extend("default" = false))]
+    pty: Option<bool>,
+    /// How much of its logs is kept, where it is not what holds for all.
+    log: Option<LogShape>,
+}
+
+/// A program with its arguments, or text for the shell.
+#[derive(JsonSchema)]
+#[schemars(untagged, rename = "Command")]
+enum CommandShape {
+    /// A program, found by PATH where it has no slash, with its arguments.
+    Arguments(#[schemars(length(min = 1))] Vec<String>),
+    /// Text for the shell, which expands `$NAME` and `${NAME}` itself.
+    Shell(#[schemars(regex(pattern = r"\S"))] String),
+}
+
+/// One health check: just one of url, tcp and cmd, and how often.
+#[derive(JsonSchema)]
+#[schemars(
+    rename = "HealthCheck",
+    deny_unknown_fields,
+    extend("oneOf" = [{"required": ["url"]}, {"required": ["tcp"]}, {"required": ["cmd"]}])
+)]
+struct CheckShape {
+    /// A URL that must answer 2xx.
+    #[schemars(regex(pattern = r"^(https?://|.*\$\{)"))]
+    url: Option<String>,
+    /// host:port that must take a connection.
+    #[schemars(regex(pattern = r":\d+$|\$\{"))]
+    tcp: Option<String>,
+    /// A command that must exit with 0.
+    cmd: Option<CommandShape>,
+    /// Seconds that one look may take.
+    #[schemars(range(min = 0.001, max = 86400), extend("default" = 5))]
+    timeout: Option<f64>,
+    /// Seconds from one look to the next.
+    #[schemars(range(min = 0.1, max = 86400), extend("default" = 10))]
+    interval: Option<f64>,
+    /// Seconds after a start in which failures do not count.
+    #[schemars(range(min = 0, max = 86400), extend("default" = 0))]
+    start_period: Option<f64>,
+    /// How many failures in a row make it unhealthy.
+    #[schemars(range(min = 1, max = 4_294_967_295_u32), extend("default" = 3))]
+    retries: Option<u32>,
+    /// Whether the service is restarted when it is unhealthy.
+    #[schemars(extend("default" = false))]
+    restart_on_failure: Option<bool>,
+}
+
+/// What is done when a service ends by itself.
+#[derive(JsonSchema)]
+#[schemars(rename = "RestartPolicy", deny_unknown_fields)]
+struct PolicyShape {
+    /// Which ends ask for a restart.
+    #[schemars(extend("default" = "on-failure"))]
+    mode: Option<ModeShape>,
+    /// Restarts in a row before it is given up.
+    #[schemars(range(min = 0, max = 4_294_967_295_u32), extend("default" = 3))]
+    max_restarts: Option<u32>,
+    /// Seconds that the first of them waits.
+    #[schemars(range(min = 0, max = 86400), extend("default" = 5))]
+    backoff_seconds: Option<f64>,
+    /// How much longer each waits than the one before it.
+    #[schemars(range(min = 1, max = 1000), extend("default" = 2))]
+    backoff_multiplier: Option<f64>,
+    /// Seconds that any of them waits at most.
+    #[schemars(range(min = 0, max = 86400), extend("default" = 60))]
+    max_backoff_seconds: Option<f64>,
+    /// A run of so many seconds clears the count.
+    #[schemars(range(min = 0, max = 86400), extend("default" = 60))]
+    reset_after_seconds: Option<f64>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename = "RestartMode", rename_all = "kebab-case")]
+enum ModeShape {
+    /// All of them.
+    Always,
+    /// Those with an exit code other than 0, or by a signal.
+    OnFailure,
+    /// None.
+    Never,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename = "Dependencies", untagged)]
+enum DependenciesShape {
+    /// Services that must have been started.
+    Started(Vec<String>),
+    /// Services, each with what must have come about of it.
+    Conditions(BTreeMap<String, ConditionShape>),
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename = "Condition", rename_all = "lowercase")]
+enum ConditionShape {
+    /// It runs.
+    Started,
+    /// Its health checks pass; where it has none, it runs.
+    Healthy,
+    /// It has ended with exit code 0.
+    Completed,
+}
+
+/// A signal: SIGTERM, TERM or 15.
+#[derive(JsonSchema)]
+#[schemars(rename = "Signal", untagged)]
+enum SignalShape {
+    Name(String),
+    Number(#[schemars(range(min = 1, max = 64))] u8),
+}
+
+/// How much of a service's logs is kept.
+#[derive(JsonSchema)]
+#[schemars(rename = "LogLimits", deny_unknown_fields)]
+struct LogShape {
+    /// Bytes, over all of its runs.
+    #[schemars(range(min = 65536))]
+    max_bytes: Option<u64>,
+    /// Runs.
+    #[schemars(range(min = 1))]
+    keep: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ServiceConfig, ServicesFile};
+    use super::*;
+    use serde_json::json;
+    use std::collections::BTreeSet;
+
+    /// Makes a service of the fields of an object in it.
+    type Service = fn(Value) -> Value;
+
+    /// Each object of the schema, with a service that has one.
+    const OBJECTS: [(&str, Service); 4] = [
+        ("Service", |fields| over(json!({"cmd": "x"}), fields)),
+        (
+            "HealthCheck",
+            |fields| json!({"cmd": "x", "health_check": over(json!({"cmd": "x"}), fields)}),
+        ),
+        ("RestartPolicy", |fields| json!({"cmd": "x", "restart_policy": fields})),
+        ("LogLimits", |fields| json!({"cmd": "x", "log": fields})),
+    ];
+
+    fn over(mut fields: Value, other: Value) -> Value {
+        if let (Value::Object(fields), Value::Object(other)) = (&mut fields, other) {
+            fields.extend(other);
+        }
+        fields
+    }
+
+    fn parse(service: &Value) -> Result<ServiceConfig, String> {
+        let file = ServicesFile::parse(&json!({"a": service}).to_string(), &[]);
+        file.map(|file| file.services[0].config.clone()).map_err(|faults| faults.to_string())
+    }
+
+    /// The fields of an object of the schema, each with what is said of it.
+    fn properties(object: &str) -> serde_json::Map<String, Value> {
+        schema()["$defs"][object]["properties"].as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn schema_and_parser_know_the_same_fields() {
+        for (object, service) in OBJECTS {
+            let fault = parse(&service(json!({"an_unknown_field": 1}))).unwrap_err();
+            let (_, known) = fault.split_once("the fields here are ").unwrap();
+            let known: BTreeSet<String> = known.split(", ").map(str::to_owned).collect();
+            let properties = properties(object);
+            assert_eq!(properties.keys().cloned().collect::<BTreeSet<_>>(), known, "{object}");
+            let all = schema()["$defs"][object].clone();
+            assert_eq!(all["additionalProperties"], false, "{object}");
+        }
+    }
+
+    #[test]
+    fn the_defaults_of_the_schema_are_those_of_the_parser() {
+        let mut compared = 0;
+        for (object, service) in OBJECTS {
+            for (field, property) in properties(object) {
+                if let Some(default) = property.get("default") {
+                    let given = parse(&service(json!({&field: default}))).unwrap();
+                    assert_eq!(given, parse(&service(json!({}))).unwrap(), "{object}.{field}");
+                    compared += 1;
+                }
+            }
+        }
+        assert_eq!(compared, 21);
+    }
+
+    #[test]
+    fn the_bounds_of_the_schema_are_those_of_the_parser() {
+        let mut compared = 0;
+        for (object, service) in OBJECTS {
+            for (field, property) in properties(object) {
+                let ends = [("minimum", -0.001, -1), ("maximum", 0.001, 1)];
+                for (end, fraction, whole) in ends {
+                    let Some(bound) = property.get(end) else { continue };
+                    let is_number = property["type"][0] == "number";
+                    let beyond = match bound.as_i64() {
+                        Some(bound) if !is_number => json!(bound + whole),
+                        _ => json!(bound.as_f64().unwrap() + fraction),
+                    };
+                    let tried = |value: &Value| parse(&service(json!({&field: value})));
+                    assert!(tried(bound).is_ok(), "{object}.{field}: {bound}");
+                    assert!(tried(&beyond).is_err(), "{object}.{field}: {beyond}");
+                    compared += 1;
+                }
+            }
+        }
+        assert_eq!(compared, 28);
+    }
+
+    #[test]
+    fn the_words_of_the_schema_are_those_of_the_parser() {
+        let words = |list: &str| -> Vec<String> {
+            let schema = schema();
+            let words = schema["$defs"][list]["oneOf"].as_array().unwrap();
+            words.iter().map(|word| word["const"].to_string()).collect()
+        };
+        let modes = json!({"cmd": "x", "restart_policy": {"mode": "no"}});
+        assert!(parse(&modes).unwrap_err().contains(&words("RestartMode").join(" or ")));
+        let depends = json!({"a": {"cmd": "x", "depends_on": {"b": "no"}}, "b": {"cmd": "x"}});
+        let faults = ServicesFile::parse(&depends.to_string(), &[]).unwrap_err().to_string();
+        assert!(faults.contains(&words("Condition").join(" or ")), "{faults}");
+    }
+}

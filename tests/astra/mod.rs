@@ -1,0 +1,3 @@
+//! The services file, as the real binary checks it.
+
+mod check;
