@@ -14,9 +14,12 @@ mod leader;
 mod outcome;
 mod procfs;
 mod reaper;
+mod run_to_end;
 mod signal;
 mod strays;
 mod surroundings;
+#[cfg(test)]
+pub mod tests;
 mod tree;
 mod usage;
 
@@ -25,6 +28,7 @@ pub use launch::{COMMAND_BYTES_MAX, Launch};
 pub use leader::Leader;
 pub use outcome::Outcome;
 pub use reaper::{Descriptors, Launched, Reaper};
+pub use run_to_end::{Ended, run_to_end};
 pub use signal::Signal;
 pub use strays::{StrayRun, boot_id, end_strays};
 pub use surroundings::{hangup_is_ignored, prepare};
