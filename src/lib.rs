@@ -21,6 +21,8 @@
 //! | `log-writer` | [`logs::LogWriter`] | reads output, appends it, reports ends | `finish` |
 //! | `reaper` | [`process::Reaper`] | collects dead orphans | drop |
 //! | `http-accept`, `http-…` | [`http::Server`] | one for the door, one a connection | `finish` |
+//! | `probe` | [`probe::HealthReport`] | one look of a health check | when that is over |
+//! | `probe-resolve` | [`probe::look`] | looks a host up | when the system's resolver answers |
 //! | `second-signal` | [`app`] | waits for the second request to end | with the process |
 //!
 //! # How an end is told

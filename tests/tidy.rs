@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 8] = [
 ];
 
 /// Each outside thing, and the rooms that are its home.
-const HOMES: [(&str, &[&str]); 13] = [
+const HOMES: [(&str, &[&str]); 14] = [
     ("std::env", &["app"]),
     ("env::", &["app"]),
     ("std::process", &["process", "main"]),
@@ -29,7 +29,8 @@ const HOMES: [(&str, &[&str]); 13] = [
     ("waitid", &["process"]),
     ("sysinfo", &["process"]),
     ("httparse", &["http"]),
-    ("TcpStream", &["http"]),
+    ("TcpStream", &["http", "probe"]),
+    ("ureq", &["probe"]),
     ("OpenOptions", &["logs"]),
     ("StatusCode", &["http", "api"]),
     ("clap::", &["settings"]),

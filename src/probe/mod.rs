@@ -1,5 +1,15 @@
-//! Health checks: one look at whether a service does what it is for.
+//! Health checks: a look at whether a service does what it is for.
+//!
+//! A look blocks its caller, never for longer than its timeout, and tells in a few words what it
+//! found. What follows from that is for the supervisor to say.
 
 mod check;
+mod look;
+mod report;
+#[cfg(test)]
+mod tests;
+mod web;
 
 pub use check::Check;
+pub use look::{Surroundings, look};
+pub use report::{HealthReport, HealthStatus};

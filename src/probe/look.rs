@@ -1,0 +1,132 @@
+//! One look of a health check.
+
+use super::check::Check;
+use super::web;
+use crate::process::{CommandLine, Launch, Outcome, Reaper, run_to_end};
+use std::ffi::OsString;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How much of a command's last line is told, in characters.
+const TOLD_CHARACTERS_MAX: usize = 200;
+
+/// What is told of a name without an address.
+pub(super) const UNKNOWN_HOST: &str = "the host cannot be found";
+
+/// How the standard library begins what the resolver said; it has no kind of its own for that.
+const LOOKUP_FAILED: &str = "failed to lookup address information: ";
+
+/// What a look needs to know about its surroundings.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// What commands are run by.
+    pub reaper: &'a Reaper,
+    /// The shell that runs a command that is text, with `-c`.
+    pub shell: &'a Path,
+    /// The directory that commands start in.
+    pub directory: &'a Path,
+    /// The whole environment of commands.
+    pub environment: &'a [(OsString, OsString)],
+}
+
+/// Looks once. Blocks for `timeout` at most, and for what it takes to end a command that is not
+/// done by then.
+///
+/// # Errors
+/// Why it failed, in a few words: `HTTP 500`, `connection refused`, `no answer within 5 s`.
+pub fn look(check: &Check, timeout: Duration, around: Surroundings<'_>) -> Result<(), String> {
+    match check {
+        Check::Http { url } => web::get(url, timeout),
+        Check::Tcp { host, port } => connect(host, *port, timeout),
+        Check::Command(command) => run(command, timeout, around),
+    }
+}
+
+/// What is told when the time is up.
+pub(super) fn no_answer(timeout: Duration) -> String {
+    format!("no answer within {} s", timeout.as_secs_f64())
+}
+
+/// What the kernel said, in words.
+pub(super) fn io_reason(error: &io::Error, timeout: Duration) -> String {
+    match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => no_answer(timeout),
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::ConnectionReset => "connection reset".to_owned(),
+        _ => match error.to_string().strip_prefix(LOOKUP_FAILED) {
+            Some(why) => format!("{UNKNOWN_HOST} ({why})"),
+            None => error.to_string(),
+        },
+    }
+}
+
+fn connect(host: &str, port: u16, timeout: Duration) -> Result<(), String> {
+    let deadline = Instant::now() + timeout;
+    let mut why = no_answer(timeout);
+    for address in resolve(host, port, timeout)? {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(&address, left) {
+            Ok(_connection) => return Ok(()),
+            Err(error) => why = io_reason(&error, timeout),
+        }
+    }
+    Err(why)
+}
+
+/// The addresses of a host. The system's resolver knows no deadline, so names are asked for in a
+/// thread that ends when it answers, whether or not somebody still waits for that.
+fn resolve(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, String> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let (answer, answers) = mpsc::channel();
+    let name = host.to_owned();
+    let ask = move || {
+        let found = (name.as_str(), port).to_socket_addrs();
+        // Nobody waits any more where the time is up.
+        let _unheard = answer.send(found.map(Iterator::collect::<Vec<_>>));
+    };
+    let thread = thread::Builder::new().name("probe-resolve".into()).spawn(ask);
+    thread.map_err(|error| format!("no thread to look the host up with: {error}"))?;
+    match answers.recv_timeout(timeout) {
+        Ok(addresses) => addresses.map_err(|error| io_reason(&error, timeout)),
+        Err(_) => Err(no_answer(timeout)),
+    }
+}
+
+fn run(command: &CommandLine, timeout: Duration, around: Surroundings<'_>) -> Result<(), String> {
+    let launch = Launch {
+        command: command.clone(),
+        shell: around.shell.to_owned(),
+        directory: around.directory.to_owned(),
+        environment: around.environment.to_vec(),
+    };
+    let ended = run_to_end(around.reaper, launch, timeout).map_err(|error| error.to_string())?;
+    let how = match ended.outcome {
+        Some(Outcome::Exited(0)) => return Ok(()),
+        Some(Outcome::Exited(code)) => format!("exit code {code}"),
+        Some(outcome @ Outcome::Signalled(_)) => {
+            format!("ended by {}", outcome.signal().unwrap_or_default())
+        }
+        Some(Outcome::Unknown) => "ended, nobody knows how".to_owned(),
+        None => no_answer(timeout),
+    };
+    match last_line(&ended.output) {
+        Some(line) => Err(format!("{how}: {line}")),
+        None => Err(how),
+    }
+}
+
+/// The last line with something in it, as it can stand in a message.
+fn last_line(output: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(output);
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
+    Some(line.chars().filter(|c| !c.is_control()).take(TOLD_CHARACTERS_MAX).collect())
+}

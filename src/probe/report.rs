@@ -1,0 +1,105 @@
+//! What the health checks of one service found, taken together.
+
+use super::check::Check;
+use super::look::{Surroundings, look};
+use std::io;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+/// How a service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthStatus {
+    /// All checks passed.
+    Healthy,
+    /// A check failed.
+    Unhealthy,
+    /// There is nothing to tell by.
+    Unknown,
+}
+
+impl HealthStatus {
+    /// The word that clients see.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What the health checks of one service found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthReport {
+    /// How the service is.
+    pub status: HealthStatus,
+    /// By check, in the order of the services file: nothing, or why it failed.
+    pub checks: Vec<(String, Result<(), String>)>,
+    /// How long the slowest took; `None` where there was none.
+    pub response_time: Option<Duration>,
+}
+
+impl HealthReport {
+    /// A report without a check.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self { status: HealthStatus::Unknown, checks: Vec::new(), response_time: None }
+    }
+
+    /// Looks with each check (a name, what is looked at, how long that may take), all at once.
+    /// Blocks for the longest of the timeouts at most, and little more.
+    #[must_use]
+    pub fn take(checks: &[(&str, &Check, Duration)], around: Surroundings<'_>) -> Self {
+        let looks = thread::scope(|scope| {
+            let mut threads = Vec::with_capacity(checks.len());
+            for &(name, check, timeout) in checks {
+                let thread = thread::Builder::new()
+                    .name("probe".into())
+                    .spawn_scoped(scope, move || timed(check, timeout, around));
+                threads.push((name.to_owned(), thread));
+            }
+            let join = |(name, thread): (String, io::Result<_>)| {
+                (name, thread.map_or_else(|error| no_thread(&error), join))
+            };
+            threads.into_iter().map(join).collect()
+        });
+        Self::of(looks)
+    }
+
+    /// The report of what was found by each check, and how long that took.
+    fn of(looks: Vec<(String, Look)>) -> Self {
+        let response_time = looks.iter().map(|(_, (_, took))| *took).max();
+        let checks: Vec<_> = looks.into_iter().map(|(name, (found, _))| (name, found)).collect();
+        let status = match checks.iter().all(|(_, found)| found.is_ok()) {
+            _ if checks.is_empty() => HealthStatus::Unknown,
+            true => HealthStatus::Healthy,
+            false => HealthStatus::Unhealthy,
+        };
+        Self { status, checks, response_time }
+    }
+
+    /// Why the first of the checks that failed did.
+    #[must_use]
+    pub fn error(&self) -> Option<&str> {
+        self.checks.iter().find_map(|(_, found)| found.as_ref().err()).map(String::as_str)
+    }
+}
+
+/// What a look found, and how long it took.
+type Look = (Result<(), String>, Duration);
+
+fn timed(check: &Check, timeout: Duration, around: Surroundings<'_>) -> Look {
+    let began = Instant::now();
+    let found = look(check, timeout, around);
+    (found, began.elapsed())
+}
+
+fn join(thread: ScopedJoinHandle<'_, Look>) -> Look {
+    // One that panicked has said so on stderr.
+    thread.join().unwrap_or_else(|_| (Err("the check itself failed".to_owned()), Duration::ZERO))
+}
+
+fn no_thread(error: &io::Error) -> Look {
+    (Err(format!("no thread to look with: {error}")), Duration::ZERO)
+}
