@@ -120,6 +120,33 @@ pub enum Error {
         /// The id.
         run_id: String,
     },
+    /// There is no service of this name.
+    #[error("There is no service {name:?}: {}.", list(known))]
+    NoSuchService {
+        /// The name.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// A service stands in no file, so it cannot be read again.
+    #[error(
+        "The services file has no {name:?}: add it there, or reload it with the type code, which \
+         restarts it as it is."
+    )]
+    NotInFile {
+        /// The service.
+        name: String,
+    },
+    /// What is asked of a service does not fit its state.
+    #[error("{name} is {state}: {advice}.")]
+    ServiceState {
+        /// The service.
+        name: String,
+        /// Its state, in the word that clients see.
+        state: &'static str,
+        /// What to do, without a full stop.
+        advice: &'static str,
+    },
     /// Something that the program stands on is missing.
     #[error("Cannot {doing}: {source}.")]
     Kernel {
@@ -157,8 +184,13 @@ impl Error {
             | Self::Directory { .. }
             | Self::EnvironmentFile { .. }
             | Self::Input(_) => ErrorKind::BadRequest,
-            Self::NeverStarted | Self::NoSuchRun { .. } => ErrorKind::NotFound,
-            Self::AlreadyRunning { .. } | Self::RestartCancelled => ErrorKind::Conflict,
+            Self::NeverStarted
+            | Self::NoSuchRun { .. }
+            | Self::NoSuchService { .. }
+            | Self::NotInFile { .. } => ErrorKind::NotFound,
+            Self::AlreadyRunning { .. } | Self::RestartCancelled | Self::ServiceState { .. } => {
+                ErrorKind::Conflict
+            }
             Self::ShuttingDown => ErrorKind::Unavailable,
             Self::SpawnShell { .. }
             | Self::SpawnProgram { .. }
@@ -171,5 +203,17 @@ impl Error {
     /// Wraps what the kernel said while we were `doing` something (an infinitive).
     pub fn kernel(doing: &'static str, source: impl Into<io::Error>) -> Self {
         Self::Kernel { doing, source: source.into() }
+    }
+}
+
+/// Names in a row, as far as that helps.
+fn list(names: &[String]) -> String {
+    const SHOWN_MAX: usize = 50;
+    match names.len() {
+        0 => "there are none".to_owned(),
+        1..=SHOWN_MAX => format!("there are {}", names.join(", ")),
+        more => {
+            format!("there are {} and {} more", names[..SHOWN_MAX].join(", "), more - SHOWN_MAX)
+        }
     }
 }

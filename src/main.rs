@@ -1,12 +1,12 @@
 //! Parse, run, exit code.
 
-use llm_shell::app::{self, StartFault};
-use llm_shell::settings::{Task, command_line};
+use llm_shell::app::{self, Ended, StartFault};
+use llm_shell::settings::{Mode, Task, command_line};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match start() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         // Each fault of a file is a line of its own, which begins with the file's name.
         Err(StartFault::File(faults)) => {
             eprintln!("{faults}");
@@ -19,15 +19,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn start() -> Result<(), StartFault> {
+fn start() -> Result<ExitCode, StartFault> {
     let flags = command_line().get_matches();
     match Task::of(&flags) {
         Task::Serve => {
-            let startup = app::start_up(&flags)?;
+            let startup = app::start_up(&flags, Mode::Shell)?;
             let listener = app::listen(&startup.settings)?;
-            Ok(app::run(startup, listener)?)
+            app::run(startup, listener)?;
         }
-        Task::Check { file } => app::check(&file),
-        Task::Schema => app::print_schema(),
+        Task::Astra { config, exit_on_fatal } => {
+            let startup = app::start_up(&flags, Mode::Astra)?;
+            let file = app::read_services(&config, &startup)?;
+            let listener = app::listen(&startup.settings)?;
+            let services = app::Services { file: config, services: file.services, exit_on_fatal };
+            if app::supervise(startup, listener, services)? == Ended::GivenUp {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Task::Check { file } => app::check(&file)?,
+        Task::Schema => app::print_schema()?,
     }
+    Ok(ExitCode::SUCCESS)
 }

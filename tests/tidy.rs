@@ -147,6 +147,10 @@ fn the_readme_has_every_setting_and_every_route() {
             "" => "–".to_owned(),
             default => format!("`{default}`"),
         };
+        let default = match setting.astra_default {
+            Some(astra) => format!("{default}, Astra `{astra}`"),
+            None => default,
+        };
         let row = format!("| {flag} | `{}` | {default} | {} |", setting.environment, setting.help);
         assert!(readme.contains(&row), "{row}");
     }
@@ -154,7 +158,12 @@ fn the_readme_has_every_setting_and_every_route() {
     let api = sources.iter().filter(|source| source.room == "api");
     let mut routes = 0;
     for source in api {
-        for (call, method) in [(".get(\"/", "GET"), (".post(\"/", "POST")] {
+        for (call, method) in [
+            (".get(\"/", "GET"),
+            (".post(\"/", "POST"),
+            ("(Method::GET, \"/", "GET"),
+            ("(Method::POST, \"/", "POST"),
+        ] {
             for after in source.code.split(call).skip(1) {
                 let route = format!("| `{method} /{}", after.split('"').next().unwrap());
                 assert!(readme.contains(&route), "{route}");
@@ -162,7 +171,7 @@ fn the_readme_has_every_setting_and_every_route() {
             }
         }
     }
-    assert_eq!(routes, 10);
+    assert_eq!(routes, 26);
 }
 
 #[test]

@@ -165,6 +165,6 @@ impl KillResponse {
 }
 
 /// Seconds, to the millisecond.
-fn seconds(duration: Duration) -> f64 {
+pub fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }

@@ -2,16 +2,22 @@
 
 mod bodies;
 mod body;
+mod events;
 mod follow;
 mod log_query;
 mod login;
 mod logs;
+mod metrics;
 mod parameters;
 mod problem;
 mod run_marks;
 mod run_source;
+mod service_bodies;
 mod service_lines;
+mod service_source;
+mod services;
 mod shell;
 mod slots;
 
+pub use services::service_routes;
 pub use shell::shell_routes;

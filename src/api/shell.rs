@@ -46,10 +46,7 @@ pub fn shell_routes(
     restart_timeout: Duration,
     streams_max: usize,
 ) -> Router {
-    let slots = Slots::new(
-        streams_max,
-        "requests wait or stream already: try again, or raise LLM_SHELL_MAX_STREAMS",
-    );
+    let slots = Slots::of_streams(streams_max);
     let turns = Slots::new(TURNS_MAX, "starts and restarts wait already: try again, or POST /kill");
     let kills = Slots::new(TURNS_MAX, "kills wait already: wait for one of them");
     let began = Instant::now();

@@ -26,6 +26,14 @@ impl Slots {
         Self { taken: Arc::default(), count_max, full }
     }
 
+    /// Those of requests that wait or stream as long as the client wants.
+    pub fn of_streams(count_max: usize) -> Self {
+        Self::new(
+            count_max,
+            "requests wait or stream already: try again, or raise LLM_SHELL_MAX_STREAMS",
+        )
+    }
+
     /// Takes one, before the request had any effect.
     ///
     /// # Errors

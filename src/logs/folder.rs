@@ -46,6 +46,16 @@ impl LogFolder {
         Ok(Self { path: path.to_owned(), keep, ledger, latest, lock })
     }
 
+    /// Those in one that is locked already that have a ledger.
+    #[must_use]
+    pub fn all_under(lock: &Arc<FolderLock>, path: &Path, keep: Keep) -> Vec<Arc<Self>> {
+        let entries = std::fs::read_dir(path).into_iter().flatten();
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let with_ledger = paths.filter(|path| Ledger::is_in(path));
+        let folders = with_ledger.filter_map(|it| Self::under(lock, &it, keep).ok());
+        folders.map(Arc::new).collect()
+    }
+
     /// What is known of the runs whose logs are here.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {

@@ -92,6 +92,11 @@ struct Inner {
 }
 
 impl Ledger {
+    /// Whether a directory has one.
+    pub(super) fn is_in(folder: &Path) -> bool {
+        folder.join(FILE_NAME).is_file()
+    }
+
     /// Reads the ledger of a directory and writes it anew, without what is no longer true: runs
     /// whose log is gone, and lines that a crash tore.
     #[must_use]

@@ -41,7 +41,7 @@ impl LogSeries {
         let mut parts: Vec<_> = older.iter().flat_map(|log| log.glance().parts).collect();
         parts.append(&mut glance.parts);
         let lines_gone = self.lines_gone.unwrap_or(parts[0].lines_before);
-        Glance { parts, lines_gone, ..glance }
+        Glance { lines_gone, parts, ..glance }
     }
 
     pub(super) fn logs(&self) -> &[Arc<RunLog>] {

@@ -3,7 +3,7 @@
 use super::process_manager::{Inner, Numbering, ProcessManager};
 use super::run::{EndedBy, Run, RunView, Snapshot};
 use crate::error::{Error, Result};
-use crate::logs::{EndRecord, Glance, LogSeries, Range, RunLog, RunRecord, now};
+use crate::logs::{EndRecord, Glance, LogFolder, LogSeries, Range, RunLog, RunRecord, now};
 use crate::process::{CommandLine, StrayRun, boot_id, end_strays};
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
@@ -50,29 +50,6 @@ pub struct PastRun {
 }
 
 impl ProcessManager {
-    /// Ends what a server before this one was killed over, and records those runs as lost. Called
-    /// once, before anything is started. Blocks until it is gone, a second at most.
-    pub fn recover(&self) {
-        let runs = self.folder.ledger().runs();
-        // Those that had ended too: they may have left something behind.
-        let strays: Vec<StrayRun> = runs.iter().map(stray).collect();
-        let ended = end_strays(&strays, STRAYS_TIMEOUT);
-        let lost: Vec<RunRecord> = runs.into_iter().filter(|run| run.end.is_none()).collect();
-        if ended > 0 || !lost.is_empty() {
-            log::warn!("{} runs were lost, {ended} processes of old runs were ended", lost.len());
-        }
-        for run in lost {
-            let end = EndRecord {
-                at: now(),
-                exit_code: None,
-                signal: None,
-                ended_by: EndedBy::Lost.word().to_owned(),
-                dropped_lines: 0,
-            };
-            self.folder.ledger().ended(&run.run_id, end);
-        }
-    }
-
     /// The last `count` runs, the newest first. Blocks for a sample of the last one's usage.
     #[must_use]
     pub fn runs(&self, count: usize) -> Vec<RunInfo> {
@@ -82,6 +59,12 @@ impl ProcessManager {
             _ => self.past(record),
         };
         self.folder.ledger().runs().into_iter().take(count).map(info).collect()
+    }
+
+    /// What the ledger knows of all runs, the newest first.
+    #[must_use]
+    pub fn run_records(&self) -> Vec<RunRecord> {
+        self.folder.ledger().runs()
     }
 
     /// One run.
@@ -160,7 +143,8 @@ impl ProcessManager {
             let waited = self.changed.wait_timeout_while(self.inner(), left, none);
             return drop(waited.unwrap_or_else(PoisonError::into_inner));
         };
-        let is_enough = |glance: &Glance| is_news(glance) || self.starts() != starts;
+        let is_enough =
+            |glance: &Glance| is_news(glance) || self.starts() != starts || self.is_finished();
         run.log().wait_until(deadline, is_enough);
     }
 
@@ -231,6 +215,33 @@ impl ProcessManager {
     fn record_of(&self, run_id: &str) -> Result<RunRecord> {
         let record = self.folder.ledger().run(run_id);
         record.ok_or_else(|| Error::NoSuchRun { run_id: run_id.to_owned() })
+    }
+}
+
+/// Ends what a server before this one was killed over, and records those runs as lost. Called
+/// once, before anything is started. Blocks until it is gone, a second at most.
+pub fn recover(folders: &[Arc<LogFolder>]) {
+    let runs = folders.iter().map(|folder| folder.ledger().runs());
+    let runs: Vec<Vec<RunRecord>> = runs.collect();
+    // Those that had ended too: they may have left something behind.
+    let strays: Vec<StrayRun> = runs.iter().flatten().map(stray).collect();
+    let ended = end_strays(&strays, STRAYS_TIMEOUT);
+    let mut lost_count = 0;
+    for (folder, runs) in folders.iter().zip(&runs) {
+        for run in runs.iter().filter(|run| run.end.is_none()) {
+            lost_count += 1;
+            let end = EndRecord {
+                at: now(),
+                exit_code: None,
+                signal: None,
+                ended_by: EndedBy::Lost.word().to_owned(),
+                dropped_lines: 0,
+            };
+            folder.ledger().ended(&run.run_id, end);
+        }
+    }
+    if ended > 0 || lost_count > 0 {
+        log::warn!("{lost_count} runs were lost, {ended} processes of old runs were ended");
     }
 }
 

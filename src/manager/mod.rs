@@ -12,7 +12,9 @@ mod run;
 mod spec;
 mod state;
 
-pub use history::{PastRun, RunInfo};
-pub use process_manager::{Ending, KillReport, ManagerConfig, Numbering, ProcessManager};
+pub use history::{PastRun, RunInfo, recover};
+pub use process_manager::{
+    Ending, KillReport, ManagerConfig, Metering, Numbering, OnEnd, ProcessManager,
+};
 pub use run::{End, EndedBy, RunStatus, RunView, Snapshot};
 pub use spec::RunSpec;

@@ -7,7 +7,7 @@ use super::state::{Claim, Refusal, State};
 use crate::error::{Error, Result};
 use crate::logs::{Capture, EndRecord, LogFolder, LogWriter, now};
 use crate::process::{
-    Descriptors, Launch, LeftBehind, Outcome, Reaper, Signal, Strangers, Tree, UsageMeter,
+    Descriptors, Launch, LeftBehind, Outcome, Reaper, Signal, Strangers, Tree, Usage, UsageMeter,
 };
 use chrono::{DateTime, Utc};
 use std::ffi::OsString;
@@ -46,6 +46,33 @@ pub struct ManagerConfig {
     pub strangers: Strangers,
     /// How lines are counted.
     pub numbering: Numbering,
+    /// Whose business the usage of its runs is.
+    pub metering: Metering,
+    /// Called when a run's own process has ended and that is recorded, with the run's id, on the
+    /// log writer's thread: it must not block.
+    pub on_end: OnEnd,
+}
+
+/// Whose business the usage of a manager's runs is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metering {
+    /// Its own: snapshots have it.
+    Own,
+    /// That of somebody who samples many runs at once: snapshots have none.
+    Elsewhere,
+}
+
+/// Who is told of ends, if anybody.
+#[derive(Clone, Default)]
+pub struct OnEnd(pub Option<Arc<TellEnd>>);
+
+/// Takes the run's id and its end.
+pub type TellEnd = dyn Fn(&str, End) + Send + Sync;
+
+impl std::fmt::Debug for OnEnd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("OnEnd").field(&self.0.is_some()).finish()
+    }
 }
 
 /// How a tree is to be ended.
@@ -359,7 +386,10 @@ impl ProcessManager {
         }
         // Sampled aside, so that the first status is not answered with a sample of the first
         // millisecond; and before the writer has it, so that it is told as it was at its start.
-        let usage = UsageMeter::new().sample(&run.tree, &self.reaper);
+        let usage = match self.config.metering {
+            Metering::Own => UsageMeter::new().sample(&run.tree, &self.reaper),
+            Metering::Elsewhere => Usage::default(),
+        };
         let snapshot = Snapshot::of(&run, None, usage, Vec::new());
         log::info!("run {} started, process {}", run.id, run.leader.pid());
         let (manager, log) = (Arc::clone(self), Arc::clone(&run.log));
@@ -397,7 +427,7 @@ impl ProcessManager {
             tree: Tree::new(Arc::clone(&leader), mark, self.config.strangers),
             leader,
             log,
-            meter: UsageMeter::new(),
+            meter: (self.config.metering == Metering::Own).then(UsageMeter::new),
             end: OnceLock::new(),
         };
         Ok((run, launched.descriptors))
@@ -417,6 +447,9 @@ impl ProcessManager {
         run.log.set_over();
         log::info!("run {} ended {}", run.id, end.words());
         self.announce_change();
+        if let OnEnd(Some(on_end)) = &self.config.on_end {
+            on_end(&run.id, end);
+        }
     }
 }
 

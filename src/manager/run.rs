@@ -18,6 +18,10 @@ pub enum EndedBy {
     Kill,
     /// A restart that a client asked for.
     Restart,
+    /// A changed configuration.
+    Reload,
+    /// Health checks that failed.
+    Health,
     /// The server's own end.
     Shutdown,
     /// A signal that was not ours.
@@ -34,6 +38,8 @@ impl EndedBy {
             Self::Itself => "itself",
             Self::Kill => "kill",
             Self::Restart => "restart",
+            Self::Reload => "reload",
+            Self::Health => "health",
             Self::Shutdown => "shutdown",
             Self::Signal => "signal",
             Self::Lost => "lost",
@@ -89,6 +95,8 @@ impl End {
             EndedBy::Itself => "by itself",
             EndedBy::Kill => "by a kill",
             EndedBy::Restart => "by a restart",
+            EndedBy::Reload => "by a reload",
+            EndedBy::Health => "because its health checks failed",
             EndedBy::Shutdown => "by the shutdown",
             EndedBy::Signal => "by a signal from elsewhere",
             EndedBy::Lost => "with its server",
@@ -115,7 +123,8 @@ pub(super) struct Run {
     pub leader: Arc<Leader>,
     pub tree: Tree,
     pub log: Arc<RunLog>,
-    pub meter: UsageMeter,
+    /// `None` where usage is sampled for many runs at once.
+    pub meter: Option<UsageMeter>,
     /// Set under the manager's state lock, after all that the run had written was on disk.
     pub end: OnceLock<End>,
 }
@@ -134,6 +143,48 @@ impl RunView {
         &self.run.log
     }
 
+    /// The number of its own process.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.run.leader.pid()
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.run.id
+    }
+
+    /// When it was started.
+    #[must_use]
+    pub fn created_at(&self) -> DateTime<Utc> {
+        self.run.created_at
+    }
+
+    /// Since it was started.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.run.began.elapsed()
+    }
+
+    /// Its end; `None` while it runs.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.run.end.get().copied()
+    }
+
+    /// Its processes.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.run.tree
+    }
+
+    /// Whether nothing of its tree lives, and its end is recorded.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.run.end.get().is_some() && self.run.tree.is_gone(&self.reaper)
+    }
+
     /// Everything that can be told of it now. Blocks for a sample of its usage at most.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -142,7 +193,8 @@ impl RunView {
         if end.is_some() && run.tree.is_gone(reaper) {
             return Snapshot::of(run, end, Usage::default(), Vec::new());
         }
-        let usage = run.meter.sample(&run.tree, reaper);
+        let meter = run.meter.as_ref();
+        let usage = meter.map(|meter| meter.sample(&run.tree, reaper)).unwrap_or_default();
         let leftovers = if end.is_some() { run.tree.pids(reaper) } else { Vec::new() };
         Snapshot::of(run, end, usage, leftovers)
     }

@@ -53,7 +53,8 @@ impl RunSpec {
     }
 
     /// The whole environment: the server's, changed as is wanted, with the run's id.
-    pub(super) fn environment_over(
+    #[must_use]
+    pub fn environment_over(
         &self,
         own: &[(OsString, OsString)],
         run_id: &str,

@@ -1,6 +1,7 @@
 //! Launching a command: a session of its own, with one pipe for all that it prints.
 
 use super::command_line::CommandLine;
+use super::surroundings::restore_descriptor_limit;
 use crate::error::Error;
 use nix::libc;
 use std::ffi::OsString;
@@ -78,6 +79,7 @@ impl Launch {
 /// signal that was *ignored* when we were started, by nohup or a background job, would stay so.)
 fn begin() -> io::Result<()> {
     nix::unistd::setsid()?;
+    restore_descriptor_limit();
     // The kernel's own form of an action, all zeros: SIG_DFL, no flags, an empty mask.
     let default = [0_u64; 4];
     for number in 1..=libc::SIGRTMAX() {

@@ -2,10 +2,11 @@
 
 use super::outcome::Outcome;
 use super::procfs::{Procfs, Seen};
+use super::signal::Signal;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
-use rustix::process::{PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
+use rustix::process::{PidfdFlags, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -46,6 +47,10 @@ impl Leader {
     pub fn has_ended(&self) -> bool {
         let mut watched = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
         retry(|| poll(&mut watched, PollTimeout::ZERO)).is_ok_and(|ready| ready > 0)
+    }
+
+    pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
+        Ok(pidfd_send_signal(&self.pidfd, signal.raw())?)
     }
 
     pub(super) fn process(&self) -> Pid {

@@ -9,6 +9,8 @@
 //! the one meant, so a recycled pid cannot be hit.
 
 mod command_line;
+mod connections;
+mod forest;
 mod launch;
 mod leader;
 mod outcome;
@@ -24,6 +26,7 @@ mod tree;
 mod usage;
 
 pub use command_line::CommandLine;
+pub use connections::connections_of;
 pub use launch::{COMMAND_BYTES_MAX, Launch};
 pub use leader::Leader;
 pub use outcome::Outcome;
@@ -31,6 +34,6 @@ pub use reaper::{Descriptors, Launched, Reaper};
 pub use run_to_end::{Ended, run_to_end};
 pub use signal::Signal;
 pub use strays::{StrayRun, boot_id, end_strays};
-pub use surroundings::{hangup_is_ignored, prepare};
+pub use surroundings::{hangup_is_ignored, prepare, raise_descriptor_limit};
 pub use tree::{LeftBehind, Strangers, Tree};
-pub use usage::{Usage, UsageMeter};
+pub use usage::{FleetMeter, FleetUsage, Usage, UsageMeter};

@@ -13,8 +13,12 @@ pub(super) struct Seen {
     /// `R`, `S`, `D`, `T`, `Z` …: the state letter of proc(5). `Z` only where all of it is dead:
     /// one whose main thread alone has ended counts as sleeping.
     pub state: char,
+    /// Its parent, as a number under /proc.
+    pub parent: i32,
     /// The session that it belongs to, as a number under /proc.
     pub session: i32,
+    /// How many threads it has.
+    pub threads: u32,
     /// When it started, in clock ticks since boot. With the pid it names one process for ever.
     pub start_ticks: u64,
 }
@@ -55,6 +59,11 @@ impl Procfs {
         threads.flat_map(|thread| children_of_thread(number, thread)).collect()
     }
 
+    /// Our own number under /proc.
+    pub fn own_number(self) -> i32 {
+        self.own_number
+    }
+
     /// Every process that /proc shows.
     pub fn all(self) -> Vec<Seen> {
         let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
@@ -65,12 +74,13 @@ impl Procfs {
     /// Looks at one process; `None` when it is gone (reaped).
     pub fn see(self, number: i32) -> Option<Seen> {
         let stat = fs::read(format!("/proc/{number}/stat")).ok()?;
-        let (state, session, start_ticks) = parse_stat(&stat)?;
+        let Stat { state, parent, session, threads, start_ticks } = parse_stat(&stat)?;
         let pid = match self.depth {
             None => number,
             Some(depth) => *namespaced_numbers(number).get(depth)?,
         };
-        Some(Seen { pid: Pid::from_raw(pid), number, state, session, start_ticks })
+        let pid = Pid::from_raw(pid);
+        Some(Seen { pid, number, state, parent, session, threads, start_ticks })
     }
 
     /// The number under /proc of a child of ours, known by its pid.
@@ -103,17 +113,28 @@ fn namespaced_numbers(number: i32) -> Vec<i32> {
     line.split_ascii_whitespace().filter_map(|part| part.parse().ok()).collect()
 }
 
-/// State, session and start of a `stat` line: fields 3 (with 20), 6 and 22 of proc(5). The name,
-/// field 2, is in parentheses and may hold spaces and parentheses itself.
-fn parse_stat(stat: &[u8]) -> Option<(char, i32, u64)> {
+/// What a `stat` line tells.
+#[derive(Debug, PartialEq, Eq)]
+struct Stat {
+    state: char,
+    parent: i32,
+    session: i32,
+    threads: u32,
+    start_ticks: u64,
+}
+
+/// Fields 3, 4, 6, 20 and 22 of proc(5). The name, field 2, is in parentheses and may hold spaces
+/// and parentheses itself.
+fn parse_stat(stat: &[u8]) -> Option<Stat> {
     let after_name = memchr::memrchr(b')', stat)? + 1;
     let mut fields = std::str::from_utf8(&stat[after_name..]).ok()?.split_ascii_whitespace();
     let state = fields.next()?.chars().next()?;
-    let session = fields.nth(2)?.parse().ok()?;
-    let threads: u32 = fields.nth(13)?.parse().ok()?;
+    let parent = fields.next()?.parse().ok()?;
+    let session = fields.nth(1)?.parse().ok()?;
+    let threads = fields.nth(13)?.parse().ok()?;
     let start_ticks = fields.nth(1)?.parse().ok()?;
     let lives_on = state == 'Z' && threads > 1;
-    Some((if lives_on { 'S' } else { state }, session, start_ticks))
+    Some(Stat { state: if lives_on { 'S' } else { state }, parent, session, threads, start_ticks })
 }
 
 #[cfg(test)]
@@ -122,16 +143,17 @@ mod tests {
 
     #[test]
     fn a_stat_line_is_read_past_the_strangest_name() {
-        let line = b"42 (a) Z (b\xff) S 1 42 40 0 -1 4194560 1 0 0 0 5 6 7 8 20 0 1 0 98765 1 2";
-        assert_eq!(parse_stat(line), Some(('S', 40, 98765)));
+        let line = b"42 (a) Z (b\xff) S 1 42 40 0 -1 4194560 1 0 0 0 5 6 7 8 20 0 3 0 98765 1 2";
+        let stat = Stat { state: 'S', parent: 1, session: 40, threads: 3, start_ticks: 98765 };
+        assert_eq!(parse_stat(line), Some(stat));
     }
 
     #[test]
     fn a_process_lives_as_long_as_one_of_its_threads() {
         let with =
             |threads| format!("42 (a) Z 1 42 40 0 -1 0 1 0 0 0 5 6 7 8 20 0 {threads} 0 9 1 2");
-        assert_eq!(parse_stat(with(1).as_bytes()), Some(('Z', 40, 9)));
-        assert_eq!(parse_stat(with(2).as_bytes()), Some(('S', 40, 9)));
+        assert_eq!(parse_stat(with(1).as_bytes()).map(|stat| stat.state), Some('Z'));
+        assert_eq!(parse_stat(with(2).as_bytes()).map(|stat| stat.state), Some('S'));
     }
 
     #[test]

@@ -4,8 +4,10 @@ use crate::error::{Error, Result};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::sys::prctl;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs;
 use std::os::fd::BorrowedFd;
+use std::sync::OnceLock;
 
 /// Makes this process fit to run commands: it becomes the one that orphans come back to, its
 /// memory and environment cannot be read, and descriptors that it was started with stay its own.
@@ -29,6 +31,29 @@ pub fn hangup_is_ignored() -> bool {
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = ignored.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
     mask & (1 << (libc::SIGHUP - 1)) != 0
+}
+
+/// The limit that we were started with, once it was raised.
+static DESCRIPTORS: OnceLock<Rlimit> = OnceLock::new();
+
+/// Lets this process have as many descriptors as it may: each service takes up to ten. What it
+/// launches gets the limit that it was started with.
+pub fn raise_descriptor_limit() {
+    let before = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: before.maximum, maximum: before.maximum };
+    match setrlimit(Resource::Nofile, raised) {
+        // It is raised once, before anything is launched.
+        Ok(()) => drop(DESCRIPTORS.set(before)),
+        Err(error) => log::warn!("the limit of descriptors cannot be raised: {error}"),
+    }
+}
+
+/// Gives a child its limit back. Async-signal-safe, for between fork and exec.
+pub(super) fn restore_descriptor_limit() {
+    if let Some(before) = DESCRIPTORS.get() {
+        // A lower limit than the present one is never refused.
+        let _set = setrlimit(Resource::Nofile, *before);
+    }
 }
 
 /// Marks every descriptor but 0, 1 and 2 close-on-exec. Ours are made so; the ones that a parent

@@ -87,9 +87,23 @@ impl Tree {
         self.members(reaper).iter().map(|member| member.pid.as_raw()).collect()
     }
 
-    /// The same as numbers under /proc, which differ from pids where /proc is another namespace's.
-    pub(super) fn numbers(&self, reaper: &Reaper) -> Vec<i32> {
-        self.members(reaper).iter().map(|member| member.number).collect()
+    /// The number of its leader.
+    pub(super) fn leader_pid(&self) -> i32 {
+        self.leader.pid()
+    }
+
+    /// The same under /proc, which differs where /proc is another namespace's; `None` once the
+    /// leader has ended.
+    pub(super) fn leader_number(&self) -> Option<i32> {
+        self.leader.seen().filter(|_| !self.leader.has_ended()).map(|seen| seen.number)
+    }
+
+    /// Sends a signal to the leader alone. Does not wait for the effect.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn signal_leader(&self, signal: Signal) -> io::Result<()> {
+        self.leader.signal(signal)
     }
 
     /// Sends a signal once to every process of the tree, parents first: a shell whose child is
@@ -136,7 +150,7 @@ impl Tree {
         }
     }
 
-    fn members(&self, reaper: &Reaper) -> Vec<Seen> {
+    pub(super) fn members(&self, reaper: &Reaper) -> Vec<Seen> {
         let procfs = reaper.procfs();
         let leader = self.leader.seen().filter(|_| !self.leader.has_ended());
         let mut members: Vec<Seen> = leader.into_iter().chain(self.orphans(reaper)).collect();
@@ -157,7 +171,7 @@ impl Tree {
         seen.filter(|orphan| orphan.state != 'Z' && self.has(*orphan)).collect()
     }
 
-    fn has(&self, orphan: Seen) -> bool {
+    pub(super) fn has(&self, orphan: Seen) -> bool {
         let session = self.leader.seen().map(|leader| leader.number);
         self.strangers == Strangers::Belong
             || session == Some(orphan.session)

@@ -1,11 +1,13 @@
 //! What a run costs: CPU and memory of its whole tree.
 
+use super::forest::members_of;
+use super::procfs::Seen;
 use super::reaper::Reaper;
 use super::tree::Tree;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System};
 
 /// The shortest time between two samples: who asks earlier is given the last one.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
@@ -17,11 +19,64 @@ pub struct Usage {
     pub cpu_percent: f64,
     /// Resident memory in MiB.
     pub memory_mb: f64,
+    /// How many threads there are.
+    pub threads: u32,
 }
 
 /// Samples one run's usage at most once a second, for all who ask.
-#[derive(Debug)]
-pub struct UsageMeter(Mutex<Reading>);
+#[derive(Debug, Default)]
+pub struct UsageMeter(Mutex<(Reading, Option<Usage>)>);
+
+impl UsageMeter {
+    /// A meter for a run that starts now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The usage of `tree`: the last sample if it is under a second old, else a new one. Blocks
+    /// for the sample only, about 20 microseconds a process.
+    #[must_use]
+    pub fn sample(&self, tree: &Tree, reaper: &Reaper) -> Usage {
+        let (reading, last) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match *last {
+            Some(usage) if reading.is_fresh() => usage,
+            _ => {
+                let usage = reading.renew(&[tree.members(reaper)]).pop().unwrap_or_default();
+                *last = Some(usage);
+                usage
+            }
+        }
+    }
+}
+
+/// Samples the usage of many runs at once, at most once a second, for all who ask.
+#[derive(Debug, Default)]
+pub struct FleetMeter(Mutex<(Reading, FleetUsage)>);
+
+/// The usage of many runs, by the number of each one's own process.
+pub type FleetUsage = Arc<HashMap<i32, Usage>>;
+
+impl FleetMeter {
+    /// A meter for runs that start from now on.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The usage of each of `trees`: the last sample if it is under a second old, else a new one.
+    /// Blocks for one look at all of /proc, about 20 microseconds a process.
+    #[must_use]
+    pub fn sample(&self, trees: &[Tree], reaper: &Reaper) -> FleetUsage {
+        let (reading, last) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !reading.is_fresh() {
+            let usages = reading.renew(&members_of(trees, reaper));
+            let numbers = trees.iter().map(Tree::leader_pid);
+            *last = Arc::new(numbers.zip(usages).collect());
+        }
+        Arc::clone(last)
+    }
+}
 
 #[derive(Debug)]
 struct Reading {
@@ -30,59 +85,53 @@ struct Reading {
     system: Option<System>,
     /// CPU time by process and its start, so that a recycled number does not inherit one.
     cpu_milliseconds: HashMap<(Pid, u64), u64>,
-    usage: Option<Usage>,
+    is_first: bool,
 }
 
-impl UsageMeter {
-    /// A meter for a run that starts now.
-    #[must_use]
-    pub fn new() -> Self {
-        let cpu_milliseconds = HashMap::new();
-        let reading = Reading { at: Instant::now(), system: None, cpu_milliseconds, usage: None };
-        Self(Mutex::new(reading))
-    }
-
-    /// The usage of `tree`: the last sample if it is under a second old, else a new one. Blocks
-    /// for the sample only, about 20 microseconds a process.
-    #[must_use]
-    pub fn sample(&self, tree: &Tree, reaper: &Reaper) -> Usage {
-        let mut reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match reading.usage {
-            Some(usage) if reading.at.elapsed() < SAMPLE_INTERVAL => usage,
-            _ => reading.renew(&tree.numbers(reaper)),
-        }
-    }
-}
-
-impl Default for UsageMeter {
+impl Default for Reading {
     fn default() -> Self {
-        Self::new()
+        let (at, cpu_milliseconds) = (Instant::now(), HashMap::new());
+        Self { at, system: None, cpu_milliseconds, is_first: true }
     }
 }
 
 impl Reading {
-    fn renew(&mut self, numbers: &[i32]) -> Usage {
-        let pids: Vec<Pid> = numbers.iter().map(|n| Pid::from_u32(n.cast_unsigned())).collect();
+    fn is_fresh(&self) -> bool {
+        !self.is_first && self.at.elapsed() < SAMPLE_INTERVAL
+    }
+
+    /// The usage of each of these groups of processes.
+    fn renew(&mut self, groups: &[Vec<Seen>]) -> Vec<Usage> {
+        let pid_of = |seen: &Seen| Pid::from_u32(seen.number.cast_unsigned());
+        let pids: Vec<Pid> = groups.iter().flatten().map(pid_of).collect();
         self.look_at(&pids);
+        let mut now = HashMap::new();
         let processes = self.system.iter().flat_map(System::processes);
-        let mut bytes = 0;
-        let mut cpu_milliseconds = HashMap::new();
         for (pid, process) in processes {
-            bytes += process.memory();
-            let key = (*pid, process.start_time());
-            cpu_milliseconds.insert(key, process.accumulated_cpu_time());
+            now.insert((*pid, process.start_time()), process.accumulated_cpu_time());
         }
-        let before = |key| self.cpu_milliseconds.get(key).copied().unwrap_or(0);
-        let spent: u64 =
-            cpu_milliseconds.iter().map(|(key, now)| now.saturating_sub(before(key))).sum();
         let elapsed_milliseconds = (self.at.elapsed().as_secs_f64() * 1000.0).max(1.0);
-        let usage = Usage {
-            cpu_percent: round_to_tenth(spent as f64 * 100.0 / elapsed_milliseconds),
-            memory_mb: round_to_tenth(bytes as f64 / 1_048_576.0),
-        };
-        (self.at, self.cpu_milliseconds, self.usage) =
-            (Instant::now(), cpu_milliseconds, Some(usage));
-        usage
+        let usages = groups.iter().map(|group| {
+            let (mut bytes, mut spent) = (0, 0);
+            for process in group.iter().filter_map(|seen| self.process(pid_of(seen))) {
+                let key = (process.pid(), process.start_time());
+                let before = self.cpu_milliseconds.get(&key).copied().unwrap_or(0);
+                spent += process.accumulated_cpu_time().saturating_sub(before);
+                bytes += process.memory();
+            }
+            Usage {
+                cpu_percent: round_to_tenth(spent as f64 * 100.0 / elapsed_milliseconds),
+                memory_mb: round_to_tenth(bytes as f64 / 1_048_576.0),
+                threads: group.iter().map(|seen| seen.threads).sum(),
+            }
+        });
+        let usages = usages.collect();
+        (self.at, self.cpu_milliseconds, self.is_first) = (Instant::now(), now, false);
+        usages
+    }
+
+    fn process(&self, pid: Pid) -> Option<&Process> {
+        self.system.as_ref()?.process(pid)
     }
 
     /// Has the system hold just these processes, as they are now.

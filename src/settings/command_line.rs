@@ -8,9 +8,11 @@ use std::path::PathBuf;
 #[must_use]
 pub fn command_line() -> Command {
     let flags = SETTINGS.iter().filter_map(|setting| {
-        let default = match setting.default {
-            "" => String::new(),
-            default => format!(" [default: {default}]"),
+        let default = match (setting.default, setting.astra_default) {
+            ("", None) => String::new(),
+            ("", Some(astra)) => format!(" [astra: {astra}]"),
+            (default, None) => format!(" [default: {default}]"),
+            (default, Some(astra)) => format!(" [default: {default}, astra: {astra}]"),
         };
         let flag = Arg::new(setting.flag?)
             .long(setting.flag?)
@@ -40,16 +42,29 @@ pub fn command_line() -> Command {
         ))
         .args(flags)
         .arg(insecure)
-        .subcommands([serve, check(), schema()])
+        .subcommands([serve, astra(), check(), schema()])
+}
+
+fn astra() -> Command {
+    let config = services_file("config").long("config").help("Services file to go by");
+    let exit_on_fatal = Arg::new("exit-on-fatal")
+        .long("exit-on-fatal")
+        .help("End everything, with exit code 1, when a required service is given up")
+        .action(ArgAction::SetTrue);
+    Command::new("astra")
+        .about("Supervise the services of a file: start, restart, check, log")
+        .args([config, exit_on_fatal])
+}
+
+fn services_file(id: &'static str) -> Arg {
+    Arg::new(id)
+        .value_name("FILE")
+        .default_value("astra_services.json")
+        .value_parser(value_parser!(PathBuf))
 }
 
 fn check() -> Command {
-    let file = Arg::new("file")
-        .value_name("FILE")
-        .help("Services file to check [default: astra_services.json]")
-        .default_value("astra_services.json")
-        .hide_default_value(true)
-        .value_parser(value_parser!(PathBuf));
+    let file = services_file("file").help("Services file to check");
     Command::new("check")
         .about("Check a services file: every fault, or the order in which services start")
         .arg(file)
@@ -64,6 +79,13 @@ fn schema() -> Command {
 pub enum Task {
     /// Run the LLM Shell.
     Serve,
+    /// Supervise services.
+    Astra {
+        /// The services file.
+        config: PathBuf,
+        /// Whether all is over when a required service is given up.
+        exit_on_fatal: bool,
+    },
     /// Check a services file.
     Check {
         /// The file.
@@ -78,6 +100,10 @@ impl Task {
     #[must_use]
     pub fn of(flags: &ArgMatches) -> Self {
         match flags.subcommand() {
+            Some(("astra", flags)) => Self::Astra {
+                config: flags.get_one("config").cloned().unwrap_or_default(),
+                exit_on_fatal: flags.get_flag("exit-on-fatal"),
+            },
             Some(("check", flags)) => {
                 Self::Check { file: flags.get_one("file").cloned().unwrap_or_default() }
             }

@@ -1,7 +1,7 @@
 //! Finding each setting's value: flag, then environment, then `.env`, then default.
 
 use super::secret;
-use super::table::{CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, SETTINGS, Setting, Settings};
+use super::table::{CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, SETTINGS, Setting, Settings};
 use clap::ArgMatches;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -16,6 +16,8 @@ pub struct Sources<'a> {
     pub environment: &'a [(OsString, OsString)],
     /// What stands in `.env`, where there is one.
     pub dotenv: Option<&'a [u8]>,
+    /// Whose defaults hold.
+    pub mode: Mode,
 }
 
 /// The settings, and what looked like one and is none.
@@ -94,6 +96,7 @@ fn apply(
     sources: &Sources<'_>,
     dotenv: &BTreeMap<String, String>,
 ) -> Result<(), SettingFault> {
+    let default = setting.default_in(sources.mode);
     let flag = setting.flag.and_then(|flag| sources.flags.get_one::<String>(flag).cloned());
     let (name, source_name, value) = if let Some(value) = flag {
         (format!("--{}", setting.flag.unwrap_or_default()), FROM_FLAG, value)
@@ -101,10 +104,10 @@ fn apply(
         (setting.environment.to_owned(), FROM_ENVIRONMENT, value)
     } else if let Some(value) = dotenv.get(setting.environment) {
         (setting.environment.to_owned(), FROM_DOTENV, value.clone())
-    } else if setting.default.is_empty() {
+    } else if default.is_empty() {
         return Ok(());
     } else {
-        (setting.environment.to_owned(), "default", setting.default.to_owned())
+        (setting.environment.to_owned(), "default", default.to_owned())
     };
     if value.is_empty() {
         return Err(SettingFault::Empty { setting: name, source_name });
@@ -173,7 +176,8 @@ mod tests {
         let flags = command_line().get_matches_from([&["llm-shell"], flags].concat());
         let environment: Vec<_> = environment.iter().map(|(n, v)| (n.into(), v.into())).collect();
         let dotenv = Some(dotenv.as_bytes());
-        let sources = Sources { flags: &flags, environment: &environment, dotenv };
+        let mode = Mode::Shell;
+        let sources = Sources { flags: &flags, environment: &environment, dotenv, mode };
         load(&sources).map_err(|fault| fault.to_string())
     }
 

@@ -9,4 +9,4 @@ pub use clap::ArgMatches;
 pub use command_line::{Task, command_line};
 pub use load::{Loaded, SettingFault, Sources, load};
 pub use secret::Secret;
-pub use table::{CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, SETTINGS, Setting, Settings};
+pub use table::{CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, SETTINGS, Setting, Settings};

@@ -55,6 +55,26 @@ pub struct Settings {
     pub insecure: bool,
 }
 
+/// Which of the two servers is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The LLM Shell.
+    Shell,
+    /// Astra.
+    Astra,
+}
+
+impl Setting {
+    /// Its value where nothing is set; empty where it then is not set at all.
+    #[must_use]
+    pub fn default_in(&self, mode: Mode) -> &'static str {
+        match (mode, self.astra_default) {
+            (Mode::Astra, Some(default)) => default,
+            (Mode::Astra, None) | (Mode::Shell, _) => self.default,
+        }
+    }
+}
+
 /// One row of the table.
 #[derive(Debug)]
 pub struct Setting {
@@ -66,6 +86,8 @@ pub struct Setting {
     pub takes: &'static str,
     /// Its value where nothing is set; empty where it then is not set at all.
     pub default: &'static str,
+    /// The same for `llm-shell astra`, where that differs.
+    pub astra_default: Option<&'static str>,
     /// What it does, in a few words.
     pub help: &'static str,
     /// Reads a value into the settings; says what it should have been where it cannot.
@@ -79,6 +101,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_HOST",
         takes: "ADDRESS",
         default: "127.0.0.1",
+        astra_default: None,
         help: "Address to listen on",
         read: |settings, value| text(value).map(|host| settings.host = host.into()),
     },
@@ -87,6 +110,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_PORT",
         takes: "PORT",
         default: "8000",
+        astra_default: Some("7031"),
         help: "Port to listen on; 0 takes a free one, which the first log line names",
         read: |settings, value| {
             let port = value.parse().map_err(|_| "a whole number from 0 to 65535".to_owned())?;
@@ -99,6 +123,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_LOG_DIR",
         takes: "DIRECTORY",
         default: "logs",
+        astra_default: Some("logs/astra"),
         help: "Directory for the logs, made where there is none",
         read: |settings, value| text(value).map(|path| settings.log_directory = path.into()),
     },
@@ -107,6 +132,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_DEFAULT_RESTART_TIMEOUT",
         takes: "SECONDS",
         default: "10",
+        astra_default: None,
         help: "From SIGTERM to SIGKILL in a restart that names no timeout",
         read: |settings, value| seconds(value).map(|time| settings.restart_timeout = time),
     },
@@ -115,6 +141,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_KILL_TIMEOUT",
         takes: "SECONDS",
         default: "5",
+        astra_default: None,
         help: "From SIGTERM to SIGKILL in a kill and in a shutdown",
         read: |settings, value| seconds(value).map(|time| settings.kill_timeout = time),
     },
@@ -123,6 +150,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_SHELL",
         takes: "PROGRAM",
         default: "/bin/sh",
+        astra_default: None,
         help: "Shell that runs the commands, with -c",
         read: |settings, value| text(value).map(|path| settings.shell = path.into()),
     },
@@ -131,6 +159,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_MAX_LINE_BYTES",
         takes: "BYTES",
         default: "65536",
+        astra_default: None,
         help: "Longer lines are stored in pieces of this size",
         read: |settings, value| bytes(value).map(|bytes| settings.line_bytes_max = bytes),
     },
@@ -139,6 +168,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_LOG_KEEP_RUNS",
         takes: "COUNT",
         default: "100",
+        astra_default: None,
         help: "Runs whose logs are kept; the oldest go first",
         read: |settings, value| runs(value).map(|runs| settings.log_runs_max = runs),
     },
@@ -147,6 +177,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_LOG_MAX_BYTES",
         takes: "BYTES",
         default: "1073741824",
+        astra_default: None,
         help: "Bytes of logs that are kept, over all runs; a larger one drops its oldest part",
         read: |settings, value| log_bytes(value).map(|bytes| settings.log_bytes_max = bytes),
     },
@@ -155,6 +186,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_MAX_STREAMS",
         takes: "COUNT",
         default: "64",
+        astra_default: None,
         help: "Requests that may wait or stream at once; the next gets 503",
         read: |settings, value| count(value).map(|count| settings.streams_max = count),
     },
@@ -163,6 +195,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_TOKEN",
         takes: "TOKEN",
         default: "",
+        astra_default: None,
         help: "Token that requests must show (Authorization: Bearer)",
         read: |settings, value| token(value).and_then(|token| set(&mut settings.token, token)),
     },
@@ -171,6 +204,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_TOKEN_FILE",
         takes: "FILE",
         default: "",
+        astra_default: None,
         help: "File that holds the token",
         read: |settings, value| {
             file(value, token).and_then(|token| set(&mut settings.token, token))
@@ -181,6 +215,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_BASIC_AUTH",
         takes: "USER:PASSWORD",
         default: "",
+        astra_default: None,
         help: "User and password that requests must show (Authorization: Basic)",
         read: |settings, value| {
             password(value).and_then(|password| set(&mut settings.basic_auth, password))
@@ -191,6 +226,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_BASIC_AUTH_FILE",
         takes: "FILE",
         default: "",
+        astra_default: None,
         help: "File that holds the user and the password, as user:password",
         read: |settings, value| {
             file(value, password).and_then(|password| set(&mut settings.basic_auth, password))
@@ -201,6 +237,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_ALLOWED_ORIGINS",
         takes: "ORIGINS",
         default: "",
+        astra_default: Some("http://localhost:3000,http://127.0.0.1:3000"),
         help: "Origins whose pages may ask, with commas between them",
         read: |settings, value| {
             let origins = value.split(',').map(|origin| origin.trim().parse());
@@ -212,6 +249,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_ALLOWED_HOSTS",
         takes: "NAMES",
         default: "",
+        astra_default: None,
         help: "Names to answer to besides addresses and localhost, with commas between them",
         read: |settings, value| names(value).map(|names| settings.allowed_hosts = names),
     },
@@ -220,6 +258,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: "LLM_SHELL_SOCKET",
         takes: "PATH",
         default: "",
+        astra_default: None,
         help: "Unix socket to listen on in the place of host and port",
         read: |settings, value| text(value).map(|path| settings.socket = Some(path.into())),
     },

@@ -1,9 +1,28 @@
-//! Many services at once: their file, the order among them, what a changed file asks for.
+//! Many services at once: what Astra supervises.
+//!
+//! [`Supervisor`] is what others hold. Behind it one thread, the `engine`, decides what is done to
+//! every service, by rules that are pure: `life` (what may follow what), [`Graph`] (the order),
+//! [`Plan`] (what a changed file asks for). [`services_file`] reads what there is to supervise.
 
+mod bulk;
+mod engine;
+mod events;
 mod graph;
+mod handle;
+mod life;
 mod plan;
+mod roster;
 pub mod services_file;
+mod supervised;
+mod tools;
 
+pub use bulk::{Bulk, BulkAction, Done, Operation};
+pub use engine::{Ask, Reloaded, Verb};
+pub use events::{Change as EventKind, Event, EventLog, News};
 pub use graph::{Cycle, Graph};
+pub use handle::Supervisor;
+pub use life::ServiceState;
 pub use plan::{Change, Plan};
 pub use services_file::{Service, ServiceConfig, ServicesFile};
+pub use supervised::{Facts, Supervised};
+pub use tools::{OnFatal, Tools};

@@ -205,7 +205,9 @@ fn however_many_starts_wait_for_their_turn_others_are_answered() {
         }
         server.get("/status").expect(200);
         server.post("/kill?type=SIGKILL").expect(200);
-        answers.iter().for_each(|answer| drop(answer.problem(409, "conflict")));
+        for answer in answers.iter() {
+            answer.problem(409, "conflict");
+        }
     });
 }
 

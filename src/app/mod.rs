@@ -1,23 +1,25 @@
 //! Wires the floors: settings in, a running server, and its orderly end.
 
-use crate::api;
+mod astra;
+mod shell;
+
+pub use astra::{Ended, Services, read_services, supervise};
+pub use shell::run;
+
 use crate::error::{Error, Result};
-use crate::http::{Credentials, Guard, Limits, Listener, Server};
-use crate::logs::{Keep, LogFolder, LogWriter};
-use crate::manager::{ManagerConfig, Numbering, ProcessManager};
-use crate::process::{self, Reaper, Strangers};
+use crate::http::{Credentials, Guard, Limits, Listener, Router, Server};
+use crate::logs::{Keep, LogWriter};
 use crate::settings::{
-    self, ArgMatches, CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Secret, SettingFault, Settings,
-    Sources,
+    self, ArgMatches, CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, Secret, SettingFault,
+    Settings, Sources,
 };
-use crate::shutdown::EndRequests;
+use crate::shutdown::Requests;
 use crate::supervisor::ServicesFile;
 use crate::supervisor::services_file::{self, Faults};
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs, io, thread};
 
@@ -91,14 +93,14 @@ pub struct Startup {
 ///
 /// # Errors
 /// The setting that cannot be used.
-pub fn start_up(flags: &ArgMatches) -> std::result::Result<Startup, StartFault> {
+pub fn start_up(flags: &ArgMatches, mode: Mode) -> std::result::Result<Startup, StartFault> {
     let environment: Vec<_> = env::vars_os().collect();
     let dotenv = match fs::read(".env") {
         Ok(content) => Some(content),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(SettingFault::Dotenv(error.to_string()).into()),
     };
-    let sources = Sources { flags, environment: &environment, dotenv: dotenv.as_deref() };
+    let sources = Sources { flags, environment: &environment, dotenv: dotenv.as_deref(), mode };
     let loaded = settings::load(&sources)?;
     let filter = env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
     env_logger::Builder::new().parse_filters(&filter).format_timestamp_millis().init();
@@ -178,58 +180,44 @@ fn guard(settings: &Settings) -> Guard {
     Guard::new(&hosts, settings.allowed_origins.clone(), credentials)
 }
 
-/// Serves until a signal asks for the end; then ends what runs and closes the logs. Blocks for
-/// all of that.
-///
-/// # Errors
-/// What the machine refused at the start.
-pub fn run(startup: Startup, listener: Listener) -> Result<()> {
-    process::prepare()?;
-    let requests = EndRequests::watch(process::hangup_is_ignored())?;
-    let settings = startup.settings;
-    let guard = Arc::new(guard(&settings));
-    let keep = Keep { runs_max: settings.log_runs_max, bytes_max: settings.log_bytes_max };
-    let folder = Arc::new(LogFolder::open(&settings.log_directory, keep)?);
-    let writer = Arc::new(LogWriter::start(settings.line_bytes_max, keep)?);
-    let reaper = Arc::new(Reaper::start()?);
-    let config = ManagerConfig {
-        shell: settings.shell,
-        environment: startup.environment,
-        directory: env::current_dir().map_err(|e| Error::kernel("find our directory", e))?,
-        kill_grace: settings.kill_timeout,
-        strangers: Strangers::of_one_command(),
-        numbering: Numbering::BeginsAnew,
-    };
-    let manager = Arc::new(ProcessManager::new(config, folder, Arc::clone(&writer), reaper));
-    manager.recover();
-    let (restart_timeout, streams_max) = (settings.restart_timeout, settings.streams_max);
-    let router = api::shell_routes(Arc::clone(&manager), guard, restart_timeout, streams_max);
+/// How much is kept of logs, by the settings.
+fn keep(settings: &Settings) -> Keep {
+    Keep { runs_max: settings.log_runs_max, bytes_max: settings.log_bytes_max }
+}
+
+fn serve(listener: Listener, router: Router, settings: &Settings) -> Result<Server> {
     let server = Server::start(listener, router, Limits::default())
         .map_err(|e| Error::kernel("start the server", e))?;
     match &settings.socket {
         Some(path) => log::info!("listening on {}", path.display()),
         None => log::info!("listening on http://{}", server.address()),
     }
-    end_when_asked(requests, &manager, &server);
-    writer.finish(WRITER_TIMEOUT);
-    let cut = server.finish(ANSWERS_TIMEOUT);
-    log::info!("ended; answers that were cut: {cut}");
-    Ok(())
+    Ok(server)
 }
 
-fn end_when_asked(mut requests: EndRequests, manager: &Arc<ProcessManager>, server: &Server) {
+/// Waits for a request to end, and closes the door then. A second one hurries the end.
+fn wait_for_end(mut requests: Requests, server: &Server, hurry: impl FnOnce() + Send + 'static) {
     requests.wait();
     log::info!("asked to end");
     server.close_door();
-    let in_a_hurry = Arc::clone(manager);
     let second = thread::Builder::new().name("second-signal".into()).spawn(move || {
         // Lives until the process ends: a second request may come as long as that takes.
         requests.wait();
         log::info!("asked to end at once");
-        in_a_hurry.hurry();
+        hurry();
     });
     if let Err(error) = second {
         log::warn!("a second signal will not hurry the end: {error}");
     }
-    manager.shut_down();
+}
+
+/// Ends the log writer and the answers that are under way, once all commands were ended.
+fn finish(writer: &LogWriter, server: Server) {
+    writer.finish(WRITER_TIMEOUT);
+    let cut = server.finish(ANSWERS_TIMEOUT);
+    log::info!("ended; answers that were cut: {cut}");
+}
+
+fn own_directory() -> Result<PathBuf> {
+    env::current_dir().map_err(|e| Error::kernel("find our directory", e))
 }

@@ -1,0 +1,66 @@
+//! GET /events: what happens to services, as Server-Sent Events.
+
+use super::service_bodies::{EventBody, event_name};
+use super::services::Astra;
+use crate::http::{Problem, Reply, Request, StreamBody};
+use crate::supervisor::{EventLog, News};
+use http::StatusCode;
+use serde_json::json;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+/// How often a client that says nothing is looked after while there is nothing to send.
+const CLIENT_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long the stream is silent at most, so that what is between keeps it open.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Answers with the events from now on, or from the one that `Last-Event-ID` names.
+pub fn answer(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    let slot = astra.slots.take()?;
+    let events = std::sync::Arc::clone(astra.supervisor.events());
+    let resumed = request.header("last-event-id").and_then(|id| id.parse().ok());
+    let after = resumed.unwrap_or_else(|| events.last_id());
+    Ok(Reply::stream(StatusCode::OK, "text/event-stream", move |to| {
+        // The slot is given back when the stream ends, however it ends.
+        let _slot = slot;
+        send(&events, after, to)
+    }))
+}
+
+fn send(events: &EventLog, mut after: u64, to: &mut StreamBody<'_>) -> io::Result<()> {
+    // A client knows by this that it is connected, before anything happens.
+    to.write_all(b": events follow\n\n")?;
+    to.flush()?;
+    let mut sent_at = Instant::now();
+    loop {
+        let News { events: new, has_gap, is_closed } =
+            events.wait_after(after, CLIENT_LOOK_INTERVAL);
+        if has_gap {
+            write!(to, "event: missed\ndata: {}\n\n", json!({"advice": "ask for the status"}))?;
+        }
+        for event in &new {
+            let body = serde_json::to_string(&EventBody::from(&**event))?;
+            let name = event_name(event.change);
+            write!(to, "id: {}\nevent: {name}\ndata: {body}\n\n", event.id)?;
+            after = event.id;
+        }
+        if has_gap && new.is_empty() {
+            after = events.last_id();
+        }
+        if is_closed {
+            return to.write_all(b"event: end\ndata: {}\n\n");
+        }
+        if new.is_empty() && to.client_gone() {
+            return Ok(());
+        }
+        if sent_at.elapsed() >= HEARTBEAT {
+            to.write_all(b": still here\n\n")?;
+        }
+        if !new.is_empty() || has_gap || sent_at.elapsed() >= HEARTBEAT {
+            to.flush()?;
+            sent_at = Instant::now();
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What services cost, in JSON and in the text that Prometheus reads.
+
+use super::service_bodies::{MetricsResponse, ServiceMetrics};
+use super::services::Astra;
+use crate::http::{Problem, Reply, Request};
+use crate::supervisor::{ServiceState, Supervised};
+use http::StatusCode;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+
+/// The type of the text, by the specification of `OpenMetrics`.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Answers with each service's metrics.
+pub fn json(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    let each = samples(astra).into_iter().map(|sample| {
+        let metrics = match sample.live {
+            Some(live) => ServiceMetrics::Up {
+                cpu_percent: live.cpu_percent,
+                memory_mb: live.memory_mb,
+                threads: live.threads,
+                connections: live.connections,
+                uptime: live.uptime,
+            },
+            None => ServiceMetrics::Down { status: sample.service.state().word() },
+        };
+        (sample.service.name().to_owned(), metrics)
+    });
+    Ok(Reply::json(StatusCode::OK, &MetricsResponse::new(each.collect::<BTreeMap<_, _>>())))
+}
+
+/// Answers with the same and more, for Prometheus.
+pub fn text(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    let mut families = Families::default();
+    for sample in samples(astra) {
+        families.add(&sample);
+    }
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    encode(&mut text, &families.registry()).unwrap_or_default();
+    Ok(Reply::bytes(StatusCode::OK, OPEN_METRICS, text.into_bytes()))
+}
+
+/// What is known of one service.
+struct Sample {
+    service: std::sync::Arc<Supervised>,
+    /// `None` where nothing runs.
+    live: Option<Live>,
+}
+
+struct Live {
+    cpu_percent: f64,
+    memory_mb: f64,
+    threads: u32,
+    connections: usize,
+    uptime: f64,
+}
+
+fn samples(astra: &Astra) -> Vec<Sample> {
+    let usage = astra.supervisor.usage();
+    let connections = astra.supervisor.connections();
+    let sample = |service: std::sync::Arc<Supervised>| {
+        let run = service.last_run().filter(|run| run.end().is_none());
+        let live = run.map(|run| {
+            let used = usage.get(&run.pid()).copied().unwrap_or_default();
+            Live {
+                cpu_percent: used.cpu_percent,
+                memory_mb: used.memory_mb,
+                threads: used.threads,
+                connections: connections.get(&run.pid()).copied().unwrap_or_default(),
+                uptime: super::bodies::seconds(run.age()),
+            }
+        });
+        Sample { service, live }
+    };
+    astra.supervisor.services().into_iter().map(sample).collect()
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Of {
+    service: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct InState {
+    service: String,
+    state: &'static str,
+}
+
+type FloatGauge = Gauge<f64, AtomicU64>;
+
+/// Every metric, by service.
+#[derive(Default)]
+struct Families {
+    up: Family<Of, Gauge>,
+    healthy: Family<Of, Gauge>,
+    state: Family<InState, Gauge>,
+    restarts: Family<Of, Counter>,
+    cpu: Family<Of, FloatGauge>,
+    memory: Family<Of, FloatGauge>,
+    threads: Family<Of, Gauge>,
+    connections: Family<Of, Gauge>,
+    uptime: Family<Of, FloatGauge>,
+    lines: Family<Of, Counter>,
+    dropped: Family<Of, Counter>,
+}
+
+impl Families {
+    fn add(&mut self, sample: &Sample) {
+        let facts = sample.service.facts();
+        let service = sample.service.name().to_owned();
+        let of = Of { service: service.clone() };
+        self.up.get_or_create(&of).set(i64::from(facts.state == ServiceState::Running));
+        self.healthy.get_or_create(&of).set(i64::from(facts.health.word() == "healthy"));
+        self.state.get_or_create(&InState { service, state: facts.state.word() }).set(1);
+        self.restarts.get_or_create(&of).inc_by(facts.restarts);
+        if let Some(run) = sample.service.last_run() {
+            let log = run.log().glance();
+            self.lines.get_or_create(&of).inc_by(log.lines);
+            self.dropped.get_or_create(&of).inc_by(log.dropped_lines);
+        }
+        let Some(live) = &sample.live else { return };
+        self.cpu.get_or_create(&of).set(live.cpu_percent / 100.0);
+        self.memory.get_or_create(&of).set(live.memory_mb * 1_048_576.0);
+        self.threads.get_or_create(&of).set(i64::from(live.threads));
+        let connections = i64::try_from(live.connections).unwrap_or(i64::MAX);
+        self.connections.get_or_create(&of).set(connections);
+        self.uptime.get_or_create(&of).set(live.uptime);
+    }
+
+    fn registry(self) -> Registry {
+        let mut all = Registry::with_prefix("astra_service");
+        all.register("up", "Whether it is up", self.up);
+        all.register("healthy", "Whether its health checks pass", self.healthy);
+        all.register("state", "1 for the state that it is in", self.state);
+        all.register("restarts", "How often it was started again", self.restarts);
+        all.register_with_unit("cpu", "Busy cores, of its whole tree", cores(), self.cpu);
+        let bytes = Unit::Bytes;
+        all.register_with_unit("memory", "Resident memory of its whole tree", bytes, self.memory);
+        all.register("threads", "Threads of its whole tree", self.threads);
+        all.register("connections", "TCP and UDP sockets of its whole tree", self.connections);
+        let seconds = Unit::Seconds;
+        all.register_with_unit("uptime", "Since its present run began", seconds, self.uptime);
+        all.register("log_lines", "Lines that it printed", self.lines);
+        all.register("log_dropped_lines", "Lines that could not be written", self.dropped);
+        all
+    }
+}
+
+fn cores() -> Unit {
+    Unit::Other("cores".to_owned())
+}

@@ -1,0 +1,68 @@
+//! The log of a service over all of its runs, as it can be asked for.
+
+use super::logs::{Named, Source};
+use super::run_marks::RunMark;
+use super::service_bodies::ServiceStatus;
+use crate::error::Result;
+use crate::logs::{Glance, LogSeries, RunRecord, Selection, format_instant};
+use crate::supervisor::Supervised;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The log of a service.
+pub struct ServiceSource(pub Arc<Supervised>);
+
+impl Source for ServiceSource {
+    fn name(&self) -> Named {
+        Named::Service { name: self.0.name().to_owned() }
+    }
+
+    fn series(&self, selection: &Selection) -> Result<LogSeries> {
+        self.0.manager().log_series(selection.reach())
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.manager().is_finished()
+    }
+
+    fn wait(&self, deadline: Instant, is_news: &mut dyn FnMut(&Glance) -> bool) {
+        self.0.manager().wait_for_output(deadline, is_news);
+    }
+
+    fn is_running(&self) -> bool {
+        self.0.last_run().is_some_and(|run| !run.log().glance().is_over)
+    }
+
+    fn status(&self) -> Value {
+        ServiceStatus::of(&self.0, None).json()
+    }
+
+    fn run_marks(&self) -> Vec<RunMark> {
+        let mut marks = Vec::new();
+        let mut runs = self.0.manager().run_records();
+        runs.reverse();
+        let last = self.0.last_run();
+        let lines = last.map_or(0, |run| run.log().glance().lines);
+        for (index, run) in runs.iter().enumerate() {
+            let begin = json!({
+                "event": "started", "run_id": run.run_id, "pid": run.pid,
+                "at": format_instant(run.created_at),
+            });
+            let lines_before = run.lines_before;
+            marks.push(RunMark { lines_before, at: run.created_at, data: begin });
+            let next = runs.get(index + 1).map_or(lines.max(lines_before), |run| run.lines_before);
+            marks.extend(end_mark(run, next));
+        }
+        marks
+    }
+}
+
+fn end_mark(run: &RunRecord, lines_before: u64) -> Option<RunMark> {
+    let end = run.end.as_ref()?;
+    let data = json!({
+        "event": "ended", "run_id": run.run_id, "exit_code": end.exit_code,
+        "signal": end.signal, "ended_by": end.ended_by, "at": format_instant(end.at),
+    });
+    Some(RunMark { lines_before, at: end.at, data })
+}

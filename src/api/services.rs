@@ -1,0 +1,261 @@
+//! The routes of Astra.
+
+use super::log_query::{LogOf, LogQuery};
+use super::logs::Named;
+use super::run_source::RunSource;
+use super::service_bodies::{
+    BulkOperation, BulkRequest, BulkResponse, ReloadKind, ReloadRequest, ServiceHealth,
+    ServiceRequest, ServiceStatus, StopRequest, SupervisorHealth, SystemStatus, VerbResponse,
+};
+use super::service_source::ServiceSource;
+use super::slots::Slots;
+use super::{body, events, login, logs, metrics, parameters};
+use crate::error::Error;
+use crate::http::{Guard, Problem, Reply, Request, Router};
+use crate::process::Signal;
+use crate::supervisor::{Ask, Bulk, Supervisor, Verb};
+use http::{Method, StatusCode};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What the handlers work with.
+pub struct Astra {
+    pub supervisor: Arc<Supervisor>,
+    /// For requests that wait or stream as long as the client wants.
+    pub slots: Slots,
+    began: Instant,
+}
+
+type Handler = fn(&Astra, &mut Request<'_>) -> Result<Reply, Problem>;
+
+/// Each route with its two paths.
+const ROUTES: &[(Method, &str, &str, Handler)] = &[
+    (Method::GET, "/supervisor/status", "/api/supervisor/status", status),
+    (Method::GET, "/supervisor/status/{service}", "/api/supervisor/status/{service}", one_status),
+    (Method::POST, "/supervisor/start", "/api/supervisor/start", start),
+    (Method::POST, "/supervisor/stop", "/api/supervisor/stop", stop),
+    (Method::POST, "/supervisor/restart", "/api/supervisor/restart", restart),
+    (Method::POST, "/supervisor/reload", "/api/supervisor/reload", reload),
+    (Method::POST, "/supervisor/bulk", "/api/supervisor/bulk", bulk),
+    (Method::GET, "/supervisor/logs/{service}", "/api/supervisor/logs/{service}", read_logs),
+    (Method::GET, "/supervisor/health", "/api/supervisor/health", health),
+    (Method::GET, "/supervisor/health/{service}", "/api/supervisor/health/{service}", check),
+    (Method::GET, "/supervisor/metrics", "/api/supervisor/metrics", metrics::json),
+    (Method::GET, "/supervisor/events", "/api/supervisor/events", events::answer),
+    (Method::POST, "/supervisor/signal/{service}", "/api/supervisor/signal/{service}", signal),
+];
+
+/// The routes of Astra around a supervisor, behind a guard. So many requests may wait or stream at
+/// once as `streams_max`.
+#[must_use]
+pub fn service_routes(
+    supervisor: Arc<Supervisor>,
+    guard: Arc<Guard>,
+    streams_max: usize,
+) -> Router {
+    let slots = Slots::of_streams(streams_max);
+    let astra = Arc::new(Astra { supervisor, slots, began: Instant::now() });
+    let with_astra = |handler: Handler| {
+        let astra = Arc::clone(&astra);
+        move |request: &mut Request<'_>| handler(&astra, request)
+    };
+    let mut router = Router::new();
+    for (method, path, other_path, handler) in ROUTES {
+        router = router.route(method.clone(), path, with_astra(*handler));
+        router = router.route(method.clone(), other_path, with_astra(*handler));
+    }
+    router
+        .open("/supervisor/health")
+        .open("/api/supervisor/health")
+        .get("/health", with_astra(health))
+        .open("/health")
+        .get("/metrics", with_astra(metrics::text))
+        .post("/login", login::handler(Arc::clone(&guard)))
+        .open("/login")
+        .guarded_by(guard)
+}
+
+fn status(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    let usage = astra.supervisor.usage();
+    Ok(Reply::json(StatusCode::OK, &SystemStatus::of(&astra.supervisor.services(), &usage)))
+}
+
+fn one_status(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    let service = astra.supervisor.find(request.param("service"))?;
+    let usage = astra.supervisor.usage();
+    Ok(Reply::json(StatusCode::OK, &ServiceStatus::of(&service, Some(&usage))))
+}
+
+fn start(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let wait = wait_parameter(request)?;
+    let example = "{\"name\": \"tts\"}";
+    let ServiceRequest { name, config } = body::json(request, example)?;
+    let ask = Ask { verb: Verb::Start, service: name, overrides: config };
+    act(astra, request, ask, ("starting", wait))
+}
+
+fn stop(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let wait = wait_parameter(request)?;
+    let StopRequest { name } = body::json(request, "{\"name\": \"tts\"}")?;
+    let ask = Ask { verb: Verb::Stop, service: name, overrides: None };
+    act(astra, request, ask, ("stopping", wait))
+}
+
+fn restart(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let wait = wait_parameter(request)?;
+    let ServiceRequest { name, config } = body::json(request, "{\"name\": \"tts\"}")?;
+    let ask = Ask { verb: Verb::Restart, service: name, overrides: config };
+    act(astra, request, ask, ("restarting", wait))
+}
+
+/// Asks it, and waits for the service to settle where that is wanted.
+fn act(
+    astra: &Astra,
+    request: &Request<'_>,
+    ask: Ask,
+    (status, wait): (&'static str, Option<Duration>),
+) -> Result<Reply, Problem> {
+    let _slot = wait.map(|_| astra.slots.take()).transpose()?;
+    let name = ask.service.clone();
+    let message = astra.supervisor.ask(ask)?;
+    let mut response = VerbResponse { status, service: Some(name.clone()), message };
+    if let Some(wait) = wait {
+        wait_settled(astra, request, std::slice::from_ref(&name), wait);
+        if let Ok(service) = astra.supervisor.find(&name) {
+            let facts = service.facts();
+            (response.status, response.message) = (facts.state.word(), facts.message);
+        }
+    }
+    Ok(Reply::json(StatusCode::OK, &response))
+}
+
+fn reload(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let wait = wait_parameter(request)?;
+    let ReloadRequest { name, kind } =
+        body::json(request, "{\"name\": \"tts\", \"type\": \"config\"}")?;
+    if kind == ReloadKind::Code {
+        let Some(name) = name else {
+            return Err(Error::Input(
+                "A reload of the type code is of one service: give its name.".to_owned(),
+            )
+            .into());
+        };
+        let ask = Ask { verb: Verb::Restart, service: name, overrides: None };
+        return act(astra, request, ask, ("reloading", wait));
+    }
+    let _slot = wait.map(|_| astra.slots.take()).transpose()?;
+    let reloaded = astra.supervisor.reload(name.as_deref())?;
+    let mut response =
+        VerbResponse { status: "reloading", service: name.clone(), message: reloaded.message };
+    if let Some(wait) = wait {
+        let names: Vec<String> = reloaded.touched.into_iter().chain(name.clone()).collect();
+        let is_settled = wait_settled(astra, request, &names, wait);
+        let state = name.and_then(|name| astra.supervisor.find(&name).ok()).map(|it| it.state());
+        response.status = match state {
+            Some(state) => state.word(),
+            None if is_settled => "reloaded",
+            None => "reloading",
+        };
+    }
+    Ok(Reply::json(StatusCode::OK, &response))
+}
+
+fn bulk(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let wait = wait_parameter(request)?;
+    let example = "{\"action\": \"restart\", \"services\": [\"tts\"], \"parallel\": true}";
+    let BulkRequest { action, services, parallel } = body::json(request, example)?;
+    let _slot = wait.map(|_| astra.slots.take()).transpose()?;
+    let bulk = Bulk { action: action.into(), services, is_parallel: parallel };
+    let (operations, done) = bulk.begin(&astra.supervisor);
+    if let Some(wait) = wait {
+        let end = Instant::now() + wait;
+        while !done.wait(end.min(Instant::now() + CLIENT_LOOK_INTERVAL))
+            && Instant::now() < end
+            && !request.client_gone()
+        {}
+    }
+    let tell = |operation| {
+        let mut told = BulkOperation::from(operation);
+        if wait.is_some()
+            && told.detail.is_none()
+            && let Ok(service) = astra.supervisor.find(&told.service)
+        {
+            told.status = service.state().word();
+        }
+        told
+    };
+    let operations = operations.into_iter().map(tell).collect();
+    Ok(Reply::json(StatusCode::OK, &BulkResponse { status: "processing", operations }))
+}
+
+fn read_logs(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let service = astra.supervisor.find(request.param("service"))?;
+    let query = LogQuery::read(request, LogOf::Service)?;
+    let Some(run_id) = query.run_id.clone() else {
+        return logs::answer(query, Box::new(ServiceSource(service)), &astra.slots, request);
+    };
+    let log = service.manager().log_of(&run_id)?;
+    let name = Named::Service { name: service.name().to_owned() };
+    let status = Box::new(move || ServiceStatus::of(&service, None).json());
+    logs::answer(query, Box::new(RunSource { name, log, status }), &astra.slots, request)
+}
+
+fn check(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    let name = request.param("service").to_owned();
+    let _slot = astra.slots.take()?;
+    let report = astra.supervisor.check(&name)?;
+    Ok(Reply::json(StatusCode::OK, &ServiceHealth::new(name, &report)))
+}
+
+fn health(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    let troubled = astra.supervisor.troubled();
+    let (status, word) = if troubled.is_empty() {
+        (StatusCode::OK, "healthy")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "degraded")
+    };
+    let health = SupervisorHealth {
+        status: word,
+        version: env!("CARGO_PKG_VERSION"),
+        uptime: astra.began.elapsed().as_secs(),
+        services: troubled.into_iter().map(|(name, state)| (name, state.word())).collect(),
+    };
+    Ok(Reply::json(status, &health))
+}
+
+fn signal(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let mut query = request.query()?;
+    let signal: Option<Signal> = parameters::parsed(&mut query, "type")?;
+    query.finish()?;
+    let service =
+        astra.supervisor.signal(request.param("service"), signal.unwrap_or(Signal::TERM))?;
+    let usage = astra.supervisor.usage();
+    Ok(Reply::json(StatusCode::OK, &ServiceStatus::of(&service, Some(&usage))))
+}
+
+/// How often a client that waits is looked after: one that leaves wakes nobody.
+const CLIENT_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+fn wait_parameter(request: &Request<'_>) -> Result<Option<Duration>, Problem> {
+    let mut query = request.query()?;
+    let wait = parameters::wait(&mut query, "wait")?;
+    query.finish()?;
+    Ok(wait)
+}
+
+/// Waits until these services have settled, or the time is over, or the client is gone. Whether
+/// they have.
+fn wait_settled(astra: &Astra, request: &Request<'_>, names: &[String], wait: Duration) -> bool {
+    let end = Instant::now() + wait;
+    loop {
+        let look = end.min(Instant::now() + CLIENT_LOOK_INTERVAL);
+        let is_settled = astra.supervisor.wait_settled(names, look);
+        if is_settled || Instant::now() >= end || request.client_gone() {
+            return is_settled;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Astra, from its settings to its end.
+
+use super::{StartFault, Startup, finish, guard, keep, own_directory, serve, wait_for_end};
+use crate::api;
+use crate::error::{Error, Result};
+use crate::http::Listener;
+use crate::logs::{FolderLock, LogFolder, LogWriter};
+use crate::process::{self, Reaper};
+use crate::shutdown::{Hangup, Requests};
+use crate::supervisor::{OnFatal, Service, ServicesFile, Supervisor, Tools};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// How the supervision ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// As it was asked to.
+    AsAsked,
+    /// A required service was given up.
+    GivenUp,
+}
+
+/// What is to be supervised.
+#[derive(Debug)]
+pub struct Services {
+    /// The services file.
+    pub file: PathBuf,
+    /// What it says.
+    pub services: Vec<Service>,
+    /// Whether all is over when a required service is given up.
+    pub exit_on_fatal: bool,
+}
+
+/// Reads the services file.
+///
+/// # Errors
+/// `File` with every fault of it.
+pub fn read_services(
+    file: &Path,
+    startup: &Startup,
+) -> std::result::Result<ServicesFile, StartFault> {
+    Ok(ServicesFile::read(file, &startup.environment)?)
+}
+
+/// Supervises until a signal asks for the end, or a required service is given up where that is the
+/// end; then ends everything in its order. Blocks for all of that.
+///
+/// # Errors
+/// What the machine refused at the start.
+pub fn supervise(startup: Startup, listener: Listener, services: Services) -> Result<Ended> {
+    process::prepare()?;
+    process::raise_descriptor_limit();
+    let requests = Requests::to_end(Hangup::DoesNotEnd)?;
+    let reloads = Requests::to_reload()?;
+    let settings = startup.settings;
+    let guard = Arc::new(guard(&settings));
+    let lock = Arc::new(FolderLock::take(&settings.log_directory)?);
+    let writer = Arc::new(LogWriter::start(settings.line_bytes_max, keep(&settings))?);
+    let (is_fatal, asker) = (Arc::new(AtomicBool::new(false)), requests.asker()?);
+    let noted = Arc::clone(&is_fatal);
+    let end_it_all = move || {
+        if !noted.swap(true, Ordering::SeqCst) {
+            log::error!("a required service was given up: everything is ended");
+            asker.ask();
+        }
+    };
+    let tools = Tools {
+        shell: settings.shell.clone(),
+        environment: startup.environment,
+        directory: own_directory()?,
+        log_directory: settings.log_directory.clone(),
+        lock: Arc::clone(&lock),
+        keep: keep(&settings),
+        writer: Arc::clone(&writer),
+        reaper: Arc::new(Reaper::start()?),
+        on_fatal: OnFatal(services.exit_on_fatal.then(|| Box::new(end_it_all) as _)),
+    };
+    crate::manager::recover(&LogFolder::all_under(&lock, &settings.log_directory, keep(&settings)));
+    let supervisor = Arc::new(Supervisor::start(tools, services.file, services.services)?);
+    reload_when_asked(reloads, Arc::clone(&supervisor))?;
+    let router = api::service_routes(Arc::clone(&supervisor), guard, settings.streams_max);
+    let server = serve(listener, router, &settings)?;
+    let in_a_hurry = Arc::clone(&supervisor);
+    wait_for_end(requests, &server, move || in_a_hurry.hurry());
+    supervisor.shut_down();
+    finish(&writer, server);
+    let failed = is_fatal.load(Ordering::SeqCst);
+    Ok(if failed { Ended::GivenUp } else { Ended::AsAsked })
+}
+
+/// Reads the services file again at each SIGHUP, on a thread that lives until the process ends.
+fn reload_when_asked(mut reloads: Requests, supervisor: Arc<Supervisor>) -> Result<()> {
+    let work = move || loop {
+        reloads.wait();
+        match supervisor.reload(None) {
+            Ok(reloaded) => log::info!("{}", reloaded.message),
+            Err(error) => log::error!("nothing was reloaded: {error}"),
+        }
+    };
+    let thread = thread::Builder::new().name("reload".into()).stack_size(512 * 1024).spawn(work);
+    thread.map(drop).map_err(|error| Error::kernel("start a thread for reloads", error))
+}

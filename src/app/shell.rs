@@ -1,0 +1,48 @@
+//! The LLM Shell, from its settings to its end.
+
+use super::{Startup, finish, guard, keep, own_directory, serve, wait_for_end};
+use crate::api;
+use crate::error::Result;
+use crate::http::Listener;
+use crate::logs::{LogFolder, LogWriter};
+use crate::manager::{ManagerConfig, Metering, Numbering, OnEnd, ProcessManager};
+use crate::process::{self, Reaper, Strangers};
+use crate::shutdown::{Hangup, Requests};
+use std::sync::Arc;
+
+/// Serves until a signal asks for the end; then ends what runs and closes the logs. Blocks for
+/// all of that.
+///
+/// # Errors
+/// What the machine refused at the start.
+pub fn run(startup: Startup, listener: Listener) -> Result<()> {
+    process::prepare()?;
+    let ignored = process::hangup_is_ignored();
+    let requests = Requests::to_end(if ignored { Hangup::DoesNotEnd } else { Hangup::Ends })?;
+    let settings = startup.settings;
+    let guard = Arc::new(guard(&settings));
+    let folder = Arc::new(LogFolder::open(&settings.log_directory, keep(&settings))?);
+    let writer = Arc::new(LogWriter::start(settings.line_bytes_max, keep(&settings))?);
+    let reaper = Arc::new(Reaper::start()?);
+    let config = ManagerConfig {
+        shell: settings.shell.clone(),
+        environment: startup.environment,
+        directory: own_directory()?,
+        kill_grace: settings.kill_timeout,
+        strangers: Strangers::of_one_command(),
+        numbering: Numbering::BeginsAnew,
+        metering: Metering::Own,
+        on_end: OnEnd::default(),
+    };
+    let manager =
+        Arc::new(ProcessManager::new(config, Arc::clone(&folder), Arc::clone(&writer), reaper));
+    crate::manager::recover(&[folder]);
+    let (restart_timeout, streams_max) = (settings.restart_timeout, settings.streams_max);
+    let router = api::shell_routes(Arc::clone(&manager), guard, restart_timeout, streams_max);
+    let server = serve(listener, router, &settings)?;
+    let in_a_hurry = Arc::clone(&manager);
+    wait_for_end(requests, &server, move || in_a_hurry.hurry());
+    manager.shut_down();
+    finish(&writer, server);
+    Ok(())
+}

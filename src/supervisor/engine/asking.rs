@@ -1,0 +1,132 @@
+//! What is asked of one service.
+
+use super::entry::Entry;
+use super::message::{Ask, Verb};
+use super::{Engine, Message};
+use crate::error::{Error, Result};
+use crate::manager::EndedBy;
+use crate::supervisor::graph::Graph;
+use crate::supervisor::life::ServiceState;
+use crate::supervisor::services_file::{Service, Surroundings};
+use serde_json::Value;
+use std::sync::Arc;
+
+impl Engine {
+    /// Does what is asked, as far as that goes without waiting. Gives what is being done, in a
+    /// sentence.
+    pub(super) fn ask(&mut self, ask: &Ask) -> Result<String> {
+        if self.is_closing {
+            return Err(Error::ShuttingDown);
+        }
+        let name = ask.service.as_str();
+        let config = self.config_for(ask)?;
+        let Some(entry) = self.entries.get_mut(name) else { return Err(self.unknown(name)) };
+        let before = entry.life.state();
+        let refused = |state: ServiceState| Error::ServiceState {
+            name: name.to_owned(),
+            state: state.word(),
+            advice: advice(ask.verb, state),
+        };
+        let action = match ask.verb {
+            Verb::Start => Some(entry.life.start().map_err(refused)?),
+            Verb::Stop => entry.life.stop(EndedBy::Kill).map_err(refused)?,
+            Verb::Restart => entry.life.restart(EndedBy::Restart),
+        };
+        if let Some(config) = config {
+            entry.config = Arc::new(config.config);
+        }
+        let message = said(ask.verb, before, entry.life.state());
+        // Joining what is under way must not void what is due in it.
+        if action.is_some() || entry.life.state() != before {
+            self.perform(name, action);
+        }
+        self.tell(name, &format!("It {message}"));
+        Ok(format!("Service {name} {message}"))
+    }
+
+    /// What the next run goes by, with what the request changes; a service that it adds, it adds.
+    fn config_for(&mut self, ask: &Ask) -> Result<Option<Service>> {
+        if ask.verb == Verb::Stop {
+            return Ok(None);
+        }
+        let name = ask.service.as_str();
+        let known: Vec<String> = self.entries.keys().cloned().collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let around = Surroundings { environment: &self.tools.environment, known: &known };
+        let overrides = ask.overrides.as_ref();
+        if let Some(entry) = self.entries.get(name) {
+            let Some(overrides) = overrides else { return Ok(Some(entry.definition.clone())) };
+            let changed = entry.definition.with(overrides, around)?;
+            self.refuse_cycle(&changed)?;
+            return Ok(Some(changed));
+        }
+        match overrides {
+            Some(fields) if ask.verb == Verb::Start && has_command(fields) => {
+                let added = Service::parse_new(name, fields, around)?;
+                self.add(added.clone(), true)?;
+                Ok(Some(added))
+            }
+            _ => Err(self.unknown(name)),
+        }
+    }
+
+    /// Refuses a service that would wait for itself.
+    fn refuse_cycle(&self, changed: &Service) -> Result<()> {
+        let dependencies = |entry: &Entry| entry.config.depends_on.keys().cloned().collect();
+        let others = self.entries.iter().filter(|(name, _)| **name != changed.name);
+        let nodes = others.map(|(name, entry)| (name.clone(), dependencies(entry)));
+        let own = changed.config.depends_on.keys().cloned().collect();
+        let nodes = nodes.chain([(changed.name.clone(), own)]).collect();
+        let fault = |cycle| Error::Input(format!("{}.depends_on {cycle}.", changed.name));
+        Graph::new(nodes).map(drop).map_err(fault)
+    }
+
+    /// Takes a service on, without starting it.
+    pub(super) fn add(&mut self, definition: Service, is_added: bool) -> Result<()> {
+        let (name, config) = (definition.name.clone(), Arc::new(definition.config.clone()));
+        let (outbox, service) = (self.outbox.clone(), name.clone());
+        let on_end = move |run_id: &str, end| {
+            let (service, run_id) = (service.clone(), run_id.to_owned());
+            // An engine that is gone needs to know nothing.
+            let _gone = outbox.send(Message::Ended { service, run_id, end });
+        };
+        let it = Arc::new(self.tools.supervise(&name, Arc::clone(&config), on_end)?);
+        self.roster.add(Arc::clone(&it));
+        let entry = Entry { is_added, ..Entry::new(it, definition, config) };
+        self.entries.insert(name, entry);
+        Ok(())
+    }
+
+    pub(super) fn unknown(&self, name: &str) -> Error {
+        self.roster.find(name).err().unwrap_or(Error::ShuttingDown)
+    }
+}
+
+fn has_command(fields: &Value) -> bool {
+    fields.get("cmd").is_some_and(|cmd| !cmd.is_null())
+}
+
+/// What is said of something that is done now.
+fn said(verb: Verb, before: ServiceState, after: ServiceState) -> &'static str {
+    match (verb, before, after) {
+        (Verb::Start, ..) => "is being started.",
+        (Verb::Stop, ServiceState::Backoff, _) => "does not wait for its restart any more.",
+        (Verb::Stop, _, ServiceState::Stopped) => "does not wait to be started any more.",
+        (Verb::Stop, ..) => "is being ended.",
+        (
+            Verb::Restart,
+            ServiceState::Running | ServiceState::Starting,
+            ServiceState::Restarting,
+        ) => "is being ended, to be started again.",
+        (Verb::Restart, ..) => "is being started again.",
+    }
+}
+
+/// What to do where something cannot be.
+fn advice(verb: Verb, state: ServiceState) -> &'static str {
+    match (verb, state) {
+        (Verb::Stop, _) => "there is nothing to stop",
+        (_, ServiceState::Running | ServiceState::Starting) => "restart it, or stop it first",
+        _ => "wait until that is done",
+    }
+}

@@ -1,0 +1,83 @@
+//! Waiting for what a service depends on.
+
+use super::Engine;
+use super::entry::Entry;
+use super::message::{Ask, Verb};
+use crate::probe::HealthStatus;
+use crate::supervisor::life::ServiceState;
+use crate::supervisor::services_file::Condition;
+
+impl Engine {
+    /// Launches a service as soon as what it depends on is there. What is down of that is started.
+    pub(super) fn await_dependencies(&mut self, name: &str) {
+        self.waiting.insert(name.to_owned());
+        for (dependency, _) in self.unmet(name) {
+            if self.entries.get(&dependency).is_some_and(|entry| entry.life.state().is_down()) {
+                let ask = Ask { verb: Verb::Start, service: dependency, overrides: None };
+                // It is down, so that it can be started.
+                let _started = self.ask(&ask);
+            }
+        }
+        self.release(name);
+    }
+
+    /// Launches those whose wait is over.
+    pub(super) fn release_waiting(&mut self) {
+        for name in self.waiting.clone() {
+            self.release(&name);
+        }
+    }
+
+    fn release(&mut self, name: &str) {
+        let unmet = self.unmet(name);
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        if !entry.life.is_waiting() {
+            self.waiting.remove(name);
+            return;
+        }
+        if unmet.is_empty() {
+            self.waiting.remove(name);
+            let action = entry.life.dependencies_met();
+            self.perform(name, action);
+            return self.tell(name, "It is being started.");
+        }
+        let each = unmet.iter().map(|(dependency, condition)| {
+            let wanted = match condition {
+                Condition::Started => "started",
+                Condition::Healthy => "healthy",
+                Condition::Completed => "completed",
+            };
+            let state = self.entries.get(dependency).map(|entry| entry.life.state().word());
+            format!("{dependency} to be {wanted} (it is {})", state.unwrap_or("unknown"))
+        });
+        let message = format!("It waits for {}.", each.collect::<Vec<_>>().join(" and for "));
+        self.tell(name, &message);
+    }
+
+    /// What a service depends on that is not there yet.
+    fn unmet(&self, name: &str) -> Vec<(String, Condition)> {
+        let Some(entry) = self.entries.get(name) else { return Vec::new() };
+        let is_unmet = |dependency: &str, condition: Condition| {
+            self.entries.get(dependency).is_none_or(|entry| !is_met(entry, condition))
+        };
+        let dependencies = entry.config.depends_on.iter();
+        let unmet =
+            dependencies.filter(|(dependency, condition)| is_unmet(dependency, **condition));
+        unmet.map(|(dependency, condition)| (dependency.clone(), *condition)).collect()
+    }
+}
+
+/// Whether a service is what another one waits for.
+fn is_met(entry: &Entry, condition: Condition) -> bool {
+    let state = entry.life.state();
+    match condition {
+        Condition::Started => entry.life.is_up(),
+        Condition::Healthy if entry.config.health_checks.is_empty() => {
+            state == ServiceState::Running
+        }
+        Condition::Healthy => {
+            state == ServiceState::Running && entry.health == HealthStatus::Healthy
+        }
+        Condition::Completed => state == ServiceState::Exited,
+    }
+}

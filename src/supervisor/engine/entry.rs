@@ -1,0 +1,103 @@
+//! One service, as the engine keeps it.
+
+use crate::manager::End;
+use crate::probe::HealthStatus;
+use crate::supervisor::life::Life;
+use crate::supervisor::services_file::{HealthCheck, Service, ServiceConfig};
+use crate::supervisor::supervised::Supervised;
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// One service.
+pub struct Entry {
+    /// What others see of it.
+    pub it: Arc<Supervised>,
+    pub life: Life,
+    /// What the file says, or whoever added it.
+    pub definition: Service,
+    /// What its run and its automatic restarts go by.
+    pub config: Arc<ServiceConfig>,
+    /// Whether it stands in no file.
+    pub is_added: bool,
+    /// Whether it is removed as soon as it is down.
+    pub is_leaving: bool,
+    /// Whether it was ended because the supervisor is.
+    pub is_shut_down: bool,
+    /// The run that lives, or was last.
+    pub run_id: Option<String>,
+    pub launched_at: Instant,
+    /// The end of a run whose launch was not told yet.
+    pub early_end: Option<(String, End)>,
+    /// Grows when what timers and checks were for is over.
+    pub generation: u64,
+    pub checks: Vec<CheckState>,
+    /// What they say together.
+    pub health: HealthStatus,
+    /// Why it is in its state.
+    pub message: String,
+    pub last_restart: Option<DateTime<Utc>>,
+}
+
+/// What is known by one health check.
+#[derive(Clone, Debug, Default)]
+pub struct CheckState {
+    /// What the last look found; `None` before the first.
+    pub found: Option<Result<(), String>>,
+    /// Failures in a row that count.
+    pub failures: u32,
+}
+
+impl Entry {
+    pub fn new(it: Arc<Supervised>, definition: Service, config: Arc<ServiceConfig>) -> Self {
+        Self {
+            it,
+            life: Life::new(),
+            definition,
+            config,
+            is_added: false,
+            is_leaving: false,
+            is_shut_down: false,
+            run_id: None,
+            launched_at: Instant::now(),
+            early_end: None,
+            generation: 0,
+            checks: Vec::new(),
+            health: HealthStatus::Unknown,
+            message: "It was not started yet.".to_owned(),
+            last_restart: None,
+        }
+    }
+
+    /// Takes what a look found; failures count once the start period is over.
+    pub fn take_look(&mut self, check: usize, found: Result<(), String>) {
+        let lasted = self.lasted();
+        let config = self.config.health_checks.get(check).map(|(_, check)| check);
+        let (Some(config), Some(state)) = (config, self.checks.get_mut(check)) else { return };
+        state.failures = match found {
+            Ok(()) => 0,
+            Err(_) if lasted < config.start_period => state.failures,
+            Err(_) => state.failures.saturating_add(1),
+        };
+        state.found = Some(found);
+        if self.failing().is_some() {
+            self.health = HealthStatus::Unhealthy;
+        } else if self.checks.iter().all(|check| check.found == Some(Ok(()))) {
+            self.health = HealthStatus::Healthy;
+        }
+    }
+
+    /// The first check that has failed as often as it may: its name, and why.
+    pub fn failing(&self) -> Option<(&str, &HealthCheck, &str)> {
+        let checks = self.config.health_checks.iter().zip(&self.checks);
+        checks.into_iter().find_map(|((name, check), state)| {
+            let why = state.found.as_ref()?.as_ref().err()?;
+            (state.failures >= check.retries).then_some((name.as_str(), check, why.as_str()))
+        })
+    }
+
+    /// How long the run has lived.
+    pub fn lasted(&self) -> Duration {
+        self.launched_at.elapsed()
+    }
+}

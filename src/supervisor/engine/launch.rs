@@ -1,0 +1,77 @@
+//! Launching runs, one after the other, on a thread that lives as long as the supervisor.
+//!
+//! The kernel counts a process as the child of the thread that launched it, and hands orphans to
+//! the main thread: whoever looks for orphans then has no thousand services to look through.
+
+use super::{Engine, Message};
+use crate::error::{Error, Result};
+use crate::supervisor::services_file::ServiceConfig;
+use crate::supervisor::supervised::Supervised;
+use crate::supervisor::tools::Tools;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+/// A run to be launched.
+struct Launch {
+    it: Arc<Supervised>,
+    config: Arc<ServiceConfig>,
+}
+
+/// Owner of the thread `launcher`, which ends when this is dropped.
+pub struct Launcher(Sender<Launch>);
+
+impl Launcher {
+    /// Starts the thread, which tells `outbox` of each launch.
+    ///
+    /// # Errors
+    /// `Kernel` when a thread cannot be had.
+    pub fn start(outbox: Sender<Message>) -> Result<Self> {
+        let (sender, receiver) = mpsc::channel();
+        thread::Builder::new()
+            .name("launcher".into())
+            .stack_size(256 * 1024)
+            .spawn(move || work(&receiver, &outbox))
+            .map_err(|error| Error::kernel("start the launcher", error))?;
+        Ok(Self(sender))
+    }
+}
+
+fn work(launches: &Receiver<Launch>, outbox: &Sender<Message>) {
+    for launch in launches {
+        if launch.it.last_run().is_none_or(|run| run.is_gone()) {
+            launch.tell_result(outbox);
+            continue;
+        }
+        // What the last run left behind is ended first, and that nobody else waits for.
+        let apart = outbox.clone();
+        let thread = thread::Builder::new().name("launcher-apart".into());
+        let spawned = thread.stack_size(256 * 1024).spawn(move || launch.tell_result(&apart));
+        if let Err(error) = spawned {
+            log::error!("there is no thread to end what a run left behind: {error}");
+        }
+    }
+}
+
+impl Launch {
+    fn tell_result(&self, outbox: &Sender<Message>) {
+        let spec = Tools::run_spec(&self.config);
+        let started = spec.and_then(|spec| self.it.manager().start(&spec));
+        let result = started.map(|snapshot| snapshot.run_id);
+        // An engine that is gone needs to know nothing.
+        let _gone = outbox.send(Message::Launched { service: self.it.name().to_owned(), result });
+    }
+}
+
+impl Engine {
+    pub(super) fn launch(&mut self, name: &str) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        if entry.life.restarts() > entry.it.facts().restarts {
+            entry.last_restart = Some(chrono::Utc::now());
+        }
+        let launch = Launch { it: Arc::clone(&entry.it), config: Arc::clone(&entry.config) };
+        if self.launcher.0.send(launch).is_err() {
+            log::error!("the launcher has ended: {name} is not started");
+        }
+    }
+}

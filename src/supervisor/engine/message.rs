@@ -1,0 +1,81 @@
+//! What the engine is told.
+
+use crate::error::{Error, Result};
+use crate::manager::End;
+use crate::process::LeftBehind;
+use crate::supervisor::services_file::Service;
+use serde_json::Value;
+use std::sync::mpsc::SyncSender;
+
+/// What is wanted of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Up.
+    Start,
+    /// Down.
+    Stop,
+    /// Down, and up again.
+    Restart,
+}
+
+/// What a request asks of one service.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// What is wanted.
+    pub verb: Verb,
+    /// Of which service.
+    pub service: String,
+    /// Fields that differ for this run and its automatic restarts.
+    pub overrides: Option<Value>,
+}
+
+/// What a reload is of.
+#[derive(Clone, Debug)]
+pub struct Reload {
+    /// What the file says.
+    pub services: Vec<Service>,
+    /// The service that alone is reloaded; `None` for all of the file.
+    pub only: Option<String>,
+}
+
+/// What a reload does.
+#[derive(Clone, Debug, Default)]
+pub struct Reloaded {
+    /// In a sentence.
+    pub message: String,
+    /// The services that something is being done to.
+    pub touched: Vec<String>,
+}
+
+/// A message to the engine.
+pub enum Message {
+    Ask {
+        ask: Ask,
+        reply: SyncSender<Result<String>>,
+    },
+    Reload {
+        reload: Reload,
+        reply: SyncSender<Result<Reloaded>>,
+    },
+    Launched {
+        service: String,
+        result: std::result::Result<String, Error>,
+    },
+    Ended {
+        service: String,
+        run_id: String,
+        end: End,
+    },
+    TreeGone {
+        service: String,
+        left: Vec<LeftBehind>,
+    },
+    Looked {
+        service: String,
+        generation: u64,
+        check: usize,
+        found: std::result::Result<(), String>,
+    },
+    ShutDown,
+    Hurry,
+}

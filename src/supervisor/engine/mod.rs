@@ -1,0 +1,170 @@
+//! The engine: one thread that decides what is done to every service.
+//!
+//! It never waits for a service. Whatever blocks is done elsewhere, and told to it when it is done:
+//!
+//! | file | what | done by |
+//! |---|---|---|
+//! | `launch` | a launch | the thread `launcher`, one for all |
+//! | `ending` | the ending of a tree | a thread `ending`, one for each |
+//! | `looks` | a look of a health check | a thread `probe`, one for each |
+//!
+//! The ends of runs come from the log writer. What is due later is kept in `timers`.
+
+mod asking;
+mod dependencies;
+mod ending;
+mod entry;
+mod launch;
+mod looks;
+mod message;
+mod reloading;
+mod running;
+mod shutting_down;
+mod telling;
+mod timers;
+
+pub(super) use message::Message;
+pub use message::{Ask, Reload, Reloaded, Verb};
+
+use super::events::EventLog;
+use super::life::Action;
+use super::roster::Roster;
+use super::services_file::Service;
+use super::tools::Tools;
+use crate::error::Result;
+use entry::Entry;
+use launch::Launcher;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+use timers::{Due, Timer, Timers};
+
+/// How long the engine waits where nothing is due: only a message ends that.
+const NOTHING_DUE: Duration = Duration::from_hours(1);
+
+/// What the thread `supervisor` owns.
+pub(super) struct Engine {
+    tools: Arc<Tools>,
+    roster: Arc<Roster>,
+    events: Arc<EventLog>,
+    inbox: Receiver<Message>,
+    /// For those who tell it that something is done.
+    outbox: Sender<Message>,
+    entries: HashMap<String, Entry>,
+    /// Those that wait for what they depend on.
+    waiting: BTreeSet<String>,
+    timers: Timers,
+    launcher: Launcher,
+    is_closing: bool,
+    is_hurried: bool,
+}
+
+impl Engine {
+    /// An engine without services.
+    pub fn new(
+        tools: Arc<Tools>,
+        roster: Arc<Roster>,
+        events: Arc<EventLog>,
+        (outbox, inbox): (Sender<Message>, Receiver<Message>),
+    ) -> Result<Self> {
+        Ok(Self {
+            launcher: Launcher::start(outbox.clone())?,
+            tools,
+            roster,
+            events,
+            inbox,
+            outbox,
+            entries: HashMap::new(),
+            waiting: BTreeSet::new(),
+            timers: Timers::default(),
+            is_closing: false,
+            is_hurried: false,
+        })
+    }
+
+    /// Takes services on and starts those that are to be started.
+    ///
+    /// # Errors
+    /// `Log` when one cannot have logs.
+    pub fn begin(&mut self, services: Vec<Service>) -> Result<()> {
+        let starts = services.iter().filter(|service| service.config.autostart);
+        let starts: Vec<String> = starts.map(|service| service.name.clone()).collect();
+        services.into_iter().try_for_each(|service| self.add(service, false))?;
+        for name in &starts {
+            self.autostart(name);
+        }
+        Ok(())
+    }
+
+    /// Works until it was asked to shut down and everything is down.
+    pub fn work(mut self) {
+        while !(self.is_closing && self.is_all_down()) {
+            let now = Instant::now();
+            let due = self.timers.next_at().map(|at| at.saturating_duration_since(now));
+            match self.inbox.recv_timeout(due.unwrap_or(NOTHING_DUE)) {
+                Ok(message) => self.handle(message),
+                Err(RecvTimeoutError::Timeout) => {}
+                // It holds a sender itself, so that cannot be.
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            while let Some(timer) = self.timers.pop_due(Instant::now()) {
+                self.wake(&timer);
+            }
+        }
+        self.events.close();
+    }
+
+    fn handle(&mut self, message: Message) {
+        // Whoever asked may be gone, and then his answer goes nowhere.
+        match message {
+            Message::Ask { ask, reply } => drop(reply.send(self.ask(&ask))),
+            Message::Reload { reload, reply } => drop(reply.send(self.reload(reload))),
+            Message::Launched { service, result } => self.launched(&service, result),
+            Message::Ended { service, run_id, end } => self.ended(&service, &run_id, end),
+            Message::TreeGone { service, left } => self.tree_gone(&service, &left),
+            Message::Looked { service, generation, check, found } => {
+                self.looked(&service, generation, check, found);
+            }
+            Message::ShutDown => self.shut_down(),
+            Message::Hurry => self.hurry(),
+        }
+    }
+
+    fn wake(&mut self, timer: &Timer) {
+        let Some(entry) = self.entries.get_mut(&timer.service) else { return };
+        if entry.generation != timer.generation {
+            return;
+        }
+        match timer.due {
+            Due::Settle => self.settle(&timer.service),
+            Due::StartTimeout => self.start_timed_out(&timer.service),
+            Due::Look(check) => self.look(&timer.service, check),
+            Due::Restart => {
+                let action = entry.life.backoff_over();
+                self.perform(&timer.service, action);
+                self.tell(&timer.service, "It is started again.");
+            }
+        }
+    }
+
+    /// Does what an event asks for.
+    fn perform(&mut self, name: &str, action: Option<Action>) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        // Whatever was due for the phase before is not any more.
+        entry.generation += 1;
+        match action {
+            None => {}
+            Some(Action::Await) => self.await_dependencies(name),
+            Some(Action::Launch) => self.launch(name),
+            Some(Action::End(by)) => self.end(name, by),
+            Some(Action::WakeAt(at)) => self.add_timer(name, at, Due::Restart),
+        }
+    }
+
+    fn add_timer(&mut self, name: &str, at: Instant, due: Due) {
+        let Some(entry) = self.entries.get(name) else { return };
+        let (service, generation) = (name.to_owned(), entry.generation);
+        self.timers.add(Timer { at, service, generation, due });
+    }
+}

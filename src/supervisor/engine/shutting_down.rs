@@ -1,0 +1,50 @@
+//! The end of it all: what depends on others is ended before those, the rest at the same time.
+
+use super::Engine;
+use super::entry::Entry;
+use crate::manager::EndedBy;
+use std::collections::HashSet;
+
+impl Engine {
+    /// Begins to end everything; nothing is started any more.
+    pub(super) fn shut_down(&mut self) {
+        self.is_closing = true;
+        self.go_on_shutting_down();
+    }
+
+    /// No order and no grace from now on.
+    pub(super) fn hurry(&mut self) {
+        self.is_hurried = true;
+        self.entries.values().for_each(|entry| entry.it.manager().hurry());
+        self.go_on_shutting_down();
+    }
+
+    /// Ends those that nothing that lives depends on any more.
+    pub(super) fn go_on_shutting_down(&mut self) {
+        if !self.is_closing {
+            return;
+        }
+        let living = self.entries.values().filter(|entry| !entry.life.state().is_down());
+        let needed: HashSet<&String> =
+            living.flat_map(|entry| entry.config.depends_on.keys()).collect();
+        let is_next = |(name, entry): &(&String, &Entry)| {
+            let is_free = self.is_hurried || !needed.contains(name);
+            is_free && !entry.is_shut_down && !entry.life.state().is_down()
+        };
+        let names: Vec<String> =
+            self.entries.iter().filter(is_next).map(|(name, _)| name.clone()).collect();
+        for name in names {
+            let Some(entry) = self.entries.get_mut(&name) else { continue };
+            // Asked once: whatever is under way then ends with it down.
+            entry.is_shut_down = true;
+            let action = entry.life.stop(EndedBy::Shutdown).unwrap_or_default();
+            self.perform(&name, action);
+            self.tell(&name, "It is being ended, because the supervisor is.");
+        }
+    }
+
+    /// Whether nothing lives any more.
+    pub(super) fn is_all_down(&self) -> bool {
+        self.entries.values().all(|entry| entry.life.state().is_down())
+    }
+}

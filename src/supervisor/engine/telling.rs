@@ -1,0 +1,70 @@
+//! What others get to see of a service: its facts, and an event for each change.
+
+use super::Engine;
+use crate::probe::HealthStatus;
+use crate::supervisor::events::{Change, Event};
+use crate::supervisor::life::ServiceState;
+use crate::supervisor::supervised::Facts;
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Engine {
+    /// Tells what a service is now and why, and lets those go on that wait for it.
+    pub(super) fn tell(&mut self, name: &str, message: &str) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        message.clone_into(&mut entry.message);
+        if !entry.life.is_up() {
+            entry.health = HealthStatus::Unknown;
+        }
+        let facts = Facts {
+            state: entry.life.state(),
+            health: entry.health,
+            message: entry.message.clone(),
+            restarts: entry.life.restarts(),
+            last_restart: entry.last_restart,
+            next_restart_at: entry.life.restart_at().map(as_date),
+            config: Arc::clone(&entry.config),
+        };
+        let old = entry.it.replace(facts.clone());
+        let is_optional = entry.config.is_optional;
+        if old.state != facts.state {
+            let (from, to) = (old.state.word(), facts.state.word());
+            match facts.state {
+                ServiceState::Fatal | ServiceState::Crashed if !is_optional => {
+                    log::error!("{name}: {from} -> {to}. {message}");
+                }
+                _ => log::info!("{name}: {from} -> {to}. {message}"),
+            }
+            self.add_event(name, Change::State, &facts);
+        }
+        if old.health != facts.health {
+            self.add_event(name, Change::Health, &facts);
+        }
+        if (old.state, old.health) == (facts.state, facts.health) {
+            return;
+        }
+        if facts.state == ServiceState::Fatal && !is_optional {
+            self.tools.on_fatal.tell();
+        }
+        if !self.waiting.is_empty() {
+            self.release_waiting();
+        }
+    }
+
+    /// Tells that a service is gone.
+    pub(super) fn tell_removed(&self, name: &str, facts: &Facts) {
+        self.add_event(name, Change::Removed, facts);
+    }
+
+    fn add_event(&self, name: &str, change: Change, facts: &Facts) {
+        let Facts { state, health, message, .. } = facts.clone();
+        let service = name.to_owned();
+        self.events.add(Event { id: 0, at: Utc::now(), service, change, state, health, message });
+    }
+}
+
+/// An instant to come, as a date.
+fn as_date(at: Instant) -> DateTime<Utc> {
+    Utc::now() + at.saturating_duration_since(Instant::now())
+}

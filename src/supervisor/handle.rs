@@ -1,0 +1,216 @@
+//! The supervisor, as those hold it who ask something of it.
+
+use super::engine::{Ask, Engine, Message, Reload, Reloaded, Verb};
+use super::events::EventLog;
+use super::life::ServiceState;
+use super::roster::Roster;
+use super::services_file::{Service, ServicesFile};
+use super::supervised::Supervised;
+use super::tools::Tools;
+use crate::error::{Error, Result};
+use crate::probe::{HealthReport, Surroundings};
+use crate::process::{FleetMeter, FleetUsage, Signal, Tree, connections_of};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Sender, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+/// Many services, supervised.
+#[derive(Debug)]
+pub struct Supervisor {
+    tools: Arc<Tools>,
+    roster: Arc<Roster>,
+    events: Arc<EventLog>,
+    engine: Sender<Message>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// The services file.
+    file: PathBuf,
+    /// Held over a whole reload, so that an older reading of the file never follows a newer one.
+    reloading: Mutex<()>,
+    meter: FleetMeter,
+}
+
+impl Supervisor {
+    /// Takes these services on, which `file` says, and starts those that are to be started with
+    /// it, each after what it depends on. Blocks for the making of their log directories.
+    ///
+    /// # Errors
+    /// `Kernel` when a thread cannot be had, `Log` when logs cannot.
+    pub fn start(tools: Tools, file: PathBuf, services: Vec<Service>) -> Result<Self> {
+        let (tools, roster) = (Arc::new(tools), Arc::new(Roster::default()));
+        let (events, channel) = (Arc::new(EventLog::new()), mpsc::channel());
+        let engine = channel.0.clone();
+        let mut work =
+            Engine::new(Arc::clone(&tools), Arc::clone(&roster), Arc::clone(&events), channel)?;
+        work.begin(services)?;
+        let thread = thread::Builder::new()
+            .name("supervisor".into())
+            .stack_size(512 * 1024)
+            .spawn(move || work.work())
+            .map_err(|error| Error::kernel("start the supervisor", error))?;
+        let (thread, reloading, meter) =
+            (Mutex::new(Some(thread)), Mutex::new(()), FleetMeter::new());
+        Ok(Self { tools, roster, events, engine, thread, file, reloading, meter })
+    }
+
+    /// All services. Does not block.
+    #[must_use]
+    pub fn services(&self) -> Vec<Arc<Supervised>> {
+        self.roster.all()
+    }
+
+    /// The service of this name. Does not block.
+    ///
+    /// # Errors
+    /// `NoSuchService`.
+    pub fn find(&self, name: &str) -> Result<Arc<Supervised>> {
+        self.roster.find(name)
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn events(&self) -> &Arc<EventLog> {
+        &self.events
+    }
+
+    /// Asks something of a service; gives what is being done, in a sentence. Does not wait for it.
+    ///
+    /// # Errors
+    /// `NoSuchService`; `ServiceState` where its state forbids it; `Input` for what it cannot be
+    /// started with; `ShuttingDown`.
+    pub fn ask(&self, ask: Ask) -> Result<String> {
+        self.tell_engine(|reply| Message::Ask { ask, reply })
+    }
+
+    /// Starts a service, or stops it, or both, as the file says it is.
+    ///
+    /// # Errors
+    /// Those of `ask`.
+    pub fn ask_plainly(&self, verb: Verb, service: &str) -> Result<String> {
+        self.ask(Ask { verb, service: service.to_owned(), overrides: None })
+    }
+
+    /// Reads the services file again and goes by it: by what it says of `only`, or by all of it.
+    /// Blocks for the reading; does not wait for what is done then.
+    ///
+    /// # Errors
+    /// `Input` with all that is wrong with the file, and then nothing has changed;
+    /// `NoSuchService`, `NotInFile`, `ShuttingDown`; `Log` when a new service cannot have logs.
+    pub fn reload(&self, only: Option<&str>) -> Result<Reloaded> {
+        let _reloading = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) = only {
+            self.find(name)?;
+        }
+        let file = ServicesFile::read(&self.file, &self.tools.environment)?;
+        let reload = Reload { services: file.services, only: only.map(str::to_owned) };
+        self.tell_engine(|reply| Message::Reload { reload, reply })
+    }
+
+    /// Waits until all of these are settled or gone, or until `deadline`. Whether they are.
+    pub fn wait_settled(&self, names: &[String], deadline: Instant) -> bool {
+        let is_settled = |name: &String| {
+            self.find(name).is_ok_and(|service| service.state().is_settled())
+                || self.find(name).is_err()
+        };
+        self.events.wait_until(deadline, || names.iter().all(is_settled))
+    }
+
+    /// Looks at a service with all of its checks, now. Blocks for the longest of their timeouts
+    /// at most, and little more.
+    ///
+    /// # Errors
+    /// `NoSuchService`.
+    pub fn check(&self, name: &str) -> Result<HealthReport> {
+        let service = self.find(name)?;
+        let (facts, run) = (service.facts(), service.last_run());
+        let Some(run) = run.filter(|_| !facts.state.is_down()) else {
+            return Ok(HealthReport::unknown());
+        };
+        let checks = facts.config.health_checks.iter();
+        let checks: Vec<_> =
+            checks.map(|(name, it)| (name.as_str(), &it.check, it.timeout)).collect();
+        let directory = self.tools.directory.join(&facts.config.directory);
+        let environment = self.tools.environment_of_checks(&facts.config, run.id());
+        let around = Surroundings {
+            reaper: &self.tools.reaper,
+            shell: &self.tools.shell,
+            directory: &directory,
+            environment: &environment,
+        };
+        Ok(HealthReport::take(&checks, around))
+    }
+
+    /// Sends a signal to the tree of a service's run. Does not wait for the effect.
+    ///
+    /// # Errors
+    /// `NoSuchService`, or `ServiceState` where nothing runs.
+    pub fn signal(&self, name: &str, signal: Signal) -> Result<Arc<Supervised>> {
+        let service = self.find(name)?;
+        let Some(run) = service.last_run().filter(|run| !run.is_gone()) else {
+            let (name, state) = (name.to_owned(), service.state().word());
+            let advice = "there is nothing to send a signal to: start it first";
+            return Err(Error::ServiceState { name, state, advice });
+        };
+        run.tree().signal(&self.tools.reaper, signal);
+        Ok(service)
+    }
+
+    /// CPU and memory of every run that lives, by the number of its own process. Blocks for one
+    /// look at all processes, at most once a second.
+    #[must_use]
+    pub fn usage(&self) -> FleetUsage {
+        self.meter.sample(&self.trees(), &self.tools.reaper)
+    }
+
+    /// How many network sockets the tree of every run has open, by the number of its own process.
+    /// Blocks for one look at all processes.
+    #[must_use]
+    pub fn connections(&self) -> HashMap<i32, usize> {
+        connections_of(&self.trees(), &self.tools.reaper)
+    }
+
+    fn trees(&self) -> Vec<Tree> {
+        let runs = self.services().into_iter().filter_map(|service| service.last_run());
+        runs.filter(|run| !run.is_gone()).map(|run| run.tree().clone()).collect()
+    }
+
+    /// The required services that are not as they should be, each with its state.
+    #[must_use]
+    pub fn troubled(&self) -> Vec<(String, ServiceState)> {
+        let is_trouble = |state| {
+            matches!(state, ServiceState::Fatal | ServiceState::Crashed | ServiceState::Backoff)
+        };
+        let services = self.services().into_iter().map(|service| {
+            let facts = service.facts();
+            (service.name().to_owned(), facts.state, facts.config.is_optional)
+        });
+        let troubled =
+            services.filter(|(_, state, is_optional)| is_trouble(*state) && !is_optional);
+        troubled.map(|(name, state, _)| (name, state)).collect()
+    }
+
+    /// Ends everything: what depends on others before those. Blocks until all is down.
+    pub fn shut_down(&self) {
+        // An engine that has ended has nothing left to end.
+        let _ended = self.engine.send(Message::ShutDown);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            log::error!("the supervisor had panicked");
+        }
+        self.services().iter().for_each(|service| service.manager().close());
+    }
+
+    /// Gives no grace and keeps no order from now on. Does not block.
+    pub fn hurry(&self) {
+        let _ended = self.engine.send(Message::Hurry);
+    }
+
+    fn tell_engine<T>(&self, message: impl FnOnce(SyncSender<Result<T>>) -> Message) -> Result<T> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        let sent = self.engine.send(message(reply));
+        let answer = sent.ok().and_then(|()| answer.recv().ok());
+        answer.unwrap_or(Err(Error::ShuttingDown))
+    }
+}

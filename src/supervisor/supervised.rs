@@ -1,0 +1,94 @@
+//! A service as everybody may look at it.
+
+use super::life::ServiceState;
+use super::services_file::ServiceConfig;
+use crate::manager::{ProcessManager, RunView};
+use crate::probe::HealthStatus;
+use chrono::{DateTime, Utc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What is known of a service at one moment, apart from its run.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Its state.
+    pub state: ServiceState,
+    /// What its health checks say.
+    pub health: HealthStatus,
+    /// Why it is in this state, in a sentence.
+    pub message: String,
+    /// How often it was started again.
+    pub restarts: u64,
+    /// When it was last.
+    pub last_restart: Option<DateTime<Utc>>,
+    /// When it is next.
+    pub next_restart_at: Option<DateTime<Utc>>,
+    /// What it is run by.
+    pub config: Arc<ServiceConfig>,
+}
+
+/// A service with its manager. The engine alone changes its facts.
+#[derive(Debug)]
+pub struct Supervised {
+    name: String,
+    manager: Arc<ProcessManager>,
+    facts: Mutex<Facts>,
+}
+
+impl Supervised {
+    /// A service that was never started.
+    pub(super) fn new(
+        name: String,
+        manager: Arc<ProcessManager>,
+        config: Arc<ServiceConfig>,
+    ) -> Self {
+        let facts = Facts {
+            state: ServiceState::Stopped,
+            health: HealthStatus::Unknown,
+            message: "It was not started yet.".to_owned(),
+            restarts: 0,
+            last_restart: None,
+            next_restart_at: None,
+            config,
+        };
+        Self { name, manager, facts: Mutex::new(facts) }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What runs it, and has its logs.
+    #[must_use]
+    pub fn manager(&self) -> &Arc<ProcessManager> {
+        &self.manager
+    }
+
+    /// What is known of it now. Does not block.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        self.lock().clone()
+    }
+
+    /// Its state now. Does not block.
+    #[must_use]
+    pub fn state(&self) -> ServiceState {
+        self.lock().state
+    }
+
+    /// Its last run, if there was one. Does not block.
+    #[must_use]
+    pub fn last_run(&self) -> Option<RunView> {
+        self.manager.last_run().ok()
+    }
+
+    /// Puts other facts in the place of the present ones, which it gives.
+    pub(super) fn replace(&self, facts: Facts) -> Facts {
+        std::mem::replace(&mut *self.lock(), facts)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,144 @@
+//! What every service is run with.
+
+use super::services_file::ServiceConfig;
+use super::supervised::Supervised;
+use crate::error::Error;
+use crate::logs::{FolderLock, Keep, LogFolder, LogWriter};
+use crate::manager::{End, ManagerConfig, Metering, Numbering, OnEnd, ProcessManager, RunSpec};
+use crate::probe::{Check, Surroundings, look};
+use crate::process::{Reaper, Strangers};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What every service is run with.
+#[derive(Debug)]
+pub struct Tools {
+    /// The shell that runs commands that are text, with `-c`.
+    pub shell: PathBuf,
+    /// The environment that services and checks begin with.
+    pub environment: Vec<(OsString, OsString)>,
+    /// The directory that relative ones are in.
+    pub directory: PathBuf,
+    /// The directory that has one of logs for each service.
+    pub log_directory: PathBuf,
+    /// What keeps other servers out of that.
+    pub lock: Arc<FolderLock>,
+    /// How much is kept of each service's logs where it does not say otherwise.
+    pub keep: Keep,
+    /// What captures the output of all.
+    pub writer: Arc<LogWriter>,
+    /// What collects the dead of all.
+    pub reaper: Arc<Reaper>,
+    /// Who is told that a service that is required was given up.
+    pub on_fatal: OnFatal,
+}
+
+/// Who is told that a required service was given up, if anybody.
+#[derive(Default)]
+pub struct OnFatal(pub Option<Box<dyn Fn() + Send + Sync>>);
+
+impl OnFatal {
+    /// Tells it. Does not block.
+    pub(super) fn tell(&self) {
+        if let Some(told) = &self.0 {
+            told();
+        }
+    }
+}
+
+impl std::fmt::Debug for OnFatal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("OnFatal").field(&self.0.is_some()).finish()
+    }
+}
+
+impl Tools {
+    /// The logs of a service, made where there are none.
+    ///
+    /// # Errors
+    /// `Log` when their directory cannot be made.
+    pub fn logs(&self, name: &str, config: &ServiceConfig) -> Result<Arc<LogFolder>, Error> {
+        let keep = Keep {
+            runs_max: config.log.runs_max.unwrap_or(self.keep.runs_max),
+            bytes_max: config.log.bytes_max.unwrap_or(self.keep.bytes_max),
+        };
+        LogFolder::under(&self.lock, &self.log_directory.join(name), keep).map(Arc::new)
+    }
+
+    /// A service that was never started. `on_end` is told of the ends of its runs.
+    ///
+    /// # Errors
+    /// `Log` when its logs cannot be had.
+    pub fn supervise(
+        &self,
+        name: &str,
+        config: Arc<ServiceConfig>,
+        on_end: impl Fn(&str, End) + Send + Sync + 'static,
+    ) -> Result<Supervised, Error> {
+        let logs = self.logs(name, &config)?;
+        let manager = ManagerConfig {
+            shell: self.shell.clone(),
+            environment: self.environment.clone(),
+            directory: self.directory.clone(),
+            kill_grace: config.stop_timeout,
+            strangers: Strangers::AreForeign,
+            numbering: Numbering::GoesOn,
+            metering: Metering::Elsewhere,
+            on_end: OnEnd(Some(Arc::new(on_end))),
+        };
+        let (writer, reaper) = (Arc::clone(&self.writer), Arc::clone(&self.reaper));
+        let manager = Arc::new(ProcessManager::new(manager, logs, writer, reaper));
+        Ok(Supervised::new(name.to_owned(), manager, config))
+    }
+
+    /// Looks once with a check of a run. Blocks for `timeout` at most, and little more.
+    ///
+    /// # Errors
+    /// Why it failed, in a few words.
+    pub fn look(
+        &self,
+        check: &Check,
+        timeout: Duration,
+        (config, run_id): (&ServiceConfig, &str),
+    ) -> Result<(), String> {
+        let directory = self.directory.join(&config.directory);
+        let environment = self.environment_of_checks(config, run_id);
+        let around = Surroundings {
+            reaper: &self.reaper,
+            shell: &self.shell,
+            directory: &directory,
+            environment: &environment,
+        };
+        look(check, timeout, around)
+    }
+
+    /// The environment of a service's checks: that of its runs, as far as its file does not come
+    /// from elsewhere, with the id of the run that they look at.
+    #[must_use]
+    pub fn environment_of_checks(
+        &self,
+        config: &ServiceConfig,
+        run_id: &str,
+    ) -> Vec<(OsString, OsString)> {
+        let spec = RunSpec {
+            command: config.command.clone(),
+            directory: None,
+            environment: config.run_environment().unwrap_or_else(|_| config.environment.clone()),
+        };
+        spec.environment_over(&self.environment, run_id)
+    }
+
+    /// What a run by this configuration is. Reads its `env_file`.
+    ///
+    /// # Errors
+    /// `EnvironmentFile` when that cannot be read.
+    pub fn run_spec(config: &ServiceConfig) -> Result<RunSpec, Error> {
+        Ok(RunSpec {
+            command: config.command.clone(),
+            directory: Some(config.directory.clone()),
+            environment: config.run_environment()?,
+        })
+    }
+}
