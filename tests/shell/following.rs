@@ -205,7 +205,7 @@ fn however_many_starts_wait_for_their_turn_others_are_answered() {
         }
         server.get("/status").expect(200);
         server.post("/kill?type=SIGKILL").expect(200);
-        for answer in answers.iter() {
+        for answer in &answers {
             answer.problem(409, "conflict");
         }
     });
