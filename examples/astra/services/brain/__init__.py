@@ -1,0 +1,1 @@
+"""Brain: answers questions with rag and memory, and passes on to the supervisor."""
