@@ -1,0 +1,82 @@
+"""What the example's README shows is what happens: its commands are run, their output compared."""
+import json
+import re
+from typing import Any
+
+from checks import Checks
+from system import EXAMPLE, System
+
+DEFAULT_PORTS = {"astra": 7031, "brain": 7030, "tts": 7040, "memory": 7050, "rag": 7060,
+                 "web": 3000}
+# Fields that may be null at one time and have a value at another.
+PASSING = {"last_restart", "exit_code", "signal", "next_restart_at", "stopped_at", "message"}
+
+
+def readme(system: System, checks: Checks) -> None:
+    for command, shown in examples((system.folder / "README.md").read_text()):
+        given = output_of(system, command)
+        checks.check(f"$ {command}", alike(shown, given), f"shown: {shown}\ngiven: {given}")
+
+
+def output_of(system: System, command: str) -> str:
+    """What a command of the README prints when it is run on this system."""
+    for name, port in DEFAULT_PORTS.items():
+        command = command.replace(f"localhost:{port}", f"127.0.0.1:{system.ports[name]}")
+    return system.run("sh", "-c", command).stdout.rstrip("\n")
+
+
+def write_readme(system: System) -> None:
+    """Writes below each command of the README what it prints now."""
+    def block(match: re.Match[str]) -> str:
+        commands = [line for line in match[0].splitlines() if line.startswith("$ ")]
+        lines = [line for command in commands for line in (
+            command, as_by_default(system, output_of(system, command.removeprefix("$ ")))) if line]
+        return "\n".join(["```console", *lines, "```"])
+
+    path = EXAMPLE / "README.md"
+    path.write_text(re.sub(r"```console\n.*?```", block, path.read_text(), flags=re.DOTALL))
+
+
+def as_by_default(system: System, output: str) -> str:
+    """An output with the ports that a system has where nobody chooses others."""
+    for name, port in DEFAULT_PORTS.items():
+        output = re.sub(rf"\b{system.ports[name]}\b", str(port), output)
+    return output
+
+
+def examples(text: str) -> list[tuple[str, str]]:
+    """The commands of the `console` blocks, each with the output that is shown below it."""
+    found: list[tuple[str, str]] = []
+    for block in text.split("```console\n")[1:]:
+        for part in re.split(r"^\$ ", block.split("```")[0], flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            found.append((command, output.rstrip("\n")))
+    return found
+
+
+def alike(shown: str, given: str) -> bool:
+    """Whether both are JSON of one form, or texts that differ in numbers and spaces alone."""
+    try:
+        return same_form(json.loads(shown), json.loads(given))
+    except ValueError:
+        return plain(shown) == plain(given)
+
+
+def same_form(shown: Any, given: Any, field: str = "") -> bool:
+    """Whether both have the same fields, with values of one type, and texts that are alike."""
+    if field in PASSING and None in (shown, given):
+        return True
+    if isinstance(shown, dict) and isinstance(given, dict):
+        return shown.keys() == given.keys() and all(
+            same_form(shown[name], given[name], name) for name in shown)
+    if isinstance(shown, list) and isinstance(given, list):
+        return len(shown) == len(given) and all(map(same_form, shown, given))
+    if isinstance(shown, str) and isinstance(given, str):
+        return plain(shown) == plain(given)
+    kinds = {type(shown), type(given)}
+    return len(kinds) == 1 or kinds == {int, float}
+
+
+def plain(text: str) -> str:
+    """A text without its numbers and with single spaces."""
+    return re.sub(r"\s+", " ", re.sub(r"\d+(\.\d+)?", "N", text))
