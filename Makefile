@@ -1,17 +1,39 @@
 # `make test` is the second of the two commands: it installs what the tests need and runs them all.
 
-.PHONY: test check attacks mutations bench-http fuzz kills reading
+.PHONY: test example check attacks mutations bench-http fuzz kills reading
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
-TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps
+TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps node:nodejs npm:npm
 
 test:
 	@missing=""; \
 	for tool in $(TOOLS); do \
 		command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool##*:}"; \
 	done; \
+	python3 -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
 	if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -qq -y $$missing; fi
 	cargo test
+	$(MAKE) example
+
+# examples/astra: its page by itself, then all of it under the debug binary.
+DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
+ASTRA_WEB := examples/astra/web
+ASTRA_VENV := target/astra-venv
+
+example: $(ASTRA_VENV)/installed $(ASTRA_WEB)/node_modules/.package-lock.json
+	cargo build --bin llm-shell
+	npm --prefix $(ASTRA_WEB) run typecheck
+	npm --prefix $(ASTRA_WEB) test
+	npm --prefix $(ASTRA_WEB) run build
+	python3 tests/astra/example.py $(DEBUG)/llm-shell $(ASTRA_VENV)/bin/python
+
+$(ASTRA_VENV)/installed: examples/astra/services/requirements.txt
+	python3 -m venv $(ASTRA_VENV)
+	$(ASTRA_VENV)/bin/pip install --quiet -r $<
+	touch $@
+
+$(ASTRA_WEB)/node_modules/.package-lock.json: $(ASTRA_WEB)/package-lock.json
+	npm --prefix $(ASTRA_WEB) ci --loglevel=error
 
 # What must hold before every commit, apart from the tests.
 check:
