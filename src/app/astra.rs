@@ -68,7 +68,7 @@ pub fn supervise(startup: Startup, listener: Listener, services: Services) -> Re
     };
     let tools = Tools {
         shell: settings.shell.clone(),
-        environment: startup.environment,
+        environment: startup.environment.into(),
         directory: own_directory()?,
         log_directory: settings.log_directory.clone(),
         lock: Arc::clone(&lock),

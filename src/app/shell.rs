@@ -26,7 +26,7 @@ pub fn run(startup: Startup, listener: Listener) -> Result<()> {
     let reaper = Arc::new(Reaper::start()?);
     let config = ManagerConfig {
         shell: settings.shell.clone(),
-        environment: startup.environment,
+        environment: startup.environment.into(),
         directory: own_directory()?,
         kill_grace: settings.kill_timeout,
         strangers: Strangers::of_one_command(),

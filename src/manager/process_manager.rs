@@ -37,7 +37,7 @@ pub struct ManagerConfig {
     /// The shell that runs the commands, with `-c`.
     pub shell: PathBuf,
     /// The environment of the commands, to which each run's own and its `RUN_ID` are added.
-    pub environment: Vec<(OsString, OsString)>,
+    pub environment: Arc<[(OsString, OsString)]>,
     /// The directory that commands start in where they name none: the server's own.
     pub directory: PathBuf,
     /// From SIGTERM to SIGKILL in a kill and in a shutdown.

@@ -4,7 +4,7 @@ use super::forest::members_of;
 use super::procfs::Seen;
 use super::reaper::Reaper;
 use super::tree::Tree;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System};
@@ -141,9 +141,10 @@ impl Reading {
         }
         let Some(system) = &mut self.system else { return };
         let what = ProcessRefreshKind::nothing().with_cpu().with_memory().without_tasks();
-        // Those of the last look are named as well: the ones that are gone leave by that.
-        let before: Vec<Pid> = system.processes().keys().copied().collect();
-        let all = [&before, pids].concat();
+        // Those of the last look are named as well: the ones that are gone leave by that. Each is
+        // named once: what is named a second time is taken for gone.
+        let all: BTreeSet<Pid> = system.processes().keys().chain(pids).copied().collect();
+        let all: Vec<Pid> = all.into_iter().collect();
         // How many were found is all that is given, and that is counted below.
         let _refreshed =
             system.refresh_processes_specifics(ProcessesToUpdate::Some(&all), true, what);

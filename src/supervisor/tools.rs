@@ -18,7 +18,7 @@ pub struct Tools {
     /// The shell that runs commands that are text, with `-c`.
     pub shell: PathBuf,
     /// The environment that services and checks begin with.
-    pub environment: Vec<(OsString, OsString)>,
+    pub environment: Arc<[(OsString, OsString)]>,
     /// The directory that relative ones are in.
     pub directory: PathBuf,
     /// The directory that has one of logs for each service.
@@ -80,7 +80,7 @@ impl Tools {
         let logs = self.logs(name, &config)?;
         let manager = ManagerConfig {
             shell: self.shell.clone(),
-            environment: self.environment.clone(),
+            environment: Arc::clone(&self.environment),
             directory: self.directory.clone(),
             kill_grace: config.stop_timeout,
             strangers: Strangers::AreForeign,
