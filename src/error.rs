@@ -51,6 +51,30 @@ pub enum Error {
          start it with POST /start when it is wanted."
     )]
     RestartCancelled,
+    /// Nothing runs that could be sent something.
+    #[error("Process {pid} has ended ({how}): start a command first.")]
+    NotRunning {
+        /// The ended command's own process.
+        pid: i32,
+        /// How it ended, in words.
+        how: String,
+    },
+    /// What runs takes no input, or its input was closed.
+    #[error("Process {pid} has no open input: start it with {how}.")]
+    StdinNotOpen {
+        /// The command's own process.
+        pid: i32,
+        /// What opens it.
+        how: &'static str,
+    },
+    /// What runs is on no terminal.
+    #[error(
+        "Process {pid} is on no terminal, which alone has a size: start it with \"pty\": true."
+    )]
+    NoTerminal {
+        /// The command's own process.
+        pid: i32,
+    },
     /// The server is on its way out.
     #[error("The server is shutting down and starts nothing more: ask the next one.")]
     ShuttingDown,
@@ -188,9 +212,12 @@ impl Error {
             | Self::NoSuchRun { .. }
             | Self::NoSuchService { .. }
             | Self::NotInFile { .. } => ErrorKind::NotFound,
-            Self::AlreadyRunning { .. } | Self::RestartCancelled | Self::ServiceState { .. } => {
-                ErrorKind::Conflict
-            }
+            Self::AlreadyRunning { .. }
+            | Self::RestartCancelled
+            | Self::NotRunning { .. }
+            | Self::StdinNotOpen { .. }
+            | Self::NoTerminal { .. }
+            | Self::ServiceState { .. } => ErrorKind::Conflict,
             Self::ShuttingDown => ErrorKind::Unavailable,
             Self::SpawnShell { .. }
             | Self::SpawnProgram { .. }

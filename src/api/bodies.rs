@@ -1,10 +1,14 @@
 //! The bodies of requests and answers of the LLM Shell: field names are part of the contract.
 
+use super::talking::Size;
+use crate::error::Result;
 use crate::logs::format_instant;
-use crate::manager::{EndedBy, KillReport, PastRun, RunInfo, RunStatus, Snapshot};
-use crate::process::Signal;
+use crate::manager::{EndedBy, KillReport, PastRun, RunInfo, RunSpec, RunStatus, Snapshot};
+use crate::process::{Input, Signal, TerminalSize};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What POST /start takes.
@@ -13,6 +17,50 @@ use std::time::Duration;
 pub struct StartRequest {
     /// What the shell is to run.
     pub command: String,
+    /// The directory that it starts in.
+    pub cwd: Option<PathBuf>,
+    /// What is added to the server's environment; null removes a name.
+    #[serde(default)]
+    pub env: BTreeMap<String, Option<String>>,
+    /// Whether it can be written to.
+    #[serde(default)]
+    pub stdin: bool,
+    /// Whether it runs on a terminal, or of which size that is.
+    #[serde(default)]
+    pub pty: Pty,
+}
+
+/// Whether a command runs on a terminal.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(untagged, expecting = "expected true, false, or {\"rows\": 24, \"cols\": 80}")]
+pub enum Pty {
+    /// On one of the usual size, or on none.
+    Is(bool),
+    /// On one of this size.
+    Of(Size),
+}
+
+impl Default for Pty {
+    fn default() -> Self {
+        Self::Is(false)
+    }
+}
+
+impl StartRequest {
+    /// What is to be run.
+    ///
+    /// # Errors
+    /// `Input` for a terminal without a size.
+    pub fn spec(self) -> Result<RunSpec> {
+        let input = match self.pty {
+            Pty::Of(size) => Input::Terminal(size.try_into()?),
+            Pty::Is(true) => Input::Terminal(TerminalSize::default()),
+            Pty::Is(false) if self.stdin => Input::Pipe,
+            Pty::Is(false) => Input::Nothing,
+        };
+        let (directory, environment) = (self.cwd, self.env);
+        Ok(RunSpec { directory, environment, input, ..RunSpec::shell(&self.command) })
+    }
 }
 
 /// What is told of a run.
@@ -91,8 +139,8 @@ impl From<Snapshot> for ProcessStatus {
             cpu_percent: run.usage.cpu_percent,
             memory_mb: run.usage.memory_mb,
             idle: run.log.idle.map(seconds),
-            pty: false,
-            stdin_open: false,
+            pty: run.is_on_terminal,
+            stdin_open: run.is_stdin_open,
             cwd: run.directory.to_string_lossy().into_owned(),
             leftover_pids: run.leftover_pids,
             log_dropped_lines: run.log.dropped_lines,

@@ -16,6 +16,16 @@ pub fn json<T: DeserializeOwned>(request: &mut Request<'_>, example: &str) -> Re
     parse(&body, example).map_err(Problem::from)
 }
 
+/// The same for a route whose body may have `bytes_max` bytes.
+pub fn json_up_to<T: DeserializeOwned>(
+    request: &mut Request<'_>,
+    example: &str,
+    bytes_max: usize,
+) -> Result<T, Problem> {
+    let body = request.body(bytes_max)?;
+    parse(&body, example).map_err(Problem::from)
+}
+
 /// The same for a route that asks for no credentials: strangers get less of our memory.
 pub fn open_json<T: DeserializeOwned>(
     request: &mut Request<'_>,

@@ -18,6 +18,7 @@ mod service_source;
 mod services;
 mod shell;
 mod slots;
+mod talking;
 
 pub use services::service_routes;
 pub use shell::shell_routes;

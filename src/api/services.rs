@@ -9,10 +9,10 @@ use super::service_bodies::{
 };
 use super::service_source::ServiceSource;
 use super::slots::Slots;
+use super::talking::{self, StdinResponse};
 use super::{body, events, login, logs, metrics, parameters};
 use crate::error::Error;
 use crate::http::{Guard, Problem, Reply, Request, Router};
-use crate::process::Signal;
 use crate::supervisor::{Ask, Bulk, Supervisor, Verb};
 use http::{Method, StatusCode};
 use std::sync::Arc;
@@ -42,6 +42,7 @@ const ROUTES: &[(Method, &str, &str, Handler)] = &[
     (Method::GET, "/supervisor/health/{service}", "/api/supervisor/health/{service}", check),
     (Method::GET, "/supervisor/metrics", "/api/supervisor/metrics", metrics::json),
     (Method::GET, "/supervisor/events", "/api/supervisor/events", events::answer),
+    (Method::POST, "/supervisor/stdin/{service}", "/api/supervisor/stdin/{service}", stdin),
     (Method::POST, "/supervisor/signal/{service}", "/api/supervisor/signal/{service}", signal),
 ];
 
@@ -228,13 +229,18 @@ fn health(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
 }
 
 fn signal(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
-    let mut query = request.query()?;
-    let signal: Option<Signal> = parameters::parsed(&mut query, "type")?;
-    query.finish()?;
-    let service =
-        astra.supervisor.signal(request.param("service"), signal.unwrap_or(Signal::TERM))?;
+    let signal = talking::signal(request)?;
+    let service = astra.supervisor.signal(request.param("service"), signal)?;
     let usage = astra.supervisor.usage();
     Ok(Reply::json(StatusCode::OK, &ServiceStatus::of(&service, Some(&usage))))
+}
+
+fn stdin(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let service = astra.supervisor.find(request.param("service"))?;
+    let _slot = astra.slots.take()?;
+    let (data, ends) = talking::input(request)?;
+    let written = service.manager().write_stdin(&data, ends)?;
+    Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
 }
 
 /// How often a client that waits is looked after: one that leaves wakes nobody.

@@ -5,10 +5,11 @@ use super::log_query::{LogOf, LogQuery};
 use super::logs::Named;
 use super::run_source::RunSource;
 use super::slots::Slots;
-use super::{body, login, logs, parameters};
+use super::talking::{self, StdinResponse};
+use super::{body, follow, login, logs, parameters};
 use crate::http::{Guard, Problem, Reply, Request, Router};
 use crate::logs::RunLog;
-use crate::manager::{ProcessManager, RunSpec};
+use crate::manager::ProcessManager;
 use crate::process::Signal;
 use http::StatusCode;
 use serde_json::Value;
@@ -60,6 +61,9 @@ pub fn shell_routes(
         .get("/status", with_shell(status))
         .post("/kill", with_shell(kill))
         .post("/restart", with_shell(restart))
+        .post("/signal", with_shell(signal))
+        .post("/stdin", with_shell(stdin))
+        .post("/resize", with_shell(resize))
         .get("/logs", with_shell(read_logs))
         .get("/runs", with_shell(runs))
         .get("/runs/{run_id}", with_shell(one_run))
@@ -75,14 +79,30 @@ fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let body: StartRequest = body::json(request, "{\"command\": \"ls -l\"}")?;
     let _turn = shell.turns.take()?;
-    let snapshot = shell.manager.start(&RunSpec::shell(&body.command))?;
+    let snapshot = shell.manager.start(&body.spec()?)?;
     Ok(Reply::json(StatusCode::CREATED, &ProcessStatus::from(snapshot)))
 }
 
 fn status(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
-    request.query()?.finish()?;
-    let snapshot = shell.manager.status()?;
-    Ok(Reply::json(StatusCode::OK, &ProcessStatus::from(snapshot)))
+    let mut query = request.query()?;
+    let wait = parameters::wait(&mut query, "wait")?;
+    query.finish()?;
+    let run = shell.manager.last_run()?;
+    if let Some(wait) = wait {
+        let _slot = shell.slots.take()?;
+        wait_for_end(request, run.log(), wait);
+    }
+    Ok(Reply::json(StatusCode::OK, &ProcessStatus::from(run.snapshot())))
+}
+
+/// Waits until the run of a log has ended, or the time is over, or the client is gone.
+fn wait_for_end(request: &Request<'_>, log: &RunLog, wait: Duration) {
+    let end = Instant::now() + wait;
+    while !log.glance().is_over && Instant::now() < end && !request.client_gone() {
+        // A client that leaves wakes nobody, so it is looked after now and then.
+        let look = end.min(Instant::now() + follow::CLIENT_LOOK_INTERVAL);
+        log.wait_until(look, |glance| glance.is_over);
+    }
 }
 
 fn kill(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -102,6 +122,23 @@ fn restart(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let _turn = shell.turns.take()?;
     let snapshot = shell.manager.restart(timeout.unwrap_or(shell.restart_timeout))?;
     Ok(Reply::json(StatusCode::OK, &ProcessStatus::from(snapshot)))
+}
+
+fn signal(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let run = shell.manager.signal(talking::signal(request)?)?;
+    Ok(Reply::json(StatusCode::OK, &ProcessStatus::from(run.snapshot())))
+}
+
+fn stdin(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let _slot = shell.slots.take()?;
+    let (data, ends) = talking::input(request)?;
+    let written = shell.manager.write_stdin(&data, ends)?;
+    Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
+}
+
+fn resize(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let run = shell.manager.resize(talking::size(request)?)?;
+    Ok(Reply::json(StatusCode::OK, &ProcessStatus::from(run.snapshot())))
 }
 
 fn read_logs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {

@@ -16,6 +16,11 @@ use std::time::{Duration, Instant};
 /// How much is read at once, in bytes. Measured: a larger buffer gains nothing.
 const READ_BYTES: usize = 256 * 1024;
 
+/// How much of a terminal's output is taken at the end of a run, in bytes: far more than it holds.
+/// How much it holds cannot be asked, because some of it is still on its way through the kernel; a
+/// read waits for that.
+const TERMINAL_BYTES: usize = 1024 * 1024;
+
 /// What the writer's thread works with, shared by all that it captures.
 #[derive(Debug)]
 pub struct Bench {
@@ -51,6 +56,8 @@ pub struct Captured {
     appender: Appender,
     /// What was read of a line that has not ended.
     held: Vec<u8>,
+    /// Whether it is a terminal's side, and no pipe.
+    is_terminal: bool,
     clock: LogClock,
     pace: Pace,
     read_at: Instant,
@@ -62,12 +69,14 @@ impl Captured {
         // Our end alone becomes non-blocking: the command has the other end, a description of its
         // own. Were it refused, the readiness of the descriptor would still keep us from waiting.
         let _blocks = fcntl(&capture.output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+        let is_terminal = nix::unistd::isatty(&capture.output).unwrap_or(false);
         Self {
             output: Some(File::from(capture.output)),
             end: Some(capture.end),
             on_end: Some(capture.on_end),
             appender: Appender::new(capture.log),
             held: Vec::new(),
+            is_terminal,
             clock: LogClock::new(),
             pace: Pace::new(),
             read_at: Instant::now(),
@@ -126,7 +135,7 @@ impl Captured {
 
     fn drain(&mut self, bench: &mut Bench) {
         let Some(output) = &self.output else { return };
-        let mut left = bytes_waiting(output);
+        let mut left = if self.is_terminal { TERMINAL_BYTES } else { bytes_waiting(output) };
         while left > 0 {
             match self.read(bench, left.min(READ_BYTES)) {
                 Brought::Bytes(bytes) => left -= bytes,

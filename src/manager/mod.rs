@@ -11,6 +11,7 @@ mod process_manager;
 mod run;
 mod spec;
 mod state;
+mod talking;
 
 pub use history::{PastRun, RunInfo, recover};
 pub use process_manager::{
@@ -18,3 +19,4 @@ pub use process_manager::{
 };
 pub use run::{End, EndedBy, RunStatus, RunView, Snapshot};
 pub use spec::RunSpec;
+pub use talking::EndsInput;

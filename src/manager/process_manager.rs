@@ -409,6 +409,7 @@ impl ProcessManager {
             shell: self.config.shell.clone(),
             directory: directory.clone(),
             environment: spec.environment_over(&self.config.environment, &id),
+            input: spec.input,
         });
         let launched = launched.inspect_err(|_| {
             self.folder.discard(&log);
@@ -427,6 +428,7 @@ impl ProcessManager {
             tree: Tree::new(Arc::clone(&leader), mark, self.config.strangers),
             leader,
             log,
+            stdin: launched.stdin,
             meter: (self.config.metering == Metering::Own).then(UsageMeter::new),
             end: OnceLock::new(),
         };

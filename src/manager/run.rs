@@ -2,7 +2,7 @@
 
 use super::spec::RunSpec;
 use crate::logs::{Glance, RunLog};
-use crate::process::{Leader, Outcome, Reaper, Tree, Usage, UsageMeter};
+use crate::process::{Input, Leader, Outcome, Reaper, Stdin, Tree, Usage, UsageMeter};
 use chrono::{DateTime, Utc};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
@@ -123,6 +123,8 @@ pub(super) struct Run {
     pub leader: Arc<Leader>,
     pub tree: Tree,
     pub log: Arc<RunLog>,
+    /// Where its input is written to, if it has any.
+    pub stdin: Option<Stdin>,
     /// `None` where usage is sampled for many runs at once.
     pub meter: Option<UsageMeter>,
     /// Set under the manager's state lock, after all that the run had written was on disk.
@@ -171,6 +173,12 @@ impl RunView {
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.run.end.get().copied()
+    }
+
+    /// Where its input is written to; `None` where it has none, or has ended.
+    #[must_use]
+    pub fn stdin(&self) -> Option<&Stdin> {
+        self.run.stdin.as_ref().filter(|_| self.run.end.get().is_none())
     }
 
     /// Its processes.
@@ -225,6 +233,10 @@ pub struct Snapshot {
     pub log_name: String,
     /// How far its log is.
     pub log: Glance,
+    /// Whether it runs on a terminal.
+    pub is_on_terminal: bool,
+    /// Whether its input can be written to.
+    pub is_stdin_open: bool,
 }
 
 impl Snapshot {
@@ -243,6 +255,8 @@ impl Snapshot {
             leftover_pids,
             log_name: run.log.name().to_owned(),
             log: run.log.glance(),
+            is_on_terminal: matches!(run.spec.input, Input::Terminal(_)),
+            is_stdin_open: end.is_none() && run.stdin.as_ref().is_some_and(Stdin::is_open),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is to be run: the command with its surroundings.
 
 use crate::error::{Error, Result};
-use crate::process::{COMMAND_BYTES_MAX, CommandLine};
+use crate::process::{COMMAND_BYTES_MAX, CommandLine, Input};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -15,14 +15,16 @@ pub struct RunSpec {
     pub directory: Option<PathBuf>,
     /// What is added to the server's environment; `None` removes a name.
     pub environment: BTreeMap<String, Option<String>>,
+    /// What its input is.
+    pub input: Input,
 }
 
 impl RunSpec {
-    /// Text for the shell, in the server's own surroundings.
+    /// Text for the shell, in the server's own surroundings, without input.
     #[must_use]
     pub fn shell(command: &str) -> Self {
         let command = CommandLine::Shell(command.to_owned());
-        Self { command, directory: None, environment: BTreeMap::new() }
+        Self { command, directory: None, environment: BTreeMap::new(), input: Input::Nothing }
     }
 
     /// Refuses what no kernel can run.

@@ -2,7 +2,7 @@
 
 use super::check::Check;
 use super::web;
-use crate::process::{CommandLine, Launch, Outcome, Reaper, run_to_end};
+use crate::process::{CommandLine, Input, Launch, Outcome, Reaper, run_to_end};
 use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -107,6 +107,7 @@ fn run(command: &CommandLine, timeout: Duration, around: Surroundings<'_>) -> Re
         shell: around.shell.to_owned(),
         directory: around.directory.to_owned(),
         environment: around.environment.to_vec(),
+        input: Input::Nothing,
     };
     let ended = run_to_end(around.reaper, launch, timeout).map_err(|error| error.to_string())?;
     let how = match ended.outcome {

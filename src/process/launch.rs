@@ -1,7 +1,9 @@
-//! Launching a command: a session of its own, with one pipe for all that it prints.
+//! Launching a command: a session of its own, one stream for all that it prints.
 
 use super::command_line::CommandLine;
+use super::stdin::Stdin;
 use super::surroundings::restore_descriptor_limit;
+use super::terminal::{self, Input, TERMINAL_TYPE, TerminalSize};
 use crate::error::Error;
 use nix::libc;
 use std::ffi::OsString;
@@ -29,22 +31,64 @@ pub struct Launch {
     pub directory: PathBuf,
     /// The whole environment of the command.
     pub environment: Vec<(OsString, OsString)>,
+    /// What its input is.
+    pub input: Input,
+}
+
+/// A command that was started.
+pub(super) struct Spawned {
+    pub child: Child,
+    /// What it prints, stdout and stderr as one stream.
+    pub output: OwnedFd,
+    /// Where its input is written to, if it has any.
+    pub stdin: Option<Stdin>,
 }
 
 impl Launch {
-    /// Starts the command; gives the child and the reading end of the pipe that its output goes
-    /// into, stdout and stderr as one stream. Blocks until it was executed.
-    pub(super) fn spawn(&self) -> io::Result<(Child, OwnedFd)> {
-        let (output, input) = io::pipe()?;
-        // An unprivileged user over the pipe quota gets EPERM: then it stays at 64 KiB.
-        let _smaller = rustix::pipe::fcntl_setpipe_size(&output, PIPE_BYTES);
+    /// Starts the command. Blocks until it was executed.
+    pub(super) fn spawn(&self) -> io::Result<Spawned> {
         let mut command = self.program();
         command.current_dir(&self.directory);
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
-        // SAFETY: `begin` makes only async-signal-safe calls and touches no memory of ours.
+        let (output, stdin) = match self.input {
+            Input::Terminal(size) => self.connect_terminal(&mut command, size)?,
+            Input::Nothing | Input::Pipe => self.connect_pipes(&mut command)?,
+        };
+        let begin = match self.input {
+            Input::Terminal(_) => begin_on_terminal,
+            Input::Nothing | Input::Pipe => begin,
+        };
+        // SAFETY: both make only async-signal-safe calls and touch no memory of ours.
         unsafe { command.pre_exec(begin) };
-        Ok((command.spawn()?, output.into()))
+        Ok(Spawned { child: command.spawn()?, output, stdin })
+    }
+
+    fn connect_pipes(&self, command: &mut Command) -> io::Result<(OwnedFd, Option<Stdin>)> {
+        let (output, input) = io::pipe()?;
+        // An unprivileged user over the pipe quota gets EPERM: then it stays at 64 KiB.
+        let _smaller = rustix::pipe::fcntl_setpipe_size(&output, PIPE_BYTES);
+        command.stdout(input.try_clone()?).stderr(input);
+        if self.input == Input::Nothing {
+            command.stdin(Stdio::null());
+            return Ok((output.into(), None));
+        }
+        let (reader, writer) = io::pipe()?;
+        command.stdin(reader);
+        Ok((output.into(), Some(Stdin::pipe(writer.into())?)))
+    }
+
+    fn connect_terminal(
+        &self,
+        command: &mut Command,
+        size: TerminalSize,
+    ) -> io::Result<(OwnedFd, Option<Stdin>)> {
+        let (ours, theirs) = terminal::open(size)?;
+        command.stdin(theirs.try_clone()?).stdout(theirs.try_clone()?).stderr(theirs);
+        if self.environment.iter().all(|(name, _)| name != "TERM") {
+            command.env("TERM", TERMINAL_TYPE);
+        }
+        let stdin = Stdin::terminal(ours.try_clone()?)?;
+        Ok((ours, Some(stdin)))
     }
 
     fn program(&self) -> Command {
@@ -92,4 +136,10 @@ fn begin() -> io::Result<()> {
         };
     }
     Ok(())
+}
+
+/// The same on a terminal, which becomes the session's own: its ^C reaches the command.
+fn begin_on_terminal() -> io::Result<()> {
+    begin()?;
+    terminal::take_control()
 }

@@ -1,9 +1,10 @@
 //! The thread that collects what died, and the register of leaders that it must leave alone.
 
-use super::launch::Launch;
+use super::launch::{Launch, Spawned};
 use super::leader::{Leader, retry};
 use super::outcome::Outcome;
 use super::procfs::{Procfs, Seen};
+use super::stdin::Stdin;
 use crate::error::{Error, Result};
 use nix::libc;
 use nix::unistd::Pid;
@@ -23,6 +24,8 @@ pub struct Launched {
     pub leader: Leader,
     /// What to read.
     pub descriptors: Descriptors,
+    /// Where its input is written to, if it has any.
+    pub stdin: Option<Stdin>,
 }
 
 /// What whoever captures a command's output has to watch.
@@ -88,12 +91,13 @@ impl Reaper {
         // The register is held from before the fork until the leader is in it, so that the reaper
         // cannot mistake one that ends at once for an orphan.
         let mut children = self.shared.lock();
-        let (child, output) = launch.spawn().map_err(|source| launch.failed(source))?;
+        let spawned = launch.spawn().map_err(|source| launch.failed(source))?;
+        let Spawned { child, output, stdin } = spawned;
         let pid = Pid::from_raw(child.id().cast_signed());
         match Leader::watch(pid, self.shared.procfs) {
             Ok((leader, end)) => {
                 children.leaders.insert(pid);
-                Ok(Launched { leader, descriptors: Descriptors { output, end } })
+                Ok(Launched { leader, descriptors: Descriptors { output, end }, stdin })
             }
             Err(error) => {
                 drop(children);

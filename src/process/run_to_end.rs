@@ -53,7 +53,7 @@ pub fn run_to_end(reaper: &Reaper, mut launch: Launch, timeout: Duration) -> Res
     let mark = format!("{MARK}={id}");
     launch.environment.retain(|(name, _)| name != MARK);
     launch.environment.push((MARK.into(), id.into()));
-    let Launched { leader, descriptors } = reaper.launch(&launch)?;
+    let Launched { leader, descriptors, stdin: _none } = reaper.launch(&launch)?;
     let leader = Arc::new(leader);
     let tree = Tree::new(Arc::clone(&leader), mark, Strangers::AreForeign);
     let mut output = Tail::default();
@@ -141,15 +141,20 @@ fn is_readable(pipe: &File) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::tests::reaper;
-    use super::super::{CommandLine, Signal};
+    use super::super::{CommandLine, Input, Signal};
     use super::*;
     use std::fs;
 
     fn run(text: &str, timeout: f64) -> Ended {
         let environment = std::env::vars_os().collect();
         let command = CommandLine::Shell(text.to_owned());
-        let launch =
-            Launch { command, shell: "/bin/sh".into(), directory: ".".into(), environment };
+        let launch = Launch {
+            command,
+            shell: "/bin/sh".into(),
+            directory: ".".into(),
+            environment,
+            input: Input::Nothing,
+        };
         run_to_end(reaper(), launch, Duration::from_secs_f64(timeout)).unwrap()
     }
 

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::logs::{FolderLock, Keep, LogFolder, LogWriter};
 use crate::manager::{End, ManagerConfig, Metering, Numbering, OnEnd, ProcessManager, RunSpec};
 use crate::probe::{Check, Surroundings, look};
-use crate::process::{Reaper, Strangers};
+use crate::process::{Input, Reaper, Strangers, TerminalSize};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -126,6 +126,7 @@ impl Tools {
             command: config.command.clone(),
             directory: None,
             environment: config.run_environment().unwrap_or_else(|_| config.environment.clone()),
+            input: Input::Nothing,
         };
         spec.environment_over(&self.environment, run_id)
     }
@@ -139,6 +140,11 @@ impl Tools {
             command: config.command.clone(),
             directory: Some(config.directory.clone()),
             environment: config.run_environment()?,
+            input: if config.pty {
+                Input::Terminal(TerminalSize::default())
+            } else {
+                Input::Nothing
+            },
         })
     }
 }

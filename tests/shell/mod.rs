@@ -12,4 +12,5 @@ mod reading;
 mod restart;
 mod shutdown;
 mod start;
+mod talking;
 mod workflow;

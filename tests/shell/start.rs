@@ -155,6 +155,16 @@ fn usage_covers_the_tree() {
         (status["cpu_percent"].as_f64()? > 5.0).then_some(status)
     });
     assert!(busy["memory_mb"].as_f64().unwrap() > 0.5, "{busy}");
+    // Samples that follow each other, each a second old at most.
+    for _ in 0..2 {
+        let since = server.get("/status").expect(200).json()["uptime"].as_f64().unwrap();
+        let next = eventually("the next sample", || {
+            let status = server.get("/status").expect(200).json();
+            (status["uptime"].as_f64()? > since + 1.1).then_some(status)
+        });
+        assert!(next["memory_mb"].as_f64().unwrap() > 0.5, "{next}");
+        assert!(next["cpu_percent"].as_f64().unwrap() > 5.0, "{next}");
+    }
     server.post("/kill").expect(200);
     assert_eq!(server.get("/status").expect(200).json()["memory_mb"], 0.0);
 }

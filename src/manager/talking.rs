@@ -1,0 +1,69 @@
+//! What a run is sent: signals, input, the size of its terminal.
+
+use super::process_manager::ProcessManager;
+use super::run::RunView;
+use crate::error::{Error, Result};
+use crate::process::{Signal, Stdin, TerminalSize};
+use std::time::Duration;
+
+/// How long a program may take to read before its writer is told how much it has taken.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What opens the input of a command.
+const OPENED_BY: &str = "\"stdin\": true or \"pty\": true";
+
+impl ProcessManager {
+    /// Sends a signal to the whole tree of the run that lives. Does not wait for its effect.
+    ///
+    /// # Errors
+    /// `NeverStarted`, or `NotRunning` where it has ended.
+    pub fn signal(&self, signal: Signal) -> Result<RunView> {
+        let run = self.living_run()?;
+        run.tree().signal(&self.reaper, signal);
+        Ok(run)
+    }
+
+    /// Writes to the input of the run that lives, and ends it where `ends`. Blocks while the
+    /// program does not read, 5 s at most; gives how many bytes it was handed.
+    ///
+    /// # Errors
+    /// `NeverStarted`, `NotRunning`, or `StdinNotOpen`.
+    pub fn write_stdin(&self, data: &[u8], ends: EndsInput) -> Result<usize> {
+        let run = self.living_run()?;
+        let closed = |_| Error::StdinNotOpen { pid: run.pid(), how: OPENED_BY };
+        let stdin = run.stdin().ok_or_else(|| closed(crate::process::StdinClosed))?;
+        let written = stdin.write(data, READ_TIMEOUT).map_err(closed)?;
+        if ends == EndsInput::Yes && written == data.len() {
+            stdin.end(READ_TIMEOUT).map_err(closed)?;
+        }
+        Ok(written)
+    }
+
+    /// Gives the terminal of the run that lives another size. Does not block.
+    ///
+    /// # Errors
+    /// `NeverStarted`, `NotRunning`, or `NoTerminal`.
+    pub fn resize(&self, size: TerminalSize) -> Result<RunView> {
+        let run = self.living_run()?;
+        let terminal = run.stdin().filter(|stdin| stdin.is_terminal());
+        let resized = terminal.is_some_and(|terminal: &Stdin| terminal.resize(size).is_ok());
+        if resized { Ok(run) } else { Err(Error::NoTerminal { pid: run.pid() }) }
+    }
+
+    fn living_run(&self) -> Result<RunView> {
+        let run = self.last_run()?;
+        match run.end() {
+            Some(end) => Err(Error::NotRunning { pid: run.pid(), how: end.words() }),
+            None => Ok(run),
+        }
+    }
+}
+
+/// Whether the input ends behind what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndsInput {
+    /// It does.
+    Yes,
+    /// More may follow.
+    No,
+}

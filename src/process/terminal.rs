@@ -1,0 +1,76 @@
+//! What a command's input is: nothing, a pipe, or a terminal for all three streams.
+
+use nix::libc;
+use nix::pty::{Winsize, openpty};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+/// What a command's input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// None: /dev/null.
+    Nothing,
+    /// A pipe.
+    Pipe,
+    /// A terminal, which its output goes to as well.
+    Terminal(TerminalSize),
+}
+
+/// The size of a terminal, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TerminalSize {
+    /// Lines.
+    pub rows: u16,
+    /// Characters in a line.
+    pub cols: u16,
+}
+
+impl Default for TerminalSize {
+    /// That of a VT100, which programs take for granted.
+    fn default() -> Self {
+        Self { rows: 24, cols: 80 }
+    }
+}
+
+impl TerminalSize {
+    fn kernel_form(self) -> Winsize {
+        Winsize { ws_row: self.rows, ws_col: self.cols, ws_xpixel: 0, ws_ypixel: 0 }
+    }
+}
+
+/// What a terminal is said to be where the environment does not say.
+pub(super) const TERMINAL_TYPE: &str = "xterm-256color";
+
+/// A new terminal: our side of it, and the command's.
+pub(super) fn open(size: TerminalSize) -> io::Result<(OwnedFd, OwnedFd)> {
+    let pair = openpty(&size.kernel_form(), None)?;
+    // openpty has no flag for it, and no other launch must inherit our side.
+    for side in [&pair.master, &pair.slave] {
+        nix::fcntl::fcntl(side, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
+    }
+    Ok((pair.master, pair.slave))
+}
+
+/// Makes the terminal on descriptor 0 the session's own. Async-signal-safe, for between fork and
+/// exec.
+pub(super) fn take_control() -> io::Result<()> {
+    // SAFETY: the request takes an integer and touches no memory of ours.
+    let result = unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCSCTTY, 0) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Gives a terminal another size; its foreground processes get SIGWINCH.
+pub(super) fn resize(terminal: BorrowedFd<'_>, size: TerminalSize) -> io::Result<()> {
+    let size = size.kernel_form();
+    // SAFETY: the kernel reads one Winsize, which lives until the call returns.
+    let result = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The character that a terminal takes for the end of the input, at the beginning of a line.
+pub(super) fn end_of_file(terminal: BorrowedFd<'_>) -> u8 {
+    const CONTROL_D: u8 = 4;
+    let settings = nix::sys::termios::tcgetattr(terminal);
+    let character = settings.map(|it| it.control_chars[libc::VEOF]);
+    character.unwrap_or(CONTROL_D)
+}

@@ -1,0 +1,193 @@
+//! POST /stdin, /signal and /resize: commands that are talked to, on a terminal and without.
+
+use crate::harness::{Server, eventually};
+use serde_json::{Value, json};
+
+const JSON: &[&str] = &["Content-Type: application/json"];
+
+fn start(server: &Server, body: &Value) -> Value {
+    server.post_json("/start", body).expect(201).json()
+}
+
+/// Writes the bytes as they are.
+fn write(server: &Server, data: &str) {
+    let answer = server.request("POST /stdin", &[], data.as_bytes()).expect(200).json();
+    assert_eq!(answer["written"], data.len());
+}
+
+/// Writes text, and ends the input.
+fn write_last(server: &Server, data: &str) {
+    let body = json!({"data": data, "eof": true}).to_string();
+    server.request("POST /stdin", JSON, body.as_bytes()).expect(200);
+}
+
+fn wait_for_prompt(server: &Server, prompt: &str) {
+    eventually(prompt, || server.content("").ends_with(prompt).then_some(()));
+}
+
+#[test]
+fn a_command_reads_what_is_written_until_the_input_ends() {
+    let server = Server::start();
+    let status = start(&server, &json!({"command": "cat; echo end", "stdin": true}));
+    assert_eq!((&status["stdin_open"], &status["pty"]), (&json!(true), &json!(false)));
+    write(&server, "one\ntwo\n");
+    write_last(&server, "three\n");
+    server.ended();
+    assert_eq!(server.content(""), "one\ntwo\nthree\nend");
+}
+
+#[test]
+fn without_being_asked_for_there_is_no_input() {
+    let server = Server::start();
+    server.post("/stdin").problem(404, "not_found");
+    let ended = server.run_to_end("cat; echo end");
+    assert_eq!(ended["stdin_open"], false);
+    let detail = server.post("/stdin").problem(409, "conflict");
+    assert!(detail.contains("has ended"), "{detail}");
+    server.run("sleep 60");
+    let detail = server.post("/stdin").problem(409, "conflict");
+    assert!(detail.contains("\"stdin\": true"), "{detail}");
+    server.post_json("/resize", &json!({"rows": 1, "cols": 1})).problem(409, "conflict");
+    server.post("/kill").expect(200);
+}
+
+#[test]
+fn a_program_that_does_not_read_is_told_by_how_much_it_has_taken() {
+    let server = Server::start();
+    start(&server, &json!({"command": "sleep 60", "stdin": true}));
+    let data = vec![b'x'; 1_000_000];
+    let written = server.request("POST /stdin", &[], &data).expect(200).json()["written"].clone();
+    assert!((4096..1_000_000).contains(&written.as_u64().unwrap()), "{written}");
+    server.get("/status").expect(200);
+    server.post("/kill").expect(200);
+}
+
+#[test]
+fn a_terminal_has_a_size_a_type_and_echoes() {
+    let server = Server::start();
+    let command = "stty size; test -t 1 && echo $TERM; read line; echo got $line";
+    let body = json!({"command": command, "pty": {"rows": 40, "cols": 100}, "env": {"TERM": null}});
+    assert_eq!(start(&server, &body)["pty"], true);
+    server.wait_for_output("xterm-256color");
+    write(&server, "hello\n");
+    server.ended();
+    assert_eq!(server.content(""), "40 100\nxterm-256color\nhello\ngot hello");
+}
+
+#[test]
+fn a_question_on_the_terminal_itself_is_answered_without_an_echo() {
+    let server = Server::start();
+    let command = "exec bash -c 'read -rsp \"Password: \" x < /dev/tty; echo; echo got ${#x}'";
+    start(&server, &json!({"command": command, "pty": true}));
+    wait_for_prompt(&server, "Password: ");
+    write(&server, "secret\n");
+    server.ended();
+    assert_eq!(server.content(""), "Password: \ngot 6");
+}
+
+#[test]
+fn a_control_c_reaches_the_foreground_alone() {
+    let server = Server::start();
+    let command = "trap 'echo caught' INT; echo ready; sleep 60; echo goes on";
+    start(&server, &json!({"command": command, "pty": true}));
+    server.wait_for_output("ready");
+    write(&server, "\u{3}");
+    let ended = server.ended();
+    assert_eq!((&ended["status"], &ended["exit_code"]), (&json!("exited"), &json!(0)));
+    assert!(server.content("").ends_with("caught\ngoes on"), "{}", server.content(""));
+}
+
+#[test]
+fn another_size_is_told_to_the_program() {
+    let server = Server::start();
+    let command = "trap 'stty size' WINCH; echo ready; while :; do sleep 0.05; done";
+    start(&server, &json!({"command": command, "pty": true}));
+    server.wait_for_output("ready");
+    server.post_json("/resize", &json!({"rows": 30, "cols": 120})).expect(200);
+    server.wait_for_output("30 120");
+    for bad in
+        [json!({"rows": 0, "cols": 1}), json!({"rows": 1}), json!({"rows": 70000, "cols": 1})]
+    {
+        server.post_json("/resize", &bad).problem(400, "bad_request");
+    }
+    server.post("/kill").expect(200);
+    assert_eq!(server.living(), Vec::<String>::new());
+}
+
+#[test]
+fn an_interpreter_is_talked_to() {
+    let server = Server::start();
+    start(&server, &json!({"command": "exec python3 -iq", "pty": true}));
+    wait_for_prompt(&server, ">>> ");
+    write(&server, "print(6 * 7)\n");
+    server.wait_for_output("\n42");
+    write_last(&server, "");
+    assert_eq!(server.ended()["exit_code"], 0);
+}
+
+#[test]
+fn what_a_terminal_was_written_before_the_end_is_on_disk_before_the_end_is_told() {
+    let server = Server::start();
+    for _ in 0..10 {
+        start(&server, &json!({"command": "seq 3000; printf last", "pty": true}));
+        server.ended();
+        assert_eq!(server.stored().len(), 3001);
+    }
+}
+
+#[test]
+fn any_signal_can_be_sent_to_the_tree() {
+    let server = Server::start();
+    server.post("/signal?type=INT").problem(404, "not_found");
+    server.run("trap 'echo one' USR1; sh -c \"trap 'echo two; exit' USR1; echo ready; while :; do sleep 0.05; done\"");
+    server.wait_for_output("ready");
+    server.post("/signal?type=usr1").expect(200);
+    server.wait_for_output("two");
+    server.wait_for_output("one");
+    server.post("/signal?type=SIGNOTHING").problem(400, "bad_request");
+    server.post("/signal").problem(400, "bad_request");
+    server.ended();
+    server.post("/signal?type=15").problem(409, "conflict");
+}
+
+#[test]
+fn a_command_starts_where_and_with_what_it_is_told() {
+    let server = Server::start();
+    let body = json!({
+        "command": "pwd; echo $ADDED; echo ${HOME-none}", "cwd": "/tmp",
+        "env": {"ADDED": "é $x", "HOME": null},
+    });
+    let status = start(&server, &body);
+    assert_eq!(status["cwd"], "/tmp");
+    server.ended();
+    assert_eq!(server.content(""), "/tmp\né $x\nnone");
+    server.post("/restart").expect(200);
+    server.ended();
+    assert_eq!(server.content(""), "/tmp\né $x\nnone");
+    for (field, bad) in [
+        ("cwd", json!("/nowhere")),
+        ("cwd", json!("/etc/passwd")),
+        ("env", json!({"A=B": "1"})),
+        ("env", json!({"A": 1})),
+        ("pty", json!("yes")),
+        ("stdin", json!(1)),
+    ] {
+        let mut body = json!({"command": "true"});
+        body[field] = bad;
+        server.post_json("/start", &body).problem(400, "bad_request");
+    }
+    assert_eq!(server.logs_count(), 2, "a start that is refused leaves no log");
+}
+
+#[test]
+fn a_status_can_wait_for_the_end() {
+    let server = Server::start();
+    server.run("sleep 0.3; exit 3");
+    let status = server.get("/status?wait=20").expect(200).json();
+    assert_eq!(status["exit_code"], 3);
+    server.run("sleep 60");
+    let status = server.get("/status?wait=0.1").expect(200).json();
+    assert_eq!(status["status"], "running");
+    server.get("/status?wait=601").problem(400, "bad_request");
+    server.post("/kill").expect(200);
+}
