@@ -1,6 +1,6 @@
 # `make test` is the second of the two commands: it installs what the tests need and runs them all.
 
-.PHONY: test example check attacks mutations bench-http fuzz kills reading
+.PHONY: test example check attacks mutations bench-http fuzz kills reading thousand service-kills
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps node:nodejs npm:npm
@@ -89,3 +89,13 @@ kills:
 reading:
 	cargo build --release --bin llm-shell
 	python3 benches/logs/reading.py --binary $(RELEASE)/llm-shell
+
+# A thousand services: the third table of docs/RELIABILITY.md.
+thousand:
+	cargo build --release --bin llm-shell
+	python3 benches/astra/thousand.py --binary $(RELEASE)/llm-shell
+
+# Kills services at random moments: the fourth table of docs/RELIABILITY.md.
+service-kills:
+	cargo build --release --bin llm-shell
+	python3 benches/astra/kills.py --binary $(RELEASE)/llm-shell
