@@ -171,6 +171,15 @@ pub enum Error {
         /// What to do, without a full stop.
         advice: &'static str,
     },
+    /// A key that came with another request before.
+    #[error(
+        "The Idempotency-Key {key:?} came with another request within the last 10 minutes: give \
+         each request its own."
+    )]
+    KeyReused {
+        /// The key.
+        key: String,
+    },
     /// Something that the program stands on is missing.
     #[error("Cannot {doing}: {source}.")]
     Kernel {
@@ -217,6 +226,7 @@ impl Error {
             | Self::NotRunning { .. }
             | Self::StdinNotOpen { .. }
             | Self::NoTerminal { .. }
+            | Self::KeyReused { .. }
             | Self::ServiceState { .. } => ErrorKind::Conflict,
             Self::ShuttingDown => ErrorKind::Unavailable,
             Self::SpawnShell { .. }

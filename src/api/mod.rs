@@ -4,6 +4,7 @@ mod bodies;
 mod body;
 mod events;
 mod follow;
+mod idempotency;
 mod log_query;
 mod login;
 mod logs;

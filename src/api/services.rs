@@ -1,5 +1,6 @@
 //! The routes of Astra.
 
+use super::idempotency::Answers;
 use super::log_query::{LogOf, LogQuery};
 use super::logs::Named;
 use super::run_source::RunSource;
@@ -23,20 +24,29 @@ pub struct Astra {
     pub supervisor: Arc<Supervisor>,
     /// For requests that wait or stream as long as the client wants.
     pub slots: Slots,
+    /// Those to requests that may come twice.
+    answers: Answers,
     began: Instant,
 }
 
 type Handler = fn(&Astra, &mut Request<'_>) -> Result<Reply, Problem>;
 
-/// Each route with its two paths.
-const ROUTES: &[(Method, &str, &str, Handler)] = &[
-    (Method::GET, "/supervisor/status", "/api/supervisor/status", status),
-    (Method::GET, "/supervisor/status/{service}", "/api/supervisor/status/{service}", one_status),
+/// A route: its method, its two paths, what handles it.
+type Route = (Method, &'static str, &'static str, Handler);
+
+/// Those that change something: with an Idempotency-Key they do that once.
+const VERBS: &[Route] = &[
     (Method::POST, "/supervisor/start", "/api/supervisor/start", start),
     (Method::POST, "/supervisor/stop", "/api/supervisor/stop", stop),
     (Method::POST, "/supervisor/restart", "/api/supervisor/restart", restart),
     (Method::POST, "/supervisor/reload", "/api/supervisor/reload", reload),
     (Method::POST, "/supervisor/bulk", "/api/supervisor/bulk", bulk),
+];
+
+/// All others.
+const OTHERS: &[Route] = &[
+    (Method::GET, "/supervisor/status", "/api/supervisor/status", status),
+    (Method::GET, "/supervisor/status/{service}", "/api/supervisor/status/{service}", one_status),
     (Method::GET, "/supervisor/logs/{service}", "/api/supervisor/logs/{service}", read_logs),
     (Method::GET, "/supervisor/health", "/api/supervisor/health", health),
     (Method::GET, "/supervisor/health/{service}", "/api/supervisor/health/{service}", check),
@@ -55,13 +65,24 @@ pub fn service_routes(
     streams_max: usize,
 ) -> Router {
     let slots = Slots::of_streams(streams_max);
-    let astra = Arc::new(Astra { supervisor, slots, began: Instant::now() });
+    let astra =
+        Arc::new(Astra { supervisor, slots, answers: Answers::default(), began: Instant::now() });
+    let once = |handler: Handler| {
+        let astra = Arc::clone(&astra);
+        move |request: &mut Request<'_>| {
+            astra.answers.once(request, &astra.slots, |request| handler(&astra, request))
+        }
+    };
     let with_astra = |handler: Handler| {
         let astra = Arc::clone(&astra);
         move |request: &mut Request<'_>| handler(&astra, request)
     };
     let mut router = Router::new();
-    for (method, path, other_path, handler) in ROUTES {
+    for (method, path, other_path, handler) in VERBS {
+        router = router.route(method.clone(), path, once(*handler));
+        router = router.route(method.clone(), other_path, once(*handler));
+    }
+    for (method, path, other_path, handler) in OTHERS {
         router = router.route(method.clone(), path, with_astra(*handler));
         router = router.route(method.clone(), other_path, with_astra(*handler));
     }

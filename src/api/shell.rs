@@ -1,6 +1,7 @@
 //! The routes of the LLM Shell.
 
 use super::bodies::{HealthResponse, KillResponse, ProcessStatus, RunsResponse, StartRequest};
+use super::idempotency::Answers;
 use super::log_query::{LogOf, LogQuery};
 use super::logs::Named;
 use super::run_source::RunSource;
@@ -29,6 +30,8 @@ struct Shell {
     turns: Slots,
     /// For kills, which are let in however many starts wait.
     kills: Slots,
+    /// Those to requests that may come twice.
+    answers: Answers,
     began: Instant,
 }
 
@@ -50,17 +53,23 @@ pub fn shell_routes(
     let slots = Slots::of_streams(streams_max);
     let turns = Slots::new(TURNS_MAX, "starts and restarts wait already: try again, or POST /kill");
     let kills = Slots::new(TURNS_MAX, "kills wait already: wait for one of them");
-    let began = Instant::now();
-    let shell = Arc::new(Shell { manager, restart_timeout, slots, turns, kills, began });
+    let (began, answers) = (Instant::now(), Answers::default());
+    let shell = Arc::new(Shell { manager, restart_timeout, slots, turns, kills, answers, began });
+    let once = |handler: Handler| {
+        let shell = Arc::clone(&shell);
+        move |request: &mut Request<'_>| {
+            shell.answers.once(request, &shell.slots, |request| handler(&shell, request))
+        }
+    };
     let with_shell = |handler: Handler| {
         let shell = Arc::clone(&shell);
         move |request: &mut Request<'_>| handler(&shell, request)
     };
     Router::new()
-        .post("/start", with_shell(start))
+        .post("/start", once(start))
         .get("/status", with_shell(status))
-        .post("/kill", with_shell(kill))
-        .post("/restart", with_shell(restart))
+        .post("/kill", once(kill))
+        .post("/restart", once(restart))
         .post("/signal", with_shell(signal))
         .post("/stdin", with_shell(stdin))
         .post("/resize", with_shell(resize))

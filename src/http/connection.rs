@@ -179,7 +179,7 @@ impl Connection<'_> {
             Ok(found) => found,
             Err(problem) => return problem.into(),
         };
-        let mut request = Request { head, id, params, body, wire: &mut self.wire };
+        let mut request = Request { head, id, params, body, wire: &mut self.wire, kept: None };
         handler(&mut request).unwrap_or_else(Reply::from)
     }
 

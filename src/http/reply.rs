@@ -91,6 +91,15 @@ impl Reply {
         self
     }
 
+    /// The body, where it is complete.
+    #[must_use]
+    pub fn whole_body(&self) -> Option<&[u8]> {
+        match &self.content {
+            Content::Bytes(bytes) => Some(bytes),
+            Content::Stream(_) => None,
+        }
+    }
+
     /// The status that it is answered with.
     #[must_use]
     pub fn status(&self) -> StatusCode {

@@ -20,6 +20,8 @@ pub struct Request<'c> {
     pub(super) params: Params,
     pub(super) body: &'c mut Body,
     pub(super) wire: &'c mut Wire,
+    /// A body that was read before its handler asks for it.
+    pub(super) kept: Option<Vec<u8>>,
 }
 
 impl Request<'_> {
@@ -87,7 +89,31 @@ impl Request<'_> {
     /// 413 over `bytes_max` (before reading, and before `100 Continue`, where the length is
     /// announced), 408 where it takes too long, 400 where it is malformed or ends early.
     pub fn body(&mut self, bytes_max: usize) -> Result<Vec<u8>, Problem> {
-        self.body.read(self.wire, bytes_max)
+        match self.kept.take() {
+            Some(body) => Ok(body),
+            None => self.body.read(self.wire, bytes_max),
+        }
+    }
+
+    /// Reads the whole body as [`Self::body`] does, and keeps it for the handler to ask for.
+    ///
+    /// # Errors
+    /// Those of [`Self::body`].
+    pub fn keep_body(&mut self, bytes_max: usize) -> Result<(), Problem> {
+        self.kept = Some(self.body(bytes_max)?);
+        Ok(())
+    }
+
+    /// The body, where it is kept.
+    #[must_use]
+    pub fn kept_body(&self) -> &[u8] {
+        self.kept.as_deref().unwrap_or_default()
+    }
+
+    /// What stands behind the `?`, as it was sent.
+    #[must_use]
+    pub fn query_text(&self) -> Option<&str> {
+        self.head.query
     }
 
     /// Whether the client has hung up, or has ended its sending side. Does not block.

@@ -13,4 +13,5 @@ mod restart;
 mod shutdown;
 mod start;
 mod talking;
+mod twice;
 mod workflow;

@@ -1,0 +1,68 @@
+//! `Idempotency-Key`: what is sent twice is done once.
+
+use crate::harness::Server;
+use serde_json::json;
+
+fn start(server: &Server, key: &str, command: &str) -> crate::harness::Answer {
+    let (header, body) = (format!("Idempotency-Key: {key}"), json!({"command": command}));
+    server.request("POST /start", &[&header], body.to_string().as_bytes())
+}
+
+#[test]
+fn the_same_key_gets_the_first_answer_again() {
+    let server = Server::start();
+    let first = start(&server, "one", "echo done").expect(201).text();
+    server.ended();
+    assert_eq!(start(&server, "one", "echo done").expect(201).text(), first);
+    assert_eq!(server.logs_count(), 1);
+    let second = start(&server, "two", "echo done").expect(201).text();
+    assert_ne!(second, first);
+}
+
+#[test]
+fn another_request_under_the_same_key_is_refused() {
+    let server = Server::start();
+    start(&server, "one", "true").expect(201);
+    let detail = start(&server, "one", "false").problem(409, "conflict");
+    assert!(detail.contains("\"one\""), "{detail}");
+    server.ended();
+    let header = ["Idempotency-Key: one"];
+    server.request("POST /restart", &header, b"").problem(409, "conflict");
+}
+
+#[test]
+fn what_was_refused_is_tried_again() {
+    let server = Server::start();
+    server.run("sleep 60");
+    start(&server, "one", "true").problem(409, "conflict");
+    server.post("/kill").expect(200);
+    start(&server, "one", "true").expect(201);
+}
+
+#[test]
+fn a_twin_waits_for_the_one_that_is_under_way() {
+    let server = Server::start();
+    server.run("trap '' TERM; echo ready; while :; do sleep 0.1; done");
+    server.wait_for_output("ready");
+    std::thread::scope(|scope| {
+        let restart = || {
+            let header = ["Idempotency-Key: again"];
+            server.request("POST /restart?timeout=0.5", &header, b"").expect(200).text()
+        };
+        let twins: Vec<_> = (0..5).map(|_| scope.spawn(restart)).collect();
+        let mut answers: Vec<String> = twins.into_iter().map(|it| it.join().unwrap()).collect();
+        answers.dedup();
+        assert_eq!(answers.len(), 1, "{answers:?}");
+    });
+    assert_eq!(server.logs_count(), 2);
+    server.post("/kill?type=SIGKILL").expect(200);
+}
+
+#[test]
+fn a_key_that_is_none_is_refused() {
+    let server = Server::start();
+    for key in ["", "a b", &"x".repeat(256)] {
+        start(&server, key, "true").problem(400, "bad_request");
+    }
+    assert_eq!(server.logs_count(), 0);
+}
