@@ -1,4 +1,5 @@
-//! llm-shell: one shell command at a time over HTTP, with every line of its output on disk.
+//! llm-shell: one shell command at a time over HTTP, or the services of a file, with every line of
+//! their output on disk.
 //!
 //! # The map
 //! Imports point down only; rooms on one floor never import each other.
@@ -24,6 +25,12 @@
 //! | `probe` | [`probe::HealthReport`] | one look of a health check | when that is over |
 //! | `probe-resolve` | [`probe::look`] | looks a host up | when the system's resolver answers |
 //! | `second-signal` | [`app`] | waits for the second request to end | with the process |
+//! | `supervisor` | [`supervisor::Supervisor`] | decides what is done to each service | `shut_down` |
+//! | `launcher` | the thread `supervisor` | launches services, one after the other | with that |
+//! | `ending`, `launcher-apart` | the same | ends one tree | with that |
+//! | `probe` | the same, or a request | looks once with one health check | with its timeout |
+//! | `bulk` | [`supervisor::Bulk`] | one verb for several services | when they have settled |
+//! | `reload` | [`app`] | waits for SIGHUP, and reads the services file | with the process |
 //!
 //! # How an end is told
 //! The kernel makes the leader's pidfd readable. The log writer, which waits for it together with
