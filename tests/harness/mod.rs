@@ -2,10 +2,14 @@
 //! ends as soon as there is nothing to wait for.
 
 mod client;
+mod instance;
 mod server;
+mod stream;
 
 pub use client::Answer;
-pub use server::{Server, binary, kill};
+pub use instance::{binary, kill};
+pub use server::Server;
+pub use stream::Stream;
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +17,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits until `look` gives something, and gives that; fails naming `what` when it never does.
+#[track_caller]
 pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
