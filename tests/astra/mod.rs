@@ -1,3 +1,7 @@
-//! The services file, as the real binary checks it.
+//! Astra, as the real binary: services, supervised.
 
 mod check;
+mod overrides;
+mod reload_faults;
+mod routes;
+mod shutdown;

@@ -1,11 +1,20 @@
-//! An answer that is read as it comes.
+//! An answer that is read as it comes: lines, or Server-Sent Events.
 
 use super::PATIENCE;
+use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 /// The body of an answer that goes on.
 pub struct Stream(BufReader<TcpStream>);
+
+/// A Server-Sent Event. What has no name is a line of a log.
+#[derive(Debug, PartialEq)]
+pub struct Event {
+    pub id: Option<u64>,
+    pub name: String,
+    pub data: Value,
+}
 
 impl Stream {
     /// Asks for this path, and reads the head of an answer of 200.
@@ -30,6 +39,35 @@ impl Stream {
         let mut line = String::new();
         self.0.read_line(&mut line).expect("a line in time");
         line.trim_end_matches(['\r', '\n']).to_owned()
+    }
+
+    /// The next event; comments are passed over. Fails where the stream has ended.
+    #[track_caller]
+    pub fn event(&mut self) -> Event {
+        let mut event = Event { id: None, name: String::new(), data: Value::Null };
+        loop {
+            let mut line = String::new();
+            let bytes = self.0.read_line(&mut line).expect("a line in time");
+            assert!(bytes > 0, "the stream has ended");
+            match line.trim_end().split_once(": ") {
+                Some(("id", id)) => event.id = Some(id.parse().expect("a number")),
+                Some(("event", name)) => name.clone_into(&mut event.name),
+                Some(("data", data)) => event.data = serde_json::from_str(data).expect("JSON"),
+                _ if event.data != Value::Null => return event,
+                _ => {}
+            }
+        }
+    }
+
+    /// The next event that `is_it`; those before it are passed over.
+    #[track_caller]
+    pub fn event_that(&mut self, is_it: impl Fn(&Event) -> bool) -> Event {
+        loop {
+            let event = self.event();
+            if is_it(&event) {
+                return event;
+            }
+        }
     }
 
     /// All that is still to come, up to the end.
