@@ -5,3 +5,6 @@ mod overrides;
 mod reload_faults;
 mod routes;
 mod shutdown;
+mod status;
+mod verbs;
+mod waiting;
