@@ -1,6 +1,7 @@
 //! Astra, as the real binary: services, supervised.
 
 mod check;
+mod dependencies;
 mod overrides;
 mod reload_faults;
 mod routes;
