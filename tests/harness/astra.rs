@@ -31,6 +31,12 @@ impl Astra {
         Self::start_in(binary(), flags, services)
     }
 
+    /// The same of a program whose environment was prepared.
+    #[track_caller]
+    pub fn start_command(command: Command, services: Value) -> Self {
+        Self::start_in(command, &[], services)
+    }
+
     fn start_in(mut command: Command, flags: &[&str], services: Value) -> Self {
         let folder = tempfile::tempdir().expect("a fresh folder");
         write(folder.path(), services);
