@@ -1,8 +1,10 @@
 //! Astra, as the real binary: services, supervised.
 
 mod check;
+mod checking;
 mod degraded;
 mod dependencies;
+mod health;
 mod overrides;
 mod policy;
 mod reload_faults;

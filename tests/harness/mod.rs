@@ -6,12 +6,14 @@ mod client;
 mod instance;
 mod server;
 mod stream;
+mod web;
 
 pub use astra::Astra;
 pub use client::Answer;
 pub use instance::{binary, kill};
 pub use server::Server;
 pub use stream::Stream;
+pub use web::Web;
 
 use std::time::{Duration, Instant};
 
