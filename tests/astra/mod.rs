@@ -7,6 +7,7 @@ mod dependencies;
 mod health;
 mod overrides;
 mod policy;
+mod reload;
 mod reload_faults;
 mod routes;
 mod shutdown;
