@@ -1,5 +1,6 @@
 //! Astra, as the real binary: services, supervised.
 
+mod bulk;
 mod check;
 mod checking;
 mod degraded;
