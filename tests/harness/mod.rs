@@ -12,7 +12,7 @@ pub use astra::Astra;
 pub use client::Answer;
 pub use instance::{binary, kill};
 pub use server::Server;
-pub use stream::Stream;
+pub use stream::{Event, Stream};
 pub use web::Web;
 
 use std::time::{Duration, Instant};
