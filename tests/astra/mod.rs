@@ -5,6 +5,7 @@ mod check;
 mod checking;
 mod degraded;
 mod dependencies;
+mod events;
 mod following;
 mod health;
 mod keeping;
