@@ -3,6 +3,8 @@
 mod bulk;
 mod check;
 mod checking;
+mod crashes;
+mod crowds;
 mod degraded;
 mod dependencies;
 mod ending;
@@ -21,6 +23,7 @@ mod reload_faults;
 mod routes;
 mod shutdown;
 mod signals;
+mod starting;
 mod status;
 mod talking;
 mod trees;
