@@ -180,6 +180,29 @@ fn a_check_that_hangs_delays_nobody() {
 }
 
 #[test]
+#[ignore = "a command that checks outlives the supervisor"]
+fn a_check_that_hangs_is_ended_with_the_supervisor() {
+    let mut astra = Astra::start(json!({"hangs": {
+        "cmd": "exec sleep 60", "health_check": {"cmd": HANGS, "timeout": 600},
+    }}));
+    eventually("it hangs", || astra.folder().join("hanging").exists().then_some(()));
+    astra.signal("TERM");
+    assert_eq!(astra.wait().code(), Some(0));
+    assert_eq!(astra.living(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "a command that checks outlives its service"]
+fn a_check_that_hangs_is_ended_with_its_service() {
+    let astra = Astra::start(json!({"hangs": {
+        "cmd": "exec sleep 60", "health_check": {"cmd": HANGS, "timeout": 600},
+    }}));
+    eventually("it hangs", || astra.folder().join("hanging").exists().then_some(()));
+    assert_eq!(astra.settle("stop", "hangs"), "stopped");
+    eventually("the check is ended", || astra.living().is_empty().then_some(()));
+}
+
+#[test]
 fn a_check_that_does_not_answer_in_time_has_failed() {
     let web = Web::start(200);
     let astra = Astra::start(json!({"web": {
