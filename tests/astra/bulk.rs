@@ -192,6 +192,16 @@ fn what_depends_on_others_goes_after_them_and_is_ended_before_them() {
 }
 
 #[test]
+#[ignore = "the order is lost where a service between is not named"]
+fn the_order_holds_over_a_service_that_is_not_named() {
+    let astra = Astra::start(noted(&json!({"autostart": true})));
+    wait_until_begun(&astra, &ALL, 1);
+    // By way of `b`, `a` needs `c`.
+    bulk(&astra, "?wait=60", &body("stop", &["c", "a"], true));
+    assert_eq!(astra.written("order"), ["a", "a", "c", "c"]);
+}
+
+#[test]
 fn a_bulk_reload_goes_by_the_file_as_it_is_now() {
     let astra = Astra::start(chain(&json!({"autostart": true})));
     for name in ALL {
