@@ -170,6 +170,29 @@ fn what_the_file_does_not_have_cannot_be_reloaded_by_its_name() {
 }
 
 #[test]
+#[ignore = "it is forgotten when it is down"]
+fn what_is_gone_and_comes_back_while_it_is_being_ended_is_there_again() {
+    let slow = service(&json!({
+        "cmd": "trap ': > asked; while [ ! -e go ]; do sleep 0.02; done; exit 0' TERM; \
+                echo begin; while :; do sleep 0.02; done",
+        "stop_timeout": 600,
+    }));
+    let both = json!({"slow": slow, "web": service(&json!({}))});
+    let astra = Astra::start(both.clone());
+    astra.wait_for_line("slow", "begin");
+    astra.write(json!({"web": service(&json!({}))}));
+    astra.post_json("/supervisor/reload", &json!({})).expect(200);
+    eventually("it is asked to end", || astra.folder().join("asked").exists().then_some(()));
+    astra.write(both);
+    astra.post_json("/supervisor/reload", &json!({})).expect(200);
+    astra.touch("go");
+    eventually("it is up again", || {
+        let told = astra.get("/supervisor/status/slow");
+        (told.status == 200 && told.json()["status"] == "running").then_some(())
+    });
+}
+
+#[test]
 fn what_is_added_to_the_file_under_the_name_of_a_service_of_the_api_goes_by_the_file() {
     let astra = Astra::start(json!({"web": service(&json!({}))}));
     let body = json!({
