@@ -75,3 +75,22 @@ fn what_is_no_input_is_refused() {
     astra.settle("stop", "web");
     assert!(!astra.lines("web").iter().any(|line| line.contains("hello")));
 }
+
+#[test]
+#[ignore = "a service that never ran is said to be unknown"]
+fn a_service_that_never_ran_has_no_open_input() {
+    let astra = Astra::start(json!({
+        "web": {"cmd": "cat", "pty": true, "autostart": false},
+    }));
+    let detail = astra.request("POST /supervisor/stdin/web", &[], b"x").problem(409, "conflict");
+    assert!(detail.contains("web"), "{detail}");
+}
+
+#[test]
+#[ignore = "what is said names a field that services do not have"]
+fn a_service_that_asks_for_input_without_a_terminal_is_told_what_services_have() {
+    let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
+    astra.wait_for("web", "running");
+    let detail = astra.request("POST /supervisor/stdin/web", &[], b"x").problem(409, "conflict");
+    assert!(!detail.contains("\"stdin\""), "a services file has no such field: {detail}");
+}
