@@ -68,3 +68,21 @@ fn the_end_of_the_supervisor_during_a_launch_ends_what_is_launched() {
     assert_eq!(astra.wait().code(), Some(0));
     assert_eq!(astra.living(), Vec::<String>::new());
 }
+
+#[test]
+#[ignore = "a restart during a launch does not change what is launched"]
+fn a_restart_during_a_launch_goes_by_what_it_says() {
+    let astra = launching();
+    let body = json!({"name": "web", "config": {"env": {"COLOR": "blue"}}});
+    astra.post_json("/supervisor/restart", &body).expect(200);
+    wait_for_last_line(&astra, "blue");
+}
+
+#[test]
+#[ignore = "a reload during a launch does not change what is launched"]
+fn a_reload_during_a_launch_goes_by_what_the_file_says() {
+    let astra = launching();
+    astra.write(json!({"web": service("blue")}));
+    astra.post_json("/supervisor/reload", &json!({})).expect(200);
+    wait_for_last_line(&astra, "blue");
+}
