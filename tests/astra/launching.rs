@@ -86,3 +86,13 @@ fn a_reload_during_a_launch_goes_by_what_the_file_says() {
     astra.post_json("/supervisor/reload", &json!({})).expect(200);
     wait_for_last_line(&astra, "blue");
 }
+
+#[test]
+#[ignore = "one launch that blocks holds up all others"]
+fn a_launch_that_takes_long_delays_no_other_service() {
+    let astra = launching();
+    let body = json!({"name": "other", "config": {"cmd": "exec sleep 60", "start_seconds": 0}});
+    let answer = astra.post_json("/supervisor/start?wait=3", &body).expect(200).json();
+    wait_for_last_line(&astra, "red");
+    assert_eq!(answer["status"], "running");
+}
