@@ -137,6 +137,21 @@ fn a_stream_goes_on_at_the_next_supervisor_where_it_ended_at_the_last_one() {
 }
 
 #[test]
+#[ignore = "the end of a run of the last supervisor is told before its lines"]
+fn a_run_of_the_last_supervisor_ends_behind_its_lines() {
+    let mut astra = Astra::start(json!({"web": {"cmd": "echo one; echo two", "autostart": false}}));
+    astra.ask("start", "web").expect(200);
+    astra.wait_for("web", "exited");
+    astra.signal("TERM");
+    astra.wait();
+    astra.start_again();
+    let mut stream = astra.events(&format!("{FOLLOW}&after=0"));
+    let told: Vec<Value> = (0..4).map(|_| event(&mut stream).data).collect();
+    assert_eq!((&told[0]["event"], &told[3]["event"]), (&json!("started"), &json!("ended")));
+    assert_eq!((&told[1]["line"], &told[2]["line"]), (&json!("one"), &json!("two")));
+}
+
+#[test]
 fn a_stream_begins_with_what_is_selected() {
     let astra = Astra::start(json!({"web": {"cmd": "seq 150; exec sleep 60"}}));
     astra.wait_for_line("web", "150");
