@@ -67,7 +67,9 @@ fn all_that_was_printed_is_there_when_the_end_is_told() {
     let cmd = format!("trap '{flood}' TERM; echo ready; while :; do sleep 0.02; done");
     let astra = Astra::start(json!({"web": {"cmd": cmd}}));
     for _ in 0..3 {
-        astra.wait_until("web", "ready", |_| astra.lines("web").last().unwrap() == "ready");
+        astra.wait_until("web", "ready", |_| {
+            astra.lines("web").last().is_some_and(|line| line == "ready")
+        });
         assert_eq!(astra.settle("stop", "web"), "stopped");
         assert_eq!(astra.lines("web").last().unwrap(), "last");
         assert_eq!(astra.settle("start", "web"), "running");

@@ -73,12 +73,11 @@ impl Astra {
         self.get(&format!("/supervisor/status/{name}")).expect(200).json()
     }
 
-    /// The number of a service's process, which must be there.
+    /// The number of a service's process, once there is one.
     #[track_caller]
     pub fn pid_of(&self, name: &str) -> u32 {
-        let status = self.status(name);
-        let pid = status["pid"].as_u64().unwrap_or_else(|| panic!("{name} is not up: {status}"));
-        u32::try_from(pid).expect("a pid")
+        let status = self.wait_until(name, "up", |status| status["pid"].is_u64());
+        status["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).expect("a pid")
     }
 
     /// Waits until a service is in this state.
