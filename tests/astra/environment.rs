@@ -1,6 +1,6 @@
 //! What a service is born with.
 
-use crate::harness::{Astra, binary, eventually};
+use crate::harness::{Astra, binary, eventually, fixture};
 use serde_json::{Value, json};
 
 /// Prints its environment, sorted, and ends.
@@ -99,4 +99,31 @@ fn a_service_reads_nothing_and_is_alone_in_its_session() {
     // Its own three, and that of `ls` itself.
     assert_eq!(lines[1].trim(), "4");
     assert_eq!(lines[2], lines[3], "it leads its session");
+}
+
+#[test]
+fn a_service_may_open_as_many_files_as_we_were_allowed_to() {
+    use nix::sys::resource::{Resource, getrlimit};
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let astra = Astra::start(json!({"web": {"cmd": "ulimit -Sn; ulimit -Hn"}}));
+    astra.wait_for("web", "exited");
+    let shown = |limit: u64| if limit == u64::MAX { "unlimited".into() } else { limit.to_string() };
+    assert_eq!(astra.lines("web"), [shown(soft), shown(hard)]);
+}
+
+#[test]
+fn a_service_that_sets_a_run_id_of_its_own_is_ended_with_all_that_it_started() {
+    let daemon = format!("python3 {} keep; echo $RUN_ID; exec sleep 60", fixture("daemon.py"));
+    let astra = Astra::start(json!({
+        "sets": {"cmd": daemon, "env": {"RUN_ID": "mine"}},
+        "removes": {"cmd": daemon, "env": {"RUN_ID": null}},
+    }));
+    for name in ["sets", "removes"] {
+        astra.wait_for_line(name, "ready");
+        eventually("its id is told", || (astra.lines(name).len() == 2).then_some(()));
+        let id = astra.lines(name).into_iter().find(|line| line != "ready").unwrap();
+        assert!(id.len() == 16, "it is ours: {id:?}");
+        assert_eq!(astra.settle("stop", name), "stopped");
+    }
+    assert_eq!(astra.living(), Vec::<String>::new());
 }

@@ -182,6 +182,11 @@ fn head_is_answered_wherever_get_is_and_a_slash_at_the_end_is_the_same_route() {
         assert!(head.body.is_empty(), "{path}");
         astra.get(&format!("{path}/")).expect(200);
     }
+    // Those that go on would have no end.
+    for path in ["/supervisor/events", "/supervisor/logs/web?follow=true"] {
+        let head = astra.request(&format!("HEAD {path}"), &[], b"").expect(200);
+        assert!(head.body.is_empty(), "{path}");
+    }
     let answer = astra.post_json("/supervisor/restart/?wait=60", &json!({"name": "web"}));
     assert_eq!(answer.expect(200).json()["status"], "running");
 }
