@@ -8,6 +8,7 @@ use crate::process::{CommandLine, StrayRun, boot_id, end_strays};
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -133,19 +134,18 @@ impl ProcessManager {
         })
     }
 
-    /// Waits until `is_news` of the last run's log, looking at each change, or until another run
-    /// begins, or until `deadline`.
+    /// Waits until `is_news` of the last run's log, looking at each change, or until a run
+    /// begins or ends, or until `deadline`.
     pub fn wait_for_output(&self, deadline: Instant, is_news: &mut dyn FnMut(&Glance) -> bool) {
-        let starts = self.starts();
+        let turns = self.turns.load(Ordering::SeqCst);
         let Ok(run) = self.last_run() else {
             let left = deadline.saturating_duration_since(Instant::now());
             let none = |inner: &mut Inner| inner.run.is_none() && !inner.state.is_closed();
             let waited = self.changed.wait_timeout_while(self.inner(), left, none);
             return drop(waited.unwrap_or_else(PoisonError::into_inner));
         };
-        let is_enough =
-            |glance: &Glance| is_news(glance) || self.starts() != starts || self.is_finished();
-        run.log().wait_until(deadline, is_enough);
+        let has_turned = || self.turns.load(Ordering::SeqCst) != turns;
+        run.log().wait_until(deadline, |glance| is_news(glance) || has_turned());
     }
 
     /// Where the log of an old run is kept, or is to be.

@@ -12,6 +12,7 @@ use crate::process::{
 use chrono::{DateTime, Utc};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -106,6 +107,8 @@ pub struct ProcessManager {
     /// Held over a whole start or restart. Taken before `inner`, never after.
     operation: Mutex<()>,
     inner: Mutex<Inner>,
+    /// Counts the begins and ends of runs and the end of them all, for those who wait for output.
+    pub(super) turns: AtomicU64,
     /// Goes with `inner`: an ending is done or to be hurried, a start is done, an end is recorded.
     pub(super) changed: Condvar,
 }
@@ -114,8 +117,6 @@ pub struct ProcessManager {
 pub(super) struct Inner {
     pub state: State,
     pub run: Option<Arc<Run>>,
-    /// How many runs were started.
-    starts: u64,
     /// Counts what those who end a tree have to look at.
     pub changes: u64,
     /// What the last ending could not end.
@@ -131,8 +132,7 @@ impl ProcessManager {
         writer: Arc<LogWriter>,
         reaper: Arc<Reaper>,
     ) -> Self {
-        let inner =
-            Inner { state: State::new(), run: None, starts: 0, changes: 0, left: Vec::new() };
+        let inner = Inner { state: State::new(), run: None, changes: 0, left: Vec::new() };
         let (operation, inner, changed) = (Mutex::new(()), Mutex::new(inner), Condvar::new());
         Self {
             config,
@@ -142,6 +142,7 @@ impl ProcessManager {
             reaper,
             operation,
             inner,
+            turns: AtomicU64::new(0),
             changed,
         }
     }
@@ -261,12 +262,6 @@ impl ProcessManager {
         Ok(self.last_run()?.snapshot())
     }
 
-    /// How many runs were started. Does not block.
-    #[must_use]
-    pub fn starts(&self) -> u64 {
-        self.inner().starts
-    }
-
     /// Whether nothing runs and nothing will: the server shuts down. Does not block.
     #[must_use]
     pub fn is_finished(&self) -> bool {
@@ -278,6 +273,7 @@ impl ProcessManager {
     pub fn close(&self) {
         self.inner().state.close();
         self.announce_change();
+        self.turns.fetch_add(1, Ordering::SeqCst);
         if let Ok(run) = self.last_run() {
             run.log().announce();
         }
@@ -376,12 +372,12 @@ impl ProcessManager {
         self.folder.enforce_retention(run.log.file_name());
         let mut inner = self.inner();
         let old = inner.run.replace(Arc::clone(&run));
-        inner.starts += 1;
         inner.state.started();
         drop(inner);
         if let Some(old) = old {
             self.keep_log(&old);
             // Those who wait for its lines go on with the new one's.
+            self.turns.fetch_add(1, Ordering::SeqCst);
             old.log.announce();
         }
         // Sampled aside, so that the first status is not answered with a sample of the first
@@ -446,6 +442,7 @@ impl ProcessManager {
         let _set_before = run.end.set(end);
         drop(inner);
         self.folder.ledger().ended(&run.id, record_of(run, &end));
+        self.turns.fetch_add(1, Ordering::SeqCst);
         run.log.set_over();
         log::info!("run {} ended {}", run.id, end.words());
         self.announce_change();
