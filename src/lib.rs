@@ -25,7 +25,7 @@
 //! | `probe` | [`supervisor`], [`api`] | looks once with a health check | with its timeout |
 //! | `probe-resolve` | [`probe::look`] | looks a host up | when the system's resolver answers |
 //! | `second-signal` | [`app`] | waits for the second request to end | with the process |
-//! | `supervisor` | [`supervisor::Supervisor`] | decides what is done to each service | `shut_down` |
+//! | `supervisor` | [`supervisor::Supervisor`] | decides about each service | `shut_down` |
 //! | `launcher` | the thread `supervisor` | launches services, one after the other | with that |
 //! | `ending`, `launcher-apart` | the same | ends one tree | with that |
 //! | `bulk` | [`supervisor::Bulk`] | one verb for several services | when they have settled |

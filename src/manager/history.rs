@@ -3,10 +3,11 @@
 use super::process_manager::{Inner, Numbering, ProcessManager};
 use super::run::{EndedBy, Run, RunView, Snapshot};
 use crate::error::{Error, Result};
-use crate::logs::{EndRecord, Glance, LogFolder, LogSeries, Range, RunLog, RunRecord, now};
+use crate::logs::{EndRecord, Glance, Keep, LogFolder, LogSeries, Range, RunLog, RunRecord, now};
 use crate::process::{CommandLine, StrayRun, boot_id, end_strays};
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
+use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,10 @@ const REOPENED_MAX: usize = 2;
 
 /// How long what a killed server left behind may take to be gone. It gets SIGKILL.
 const STRAYS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the last words of the processes that a run left behind are waited for, before the next
+/// run's lines are numbered behind them. Only one that could not be ended takes so long.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What is known of a run before it is launched.
 #[derive(Clone, Copy)]
@@ -62,6 +67,11 @@ impl ProcessManager {
         self.folder.ledger().runs().into_iter().take(count).map(info).collect()
     }
 
+    /// Has so much be kept of its logs from now on.
+    pub fn keep_logs_to(&self, keep: Keep) {
+        self.folder.set_keep(keep);
+    }
+
     /// What the ledger knows of all runs, the newest first.
     #[must_use]
     pub fn run_records(&self) -> Vec<RunRecord> {
@@ -105,19 +115,21 @@ impl ProcessManager {
     /// `Log` when one cannot be read.
     pub fn log_series(&self, range: Range) -> Result<LogSeries> {
         let records = self.folder.ledger().runs();
-        let (mut logs, mut lines) = (Vec::new(), 0);
+        let (mut logs, mut lines, mut is_far_enough) = (Vec::new(), 0, false);
         for record in &records {
             let log = match self.log_of(&record.run_id) {
-                // It went while we looked: so did all that are older.
+                // It went while we looked, or somebody removed it: what is older is not told, so
+                // that the numbers have no hole.
                 Err(Error::NoSuchRun { .. }) => break,
+                Err(Error::Log { source, .. }) if source.kind() == io::ErrorKind::NotFound => break,
                 log => log?,
             };
             let glance = log.glance();
             lines = glance.lines.max(lines);
             logs.push(log);
-            let is_far_enough = match range {
+            is_far_enough = match range {
                 Range::All => false,
-                Range::Last(count) => lines - record.lines_before >= count,
+                Range::Last(count) => lines.saturating_sub(record.lines_before) >= count,
                 Range::After(lines) => record.lines_before <= lines,
                 Range::Since(instant) => record.created_at <= instant,
             };
@@ -127,9 +139,7 @@ impl ProcessManager {
         }
         logs.reverse();
         Ok(match records.last() {
-            Some(oldest) if logs.len() < records.len() => {
-                LogSeries::newest(logs, oldest.lines_before)
-            }
+            Some(oldest) if is_far_enough => LogSeries::newest(logs, oldest.lines_before),
             _ => LogSeries::whole(logs),
         })
     }
@@ -175,6 +185,8 @@ impl ProcessManager {
         };
         match self.log_of(&newest.run_id) {
             Ok(log) => {
+                // What was left of that run is ended by now, and its last words are on their way.
+                log.wait_until(Instant::now() + LAST_WORDS_TIMEOUT, |glance| glance.is_closed);
                 let glance = log.glance();
                 glance.lines + u64::from(glance.is_line_open)
             }

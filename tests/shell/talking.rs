@@ -88,7 +88,8 @@ fn a_question_on_the_terminal_itself_is_answered_without_an_echo() {
 #[test]
 fn a_control_c_reaches_the_foreground_alone() {
     let server = Server::start();
-    let command = "trap 'echo caught' INT; echo ready; sleep 60; echo goes on";
+    // The one in the foreground says that it is there.
+    let command = "trap 'echo caught' INT; sh -c 'echo ready; exec sleep 60'; echo goes on";
     start(&server, &json!({"command": command, "pty": true}));
     server.wait_for_output("ready");
     write(&server, "\u{3}");
