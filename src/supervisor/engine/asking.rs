@@ -10,6 +10,7 @@ use crate::supervisor::life::ServiceState;
 use crate::supervisor::services_file::{Service, Surroundings};
 use serde_json::Value;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Engine {
     /// Does what is asked, as far as that goes without waiting. Gives what is being done, in a
@@ -36,6 +37,9 @@ impl Engine {
             state: state.word(),
             advice: advice(ask.verb, state),
         };
+        if ask.verb == Verb::Stop {
+            entry.is_launch_cancelled.store(true, Ordering::SeqCst);
+        }
         let action = match ask.verb {
             Verb::Start => Some(entry.life.start().map_err(refused)?),
             Verb::Stop => entry.life.stop(EndedBy::Kill, left).map_err(refused)?,

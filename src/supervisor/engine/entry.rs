@@ -7,6 +7,7 @@ use crate::supervisor::services_file::{HealthCheck, Service, ServiceConfig};
 use crate::supervisor::supervised::Supervised;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// One service.
@@ -36,6 +37,8 @@ pub struct Entry {
     pub was_healthy: bool,
     /// What the run that lives was launched by: it is ended by that.
     pub launched_by: Arc<ServiceConfig>,
+    /// Tells the launch that is under way that it is not to take place.
+    pub is_launch_cancelled: Arc<AtomicBool>,
     /// How many restarts the last launch was told with.
     pub restarts_launched: u64,
     /// Why it is in its state.
@@ -81,6 +84,7 @@ impl Entry {
             health: HealthStatus::Unknown,
             was_healthy: false,
             restarts_launched: 0,
+            is_launch_cancelled: Arc::default(),
             message: "It was not started yet.".to_owned(),
             last_restart: None,
         }

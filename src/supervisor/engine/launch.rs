@@ -6,10 +6,12 @@
 use super::{Engine, Message};
 use crate::error::{Error, Result};
 use crate::logs::Keep;
+use crate::manager::{EndedBy, Ending};
 use crate::supervisor::services_file::ServiceConfig;
 use crate::supervisor::supervised::Supervised;
 use crate::supervisor::tools::Tools;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
@@ -18,6 +20,8 @@ struct Launch {
     it: Arc<Supervised>,
     config: Arc<ServiceConfig>,
     keep: Keep,
+    /// Whether a stop came before it took place.
+    is_cancelled: Arc<AtomicBool>,
 }
 
 /// Owner of the thread `launcher`, which ends when this is dropped.
@@ -60,11 +64,27 @@ fn work(launches: &Receiver<Launch>, outbox: &Sender<Message>) {
 impl Launch {
     fn tell_result(&self, outbox: &Sender<Message>) {
         self.it.manager().keep_logs_to(self.keep);
-        let spec = Tools::run_spec(&self.config);
-        let started = spec.and_then(|spec| self.it.manager().start(&spec));
+        self.end_leftovers();
+        let started = if self.is_cancelled.load(Ordering::SeqCst) {
+            Err(Error::RestartCancelled)
+        } else {
+            Tools::run_spec(&self.config).and_then(|spec| self.it.manager().start(&spec))
+        };
         let result = started.map(|snapshot| snapshot.run_id);
         // An engine that is gone needs to know nothing.
         let _gone = outbox.send(Message::Launched { service: self.it.name().to_owned(), result });
+    }
+}
+
+impl Launch {
+    /// Ends what the last run left behind, as a stop would.
+    fn end_leftovers(&self) {
+        if self.it.last_run().is_none_or(|run| run.is_gone()) {
+            return;
+        }
+        let (signal, grace) = (self.config.stop_signal, self.config.stop_timeout);
+        // What cannot be ended is named by the manager, which goes on all the same.
+        let _left = self.it.manager().end(Ending { by: EndedBy::Restart, signal, grace });
     }
 }
 
@@ -77,7 +97,9 @@ impl Engine {
         }
         entry.launched_by = Arc::clone(&entry.config);
         let (it, config) = (Arc::clone(&entry.it), Arc::clone(&entry.config));
-        let launch = Launch { keep: self.tools.keep_of(&config), it, config };
+        let is_cancelled = Arc::new(AtomicBool::new(false));
+        entry.is_launch_cancelled = Arc::clone(&is_cancelled);
+        let launch = Launch { keep: self.tools.keep_of(&config), it, config, is_cancelled };
         if self.launcher.0.send(launch).is_err() {
             let source = std::io::Error::other("the launcher has ended");
             let result = Err(Error::kernel("launch it", source));

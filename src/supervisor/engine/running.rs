@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::entry::Entry;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::manager::End;
 use crate::process::Outcome;
 use crate::supervisor::life::{Finish, ServiceState};
@@ -20,7 +20,11 @@ impl Engine {
                 let action = entry.life.launch_failed(&policy, Instant::now());
                 self.perform(name, action);
                 let next = self.next_try(name);
-                self.tell(name, &format!("It could not be started: {error} {next}"));
+                let message = match error {
+                    Error::RestartCancelled => "It was stopped before it was started.".to_owned(),
+                    error => format!("It could not be started: {error} {next}"),
+                };
+                self.tell(name, message.trim_end());
                 self.remove_if_leaving(name);
                 return self.go_on_shutting_down();
             }

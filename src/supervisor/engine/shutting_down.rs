@@ -5,6 +5,7 @@ use super::entry::Entry;
 use crate::manager::EndedBy;
 use crate::supervisor::life::Leftovers;
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 impl Engine {
     /// Begins to end everything; nothing is started any more.
@@ -51,6 +52,7 @@ impl Engine {
         let Some(entry) = self.entries.get_mut(name) else { return };
         // Asked once: whatever is under way then ends with it down.
         entry.is_shut_down = true;
+        entry.is_launch_cancelled.store(true, Ordering::SeqCst);
         let left = entry.leftovers();
         let action = entry.life.stop(EndedBy::Shutdown, left).unwrap_or_default();
         self.perform(name, action);
