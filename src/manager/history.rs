@@ -1,6 +1,7 @@
 //! The runs that were before, those of servers before this one included.
 
-use super::process_manager::{Inner, Numbering, ProcessManager};
+use super::config::Numbering;
+use super::process_manager::{Inner, ProcessManager};
 use super::run::{EndedBy, Run, RunView, Snapshot};
 use crate::error::{Error, Result};
 use crate::logs::{EndRecord, Glance, Keep, LogFolder, LogSeries, Range, RunLog, RunRecord, now};

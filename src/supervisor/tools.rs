@@ -133,6 +133,7 @@ impl Tools {
             directory: None,
             environment: config.run_environment().unwrap_or_else(|_| config.environment.clone()),
             input: Input::Nothing,
+            timeout: None,
         };
         spec.environment_over(&self.environment, run_id)
     }
@@ -151,6 +152,7 @@ impl Tools {
             } else {
                 Input::Nothing
             },
+            timeout: None,
         })
     }
 }

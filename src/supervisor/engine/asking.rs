@@ -103,7 +103,12 @@ impl Engine {
                 changed.name
             )));
         }
-        let dependencies = |entry: &Entry| entry.config.depends_on.keys().cloned().collect();
+        let dependencies = |entry: &Entry| {
+            // One that is down is started by its definition.
+            let is_down = entry.life.state().is_down();
+            let config = if is_down { &entry.definition.config } else { &*entry.config };
+            config.depends_on.keys().cloned().collect()
+        };
         let others = self.entries.iter().filter(|(name, _)| **name != changed.name);
         let nodes = others.map(|(name, entry)| (name.clone(), dependencies(entry)));
         let own = changed.config.depends_on.keys().cloned().collect();
