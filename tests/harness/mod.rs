@@ -4,7 +4,7 @@
 mod client;
 mod server;
 
-pub use client::Answer;
+pub use client::{Answer, send};
 pub use server::{Server, binary, kill};
 
 use std::time::{Duration, Instant};
