@@ -161,6 +161,12 @@ pub enum Error {
         /// The service.
         name: String,
     },
+    /// More verbs for several services than may be under way.
+    #[error("{count} bulk operations are under way: wait for one of them.")]
+    TooManyBulks {
+        /// How many may be.
+        count: usize,
+    },
     /// What is asked of a service does not fit its state.
     #[error("{name} is {state}: {advice}.")]
     ServiceState {
@@ -228,7 +234,7 @@ impl Error {
             | Self::NoTerminal { .. }
             | Self::KeyReused { .. }
             | Self::ServiceState { .. } => ErrorKind::Conflict,
-            Self::ShuttingDown => ErrorKind::Unavailable,
+            Self::ShuttingDown | Self::TooManyBulks { .. } => ErrorKind::Unavailable,
             Self::SpawnShell { .. }
             | Self::SpawnProgram { .. }
             | Self::Log { .. }

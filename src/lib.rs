@@ -22,13 +22,12 @@
 //! | `log-writer` | [`logs::LogWriter`] | reads output, appends it, reports ends | `finish` |
 //! | `reaper` | [`process::Reaper`] | collects dead orphans | drop |
 //! | `http-accept`, `http-…` | [`http::Server`] | one for the door, one a connection | `finish` |
-//! | `probe` | [`probe::HealthReport`] | one look of a health check | when that is over |
+//! | `probe` | [`supervisor`], [`api`] | looks once with a health check | with its timeout |
 //! | `probe-resolve` | [`probe::look`] | looks a host up | when the system's resolver answers |
 //! | `second-signal` | [`app`] | waits for the second request to end | with the process |
-//! | `supervisor` | [`supervisor::Supervisor`] | decides what is done to each service | `shut_down` |
+//! | `supervisor` | [`supervisor::Supervisor`] | decides about each service | `shut_down` |
 //! | `launcher` | the thread `supervisor` | launches services, one after the other | with that |
 //! | `ending`, `launcher-apart` | the same | ends one tree | with that |
-//! | `probe` | the same, or a request | looks once with one health check | with its timeout |
 //! | `bulk` | [`supervisor::Bulk`] | one verb for several services | when they have settled |
 //! | `reload` | [`app`] | waits for SIGHUP, and reads the services file | with the process |
 //!
@@ -39,6 +38,8 @@
 //! for it. So whoever reads "ended" finds all that was printed before.
 //!
 //! # Locks, in the order in which they may be taken
+//! 0. A reload of the services file; the list of services; what is known of one: the engine takes
+//!    no other while it holds one of these.
 //! 1. `operation` of a manager: over a whole start or restart.
 //! 2. `state` of a manager: for a copy or an assignment; never across a wait, a read or a write.
 //! 3. The reaper's register of children: over a launch, and over one look for the dead.

@@ -1,5 +1,6 @@
 //! The bodies of requests and answers of the LLM Shell: field names are part of the contract.
 
+use super::parameters;
 use super::talking::Size;
 use crate::error::Result;
 use crate::logs::format_instant;
@@ -28,6 +29,12 @@ pub struct StartRequest {
     /// Whether it runs on a terminal, or of which size that is.
     #[serde(default)]
     pub pty: Pty,
+    /// How long it may run before it is ended, in seconds.
+    pub timeout: Option<f64>,
+    /// How long to wait for its end before answering, in seconds.
+    pub wait: Option<f64>,
+    /// How much of its output is answered then, in bytes.
+    pub max_bytes: Option<u64>,
 }
 
 /// Whether a command runs on a terminal.
@@ -58,8 +65,10 @@ impl StartRequest {
             Pty::Is(false) if self.stdin => Input::Pipe,
             Pty::Is(false) => Input::Nothing,
         };
+        let timeout = parameters::fitting_seconds("timeout", self.timeout)?;
         let (directory, environment) = (self.cwd, self.env);
-        Ok(RunSpec { directory, environment, input, ..RunSpec::shell(&self.command) })
+        let spec = RunSpec::shell(&self.command);
+        Ok(RunSpec { directory, environment, input, timeout, ..spec })
     }
 }
 

@@ -16,6 +16,18 @@ pub fn json<T: DeserializeOwned>(request: &mut Request<'_>, example: &str) -> Re
     parse(&body, example).map_err(Problem::from)
 }
 
+/// The same for a route whose fields can all be left out, and with them the body.
+pub fn json_or_nothing<T: DeserializeOwned>(
+    request: &mut Request<'_>,
+    example: &str,
+) -> Result<Option<T>, Problem> {
+    let body = request.body(BODY_BYTES_MAX)?;
+    if body.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(parse(&body, example)?))
+}
+
 /// The same for a route whose body may have `bytes_max` bytes.
 pub fn json_up_to<T: DeserializeOwned>(
     request: &mut Request<'_>,

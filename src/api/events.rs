@@ -47,6 +47,7 @@ fn send(events: &EventLog, mut after: u64, to: &mut StreamBody<'_>) -> io::Resul
             after = event.id;
         }
         if has_gap && new.is_empty() {
+            // What comes from now on is told.
             after = events.last_id();
         }
         if is_closed {

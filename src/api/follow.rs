@@ -57,7 +57,12 @@ pub fn answer(query: LogQuery, source: Box<dyn Source>, slot: Slot) -> Result<Re
             runs: RunMarks::behind(page.lines_before(), source.run_marks()),
             sent_at: Instant::now(),
         };
+        if selection.range.cursor().is_some() {
+            stream.send_missed(page.glance().lines_gone)?;
+        }
         stream.send_page(&page)?;
+        // It has files open that need not stay open as long as this goes on.
+        drop(page);
         stream.follow(&*source, &selection)
     }))
 }
@@ -88,7 +93,8 @@ impl Stream<'_, '_> {
             self.runs.renew(source.run_marks());
             self.send_missed(page.glance().lines_gone)?;
             let counts = self.send_page(&page)?;
-            self.send_run_marks(u64::MAX)?;
+            // Those behind what is known of the lines come with the next page.
+            self.send_run_marks(self.cursor + 1)?;
             if is_over {
                 return self.send_end(&counts, source);
             }

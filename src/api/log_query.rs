@@ -113,6 +113,29 @@ impl LogQuery {
         Ok(read)
     }
 
+    /// What POST /start answers of a command's output: all of it, cut to `bytes_max`, or to what
+    /// is ever held in memory.
+    ///
+    /// # Errors
+    /// 400 for a size that cannot be.
+    pub fn of_output(bytes_max: Option<u64>) -> Result<Self, Problem> {
+        let bytes_max = bytes_max.map_or(Ok(CONTENT_BYTES_MAX), bytes)?;
+        Ok(Self {
+            selection: Selection {
+                range: Range::All,
+                limit: None,
+                filter: Filter::new(None, false)?,
+            },
+            form: Form::Json,
+            bytes_max: Some(bytes_max),
+            wait: None,
+            follows: false,
+            resumes: false,
+            run_id: None,
+            again: Again { path: "/logs".to_owned(), filters: String::new() },
+        })
+    }
+
     /// Refuses what makes no sense together.
     fn check(&self) -> Result<(), Problem> {
         let has_cursor = matches!(self.selection.range, Range::After(_));

@@ -6,10 +6,11 @@ use super::slots::{Slot, Slots};
 use super::{follow, service_lines};
 use crate::error::Result as Found;
 use crate::http::{Problem, Reply, Request, StreamBody};
-use crate::logs::{Fold, Glance, LogSeries, Omission, Page, PageCounts, Selection};
+use crate::logs::{Fold, Glance, LogSeries, Omission, Page, PageCounts, RunLog, Selection};
 use http::StatusCode;
 use serde_json::Value;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The form of one entry a line.
@@ -110,6 +111,21 @@ fn wait(request: &Request<'_>, query: &LogQuery, source: &dyn Source, slot: Opti
     drop(slot);
 }
 
+/// What a run has printed so far as the JSON of GET /logs, at most `bytes_max` bytes of content.
+pub fn output(log: &Arc<RunLog>, bytes_max: Option<u64>) -> Result<Vec<u8>, Problem> {
+    let query = LogQuery::of_output(bytes_max)?;
+    let is_running = !log.glance().is_over;
+    let page = Page::select(&LogSeries::of(Arc::clone(log)), query.selection.clone())?;
+    let head = Head { name: Named::Run { log_file: log.name().to_owned() }, is_running };
+    let mut json = Vec::new();
+    write_json(&page, &query, &head, &mut json).map_err(|error| unreadable(&error))?;
+    Ok(json)
+}
+
+fn unreadable(error: &io::Error) -> Problem {
+    Problem::internal(format!("The log cannot be read ({error}): try again."))
+}
+
 /// What stands at the beginning of a JSON answer.
 struct Head {
     name: Named,
@@ -117,12 +133,7 @@ struct Head {
 }
 
 /// The counts stand behind the content, because they are known when it was passed on.
-fn write_json(
-    page: &Page,
-    query: &LogQuery,
-    head: &Head,
-    to: &mut StreamBody<'_>,
-) -> io::Result<()> {
+fn write_json(page: &Page, query: &LogQuery, head: &Head, to: &mut impl Write) -> io::Result<()> {
     let total = page.lines_total();
     let (counts, is_cut) = match &head.name {
         Named::Run { log_file } => {
@@ -174,18 +185,18 @@ trait Text {
     fn put(&mut self, text: &str) -> io::Result<()>;
 }
 
-struct Plain<'a, 'b>(&'a mut StreamBody<'b>);
+struct Plain<'a, W>(&'a mut W);
 
-impl Text for Plain<'_, '_> {
+impl<W: Write> Text for Plain<'_, W> {
     fn put(&mut self, text: &str) -> io::Result<()> {
         self.0.write_all(text.as_bytes())
     }
 }
 
 /// Escaped as in a JSON string.
-struct Escaped<'a, 'b>(&'a mut StreamBody<'b>);
+struct Escaped<'a, W>(&'a mut W);
 
-impl Text for Escaped<'_, '_> {
+impl<W: Write> Text for Escaped<'_, W> {
     fn put(&mut self, text: &str) -> io::Result<()> {
         let quoted = serde_json::to_string(text)?;
         self.0.write_all(&quoted.as_bytes()[1..quoted.len() - 1])

@@ -18,11 +18,19 @@ pub fn count(query: &mut Query, name: &str) -> Result<Option<u64>, Problem> {
 
 /// A duration, given in seconds with or without a fraction, at most a day.
 pub fn seconds(query: &mut Query, name: &str) -> Result<Option<Duration>, Problem> {
-    let wanted = "a number of seconds from 0 to 86400";
-    let number: Option<f64> = parse(query, name, wanted)?;
-    let fits = |number: &f64| (0.0..=SECONDS_MAX).contains(number);
+    let number: Option<f64> = parse(query, name, SECONDS_WANTED)?;
+    Ok(fitting_seconds(name, number)?)
+}
+
+/// What a number of seconds should have been.
+const SECONDS_WANTED: &str = "a number of seconds from 0 to 86400";
+
+/// A duration of so many seconds, at most a day.
+pub fn fitting_seconds(name: &str, number: Option<f64>) -> Result<Option<Duration>, Error> {
     match number {
-        Some(number) if !fits(&number) => Err(refused(name, &number.to_string(), wanted)),
+        Some(number) if !(0.0..=SECONDS_MAX).contains(&number) => {
+            Err(refusal(name, &number.to_string(), SECONDS_WANTED))
+        }
         number => Ok(number.map(Duration::from_secs_f64)),
     }
 }
@@ -34,10 +42,15 @@ pub fn flag(query: &mut Query, name: &str) -> Result<bool, Problem> {
 
 /// A duration to wait, given in seconds, at most ten minutes: most clients give up far earlier.
 pub fn wait(query: &mut Query, name: &str) -> Result<Option<Duration>, Problem> {
-    match seconds(query, name)? {
+    Ok(fitting_wait(name, seconds(query, name)?)?)
+}
+
+/// The same of one that was given otherwise.
+pub fn fitting_wait(name: &str, wait: Option<Duration>) -> Result<Option<Duration>, Error> {
+    match wait {
         Some(wait) if wait > WAIT_MAX => {
             let given = wait.as_secs_f64().to_string();
-            Err(refused(name, &given, "at most 600 seconds"))
+            Err(refusal(name, &given, "at most 600 seconds"))
         }
         wait => Ok(wait),
     }
@@ -70,5 +83,9 @@ fn parse<T: FromStr>(query: &mut Query, name: &str, wanted: &str) -> Result<Opti
 }
 
 fn refused(name: &str, given: &str, wanted: &str) -> Problem {
-    Error::Input(format!("The parameter {name} is {given:?}: give {wanted}.")).into()
+    refusal(name, given, wanted).into()
+}
+
+fn refusal(name: &str, given: &str, wanted: &str) -> Error {
+    Error::Input(format!("The parameter {name} is {given:?}: give {wanted}."))
 }

@@ -21,7 +21,7 @@ pub struct RunMark {
 pub struct RunMarks {
     /// In the order of the log.
     left: VecDeque<RunMark>,
-    /// How many marks there were when they were last looked at, and when the last of them was.
+    /// When the last of those was that were looked at.
     known: Option<DateTime<Utc>>,
 }
 

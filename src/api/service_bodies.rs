@@ -30,7 +30,7 @@ pub struct StopRequest {
 }
 
 /// What POST /reload takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReloadRequest {
     /// Which service; all of the file where it is left out.
@@ -287,7 +287,8 @@ impl From<Operation> for BulkOperation {
 }
 
 impl BulkOperation {
-    fn failed(service: String, error: &Error) -> Self {
+    /// What is told of one that could not be acted on.
+    pub fn failed(service: String, error: &Error) -> Self {
         Self { service, status: "error", detail: Some(error.to_string()) }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::log_query::Again;
 use super::logs::Folding;
-use crate::http::StreamBody;
 use crate::logs::{Page, PageCounts};
 use serde_json::Value;
 use std::io::{self, Write};
@@ -12,7 +11,7 @@ pub fn write(
     page: &Page,
     bytes_max: Option<usize>,
     again: &Again,
-    to: &mut StreamBody<'_>,
+    to: &mut impl Write,
 ) -> io::Result<(PageCounts, bool)> {
     let mut comma = "";
     let mut put = |line: &str| {

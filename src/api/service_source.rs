@@ -42,8 +42,10 @@ impl Source for ServiceSource {
         let mut marks = Vec::new();
         let mut runs = self.0.manager().run_records();
         runs.reverse();
-        let last = self.0.last_run();
-        let lines = last.map_or(0, |run| run.log().glance().lines);
+        // One that is being launched has not begun.
+        runs.retain(|run| run.pid != 0);
+        let newest = runs.last().and_then(|run| self.0.manager().log_of(&run.run_id).ok());
+        let lines = newest.map_or(0, |log| log.glance().lines);
         for (index, run) in runs.iter().enumerate() {
             let begin = json!({
                 "event": "started", "run_id": run.run_id, "pid": run.pid,

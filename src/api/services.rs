@@ -155,8 +155,8 @@ fn act(
 
 fn reload(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let wait = wait_parameter(request)?;
-    let ReloadRequest { name, kind } =
-        body::json(request, "{\"name\": \"tts\", \"type\": \"config\"}")?;
+    let example = "{\"name\": \"tts\", \"type\": \"config\"}";
+    let ReloadRequest { name, kind } = body::json_or_nothing(request, example)?.unwrap_or_default();
     if kind == ReloadKind::Code {
         let Some(name) = name else {
             return Err(Error::Input(
@@ -190,7 +190,7 @@ fn bulk(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let BulkRequest { action, services, parallel } = body::json(request, example)?;
     let _slot = wait.map(|_| astra.slots.take()).transpose()?;
     let bulk = Bulk { action: action.into(), services, is_parallel: parallel };
-    let (operations, done) = bulk.begin(&astra.supervisor);
+    let (operations, done) = bulk.begin(&astra.supervisor)?;
     if let Some(wait) = wait {
         let end = Instant::now() + wait;
         while !done.wait(end.min(Instant::now() + CLIENT_LOOK_INTERVAL))
@@ -198,17 +198,19 @@ fn bulk(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
             && !request.client_gone()
         {}
     }
-    let tell = |operation| {
-        let mut told = BulkOperation::from(operation);
-        if wait.is_some()
-            && told.detail.is_none()
-            && let Ok(service) = astra.supervisor.find(&told.service)
-        {
-            told.status = service.state().word();
+    let mut operations: Vec<_> = operations.into_iter().map(BulkOperation::from).collect();
+    if wait.is_some() {
+        for operation in operations.iter_mut().filter(|it| it.detail.is_none()) {
+            if let Ok(service) = astra.supervisor.find(&operation.service) {
+                operation.status = service.state().word();
+            }
         }
-        told
-    };
-    let operations = operations.into_iter().map(tell).collect();
+    }
+    for (service, error) in done.take_failures() {
+        if let Some(operation) = operations.iter_mut().find(|it| it.service == service) {
+            *operation = BulkOperation::failed(service, &error);
+        }
+    }
     Ok(Reply::json(StatusCode::OK, &BulkResponse { status: "processing", operations }))
 }
 

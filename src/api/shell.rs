@@ -87,9 +87,27 @@ pub fn shell_routes(
 fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let body: StartRequest = body::json(request, "{\"command\": \"ls -l\"}")?;
-    let _turn = shell.turns.take()?;
-    let snapshot = shell.manager.start(&body.spec()?)?;
-    Ok(Reply::json(StatusCode::CREATED, &ProcessStatus::from(snapshot)))
+    let wait = parameters::fitting_seconds("wait", body.wait)?;
+    let wait = parameters::fitting_wait("wait", wait)?;
+    let bytes_max = body.max_bytes;
+    // Refused before anything has an effect.
+    LogQuery::of_output(bytes_max)?;
+    let spec = body.spec()?;
+    let _slot = wait.map(|_| shell.slots.take()).transpose()?;
+    let turn = shell.turns.take()?;
+    let (snapshot, run) = shell.manager.start_to_watch(&spec)?;
+    drop(turn);
+    let Some(wait) = wait else {
+        return Ok(Reply::json(StatusCode::CREATED, &ProcessStatus::from(snapshot)));
+    };
+    wait_for_end(request, run.log(), wait);
+    let status = ProcessStatus::from(run.snapshot()).json();
+    let mut json = status.to_string().into_bytes();
+    json.pop();
+    json.extend_from_slice(b",\"output\":");
+    json.extend(logs::output(run.log(), bytes_max)?.trim_ascii_end());
+    json.extend_from_slice(b"}\n");
+    Ok(Reply::bytes(StatusCode::CREATED, "application/json", json))
 }
 
 fn status(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {

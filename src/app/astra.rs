@@ -57,7 +57,7 @@ pub fn supervise(startup: Startup, listener: Listener, services: Services) -> Re
     let settings = startup.settings;
     let guard = Arc::new(guard(&settings));
     let lock = Arc::new(FolderLock::take(&settings.log_directory)?);
-    let writer = Arc::new(LogWriter::start(settings.line_bytes_max, keep(&settings))?);
+    let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
     let (is_fatal, asker) = (Arc::new(AtomicBool::new(false)), requests.asker()?);
     let noted = Arc::clone(&is_fatal);
     let end_it_all = move || {

@@ -2,6 +2,7 @@
 
 mod astra;
 mod shell;
+mod stderr;
 
 pub use astra::{Ended, Services, read_services, supervise};
 pub use shell::run;
@@ -103,7 +104,9 @@ pub fn start_up(flags: &ArgMatches, mode: Mode) -> std::result::Result<Startup, 
     let sources = Sources { flags, environment: &environment, dotenv: dotenv.as_deref(), mode };
     let loaded = settings::load(&sources)?;
     let filter = env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
-    env_logger::Builder::new().parse_filters(&filter).format_timestamp_millis().init();
+    let stderr = env_logger::Target::Pipe(Box::new(stderr::Stderr::default()));
+    let mut builder = env_logger::Builder::new();
+    builder.parse_filters(&filter).format_timestamp_millis().target(stderr).init();
     loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     Ok(Startup { settings: loaded.settings, environment: commands_environment() })
 }

@@ -22,7 +22,7 @@ pub fn run(startup: Startup, listener: Listener) -> Result<()> {
     let settings = startup.settings;
     let guard = Arc::new(guard(&settings));
     let folder = Arc::new(LogFolder::open(&settings.log_directory, keep(&settings))?);
-    let writer = Arc::new(LogWriter::start(settings.line_bytes_max, keep(&settings))?);
+    let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
     let reaper = Arc::new(Reaper::start()?);
     let config = ManagerConfig {
         shell: settings.shell.clone(),

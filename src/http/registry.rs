@@ -9,8 +9,9 @@ use super::seat::Seat;
 use super::socket::Socket;
 
 /// How long the accept loop waits for a connection that was cut to be gone. Its thread has
-/// nothing left to do but to return, so this is for a machine that is busy elsewhere.
-const ROOM_WAIT: Duration = Duration::from_millis(100);
+/// nothing left to do but to return, so this is for a machine that is busy elsewhere: a tenth of it
+/// was too short beside two builds on two cores.
+const ROOM_WAIT: Duration = Duration::from_secs(1);
 
 /// The seats of one server.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ impl Registry {
     }
 
     /// Gives a newcomer a seat. At the cap the connection that has been longest without a whole
-    /// request loses its own. Blocks up to 0.1 s, for that one to be gone.
+    /// request loses its own. Blocks up to 1 s, for that one to be gone.
     pub(super) fn admit(&self, descriptor: OwnedFd) -> Admission {
         let socket = Socket::new(descriptor);
         let mut seats = self.lock();
@@ -77,7 +78,7 @@ impl Registry {
     }
 
     /// Cuts the one that has been longest without a whole request, where descriptors or threads
-    /// are short before the cap is reached. Whether one is gone. Blocks up to 0.1 s for that.
+    /// are short before the cap is reached. Whether one is gone. Blocks up to 1 s for that.
     pub(super) fn relieve(&self) -> bool {
         let seats = self.lock();
         let before = seats.taken.len();

@@ -1,7 +1,7 @@
 //! Appending to a log whatever happens to the disk: what cannot be written is counted, never
 //! waited for.
 
-use super::block::{BLOCK_MARGIN, Encoder};
+use super::block::{BLOCK_MARGIN, Encoder, OUTPUT_BYTES_MAX};
 use super::entry::END_OF_PIECE;
 use super::index::Mark;
 use super::run_log::RunLog;
@@ -69,6 +69,12 @@ impl Appender {
     /// The log that is written to.
     pub fn log(&self) -> &RunLog {
         &self.log
+    }
+
+    /// How much is written at once, in bytes: far less than a part of the log may have.
+    pub fn write_bytes_max(&self) -> usize {
+        let share = self.log.folder().part_bytes_max() / LOOKS_PER_PART;
+        usize::try_from(share).unwrap_or(OUTPUT_BYTES_MAX).clamp(1, OUTPUT_BYTES_MAX)
     }
 
     /// Whether the last entry on disk says that its line goes on.

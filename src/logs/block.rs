@@ -51,6 +51,11 @@ impl Encoder {
         Self { find, piece_bytes_max, output_bytes, output, used: 0, repaired }
     }
 
+    /// Gives little more than so many bytes at a time from now on, and never less than a piece.
+    pub fn set_output_bytes(&mut self, bytes: usize) {
+        self.output_bytes = bytes;
+    }
+
     /// The entries of the last call.
     pub fn output(&self) -> &[u8] {
         &self.output[..self.used]

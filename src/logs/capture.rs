@@ -1,7 +1,7 @@
 //! One run's output on its way to disk.
 
 use super::append::Appender;
-use super::block::{BLOCK_MARGIN, Encoder, LastPiece};
+use super::block::{BLOCK_MARGIN, Encoder, LastPiece, OUTPUT_BYTES_MAX};
 use super::pace::Pace;
 use super::stamp::{LogClock, Stamp, now};
 use super::writer::Capture;
@@ -29,11 +29,10 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// A bench for lines that are stored in pieces of at most `piece_bytes_max` bytes, and written
-    /// little more than `output_bytes` at a time.
-    pub fn new(piece_bytes_max: usize, output_bytes: usize) -> Self {
+    /// A bench for lines that are stored in pieces of at most `piece_bytes_max` bytes.
+    pub fn new(piece_bytes_max: usize) -> Self {
         let buffer = vec![0; piece_bytes_max + 1 + READ_BYTES + BLOCK_MARGIN];
-        Self { buffer, encoder: Encoder::new(piece_bytes_max, output_bytes) }
+        Self { buffer, encoder: Encoder::new(piece_bytes_max, OUTPUT_BYTES_MAX) }
     }
 }
 
@@ -109,8 +108,7 @@ impl Captured {
             }
             Brought::Nothing => Duration::ZERO,
             Brought::End => {
-                self.output = None;
-                self.end_line(bench, LastPiece::EndsLine);
+                self.close(bench);
                 Duration::ZERO
             }
         }
@@ -131,6 +129,14 @@ impl Captured {
     pub fn give_up(&mut self, bench: &mut Bench) {
         self.drain(bench);
         self.output = None;
+        self.appender.log().set_closed();
+    }
+
+    /// Nothing more will come.
+    fn close(&mut self, bench: &mut Bench) {
+        self.output = None;
+        self.end_line(bench, LastPiece::EndsLine);
+        self.appender.log().set_closed();
     }
 
     fn drain(&mut self, bench: &mut Bench) {
@@ -144,8 +150,7 @@ impl Captured {
         }
         let is_over = self.output().is_none_or(is_hung_up);
         if is_over {
-            self.output = None;
-            self.end_line(bench, LastPiece::EndsLine);
+            self.close(bench);
         } else {
             self.end_line(bench, LastPiece::MayGoOn);
         }
@@ -173,6 +178,7 @@ impl Captured {
     }
 
     fn store(&mut self, bench: &mut Bench, end: usize, stamp: &Stamp) {
+        bench.encoder.set_output_bytes(self.appender.write_bytes_max());
         let mut from = 0;
         loop {
             let encoded = bench.encoder.encode(&bench.buffer, from..end, stamp);

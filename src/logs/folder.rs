@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub struct LogFolder {
     path: PathBuf,
-    keep: Keep,
+    keep: Mutex<Keep>,
     ledger: Ledger,
     /// The second of the last log, and which of that second it was.
     latest: Mutex<(String, u64)>,
@@ -43,7 +43,8 @@ impl LogFolder {
     pub fn under(lock: &Arc<FolderLock>, path: &Path, keep: Keep) -> Result<Self> {
         make_directory(path)?;
         let (ledger, latest, lock) = (Ledger::open(path), Mutex::default(), Arc::clone(lock));
-        Ok(Self { path: path.to_owned(), keep, ledger, latest, lock })
+        let (path, keep) = (path.to_owned(), Mutex::new(keep));
+        Ok(Self { path, keep, ledger, latest, lock })
     }
 
     /// Those in one that is locked already that have a ledger.
@@ -111,9 +112,18 @@ impl LogFolder {
         log.map_err(|source| Error::Log { path, doing: "read", source })
     }
 
+    /// How much is kept from now on.
+    pub fn set_keep(&self, keep: Keep) {
+        *self.keep.lock().unwrap_or_else(PoisonError::into_inner) = keep;
+    }
+
+    fn keep(&self) -> Keep {
+        *self.keep.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How large one file of a log may get: two of them are as large as all logs may be.
     pub(super) fn part_bytes_max(&self) -> u64 {
-        self.keep.bytes_max / 2
+        self.keep().bytes_max / 2
     }
 
     /// Makes what somebody removed once more: the directory, the lock, the ledger.
@@ -124,9 +134,16 @@ impl LogFolder {
         Ok(())
     }
 
+    /// Removes all logs but `active`, because that alone is as large as all may be.
+    pub(super) fn drop_runs_before(&self, active: &str) {
+        let gone =
+            retention::enforce(&self.path, Keep { runs_max: 1, bytes_max: u64::MAX }, active);
+        self.ledger.forget(&gone);
+    }
+
     /// Removes old logs, as many as must, `active` never.
     pub fn enforce_retention(&self, active: &str) {
-        let gone = retention::enforce(&self.path, self.keep, active);
+        let gone = retention::enforce(&self.path, self.keep(), active);
         if !gone.is_empty() {
             log::info!("{} old logs were removed", gone.len());
             self.ledger.forget(&gone);

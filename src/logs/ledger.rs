@@ -110,7 +110,8 @@ impl Ledger {
                 apply(&mut runs, event);
             }
         }
-        runs.retain(|run: &RunRecord| folder.join(&run.log).exists());
+        // What has no end is still to be looked for, whether its log is there or not.
+        runs.retain(|run: &RunRecord| run.end.is_none() || folder.join(&run.log).exists());
         let mut inner = Inner { file: None, lines: runs.len(), runs, is_torn: false };
         inner.write_anew(&path);
         Self { path, inner: Mutex::new(inner) }
@@ -285,6 +286,7 @@ mod tests {
             let expected = [
                 RunRecord { lines_rotated: 12, ..run(4) },
                 RunRecord { end: Some(end.clone()), ..run(3) },
+                run(2),
                 RunRecord { pid: 7, start_ticks: 9, ..run(1) },
             ];
             assert_eq!(runs, expected);

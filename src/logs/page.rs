@@ -94,7 +94,8 @@ impl Page {
     }
 
     fn find(log: &LogSeries, selection: Selection) -> io::Result<Self> {
-        let glance = log.glance();
+        let mut glance = log.glance();
+        end_runs_where_others_begin(log, &mut glance.parts)?;
         let whole = glance.parts.iter().map(|part| span(part, 0)).collect();
         let lines_before = glance.parts.first().map_or(0, |part| part.lines_before);
         let mut page = Self { lines_before, glance, selection, spans: whole, skipped: 0 };
@@ -322,6 +323,22 @@ impl Page {
 fn escaped(text: &str) -> io::Result<String> {
     let quoted = serde_json::to_string(text)?;
     Ok(quoted[1..quoted.len() - 1].to_owned())
+}
+
+/// Leaves out what came to the log of a run after the next one had begun: only a process that
+/// could not be ended prints then, and those lines have no numbers of their own.
+fn end_runs_where_others_begin(log: &LogSeries, parts: &mut [Part]) -> io::Result<()> {
+    for pair in log.logs().windows(2) {
+        let next = pair[1].glance().parts[0].lines_before;
+        if pair[0].glance().lines <= next {
+            continue;
+        }
+        let own = pair[0].file();
+        if let Some(part) = parts.iter_mut().find(|part| Arc::ptr_eq(&part.file, &own)) {
+            part.bytes = place_after(log, part, next.max(part.lines_before))?;
+        }
+    }
+    Ok(())
 }
 
 fn span(part: &Part, from: u64) -> Span {

@@ -32,6 +32,7 @@ pub(super) fn reopen(path: &Path, run: &RunRecord, folder: Arc<LogFolder>) -> io
         output_at: None,
         dropped_lines: run.end.as_ref().map_or(0, |end| end.dropped_lines),
         is_over: true,
+        is_closed: true,
     };
     Ok(RunLog::of(path.to_owned(), written, folder))
 }

@@ -16,6 +16,11 @@ impl RunLog {
     /// # Errors
     /// What the kernel said; the log then goes on in the file that it has.
     pub(super) fn rotate(&self) -> io::Result<()> {
+        if self.written().older.is_some() {
+            // A part of this run goes: the runs before it go first, so that what is left of all
+            // has no hole.
+            self.folder().drop_runs_before(self.file_name());
+        }
         let older_path = self.path().with_file_name(older_name(self.file_name()));
         fs::rename(self.path(), &older_path)?;
         let file = create(self.path()).inspect_err(|_| {

@@ -57,6 +57,8 @@ pub(super) struct Written {
     pub dropped_lines: u64,
     /// Whether the run's own process has ended and all that it had written is here.
     pub is_over: bool,
+    /// Whether nothing more will come, from what it left behind neither.
+    pub is_closed: bool,
 }
 
 /// A log at one moment: what a reader reads up to.
@@ -77,6 +79,8 @@ pub struct Glance {
     pub prompt: String,
     /// Whether the run has ended and all that it had written is here.
     pub is_over: bool,
+    /// Whether nothing more will come, from what it left behind neither.
+    pub is_closed: bool,
     /// When the last output was read.
     pub(super) output_at: Option<DateTime<Utc>>,
     /// The files, the oldest first.
@@ -103,6 +107,7 @@ impl RunLog {
             output_at: None,
             dropped_lines: 0,
             is_over: false,
+            is_closed: false,
         };
         Self::of(path, written, folder)
     }
@@ -129,6 +134,12 @@ impl RunLog {
     /// Says that the run has ended and that all of its output is here.
     pub fn set_over(&self) {
         self.written().is_over = true;
+        self.announce();
+    }
+
+    /// Says that nothing more will come.
+    pub(super) fn set_closed(&self) {
+        self.written().is_closed = true;
         self.announce();
     }
 
@@ -191,6 +202,7 @@ impl Glance {
             idle: None,
             prompt: String::new(),
             is_over: true,
+            is_closed: true,
             output_at: None,
             parts: Vec::new(),
         }
@@ -209,6 +221,7 @@ impl Written {
             idle: self.output_at.map(|(at, _)| at.elapsed()),
             prompt: whole_characters(&self.tail),
             is_over: self.is_over,
+            is_closed: self.is_closed,
             output_at: self.output_at.map(|(_, at)| at),
             parts,
         }

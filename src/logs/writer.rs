@@ -1,8 +1,6 @@
 //! The dedicated writer thread: it does nothing but read output and append it.
 
-use super::block::OUTPUT_BYTES_MAX;
 use super::capture::{Bench, Captured};
-use super::retention::Keep;
 use super::run_log::RunLog;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
@@ -68,12 +66,11 @@ pub struct LogWriter {
 }
 
 impl LogWriter {
-    /// Starts the thread. Lines longer than `piece_bytes_max` bytes are stored in pieces. So much
-    /// is kept as `keep` says: one write is far smaller than that.
+    /// Starts the thread. Lines longer than `piece_bytes_max` bytes are stored in pieces.
     ///
     /// # Errors
     /// `Kernel` when a descriptor or a thread cannot be had.
-    pub fn start(piece_bytes_max: usize, keep: Keep) -> Result<Self> {
+    pub fn start(piece_bytes_max: usize) -> Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
             .map_err(|e| Error::kernel("make an epoll descriptor", e))?;
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
@@ -89,12 +86,10 @@ impl LogWriter {
             unwatched: Vec::new(),
             next: 0,
         };
-        let part = usize::try_from(keep.bytes_max / 16).unwrap_or(OUTPUT_BYTES_MAX);
-        let output_bytes = part.clamp(1, OUTPUT_BYTES_MAX);
         let thread = thread::Builder::new()
             .name("log-writer".into())
             .stack_size(256 * 1024)
-            .spawn(move || desk.work(&mut Bench::new(piece_bytes_max, output_bytes)))
+            .spawn(move || desk.work(&mut Bench::new(piece_bytes_max)))
             .map_err(|e| Error::kernel("start the log writer", e))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }

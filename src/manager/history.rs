@@ -1,13 +1,16 @@
 //! The runs that were before, those of servers before this one included.
 
-use super::process_manager::{Inner, Numbering, ProcessManager};
+use super::config::Numbering;
+use super::process_manager::{Inner, ProcessManager};
 use super::run::{EndedBy, Run, RunView, Snapshot};
 use crate::error::{Error, Result};
-use crate::logs::{EndRecord, Glance, LogFolder, LogSeries, Range, RunLog, RunRecord, now};
+use crate::logs::{EndRecord, Glance, Keep, LogFolder, LogSeries, Range, RunLog, RunRecord, now};
 use crate::process::{CommandLine, StrayRun, boot_id, end_strays};
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
+use std::io;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +19,10 @@ const REOPENED_MAX: usize = 2;
 
 /// How long what a killed server left behind may take to be gone. It gets SIGKILL.
 const STRAYS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the last words of the processes that a run left behind are waited for, before the next
+/// run's lines are numbered behind them. Only one that could not be ended takes so long.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What is known of a run before it is launched.
 #[derive(Clone, Copy)]
@@ -61,6 +68,11 @@ impl ProcessManager {
         self.folder.ledger().runs().into_iter().take(count).map(info).collect()
     }
 
+    /// Has so much be kept of its logs from now on.
+    pub fn keep_logs_to(&self, keep: Keep) {
+        self.folder.set_keep(keep);
+    }
+
     /// What the ledger knows of all runs, the newest first.
     #[must_use]
     pub fn run_records(&self) -> Vec<RunRecord> {
@@ -104,19 +116,21 @@ impl ProcessManager {
     /// `Log` when one cannot be read.
     pub fn log_series(&self, range: Range) -> Result<LogSeries> {
         let records = self.folder.ledger().runs();
-        let (mut logs, mut lines) = (Vec::new(), 0);
+        let (mut logs, mut lines, mut is_far_enough) = (Vec::new(), 0, false);
         for record in &records {
             let log = match self.log_of(&record.run_id) {
-                // It went while we looked: so did all that are older.
+                // It went while we looked, or somebody removed it: what is older is not told, so
+                // that the numbers have no hole.
                 Err(Error::NoSuchRun { .. }) => break,
+                Err(Error::Log { source, .. }) if source.kind() == io::ErrorKind::NotFound => break,
                 log => log?,
             };
             let glance = log.glance();
             lines = glance.lines.max(lines);
             logs.push(log);
-            let is_far_enough = match range {
+            is_far_enough = match range {
                 Range::All => false,
-                Range::Last(count) => lines - record.lines_before >= count,
+                Range::Last(count) => lines.saturating_sub(record.lines_before) >= count,
                 Range::After(lines) => record.lines_before <= lines,
                 Range::Since(instant) => record.created_at <= instant,
             };
@@ -126,26 +140,23 @@ impl ProcessManager {
         }
         logs.reverse();
         Ok(match records.last() {
-            Some(oldest) if logs.len() < records.len() => {
-                LogSeries::newest(logs, oldest.lines_before)
-            }
+            Some(oldest) if is_far_enough => LogSeries::newest(logs, oldest.lines_before),
             _ => LogSeries::whole(logs),
         })
     }
 
-    /// Waits until `is_news` of the last run's log, looking at each change, or until another run
-    /// begins, or until `deadline`.
+    /// Waits until `is_news` of the last run's log, looking at each change, or until a run
+    /// begins or ends, or until `deadline`.
     pub fn wait_for_output(&self, deadline: Instant, is_news: &mut dyn FnMut(&Glance) -> bool) {
-        let starts = self.starts();
+        let turns = self.turns.load(Ordering::SeqCst);
         let Ok(run) = self.last_run() else {
             let left = deadline.saturating_duration_since(Instant::now());
             let none = |inner: &mut Inner| inner.run.is_none() && !inner.state.is_closed();
             let waited = self.changed.wait_timeout_while(self.inner(), left, none);
             return drop(waited.unwrap_or_else(PoisonError::into_inner));
         };
-        let is_enough =
-            |glance: &Glance| is_news(glance) || self.starts() != starts || self.is_finished();
-        run.log().wait_until(deadline, is_enough);
+        let has_turned = || self.turns.load(Ordering::SeqCst) != turns;
+        run.log().wait_until(deadline, |glance| is_news(glance) || has_turned());
     }
 
     /// Where the log of an old run is kept, or is to be.
@@ -175,6 +186,8 @@ impl ProcessManager {
         };
         match self.log_of(&newest.run_id) {
             Ok(log) => {
+                // What was left of that run is ended by now, and its last words are on their way.
+                log.wait_until(Instant::now() + LAST_WORDS_TIMEOUT, |glance| glance.is_closed);
                 let glance = log.glance();
                 glance.lines + u64::from(glance.is_line_open)
             }

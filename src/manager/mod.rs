@@ -5,6 +5,7 @@
 //! takes only `state`: it joins an ending that is under way, cuts its grace short, and cancels
 //! the start that was to follow.
 
+mod config;
 mod ending;
 mod history;
 mod process_manager;
@@ -12,11 +13,11 @@ mod run;
 mod spec;
 mod state;
 mod talking;
+mod timeout;
 
+pub use config::{ManagerConfig, Metering, Numbering, OnEnd};
 pub use history::{PastRun, RunInfo, recover};
-pub use process_manager::{
-    Ending, KillReport, ManagerConfig, Metering, Numbering, OnEnd, ProcessManager,
-};
+pub use process_manager::{Ending, KillReport, ProcessManager};
 pub use run::{End, EndedBy, RunStatus, RunView, Snapshot};
 pub use spec::RunSpec;
 pub use talking::EndsInput;

@@ -1,5 +1,6 @@
 //! Start, status, kill, restart and the end of it all.
 
+use super::config::{ManagerConfig, Metering, OnEnd};
 use super::history::{Beginning, Reopened};
 use super::run::{End, EndedBy, Run, RunView, Snapshot, new_run_id};
 use super::spec::RunSpec;
@@ -7,11 +8,10 @@ use super::state::{Claim, Refusal, State};
 use crate::error::{Error, Result};
 use crate::logs::{Capture, EndRecord, LogFolder, LogWriter, now};
 use crate::process::{
-    Descriptors, Launch, LeftBehind, Outcome, Reaper, Signal, Strangers, Tree, Usage, UsageMeter,
+    Descriptors, Launch, LeftBehind, Outcome, Reaper, Signal, Tree, Usage, UsageMeter,
 };
 use chrono::{DateTime, Utc};
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,59 +21,6 @@ const QUOTED_CHARACTERS_MAX: usize = 80;
 /// How long a kill waits for the end of a process that has ended to be recorded. The writer does
 /// that as soon as it has taken what the pipe holds to disk.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How the lines of a manager's runs are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Numbering {
-    /// From 1 in each run.
-    BeginsAnew,
-    /// On from the last line of the run before.
-    GoesOn,
-}
-
-/// What a manager needs to know about its surroundings.
-#[derive(Clone, Debug)]
-pub struct ManagerConfig {
-    /// The shell that runs the commands, with `-c`.
-    pub shell: PathBuf,
-    /// The environment of the commands, to which each run's own and its `RUN_ID` are added.
-    pub environment: Arc<[(OsString, OsString)]>,
-    /// The directory that commands start in where they name none: the server's own.
-    pub directory: PathBuf,
-    /// From SIGTERM to SIGKILL in a kill and in a shutdown.
-    pub kill_grace: Duration,
-    /// Which orphans belong to the run.
-    pub strangers: Strangers,
-    /// How lines are counted.
-    pub numbering: Numbering,
-    /// Whose business the usage of its runs is.
-    pub metering: Metering,
-    /// Called when a run's own process has ended and that is recorded, with the run's id, on the
-    /// log writer's thread: it must not block.
-    pub on_end: OnEnd,
-}
-
-/// Whose business the usage of a manager's runs is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metering {
-    /// Its own: snapshots have it.
-    Own,
-    /// That of somebody who samples many runs at once: snapshots have none.
-    Elsewhere,
-}
-
-/// Who is told of ends, if anybody.
-#[derive(Clone, Default)]
-pub struct OnEnd(pub Option<Arc<TellEnd>>);
-
-/// Takes the run's id and its end.
-pub type TellEnd = dyn Fn(&str, End) + Send + Sync;
-
-impl std::fmt::Debug for OnEnd {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("OnEnd").field(&self.0.is_some()).finish()
-    }
-}
 
 /// How a tree is to be ended.
 #[derive(Clone, Copy, Debug)]
@@ -106,6 +53,8 @@ pub struct ProcessManager {
     /// Held over a whole start or restart. Taken before `inner`, never after.
     operation: Mutex<()>,
     inner: Mutex<Inner>,
+    /// Counts the begins and ends of runs and the end of them all, for those who wait for output.
+    pub(super) turns: AtomicU64,
     /// Goes with `inner`: an ending is done or to be hurried, a start is done, an end is recorded.
     pub(super) changed: Condvar,
 }
@@ -114,8 +63,6 @@ pub struct ProcessManager {
 pub(super) struct Inner {
     pub state: State,
     pub run: Option<Arc<Run>>,
-    /// How many runs were started.
-    starts: u64,
     /// Counts what those who end a tree have to look at.
     pub changes: u64,
     /// What the last ending could not end.
@@ -131,8 +78,7 @@ impl ProcessManager {
         writer: Arc<LogWriter>,
         reaper: Arc<Reaper>,
     ) -> Self {
-        let inner =
-            Inner { state: State::new(), run: None, starts: 0, changes: 0, left: Vec::new() };
+        let inner = Inner { state: State::new(), run: None, changes: 0, left: Vec::new() };
         let (operation, inner, changed) = (Mutex::new(()), Mutex::new(inner), Condvar::new());
         Self {
             config,
@@ -142,6 +88,7 @@ impl ProcessManager {
             reaper,
             operation,
             inner,
+            turns: AtomicU64::new(0),
             changed,
         }
     }
@@ -153,6 +100,14 @@ impl ProcessManager {
     /// Those of `RunSpec::check` for what cannot be run; `AlreadyRunning` while a run lives;
     /// `ShuttingDown`; `Log`, `SpawnShell` and `SpawnProgram` when the machine refuses.
     pub fn start(self: &Arc<Self>, spec: &RunSpec) -> Result<Snapshot> {
+        self.start_to_watch(spec).map(|(snapshot, _)| snapshot)
+    }
+
+    /// The same, with the run to look at further on, whatever is started behind it.
+    ///
+    /// # Errors
+    /// Those of `start`.
+    pub fn start_to_watch(self: &Arc<Self>, spec: &RunSpec) -> Result<(Snapshot, RunView)> {
         spec.check()?;
         let _operation = self.operation.lock().unwrap_or_else(PoisonError::into_inner);
         let mut inner = self.wait_until_settled();
@@ -182,7 +137,7 @@ impl ProcessManager {
         let claim = inner.state.claim_restart(Instant::now() + grace);
         drop(inner);
         claim.map_err(|refusal| refused(refusal, Some(&run)))?;
-        self.end_and_launch(Some(&run), &run.spec)
+        self.end_and_launch(Some(&run), &run.spec).map(|(snapshot, _)| snapshot)
     }
 
     /// Ends it with this signal, and the grace of a kill where that is not SIGKILL. Blocks as
@@ -201,6 +156,11 @@ impl ProcessManager {
     /// # Errors
     /// `NeverStarted`, or `AlreadyEnded` when nothing is left to end.
     pub fn end(&self, ending: Ending) -> Result<KillReport> {
+        self.end_run(ending, None)
+    }
+
+    /// The same for `only` this run, where that is given.
+    pub(super) fn end_run(&self, ending: Ending, only: Option<&Run>) -> Result<KillReport> {
         let Ending { by, signal, grace } = ending;
         let mut inner = self.wait_until(|inner| !inner.state.is_starting());
         if inner.run.as_ref().is_some_and(|run| run.leader.has_ended()) {
@@ -214,6 +174,10 @@ impl ProcessManager {
             return Err(already_ended(&run, end));
         }
         let mut inner = self.wait_until(|inner| !inner.state.is_starting());
+        let is_it = |only: &Run| inner.run.as_ref().is_some_and(|run| run.id == only.id);
+        if only.is_some_and(|only| !is_it(only)) {
+            return Err(Error::NeverStarted);
+        }
         let claim = inner.state.claim_end(by, Instant::now() + grace);
         let (run, joined) = (inner.run.clone(), inner.state.endings_done());
         drop(inner);
@@ -261,12 +225,6 @@ impl ProcessManager {
         Ok(self.last_run()?.snapshot())
     }
 
-    /// How many runs were started. Does not block.
-    #[must_use]
-    pub fn starts(&self) -> u64 {
-        self.inner().starts
-    }
-
     /// Whether nothing runs and nothing will: the server shuts down. Does not block.
     #[must_use]
     pub fn is_finished(&self) -> bool {
@@ -278,6 +236,7 @@ impl ProcessManager {
     pub fn close(&self) {
         self.inner().state.close();
         self.announce_change();
+        self.turns.fetch_add(1, Ordering::SeqCst);
         if let Ok(run) = self.last_run() {
             run.log().announce();
         }
@@ -348,7 +307,11 @@ impl ProcessManager {
     }
 
     /// Ends what is there, as claimed, then launches the command in its place.
-    fn end_and_launch(self: &Arc<Self>, old: Option<&Run>, spec: &RunSpec) -> Result<Snapshot> {
+    fn end_and_launch(
+        self: &Arc<Self>,
+        old: Option<&Run>,
+        spec: &RunSpec,
+    ) -> Result<(Snapshot, RunView)> {
         let left = old.map_or_else(Vec::new, |run| self.drive_ending(run, Signal::TERM));
         for process in &left {
             log::warn!("process {} of the run before is left: {}", process.pid, process.why);
@@ -367,7 +330,7 @@ impl ProcessManager {
         launched
     }
 
-    fn launch(self: &Arc<Self>, spec: &RunSpec) -> Result<Snapshot> {
+    fn launch(self: &Arc<Self>, spec: &RunSpec) -> Result<(Snapshot, RunView)> {
         let launched = self.new_run(spec);
         let (run, Descriptors { output, end }) = launched.inspect_err(|_| {
             self.inner().state.start_failed();
@@ -376,12 +339,12 @@ impl ProcessManager {
         self.folder.enforce_retention(run.log.file_name());
         let mut inner = self.inner();
         let old = inner.run.replace(Arc::clone(&run));
-        inner.starts += 1;
         inner.state.started();
         drop(inner);
         if let Some(old) = old {
             self.keep_log(&old);
             // Those who wait for its lines go on with the new one's.
+            self.turns.fetch_add(1, Ordering::SeqCst);
             old.log.announce();
         }
         // Sampled aside, so that the first status is not answered with a sample of the first
@@ -392,10 +355,14 @@ impl ProcessManager {
         };
         let snapshot = Snapshot::of(&run, None, usage, Vec::new());
         log::info!("run {} started, process {}", run.id, run.leader.pid());
+        if let Some(timeout) = spec.timeout {
+            self.end_after(&run, timeout);
+        }
         let (manager, log) = (Arc::clone(self), Arc::clone(&run.log));
+        let view = RunView { run: Arc::clone(&run), reaper: Arc::clone(&self.reaper) };
         let on_end = Box::new(move |at| manager.record_end(&run, at));
         self.writer.capture(Capture { output, end, log, on_end });
-        Ok(snapshot)
+        Ok((snapshot, view))
     }
 
     fn new_run(&self, spec: &RunSpec) -> Result<(Run, Descriptors)> {
@@ -446,6 +413,7 @@ impl ProcessManager {
         let _set_before = run.end.set(end);
         drop(inner);
         self.folder.ledger().ended(&run.id, record_of(run, &end));
+        self.turns.fetch_add(1, Ordering::SeqCst);
         run.log.set_over();
         log::info!("run {} ended {}", run.id, end.words());
         self.announce_change();

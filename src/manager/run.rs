@@ -18,6 +18,8 @@ pub enum EndedBy {
     Kill,
     /// A restart that a client asked for.
     Restart,
+    /// The time that it was given.
+    Timeout,
     /// A changed configuration.
     Reload,
     /// Health checks that failed.
@@ -38,6 +40,7 @@ impl EndedBy {
             Self::Itself => "itself",
             Self::Kill => "kill",
             Self::Restart => "restart",
+            Self::Timeout => "timeout",
             Self::Reload => "reload",
             Self::Health => "health",
             Self::Shutdown => "shutdown",
@@ -95,6 +98,7 @@ impl End {
             EndedBy::Itself => "by itself",
             EndedBy::Kill => "by a kill",
             EndedBy::Restart => "by a restart",
+            EndedBy::Timeout => "because its time was up",
             EndedBy::Reload => "by a reload",
             EndedBy::Health => "because its health checks failed",
             EndedBy::Shutdown => "by the shutdown",

@@ -5,6 +5,7 @@ use crate::process::{COMMAND_BYTES_MAX, CommandLine, Input};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What is to be run, and in which surroundings.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +18,8 @@ pub struct RunSpec {
     pub environment: BTreeMap<String, Option<String>>,
     /// What its input is.
     pub input: Input,
+    /// How long it may run before it is ended.
+    pub timeout: Option<Duration>,
 }
 
 impl RunSpec {
@@ -24,7 +27,13 @@ impl RunSpec {
     #[must_use]
     pub fn shell(command: &str) -> Self {
         let command = CommandLine::Shell(command.to_owned());
-        Self { command, directory: None, environment: BTreeMap::new(), input: Input::Nothing }
+        Self {
+            command,
+            directory: None,
+            environment: BTreeMap::new(),
+            input: Input::Nothing,
+            timeout: None,
+        }
     }
 
     /// Refuses what no kernel can run.

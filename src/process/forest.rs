@@ -1,6 +1,6 @@
 //! Whose process is whose, for many trees by one look at /proc.
 
-use super::procfs::Seen;
+use super::procfs::{Seen, environment_value};
 use super::reaper::Reaper;
 use super::tree::Tree;
 use std::collections::HashMap;
@@ -15,6 +15,7 @@ pub(super) fn members_of(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<Seen>> {
     let leaders: HashMap<i32, usize> = leaders.collect();
     let mut members = vec![Vec::new(); trees.len()];
     let own = procfs.own_number();
+    let owners_of = Owners::of(trees);
     // Where an orphan belongs is asked once, however many descend from it.
     let mut owners: HashMap<i32, Option<usize>> = HashMap::new();
     for seen in all.iter().filter(|seen| seen.state != 'Z') {
@@ -25,12 +26,32 @@ pub(super) fn members_of(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<Seen>> {
         }
         let owner = owners.entry(eldest.number).or_insert_with(|| {
             let led = leaders.get(&eldest.number).copied();
-            let is_orphan = eldest.parent == own;
-            led.or_else(|| trees.iter().position(|tree| is_orphan && tree.has(*eldest)))
+            led.or_else(|| if eldest.parent == own { owners_of.find(*eldest) } else { None })
         });
         if let Some(owner) = *owner {
             members[owner].push(*seen);
         }
     }
     members
+}
+
+/// By what an orphan is known to be a tree's.
+struct Owners<'a> {
+    by_session: HashMap<i32, usize>,
+    by_mark: HashMap<&'a [u8], usize>,
+}
+
+impl<'a> Owners<'a> {
+    fn of(trees: &'a [Tree]) -> Self {
+        let sessions = trees.iter().enumerate().filter_map(|(i, tree)| Some((tree.session()?, i)));
+        let marks = trees.iter().enumerate().map(|(index, tree)| (tree.mark(), index));
+        Self { by_session: sessions.collect(), by_mark: marks.collect() }
+    }
+
+    fn find(&self, orphan: Seen) -> Option<usize> {
+        self.by_session.get(&orphan.session).copied().or_else(|| {
+            let id = environment_value(orphan.number, b"RUN_ID")?;
+            self.by_mark.get([b"RUN_ID=", &id[..]].concat().as_slice()).copied()
+        })
+    }
 }

@@ -100,6 +100,14 @@ pub(super) fn environment_has(number: i32, entry: &[u8]) -> bool {
     environment.split(|byte| *byte == 0).any(|found| found == entry)
 }
 
+/// The value of a name in the environment that a process was started with; `None` also where we
+/// may not read it.
+pub(super) fn environment_value(number: i32, name: &[u8]) -> Option<Vec<u8>> {
+    let environment = fs::read(format!("/proc/{number}/environ")).ok()?;
+    let mut entries = environment.split(|byte| *byte == 0);
+    entries.find_map(|entry| Some(entry.strip_prefix(name)?.strip_prefix(b"=")?.to_vec()))
+}
+
 fn children_of_thread(number: i32, thread: i32) -> Vec<i32> {
     let list = fs::read_to_string(format!("/proc/{number}/task/{thread}/children"));
     let list = list.unwrap_or_default();

@@ -1,11 +1,11 @@
 //! What a server that was killed left behind: found again, and ended.
 
 use super::leader::{open_pidfd, retry};
-use super::procfs::{Procfs, Seen, environment_has};
+use super::procfs::{Procfs, Seen, environment_value};
 use super::signal::Signal;
 use super::tree::{deliver, living_children, same};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -60,13 +60,15 @@ pub fn end_strays(runs: &[StrayRun], within: Duration) -> usize {
 }
 
 fn find(procfs: Procfs, runs: &[&StrayRun]) -> Vec<Seen> {
-    let marks: Vec<String> = runs.iter().map(|run| format!("RUN_ID={}", run.run_id)).collect();
+    let ids: HashSet<&str> = runs.iter().map(|run| run.run_id.as_str()).collect();
+    let leaders: HashSet<(i32, u64)> = runs.iter().map(|run| (run.pid, run.start_ticks)).collect();
     let is_stray = |seen: &Seen| {
-        let is_leader =
-            |run: &&StrayRun| run.pid == seen.pid.as_raw() && run.start_ticks == seen.start_ticks;
+        let is_marked = || {
+            environment_value(seen.number, b"RUN_ID")
+                .is_some_and(|id| ids.contains(String::from_utf8_lossy(&id).as_ref()))
+        };
         seen.state != 'Z'
-            && (runs.iter().any(is_leader)
-                || marks.iter().any(|mark| environment_has(seen.number, mark.as_bytes())))
+            && (leaders.contains(&(seen.pid.as_raw(), seen.start_ticks)) || is_marked())
     };
     let mut strays: Vec<Seen> = procfs.all().into_iter().filter(is_stray).collect();
     let mut next = 0;

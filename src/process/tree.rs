@@ -87,6 +87,16 @@ impl Tree {
         self.members(reaper).iter().map(|member| member.pid.as_raw()).collect()
     }
 
+    /// The session that it began in, as a number under /proc.
+    pub(super) fn session(&self) -> Option<i32> {
+        self.leader.seen().map(|leader| leader.number)
+    }
+
+    /// What stands in the environment of its processes.
+    pub(super) fn mark(&self) -> &[u8] {
+        &self.mark
+    }
+
     /// The number of its leader.
     pub(super) fn leader_pid(&self) -> i32 {
         self.leader.pid()
@@ -171,10 +181,9 @@ impl Tree {
         seen.filter(|orphan| orphan.state != 'Z' && self.has(*orphan)).collect()
     }
 
-    pub(super) fn has(&self, orphan: Seen) -> bool {
-        let session = self.leader.seen().map(|leader| leader.number);
+    fn has(&self, orphan: Seen) -> bool {
         self.strangers == Strangers::Belong
-            || session == Some(orphan.session)
+            || self.session() == Some(orphan.session)
             || environment_has(orphan.number, &self.mark)
     }
 }

@@ -12,6 +12,9 @@ use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System};
 /// The shortest time between two samples: who asks earlier is given the last one.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The same where a run has begun since the last sample.
+const YOUNG_INTERVAL: Duration = Duration::from_millis(100);
+
 /// CPU and memory of a tree at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
@@ -69,7 +72,10 @@ impl FleetMeter {
     #[must_use]
     pub fn sample(&self, trees: &[Tree], reaper: &Reaper) -> FleetUsage {
         let (reading, last) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !reading.is_fresh() {
+        // A run that began since the last sample is not told to cost nothing.
+        let is_known = |tree: &Tree| last.contains_key(&tree.leader_pid());
+        let is_due = reading.at.elapsed() >= YOUNG_INTERVAL && !trees.iter().all(is_known);
+        if !reading.is_fresh() || is_due {
             let usages = reading.renew(&members_of(trees, reaper));
             let numbers = trees.iter().map(Tree::leader_pid);
             *last = Arc::new(numbers.zip(usages).collect());

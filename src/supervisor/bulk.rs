@@ -6,7 +6,8 @@ use super::handle::Supervisor;
 use super::life::ServiceState;
 use super::supervised::Supervised;
 use crate::error::{Error, Result};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -48,60 +49,81 @@ pub struct Operation {
 
 /// Tells when something is done.
 #[derive(Clone, Debug, Default)]
-pub struct Done(Arc<(Mutex<bool>, Condvar)>);
+pub struct Done(Arc<(Mutex<Outcome>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Outcome {
+    is_done: bool,
+    failures: Vec<(String, Error)>,
+}
 
 impl Done {
     /// Waits until it is done, or until `deadline`. Whether it is.
     #[must_use]
     pub fn wait(&self, deadline: Instant) -> bool {
-        let (is_done, changed) = &*self.0;
-        let is_done = is_done.lock().unwrap_or_else(PoisonError::into_inner);
         let left = deadline.saturating_duration_since(Instant::now());
-        let waited = changed.wait_timeout_while(is_done, left, |is_done| !*is_done);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+        let waited = self.0.1.wait_timeout_while(self.outcome(), left, |it| !it.is_done);
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_done
+    }
+
+    /// What failed so far, by service. Each is given once.
+    #[must_use]
+    pub fn take_failures(&self) -> Vec<(String, Error)> {
+        std::mem::take(&mut self.outcome().failures)
+    }
+
+    fn add_failures(&self, failures: Vec<(String, Error)>) {
+        self.outcome().failures.extend(failures);
     }
 
     fn tell(&self) {
-        let (is_done, changed) = &*self.0;
-        *is_done.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        changed.notify_all();
+        self.outcome().is_done = true;
+        self.0.1.notify_all();
+    }
+
+    fn outcome(&self) -> MutexGuard<'_, Outcome> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Bulk {
     /// Says what is going to be done to each, and does it on a thread of its own, `bulk`: in the
     /// order of what depends on what, each group when the one before has settled. Does not wait:
-    /// what is given besides tells when all of it is done.
-    #[must_use]
-    pub fn begin(self, supervisor: &Arc<Supervisor>) -> (Vec<Operation>, Done) {
-        let mut operations = Vec::new();
-        let mut going = Vec::new();
-        for name in &self.services {
-            let outcome = supervisor.find(name).and_then(|service| {
-                let word = self.expected(&service)?;
-                going.push(service);
-                Ok(word)
-            });
-            operations.push(Operation { service: name.clone(), outcome });
+    /// what is given besides tells when all of it is done, and what failed.
+    ///
+    /// # Errors
+    /// `TooManyBulks` where so many are under way already; for a reload those of the file.
+    pub fn begin(mut self, supervisor: &Arc<Supervisor>) -> Result<(Vec<Operation>, Done)> {
+        if self.action == BulkAction::Reload {
+            supervisor.read_file()?;
         }
-        let groups = self.groups(&going);
+        let seat = supervisor.begin_bulk()?;
+        let mut seen = BTreeSet::new();
+        self.services.retain(|name| seen.insert(name.clone()));
+        let operations: Vec<Operation> = self
+            .services
+            .iter()
+            .map(|name| {
+                let found = supervisor.find(name);
+                let outcome = found.and_then(|service| self.expected(&service));
+                Operation { service: name.clone(), outcome }
+            })
+            .collect();
+        let going = operations.iter().filter(|operation| operation.outcome.is_ok());
+        let going: BTreeSet<&str> = going.map(|operation| operation.service.as_str()).collect();
+        let groups = self.groups(supervisor, &going);
         let (action, supervisor, done) = (self.action, Arc::clone(supervisor), Done::default());
         let when_done = done.clone();
         let work = move || {
             for group in groups {
-                action.apply(&supervisor, &group);
+                when_done.add_failures(action.apply(&supervisor, &group));
             }
             when_done.tell();
+            drop(seat);
         };
         let thread = thread::Builder::new().name("bulk".into()).stack_size(256 * 1024);
-        if let Err(error) = thread.spawn(work) {
-            let refused = |source| Error::kernel("start a thread for it", source);
-            for operation in &mut operations {
-                operation.outcome = Err(refused(std::io::Error::from(error.kind())));
-            }
-            done.tell();
-        }
-        (operations, done)
+        thread.spawn(work).map_err(|error| Error::kernel("start a thread for it", error))?;
+        Ok((operations, done))
     }
 
     /// The state that a service is on its way to then.
@@ -115,6 +137,9 @@ impl Bulk {
             BulkAction::Start if state.is_down() || state == ServiceState::Backoff => {
                 Ok("starting")
             }
+            BulkAction::Start if state == ServiceState::Stopping => {
+                refused("wait until that is done")
+            }
             BulkAction::Start => refused("restart it, or stop it first"),
             BulkAction::Stop if state.is_down() => refused("there is nothing to stop"),
             BulkAction::Stop => Ok("stopping"),
@@ -123,19 +148,24 @@ impl Bulk {
         }
     }
 
-    /// Those that go at once, group after group.
-    fn groups(&self, services: &[Arc<Supervised>]) -> Vec<Vec<String>> {
+    /// Those that go at once, group after group: in the order of all services, so that what is
+    /// between two of them counts as well.
+    fn groups(&self, supervisor: &Supervisor, going: &BTreeSet<&str>) -> Vec<Vec<String>> {
         let dependencies =
             |it: &Arc<Supervised>| it.facts().config.depends_on.keys().cloned().collect();
+        let services = supervisor.services();
         let nodes = services.iter().map(|it| (it.name().to_owned(), dependencies(it)));
-        // The services were taken on without a cycle.
+        // Services are not started in a cycle, so there is none among those that matter.
         let graph = Graph::new(nodes.collect()).unwrap_or_default();
-        let named = |group: Vec<&str>| group.into_iter().map(str::to_owned).collect();
-        let mut groups: Vec<Vec<String>> = if self.is_parallel {
-            graph.layers().into_iter().map(named).collect()
-        } else {
-            graph.start_order().into_iter().map(|name| named(vec![name])).collect()
+        let chosen = |group: Vec<&str>| -> Vec<String> {
+            group.into_iter().filter(|name| going.contains(name)).map(str::to_owned).collect()
         };
+        let mut groups: Vec<Vec<String>> = if self.is_parallel {
+            graph.layers().into_iter().map(chosen).collect()
+        } else {
+            graph.start_order().into_iter().map(|name| chosen(vec![name])).collect()
+        };
+        groups.retain(|group| !group.is_empty());
         if self.action == BulkAction::Stop {
             groups.reverse();
         }
@@ -144,8 +174,9 @@ impl Bulk {
 }
 
 impl BulkAction {
-    /// Does it to each of a group, and waits until they have settled.
-    fn apply(self, supervisor: &Supervisor, group: &[String]) {
+    /// Does it to each of a group, and waits until they have settled. Gives what failed.
+    fn apply(self, supervisor: &Supervisor, group: &[String]) -> Vec<(String, Error)> {
+        let mut failures = Vec::new();
         for name in group {
             let done = match self {
                 Self::Start => supervisor.ask_plainly(Verb::Start, name).map(drop),
@@ -155,8 +186,10 @@ impl BulkAction {
             };
             if let Err(error) = done {
                 log::warn!("bulk: {error}");
+                failures.push((name.clone(), error));
             }
         }
         supervisor.wait_settled(group, Instant::now() + TURN_MAX);
+        failures
     }
 }

@@ -102,14 +102,18 @@ impl EventLog {
     /// or `within` is over.
     #[must_use]
     pub fn wait_after(&self, id: u64, within: Duration) -> News {
-        let nothing_new = |inner: &mut Inner| inner.next <= id + 1 && !inner.is_closed;
+        // Of an id that was never given, nothing can be told but that.
+        let is_foreign = |inner: &Inner| id >= inner.next;
+        let nothing_new = |inner: &mut Inner| {
+            inner.next == id.saturating_add(1) && !is_foreign(inner) && !inner.is_closed
+        };
         let waited = self.changed.wait_timeout_while(self.inner(), within, nothing_new);
         let inner = waited.unwrap_or_else(PoisonError::into_inner).0;
         let first_kept = inner.next - inner.events.len() as u64;
         let new = inner.events.iter().filter(|event| event.id > id);
         News {
             events: new.cloned().collect(),
-            has_gap: id.saturating_add(1) < first_kept,
+            has_gap: is_foreign(&inner) || id + 1 < first_kept,
             is_closed: inner.is_closed,
         }
     }

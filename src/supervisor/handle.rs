@@ -30,7 +30,12 @@ pub struct Supervisor {
     /// Held over a whole reload, so that an older reading of the file never follows a newer one.
     reloading: Mutex<()>,
     meter: FleetMeter,
+    /// As many hold it as bulks are under way, and we.
+    bulks: Arc<()>,
 }
+
+/// How many verbs for several services may be under way: each has a thread of its own.
+const BULKS_MAX: usize = 32;
 
 impl Supervisor {
     /// Takes these services on, which `file` says, and starts those that are to be started with
@@ -52,7 +57,8 @@ impl Supervisor {
             .map_err(|error| Error::kernel("start the supervisor", error))?;
         let (thread, reloading, meter) =
             (Mutex::new(Some(thread)), Mutex::new(()), FleetMeter::new());
-        Ok(Self { tools, roster, events, engine, thread, file, reloading, meter })
+        let bulks = Arc::new(());
+        Ok(Self { tools, roster, events, engine, thread, file, reloading, meter, bulks })
     }
 
     /// All services. Does not block.
@@ -103,17 +109,31 @@ impl Supervisor {
         if let Some(name) = only {
             self.find(name)?;
         }
-        let file = ServicesFile::read(&self.file, &self.tools.environment)?;
+        let file = self.read_file()?;
         let reload = Reload { services: file.services, only: only.map(str::to_owned) };
         self.tell_engine(|reply| Message::Reload { reload, reply })
     }
 
+    /// What the services file says now. Blocks for the reading.
+    pub(super) fn read_file(&self) -> Result<ServicesFile> {
+        Ok(ServicesFile::read(&self.file, &self.tools.environment)?)
+    }
+
+    /// Takes a seat for one verb for several services, until that is dropped.
+    ///
+    /// # Errors
+    /// `TooManyBulks`.
+    pub(super) fn begin_bulk(&self) -> Result<Arc<()>> {
+        if Arc::strong_count(&self.bulks) > BULKS_MAX {
+            return Err(Error::TooManyBulks { count: BULKS_MAX });
+        }
+        Ok(Arc::clone(&self.bulks))
+    }
+
     /// Waits until all of these are settled or gone, or until `deadline`. Whether they are.
     pub fn wait_settled(&self, names: &[String], deadline: Instant) -> bool {
-        let is_settled = |name: &String| {
-            self.find(name).is_ok_and(|service| service.state().is_settled())
-                || self.find(name).is_err()
-        };
+        let is_settled =
+            |name: &String| self.find(name).map_or(true, |service| service.state().is_settled());
         self.events.wait_until(deadline, || names.iter().all(is_settled))
     }
 
@@ -125,7 +145,7 @@ impl Supervisor {
     pub fn check(&self, name: &str) -> Result<HealthReport> {
         let service = self.find(name)?;
         let (facts, run) = (service.facts(), service.last_run());
-        let Some(run) = run.filter(|_| !facts.state.is_down()) else {
+        let Some(run) = run.filter(|run| run.end().is_none()) else {
             return Ok(HealthReport::unknown());
         };
         let checks = facts.config.health_checks.iter();

@@ -63,7 +63,9 @@ enum Phase {
     /// In one of the states that are down.
     Down(ServiceState),
     /// It is to be started when what it depends on is there.
-    Waiting,
+    Waiting {
+        is_again: bool,
+    },
     /// A run is being launched.
     Launching {
         then: AfterLaunch,
@@ -86,6 +88,8 @@ enum AfterLaunch {
     Nothing,
     /// A stop came meanwhile.
     Stop(EndedBy),
+    /// A restart came meanwhile: what is launched may not be what is wanted now.
+    Restart(EndedBy),
 }
 
 /// What follows when a tree has been ended.
@@ -110,6 +114,15 @@ pub enum Action {
     End(EndedBy),
     /// Launch at this instant, unless something else happens before.
     WakeAt(Instant),
+}
+
+/// Whether anything lives of a run whose own process has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leftovers {
+    /// Something does.
+    Live,
+    /// Nothing does.
+    None,
 }
 
 /// How a run ended by itself.
@@ -145,8 +158,10 @@ impl Life {
             Phase::Launching { then: AfterLaunch::Stop(_), .. } | Phase::Ending(Then::Rest) => {
                 ServiceState::Stopping
             }
-            Phase::Launching { is_again: true, .. } | Phase::Ending(_) => ServiceState::Restarting,
-            Phase::Waiting | Phase::Launching { .. } | Phase::Up { is_settled: false } => {
+            Phase::Launching { is_again: true, .. }
+            | Phase::Waiting { is_again: true }
+            | Phase::Ending(_) => ServiceState::Restarting,
+            Phase::Waiting { .. } | Phase::Launching { .. } | Phase::Up { is_settled: false } => {
                 ServiceState::Starting
             }
             Phase::Up { is_settled: true } => ServiceState::Running,
@@ -181,7 +196,7 @@ impl Life {
     /// Whether it waits for what it depends on.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.phase == Phase::Waiting
+        matches!(self.phase, Phase::Waiting { .. })
     }
 
     /// Whether a run is being launched.
@@ -197,7 +212,7 @@ impl Life {
     pub fn start(&mut self) -> Result<Action, ServiceState> {
         match self.phase {
             Phase::Down(_) => {
-                (self.phase, self.attempts) = (Phase::Waiting, 0);
+                (self.phase, self.attempts) = (Phase::Waiting { is_again: false }, 0);
                 Ok(Action::Await)
             }
             Phase::Backoff { .. } => {
@@ -208,14 +223,27 @@ impl Life {
         }
     }
 
-    /// Somebody wants it stopped. `None` where that needs nothing more.
+    /// Somebody else needs it: starts it where it is down.
+    pub fn start_if_down(&mut self) -> Option<Action> {
+        if self.state().is_down() { self.start().ok() } else { None }
+    }
+
+    /// Somebody wants it stopped, and all that its last run may have left behind. `None` where
+    /// that needs nothing more.
     ///
     /// # Errors
     /// The state that forbids it.
-    pub fn stop(&mut self, by: EndedBy) -> Result<Option<Action>, ServiceState> {
+    pub fn stop(&mut self, by: EndedBy, left: Leftovers) -> Result<Option<Action>, ServiceState> {
         let (phase, action) = match self.phase {
+            Phase::Down(_) | Phase::Waiting { .. } | Phase::Backoff { .. }
+                if left == Leftovers::Live =>
+            {
+                (Phase::Ending(Then::Rest), Some(Action::End(by)))
+            }
             Phase::Down(state) => return Err(state),
-            Phase::Waiting | Phase::Backoff { .. } => (Phase::Down(ServiceState::Stopped), None),
+            Phase::Waiting { .. } | Phase::Backoff { .. } => {
+                (Phase::Down(ServiceState::Stopped), None)
+            }
             Phase::Launching { is_again, .. } => {
                 (Phase::Launching { then: AfterLaunch::Stop(by), is_again }, None)
             }
@@ -230,11 +258,7 @@ impl Life {
     pub fn restart(&mut self, by: EndedBy) -> Option<Action> {
         self.attempts = 0;
         match self.phase {
-            Phase::Down(_) => {
-                self.phase = Phase::Waiting;
-                self.restarts += 1;
-                Some(Action::Await)
-            }
+            Phase::Down(_) => Some(self.await_again()),
             Phase::Backoff { .. } => Some(self.launch_again()),
             Phase::Up { .. } => {
                 self.phase = Phase::Ending(Then::Launch);
@@ -245,10 +269,10 @@ impl Life {
                 None
             }
             Phase::Launching { is_again, .. } => {
-                self.phase = Phase::Launching { then: AfterLaunch::Nothing, is_again };
+                self.phase = Phase::Launching { then: AfterLaunch::Restart(by), is_again };
                 None
             }
-            Phase::Waiting => None,
+            Phase::Waiting { .. } => None,
         }
     }
 
@@ -263,10 +287,8 @@ impl Life {
 
     /// What it depends on is there.
     pub fn dependencies_met(&mut self) -> Option<Action> {
-        if self.phase != Phase::Waiting {
-            return None;
-        }
-        self.phase = Phase::Launching { then: AfterLaunch::Nothing, is_again: false };
+        let Phase::Waiting { is_again } = self.phase else { return None };
+        self.phase = Phase::Launching { then: AfterLaunch::Nothing, is_again };
         Some(Action::Launch)
     }
 
@@ -282,15 +304,23 @@ impl Life {
                 self.phase = Phase::Ending(Then::Rest);
                 Some(Action::End(by))
             }
+            AfterLaunch::Restart(by) => {
+                self.phase = Phase::Ending(Then::Launch);
+                Some(Action::End(by))
+            }
         }
     }
 
     /// The run could not be launched.
     pub fn launch_failed(&mut self, policy: &RestartPolicy, now: Instant) -> Option<Action> {
         let Phase::Launching { then, .. } = self.phase else { return None };
-        if let AfterLaunch::Stop(_) = then {
-            self.phase = Phase::Down(ServiceState::Stopped);
-            return None;
+        match then {
+            AfterLaunch::Stop(_) => {
+                self.phase = Phase::Down(ServiceState::Stopped);
+                return None;
+            }
+            AfterLaunch::Restart(_) => return Some(self.await_again()),
+            AfterLaunch::Nothing => {}
         }
         let finish = Finish { is_success: false, lasted: Duration::ZERO };
         self.decide(policy, finish, now)
@@ -321,7 +351,7 @@ impl Life {
                 self.phase = Phase::Down(ServiceState::Stopped);
                 None
             }
-            Then::Launch => Some(self.launch_again()),
+            Then::Launch => Some(self.await_again()),
             Then::Decide { lasted } => {
                 // That it is to be restarted was said by its check, whatever ends otherwise ask.
                 let policy = RestartPolicy { mode: RestartMode::Always, ..policy.clone() };
@@ -333,6 +363,13 @@ impl Life {
     /// The time of its restart has come.
     pub fn backoff_over(&mut self) -> Option<Action> {
         self.restart_at().map(|_| self.launch_again())
+    }
+
+    /// Up again, by hand: behind what it depends on, which may be other than it was.
+    fn await_again(&mut self) -> Action {
+        self.restarts += 1;
+        self.phase = Phase::Waiting { is_again: true };
+        Action::Await
     }
 
     fn launch_again(&mut self) -> Action {

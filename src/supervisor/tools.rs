@@ -60,11 +60,17 @@ impl Tools {
     /// # Errors
     /// `Log` when their directory cannot be made.
     pub fn logs(&self, name: &str, config: &ServiceConfig) -> Result<Arc<LogFolder>, Error> {
-        let keep = Keep {
+        let path = self.log_directory.join(name);
+        LogFolder::under(&self.lock, &path, self.keep_of(config)).map(Arc::new)
+    }
+
+    /// How much is kept of a service's logs.
+    #[must_use]
+    pub fn keep_of(&self, config: &ServiceConfig) -> Keep {
+        Keep {
             runs_max: config.log.runs_max.unwrap_or(self.keep.runs_max),
             bytes_max: config.log.bytes_max.unwrap_or(self.keep.bytes_max),
-        };
-        LogFolder::under(&self.lock, &self.log_directory.join(name), keep).map(Arc::new)
+        }
     }
 
     /// A service that was never started. `on_end` is told of the ends of its runs.
@@ -127,6 +133,7 @@ impl Tools {
             directory: None,
             environment: config.run_environment().unwrap_or_else(|_| config.environment.clone()),
             input: Input::Nothing,
+            timeout: None,
         };
         spec.environment_over(&self.environment, run_id)
     }
@@ -145,6 +152,7 @@ impl Tools {
             } else {
                 Input::Nothing
             },
+            timeout: None,
         })
     }
 }

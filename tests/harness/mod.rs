@@ -9,7 +9,7 @@ mod stream;
 mod web;
 
 pub use astra::Astra;
-pub use client::Answer;
+pub use client::{Answer, send};
 pub use instance::{binary, kill};
 pub use server::Server;
 pub use stream::{Event, Stream};

@@ -1,6 +1,6 @@
 //! What a command prints, and what lies on disk: contract section 2.2.
 
-use crate::harness::{Server, eventually};
+use crate::harness::{Server, binary, eventually, kill, send};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -253,4 +253,31 @@ fn logs_are_private() {
     let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(server.log_path()), 0o600);
     assert_eq!(mode(server.folder().join("logs")), 0o700);
+}
+
+#[test]
+fn messages_that_nobody_reads_hold_nothing_up() {
+    let (unread, stderr) = std::io::pipe().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = binary();
+    command.args(["--port", "0"]).current_dir(folder.path()).stderr(stderr);
+    let mut server = command.spawn().unwrap();
+    drop(command);
+    let mut unread = std::io::BufReader::new(unread);
+    let line = std::iter::repeat_with(|| {
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut unread, &mut line).unwrap();
+        line
+    });
+    let line = line.into_iter().find(|line| line.contains("listening on")).unwrap();
+    let address = line.trim().rsplit('/').next().unwrap().parse().unwrap();
+    // Far more of the access log than the pipe takes.
+    for _ in 0..1500 {
+        let answer = send(address, "localhost", "GET /health", &[], b"");
+        assert_eq!(answer.status, 200);
+    }
+    kill("TERM", server.id());
+    assert!(server.wait().unwrap().success());
+    let rest: Vec<String> = std::io::BufRead::lines(unread).map(Result::unwrap).collect();
+    assert!(rest.len() < 1500, "{}", rest.len());
 }

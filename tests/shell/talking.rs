@@ -88,7 +88,8 @@ fn a_question_on_the_terminal_itself_is_answered_without_an_echo() {
 #[test]
 fn a_control_c_reaches_the_foreground_alone() {
     let server = Server::start();
-    let command = "trap 'echo caught' INT; echo ready; sleep 60; echo goes on";
+    // The one in the foreground says that it is there.
+    let command = "trap 'echo caught' INT; sh -c 'echo ready; exec sleep 60'; echo goes on";
     start(&server, &json!({"command": command, "pty": true}));
     server.wait_for_output("ready");
     write(&server, "\u{3}");
@@ -190,4 +191,46 @@ fn a_status_can_wait_for_the_end() {
     assert_eq!(status["status"], "running");
     server.get("/status?wait=601").problem(400, "bad_request");
     server.post("/kill").expect(200);
+}
+
+#[test]
+fn a_start_can_wait_for_the_end_and_bring_the_output() {
+    let server = Server::start();
+    let body = json!({"command": "echo one; echo two; exit 3", "wait": 20});
+    let answer = start(&server, &body);
+    assert_eq!((&answer["status"], &answer["exit_code"]), (&json!("exited"), &json!(3)));
+    let output = &answer["output"];
+    assert_eq!((&output["content"], &output["running"]), (&json!("one\ntwo"), &json!(false)));
+    assert_eq!((&output["total_lines"], &output["next"]), (&json!(2), &json!(2)));
+    let body = json!({"command": "seq 10000", "wait": 20, "max_bytes": 500});
+    let content = start(&server, &body)["output"]["content"].as_str().unwrap().to_owned();
+    assert!(content.len() <= 500 && content.starts_with("1\n2\n") && content.ends_with("\n10000"));
+    assert!(content.contains("GET /logs?after="), "{content}");
+    let answer = start(&server, &json!({"command": "echo begun; sleep 60", "wait": 0.5}));
+    assert_eq!(
+        (&answer["status"], &answer["output"]["running"]),
+        (&json!("running"), &json!(true))
+    );
+    assert_eq!(answer["output"]["content"], "begun");
+    server.post("/kill").expect(200);
+    for (field, bad) in [("wait", 601.0), ("wait", -1.0), ("timeout", -1.0), ("max_bytes", 10.0)] {
+        let mut body = json!({"command": "true"});
+        body[field] = json!(bad);
+        server.post_json("/start", &body).problem(400, "bad_request");
+    }
+    assert_eq!(server.logs_count(), 3);
+}
+
+#[test]
+fn a_run_whose_time_is_up_is_ended_and_says_so() {
+    let server = Server::start_with(&["--kill-timeout", "0.2"]);
+    let command = "trap '' TERM; echo printed; (trap '' TERM; sleep 60) & sleep 60; sleep 60";
+    let body = json!({"command": command, "timeout": 0.3, "wait": 20});
+    let answer = start(&server, &body);
+    let told = (&answer["status"], &answer["ended_by"], &answer["signal"]);
+    assert_eq!(told, (&json!("killed"), &json!("timeout"), &json!("SIGKILL")));
+    assert_eq!(answer["output"]["content"], "printed");
+    eventually("nothing of it is left", || server.living().is_empty().then_some(()));
+    let answer = start(&server, &json!({"command": "echo quick", "timeout": 30, "wait": 20}));
+    assert_eq!(answer["ended_by"], "itself");
 }

@@ -1,6 +1,6 @@
 //! What is asked of one service.
 
-use super::entry::Entry;
+use super::entry::{Entry, Standing};
 use super::message::{Ask, Verb};
 use super::{Engine, Message};
 use crate::error::{Error, Result};
@@ -10,6 +10,7 @@ use crate::supervisor::life::ServiceState;
 use crate::supervisor::services_file::{Service, Surroundings};
 use serde_json::Value;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Engine {
     /// Does what is asked, as far as that goes without waiting. Gives what is being done, in a
@@ -22,25 +23,41 @@ impl Engine {
         let config = self.config_for(ask)?;
         let Some(entry) = self.entries.get_mut(name) else { return Err(self.unknown(name)) };
         let before = entry.life.state();
+        if entry.standing == Standing::Leaving && ask.verb != Verb::Stop {
+            let advice = "it is gone from the services file: wait until it has ended";
+            return Err(Error::ServiceState {
+                name: name.to_owned(),
+                state: before.word(),
+                advice,
+            });
+        }
+        let left = entry.leftovers();
         let refused = |state: ServiceState| Error::ServiceState {
             name: name.to_owned(),
             state: state.word(),
             advice: advice(ask.verb, state),
         };
+        if ask.verb == Verb::Stop {
+            entry.is_launch_cancelled.store(true, Ordering::SeqCst);
+        }
         let action = match ask.verb {
             Verb::Start => Some(entry.life.start().map_err(refused)?),
-            Verb::Stop => entry.life.stop(EndedBy::Kill).map_err(refused)?,
+            Verb::Stop => entry.life.stop(EndedBy::Kill, left).map_err(refused)?,
             Verb::Restart => entry.life.restart(EndedBy::Restart),
         };
         if let Some(config) = config {
             entry.config = Arc::new(config.config);
         }
         let message = said(ask.verb, before, entry.life.state());
-        // Joining what is under way must not void what is due in it.
-        if action.is_some() || entry.life.state() != before {
-            self.perform(name, action);
-        }
+        let (is_waiting, after) = (entry.life.is_waiting(), entry.life.state());
         self.tell(name, &format!("It {message}"));
+        // Joining what is under way must not void what is due in it.
+        if action.is_some() || after != before {
+            self.perform(name, action);
+        } else if is_waiting {
+            // What it waits for may be other than it was.
+            self.await_dependencies(name);
+        }
         Ok(format!("Service {name} {message}"))
     }
 
@@ -55,24 +72,43 @@ impl Engine {
         let around = Surroundings { environment: &self.tools.environment, known: &known };
         let overrides = ask.overrides.as_ref();
         if let Some(entry) = self.entries.get(name) {
-            let Some(overrides) = overrides else { return Ok(Some(entry.definition.clone())) };
-            let changed = entry.definition.with(overrides, around)?;
-            self.refuse_cycle(&changed)?;
+            let definition = entry.definition.clone();
+            let changed = match overrides {
+                Some(overrides) => definition.with(overrides, around)?,
+                None => definition,
+            };
+            self.check_dependencies(&changed)?;
             return Ok(Some(changed));
         }
         match overrides {
             Some(fields) if ask.verb == Verb::Start && has_command(fields) => {
                 let added = Service::parse_new(name, fields, around)?;
-                self.add(added.clone(), true)?;
+                self.add(added.clone(), Standing::Added)?;
                 Ok(Some(added))
             }
             _ => Err(self.unknown(name)),
         }
     }
 
-    /// Refuses a service that would wait for itself.
-    fn refuse_cycle(&self, changed: &Service) -> Result<()> {
-        let dependencies = |entry: &Entry| entry.config.depends_on.keys().cloned().collect();
+    /// Refuses a service that would wait for itself, or for one that there is not.
+    pub(super) fn check_dependencies(&self, changed: &Service) -> Result<()> {
+        if changed.config.depends_on.is_empty() {
+            return Ok(());
+        }
+        let mut names = changed.config.depends_on.keys();
+        if let Some(missing) = names.find(|name| !self.entries.contains_key(*name)) {
+            return Err(Error::Input(format!(
+                "{} depends on {missing:?}, which is not supervised: reload the whole file, or \
+                 start that first.",
+                changed.name
+            )));
+        }
+        let dependencies = |entry: &Entry| {
+            // One that is down is started by its definition.
+            let is_down = entry.life.state().is_down();
+            let config = if is_down { &entry.definition.config } else { &*entry.config };
+            config.depends_on.keys().cloned().collect()
+        };
         let others = self.entries.iter().filter(|(name, _)| **name != changed.name);
         let nodes = others.map(|(name, entry)| (name.clone(), dependencies(entry)));
         let own = changed.config.depends_on.keys().cloned().collect();
@@ -82,7 +118,7 @@ impl Engine {
     }
 
     /// Takes a service on, without starting it.
-    pub(super) fn add(&mut self, definition: Service, is_added: bool) -> Result<()> {
+    pub(super) fn add(&mut self, definition: Service, standing: Standing) -> Result<()> {
         let (name, config) = (definition.name.clone(), Arc::new(definition.config.clone()));
         let (outbox, service) = (self.outbox.clone(), name.clone());
         let on_end = move |run_id: &str, end| {
@@ -92,7 +128,7 @@ impl Engine {
         };
         let it = Arc::new(self.tools.supervise(&name, Arc::clone(&config), on_end)?);
         self.roster.add(Arc::clone(&it));
-        let entry = Entry { is_added, ..Entry::new(it, definition, config) };
+        let entry = Entry { standing, ..Entry::new(it, definition, config) };
         self.entries.insert(name, entry);
         Ok(())
     }

@@ -1,24 +1,52 @@
 //! Waiting for what a service depends on.
 
 use super::Engine;
-use super::entry::Entry;
-use super::message::{Ask, Verb};
+use super::entry::{Entry, Standing};
+use crate::manager::EndedBy;
 use crate::probe::HealthStatus;
 use crate::supervisor::life::ServiceState;
 use crate::supervisor::services_file::Condition;
+use std::sync::Arc;
 
 impl Engine {
-    /// Launches a service as soon as what it depends on is there. What is down of that is started.
+    /// Launches a service as soon as what it depends on is there. What is down of that is started,
+    /// and what that depends on.
     pub(super) fn await_dependencies(&mut self, name: &str) {
-        self.waiting.insert(name.to_owned());
-        for (dependency, _) in self.unmet(name) {
-            if self.entries.get(&dependency).is_some_and(|entry| entry.life.state().is_down()) {
-                let ask = Ask { verb: Verb::Start, service: dependency, overrides: None };
-                // It is down, so that it can be started.
-                let _started = self.ask(&ask);
+        let mut to_look_at = vec![name.to_owned()];
+        let mut to_release = Vec::new();
+        while let Some(name) = to_look_at.pop() {
+            for (dependency, _) in self.unmet(&name) {
+                if self.pull_in(&dependency) {
+                    to_look_at.push(dependency);
+                }
             }
+            self.waiting.insert(name.clone());
+            to_release.push(name);
         }
-        self.release(name);
+        for name in to_release.into_iter().rev() {
+            self.release(&name);
+        }
+    }
+
+    /// Starts a service that another one needs, where it is down or about to be. Whether it waits
+    /// for its own dependencies now.
+    fn pull_in(&mut self, name: &str) -> bool {
+        let Some(entry) = self.entries.get_mut(name) else { return false };
+        if entry.standing == Standing::Leaving || self.is_closing {
+            return false;
+        }
+        if entry.life.state() == ServiceState::Stopping {
+            entry.life.restart(EndedBy::Restart);
+            self.tell(name, "It is being ended, and is started again for another one.");
+            return false;
+        }
+        if entry.life.start_if_down().is_none() {
+            return false;
+        }
+        entry.config = Arc::new(entry.definition.config.clone());
+        self.begin_generation(name);
+        self.tell(name, "It is started for another one.");
+        true
     }
 
     /// Launches those whose wait is over.
@@ -71,7 +99,8 @@ impl Engine {
 fn is_met(entry: &Entry, condition: Condition) -> bool {
     let state = entry.life.state();
     match condition {
-        Condition::Started => entry.life.is_up(),
+        // One that had nothing more to do has been started as well.
+        Condition::Started => entry.life.is_up() || state == ServiceState::Exited,
         Condition::Healthy if entry.config.health_checks.is_empty() => {
             state == ServiceState::Running
         }

@@ -2,17 +2,20 @@
 
 use super::{Engine, Message};
 use crate::manager::{EndedBy, Ending, ProcessManager};
-use crate::process::LeftBehind;
-use crate::supervisor::life::Action;
+use crate::process::{LeftBehind, Signal};
+use crate::supervisor::life::{Action, ServiceState};
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 impl Engine {
     /// Ends the tree of a service's run, with its stop signal.
     pub(super) fn end(&mut self, name: &str, by: EndedBy) {
         let Some(entry) = self.entries.get(name) else { return };
-        let config = &entry.config;
-        let ending = Ending { by, signal: config.stop_signal, grace: config.stop_timeout };
+        let config = &entry.launched_by;
+        let is_forced = config.stop_signal == Signal::KILL;
+        let grace = if is_forced { Duration::ZERO } else { config.stop_timeout };
+        let ending = Ending { by, signal: config.stop_signal, grace };
         let (manager, outbox) = (Arc::clone(entry.it.manager()), self.outbox.clone());
         let service = name.to_owned();
         let work = move || {
@@ -31,17 +34,20 @@ impl Engine {
     /// The tree of a run is ended, as was wanted.
     pub(super) fn tree_gone(&mut self, name: &str, left: &[LeftBehind]) {
         let Some(entry) = self.entries.get_mut(name) else { return };
-        let action = entry.life.tree_gone(&entry.config.restart_policy, std::time::Instant::now());
+        let action = entry.life.tree_gone(&entry.config.restart_policy, Instant::now());
         let left: Vec<String> =
             left.iter().map(|left| format!("process {} ({})", left.pid, left.why)).collect();
         let message = match action {
-            Some(Action::Launch) => "It has ended and is started again.".to_owned(),
-            Some(Action::WakeAt(_)) => format!("Its health checks failed; {}", self.next_try(name)),
+            Some(Action::Launch | Action::Await) => "It has ended and is started again.".to_owned(),
+            None if entry.life.state() == ServiceState::Fatal => {
+                format!("Its health checks failed. {}", self.next_try(name))
+            }
+            Some(Action::WakeAt(_)) => format!("Its health checks failed. {}", self.next_try(name)),
             _ if left.is_empty() => "It was stopped.".to_owned(),
             _ => format!("It was stopped, and could not end {}.", left.join(", ")),
         };
-        self.perform(name, action);
         self.tell(name, &message);
+        self.perform(name, action);
         self.remove_if_leaving(name);
         self.go_on_shutting_down();
     }

@@ -2,11 +2,12 @@
 
 use crate::manager::End;
 use crate::probe::HealthStatus;
-use crate::supervisor::life::Life;
+use crate::supervisor::life::{Leftovers, Life};
 use crate::supervisor::services_file::{HealthCheck, Service, ServiceConfig};
 use crate::supervisor::supervised::Supervised;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// One service.
@@ -18,10 +19,8 @@ pub struct Entry {
     pub definition: Service,
     /// What its run and its automatic restarts go by.
     pub config: Arc<ServiceConfig>,
-    /// Whether it stands in no file.
-    pub is_added: bool,
-    /// Whether it is removed as soon as it is down.
-    pub is_leaving: bool,
+    /// How it came to be supervised, and whether it goes on to be.
+    pub standing: Standing,
     /// Whether it was ended because the supervisor is.
     pub is_shut_down: bool,
     /// The run that lives, or was last.
@@ -34,9 +33,28 @@ pub struct Entry {
     pub checks: Vec<CheckState>,
     /// What they say together.
     pub health: HealthStatus,
+    /// Whether they ever passed in this run.
+    pub was_healthy: bool,
+    /// What the run that lives was launched by: it is ended by that.
+    pub launched_by: Arc<ServiceConfig>,
+    /// Tells the launch that is under way that it is not to take place.
+    pub is_launch_cancelled: Arc<AtomicBool>,
+    /// How many restarts the last launch was told with.
+    pub restarts_launched: u64,
     /// Why it is in its state.
     pub message: String,
     pub last_restart: Option<DateTime<Utc>>,
+}
+
+/// How a service came to be supervised, and whether it goes on to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The file has it.
+    InFile,
+    /// It was added over the API, until the supervisor ends.
+    Added,
+    /// The file has it no more: it is forgotten as soon as it is down.
+    Leaving,
 }
 
 /// What is known by one health check.
@@ -54,9 +72,9 @@ impl Entry {
             it,
             life: Life::new(),
             definition,
+            launched_by: Arc::clone(&config),
             config,
-            is_added: false,
-            is_leaving: false,
+            standing: Standing::InFile,
             is_shut_down: false,
             run_id: None,
             launched_at: Instant::now(),
@@ -64,6 +82,9 @@ impl Entry {
             generation: 0,
             checks: Vec::new(),
             health: HealthStatus::Unknown,
+            was_healthy: false,
+            restarts_launched: 0,
+            is_launch_cancelled: Arc::default(),
             message: "It was not started yet.".to_owned(),
             last_restart: None,
         }
@@ -83,17 +104,25 @@ impl Entry {
         if self.failing().is_some() {
             self.health = HealthStatus::Unhealthy;
         } else if self.checks.iter().all(|check| check.found == Some(Ok(()))) {
-            self.health = HealthStatus::Healthy;
+            (self.health, self.was_healthy) = (HealthStatus::Healthy, true);
         }
     }
 
-    /// The first check that has failed as often as it may: its name, and why.
+    /// The checks that have failed as often as they may, those that restart it first: the name,
+    /// and why.
     pub fn failing(&self) -> Option<(&str, &HealthCheck, &str)> {
         let checks = self.config.health_checks.iter().zip(&self.checks);
-        checks.into_iter().find_map(|((name, check), state)| {
+        let failing = checks.filter_map(|((name, check), state)| {
             let why = state.found.as_ref()?.as_ref().err()?;
             (state.failures >= check.retries).then_some((name.as_str(), check, why.as_str()))
-        })
+        });
+        failing.max_by_key(|(_, check, _)| check.restart_on_failure)
+    }
+
+    /// Whether anything lives of its last run although that has ended.
+    pub fn leftovers(&self) -> Leftovers {
+        let run = self.it.last_run().filter(|run| run.end().is_some());
+        if run.is_some_and(|run| !run.is_gone()) { Leftovers::Live } else { Leftovers::None }
     }
 
     /// How long the run has lived.

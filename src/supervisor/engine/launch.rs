@@ -5,10 +5,13 @@
 
 use super::{Engine, Message};
 use crate::error::{Error, Result};
+use crate::logs::Keep;
+use crate::manager::{EndedBy, Ending};
 use crate::supervisor::services_file::ServiceConfig;
 use crate::supervisor::supervised::Supervised;
 use crate::supervisor::tools::Tools;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
@@ -16,6 +19,9 @@ use std::thread;
 struct Launch {
     it: Arc<Supervised>,
     config: Arc<ServiceConfig>,
+    keep: Keep,
+    /// Whether a stop came before it took place.
+    is_cancelled: Arc<AtomicBool>,
 }
 
 /// Owner of the thread `launcher`, which ends when this is dropped.
@@ -44,34 +50,61 @@ fn work(launches: &Receiver<Launch>, outbox: &Sender<Message>) {
             continue;
         }
         // What the last run left behind is ended first, and that nobody else waits for.
-        let apart = outbox.clone();
+        let (apart, service) = (outbox.clone(), launch.it.name().to_owned());
         let thread = thread::Builder::new().name("launcher-apart".into());
         let spawned = thread.stack_size(256 * 1024).spawn(move || launch.tell_result(&apart));
         if let Err(error) = spawned {
-            log::error!("there is no thread to end what a run left behind: {error}");
+            let result = Err(Error::kernel("start a thread that ends what it left behind", error));
+            // An engine that is gone needs to know nothing.
+            let _gone = outbox.send(Message::Launched { service, result });
         }
     }
 }
 
 impl Launch {
     fn tell_result(&self, outbox: &Sender<Message>) {
-        let spec = Tools::run_spec(&self.config);
-        let started = spec.and_then(|spec| self.it.manager().start(&spec));
+        self.it.manager().keep_logs_to(self.keep);
+        self.end_leftovers();
+        let started = if self.is_cancelled.load(Ordering::SeqCst) {
+            Err(Error::RestartCancelled)
+        } else {
+            Tools::run_spec(&self.config).and_then(|spec| self.it.manager().start(&spec))
+        };
         let result = started.map(|snapshot| snapshot.run_id);
         // An engine that is gone needs to know nothing.
         let _gone = outbox.send(Message::Launched { service: self.it.name().to_owned(), result });
     }
 }
 
+impl Launch {
+    /// Ends what the last run left behind, as a stop would.
+    fn end_leftovers(&self) {
+        if self.it.last_run().is_none_or(|run| run.is_gone()) {
+            return;
+        }
+        let (signal, grace) = (self.config.stop_signal, self.config.stop_timeout);
+        // What cannot be ended is named by the manager, which goes on all the same.
+        let _left = self.it.manager().end(Ending { by: EndedBy::Restart, signal, grace });
+    }
+}
+
 impl Engine {
     pub(super) fn launch(&mut self, name: &str) {
         let Some(entry) = self.entries.get_mut(name) else { return };
-        if entry.life.restarts() > entry.it.facts().restarts {
+        if entry.life.restarts() > entry.restarts_launched {
+            entry.restarts_launched = entry.life.restarts();
             entry.last_restart = Some(chrono::Utc::now());
         }
-        let launch = Launch { it: Arc::clone(&entry.it), config: Arc::clone(&entry.config) };
+        entry.launched_by = Arc::clone(&entry.config);
+        let (it, config) = (Arc::clone(&entry.it), Arc::clone(&entry.config));
+        let is_cancelled = Arc::new(AtomicBool::new(false));
+        entry.is_launch_cancelled = Arc::clone(&is_cancelled);
+        let launch = Launch { keep: self.tools.keep_of(&config), it, config, is_cancelled };
         if self.launcher.0.send(launch).is_err() {
-            log::error!("the launcher has ended: {name} is not started");
+            let source = std::io::Error::other("the launcher has ended");
+            let result = Err(Error::kernel("launch it", source));
+            // To ourselves: what was begun has to come to an end.
+            let _open = self.outbox.send(Message::Launched { service: name.to_owned(), result });
         }
     }
 }

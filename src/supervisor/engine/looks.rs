@@ -114,9 +114,11 @@ impl Engine {
         if !restarts {
             return self.tell(name, &message);
         }
-        let action = entry.life.fail(entry.lasted());
-        // Told before anything is done: the end that follows has another reason.
+        // A run that was never healthy does not clear the count, however long it was given.
+        let lasted = if entry.was_healthy { entry.lasted() } else { Duration::ZERO };
+        let message = format!("It is being ended, because its check {check} fails: {why}.");
+        let action = entry.life.fail(lasted);
         self.perform(name, action);
-        self.tell(name, &format!("It is being ended: its check failed ({message})"));
+        self.tell(name, &message);
     }
 }

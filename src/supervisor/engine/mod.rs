@@ -32,7 +32,7 @@ use super::roster::Roster;
 use super::services_file::Service;
 use super::tools::Tools;
 use crate::error::Result;
-use entry::Entry;
+use entry::{Entry, Standing};
 use launch::Launcher;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -58,6 +58,8 @@ pub(super) struct Engine {
     launcher: Launcher,
     is_closing: bool,
     is_hurried: bool,
+    /// The last generation that was given: none is given twice, to whatever service.
+    generation: u64,
 }
 
 impl Engine {
@@ -80,6 +82,7 @@ impl Engine {
             timers: Timers::default(),
             is_closing: false,
             is_hurried: false,
+            generation: 0,
         })
     }
 
@@ -90,7 +93,7 @@ impl Engine {
     pub fn begin(&mut self, services: Vec<Service>) -> Result<()> {
         let starts = services.iter().filter(|service| service.config.autostart);
         let starts: Vec<String> = starts.map(|service| service.name.clone()).collect();
-        services.into_iter().try_for_each(|service| self.add(service, false))?;
+        services.into_iter().try_for_each(|service| self.add(service, Standing::InFile))?;
         for name in &starts {
             self.autostart(name);
         }
@@ -150,15 +153,21 @@ impl Engine {
 
     /// Does what an event asks for.
     fn perform(&mut self, name: &str, action: Option<Action>) {
-        let Some(entry) = self.entries.get_mut(name) else { return };
-        // Whatever was due for the phase before is not any more.
-        entry.generation += 1;
+        self.begin_generation(name);
         match action {
             None => {}
             Some(Action::Await) => self.await_dependencies(name),
             Some(Action::Launch) => self.launch(name),
             Some(Action::End(by)) => self.end(name, by),
             Some(Action::WakeAt(at)) => self.add_timer(name, at, Due::Restart),
+        }
+    }
+
+    /// Whatever was due for a service is not any more.
+    fn begin_generation(&mut self, name: &str) {
+        self.generation += 1;
+        if let Some(entry) = self.entries.get_mut(name) {
+            entry.generation = self.generation;
         }
     }
 

@@ -1,6 +1,7 @@
 //! Going by another services file.
 
 use super::Engine;
+use super::entry::Standing;
 use super::message::{Reload, Reloaded};
 use crate::error::{Error, Result};
 use crate::manager::EndedBy;
@@ -27,6 +28,7 @@ impl Engine {
         let Some(new) = services.into_iter().find(|service| service.name == name) else {
             return Err(Error::NotInFile { name: name.to_owned() });
         };
+        self.check_dependencies(&new)?;
         let change = Change::between(&entry.definition.config, &new.config);
         let message = match change {
             Change::Nothing => "Nothing has changed in the file: nothing was restarted.",
@@ -46,12 +48,12 @@ impl Engine {
             .iter()
             .filter_map(|it| self.entries.get(it.name()).map(|entry| entry.definition.clone()))
             .collect();
-        let added = self.entries.iter().filter(|(_, entry)| entry.is_added);
+        let added = self.entries.iter().filter(|(_, entry)| entry.standing == Standing::Added);
         let added: BTreeSet<String> = added.map(|(name, _)| name.clone()).collect();
         let plan = Plan::between(&old, &services, &added);
-        // What can fail comes first: nothing else has changed then.
+        // What can fail comes first: no service that runs is touched then.
         for service in services.iter().filter(|service| plan.start.contains(&service.name)) {
-            self.add(service.clone(), false)?;
+            self.add(service.clone(), Standing::InFile)?;
         }
         let starts: Vec<String> = services
             .iter()
@@ -91,30 +93,48 @@ impl Engine {
     fn change(&mut self, new: Service, change: Change) {
         let name = new.name.clone();
         let Some(entry) = self.entries.get_mut(&name) else { return };
+        let is_back = entry.standing == Standing::Leaving;
         let has_overrides = *entry.config != entry.definition.config;
         let config = Arc::new(new.config.clone());
-        (entry.definition, entry.is_added) = (new, false);
+        (entry.definition, entry.standing) = (new, Standing::InFile);
+        if is_back {
+            entry.config = config;
+            let action = entry.life.restart(EndedBy::Reload);
+            self.tell(&name, "It is started again, because the file has it again.");
+            if action.is_some() {
+                self.perform(&name, action);
+            }
+            return;
+        }
         if change == Change::Nothing || (has_overrides && change == Change::Adopt) {
             return;
         }
         let checks_changed = entry.config.health_checks != config.health_checks;
         entry.config = config;
-        let is_down = entry.life.state().is_down();
+        if change == Change::Adopt {
+            // What is run is as good as one of the new values: it is ended by those, too.
+            entry.launched_by = Arc::clone(&entry.config);
+        }
+        let (is_down, is_up) = (entry.life.state().is_down(), entry.life.is_up());
         match change {
-            Change::Restart if !is_down => {
+            Change::Signal if is_up => self.send_reload_signal(&name),
+            Change::Restart | Change::Signal if !is_down => {
                 let action = entry.life.restart(EndedBy::Reload);
+                self.tell(&name, "It is restarted, because the file has changed.");
                 if action.is_some() {
                     self.perform(&name, action);
+                } else if self.waiting.contains(&name) {
+                    self.await_dependencies(&name);
                 }
-                self.tell(&name, "It is restarted, because the file has changed.");
+                return;
             }
-            Change::Signal => self.send_reload_signal(&name),
-            Change::Adopt if checks_changed && entry.life.is_up() => {
-                entry.generation += 1;
+            Change::Adopt if checks_changed && is_up => {
                 entry.health = crate::probe::HealthStatus::Unknown;
+                self.begin_generation(&name);
                 self.watch(&name);
             }
-            Change::Restart | Change::Adopt | Change::Nothing => {}
+            Change::Adopt if self.waiting.contains(&name) => self.await_dependencies(&name),
+            Change::Restart | Change::Signal | Change::Adopt | Change::Nothing => {}
         }
         let message = self.entries.get(&name).map(|entry| entry.message.clone());
         self.tell(&name, &message.unwrap_or_default());
@@ -133,9 +153,10 @@ impl Engine {
     /// Stops a service that is gone from the file, and forgets it then.
     fn leave(&mut self, name: &str) {
         let Some(entry) = self.entries.get_mut(name) else { return };
-        entry.is_leaving = true;
+        entry.standing = Standing::Leaving;
         // One that is down has nothing to stop.
-        let action = entry.life.stop(EndedBy::Reload).unwrap_or_default();
+        let left = entry.leftovers();
+        let action = entry.life.stop(EndedBy::Reload, left).unwrap_or_default();
         self.perform(name, action);
         self.tell(name, "It is being ended, because the file does not have it any more.");
         self.remove_if_leaving(name);
@@ -143,7 +164,9 @@ impl Engine {
 
     /// Forgets a service that was to be, once it is down.
     pub(super) fn remove_if_leaving(&mut self, name: &str) {
-        let is_over = |entry: &super::Entry| entry.is_leaving && entry.life.state().is_down();
+        let is_over = |entry: &super::Entry| {
+            entry.standing == Standing::Leaving && entry.life.state().is_down()
+        };
         if self.is_closing || !self.entries.get(name).is_some_and(is_over) {
             return;
         }

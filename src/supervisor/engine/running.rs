@@ -1,10 +1,12 @@
 //! What becomes of runs: launched, or not; ended by themselves.
 
 use super::Engine;
-use crate::error::Result;
+use super::entry::Entry;
+use crate::error::{Error, Result};
 use crate::manager::End;
 use crate::process::Outcome;
 use crate::supervisor::life::{Finish, ServiceState};
+use crate::supervisor::services_file::{RestartMode, RestartPolicy};
 use std::time::Instant;
 
 impl Engine {
@@ -14,18 +16,22 @@ impl Engine {
         let run_id = match result {
             Ok(run_id) => run_id,
             Err(error) => {
-                let policy = entry.config.restart_policy.clone();
+                let policy = policy_of(entry, self.is_closing);
                 let action = entry.life.launch_failed(&policy, Instant::now());
                 self.perform(name, action);
                 let next = self.next_try(name);
-                self.tell(name, &format!("It could not be started: {error} {next}"));
+                let message = match error {
+                    Error::RestartCancelled => "It was stopped before it was started.".to_owned(),
+                    error => format!("It could not be started: {error} {next}"),
+                };
+                self.tell(name, message.trim_end());
                 self.remove_if_leaving(name);
                 return self.go_on_shutting_down();
             }
         };
         entry.launched_at = Instant::now();
         entry.run_id = Some(run_id.clone());
-        entry.health = crate::probe::HealthStatus::Unknown;
+        (entry.health, entry.was_healthy) = (crate::probe::HealthStatus::Unknown, false);
         let action = entry.life.launched();
         let early_end = entry.early_end.take().filter(|(id, _)| *id == run_id);
         let message = starting_message(entry);
@@ -34,6 +40,8 @@ impl Engine {
             self.watch(name);
         }
         self.tell(name, &message);
+        // It may be all that another one waits for, though its state has not changed.
+        self.release_waiting();
         if let Some((run_id, end)) = early_end {
             self.ended(name, &run_id, end);
         }
@@ -52,7 +60,7 @@ impl Engine {
         }
         let is_success = end.outcome == Outcome::Exited(0);
         let finish = Finish { is_success, lasted: entry.lasted() };
-        let policy = entry.config.restart_policy.clone();
+        let policy = policy_of(entry, self.is_closing);
         let action = entry.life.ended(&policy, finish, Instant::now());
         let message = format!("It ended {}", end.words());
         self.perform(name, action);
@@ -86,7 +94,13 @@ impl Engine {
     }
 }
 
-fn starting_message(entry: &super::entry::Entry) -> String {
+/// What decides about restarts: nothing is restarted once the supervisor ends.
+fn policy_of(entry: &Entry, is_closing: bool) -> RestartPolicy {
+    let policy = entry.config.restart_policy.clone();
+    if is_closing { RestartPolicy { mode: RestartMode::Never, ..policy } } else { policy }
+}
+
+fn starting_message(entry: &Entry) -> String {
     if entry.config.health_checks.is_empty() {
         let seconds = entry.config.start_seconds.as_secs_f64();
         return format!("It was started, and is up when it has run for {seconds} s.");

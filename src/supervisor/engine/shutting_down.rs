@@ -3,12 +3,22 @@
 use super::Engine;
 use super::entry::Entry;
 use crate::manager::EndedBy;
+use crate::supervisor::life::Leftovers;
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 impl Engine {
     /// Begins to end everything; nothing is started any more.
     pub(super) fn shut_down(&mut self) {
         self.is_closing = true;
+        // Those that only wait to be started need no order: what they depend on may go.
+        let idle = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.life.is_waiting() || entry.life.restart_at().is_some());
+        for name in idle.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            self.shut_one_down(&name);
+        }
         self.go_on_shutting_down();
     }
 
@@ -24,27 +34,39 @@ impl Engine {
         if !self.is_closing {
             return;
         }
-        let living = self.entries.values().filter(|entry| !entry.life.state().is_down());
+        let living = self.entries.values().filter(|entry| !is_over(entry));
         let needed: HashSet<&String> =
             living.flat_map(|entry| entry.config.depends_on.keys()).collect();
         let is_next = |(name, entry): &(&String, &Entry)| {
             let is_free = self.is_hurried || !needed.contains(name);
-            is_free && !entry.is_shut_down && !entry.life.state().is_down()
+            is_free && !entry.is_shut_down && !is_over(entry)
         };
         let names: Vec<String> =
             self.entries.iter().filter(is_next).map(|(name, _)| name.clone()).collect();
         for name in names {
-            let Some(entry) = self.entries.get_mut(&name) else { continue };
-            // Asked once: whatever is under way then ends with it down.
-            entry.is_shut_down = true;
-            let action = entry.life.stop(EndedBy::Shutdown).unwrap_or_default();
-            self.perform(&name, action);
-            self.tell(&name, "It is being ended, because the supervisor is.");
+            self.shut_one_down(&name);
         }
+    }
+
+    fn shut_one_down(&mut self, name: &str) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        // Asked once: whatever is under way then ends with it down.
+        entry.is_shut_down = true;
+        entry.is_launch_cancelled.store(true, Ordering::SeqCst);
+        let left = entry.leftovers();
+        let action = entry.life.stop(EndedBy::Shutdown, left).unwrap_or_default();
+        self.perform(name, action);
+        self.tell(name, "It is being ended, because the supervisor is.");
     }
 
     /// Whether nothing lives any more.
     pub(super) fn is_all_down(&self) -> bool {
-        self.entries.values().all(|entry| entry.life.state().is_down())
+        self.entries.values().all(is_over)
     }
+}
+
+/// Whether nothing of a service lives, or nothing that could be ended.
+fn is_over(entry: &Entry) -> bool {
+    let is_ended = || entry.is_shut_down || entry.leftovers() == Leftovers::None;
+    entry.life.state().is_down() && is_ended()
 }

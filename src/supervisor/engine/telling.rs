@@ -44,7 +44,7 @@ impl Engine {
         if (old.state, old.health) == (facts.state, facts.health) {
             return;
         }
-        if facts.state == ServiceState::Fatal && !is_optional {
+        if facts.state == ServiceState::Fatal && !is_optional && !self.is_closing {
             self.tools.on_fatal.tell();
         }
         if !self.waiting.is_empty() {

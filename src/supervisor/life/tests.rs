@@ -45,7 +45,7 @@ fn in_every_state() -> Vec<Life> {
     starting.dependencies_met();
     starting.launched();
     let (mut stopping, mut restarting) = (running(), running());
-    stopping.stop(EndedBy::Kill).unwrap();
+    stopping.stop(EndedBy::Kill, Leftovers::None).unwrap();
     restarting.restart(EndedBy::Restart);
     vec![
         Life::new(),
@@ -65,10 +65,10 @@ fn in_every_state() -> Vec<Life> {
 fn verbs_do_what_the_table_says() {
     let expected = [
         // state, after a start, after a stop, after a restart; `-` where it is refused
-        "stopped starting - starting",
-        "exited starting - starting",
-        "crashed starting - starting",
-        "fatal starting - starting",
+        "stopped starting - restarting",
+        "exited starting - restarting",
+        "crashed starting - restarting",
+        "fatal starting - restarting",
         "starting - stopped starting",
         "starting - stopping restarting",
         "running - stopping restarting",
@@ -79,7 +79,8 @@ fn verbs_do_what_the_table_says() {
     for (life, expected) in in_every_state().into_iter().zip(expected) {
         let (mut start, mut stop, mut restart) = (life.clone(), life.clone(), life.clone());
         let started = start.start().map_or("-", |_| start.state().word());
-        let stopped = stop.stop(EndedBy::Kill).map_or("-", |_| stop.state().word());
+        let stopped =
+            stop.stop(EndedBy::Kill, Leftovers::None).map_or("-", |_| stop.state().word());
         restart.restart(EndedBy::Restart);
         let restarted = restart.state().word();
         let row = format!("{} {started} {stopped} {restarted}", life.state().word());
@@ -154,7 +155,7 @@ fn a_stop_while_a_run_is_launched_ends_that_run() {
     let mut life = Life::new();
     life.start().unwrap();
     life.dependencies_met();
-    assert_eq!(life.stop(EndedBy::Kill), Ok(None));
+    assert_eq!(life.stop(EndedBy::Kill, Leftovers::None), Ok(None));
     assert_eq!(life.state(), ServiceState::Stopping);
     assert_eq!(life.launched(), Some(Action::End(EndedBy::Kill)));
     assert_eq!(life.tree_gone(&POLICY, Instant::now()), None);
@@ -166,7 +167,7 @@ fn a_stop_cancels_the_start_that_a_restart_was_to_bring() {
     let mut life = running();
     assert_eq!(life.restart(EndedBy::Restart), Some(Action::End(EndedBy::Restart)));
     assert_eq!(life.restart(EndedBy::Restart), None);
-    assert_eq!(life.stop(EndedBy::Kill), Ok(None));
+    assert_eq!(life.stop(EndedBy::Kill, Leftovers::None), Ok(None));
     assert_eq!(life.tree_gone(&POLICY, Instant::now()), None);
     assert_eq!((life.state(), life.restarts()), (ServiceState::Stopped, 0));
 }
@@ -179,4 +180,26 @@ fn failed_checks_restart_whatever_the_mode_and_count_as_attempts() {
     assert_eq!(life.fail(Duration::from_secs(1)), None);
     assert_eq!(life.tree_gone(&never, Instant::now()), Some(Action::Launch));
     assert_eq!((life.attempts(), life.restarts()), (1, 1));
+}
+
+#[test]
+fn a_restart_while_a_run_is_launched_is_of_that_run() {
+    let mut life = Life::new();
+    life.start().unwrap();
+    life.dependencies_met();
+    assert_eq!(life.restart(EndedBy::Restart), None);
+    assert_eq!(life.launched(), Some(Action::End(EndedBy::Restart)));
+    assert_eq!(life.tree_gone(&POLICY, Instant::now()), Some(Action::Await));
+    assert_eq!((life.dependencies_met(), life.restarts()), (Some(Action::Launch), 1));
+}
+
+#[test]
+fn a_stop_ends_what_a_run_that_has_ended_left_behind() {
+    for mut life in in_every_state() {
+        if life.state().is_down() || life.state() == ServiceState::Backoff {
+            let ending = Ok(Some(Action::End(EndedBy::Kill)));
+            assert_eq!(life.stop(EndedBy::Kill, Leftovers::Live), ending);
+            assert_eq!(life.state(), ServiceState::Stopping);
+        }
+    }
 }

@@ -63,12 +63,26 @@ impl ServiceConfig {
     }
 }
 
+/// The largest `env_file` that is read, in bytes.
+const ENV_FILE_BYTES_MAX: u64 = 1024 * 1024;
+
 fn read_environment(path: &Path) -> Result<BTreeMap<String, Option<String>>> {
     let refused = |why: String| Error::EnvironmentFile { path: path.to_owned(), why };
+    let found = fs::metadata(path).map_err(|error| refused(error.to_string()))?;
+    // To open anything else may block for ever.
+    if !found.is_file() || found.len() > ENV_FILE_BYTES_MAX {
+        let why = format!("it must be a file of at most {ENV_FILE_BYTES_MAX} bytes");
+        return Err(refused(why));
+    }
     let content = fs::read(path).map_err(|error| refused(error.to_string()))?;
     let entries = dotenvy::from_read_iter(&content[..]);
     let pairs = entries.map(|entry| entry.map(|(name, value)| (name, Some(value))));
-    pairs.collect::<std::result::Result<_, _>>().map_err(|error| refused(error.to_string()))
+    // What stands in such a line may be a secret, so it is not told.
+    let told = |error| match error {
+        dotenvy::Error::LineParse(_, _) => "a line of it is no NAME=value".to_owned(),
+        other => other.to_string(),
+    };
+    pairs.collect::<std::result::Result<_, _>>().map_err(|error| refused(told(error)))
 }
 
 /// One health check: what is looked at, how often, and what follows from it.

@@ -29,7 +29,7 @@ pub fn is_service_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=NAME_CHARACTERS_MAX).contains(&name.len())
         && name.bytes().all(is_plain)
-        && !matches!(name, "." | "..")
+        && !matches!(name, "." | ".." | ".lock")
 }
 
 /// What a services file says.

@@ -1,0 +1,61 @@
+//! What a manager needs to know about its surroundings.
+
+use super::run::End;
+use crate::process::Strangers;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How the lines of a manager's runs are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbering {
+    /// From 1 in each run.
+    BeginsAnew,
+    /// On from the last line of the run before.
+    GoesOn,
+}
+
+/// What a manager needs to know about its surroundings.
+#[derive(Clone, Debug)]
+pub struct ManagerConfig {
+    /// The shell that runs the commands, with `-c`.
+    pub shell: PathBuf,
+    /// The environment of the commands, to which each run's own and its `RUN_ID` are added.
+    pub environment: Arc<[(OsString, OsString)]>,
+    /// The directory that commands start in where they name none: the server's own.
+    pub directory: PathBuf,
+    /// From SIGTERM to SIGKILL in a kill and in a shutdown.
+    pub kill_grace: Duration,
+    /// Which orphans belong to the run.
+    pub strangers: Strangers,
+    /// How lines are counted.
+    pub numbering: Numbering,
+    /// Whose business the usage of its runs is.
+    pub metering: Metering,
+    /// Called when a run's own process has ended and that is recorded, with the run's id, on the
+    /// log writer's thread: it must not block.
+    pub on_end: OnEnd,
+}
+
+/// Whose business the usage of a manager's runs is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metering {
+    /// Its own: snapshots have it.
+    Own,
+    /// That of somebody who samples many runs at once: snapshots have none.
+    Elsewhere,
+}
+
+/// Who is told of ends, if anybody.
+#[derive(Clone, Default)]
+pub struct OnEnd(pub Option<Arc<TellEnd>>);
+
+/// Takes the run's id and its end.
+pub type TellEnd = dyn Fn(&str, End) + Send + Sync;
+
+impl std::fmt::Debug for OnEnd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("OnEnd").field(&self.0.is_some()).finish()
+    }
+}
