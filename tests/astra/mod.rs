@@ -1,3 +1,32 @@
-//! The services file, as the real binary checks it.
+//! Astra, as the real binary: services, supervised.
 
+mod bulk;
 mod check;
+mod checking;
+mod crashes;
+mod crowds;
+mod degraded;
+mod dependencies;
+mod ending;
+mod environment;
+mod events;
+mod following;
+mod health;
+mod keeping;
+mod launching;
+mod logs;
+mod metrics;
+mod overrides;
+mod policy;
+mod reload;
+mod reload_faults;
+mod routes;
+mod shutdown;
+mod signals;
+mod starting;
+mod status;
+mod talking;
+mod trees;
+mod twice;
+mod verbs;
+mod waiting;

@@ -1,11 +1,19 @@
 //! What every test of the binary stands on: a server of its own, a client, and a waiting that
 //! ends as soon as there is nothing to wait for.
 
+mod astra;
 mod client;
+mod instance;
 mod server;
+mod stream;
+mod web;
 
+pub use astra::Astra;
 pub use client::{Answer, send};
-pub use server::{Server, binary, kill};
+pub use instance::{binary, kill};
+pub use server::Server;
+pub use stream::{Event, Stream};
+pub use web::Web;
 
 use std::time::{Duration, Instant};
 
@@ -13,13 +21,20 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits until `look` gives something, and gives that; fails naming `what` when it never does.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+#[track_caller]
+pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    eventually_or(|| what.to_owned(), look)
+}
+
+/// The same, with what failed told by how it is then.
+#[track_caller]
+fn eventually_or<T>(what: impl Fn() -> String, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain: {what}");
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain: {}", what());
         std::thread::park_timeout(Duration::from_millis(5));
     }
 }

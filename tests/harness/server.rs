@@ -1,47 +1,16 @@
-//! The real binary, in a folder of its own, on a port that the kernel chose.
+//! The LLM Shell, as a test starts it and asks it.
 
-use super::client::{Answer, send};
-use super::{eventually, processes_in};
+use super::eventually;
+use super::instance::{Instance, binary};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::Command;
 use tempfile::TempDir;
 
-/// The program under test, with no setting in its environment, and with hangups not ignored,
-/// which they are where the tests run under nohup.
-pub fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_llm-shell"));
-    // SAFETY: signal(2) is async-signal-safe and touches no memory of ours.
-    unsafe {
-        command.pre_exec(|| {
-            nix::libc::signal(nix::libc::SIGHUP, nix::libc::SIG_DFL);
-            Ok(())
-        })
-    };
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("LLM_SHELL_") {
-            command.env_remove(name);
-        }
-    }
-    command.env_remove("RUST_LOG").stdin(Stdio::null());
-    command
-}
-
-/// A running server. At its end it is asked to end, and nothing that it started may be alive.
-pub struct Server {
-    child: Child,
-    /// The server's own process, which is not the child where that is a wrapper.
-    pid: u32,
-    address: SocketAddr,
-    folder: TempDir,
-    log: Arc<Mutex<String>>,
-    command: Command,
-}
+/// An LLM Shell.
+pub struct Server(Instance);
 
 impl Server {
     pub fn start() -> Self {
@@ -69,80 +38,13 @@ impl Server {
     }
 
     fn start_in(mut command: Command, folder: TempDir) -> Self {
-        command.current_dir(folder.path()).env("LLM_SHELL_PORT", "0").stderr(Stdio::piped());
-        let (child, log) = spawn(&mut command);
-        let address = ([0, 0, 0, 0], 0).into();
-        let mut server = Self { pid: child.id(), child, address, folder, log, command };
-        server.address = server.find_address();
-        server
-    }
-
-    /// Starts a server that has ended once more, in the same folder.
-    pub fn start_again(&mut self) {
-        let (child, log) = spawn(&mut self.command);
-        (self.pid, self.child, self.log) = (child.id(), child, log);
-        self.address = self.find_address();
-    }
-
-    fn find_address(&self) -> SocketAddr {
-        eventually("the server says where it listens", || {
-            let log = self.log();
-            let (_, after) = log.split_once("listening on http://")?;
-            after.lines().next()?.parse().ok()
-        })
+        command.env("LLM_SHELL_PORT", "0");
+        Self(Instance::start_in(command, folder))
     }
 
     /// For a server that is a child of what was started: signals go to it.
-    pub fn below_a_wrapper(mut self) -> Self {
-        let children = format!("/proc/{0}/task/{0}/children", self.child.id());
-        self.pid = eventually("the wrapper starts the server", || {
-            std::fs::read_to_string(&children).ok()?.split_whitespace().next()?.parse().ok()
-        });
-        self
-    }
-
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.pid
-    }
-
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// What the server wrote to stderr so far.
-    pub fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
-    }
-
-    /// Waits until the server has written this to stderr.
-    #[track_caller]
-    pub fn wait_for_log(&self, text: &str) {
-        eventually(&format!("{text:?} is logged"), || self.log().contains(text).then_some(()));
-    }
-
-    pub fn get(&self, path: &str) -> Answer {
-        self.request(&format!("GET {path}"), &[], b"")
-    }
-
-    pub fn post(&self, path: &str) -> Answer {
-        self.request(&format!("POST {path}"), &[], b"")
-    }
-
-    pub fn post_json(&self, path: &str, body: &Value) -> Answer {
-        self.request(&format!("POST {path}"), &[], body.to_string().as_bytes())
-    }
-
-    pub fn request(&self, head: &str, headers: &[&str], body: &[u8]) -> Answer {
-        self.request_as(&self.address.to_string(), head, headers, body)
-    }
-
-    /// A request to a server of this name.
-    pub fn request_as(&self, host: &str, head: &str, headers: &[&str], body: &[u8]) -> Answer {
-        send(self.address, host, head, headers, body)
+    pub fn below_a_wrapper(self) -> Self {
+        Self(self.0.below_a_wrapper())
     }
 
     /// Starts a command, which must succeed.
@@ -200,61 +102,18 @@ impl Server {
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         names.filter(|name| Path::new(name).extension().is_some_and(|end| end == "log")).count()
     }
+}
 
-    /// Sends the server a signal.
-    pub fn signal(&self, name: &str) {
-        kill(name, self.pid);
-    }
+impl Deref for Server {
+    type Target = Instance;
 
-    /// Waits for the server's own end.
-    pub fn wait(&mut self) -> ExitStatus {
-        eventually("the server ends", || self.child.try_wait().expect("it can be waited for"))
-    }
-
-    /// What this server started and what still lives, the server not counted.
-    pub fn living(&self) -> Vec<String> {
-        let mut living = processes_in(self.folder());
-        let own = [self.pid.to_string(), self.child.id().to_string()];
-        living.retain(|line| !own.iter().any(|pid| line.starts_with(&format!("{pid} "))));
-        living
+    fn deref(&self) -> &Instance {
+        &self.0
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
-            self.signal("CONT");
-            self.signal("TERM");
-            self.wait();
-        }
-        let left = self.living();
-        if std::thread::panicking() {
-            eprintln!("--- the server's log:\n{}", self.log());
-        } else {
-            assert!(left.is_empty(), "left behind: {left:?}\n{}", self.log());
-        }
+impl DerefMut for Server {
+    fn deref_mut(&mut self) -> &mut Instance {
+        &mut self.0
     }
-}
-
-/// Sends a signal to a process.
-pub fn kill(name: &str, pid: u32) {
-    let sent = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
-    assert!(sent.expect("kill runs").success(), "kill -{name} {pid}");
-}
-
-fn spawn(command: &mut Command) -> (Child, Arc<Mutex<String>>) {
-    let mut child = command.spawn().expect("the binary runs");
-    let log = Arc::new(Mutex::new(String::new()));
-    keep(child.stderr.take().expect("stderr is piped"), Arc::clone(&log));
-    (child, log)
-}
-
-fn keep(stderr: ChildStderr, log: Arc<Mutex<String>>) {
-    std::thread::spawn(move || {
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            let mut log = log.lock().unwrap();
-            log.push_str(&line);
-            log.push('\n');
-        }
-    });
 }

@@ -1,39 +1,10 @@
 //! GET /logs?follow=true: plain lines, entries, and Server-Sent Events.
 
-use crate::harness::{Server, eventually};
+use crate::harness::{Server, Stream, eventually};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
 
-/// A stream that is read as it comes, its chunks joined.
-struct Followed(BufReader<TcpStream>);
-
-impl Followed {
-    fn open(server: &Server, query: &str, headers: &[&str]) -> Self {
-        let mut stream = TcpStream::connect(server.address()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let headers = [&[""], headers].concat().join("\r\n");
-        // HTTP/1.0 has no chunks: what comes is the body.
-        let request = format!("GET /logs?{query} HTTP/1.0{headers}\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut followed = Self(BufReader::new(stream));
-        assert!(followed.line().starts_with("HTTP/1.1 200"));
-        while !followed.line().is_empty() {}
-        followed
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.0.read_line(&mut line).expect("a line in time");
-        line.trim_end_matches(['\r', '\n']).to_owned()
-    }
-
-    fn rest(mut self) -> String {
-        let mut rest = String::new();
-        self.0.read_to_string(&mut rest).expect("the end in time");
-        rest
-    }
+fn follow(server: &Server, query: &str, headers: &[&str]) -> Stream {
+    Stream::open(server.address(), &format!("/logs?{query}"), headers)
 }
 
 /// Prints a line for each file `goN` that appears, then ends.
@@ -52,7 +23,7 @@ fn go(server: &Server, step: usize) {
 fn lines_come_as_they_are_printed_until_the_command_ends() {
     let server = Server::start();
     server.run(&stepwise(2));
-    let mut followed = Followed::open(&server, "follow=true", &[]);
+    let mut followed = follow(&server, "follow=true", &[]);
     assert_eq!(followed.line(), "begin");
     go(&server, 1);
     assert_eq!(followed.line(), "step 1");
@@ -65,9 +36,9 @@ fn a_follow_begins_with_what_is_selected() {
     let server = Server::start();
     server.run("seq 10; while [ ! -e go ]; do sleep 0.01; done; echo eleven");
     server.wait_for_output("10");
-    let last = Followed::open(&server, "follow=true&lines=2", &[]);
-    let filtered = Followed::open(&server, "follow=true&grep=e&lines=3", &[]);
-    let entries = Followed::open(&server, "follow=true&after=9&format=ndjson", &[]);
+    let last = follow(&server, "follow=true&lines=2", &[]);
+    let filtered = follow(&server, "follow=true&grep=e&lines=3", &[]);
+    let entries = follow(&server, "follow=true&after=9&format=ndjson", &[]);
     std::fs::write(server.folder().join("go"), "").unwrap();
     assert_eq!(last.rest(), "9\n10\neleven\n");
     assert_eq!(filtered.rest(), "eleven\n");
@@ -86,7 +57,7 @@ fn events_carry_numbers_prompts_and_the_end_and_can_be_resumed() {
     server
         .run("echo one; printf 'name? '; while [ ! -e go ]; do sleep 0.01; done; echo Ann; exit 3");
     server.wait_for_output("name? ");
-    let mut followed = Followed::open(&server, "follow=true", &[accept]);
+    let mut followed = follow(&server, "follow=true", &[accept]);
     assert_eq!(followed.line(), "id: 1");
     let entry: Value =
         serde_json::from_str(followed.line().strip_prefix("data: ").unwrap()).unwrap();
@@ -114,7 +85,7 @@ fn a_line_that_is_redrawn_all_the_time_is_told_now_and_then_by_its_last_drawing(
     let begun = std::time::Instant::now();
     server.run("for i in $(seq 300); do printf '\\r%06000d' $i; sleep 0.002; done");
     let accept = "Accept: text/event-stream";
-    let text = Followed::open(&server, "follow=true", &[accept]).rest();
+    let text = follow(&server, "follow=true", &[accept]).rest();
     let prompts: Vec<&str> = text.split("event: prompt\ndata: ").skip(1).collect();
     let most = begun.elapsed().as_millis() / 100 + 2;
     assert!(!prompts.is_empty() && prompts.len() as u128 <= most, "{} of {most}", prompts.len());
@@ -129,9 +100,9 @@ fn a_line_that_is_redrawn_all_the_time_is_told_now_and_then_by_its_last_drawing(
 fn every_follower_gets_every_line_once_however_slow() {
     let server = Server::start();
     server.run("while [ ! -e go ]; do sleep 0.01; done; seq 200000");
-    let slow = Followed::open(&server, "follow=true", &[]);
+    let slow = follow(&server, "follow=true", &[]);
     // As many as there may be.
-    let quick: Vec<_> = (0..63).map(|_| Followed::open(&server, "follow=true", &[])).collect();
+    let quick: Vec<_> = (0..63).map(|_| follow(&server, "follow=true", &[])).collect();
     std::fs::write(server.folder().join("go"), "").unwrap();
     let expected: Vec<_> = (1..=200_000).map(|number| format!("{number}\n")).collect();
     let expected = expected.concat();
@@ -148,7 +119,7 @@ fn every_follower_gets_every_line_once_however_slow() {
 fn a_follower_that_left_is_noticed_and_gives_its_slot_back() {
     let server = Server::start_with(&["--max-streams", "1"]);
     server.run("echo one; sleep 60");
-    let mut followed = Followed::open(&server, "follow=true", &[]);
+    let mut followed = follow(&server, "follow=true", &[]);
     assert_eq!(followed.line(), "one");
     server.get("/logs?after=1&wait=0.01").expect(503);
     drop(followed);
@@ -162,7 +133,7 @@ fn a_follower_that_left_is_noticed_and_gives_its_slot_back() {
 fn an_event_stream_is_never_silent_for_long() {
     let server = Server::start();
     server.run("sleep 60");
-    let mut followed = Followed::open(&server, "follow=true", &["Accept: text/event-stream"]);
+    let mut followed = follow(&server, "follow=true", &["Accept: text/event-stream"]);
     // It comes after 15 s; a line is waited for 20.
     assert_eq!(followed.line(), ": still here");
     server.post("/kill").expect(200);
@@ -172,7 +143,7 @@ fn an_event_stream_is_never_silent_for_long() {
 fn only_so_many_stream_or_wait_at_once_and_short_requests_go_on() {
     let server = Server::start_with(&["--max-streams", "2"]);
     server.run("echo one; sleep 60");
-    let mut followers = [(); 2].map(|()| Followed::open(&server, "follow=true", &[]));
+    let mut followers = [(); 2].map(|()| follow(&server, "follow=true", &[]));
     for followed in &mut followers {
         assert_eq!(followed.line(), "one");
     }
@@ -215,7 +186,7 @@ fn however_many_starts_wait_for_their_turn_others_are_answered() {
 fn a_follower_does_not_hold_the_shutdown_up() {
     let mut server = Server::start();
     server.run("echo one; sleep 60");
-    let mut followed = Followed::open(&server, "follow=true", &[]);
+    let mut followed = follow(&server, "follow=true", &[]);
     assert_eq!(followed.line(), "one");
     server.signal("TERM");
     assert_eq!(followed.rest(), "");

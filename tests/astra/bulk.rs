@@ -1,0 +1,236 @@
+//! POST /bulk: one verb for several services.
+
+use crate::harness::{Astra, eventually};
+use serde_json::{Value, json};
+
+/// Asks for it, and gives what became of each.
+fn bulk(astra: &Astra, query: &str, body: &Value) -> Vec<Value> {
+    let answer = astra.post_json(&format!("/supervisor/bulk{query}"), body).expect(200).json();
+    assert_eq!(answer["status"], "processing");
+    answer["operations"].as_array().expect("operations").clone()
+}
+
+fn body(action: &str, services: &[&str], is_parallel: bool) -> Value {
+    json!({"action": action, "services": services, "parallel": is_parallel})
+}
+
+fn statuses(operations: &[Value]) -> Vec<(&str, &str)> {
+    let each = operations.iter();
+    each.map(|it| (it["service"].as_str().unwrap(), it["status"].as_str().unwrap())).collect()
+}
+
+/// `a` needs `b`, which needs `c`; `d` needs nothing.
+fn chain(more: &Value) -> Value {
+    let service = |depends_on: Value| {
+        let mut service = json!({
+            "cmd": "echo begin; exec sleep 60", "depends_on": depends_on, "autostart": false,
+        });
+        service.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        service
+    };
+    json!({
+        "a": service(json!(["b"])), "b": service(json!(["c"])),
+        "c": service(json!([])), "d": service(json!([])),
+    })
+}
+
+const ALL: [&str; 4] = ["a", "b", "c", "d"];
+
+#[test]
+fn what_is_done_to_each_is_told_at_once() {
+    let astra = Astra::start(chain(&json!({})));
+    for (action, word, state, runs) in [
+        ("start", "starting", "running", 1),
+        ("restart", "restarting", "running", 2),
+        ("reload", "reloading", "running", 2),
+        ("stop", "stopping", "stopped", 2),
+    ] {
+        // They go at once where nothing else is said.
+        let operations = bulk(&astra, "", &json!({"action": action, "services": ALL}));
+        assert_eq!(statuses(&operations), ALL.map(|name| (name, word)));
+        for name in ALL {
+            eventually(&format!("{action}: {name} is {state}"), || {
+                (astra.lines(name).len() == runs && astra.status(name)["status"] == state)
+                    .then_some(())
+            });
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_waits_tells_how_each_is_in_the_end() {
+    let astra = Astra::start(chain(&json!({"start_seconds": 0.1})));
+    for is_parallel in [true, false] {
+        for (action, state) in [
+            ("start", "running"),
+            ("restart", "running"),
+            ("reload", "running"),
+            ("stop", "stopped"),
+        ] {
+            let operations = bulk(&astra, "?wait=60", &body(action, &ALL, is_parallel));
+            assert_eq!(statuses(&operations), ALL.map(|name| (name, state)), "{action}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_told_for_each_and_stops_no_other() {
+    let astra = Astra::start(json!({
+        "up": {"cmd": "exec sleep 60"}, "down": {"cmd": "exec sleep 60", "autostart": false},
+        "bad": {
+            "cmd": "exit 1", "restart_policy": {"max_restarts": 0}, "autostart": false,
+            "start_seconds": 60,
+        },
+    }));
+    astra.wait_for("up", "running");
+    for is_parallel in [true, false] {
+        let names = ["nope", "up", "bad", "down"];
+        let operations = bulk(&astra, "?wait=60", &body("start", &names, is_parallel));
+        let expected = [("nope", "error"), ("up", "error"), ("bad", "fatal"), ("down", "running")];
+        assert_eq!(statuses(&operations), expected);
+        let detail = |index: usize| operations[index]["detail"].as_str().unwrap_or_default();
+        assert!(detail(0).contains("nope") && detail(0).contains("up"), "{operations:?}");
+        assert!(detail(1).contains("up is running"), "{operations:?}");
+        assert_eq!(operations[3].get("detail"), None);
+        let operations = bulk(&astra, "?wait=60", &body("stop", &["bad", "down"], is_parallel));
+        assert_eq!(statuses(&operations), [("bad", "error"), ("down", "stopped")]);
+    }
+    assert_eq!(astra.status("up")["restart_count"], 0);
+}
+
+#[test]
+fn nothing_to_do_is_done() {
+    let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
+    assert_eq!(bulk(&astra, "?wait=60", &body("stop", &[], true)), Vec::<Value>::new());
+}
+
+#[test]
+fn what_is_independent_goes_at_once() {
+    // Each is up only when the other was started as well.
+    let needs = |own: &str, other: &str| {
+        json!({
+            "cmd": format!("touch {own}; exec sleep 60"), "autostart": false,
+            "health_check": {"cmd": ["test", "-e", other], "interval": 0.1},
+        })
+    };
+    let astra = Astra::start(json!({"one": needs("1", "2"), "other": needs("2", "1")}));
+    let operations = bulk(&astra, "?wait=60", &body("start", &["one", "other"], true));
+    assert_eq!(statuses(&operations), [("one", "running"), ("other", "running")]);
+}
+
+fn started_at(astra: &Astra, name: &str) -> chrono::DateTime<chrono::Utc> {
+    astra.status(name)["started_at"].as_str().unwrap().parse().unwrap()
+}
+
+#[test]
+fn one_by_one_each_waits_for_the_last_to_be_up() {
+    let service = json!({"cmd": "exec sleep 60", "autostart": false, "start_seconds": 0.2});
+    let astra = Astra::start(json!({"a": service, "b": service, "c": service}));
+    for action in ["start", "restart"] {
+        bulk(&astra, "?wait=60", &body(action, &["c", "a", "b"], false));
+        let mut starts = ["a", "b", "c"].map(|name| started_at(&astra, name));
+        starts.sort();
+        for pair in starts.windows(2) {
+            assert!((pair[1] - pair[0]).num_milliseconds() >= 199, "{action}: {starts:?}");
+        }
+    }
+}
+
+#[test]
+fn one_by_one_each_waits_for_the_last_to_be_down() {
+    let slow = |name: &str| {
+        let trap = format!("echo {name} >> order; sleep 0.1; echo {name} >> order; exit 0");
+        json!({"cmd": format!("trap '{trap}' TERM; echo begin; while :; do sleep 0.02; done")})
+    };
+    let astra = Astra::start(json!({"a": slow("a"), "b": slow("b"), "c": slow("c")}));
+    for name in ["a", "b", "c"] {
+        astra.wait_for_line(name, "begin");
+    }
+    bulk(&astra, "?wait=60", &body("stop", &["a", "b", "c"], false));
+    let order = astra.written("order");
+    assert_eq!(order.len(), 6);
+    assert!(order.chunks(2).all(|pair| pair[0] == pair[1]), "{order:?}");
+}
+
+/// Writes its name into `order` when it is asked to end, and again when it has.
+fn noted(more: &Value) -> Value {
+    let end = "echo $NAME >> order; sleep 0.1; echo $NAME >> order; exit 0";
+    let cmd = format!("trap '{end}' TERM; echo begin; while :; do sleep 0.02; done");
+    let mut services = chain(&json!({ "cmd": cmd }));
+    for (name, service) in services.as_object_mut().unwrap() {
+        service["env"] = json!({ "NAME": name });
+        service.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    }
+    services
+}
+
+/// Waits until each has begun so often.
+fn wait_until_begun(astra: &Astra, names: &[&str], times: usize) {
+    let begun = |name: &&str| astra.lines(name).iter().filter(|it| *it == "begin").count();
+    for name in names {
+        eventually(&format!("{name} has begun {times} times"), || {
+            (begun(name) == times).then_some(())
+        });
+    }
+}
+
+#[test]
+fn what_depends_on_others_goes_after_them_and_is_ended_before_them() {
+    let astra = Astra::start(noted(&json!({"start_seconds": 0.05})));
+    let names = ["a", "c", "b"];
+    for (round, is_parallel) in [(1, true), (2, false)] {
+        for (action, times) in [("start", 2 * round - 1), ("restart", 2 * round)] {
+            bulk(&astra, "?wait=60", &body(action, &names, is_parallel));
+            let starts = ["c", "b", "a"].map(|name| started_at(&astra, name));
+            assert!(starts.is_sorted(), "{action}: {starts:?}");
+            wait_until_begun(&astra, &names, times);
+        }
+        std::fs::write(astra.folder().join("order"), "").unwrap();
+        bulk(&astra, "?wait=60", &body("stop", &names, is_parallel));
+        assert_eq!(astra.written("order"), ["a", "a", "b", "b", "c", "c"]);
+    }
+}
+
+#[test]
+fn the_order_holds_over_a_service_that_is_not_named() {
+    let astra = Astra::start(noted(&json!({"autostart": true})));
+    wait_until_begun(&astra, &ALL, 1);
+    // By way of `b`, `a` needs `c`.
+    bulk(&astra, "?wait=60", &body("stop", &["c", "a"], true));
+    assert_eq!(astra.written("order"), ["a", "a", "c", "c"]);
+}
+
+#[test]
+fn a_bulk_reload_goes_by_the_file_as_it_is_now() {
+    let astra = Astra::start(chain(&json!({"autostart": true})));
+    for name in ALL {
+        astra.wait_for(name, "running");
+    }
+    let pids = ALL.map(|name| astra.pid_of(name));
+    let mut file = chain(&json!({"autostart": true}));
+    file["a"]["cmd"] = json!("echo other; exec sleep 60");
+    file["d"]["cmd"] = json!("echo other; exec sleep 60");
+    astra.write(file);
+    let operations = bulk(&astra, "?wait=60", &body("reload", &["a", "b", "c"], true));
+    assert_eq!(statuses(&operations), ["a", "b", "c"].map(|name| (name, "running")));
+    let now = ALL.map(|name| astra.pid_of(name));
+    assert_eq!([1, 2, 3].map(|index| now[index] == pids[index]), [true; 3]);
+    assert_ne!(now[0], pids[0]);
+    astra.wait_for_line("a", "other");
+}
+
+#[test]
+fn a_bulk_that_takes_long_holds_up_no_other_request() {
+    let stubborn = "trap '' TERM; echo begin; while [ ! -e go ]; do sleep 0.05; done";
+    let astra = Astra::start(json!({
+        "slow": {"cmd": stubborn, "stop_timeout": 600}, "web": {"cmd": "exec sleep 60"},
+    }));
+    astra.wait_for_line("slow", "begin");
+    let operations = bulk(&astra, "?wait=0.1", &body("restart", &["slow"], true));
+    assert_eq!(statuses(&operations), [("slow", "restarting")]);
+    assert_eq!(astra.settle("restart", "web"), "running");
+    let operations = bulk(&astra, "?wait=60", &body("restart", &["web"], true));
+    assert_eq!(statuses(&operations), [("web", "running")]);
+    astra.touch("go");
+    astra.wait_for("slow", "exited");
+}

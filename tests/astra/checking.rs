@@ -1,0 +1,212 @@
+//! Health checks of services that are supervised: when they look, and what follows.
+
+use crate::harness::{Astra, Web, eventually};
+use serde_json::{Value, json};
+
+/// A check that writes a line whenever it looks, and passes while the file `well` is there.
+fn noted(more: &Value) -> Value {
+    let mut check = json!({"cmd": "echo look >> looks; test -e well", "interval": 0.1});
+    check.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    check
+}
+
+fn is_healthy(status: &Value) -> bool {
+    status["health"] == "healthy"
+}
+
+fn is_unhealthy(status: &Value) -> bool {
+    status["health"] == "unhealthy"
+}
+
+#[test]
+fn a_service_with_a_check_is_starting_until_that_passes() {
+    let web = Web::start(503);
+    let astra = Astra::start(json!({"web": {
+        "cmd": "exec sleep 60",
+        // While it starts it is looked at more often than this.
+        "health_check": {"url": web.url("/"), "interval": 600},
+    }}));
+    astra.wait_until("web", "launched", |it| it["pid"].is_u64());
+    let told = astra.status("web");
+    assert_eq!((&told["status"], &told["health"]), (&json!("starting"), &json!("unknown")));
+    web.answer(200, "");
+    let told = astra.wait_for("web", "running");
+    assert_eq!((&told["health"], &told["restart_count"]), (&json!("healthy"), &json!(0)));
+}
+
+#[test]
+fn all_of_several_checks_have_to_pass() {
+    let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60", "health_checks": {
+        "one": {"cmd": ["test", "-e", "one"], "interval": 0.1},
+        "other": {"cmd": "echo look >> looks; test -e other", "interval": 0.1},
+    }}}));
+    astra.touch("one");
+    eventually("it is looked at", || (astra.written("looks").len() > 4).then_some(()));
+    assert_eq!(astra.status("web")["status"], "starting");
+    astra.touch("other");
+    assert!(is_healthy(&astra.wait_for("web", "running")));
+}
+
+#[test]
+fn a_service_that_is_not_healthy_in_time_runs_unhealthily_until_it_is() {
+    let astra = Astra::start(json!({
+        "web": {"cmd": "exec sleep 60", "start_timeout": 0.3, "health_check": noted(&json!({}))},
+        "api": {"cmd": "exec sleep 60", "depends_on": {"web": "healthy"}},
+    }));
+    let told = astra.wait_for("web", "running");
+    assert!(is_unhealthy(&told), "{told}");
+    assert!(told["message"].as_str().unwrap().contains("exit code 1"), "{told}");
+    assert_eq!(astra.status("api")["status"], "starting", "what needs it healthy waits");
+    astra.touch("well");
+    astra.wait_until("web", "healthy", is_healthy);
+    astra.wait_for("api", "running");
+    assert_eq!(astra.status("web")["restart_count"], 0);
+}
+
+#[test]
+fn so_many_failures_in_a_row_make_it_unhealthy_and_one_success_healthy_again() {
+    let check = noted(&json!({"retries": 4}));
+    let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60", "health_check": check}}));
+    astra.touch("well");
+    astra.wait_for("web", "running");
+    let before = astra.written("looks").len();
+    std::fs::remove_file(astra.folder().join("well")).unwrap();
+    let told = astra.wait_until("web", "unhealthy", is_unhealthy);
+    // The first look counted may have begun before the file went.
+    assert!(
+        astra.written("looks").len() >= before + 3,
+        "{} {before}",
+        astra.written("looks").len()
+    );
+    assert_eq!((&told["status"], &told["restart_count"]), (&json!("running"), &json!(0)));
+    assert!(told["message"].as_str().unwrap().contains("exit code 1"), "{told}");
+    astra.touch("well");
+    astra.wait_until("web", "healthy", is_healthy);
+}
+
+#[test]
+fn a_service_that_becomes_unhealthy_is_restarted_where_that_is_wanted() {
+    let check = noted(&json!({"retries": 2, "restart_on_failure": true}));
+    let astra = Astra::start(json!({"web": {
+        "cmd": "touch well; echo begin; exec sleep 60", "health_check": check,
+        "restart_policy": {"mode": "never", "backoff_seconds": 0},
+    }}));
+    let first = astra.wait_for("web", "running")["pid"].clone();
+    let mut events = astra.events("/supervisor/logs/web?follow=true&after=0");
+    std::fs::remove_file(astra.folder().join("well")).unwrap();
+    let is_again = |it: &Value| it["restart_count"] == 1 && is_healthy(it);
+    let told = astra.wait_until("web", "restarted", is_again);
+    assert_ne!(told["pid"], first);
+    let end = events.event_that(|event| event.data["event"] == "ended");
+    assert_eq!(end.data["ended_by"], "health", "{end:?}");
+}
+
+#[test]
+fn restarts_because_of_health_count_as_all_others_do() {
+    let check = json!({
+        "cmd": "false", "interval": 0.1, "retries": 1, "restart_on_failure": true,
+    });
+    let astra = Astra::start(json!({"web": {
+        "cmd": "echo begin; exec sleep 60", "start_timeout": 0.1, "health_check": check,
+        "restart_policy": {"max_restarts": 2, "backoff_seconds": 0},
+    }}));
+    let told = astra.wait_for("web", "fatal");
+    assert_eq!((&told["restart_count"], &told["pid"]), (&json!(2), &Value::Null));
+    assert_eq!(astra.lines("web").len(), 3);
+}
+
+#[test]
+fn failures_in_the_start_period_do_not_count() {
+    let check = noted(&json!({
+        "retries": 1, "start_period": 600, "restart_on_failure": true,
+    }));
+    let astra = Astra::start(json!({"web": {
+        "cmd": "exec sleep 60", "start_timeout": 0.1, "health_check": check,
+    }}));
+    let pid = astra.wait_for("web", "running")["pid"].clone();
+    let looks = astra.written("looks").len();
+    eventually("it is looked at", || (astra.written("looks").len() > looks + 4).then_some(()));
+    let told = astra.status("web");
+    assert_eq!((&told["pid"], &told["restart_count"]), (&pid, &json!(0)));
+}
+
+#[test]
+fn a_start_period_ends_early_with_the_first_success() {
+    let check = noted(&json!({"start_period": 600, "interval": 600}));
+    let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60", "health_check": check}}));
+    astra.touch("well");
+    assert!(is_healthy(&astra.wait_for("web", "running")));
+}
+
+#[test]
+fn checks_end_with_their_service() {
+    let astra = Astra::start(json!({
+        "web": {"cmd": "exec sleep 60", "health_check": noted(&json!({}))},
+        "clock": {"cmd": "sleep 0.5", "autostart": false},
+    }));
+    astra.touch("well");
+    astra.wait_for("web", "running");
+    assert_eq!(astra.settle("stop", "web"), "stopped");
+    assert_eq!(astra.status("web")["health"], "unknown");
+    let looks = astra.written("looks").len();
+    astra.ask("start", "clock").expect(200);
+    astra.wait_for("clock", "exited");
+    // One may have been under way.
+    assert!(astra.written("looks").len() <= looks + 1, "{} {looks}", astra.written("looks").len());
+}
+
+/// A check that takes until the file `go` is there.
+const HANGS: &str = "touch hanging; while [ ! -e go ]; do sleep 0.05; done";
+
+#[test]
+fn a_check_that_hangs_delays_nobody() {
+    let astra = Astra::start(json!({
+        "hangs": {"cmd": "exec sleep 60", "health_checks": {
+            "hangs": {"cmd": HANGS, "timeout": 600},
+            "looks": {"cmd": "echo look >> looks", "interval": 0.1},
+        }},
+        "web": {"cmd": "exec sleep 60", "health_check": {"cmd": "true", "interval": 0.1}},
+    }));
+    eventually("it hangs", || astra.folder().join("hanging").exists().then_some(()));
+    astra.wait_for("web", "running");
+    let looks = astra.written("looks").len();
+    eventually("its other check looks", || {
+        (astra.written("looks").len() > looks + 2).then_some(())
+    });
+    assert_eq!(astra.settle("restart", "web"), "running");
+    assert_eq!(astra.settle("stop", "hangs"), "stopped");
+    astra.touch("go");
+    eventually("the check ends", || (astra.living().len() == 1).then_some(()));
+}
+
+#[test]
+fn a_check_that_hangs_is_ended_with_the_supervisor() {
+    let mut astra = Astra::start(json!({"hangs": {
+        "cmd": "exec sleep 60", "health_check": {"cmd": HANGS, "timeout": 600},
+    }}));
+    eventually("it hangs", || astra.folder().join("hanging").exists().then_some(()));
+    astra.signal("TERM");
+    assert_eq!(astra.wait().code(), Some(0));
+    assert_eq!(astra.living(), Vec::<String>::new());
+}
+
+#[test]
+fn a_check_that_hangs_is_ended_with_its_service() {
+    let astra = Astra::start(json!({"hangs": {
+        "cmd": "exec sleep 60", "health_check": {"cmd": HANGS, "timeout": 600},
+    }}));
+    eventually("it hangs", || astra.folder().join("hanging").exists().then_some(()));
+    assert_eq!(astra.settle("stop", "hangs"), "stopped");
+    eventually("the check is ended", || astra.living().is_empty().then_some(()));
+}
+
+#[test]
+fn a_check_that_does_not_answer_in_time_has_failed() {
+    let web = Web::start(200);
+    let astra = Astra::start(json!({"web": {
+        "cmd": "exec sleep 60", "start_timeout": 0.2,
+        "health_check": {"url": web.url("/never"), "timeout": 0.1, "retries": 2, "interval": 0.1},
+    }}));
+    let says = |it: &Value| it["message"].as_str().unwrap().contains("no answer within 0.1 s");
+    assert!(is_unhealthy(&astra.wait_until("web", "unhealthy", says)));
+}

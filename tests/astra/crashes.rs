@@ -1,0 +1,128 @@
+//! The supervisor itself is killed: what it left is ended, and nothing is doubled.
+
+use crate::harness::{Astra, eventually, fixture, kill};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// The processes below the server's folder, by number.
+fn numbers(astra: &Astra) -> BTreeSet<String> {
+    let living = astra.living();
+    living.iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+}
+
+fn kill_and_start_again(astra: &mut Astra) {
+    kill("KILL", astra.pid());
+    astra.wait();
+    let lock = std::fs::File::open(astra.folder().join("logs/.lock")).unwrap();
+    // What was being launched at that moment has it until it is executed.
+    eventually("the log directory is free", || lock.try_lock().ok());
+    drop(lock);
+    astra.start_again();
+}
+
+#[test]
+fn the_next_start_leaves_no_doubles_and_tells_which_runs_were_lost() {
+    let daemon = format!("python3 {}", fixture("daemon.py"));
+    let mut astra = Astra::start(json!({
+        "tree": {"cmd": format!("echo mine; {daemon} keep; setsid sleep 60 & exec sleep 60")},
+        "deaf": {
+            "cmd": "trap '' TERM; echo mine; while :; do sleep 0.02; done", "stop_timeout": 0.2,
+        },
+        "done": {"cmd": "echo mine"},
+    }));
+    for name in ["tree", "deaf", "done"] {
+        astra.wait_for_line(name, "mine");
+    }
+    astra.wait_for_line("tree", "ready");
+    astra.wait_for("done", "exited");
+    eventually("the tree is there", || (astra.living().len() >= 4).then_some(()));
+    let before = numbers(&astra);
+    kill_and_start_again(&mut astra);
+    for name in ["tree", "deaf"] {
+        astra.wait_for(name, "running");
+    }
+    let after = eventually("nothing of before is left", || {
+        let after = numbers(&astra);
+        after.is_disjoint(&before).then_some(after)
+    });
+    assert!(after.contains(&astra.pid_of("tree").to_string()), "{after:?}");
+    for (name, by) in [("tree", "lost"), ("deaf", "lost"), ("done", "itself")] {
+        let mut stream = astra.events(&format!("/supervisor/logs/{name}?follow=true&after=0"));
+        let end = stream.event_that(|event| event.data["event"] == "ended");
+        assert_eq!(end.data["ended_by"], by, "{name}");
+    }
+    astra.wait_for_log("2 runs were lost");
+}
+
+#[test]
+fn logs_go_on_behind_what_a_killed_supervisor_had_written() {
+    let mut astra = Astra::start(json!({"web": {"cmd": "seq 5; echo $RUN_ID; exec sleep 60"}}));
+    eventually("it has begun", || (astra.lines("web").len() == 6).then_some(()));
+    kill_and_start_again(&mut astra);
+    eventually("it has begun again", || (astra.lines("web").len() == 12).then_some(()));
+    let lines = astra.lines("web");
+    assert_eq!(lines[..5], lines[6..11]);
+    assert_ne!(lines[5], lines[11]);
+    let page = astra.get("/supervisor/logs/web?after=5&limit=2").expect(200).json();
+    assert_eq!(
+        (&page["first"], &page["next"], &page["total_lines"]),
+        (&json!(6), &json!(7), &json!(12))
+    );
+}
+
+#[test]
+fn a_supervisor_that_is_killed_while_it_ends_or_starts_services_leaves_no_doubles() {
+    let service = |cmd: &str| json!({"cmd": cmd, "stop_timeout": 0.3});
+    let mut astra = Astra::start(json!({
+        "slow": service("trap '' TERM; while :; do sleep 0.02; done"),
+        "quick": service("exec sleep 60"),
+        "crashes": {
+            "cmd": "exit 1", "restart_policy": {"max_restarts": 1000, "backoff_seconds": 0},
+        },
+    }));
+    for round in 0..4 {
+        astra.wait_for("slow", "running");
+        astra.wait_for("quick", "running");
+        astra.ask(if round % 2 == 0 { "restart" } else { "stop" }, "slow").expect(200);
+        astra.ask("restart", "quick").expect(200);
+        kill_and_start_again(&mut astra);
+    }
+    astra.settle("stop", "crashes");
+    astra.wait_for("slow", "running");
+    astra.wait_for("quick", "running");
+    let pids = ["slow", "quick"].map(|name| astra.pid_of(name).to_string());
+    eventually("each is there once", || {
+        let living = astra.living();
+        // The shell of one starts helpers.
+        let others = living.iter().filter(|line| !line.ends_with(" sleep 0.02 "));
+        let others: Vec<_> = others.map(|line| line.split(' ').next().unwrap()).collect();
+        (others.len() == 2 && pids.iter().all(|pid| others.contains(&pid.as_str()))).then_some(())
+    });
+}
+
+#[test]
+fn what_was_added_over_the_api_ends_with_a_killed_supervisor() {
+    let mut astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
+    let body = json!({"name": "added", "config": {"cmd": "exec sleep 61", "start_seconds": 0}});
+    astra.post_json("/supervisor/start?wait=60", &body).expect(200);
+    kill_and_start_again(&mut astra);
+    eventually("it is ended", || {
+        (!astra.living().iter().any(|line| line.contains("sleep 61"))).then_some(())
+    });
+    astra.get("/supervisor/status/added").problem(404, "not_found");
+    assert_ne!(astra.wait_for("web", "running")["pid"], Value::Null);
+}
+
+#[test]
+fn a_service_that_is_gone_from_the_file_is_ended_by_the_next_supervisor() {
+    let mut astra = Astra::start(json!({
+        "web": {"cmd": "exec sleep 60"}, "gone": {"cmd": "exec sleep 61"},
+    }));
+    astra.wait_for("gone", "running");
+    astra.wait_for("web", "running");
+    astra.write(json!({"web": {"cmd": "exec sleep 60"}}));
+    kill_and_start_again(&mut astra);
+    eventually("it is ended", || {
+        (!astra.living().iter().any(|line| line.contains("sleep 61"))).then_some(())
+    });
+}

@@ -1,0 +1,138 @@
+//! GET /health of the supervisor itself, and what it ends by.
+
+use crate::harness::{Astra, binary, eventually};
+use serde_json::{Value, json};
+
+const PATHS: [&str; 3] = ["/health", "/supervisor/health", "/api/supervisor/health"];
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+/// A service that fails, and then is in this state.
+fn failing(state: &str) -> Value {
+    let policy = match state {
+        "fatal" => json!({"max_restarts": 0}),
+        "backoff" => json!({"backoff_seconds": 600}),
+        _ => json!({"mode": "never"}),
+    };
+    json!({"cmd": "[ -e well ] && exec sleep 60; exit 1", "restart_policy": policy})
+}
+
+#[test]
+fn all_is_well_while_every_required_service_is() {
+    let mut optional = failing("fatal");
+    optional["optional"] = json!(true);
+    let astra = Astra::start(json!({
+        "web": {"cmd": "exec sleep 60"}, "done": {"cmd": "true"}, "optional": optional,
+        "idle": {"cmd": "exec sleep 60", "autostart": false},
+        "new": {"cmd": "exec sleep 60", "start_seconds": 600},
+    }));
+    astra.wait_for("done", "exited");
+    astra.wait_for("optional", "fatal");
+    for path in PATHS {
+        let told = astra.get(path).expect(200).json();
+        assert_eq!(keys(&told), ["status", "uptime", "version"]);
+        assert_eq!(told["status"], "healthy");
+        assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
+        assert!(told["uptime"].is_u64(), "whole seconds: {told}");
+    }
+}
+
+#[test]
+fn a_required_service_that_failed_degrades_the_supervisor_which_names_it() {
+    let states = ["fatal", "crashed", "backoff"];
+    let mut services = json!({"web": {"cmd": "exec sleep 60"}});
+    for state in states {
+        services[state] = failing(state);
+    }
+    let astra = Astra::start(services);
+    for state in states {
+        astra.wait_for(state, state);
+    }
+    for path in PATHS {
+        let told = astra.get(path).expect(503).json();
+        let named = json!({"fatal": "fatal", "crashed": "crashed", "backoff": "backoff"});
+        assert_eq!((&told["status"], &told["services"]), (&json!("degraded"), &named));
+    }
+    astra.touch("well");
+    for (index, state) in states.into_iter().enumerate() {
+        assert_eq!(astra.settle("start", state), "running");
+        let expected = if index == 2 { 200 } else { 503 };
+        astra.get("/health").expect(expected);
+    }
+    assert_eq!(astra.get("/health").expect(200).json()["status"], "healthy");
+}
+
+#[test]
+fn health_needs_no_credentials_and_all_else_does() {
+    let mut command = binary();
+    command.env("LLM_SHELL_TOKEN", "secret");
+    let astra = Astra::start_command(command, json!({"web": {"cmd": "exec sleep 60"}}));
+    for path in PATHS {
+        astra.get(path).expect(200);
+    }
+    for path in ["/supervisor/status", "/supervisor/health/web", "/metrics", "/supervisor/events"] {
+        let refused = astra.get(path);
+        assert!(refused.header("www-authenticate").is_some(), "{path}");
+        refused.problem(401, "unauthorized");
+    }
+    let body = json!({"name": "web"});
+    astra.post_json("/supervisor/stop", &body).problem(401, "unauthorized");
+    let token = ["Authorization: Bearer secret"];
+    astra.request("GET /supervisor/status", &token, b"").expect(200);
+}
+
+#[test]
+fn with_exit_on_fatal_everything_ends_in_its_order_with_exit_code_1() {
+    let ends = |name: &str, depends_on: Value| {
+        let trap = format!("trap 'echo {name} >> order; exit 0' TERM");
+        json!({
+            "cmd": format!("{trap}; echo ready; while :; do sleep 0.02; done"),
+            "depends_on": depends_on,
+        })
+    };
+    let mut astra = astra_that_exits(json!({
+        "api": ends("api", json!(["db"])),
+        "db": ends("db", json!([])),
+        "bad": {
+            "cmd": "while [ ! -e go ]; do sleep 0.02; done; exit 1",
+            "restart_policy": {"max_restarts": 1, "backoff_seconds": 0},
+        },
+    }));
+    astra.wait_for_line("api", "ready");
+    astra.wait_for_line("db", "ready");
+    astra.touch("go");
+    assert_eq!(astra.wait().code(), Some(1));
+    assert_eq!(astra.written("order"), ["api", "db"]);
+    assert_eq!(astra.living(), Vec::<String>::new());
+    assert!(astra.log().contains("bad"), "{}", astra.log());
+}
+
+/// An Astra with `--exit-on-fatal`.
+fn astra_that_exits(services: Value) -> Astra {
+    Astra::start_with(&["--exit-on-fatal"], services)
+}
+
+#[test]
+fn with_exit_on_fatal_only_what_is_required_and_fatal_is_the_end() {
+    let mut optional = failing("fatal");
+    optional["optional"] = json!(true);
+    let mut astra = astra_that_exits(json!({
+        "optional": optional, "crashed": failing("crashed"), "backoff": failing("backoff"),
+    }));
+    astra.wait_for("optional", "fatal");
+    astra.wait_for("crashed", "crashed");
+    astra.wait_for("backoff", "backoff");
+    astra.get("/health").expect(503);
+    astra.signal("TERM");
+    assert_eq!(astra.wait().code(), Some(0), "an end that was asked for is a good one");
+}
+
+#[test]
+fn without_exit_on_fatal_the_rest_goes_on() {
+    let astra = Astra::start(json!({"bad": failing("fatal"), "web": {"cmd": "exec sleep 60"}}));
+    astra.wait_for("bad", "fatal");
+    eventually("the other is up", || (astra.status("web")["status"] == "running").then_some(()));
+    assert_eq!(astra.settle("restart", "web"), "running");
+}

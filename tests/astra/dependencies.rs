@@ -1,0 +1,180 @@
+//! What must be there before a service is started.
+
+use crate::harness::Astra;
+use serde_json::{Value, json};
+
+/// A service that is healthy as soon as this file is there.
+fn healthy_by(file: &str) -> Value {
+    json!({
+        "cmd": "exec sleep 60",
+        "health_check": {"cmd": ["test", "-e", file], "interval": 0.1},
+    })
+}
+
+fn started_at(astra: &Astra, name: &str) -> String {
+    astra.wait_for(name, "running")["started_at"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn services_are_started_after_what_they_depend_on() {
+    let astra = Astra::start(json!({
+        "a": {"cmd": "exec sleep 60", "depends_on": ["b", "c"]},
+        "b": {"cmd": "exec sleep 60", "depends_on": {"d": "started"}},
+        "c": {"cmd": "exec sleep 60", "depends_on": {"d": "healthy"}},
+        "d": {"cmd": "exec sleep 60"},
+    }));
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| started_at(&astra, name));
+    assert!(d < b && d < c && b < a && c < a, "{d} {c} {b} {a}");
+}
+
+#[test]
+fn a_service_waits_until_what_it_depends_on_is_healthy() {
+    let astra = Astra::start(json!({
+        "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}},
+        "db": healthy_by("ready"),
+    }));
+    astra.wait_until("db", "launched", |it| it["pid"].is_u64());
+    let waiting = astra.wait_for("api", "starting");
+    assert_eq!((&waiting["pid"], &waiting["started_at"]), (&Value::Null, &Value::Null));
+    astra.touch("ready");
+    assert!(started_at(&astra, "db") < started_at(&astra, "api"));
+    assert_eq!(astra.status("db")["health"], "healthy");
+}
+
+#[test]
+fn a_service_that_waits_says_for_what() {
+    let astra = Astra::start(json!({
+        "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy", "web": "completed"}},
+        "db": healthy_by("ready"),
+        "web": {"cmd": "exec sleep 60"},
+    }));
+    let says = |it: &Value, what: &str| it["message"].as_str().unwrap().contains(what);
+    astra.wait_until("api", "waiting for both", |it| {
+        says(it, "db to be healthy") && says(it, "web to be completed")
+    });
+    astra.touch("ready");
+    astra.wait_until("api", "waiting for web alone", |it| says(it, "web") && !says(it, "db"));
+    astra.settle("stop", "api");
+}
+
+#[test]
+fn a_service_that_waits_says_so_from_the_beginning() {
+    let astra = Astra::start(json!({
+        "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}},
+        "db": healthy_by("ready"),
+    }));
+    astra.wait_until("db", "launched", |it| it["pid"].is_u64());
+    let message = astra.status("api")["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("db to be healthy"), "{message}");
+    astra.touch("ready");
+    astra.wait_for("api", "running");
+}
+
+#[test]
+fn a_service_that_needs_another_only_started_does_not_wait_for_its_health() {
+    let astra = Astra::start(json!({
+        "list": {"cmd": "exec sleep 60", "depends_on": ["db"]},
+        "word": {"cmd": "exec sleep 60", "depends_on": {"db": "started"}},
+        "db": healthy_by("never"),
+    }));
+    astra.wait_for("list", "running");
+    astra.wait_for("word", "running");
+    assert_eq!(astra.status("db")["status"], "starting");
+}
+
+#[test]
+fn a_service_that_needs_another_only_started_does_not_wait_until_that_has_run_for_long() {
+    let astra = Astra::start(json!({
+        "api": {"cmd": "exec sleep 60", "depends_on": {"db": "started"}},
+        "db": {"cmd": "exec sleep 60", "start_seconds": 600},
+    }));
+    astra.wait_for("api", "running");
+    assert_eq!(astra.status("db")["status"], "starting");
+}
+
+#[test]
+fn healthy_without_a_check_is_running() {
+    let astra = Astra::start(json!({
+        "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}},
+        "db": {"cmd": "exec sleep 60", "start_seconds": 0.3},
+    }));
+    astra.wait_for("api", "running");
+    assert_eq!(astra.status("db")["status"], "running");
+}
+
+#[test]
+fn completed_is_an_end_with_exit_code_0() {
+    let astra = Astra::start(json!({
+        "api": {"cmd": "exec sleep 60", "depends_on": {"migrate": "completed"}},
+        "migrate": {
+            "cmd": "while [ ! -e go ]; do sleep 0.02; done; exit $(cat go)",
+            "restart_policy": {"mode": "never"},
+        },
+    }));
+    astra.wait_for("migrate", "running");
+    assert_eq!(astra.status("api")["status"], "starting");
+    std::fs::write(astra.folder().join("go"), "1").unwrap();
+    astra.wait_for("migrate", "crashed");
+    let message = astra.status("api")["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("migrate") && message.contains("completed"), "{message}");
+    assert_eq!(astra.status("api")["pid"], Value::Null);
+    std::fs::write(astra.folder().join("go"), "0").unwrap();
+    astra.ask("restart", "migrate").expect(200);
+    astra.wait_for("api", "running");
+    // What is completed stays so: it does not run once more.
+    astra.settle("restart", "api");
+    assert_eq!(astra.status("migrate")["restart_count"], 1);
+}
+
+#[test]
+fn a_start_by_hand_starts_what_it_needs_and_is_down() {
+    let astra = Astra::start(json!({
+        "web": {"cmd": "exec sleep 60", "depends_on": ["api"], "autostart": false},
+        "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}, "autostart": false},
+        "db": {"cmd": "exec sleep 60", "autostart": false},
+        "other": {"cmd": "exec sleep 60", "autostart": false},
+    }));
+    assert_eq!(astra.settle("start", "web"), "running");
+    let [web, api, db] = ["web", "api", "db"].map(|name| started_at(&astra, name));
+    assert!(db < api && api < web, "{db} {api} {web}");
+    assert_eq!(astra.status("other")["status"], "stopped");
+}
+
+#[test]
+fn a_service_that_waits_can_be_stopped_and_is_not_started_later() {
+    let astra = Astra::start(json!({
+        "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}},
+        "late": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}},
+        "db": healthy_by("ready"),
+    }));
+    astra.wait_for("api", "starting");
+    assert_eq!(astra.settle("stop", "api"), "stopped");
+    astra.touch("ready");
+    astra.wait_for("late", "running");
+    let api = astra.status("api");
+    assert_eq!((&api["status"], &api["started_at"]), (&json!("stopped"), &Value::Null));
+}
+
+#[test]
+fn an_end_of_what_a_service_depends_on_does_not_end_it() {
+    let astra = Astra::start(json!({
+        "api": {"cmd": "exec sleep 60", "depends_on": ["db"]},
+        "db": {"cmd": "exec sleep 60"},
+    }));
+    astra.wait_for("api", "running");
+    let pid = astra.pid_of("api");
+    for verb in ["restart", "stop"] {
+        astra.settle(verb, "db");
+        assert_eq!(astra.pid_of("api"), pid);
+    }
+}
+
+#[test]
+fn what_has_only_to_be_started_may_have_ended_when_it_is_looked_for() {
+    let astra = Astra::start(json!({
+        "api": {"cmd": "exec sleep 60", "depends_on": {"once": "started"}},
+        "once": {"cmd": "true", "start_seconds": 60},
+    }));
+    astra.wait_for("once", "exited");
+    astra.wait_for("api", "running");
+}

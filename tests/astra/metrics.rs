@@ -1,0 +1,126 @@
+//! GET /metrics: what services cost, in JSON and for Prometheus.
+
+use crate::harness::{Astra, Web, eventually};
+use serde_json::{Value, json};
+
+fn services() -> Astra {
+    let astra = Astra::start(json!({
+        "up": {"cmd": "sleep 60 & wait"}, "done": {"cmd": "true"},
+        "idle": {"cmd": "exec sleep 60", "autostart": false},
+    }));
+    astra.wait_for("up", "running");
+    astra.wait_for("done", "exited");
+    astra
+}
+
+#[test]
+fn each_service_that_is_up_is_measured_and_the_others_tell_their_state() {
+    let astra = services();
+    // All trees are sampled together, at most once a second: a new one is not there at once.
+    let told = eventually("both of its processes are sampled", || {
+        let told = astra.get("/supervisor/metrics").expect(200).json();
+        (told["services"]["up"]["threads"] == 2).then_some(told)
+    });
+    assert!(told["timestamp"].as_str().unwrap().ends_with('Z'), "{told}");
+    let services = &told["services"];
+    assert_eq!(services["done"], json!({"status": "exited"}));
+    assert_eq!(services["idle"], json!({"status": "stopped"}));
+    let up = services["up"].as_object().unwrap();
+    let fields: Vec<_> = up.keys().map(String::as_str).collect();
+    assert_eq!(fields, ["connections", "cpu_percent", "memory_mb", "threads", "uptime"]);
+    assert_eq!(up["connections"], 0);
+    assert!(up["memory_mb"].as_f64().unwrap() > 0.0, "{told}");
+    assert!(up["uptime"].as_f64().unwrap() > 0.0, "{told}");
+}
+
+#[test]
+fn connections_are_those_of_the_whole_tree() {
+    let web = Web::start(200);
+    let connect = format!(
+        "import socket, time\ns = socket.create_connection(('127.0.0.1', {}))\nprint('ready', \
+         flush=True)\ntime.sleep(60)",
+        web.port()
+    );
+    let astra = Astra::start(json!({"web": {
+        "cmd": "python3 -c \"$CODE\" & wait", "env": {"CODE": connect},
+    }}));
+    astra.wait_for_line("web", "ready");
+    eventually("its child's connection is counted", || {
+        let told = astra.get("/supervisor/metrics").expect(200).json();
+        (told["services"]["web"]["connections"] == 1).then_some(())
+    });
+}
+
+/// The value of a metric of a service.
+fn value(text: &str, name: &str, labels: &str) -> Option<f64> {
+    let start = format!("{name}{{{labels}}} ");
+    text.lines().find_map(|line| line.strip_prefix(&start)).map(|value| value.parse().unwrap())
+}
+
+#[test]
+fn prometheus_reads_the_same_and_more() {
+    let astra = services();
+    astra.settle("restart", "up");
+    // All trees are sampled together, at most once a second: a new one is not there at once.
+    let text = eventually("the new run is sampled", || {
+        let answer = astra.get("/metrics").expect(200);
+        let content_type = answer.header("content-type").unwrap();
+        assert!(content_type.starts_with("application/openmetrics-text"), "{content_type}");
+        let text = answer.text();
+        let memory = value(&text, "astra_service_memory_bytes", "service=\"up\"");
+        (memory > Some(0.0)).then_some(text)
+    });
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    for (name, service, expected) in [
+        ("astra_service_up", "up", 1.0),
+        ("astra_service_up", "done", 0.0),
+        ("astra_service_up", "idle", 0.0),
+        ("astra_service_restarts_total", "up", 1.0),
+        ("astra_service_restarts_total", "done", 0.0),
+        ("astra_service_log_lines_total", "done", 0.0),
+        ("astra_service_log_dropped_lines_total", "up", 0.0),
+    ] {
+        let found = value(&text, name, &format!("service=\"{service}\""));
+        assert_eq!(found, Some(expected), "{name} {service}\n{text}");
+    }
+    for name in ["astra_service_memory_bytes", "astra_service_uptime_seconds"] {
+        assert!(value(&text, name, "service=\"up\"") > Some(0.0), "{name}\n{text}");
+        assert_eq!(value(&text, name, "service=\"idle\""), None, "{name}\n{text}");
+    }
+    let state = |service: &str, state: &str| {
+        let labels = format!("service=\"{service}\",state=\"{state}\"");
+        value(&text, "astra_service_state", &labels)
+    };
+    assert_eq!(state("up", "running"), Some(1.0));
+    assert_eq!(state("done", "exited"), Some(1.0));
+    assert_eq!(state("idle", "stopped"), Some(1.0));
+}
+
+#[test]
+fn every_line_of_the_text_is_a_comment_or_a_sample_of_a_service() {
+    let astra = services();
+    let text = astra.get("/metrics").expect(200).text();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (labels, value) = line.rsplit_once(' ').unwrap();
+        assert!(labels.starts_with("astra_service_") && labels.contains("service=\""), "{line}");
+        value.parse::<f64>().unwrap();
+    }
+    let described = |name: &str| text.contains(&format!("# HELP {name} "));
+    assert!(described("astra_service_up") && described("astra_service_restarts"), "{text}");
+}
+
+#[test]
+fn lines_that_a_service_printed_are_counted_over_its_runs() {
+    let astra = Astra::start(json!({"job": {"cmd": "seq 5", "autostart": false}}));
+    for lines in [5, 10] {
+        astra.ask("start", "job").expect(200);
+        astra.wait_until("job", "done", |it| {
+            it["status"] == "exited" && astra.lines("job").len() == lines
+        });
+    }
+    let text = astra.get("/metrics").expect(200).text();
+    let lines = value(&text, "astra_service_log_lines_total", "service=\"job\"");
+    assert_eq!(lines, Some(10.0), "{text}");
+    let told: Value = astra.get("/supervisor/metrics").expect(200).json();
+    assert_eq!(told["services"]["job"], json!({"status": "exited"}));
+}

@@ -1,0 +1,157 @@
+//! `config`: fields that differ for one run, and services that stand in no file.
+
+use crate::harness::{Astra, eventually, kill};
+use serde_json::{Value, json};
+
+fn start(astra: &Astra, verb: &str, name: &str, config: &Value) -> Value {
+    let body = json!({"name": name, "config": config});
+    astra.post_json(&format!("/supervisor/{verb}?wait=60"), &body).expect(200).json()
+}
+
+/// Waits until the last line is this one.
+fn wait_for_last_line(astra: &Astra, name: &str, line: &str) {
+    eventually(&format!("{name} ends with {line:?}"), || {
+        (astra.lines(name).last()? == line).then_some(())
+    });
+}
+
+fn service() -> Value {
+    json!({
+        "cmd": "echo \"$COLOR $SIZE\"; exec sleep 60", "autostart": false,
+        "env": {"COLOR": "red", "SIZE": "1"}, "restart_policy": {"backoff_seconds": 0},
+    })
+}
+
+#[test]
+fn what_differs_holds_for_a_run_and_its_automatic_restarts_and_is_forgotten_by_a_plain_start() {
+    let astra = Astra::start(json!({"web": service()}));
+    start(&astra, "start", "web", &json!({"env": {"COLOR": "blue"}}));
+    wait_for_last_line(&astra, "web", "blue 1");
+    kill("KILL", astra.pid_of("web"));
+    astra.wait_until("web", "restarted", |it| it["restart_count"] == 1 && it["pid"].is_u64());
+    eventually("it has begun again", || (astra.lines("web").len() == 2).then_some(()));
+    assert_eq!(astra.lines("web"), ["blue 1", "blue 1"]);
+    astra.settle("stop", "web");
+    astra.settle("start", "web");
+    wait_for_last_line(&astra, "web", "red 1");
+}
+
+#[test]
+fn a_plain_restart_forgets_what_differed() {
+    let astra = Astra::start(json!({"web": service()}));
+    start(&astra, "start", "web", &json!({"env": {"SIZE": null, "COLOR": "blue"}}));
+    wait_for_last_line(&astra, "web", "blue ");
+    start(&astra, "restart", "web", &json!({"env": {"SIZE": "2"}}));
+    wait_for_last_line(&astra, "web", "red 2");
+    astra.settle("restart", "web");
+    wait_for_last_line(&astra, "web", "red 1");
+}
+
+#[test]
+fn any_field_can_differ() {
+    let astra = Astra::start(json!({"web": service()}));
+    let config = json!({
+        "cmd": "echo other; exec sleep 60", "port": 7, "optional": true, "start_seconds": 0.1,
+        "cwd": "/",
+    });
+    assert_eq!(start(&astra, "start", "web", &config)["status"], "running");
+    wait_for_last_line(&astra, "web", "other");
+    let told = astra.status("web");
+    assert_eq!((&told["port"], &told["optional"]), (&json!(7), &json!(true)));
+    let cwd = std::fs::read_link(format!("/proc/{}/cwd", astra.pid_of("web"))).unwrap();
+    assert_eq!(cwd.to_str(), Some("/"));
+    astra.settle("restart", "web");
+    let told = astra.status("web");
+    assert_eq!((&told["port"], &told["optional"]), (&Value::Null, &json!(false)));
+}
+
+#[test]
+fn what_cannot_be_a_config_is_refused_with_its_field_and_changes_nothing() {
+    let astra = Astra::start(json!({"web": service(), "db": {"cmd": "exec sleep 60"}}));
+    astra.wait_for("db", "running");
+    let pid = astra.pid_of("db");
+    for (config, said) in [
+        (json!({"evn": {}}), "did you mean \"env\""),
+        (json!({"env": {"A": 5}}), "env.A"),
+        (json!({"cmd": []}), "cmd"),
+        (json!({"restart_policy": {"max_restart": 1}}), "restart_policy.max_restart"),
+        (json!({"depends_on": ["nope"]}), "nope"),
+        (json!({"depends_on": ["db"]}), "cycle"),
+        (json!({"env": {"A": "${NO_SUCH_NAME}"}}), "NO_SUCH_NAME"),
+        (json!("x"), "object"),
+        (json!(["x"]), "object"),
+    ] {
+        for verb in ["start", "restart"] {
+            let name = if said == "cycle" { "db" } else { "web" };
+            let body = json!({"name": name, "config": config});
+            let answer = astra.post_json(&format!("/supervisor/{verb}"), &body);
+            let detail = answer.problem(400, "bad_request");
+            assert!(detail.contains(said), "{config}: {detail}");
+        }
+    }
+    assert_eq!(astra.status("web")["status"], "stopped");
+    assert_eq!(astra.pid_of("db"), pid);
+    astra.settle("start", "web");
+    wait_for_last_line(&astra, "web", "red 1");
+}
+
+#[test]
+fn a_start_that_is_refused_keeps_what_runs_as_it_is() {
+    let astra = Astra::start(json!({"web": service()}));
+    start(&astra, "start", "web", &json!({"env": {"COLOR": "blue"}}));
+    wait_for_last_line(&astra, "web", "blue 1");
+    let body = json!({"name": "web", "config": {"env": {"COLOR": "green"}}});
+    astra.post_json("/supervisor/start", &body).problem(409, "conflict");
+    kill("KILL", astra.pid_of("web"));
+    eventually("it has begun again", || (astra.lines("web").len() == 2).then_some(()));
+    assert_eq!(astra.lines("web")[1], "blue 1");
+}
+
+#[test]
+fn a_new_name_with_a_cmd_adds_a_service_until_the_supervisor_ends() {
+    let mut astra = Astra::start(json!({"db": {"cmd": "exec sleep 60"}}));
+    let config = json!({
+        "cmd": "echo added; exec sleep 60", "depends_on": ["db"], "start_seconds": 0,
+    });
+    assert_eq!(start(&astra, "start", "new", &config)["status"], "running");
+    let told = astra.get("/supervisor/status").expect(200).json();
+    assert_eq!(told["services"]["new"]["depends_on"], json!(["db"]));
+    assert_eq!(told["system"]["total_services"], 2);
+    wait_for_last_line(&astra, "new", "added");
+    for verb in ["stop", "start", "restart"] {
+        astra.settle(verb, "new");
+    }
+    let pid = astra.pid_of("new");
+    astra.write(json!({"db": {"cmd": "exec sleep 61"}}));
+    astra.post_json("/supervisor/reload?wait=60", &json!({})).expect(200);
+    assert_eq!(astra.pid_of("new"), pid, "a reload leaves it alone");
+    astra.signal("TERM");
+    astra.wait();
+    astra.start_again();
+    astra.get("/supervisor/status/new").problem(404, "not_found");
+}
+
+#[test]
+fn what_cannot_be_a_new_service_adds_none() {
+    let astra = Astra::start(json!({"db": {"cmd": "exec sleep 60"}}));
+    for (name, config, status) in [
+        ("new", json!({"env": {}}), 404),
+        ("new", json!({"cmd": null}), 404),
+        ("new", json!({"cmd": "x", "restart": 1}), 400),
+        ("new", json!({"cmd": "x", "depends_on": ["new"]}), 400),
+        ("../new", json!({"cmd": "x"}), 400),
+        ("a/b", json!({"cmd": "x"}), 400),
+        ("..", json!({"cmd": "x"}), 400),
+        ("", json!({"cmd": "x"}), 400),
+        (&"n".repeat(65), json!({"cmd": "x"}), 400),
+        ("a b", json!({"cmd": "x"}), 400),
+    ] {
+        let body = json!({"name": name, "config": config});
+        astra.post_json("/supervisor/start", &body).expect(status);
+    }
+    let body = json!({"name": "new", "config": {"cmd": "x"}});
+    astra.post_json("/supervisor/restart", &body).problem(404, "not_found");
+    let told = astra.get("/supervisor/status").expect(200).json();
+    assert_eq!(told["system"]["total_services"], 1);
+    assert!(!astra.folder().join("new").exists());
+}

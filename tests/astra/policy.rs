@@ -1,0 +1,228 @@
+//! What is done when a service ends by itself.
+
+use crate::harness::{Astra, Stream, eventually, kill};
+use serde_json::{Value, json};
+
+/// A service that prints a line for each of its runs, and ends so.
+fn ends_with(end: &str, policy: &Value) -> Value {
+    json!({"cmd": format!("echo begin; {end}"), "restart_policy": policy})
+}
+
+fn runs(astra: &Astra, name: &str) -> usize {
+    astra.lines(name).len()
+}
+
+#[test]
+fn modes_decide_which_ends_ask_for_a_restart() {
+    let mut services = serde_json::Map::new();
+    let expected = [
+        ("always", ["fatal", "fatal", "fatal"]),
+        ("on-failure", ["exited", "fatal", "fatal"]),
+        ("never", ["exited", "crashed", "crashed"]),
+    ];
+    let ends = ["exit 0", "exit 3", "kill -TERM $$"];
+    for (mode, _) in expected {
+        let policy = json!({"mode": mode, "max_restarts": 2, "backoff_seconds": 0});
+        for (index, end) in ends.iter().enumerate() {
+            services.insert(format!("{mode}-{index}"), ends_with(end, &policy));
+        }
+    }
+    let astra = Astra::start(Value::Object(services));
+    for (mode, states) in expected {
+        for (index, state) in states.into_iter().enumerate() {
+            let name = format!("{mode}-{index}");
+            let told = astra.wait_for(&name, state);
+            let restarts = if state == "fatal" { 2 } else { 0 };
+            assert_eq!(told["restart_count"], restarts, "{name}");
+            assert_eq!(runs(&astra, &name), restarts + 1, "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_policy_of_who_names_none_restarts_failures() {
+    let astra = Astra::start(json!({"web": {"cmd": "exit 1"}, "job": {"cmd": "exit 0"}}));
+    let told = astra.wait_for("web", "backoff");
+    let message = told["message"].as_str().unwrap();
+    assert!(message.contains("Restart 1 of 3 comes in 5 s"), "{message}");
+    astra.wait_for("job", "exited");
+    astra.settle("stop", "web");
+}
+
+fn instant(value: &Value) -> chrono::DateTime<chrono::Utc> {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+/// How long each restart of `web` waited, in milliseconds, up to its being fatal.
+fn waits(events: &mut Stream) -> Vec<i64> {
+    let mut waits = Vec::new();
+    let mut since: Option<chrono::DateTime<chrono::Utc>> = None;
+    loop {
+        let event =
+            events.event_that(|event| event.name == "state" && event.data["service"] == "web");
+        let at = instant(&event.data["at"]);
+        if let Some(since) = since.take() {
+            waits.push((at - since).num_milliseconds());
+        }
+        match event.data["status"].as_str().unwrap() {
+            "backoff" => since = Some(at),
+            "fatal" => return waits,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn each_restart_waits_longer_than_the_one_before_up_to_a_limit() {
+    let policy = json!({
+        "max_restarts": 4, "backoff_seconds": 0.1, "backoff_multiplier": 3,
+        "max_backoff_seconds": 0.5,
+    });
+    let mut web = ends_with("exit 1", &policy);
+    web["autostart"] = json!(false);
+    let astra = Astra::start(json!({ "web": web }));
+    let mut events = astra.events("/supervisor/events");
+    events.line();
+    astra.ask("start", "web").expect(200);
+    let waits = waits(&mut events);
+    assert_eq!(waits.len(), 4, "{waits:?}");
+    for (wait, least) in waits.iter().zip([99, 299, 499, 499]) {
+        assert!(*wait >= least, "{waits:?}");
+    }
+    assert_eq!(runs(&astra, "web"), 5);
+}
+
+#[test]
+fn when_the_restart_comes_is_told_while_it_is_waited_for() {
+    let astra = Astra::start(json!({"web": ends_with("exit 1", &json!({"backoff_seconds": 600}))}));
+    let told = astra.wait_for("web", "backoff");
+    let wait = instant(&told["next_restart_at"]) - instant(&told["stopped_at"]);
+    assert!((590..=620).contains(&wait.num_seconds()), "{told}");
+    assert_eq!((&told["exit_code"], &told["pid"]), (&json!(1), &Value::Null));
+    astra.settle("stop", "web");
+    assert_eq!(astra.status("web")["next_restart_at"], Value::Null);
+}
+
+#[test]
+fn what_fails_too_often_is_given_up_and_says_why() {
+    let policy = json!({"max_restarts": 2, "backoff_seconds": 0});
+    let astra = Astra::start(json!({"web": ends_with("exit 4", &policy)}));
+    let told = astra.wait_for("web", "fatal");
+    let message = told["message"].as_str().unwrap();
+    assert!(message.contains("exit code 4") && message.contains("2 times"), "{message}");
+    assert_eq!((&told["restart_count"], &told["next_restart_at"]), (&json!(2), &Value::Null));
+    assert_eq!(runs(&astra, "web"), 3);
+}
+
+#[test]
+fn a_start_or_restart_by_hand_clears_the_count() {
+    let policy = json!({"max_restarts": 1, "backoff_seconds": 0});
+    let astra = Astra::start(json!({"web": ends_with("exit 1", &policy)}));
+    astra.wait_for("web", "fatal");
+    for (times, verb) in [(2, "start"), (3, "restart"), (4, "start")] {
+        astra.ask(verb, "web").expect(200);
+        eventually("it is given up again", || {
+            (runs(&astra, "web") == 2 * times && astra.status("web")["status"] == "fatal")
+                .then_some(())
+        });
+    }
+    // Four by policy, and the restart by hand.
+    assert_eq!(astra.status("web")["restart_count"], 5);
+}
+
+#[test]
+fn restarts_by_hand_do_not_count_against_the_limit() {
+    let policy = json!({"max_restarts": 1, "backoff_seconds": 0});
+    let astra = Astra::start(json!({"web": ends_with("exec sleep 60", &policy)}));
+    astra.wait_for("web", "running");
+    for _ in 0..4 {
+        assert_eq!(astra.settle("restart", "web"), "running");
+    }
+    kill("KILL", astra.pid_of("web"));
+    let is_again = |it: &Value| it["restart_count"] == 5 && it["status"] == "running";
+    astra.wait_until("web", "restarted", is_again);
+    kill("KILL", astra.pid_of("web"));
+    astra.wait_for("web", "fatal");
+}
+
+#[test]
+fn a_run_that_lasts_clears_the_count() {
+    let policy = |seconds: f64| {
+        let mut policy = json!({"max_restarts": 1, "backoff_seconds": 0});
+        policy["reset_after_seconds"] = json!(seconds);
+        policy
+    };
+    let astra = Astra::start(json!({
+        "lasts": ends_with("sleep 0.2; exit 1", &policy(0.1)),
+        "fails": ends_with("sleep 0.2; exit 1", &policy(60.0)),
+    }));
+    eventually("it is restarted again and again", || (runs(&astra, "lasts") > 4).then_some(()));
+    astra.wait_for("fails", "fatal");
+    assert_eq!(runs(&astra, "fails"), 2);
+    astra.settle("stop", "lasts");
+}
+
+#[test]
+fn a_stop_while_a_restart_is_waited_for_cancels_it() {
+    let astra = Astra::start(json!({
+        "web": ends_with("exit 1", &json!({"backoff_seconds": 0.5})),
+        "clock": {"cmd": "sleep 0.7", "autostart": false},
+    }));
+    astra.wait_for("web", "backoff");
+    assert_eq!(astra.settle("stop", "web"), "stopped");
+    // By its end the restart would have come.
+    astra.ask("start", "clock").expect(200);
+    astra.wait_for("clock", "exited");
+    assert_eq!((runs(&astra, "web"), &astra.status("web")["status"]), (1, &json!("stopped")));
+}
+
+#[test]
+fn what_cannot_be_launched_is_tried_as_often_as_what_fails_and_says_why() {
+    let policy = json!({"max_restarts": 1, "backoff_seconds": 0});
+    let astra = Astra::start(json!({
+        "program": {"cmd": ["/no/such/program"], "restart_policy": policy},
+        "directory": {"cmd": "true", "cwd": "no/such", "restart_policy": policy},
+        "file": {"cmd": "true", "env_file": "no.env", "restart_policy": policy},
+    }));
+    for (name, said) in
+        [("program", "/no/such/program"), ("directory", "no/such"), ("file", "no.env")]
+    {
+        let told = astra.wait_for(name, "fatal");
+        let message = told["message"].as_str().unwrap();
+        assert!(message.contains("could not be started") && message.contains(said), "{message}");
+        assert_eq!((&told["restart_count"], &told["pid"]), (&json!(1), &Value::Null), "{name}");
+    }
+}
+
+/// Leaves a process behind, unless the file `last` is there.
+const LEAVES: &str = "[ -e last ] && exit 1; \
+                      setsid sh -c 'touch up; while :; do sleep 0.02; done' & \
+                      while [ ! -e up ]; do sleep 0.01; done; rm up; exit 1";
+
+#[test]
+fn what_a_run_left_behind_is_ended_before_the_next_one() {
+    let policy = json!({"max_restarts": 3, "backoff_seconds": 0});
+    let astra = Astra::start(json!({"web": ends_with(LEAVES, &policy)}));
+    astra.wait_for("web", "fatal");
+    assert_eq!(runs(&astra, "web"), 4);
+    let left = || astra.living().iter().filter(|line| line.contains("touch up")).count();
+    eventually("only the last run's is left", || (left() == 1).then_some(()));
+    astra.touch("last");
+    astra.ask("restart", "web").expect(200);
+    eventually("nothing is left", || astra.living().is_empty().then_some(()));
+    astra.wait_for("web", "fatal");
+}
+
+#[test]
+fn what_a_run_left_behind_is_ended_however_young_it_is() {
+    let policy = json!({"max_restarts": 60, "backoff_seconds": 0});
+    let mut web = ends_with("[ -e last ] || setsid sleep 60 & exit 1", &policy);
+    web["stop_timeout"] = json!(0.2);
+    let astra = Astra::start(json!({ "web": web }));
+    astra.wait_for("web", "fatal");
+    assert_eq!(runs(&astra, "web"), 61);
+    astra.touch("last");
+    astra.ask("restart", "web").expect(200);
+    eventually("nothing is left", || astra.living().is_empty().then_some(()));
+    astra.wait_for("web", "fatal");
+}

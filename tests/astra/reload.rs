@@ -1,0 +1,209 @@
+//! POST /reload: the file is read again, and no more is done than has changed.
+
+use crate::harness::{Astra, eventually};
+use serde_json::{Value, json};
+
+/// Prints a line for each run.
+fn service(more: &Value) -> Value {
+    let mut service = json!({"cmd": "echo begin; exec sleep 60"});
+    service.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    service
+}
+
+/// Reloads, waits for what that does, and gives the answer.
+fn reload(astra: &Astra, body: &Value) -> Value {
+    astra.post_json("/supervisor/reload?wait=60", body).expect(200).json()
+}
+
+fn said(answer: &Value) -> &str {
+    answer["message"].as_str().unwrap()
+}
+
+#[test]
+fn a_file_that_has_not_changed_restarts_nothing_and_that_is_said() {
+    let astra = Astra::start(json!({"web": service(&json!({}))}));
+    astra.wait_for("web", "running");
+    let pid = astra.pid_of("web");
+    for body in [json!({}), json!({"type": "config"}), json!({"name": "web"})] {
+        let answer = astra.post_json("/supervisor/reload", &body).expect(200).json();
+        assert_eq!((&answer["status"], &answer["service"]), (&json!("reloading"), &body["name"]));
+        assert!(said(&answer).contains("nothing was restarted"), "{answer}");
+    }
+    let told = astra.status("web");
+    assert_eq!((&told["pid"], &told["restart_count"]), (&json!(pid), &json!(0)));
+}
+
+#[test]
+fn the_whole_file_starts_what_is_new_stops_what_is_gone_and_restarts_what_has_changed() {
+    let astra = Astra::start(json!({
+        "same": service(&json!({})), "changed": service(&json!({})), "gone": service(&json!({})),
+    }));
+    let pids = ["same", "changed"].map(|name| astra.wait_for(name, "running")["pid"].clone());
+    astra.wait_for("gone", "running");
+    astra.write(json!({
+        "same": service(&json!({})), "changed": service(&json!({"env": {"A": "1"}})),
+        "new": service(&json!({})), "later": service(&json!({"autostart": false})),
+    }));
+    let answer = reload(&astra, &json!({}));
+    for part in ["started: ", "new", "stopped: gone", "restarted: changed"] {
+        assert!(said(&answer).contains(part), "{answer}");
+    }
+    assert_eq!(astra.status("same")["pid"], pids[0]);
+    assert_eq!(astra.status("new")["status"], "running");
+    assert_eq!(astra.status("later")["status"], "stopped");
+    let changed = astra.status("changed");
+    assert_eq!((&changed["status"], &changed["restart_count"]), (&json!("running"), &json!(1)));
+    assert_ne!(changed["pid"], pids[1]);
+    astra.get("/supervisor/status/gone").problem(404, "not_found");
+    eventually("only three live", || (astra.living().len() == 3).then_some(()));
+}
+
+#[test]
+fn one_service_alone_is_reloaded_by_its_name() {
+    let astra = Astra::start(json!({"one": service(&json!({})), "other": service(&json!({}))}));
+    let [one, other] = ["one", "other"].map(|name| astra.wait_for(name, "running")["pid"].clone());
+    let changed = service(&json!({"env": {"A": "1"}}));
+    astra.write(json!({"one": changed, "other": changed, "new": changed}));
+    let answer = reload(&astra, &json!({"name": "one", "type": "config"}));
+    assert_eq!((&answer["status"], &answer["service"]), (&json!("running"), &json!("one")));
+    assert_ne!(astra.status("one")["pid"], one);
+    assert_eq!(astra.status("other")["pid"], other);
+    astra.get("/supervisor/status/new").problem(404, "not_found");
+}
+
+#[test]
+fn a_change_of_policy_or_checks_alone_restarts_nothing_and_holds_from_then_on() {
+    let astra = Astra::start(json!({"web": service(&json!({}))}));
+    let pid = astra.wait_for("web", "running")["pid"].clone();
+    astra.write(json!({"web": service(&json!({
+        "optional": true, "port": 77, "restart_policy": {"max_restarts": 0},
+        "health_check": {"cmd": "true", "interval": 0.1}, "stop_signal": "INT",
+    }))}));
+    let answer = reload(&astra, &json!({"name": "web"}));
+    assert!(said(&answer).contains("nothing was restarted"), "{answer}");
+    let told = astra.wait_until("web", "healthy", |it| it["health"] == "healthy");
+    assert_eq!((&told["pid"], &told["port"], &told["optional"]), (&pid, &json!(77), &json!(true)));
+    crate::harness::kill("KILL", astra.pid_of("web"));
+    let told = astra.wait_for("web", "fatal");
+    assert_eq!(told["restart_count"], 0);
+}
+
+#[test]
+fn what_is_down_stays_down_and_is_started_as_the_file_says_now() {
+    let astra = Astra::start(json!({"web": service(&json!({"autostart": false}))}));
+    astra.write(json!({"web": {"cmd": "echo other; exec sleep 60", "autostart": false}}));
+    reload(&astra, &json!({}));
+    assert_eq!(astra.status("web")["status"], "stopped");
+    astra.settle("start", "web");
+    astra.wait_for_line("web", "other");
+}
+
+#[test]
+fn a_reload_signal_is_sent_in_the_place_of_a_restart() {
+    let with = |size: &str| {
+        service(&json!({
+            "cmd": "trap 'echo reloaded' HUP; echo begin; while :; do sleep 0.02; done",
+            "reload_signal": "HUP", "env": {"SIZE": size},
+        }))
+    };
+    let astra = Astra::start(json!({"web": with("1")}));
+    astra.wait_for_line("web", "begin");
+    let pid = astra.pid_of("web");
+    for (size, body) in [("2", json!({})), ("3", json!({"name": "web"}))] {
+        let lines = astra.lines("web").len();
+        astra.write(json!({"web": with(size)}));
+        reload(&astra, &body);
+        eventually("it is told", || (astra.lines("web").len() > lines).then_some(()));
+        assert_eq!(astra.lines("web").last().unwrap(), "reloaded");
+    }
+    let told = astra.status("web");
+    assert_eq!((&told["pid"], &told["restart_count"]), (&json!(pid), &json!(0)));
+    // The next run is by the new values.
+    astra.settle("restart", "web");
+    let environment = std::fs::read(format!("/proc/{}/environ", astra.pid_of("web"))).unwrap();
+    assert!(String::from_utf8_lossy(&environment).contains("SIZE=3"));
+}
+
+#[test]
+fn a_reload_of_code_restarts_a_service_as_it_is() {
+    let astra = Astra::start(json!({"web": service(&json!({}))}));
+    let pid = astra.wait_for("web", "running")["pid"].clone();
+    astra.write(json!({"web": {"cmd": "echo other; exec sleep 60"}}));
+    let body = json!({"name": "web", "type": "code"});
+    let answer = astra.post_json("/supervisor/reload", &body).expect(200).json();
+    assert_eq!((&answer["status"], &answer["service"]), (&json!("reloading"), &json!("web")));
+    let told = astra
+        .wait_until("web", "restarted", |it| it["restart_count"] == 1 && it["status"] == "running");
+    assert_ne!(told["pid"], pid);
+    eventually("it has begun again", || (astra.lines("web").len() == 2).then_some(()));
+    assert_eq!(astra.lines("web"), ["begin", "begin"], "the file was not looked at");
+    let detail = astra.post_json("/supervisor/reload", &json!({"type": "code"}));
+    assert!(detail.problem(400, "bad_request").contains("name"));
+}
+
+#[test]
+fn a_hangup_reloads_the_file_and_ends_nothing() {
+    let astra = Astra::start(json!({"web": service(&json!({}))}));
+    let pid = astra.wait_for("web", "running")["pid"].clone();
+    astra.write(json!({"web": service(&json!({})), "new": service(&json!({}))}));
+    astra.signal("HUP");
+    eventually("the new one is there", || {
+        (astra.get("/supervisor/status/new").status == 200).then_some(())
+    });
+    astra.wait_for("new", "running");
+    astra.write_text("{");
+    astra.signal("HUP");
+    astra.wait_for_log("nothing was reloaded");
+    assert_eq!(astra.status("web")["pid"], pid);
+}
+
+#[test]
+fn what_the_file_does_not_have_cannot_be_reloaded_by_its_name() {
+    let astra = Astra::start(json!({"web": service(&json!({}))}));
+    let body = json!({"name": "added", "config": {"cmd": "exec sleep 60", "start_seconds": 0}});
+    astra.post_json("/supervisor/start?wait=60", &body).expect(200);
+    let detail = astra.ask("reload", "added").problem(404, "not_found");
+    assert!(detail.contains("added") && detail.contains("code"), "{detail}");
+    astra.write(json!({"other": service(&json!({}))}));
+    astra.ask("reload", "web").problem(404, "not_found");
+    assert_eq!(astra.status("web")["status"], "running");
+}
+
+#[test]
+fn what_is_gone_and_comes_back_while_it_is_being_ended_is_there_again() {
+    let slow = service(&json!({
+        "cmd": "trap ': > asked; while [ ! -e go ]; do sleep 0.02; done; exit 0' TERM; \
+                echo begin; while :; do sleep 0.02; done",
+        "stop_timeout": 600,
+    }));
+    let both = json!({"slow": slow, "web": service(&json!({}))});
+    let astra = Astra::start(both.clone());
+    astra.wait_for_line("slow", "begin");
+    astra.write(json!({"web": service(&json!({}))}));
+    astra.post_json("/supervisor/reload", &json!({})).expect(200);
+    eventually("it is asked to end", || astra.folder().join("asked").exists().then_some(()));
+    astra.write(both);
+    astra.post_json("/supervisor/reload", &json!({})).expect(200);
+    astra.touch("go");
+    eventually("it is up again", || {
+        let told = astra.get("/supervisor/status/slow");
+        (told.status == 200 && told.json()["status"] == "running").then_some(())
+    });
+}
+
+#[test]
+fn what_is_added_to_the_file_under_the_name_of_a_service_of_the_api_goes_by_the_file() {
+    let astra = Astra::start(json!({"web": service(&json!({}))}));
+    let body = json!({
+        "name": "added", "config": {"cmd": "echo api; exec sleep 60", "start_seconds": 0},
+    });
+    astra.post_json("/supervisor/start?wait=60", &body).expect(200);
+    let file = json!({"web": service(&json!({})), "added": {"cmd": "echo file; exec sleep 60"}});
+    astra.write(file);
+    reload(&astra, &json!({}));
+    astra.wait_for_line("added", "file");
+    // It stands in the file now, and goes with it.
+    astra.write(json!({"web": service(&json!({}))}));
+    reload(&astra, &json!({}));
+    astra.get("/supervisor/status/added").problem(404, "not_found");
+}

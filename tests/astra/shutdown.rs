@@ -1,0 +1,171 @@
+//! The end of the supervisor, and of all that it supervises.
+
+use crate::harness::{Astra, eventually};
+use serde_json::{Value, json};
+
+/// Writes when it is asked to end and when it does, with a while between.
+fn slow_to_end(name: &str, depends_on: &[&str]) -> Value {
+    let say = |what: &str| format!("echo {name} {what} >> order");
+    let trap = format!("trap '{}; sleep 0.2; {}; exit 0' TERM", say("asked"), say("ended"));
+    let cmd = format!("{trap}; echo ready; while :; do sleep 0.02; done");
+    json!({"cmd": cmd, "depends_on": depends_on})
+}
+
+fn wait_until_ready(astra: &Astra, names: &[&str]) {
+    for name in names {
+        astra.wait_for_line(name, "ready");
+    }
+}
+
+#[test]
+fn services_are_ended_before_what_they_depend_on() {
+    let mut astra = Astra::start(json!({
+        "db": slow_to_end("db", &[]),
+        "api": slow_to_end("api", &["db"]),
+        "web": slow_to_end("web", &["api"]),
+    }));
+    wait_until_ready(&astra, &["web", "api", "db"]);
+    astra.signal("TERM");
+    assert_eq!(astra.wait().code(), Some(0));
+    let order = ["web asked", "web ended", "api asked", "api ended", "db asked", "db ended"];
+    assert_eq!(astra.written("order"), order);
+}
+
+#[test]
+fn services_that_do_not_depend_on_each_other_are_ended_at_once() {
+    // Each ends only after the other was asked to.
+    let waits_for = |own: &str, other: &str| {
+        // What a trap starts may be asked to end as well, so that only the shell itself writes.
+        let wait = format!(": > {own}; while [ ! -e {other} ]; do sleep 0.02; done");
+        let trap = format!("trap '{wait}; echo {own} >> order; exit 0' TERM");
+        json!({
+            "cmd": format!("{trap}; echo ready; while :; do sleep 0.02; done"),
+            "depends_on": ["db"],
+        })
+    };
+    let mut astra = Astra::start(json!({
+        "db": slow_to_end("db", &[]),
+        "one": waits_for("one", "other"),
+        "other": waits_for("other", "one"),
+    }));
+    wait_until_ready(&astra, &["one", "other", "db"]);
+    astra.signal("TERM");
+    assert_eq!(astra.wait().code(), Some(0));
+    let mut order = astra.written("order");
+    order[..2].sort();
+    assert_eq!(order, ["one", "other", "db asked", "db ended"]);
+}
+
+#[test]
+fn what_waits_to_be_started_or_restarted_does_not_hold_up_the_end_of_the_rest() {
+    let mut astra = Astra::start(json!({
+        "waits": {"cmd": "exec sleep 60", "depends_on": {"db": "completed"}},
+        "failed": {
+            "cmd": "exit 1", "depends_on": ["db"], "restart_policy": {"backoff_seconds": 600},
+        },
+        "db": {"cmd": "exec sleep 60"},
+    }));
+    astra.wait_for("failed", "backoff");
+    assert_eq!(astra.status("waits")["status"], "starting");
+    astra.signal("TERM");
+    assert_eq!(astra.wait().code(), Some(0));
+    assert_eq!(astra.living(), Vec::<String>::new());
+}
+
+#[test]
+fn each_signal_that_asks_for_the_end_ends_everything_well() {
+    for signal in ["TERM", "INT", "QUIT"] {
+        let mut astra = Astra::start(json!({
+            "api": {
+                "cmd": "trap 'echo last words; exit 0' TERM; echo ready; \
+                        while :; do sleep 0.02; done",
+            },
+            "db": {"cmd": "exec sleep 60"},
+        }));
+        astra.wait_for_line("api", "ready");
+        astra.signal(signal);
+        assert_eq!(astra.wait().code(), Some(0), "SIG{signal}");
+        assert_eq!(astra.living(), Vec::<String>::new(), "SIG{signal}");
+        astra.start_again();
+        let lines = astra.lines("api");
+        assert!(lines.contains(&"last words".to_owned()), "SIG{signal}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_second_signal_gives_no_grace_and_keeps_no_order() {
+    let stubborn = |depends_on: Value| {
+        let cmd = "trap 'echo asked >> order' TERM; echo ready; while :; do sleep 0.02; done";
+        json!({"cmd": cmd, "stop_timeout": 3600, "depends_on": depends_on})
+    };
+    let mut astra =
+        Astra::start(json!({"db": stubborn(json!([])), "api": stubborn(json!(["db"]))}));
+    wait_until_ready(&astra, &["api", "db"]);
+    astra.signal("TERM");
+    eventually("api is asked to end", || (astra.written("order").len() == 1).then_some(()));
+    astra.signal("TERM");
+    assert_eq!(astra.wait().code(), Some(0));
+    assert_eq!(astra.living(), Vec::<String>::new());
+}
+
+#[test]
+fn what_ignores_its_stop_signal_is_killed_after_its_own_timeout() {
+    let mut astra = Astra::start(json!({"db": {
+        "cmd": "trap 'echo asked >> order' USR1; echo ready; while :; do sleep 0.02; done",
+        "stop_signal": "USR1", "stop_timeout": 0.2,
+    }}));
+    astra.wait_for_line("db", "ready");
+    astra.signal("TERM");
+    assert_eq!(astra.wait().code(), Some(0));
+    assert_eq!(astra.written("order"), ["asked"]);
+}
+
+#[test]
+fn what_services_that_have_ended_left_behind_is_ended_too() {
+    let mut astra = Astra::start(json!({
+        "exited": {"cmd": "setsid sleep 60 & exit 0"},
+        "fatal": {"cmd": "setsid sleep 60 & exit 1", "restart_policy": {"max_restarts": 0}},
+    }));
+    astra.wait_for("exited", "exited");
+    astra.wait_for("fatal", "fatal");
+    assert_eq!(astra.living().len(), 2);
+    astra.signal("TERM");
+    assert_eq!(astra.wait().code(), Some(0));
+    assert_eq!(astra.living(), Vec::<String>::new());
+}
+
+#[test]
+fn nothing_is_started_any_more_while_everything_is_ended() {
+    let mut astra = Astra::start(json!({
+        "db": {
+            "cmd": "trap ': > asked; while [ ! -e go ]; do sleep 0.02; done; exit 0' TERM; \
+                    echo ready; while :; do sleep 0.02; done",
+        },
+        "idle": {"cmd": "exec sleep 60", "autostart": false},
+    }));
+    astra.wait_for_line("db", "ready");
+    let mut events = astra.events("/supervisor/events");
+    astra.signal("TERM");
+    eventually("db is asked", || astra.folder().join("asked").exists().then_some(()));
+    // The door is closed: who comes now is either not let in or told so.
+    astra.touch("go");
+    assert_eq!(events.event_that(|event| event.name == "end").data, json!({}));
+    assert_eq!(astra.wait().code(), Some(0));
+    assert!(astra.log().contains("answers that were cut: 0"), "{}", astra.log());
+}
+
+#[test]
+fn streams_of_logs_end_with_the_supervisor() {
+    let mut astra = Astra::start(json!({"web": {
+        "cmd": "trap 'echo last; exit 0' TERM; echo ready; while :; do sleep 0.02; done",
+    }}));
+    let mut plain = astra.stream("/supervisor/logs/web?follow=true");
+    assert_eq!(plain.line(), "ready");
+    let mut events = astra.events("/supervisor/logs/web?follow=true&after=1");
+    astra.signal("TERM");
+    let rest = plain.rest();
+    assert!(rest.ends_with("last\n"), "{rest}");
+    let end = events.event_that(|event| event.name == "end");
+    assert_eq!((&end.data["status"], &end.data["exit_code"]), (&json!("stopped"), &json!(0)));
+    assert_eq!(astra.wait().code(), Some(0));
+}

@@ -1,0 +1,84 @@
+//! POST /signal/{service}: any signal, to the whole tree, without waiting.
+
+use crate::harness::{Astra, eventually};
+use serde_json::json;
+
+/// Counts in each of two processes how often it gets USR1.
+const COUNTS: &str = "trap 'echo parent' USR1; sh -c 'trap \"echo child\" USR1; echo ready; \
+                      while :; do sleep 0.02; done' & while :; do sleep 0.02; done";
+
+fn send(astra: &Astra, kind: &str) -> crate::harness::Answer {
+    astra.post(&format!("/supervisor/signal/web?type={kind}"))
+}
+
+#[test]
+fn a_signal_goes_to_the_whole_tree_by_name_or_number() {
+    let astra = Astra::start(json!({"web": {"cmd": COUNTS}}));
+    astra.wait_for_line("web", "ready");
+    let pid = astra.pid_of("web");
+    for (times, kind) in [(1, "SIGUSR1"), (2, "USR1"), (3, "10")] {
+        let told = send(&astra, kind).expect(200).json();
+        assert_eq!((&told["status"], &told["pid"]), (&json!("running"), &json!(pid)));
+        // The helpers of the shells die of it, and are started again.
+        eventually("both have got it", || {
+            let lines = astra.lines("web");
+            let count = |who: &str| lines.iter().filter(|line| *line == who).count();
+            (count("parent") == times && count("child") == times).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_service_that_ends_by_a_signal_is_restarted_by_its_policy() {
+    let astra = Astra::start(json!({"web": {
+        "cmd": "exec sleep 60", "restart_policy": {"backoff_seconds": 0},
+    }}));
+    let first = astra.wait_for("web", "running")["pid"].clone();
+    send(&astra, "TERM").expect(200);
+    let is_again = |it: &serde_json::Value| it["restart_count"] == 1 && it["pid"].is_u64();
+    assert_ne!(astra.wait_until("web", "restarted", is_again)["pid"], first);
+    let mut stream = astra.events("/supervisor/logs/web?follow=true&after=0");
+    let end = stream.event_that(|event| event.data["event"] == "ended");
+    assert_eq!((&end.data["signal"], &end.data["ended_by"]), (&json!("SIGTERM"), &json!("signal")));
+}
+
+#[test]
+fn what_is_no_signal_is_refused_and_ends_nothing() {
+    let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
+    astra.wait_for("web", "running");
+    let pid = astra.pid_of("web");
+    for kind in ["NOPE", "-9", "0x9", "999", ""] {
+        let detail = send(&astra, kind).problem(400, "bad_request");
+        assert!(detail.contains("type"), "{kind}: {detail}");
+    }
+    astra.post("/supervisor/signal/web").problem(400, "bad_request");
+    assert_eq!(astra.pid_of("web"), pid);
+}
+
+#[test]
+fn where_nothing_runs_there_is_nothing_to_signal() {
+    let astra = Astra::start(json!({
+        "web": {"cmd": "exit 1", "restart_policy": {"backoff_seconds": 600}},
+        "idle": {"cmd": "exec sleep 60", "autostart": false},
+    }));
+    astra.wait_for("web", "backoff");
+    let detail = send(&astra, "TERM").problem(409, "conflict");
+    assert!(detail.contains("backoff"), "{detail}");
+    astra.post("/supervisor/signal/idle?type=TERM").problem(409, "conflict");
+    astra.settle("stop", "web");
+}
+
+#[test]
+fn a_service_that_was_stopped_by_a_signal_can_be_ended_all_the_same() {
+    let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
+    astra.wait_for("web", "running");
+    send(&astra, "STOP").expect(200);
+    let stat = || std::fs::read_to_string(format!("/proc/{}/stat", astra.pid_of("web"))).unwrap();
+    eventually("it is stopped", || stat().contains(") T ").then_some(()));
+    send(&astra, "CONT").expect(200);
+    eventually("it goes on", || stat().contains(") S ").then_some(()));
+    send(&astra, "STOP").expect(200);
+    eventually("it is stopped", || stat().contains(") T ").then_some(()));
+    assert_eq!(astra.settle("stop", "web"), "stopped");
+    assert_eq!(astra.status("web")["signal"], "SIGTERM");
+}

@@ -1,0 +1,159 @@
+//! Astra, as a test starts it and asks it.
+
+use super::client::Answer;
+use super::instance::{Instance, binary};
+use super::stream::Stream;
+use super::{eventually, eventually_or};
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::fs;
+use std::ops::{Deref, DerefMut};
+use std::path::Path;
+use std::process::Command;
+
+/// The services file, in the server's folder.
+const FILE: &str = "services.json";
+
+/// An Astra with a services file of its own.
+pub struct Astra(Instance);
+
+impl Astra {
+    /// Starts these services. They are up at once where they say nothing else: their
+    /// `start_seconds` is 0.
+    #[track_caller]
+    pub fn start(services: Value) -> Self {
+        Self::start_with(&[], services)
+    }
+
+    /// The same with these flags.
+    #[track_caller]
+    pub fn start_with(flags: &[&str], services: Value) -> Self {
+        Self::start_in(binary(), flags, services)
+    }
+
+    /// The same of a program whose environment was prepared.
+    #[track_caller]
+    pub fn start_command(command: Command, services: Value) -> Self {
+        Self::start_in(command, &[], services)
+    }
+
+    fn start_in(mut command: Command, flags: &[&str], services: Value) -> Self {
+        let folder = tempfile::tempdir().expect("a fresh folder");
+        write(folder.path(), services);
+        command.args(["astra", "--config", FILE, "--port", "0", "--log-dir", "logs"]).args(flags);
+        Self(Instance::start_in(command, folder))
+    }
+
+    /// Writes other services into the file.
+    pub fn write(&self, services: Value) {
+        write(self.folder(), services);
+    }
+
+    /// Writes a text into the file.
+    pub fn write_text(&self, text: &str) {
+        fs::write(self.folder().join(FILE), text).expect("the file can be written");
+    }
+
+    /// Asks something (`start`, `stop`, `restart`, `reload`) of a service.
+    pub fn ask(&self, verb: &str, name: &str) -> Answer {
+        self.post_json(&format!("/supervisor/{verb}"), &json!({ "name": name }))
+    }
+
+    /// Asks it, waits until the service has settled, and gives its state then.
+    #[track_caller]
+    pub fn settle(&self, verb: &str, name: &str) -> String {
+        let path = format!("/supervisor/{verb}?wait=60");
+        let answer = self.post_json(&path, &json!({ "name": name })).expect(200).json();
+        answer["status"].as_str().expect("a state").to_owned()
+    }
+
+    /// What is told of a service.
+    #[track_caller]
+    pub fn status(&self, name: &str) -> Value {
+        self.get(&format!("/supervisor/status/{name}")).expect(200).json()
+    }
+
+    /// The number of a service's process, once there is one.
+    #[track_caller]
+    pub fn pid_of(&self, name: &str) -> u32 {
+        let status = self.wait_until(name, "up", |status| status["pid"].is_u64());
+        status["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).expect("a pid")
+    }
+
+    /// Waits until a service is in this state.
+    #[track_caller]
+    pub fn wait_for(&self, name: &str, state: &str) -> Value {
+        self.wait_until(name, state, |status| status["status"] == state)
+    }
+
+    /// Waits until what is told of a service `is_it`.
+    #[track_caller]
+    pub fn wait_until(&self, name: &str, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let last = RefCell::new(Value::Null);
+        let look = || {
+            last.replace(self.status(name));
+            is_it(&last.borrow()).then(|| last.borrow().clone())
+        };
+        eventually_or(|| format!("{name} is {what}, and not {}", last.borrow()), look)
+    }
+
+    /// The texts of all that a service has printed, over all of its runs.
+    #[track_caller]
+    pub fn lines(&self, name: &str) -> Vec<String> {
+        let answer = self.get(&format!("/supervisor/logs/{name}?lines=0&format=text"));
+        answer.expect(200).text().lines().map(str::to_owned).collect()
+    }
+
+    /// Waits until a service has printed this line.
+    #[track_caller]
+    pub fn wait_for_line(&self, name: &str, line: &str) {
+        eventually(&format!("{name} prints {line:?}"), || {
+            self.lines(name).iter().any(|found| found == line).then_some(())
+        });
+    }
+
+    /// A stream of this path.
+    #[track_caller]
+    pub fn stream(&self, path: &str) -> Stream {
+        Stream::open(self.address(), path, &[])
+    }
+
+    /// A stream of events of this path.
+    #[track_caller]
+    pub fn events(&self, path: &str) -> Stream {
+        Stream::open(self.address(), path, &["Accept: text/event-stream"])
+    }
+
+    /// Writes an empty file into the server's folder, for which a service may wait.
+    pub fn touch(&self, name: &str) {
+        fs::write(self.folder().join(name), "").expect("the folder can be written");
+    }
+
+    /// The lines of a file that services write into.
+    pub fn written(&self, name: &str) -> Vec<String> {
+        let text = fs::read_to_string(self.folder().join(name)).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+fn write(folder: &Path, mut services: Value) {
+    for service in services.as_object_mut().expect("services by name").values_mut() {
+        let fields = service.as_object_mut().expect("fields");
+        fields.entry("start_seconds").or_insert(json!(0));
+    }
+    fs::write(folder.join(FILE), services.to_string()).expect("the file can be written");
+}
+
+impl Deref for Astra {
+    type Target = Instance;
+
+    fn deref(&self) -> &Instance {
+        &self.0
+    }
+}
+
+impl DerefMut for Astra {
+    fn deref_mut(&mut self) -> &mut Instance {
+        &mut self.0
+    }
+}
