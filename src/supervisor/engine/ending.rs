@@ -48,7 +48,6 @@ impl Engine {
         };
         self.tell(name, &message);
         self.perform(name, action);
-        self.remove_if_leaving(name);
         self.go_on_shutting_down();
     }
 }

@@ -159,16 +159,15 @@ impl Engine {
         let action = entry.life.stop(EndedBy::Reload, left).unwrap_or_default();
         self.perform(name, action);
         self.tell(name, "It is being ended, because the file does not have it any more.");
-        self.remove_if_leaving(name);
     }
 
-    /// Forgets a service that was to be, once it is down.
-    pub(super) fn remove_if_leaving(&mut self, name: &str) {
+    /// Forgets a service that was to be, once it is down. Whether it was.
+    pub(super) fn remove_if_leaving(&mut self, name: &str) -> bool {
         let is_over = |entry: &super::Entry| {
             entry.standing == Standing::Leaving && entry.life.state().is_down()
         };
         if self.is_closing || !self.entries.get(name).is_some_and(is_over) {
-            return;
+            return false;
         }
         if let Some(entry) = self.entries.remove(name) {
             entry.it.manager().close();
@@ -176,6 +175,7 @@ impl Engine {
             self.roster.remove(name);
             self.tell_removed(name, &entry.it.facts());
         }
+        true
     }
 }
 

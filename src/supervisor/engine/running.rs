@@ -25,7 +25,6 @@ impl Engine {
                     error => format!("It could not be started: {error} {next}"),
                 };
                 self.tell(name, message.trim_end());
-                self.remove_if_leaving(name);
                 return self.go_on_shutting_down();
             }
         };
@@ -66,7 +65,6 @@ impl Engine {
         self.perform(name, action);
         let next = self.next_try(name);
         self.tell(name, format!("{message}. {next}").trim_end());
-        self.remove_if_leaving(name);
         self.go_on_shutting_down();
     }
 

@@ -12,6 +12,10 @@ use std::time::Instant;
 impl Engine {
     /// Tells what a service is now and why, and lets those go on that wait for it.
     pub(super) fn tell(&mut self, name: &str, message: &str) {
+        // Who waits for one that leaves waits until it is gone, so it is not told to be down first.
+        if self.remove_if_leaving(name) {
+            return;
+        }
         let Some(entry) = self.entries.get_mut(name) else { return };
         message.clone_into(&mut entry.message);
         if !entry.life.is_up() {
