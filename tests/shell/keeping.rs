@@ -1,6 +1,6 @@
 //! What is kept of logs: retention and rotation.
 
-use crate::harness::Server;
+use crate::harness::{Server, eventually};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -83,11 +83,16 @@ fn a_run_that_is_too_large_drops_its_oldest_part_and_its_numbers_go_on() {
 #[test]
 fn a_line_without_an_end_is_cut_where_it_is_larger_than_its_log_may_be() {
     let server = Server::start_with(&["--log-max-bytes", "500000", "--max-line-bytes", "4096"]);
-    server.run_to_end("head -c 3000000 /dev/zero | tr '\\0' y; echo; echo end");
+    // While it goes on, the part before the present one ends with a cut.
+    let flood = "head -c 3000000 /dev/zero | tr '\\0' y";
+    server.run(&format!("{flood}; while [ ! -e go ]; do sleep 0.01; done; echo; echo end"));
+    eventually("it is told", || {
+        server.content("").contains("y[llm-shell: this line is cut here").then_some(())
+    });
+    fs::write(server.folder().join("go"), "").unwrap();
+    server.ended();
     assert!(bytes_of_logs(&server) <= 500_000, "{} bytes", bytes_of_logs(&server));
-    let content = server.content("");
-    assert!(content.contains("y[llm-shell: this line is cut here"), "it is told");
-    assert!(content.ends_with("y\nend"), "it goes on");
+    assert!(server.content("").ends_with("y\nend"), "it goes on");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::manager::EndedBy;
 use crate::supervisor::plan::{Change, Plan};
 use crate::supervisor::services_file::Service;
+use crate::supervisor::supervised::Facts;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -170,10 +171,14 @@ impl Engine {
             return false;
         }
         if let Some(entry) = self.entries.remove(name) {
-            entry.it.manager().close();
             self.waiting.remove(name);
             self.roster.remove(name);
-            self.tell_removed(name, &entry.it.facts());
+            let (state, message) = (entry.life.state(), "It is gone from the file.".to_owned());
+            let facts = Facts { state, message, ..entry.it.facts() };
+            entry.it.replace(facts.clone());
+            // Who follows its log is told what it was in the end.
+            entry.it.manager().close();
+            self.tell_removed(name, &facts);
         }
         true
     }
