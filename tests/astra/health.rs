@@ -140,11 +140,16 @@ fn a_command_that_checks_works_where_its_service_does_and_knows_the_run() {
 fn a_check_that_takes_its_time_holds_up_no_other_request() {
     let astra = Astra::start(json!({"web": {
         "cmd": "exec sleep 60", "start_timeout": 0,
-        "health_check": {"cmd": "while [ ! -e go ]; do sleep 0.02; done", "timeout": 600},
+        "health_check": {
+            "cmd": "echo >> looks; while [ ! -e go ]; do sleep 0.02; done", "timeout": 600,
+        },
     }}));
     astra.wait_until("web", "launched", |it| it["pid"].is_u64());
     std::thread::scope(|scope| {
         let slow = scope.spawn(|| check(&astra, "web"));
+        eventually("its own look and ours take their time", || {
+            (astra.written("looks").len() == 2).then_some(())
+        });
         let restarts = astra.settle("restart", "web");
         assert_eq!(restarts, "running");
         astra.touch("go");
