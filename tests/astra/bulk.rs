@@ -192,7 +192,6 @@ fn what_depends_on_others_goes_after_them_and_is_ended_before_them() {
 }
 
 #[test]
-#[ignore = "the order is lost where a service between is not named"]
 fn the_order_holds_over_a_service_that_is_not_named() {
     let astra = Astra::start(noted(&json!({"autostart": true})));
     wait_until_begun(&astra, &ALL, 1);

@@ -58,7 +58,6 @@ fn a_service_that_waits_says_for_what() {
 }
 
 #[test]
-#[ignore = "the message is overwritten by that of the start"]
 fn a_service_that_waits_says_so_from_the_beginning() {
     let astra = Astra::start(json!({
         "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}},
@@ -72,7 +71,6 @@ fn a_service_that_waits_says_so_from_the_beginning() {
 }
 
 #[test]
-#[ignore = "what needs another started waits until that is running"]
 fn a_service_that_needs_another_only_started_does_not_wait_for_its_health() {
     let astra = Astra::start(json!({
         "list": {"cmd": "exec sleep 60", "depends_on": ["db"]},
@@ -85,7 +83,6 @@ fn a_service_that_needs_another_only_started_does_not_wait_for_its_health() {
 }
 
 #[test]
-#[ignore = "what needs another started waits until that is running"]
 fn a_service_that_needs_another_only_started_does_not_wait_until_that_has_run_for_long() {
     let astra = Astra::start(json!({
         "api": {"cmd": "exec sleep 60", "depends_on": {"db": "started"}},
@@ -173,7 +170,6 @@ fn an_end_of_what_a_service_depends_on_does_not_end_it() {
 }
 
 #[test]
-#[ignore = "what needs another started waits until that is running"]
 fn what_has_only_to_be_started_may_have_ended_when_it_is_looked_for() {
     let astra = Astra::start(json!({
         "api": {"cmd": "exec sleep 60", "depends_on": {"once": "started"}},

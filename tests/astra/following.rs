@@ -137,7 +137,6 @@ fn a_stream_goes_on_at_the_next_supervisor_where_it_ended_at_the_last_one() {
 }
 
 #[test]
-#[ignore = "the end of a run of the last supervisor is told before its lines"]
 fn a_run_of_the_last_supervisor_ends_behind_its_lines() {
     let mut astra = Astra::start(json!({"web": {"cmd": "echo one; echo two", "autostart": false}}));
     astra.ask("start", "web").expect(200);

@@ -114,7 +114,6 @@ fn nothing_is_known_of_a_service_without_checks_or_that_is_not_up() {
 }
 
 #[test]
-#[ignore = "a service in backoff is looked at"]
 fn nothing_is_known_of_a_service_that_waits_for_its_restart() {
     let astra = Astra::start(json!({"web": {
         "cmd": "exit 1", "health_check": {"cmd": "true"},

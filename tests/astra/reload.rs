@@ -15,6 +15,13 @@ fn reload(astra: &Astra, body: &Value) -> Value {
     astra.post_json("/supervisor/reload?wait=60", body).expect(200).json()
 }
 
+/// Waits until a service is not known any more.
+fn wait_until_gone(astra: &Astra, name: &str) {
+    eventually(&format!("{name} is gone"), || {
+        (astra.get(&format!("/supervisor/status/{name}")).status == 404).then_some(())
+    });
+}
+
 fn said(answer: &Value) -> &str {
     answer["message"].as_str().unwrap()
 }
@@ -54,7 +61,7 @@ fn the_whole_file_starts_what_is_new_stops_what_is_gone_and_restarts_what_has_ch
     let changed = astra.status("changed");
     assert_eq!((&changed["status"], &changed["restart_count"]), (&json!("running"), &json!(1)));
     assert_ne!(changed["pid"], pids[1]);
-    astra.get("/supervisor/status/gone").problem(404, "not_found");
+    wait_until_gone(&astra, "gone");
     eventually("only three live", || (astra.living().len() == 3).then_some(()));
 }
 
@@ -170,7 +177,6 @@ fn what_the_file_does_not_have_cannot_be_reloaded_by_its_name() {
 }
 
 #[test]
-#[ignore = "it is forgotten when it is down"]
 fn what_is_gone_and_comes_back_while_it_is_being_ended_is_there_again() {
     let slow = service(&json!({
         "cmd": "trap ': > asked; while [ ! -e go ]; do sleep 0.02; done; exit 0' TERM; \
@@ -206,5 +212,5 @@ fn what_is_added_to_the_file_under_the_name_of_a_service_of_the_api_goes_by_the_
     // It stands in the file now, and goes with it.
     astra.write(json!({"web": service(&json!({}))}));
     reload(&astra, &json!({}));
-    astra.get("/supervisor/status/added").problem(404, "not_found");
+    wait_until_gone(&astra, "added");
 }

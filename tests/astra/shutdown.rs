@@ -57,7 +57,6 @@ fn services_that_do_not_depend_on_each_other_are_ended_at_once() {
 }
 
 #[test]
-#[ignore = "the end waits for ever where a dependent goes down at once"]
 fn what_waits_to_be_started_or_restarted_does_not_hold_up_the_end_of_the_rest() {
     let mut astra = Astra::start(json!({
         "waits": {"cmd": "exec sleep 60", "depends_on": {"db": "completed"}},
@@ -122,7 +121,6 @@ fn what_ignores_its_stop_signal_is_killed_after_its_own_timeout() {
 }
 
 #[test]
-#[ignore = "leftovers of services that have ended outlive the supervisor"]
 fn what_services_that_have_ended_left_behind_is_ended_too() {
     let mut astra = Astra::start(json!({
         "exited": {"cmd": "setsid sleep 60 & exit 0"},
