@@ -2,6 +2,7 @@
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Prints a line for each run.
 fn service(more: &Value) -> Value {
@@ -213,4 +214,35 @@ fn what_is_added_to_the_file_under_the_name_of_a_service_of_the_api_goes_by_the_
     astra.write(json!({"web": service(&json!({}))}));
     reload(&astra, &json!({}));
     wait_until_gone(&astra, "added");
+}
+
+#[test]
+#[ignore = "a reload that waits answers before what is gone from the file is forgotten"]
+fn a_reload_that_waits_answers_when_what_is_gone_is_forgotten() {
+    let with = json!({"web": service(&json!({})), "db": service(&json!({}))});
+    let astra = Astra::start(with.clone());
+    let is_over = AtomicBool::new(false);
+    let poll = || {
+        while !is_over.load(Ordering::SeqCst) {
+            astra.get("/supervisor/status").expect(200);
+        }
+    };
+    std::thread::scope(|scope| {
+        // The more is asked meanwhile, the more can come in between.
+        for _ in 0..4 {
+            scope.spawn(poll);
+        }
+        let early = (0..30).filter(|_| {
+            astra.write(json!({"db": service(&json!({}))}));
+            reload(&astra, &json!({}));
+            let is_there = astra.get("/supervisor/status/web").status == 200;
+            wait_until_gone(&astra, "web");
+            astra.write(with.clone());
+            reload(&astra, &json!({}));
+            is_there
+        });
+        let early = early.count();
+        is_over.store(true, Ordering::SeqCst);
+        assert_eq!(early, 0, "of 30 answers");
+    });
 }
