@@ -177,6 +177,15 @@ pub enum Error {
         /// What to do, without a full stop.
         advice: &'static str,
     },
+    /// A service that cannot be written to.
+    #[error(
+        "{name} has no open input: give it \"pty\": true in the services file, or in the config of \
+         its start, and start it."
+    )]
+    ServiceInput {
+        /// The service.
+        name: String,
+    },
     /// A key that came with another request before.
     #[error(
         "The Idempotency-Key {key:?} came with another request within the last 10 minutes: give \
@@ -233,6 +242,7 @@ impl Error {
             | Self::StdinNotOpen { .. }
             | Self::NoTerminal { .. }
             | Self::KeyReused { .. }
+            | Self::ServiceInput { .. }
             | Self::ServiceState { .. } => ErrorKind::Conflict,
             Self::ShuttingDown | Self::TooManyBulks { .. } => ErrorKind::Unavailable,
             Self::SpawnShell { .. }

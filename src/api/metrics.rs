@@ -43,10 +43,15 @@ pub fn text(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> 
     for sample in samples(astra) {
         families.add(&sample);
     }
+    Ok(open_metrics(&families.registry()))
+}
+
+/// An answer of all that is registered.
+pub fn open_metrics(all: &Registry) -> Reply {
     let mut text = String::new();
     // Writing to a string does not fail.
-    encode(&mut text, &families.registry()).unwrap_or_default();
-    Ok(Reply::bytes(StatusCode::OK, OPEN_METRICS, text.into_bytes()))
+    encode(&mut text, all).unwrap_or_default();
+    Reply::bytes(StatusCode::OK, OPEN_METRICS, text.into_bytes())
 }
 
 /// What is known of one service.
@@ -155,6 +160,7 @@ impl Families {
     }
 }
 
-fn cores() -> Unit {
+/// Busy cores.
+pub fn cores() -> Unit {
     Unit::Other("cores".to_owned())
 }

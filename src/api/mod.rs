@@ -18,6 +18,7 @@ mod service_lines;
 mod service_source;
 mod services;
 mod shell;
+mod shell_metrics;
 mod slots;
 mod talking;
 

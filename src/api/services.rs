@@ -262,7 +262,12 @@ fn stdin(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let service = astra.supervisor.find(request.param("service"))?;
     let _slot = astra.slots.take()?;
     let (data, ends) = talking::input(request)?;
-    let written = service.manager().write_stdin(&data, ends)?;
+    let written = service.manager().write_stdin(&data, ends).map_err(|error| match error {
+        Error::NeverStarted | Error::NotRunning { .. } | Error::StdinNotOpen { .. } => {
+            Error::ServiceInput { name: service.name().to_owned() }
+        }
+        other => other,
+    })?;
     Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
 }
 

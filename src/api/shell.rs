@@ -7,7 +7,7 @@ use super::logs::Named;
 use super::run_source::RunSource;
 use super::slots::Slots;
 use super::talking::{self, StdinResponse};
-use super::{body, follow, login, logs, parameters};
+use super::{body, follow, login, logs, parameters, shell_metrics};
 use crate::http::{Guard, Problem, Reply, Request, Router};
 use crate::logs::RunLog;
 use crate::manager::ProcessManager;
@@ -77,6 +77,7 @@ pub fn shell_routes(
         .get("/runs", with_shell(runs))
         .get("/runs/{run_id}", with_shell(one_run))
         .get("/runs/{run_id}/logs", with_shell(run_logs))
+        .get("/metrics", with_shell(metrics))
         .get("/health", with_shell(health))
         .open("/health")
         .post("/login", login::handler(Arc::clone(&guard)))
@@ -208,6 +209,12 @@ fn answer_logs(
     let query = LogQuery::read(request, LogOf::Run)?;
     let name = Named::Run { log_file: log.name().to_owned() };
     logs::answer(query, Box::new(RunSource { name, log, status }), &shell.slots, request)
+}
+
+fn metrics(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    let run = shell.manager.status().ok();
+    Ok(shell_metrics::answer(shell.manager.starts(), run.as_ref()))
 }
 
 fn health(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {

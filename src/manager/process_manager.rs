@@ -53,6 +53,8 @@ pub struct ProcessManager {
     /// Held over a whole start or restart. Taken before `inner`, never after.
     operation: Mutex<()>,
     inner: Mutex<Inner>,
+    /// How many runs were started.
+    starts: AtomicU64,
     /// Counts the begins and ends of runs and the end of them all, for those who wait for output.
     pub(super) turns: AtomicU64,
     /// Goes with `inner`: an ending is done or to be hurried, a start is done, an end is recorded.
@@ -88,6 +90,7 @@ impl ProcessManager {
             reaper,
             operation,
             inner,
+            starts: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             changed,
         }
@@ -225,6 +228,12 @@ impl ProcessManager {
         Ok(self.last_run()?.snapshot())
     }
 
+    /// How many runs were started. Does not block.
+    #[must_use]
+    pub fn starts(&self) -> u64 {
+        self.starts.load(Ordering::Relaxed)
+    }
+
     /// Whether nothing runs and nothing will: the server shuts down. Does not block.
     #[must_use]
     pub fn is_finished(&self) -> bool {
@@ -340,6 +349,7 @@ impl ProcessManager {
         let mut inner = self.inner();
         let old = inner.run.replace(Arc::clone(&run));
         inner.state.started();
+        self.starts.fetch_add(1, Ordering::Relaxed);
         drop(inner);
         if let Some(old) = old {
             self.keep_log(&old);

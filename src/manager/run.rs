@@ -5,6 +5,7 @@ use crate::logs::{Glance, RunLog};
 use crate::process::{Input, Leader, Outcome, Reaper, Stdin, Tree, Usage, UsageMeter};
 use chrono::{DateTime, Utc};
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -183,6 +184,13 @@ impl RunView {
     #[must_use]
     pub fn stdin(&self) -> Option<&Stdin> {
         self.run.stdin.as_ref().filter(|_| self.run.end.get().is_none())
+    }
+
+    /// A descriptor that becomes readable when its own process has ended; `None` where there are
+    /// none left.
+    #[must_use]
+    pub fn end_descriptor(&self) -> Option<OwnedFd> {
+        self.run.leader.end_descriptor().ok()
     }
 
     /// Its processes.

@@ -2,10 +2,11 @@
 
 use super::check::Check;
 use super::web;
-use crate::process::{CommandLine, Input, Launch, Outcome, Reaper, run_to_end};
+use crate::process::{CommandLine, Input, Launch, Limit, Outcome, Reaper, run_to_end};
 use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
@@ -31,6 +32,8 @@ pub struct Surroundings<'a> {
     pub directory: &'a Path,
     /// The whole environment of commands.
     pub environment: &'a [(OsString, OsString)],
+    /// Readable when what is looked at is gone: a command is ended then.
+    pub until: Option<BorrowedFd<'a>>,
 }
 
 /// Looks once. Blocks for `timeout` at most, and for what it takes to end a command that is not
@@ -109,7 +112,8 @@ fn run(command: &CommandLine, timeout: Duration, around: Surroundings<'_>) -> Re
         environment: around.environment.to_vec(),
         input: Input::Nothing,
     };
-    let ended = run_to_end(around.reaper, launch, timeout).map_err(|error| error.to_string())?;
+    let ended = run_to_end(around.reaper, launch, Limit { timeout, until: around.until })
+        .map_err(|error| error.to_string())?;
     let how = match ended.outcome {
         Some(Outcome::Exited(0)) => return Ok(()),
         Some(Outcome::Exited(code)) => format!("exit code {code}"),

@@ -16,6 +16,7 @@ fn around() -> Surroundings<'static> {
         shell: Path::new("/bin/sh"),
         directory: Path::new("/"),
         environment: &[],
+        until: None,
     }
 }
 

@@ -49,6 +49,14 @@ impl Leader {
         retry(|| poll(&mut watched, PollTimeout::ZERO)).is_ok_and(|ready| ready > 0)
     }
 
+    /// A descriptor that becomes readable when it has ended.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn end_descriptor(&self) -> io::Result<OwnedFd> {
+        self.pidfd.try_clone()
+    }
+
     pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
         Ok(pidfd_send_signal(&self.pidfd, signal.raw())?)
     }

@@ -33,7 +33,7 @@ pub use launch::{COMMAND_BYTES_MAX, Launch};
 pub use leader::Leader;
 pub use outcome::Outcome;
 pub use reaper::{Descriptors, Launched, Reaper};
-pub use run_to_end::{Ended, run_to_end};
+pub use run_to_end::{Ended, Limit, run_to_end};
 pub use signal::Signal;
 pub use stdin::{Stdin, StdinClosed};
 pub use strays::{StrayRun, boot_id, end_strays};

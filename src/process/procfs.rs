@@ -1,7 +1,8 @@
 //! Readings from /proc: who is whose child, and who is who.
 
 use nix::unistd::{Pid, getpid};
-use std::fs;
+use std::time::Duration;
+use std::{fs, thread};
 
 /// A process as /proc shows it at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,19 +94,51 @@ impl Procfs {
     }
 }
 
+/// How often a process is looked at that is being executed, whose environment is not there yet, and
+/// how long is waited between two looks. Nothing tells when it is there; it takes far less than the
+/// first of these waits.
+const EXEC_LOOKS: u32 = 50;
+const EXEC_LOOK_INTERVAL: Duration = Duration::from_millis(1);
+
 /// Whether the environment that a process was started with holds this entry (`NAME=value`).
 /// False for a process whose environment we may not read.
 pub(super) fn environment_has(number: i32, entry: &[u8]) -> bool {
-    let environment = fs::read(format!("/proc/{number}/environ")).unwrap_or_default();
-    environment.split(|byte| *byte == 0).any(|found| found == entry)
+    environment_of(number).split(|byte| *byte == 0).any(|found| found == entry)
 }
 
 /// The value of a name in the environment that a process was started with; `None` also where we
 /// may not read it.
 pub(super) fn environment_value(number: i32, name: &[u8]) -> Option<Vec<u8>> {
-    let environment = fs::read(format!("/proc/{number}/environ")).ok()?;
+    let environment = environment_of(number);
     let mut entries = environment.split(|byte| *byte == 0);
     entries.find_map(|entry| Some(entry.strip_prefix(name)?.strip_prefix(b"=")?.to_vec()))
+}
+
+/// The environment that a process was started with; empty where we may not read it. Blocks for a
+/// moment where the process is just being executed.
+fn environment_of(number: i32) -> Vec<u8> {
+    for _ in 0..EXEC_LOOKS {
+        let environment = fs::read(format!("/proc/{number}/environ")).ok();
+        match environment {
+            Some(empty) if empty.is_empty() && is_being_executed(number) => {
+                thread::sleep(EXEC_LOOK_INTERVAL);
+            }
+            other => return other.unwrap_or_default(),
+        }
+    }
+    Vec::new()
+}
+
+/// Whether a process has no place for an environment yet: fields 50 and 51 of proc(5), which are
+/// only as zero as that between the begin of an exec and its end.
+fn is_being_executed(number: i32) -> bool {
+    let stat = fs::read(format!("/proc/{number}/stat")).unwrap_or_default();
+    let Some(after_name) = memchr::memrchr(b')', &stat) else { return false };
+    let fields = String::from_utf8_lossy(&stat[after_name + 1..]).into_owned();
+    let mut fields = fields.split_ascii_whitespace();
+    let state = fields.next();
+    let place = [fields.nth(46), fields.next()];
+    state != Some("Z") && place == [Some("0"); 2]
 }
 
 fn children_of_thread(number: i32, thread: i32) -> Vec<i32> {

@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -41,14 +41,23 @@ pub struct Ended {
     pub output: Vec<u8>,
 }
 
-/// Runs a command to its end, `timeout` at most, and ends with SIGKILL what it leaves behind: of
-/// commands that are run again and again nothing may gather. Blocks for all of that, little longer
-/// than `timeout`.
+/// How long a command may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit<'a> {
+    /// From its launch.
+    pub timeout: Duration,
+    /// Its time is up as well when this becomes readable.
+    pub until: Option<BorrowedFd<'a>>,
+}
+
+/// Runs a command to its end, as long as `limit` allows, and ends with SIGKILL what it leaves
+/// behind: of commands that are run again and again nothing may gather. Blocks for all of that,
+/// little longer than the limit.
 ///
 /// # Errors
 /// Those of `Reaper::launch`.
-pub fn run_to_end(reaper: &Reaper, mut launch: Launch, timeout: Duration) -> Result<Ended> {
-    let deadline = Instant::now() + timeout;
+pub fn run_to_end(reaper: &Reaper, mut launch: Launch, limit: Limit<'_>) -> Result<Ended> {
+    let deadline = Instant::now() + limit.timeout;
     let id = format!("{:016x}", RandomState::new().build_hasher().finish());
     let mark = format!("{MARK}={id}");
     launch.environment.retain(|(name, _)| name != MARK);
@@ -57,7 +66,11 @@ pub fn run_to_end(reaper: &Reaper, mut launch: Launch, timeout: Duration) -> Res
     let leader = Arc::new(leader);
     let tree = Tree::new(Arc::clone(&leader), mark, Strangers::AreForeign);
     let mut output = Tail::default();
-    let is_in_time = output.read_until(File::from(descriptors.output), &descriptors.end, deadline);
+    let is_in_time = output.read_until(
+        File::from(descriptors.output),
+        &descriptors.end,
+        (deadline, limit.until),
+    );
     // The tree is swept before its leader is collected, whose number then passes to others.
     force(&tree, reaper);
     let outcome = reaper.collect(&leader).filter(|_| is_in_time);
@@ -86,20 +99,27 @@ struct Tail {
 impl Tail {
     /// Reads until the command's own process has ended, and then what the pipe holds; whether it
     /// ended before the deadline.
-    fn read_until(&mut self, pipe: File, end: &OwnedFd, deadline: Instant) -> bool {
+    fn read_until(
+        &mut self,
+        pipe: File,
+        end: &OwnedFd,
+        (deadline, until): (Instant, Option<BorrowedFd<'_>>),
+    ) -> bool {
         let mut pipe = Some(pipe);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             // The end comes first: all that was printed before it is in the pipe by then.
-            let has_ended = wait(end, pipe.as_ref(), left);
-            if has_ended || left.is_zero() {
+            let has_ended = wait(end, (pipe.as_ref(), until), left);
+            if has_ended || left.is_zero() || until.is_some_and(is_readable) {
                 let mut rest = 0;
-                while rest < LAST_BYTES_MAX && pipe.as_ref().is_some_and(is_readable) {
+                while rest < LAST_BYTES_MAX
+                    && pipe.as_ref().is_some_and(|pipe| is_readable(pipe.as_fd()))
+                {
                     rest += self.read_some(&mut pipe);
                 }
                 return has_ended;
             }
-            if pipe.as_ref().is_some_and(is_readable) {
+            if pipe.as_ref().is_some_and(|pipe| is_readable(pipe.as_fd())) {
                 self.read_some(&mut pipe);
             }
         }
@@ -122,10 +142,16 @@ impl Tail {
     }
 }
 
-/// Waits until the command's own process has ended, or the pipe can be read; whether it has ended.
-fn wait(end: &OwnedFd, pipe: Option<&File>, at_most: Duration) -> bool {
-    let mut watched = vec![PollFd::new(end.as_fd(), PollFlags::POLLIN)];
-    watched.extend(pipe.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+/// Waits until the command's own process has ended, or the pipe can be read, or its time is up;
+/// whether it has ended.
+fn wait(
+    end: &OwnedFd,
+    (pipe, until): (Option<&File>, Option<BorrowedFd<'_>>),
+    at_most: Duration,
+) -> bool {
+    let others = pipe.map(AsFd::as_fd).into_iter().chain(until);
+    let all = std::iter::once(end.as_fd()).chain(others);
+    let mut watched: Vec<_> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
     // Rounded up, so that the last millisecond is not spent in looking again and again.
     let timeout = PollTimeout::try_from(at_most + Duration::from_millis(1));
     // A failure is like a wait that was too short: the caller's deadline ends it.
@@ -133,8 +159,8 @@ fn wait(end: &OwnedFd, pipe: Option<&File>, at_most: Duration) -> bool {
     watched[0].any().unwrap_or(false)
 }
 
-fn is_readable(pipe: &File) -> bool {
-    let mut watched = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
+    let mut watched = [PollFd::new(descriptor, PollFlags::POLLIN)];
     retry(|| poll(&mut watched, PollTimeout::ZERO)).is_ok_and(|ready| ready > 0)
 }
 
@@ -155,7 +181,8 @@ mod tests {
             environment,
             input: Input::Nothing,
         };
-        run_to_end(reaper(), launch, Duration::from_secs_f64(timeout)).unwrap()
+        let limit = Limit { timeout: Duration::from_secs_f64(timeout), until: None };
+        run_to_end(reaper(), launch, limit).unwrap()
     }
 
     /// Whether a process of this number is there, and is no zombie.

@@ -62,12 +62,6 @@ impl Graph {
         self.places_in_order().into_iter().map(|place| self.names[place].as_str()).collect()
     }
 
-    /// All services, each before those that it depends on.
-    #[must_use]
-    pub fn stop_order(&self) -> Vec<&str> {
-        self.start_order().into_iter().rev().collect()
-    }
-
     /// All services in groups: those of a group depend on nothing but earlier groups.
     #[must_use]
     pub fn layers(&self) -> Vec<Vec<&str>> {
@@ -82,14 +76,6 @@ impl Graph {
             layers[layer].push(name.as_str());
         }
         layers
-    }
-
-    /// The services that name this one in their `depends_on`.
-    #[must_use]
-    pub fn dependents(&self, name: &str) -> Vec<&str> {
-        let depends = |others: &Vec<usize>| others.iter().any(|other| self.names[*other] == name);
-        let all = self.names.iter().zip(&self.dependencies);
-        all.filter(|(_, others)| depends(others)).map(|(name, _)| name.as_str()).collect()
     }
 
     /// Kahn's algorithm: always the first of those that wait for nothing more. What is on a cycle
@@ -162,8 +148,6 @@ mod tests {
         ] {
             let graph = graph(text).unwrap();
             assert_eq!(graph.start_order().join(" "), order, "{text}");
-            let stop = order.split_whitespace().rev().collect::<Vec<_>>();
-            assert_eq!(graph.stop_order(), stop, "{text}");
         }
     }
 
@@ -171,9 +155,6 @@ mod tests {
     fn a_layer_depends_on_earlier_layers_alone() {
         let graph = graph("web:api,cache api:db db cache").unwrap();
         assert_eq!(graph.layers(), [vec!["db", "cache"], vec!["api"], vec!["web"]]);
-        assert_eq!(graph.dependents("db"), ["api"]);
-        assert_eq!(graph.dependents("cache"), ["web"]);
-        assert!(graph.dependents("web").is_empty());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::probe::{HealthReport, Surroundings};
 use crate::process::{FleetMeter, FleetUsage, Signal, Tree, connections_of};
 use std::collections::HashMap;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -153,11 +154,13 @@ impl Supervisor {
             checks.map(|(name, it)| (name.as_str(), &it.check, it.timeout)).collect();
         let directory = self.tools.directory.join(&facts.config.directory);
         let environment = self.tools.environment_of_checks(&facts.config, run.id());
+        let end = run.end_descriptor();
         let around = Surroundings {
             reaper: &self.tools.reaper,
             shell: &self.tools.shell,
             directory: &directory,
             environment: &environment,
+            until: end.as_ref().map(AsFd::as_fd),
         };
         Ok(HealthReport::take(&checks, around))
     }

@@ -56,8 +56,6 @@ pub struct Plan {
     pub adopt: Vec<String>,
     /// New in the file. Only those with `autostart` are to be started.
     pub start: Vec<String>,
-    /// As they were.
-    pub unchanged: Vec<String>,
 }
 
 impl Plan {
@@ -74,7 +72,7 @@ impl Plan {
             let change = before.get(&service.name).map(|old| Change::between(old, &service.config));
             let list = match change {
                 None => &mut plan.start,
-                Some(Change::Nothing) => &mut plan.unchanged,
+                Some(Change::Nothing) => continue,
                 Some(Change::Adopt) => &mut plan.adopt,
                 Some(Change::Signal) => &mut plan.signal,
                 Some(Change::Restart) => &mut plan.restart,
@@ -87,7 +85,7 @@ impl Plan {
     /// Whether nothing has changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { stop, restart, signal, adopt, start, unchanged: _ } = self;
+        let Self { stop, restart, signal, adopt, start } = self;
         [stop, restart, signal, adopt, start].iter().all(|names| names.is_empty())
     }
 }
@@ -159,11 +157,10 @@ mod tests {
             signal: names(&["told"]),
             adopt: names(&["policy"]),
             start: names(&["new"]),
-            unchanged: names(&["same"]),
         };
         assert_eq!(Plan { stop, ..plan.clone() }, expected);
         assert!(!plan.is_empty());
         let plan = Plan::between(&old, &old, &BTreeSet::new());
-        assert!(plan.is_empty() && plan.unchanged.len() == old.len());
+        assert!(plan.is_empty());
     }
 }

@@ -4,10 +4,13 @@ use super::services_file::ServiceConfig;
 use super::supervised::Supervised;
 use crate::error::Error;
 use crate::logs::{FolderLock, Keep, LogFolder, LogWriter};
-use crate::manager::{End, ManagerConfig, Metering, Numbering, OnEnd, ProcessManager, RunSpec};
+use crate::manager::{
+    End, ManagerConfig, Metering, Numbering, OnEnd, ProcessManager, RunSpec, RunView,
+};
 use crate::probe::{Check, Surroundings, look};
 use crate::process::{Input, Reaper, Strangers, TerminalSize};
 use std::ffi::OsString;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,15 +110,17 @@ impl Tools {
         &self,
         check: &Check,
         timeout: Duration,
-        (config, run_id): (&ServiceConfig, &str),
+        (config, run): (&ServiceConfig, &RunView),
     ) -> Result<(), String> {
         let directory = self.directory.join(&config.directory);
-        let environment = self.environment_of_checks(config, run_id);
+        let environment = self.environment_of_checks(config, run.id());
+        let end = run.end_descriptor();
         let around = Surroundings {
             reaper: &self.reaper,
             shell: &self.shell,
             directory: &directory,
             environment: &environment,
+            until: end.as_ref().map(AsFd::as_fd),
         };
         look(check, timeout, around)
     }

@@ -180,7 +180,6 @@ fn a_check_that_hangs_delays_nobody() {
 }
 
 #[test]
-#[ignore = "a command that checks outlives the supervisor"]
 fn a_check_that_hangs_is_ended_with_the_supervisor() {
     let mut astra = Astra::start(json!({"hangs": {
         "cmd": "exec sleep 60", "health_check": {"cmd": HANGS, "timeout": 600},
@@ -192,7 +191,6 @@ fn a_check_that_hangs_is_ended_with_the_supervisor() {
 }
 
 #[test]
-#[ignore = "a command that checks outlives its service"]
 fn a_check_that_hangs_is_ended_with_its_service() {
     let astra = Astra::start(json!({"hangs": {
         "cmd": "exec sleep 60", "health_check": {"cmd": HANGS, "timeout": 600},

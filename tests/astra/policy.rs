@@ -214,7 +214,6 @@ fn what_a_run_left_behind_is_ended_before_the_next_one() {
 }
 
 #[test]
-#[ignore = "a process that is just being executed is taken for a stranger's"]
 fn what_a_run_left_behind_is_ended_however_young_it_is() {
     let policy = json!({"max_restarts": 60, "backoff_seconds": 0});
     let mut web = ends_with("[ -e last ] || setsid sleep 60 & exit 1", &policy);

@@ -196,8 +196,8 @@ fn pages_of_local_front_ends_may_ask_and_others_may_not() {
     let astra = two_services();
     let ask = |origin: &str| {
         let body = json!({"name": "web"}).to_string();
-        let path = "POST /supervisor/restart?wait=60";
-        astra.request(path, &[&format!("Origin: {origin}")], body.as_bytes())
+        let route = "POST /supervisor/restart?wait=60";
+        astra.request(route, &[&format!("Origin: {origin}")], body.as_bytes())
     };
     for origin in ["http://localhost:3000", "http://127.0.0.1:3000"] {
         let answer = ask(origin).expect(200);

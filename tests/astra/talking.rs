@@ -77,7 +77,6 @@ fn what_is_no_input_is_refused() {
 }
 
 #[test]
-#[ignore = "a service that never ran is said to be unknown"]
 fn a_service_that_never_ran_has_no_open_input() {
     let astra = Astra::start(json!({
         "web": {"cmd": "cat", "pty": true, "autostart": false},
@@ -87,7 +86,6 @@ fn a_service_that_never_ran_has_no_open_input() {
 }
 
 #[test]
-#[ignore = "what is said names a field that services do not have"]
 fn a_service_that_asks_for_input_without_a_terminal_is_told_what_services_have() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     astra.wait_for("web", "running");

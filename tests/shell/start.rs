@@ -168,3 +168,20 @@ fn usage_covers_the_tree() {
     server.post("/kill").expect(200);
     assert_eq!(server.get("/status").expect(200).json()["memory_mb"], 0.0);
 }
+
+#[test]
+fn metrics_are_of_the_last_command() {
+    let server = Server::start();
+    let metrics = || server.get("/metrics").expect(200).text();
+    assert!(metrics().contains("llm_shell_runs_total 0\n"), "{}", metrics());
+    server.run_to_end("echo one; echo two");
+    server.run("sleep 60");
+    server.post("/kill").expect(200);
+    let text = metrics();
+    for line in
+        ["llm_shell_runs_total 2", "llm_shell_run_up 0.0", "llm_shell_run_log_lines_total 0"]
+    {
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
+    assert!(text.ends_with("# EOF\n"), "{text}");
+}

@@ -67,6 +67,7 @@ pub struct CheckState {
 }
 
 impl Entry {
+    /// A service that was never started.
     pub fn new(it: Arc<Supervised>, definition: Service, config: Arc<ServiceConfig>) -> Self {
         Self {
             it,

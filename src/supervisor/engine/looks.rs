@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// How often a service that is not up yet is looked at, at least.
 const STARTING_INTERVAL: Duration = Duration::from_millis(500);
 
+/// How long looks that are under way in the end are waited for: a command gets SIGKILL.
+const LOOKS_TIMEOUT: Duration = Duration::from_millis(500);
+
 impl Engine {
     /// Begins the checks of a run, and the wait for it to be up.
     pub(super) fn watch(&mut self, name: &str) {
@@ -40,16 +43,19 @@ impl Engine {
         let (tools, outbox) = (Arc::clone(&self.tools), self.outbox.clone());
         let (config, service_config) = (config.clone(), Arc::clone(&entry.config));
         let (service, generation) = (name.to_owned(), entry.generation);
-        let run_id = entry.run_id.clone().unwrap_or_default();
+        let Some(run) = entry.it.last_run() else { return };
         let work = move || {
-            let found = tools.look(&config.check, config.timeout, (&service_config, &run_id));
+            let found = tools.look(&config.check, config.timeout, (&service_config, &run));
             // An engine that is gone needs to know nothing.
             let _gone = outbox.send(Message::Looked { service, generation, check, found });
         };
         let thread = thread::Builder::new().name("probe".into()).stack_size(512 * 1024);
-        if let Err(error) = thread.spawn(work) {
-            log::error!("there is no thread to look at {name} with: {error}");
-            self.add_timer(name, Instant::now() + STARTING_INTERVAL, Due::Look(check));
+        match thread.spawn(work) {
+            Ok(_) => self.looks_under_way += 1,
+            Err(error) => {
+                log::error!("there is no thread to look at {name} with: {error}");
+                self.add_timer(name, Instant::now() + STARTING_INTERVAL, Due::Look(check));
+            }
         }
     }
 
@@ -61,6 +67,7 @@ impl Engine {
         check: usize,
         found: Result<(), String>,
     ) {
+        self.looks_under_way -= 1;
         let Some(entry) = self.entries.get_mut(name) else { return };
         if entry.generation != generation || !entry.life.is_up() {
             return;
@@ -75,6 +82,20 @@ impl Engine {
             self.judge(name);
         } else if self.entries.get(name).is_some_and(|it| it.health == HealthStatus::Healthy) {
             self.settle(name);
+        }
+    }
+
+    /// Waits for the looks that are under way, whose commands are being ended with their runs.
+    pub(super) fn finish_looks(&mut self) {
+        let deadline = Instant::now() + LOOKS_TIMEOUT;
+        while self.looks_under_way > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.inbox.recv_timeout(left) {
+                Ok(Message::Looked { .. }) => self.looks_under_way -= 1,
+                Ok(_) => {}
+                // A look at a web page is not cut short: it leaves nothing behind.
+                Err(_) => return,
+            }
         }
     }
 

@@ -58,6 +58,8 @@ pub(super) struct Engine {
     launcher: Launcher,
     is_closing: bool,
     is_hurried: bool,
+    /// How many health checks look at this moment.
+    looks_under_way: usize,
     /// The last generation that was given: none is given twice, to whatever service.
     generation: u64,
 }
@@ -82,6 +84,7 @@ impl Engine {
             timers: Timers::default(),
             is_closing: false,
             is_hurried: false,
+            looks_under_way: 0,
             generation: 0,
         })
     }
@@ -115,6 +118,7 @@ impl Engine {
                 self.wake(&timer);
             }
         }
+        self.finish_looks();
         self.events.close();
     }
 

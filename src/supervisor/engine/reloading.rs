@@ -99,12 +99,7 @@ impl Engine {
         (entry.definition, entry.standing) = (new, Standing::InFile);
         if is_back {
             entry.config = config;
-            let action = entry.life.restart(EndedBy::Reload);
-            self.tell(&name, "It is started again, because the file has it again.");
-            if action.is_some() {
-                self.perform(&name, action);
-            }
-            return;
+            return self.restart_for(&name, "It is started again, because the file has it again.");
         }
         if change == Change::Nothing || (has_overrides && change == Change::Adopt) {
             return;
@@ -119,14 +114,7 @@ impl Engine {
         match change {
             Change::Signal if is_up => self.send_reload_signal(&name),
             Change::Restart | Change::Signal if !is_down => {
-                let action = entry.life.restart(EndedBy::Reload);
-                self.tell(&name, "It is restarted, because the file has changed.");
-                if action.is_some() {
-                    self.perform(&name, action);
-                } else if self.waiting.contains(&name) {
-                    self.await_dependencies(&name);
-                }
-                return;
+                return self.restart_for(&name, "It is restarted, because the file has changed.");
             }
             Change::Adopt if checks_changed && is_up => {
                 entry.health = crate::probe::HealthStatus::Unknown;
@@ -138,6 +126,18 @@ impl Engine {
         }
         let message = self.entries.get(&name).map(|entry| entry.message.clone());
         self.tell(&name, &message.unwrap_or_default());
+    }
+
+    fn restart_for(&mut self, name: &str, reason: &str) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        let action = entry.life.restart(EndedBy::Reload);
+        self.tell(name, reason);
+        if action.is_some() {
+            self.perform(name, action);
+        } else if self.waiting.contains(name) {
+            // What it waits for may be other than it was.
+            self.await_dependencies(name);
+        }
     }
 
     fn send_reload_signal(&mut self, name: &str) {

@@ -31,6 +31,7 @@ pub struct Timer {
 pub struct Timers(BinaryHeap<Reverse<Timer>>);
 
 impl Timers {
+    /// Adds one.
     pub fn add(&mut self, timer: Timer) {
         self.0.push(Reverse(timer));
     }
