@@ -3,42 +3,39 @@
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
 
-/// Its first run leaves something behind that ends only when the test lets it: the next launch
-/// takes as long as that.
+/// Its first run leaves something behind that goes on until the file `go` is there, so that the
+/// launch of the second takes until then.
+const LEAVES: &str = "[ -e up ] && echo \"$COLOR\" && exec sleep 60; \
+    setsid sh -c 'trap \"\" TERM; : > up; while [ ! -e go ]; do sleep 0.02; done' & \
+    while [ ! -e up ]; do sleep 0.02; done; exit 0";
+
 fn service(color: &str) -> Value {
-    let leftover =
-        "trap 'until [ -e go ]; do sleep 0.02; done; exit' TERM; while :; do sleep 0.02; done";
     json!({
-        "cmd": format!("[ -e left ] || {{ touch left; ({leftover}) & exit 1; }}; echo \"$COLOR\"; exec sleep 60"),
-        "autostart": false, "env": {"COLOR": color}, "restart_policy": {"mode": "never"},
-        "stop_timeout": 60,
+        "cmd": LEAVES, "autostart": false, "env": {"COLOR": color}, "stop_timeout": 600,
     })
 }
 
+/// A service whose second run is being launched.
 fn launching() -> Astra {
     let astra = Astra::start(json!({"web": service("red")}));
     astra.ask("start", "web").expect(200);
-    astra.wait_for("web", "crashed");
+    astra.wait_for("web", "exited");
     astra.ask("start", "web").expect(200);
     astra.wait_for("web", "starting");
     astra
 }
 
-/// Lets the launch go on.
-fn let_go(astra: &Astra) {
+/// Lets the launch go on, and waits for the only line.
+fn wait_for_only_line(astra: &Astra, line: &str) {
     astra.touch("go");
-}
-
-/// Lets this launch and all that follow go on, and waits for the last word.
-fn wait_for_last_line(astra: &Astra, line: &str) {
-    let_go(astra);
-    eventually(&format!("it ends with {line:?}"), || {
+    eventually(&format!("it prints {line:?}"), || {
         (astra.lines("web").last()? == line).then_some(())
     });
+    astra.wait_for("web", "running");
 }
 
 #[test]
-fn a_launch_that_takes_long_delays_no_answer() {
+fn a_launch_that_takes_long_delays_no_answer_and_no_other_service() {
     let astra = launching();
     assert_eq!(astra.status("web")["pid"], Value::Null);
     for path in ["/supervisor/status", "/supervisor/logs/web", "/supervisor/health/web", "/health"]
@@ -46,26 +43,29 @@ fn a_launch_that_takes_long_delays_no_answer() {
         astra.get(path).expect(200);
     }
     astra.ask("start", "web").problem(409, "conflict");
-    wait_for_last_line(&astra, "red");
-    astra.wait_for("web", "running");
+    let body = json!({"name": "other", "config": {"cmd": "exec sleep 60", "start_seconds": 0}});
+    let other = astra.post_json("/supervisor/start?wait=60", &body).expect(200).json();
+    assert_eq!(other["status"], "running");
+    assert_eq!(astra.status("web")["status"], "starting");
+    wait_for_only_line(&astra, "red");
 }
 
 #[test]
-fn a_stop_during_a_launch_ends_what_is_launched() {
+fn a_stop_during_a_launch_ends_it() {
     let astra = launching();
     assert_eq!(astra.ask("stop", "web").expect(200).json()["status"], "stopping");
-    assert_eq!(astra.status("web")["status"], "stopping");
-    let_go(&astra);
+    astra.touch("go");
     astra.wait_for("web", "stopped");
-    assert_eq!(astra.living(), Vec::<String>::new());
+    eventually("nothing lives", || astra.living().is_empty().then_some(()));
+    assert_eq!(astra.lines("web"), Vec::<String>::new());
 }
 
 #[test]
-fn the_end_of_the_supervisor_during_a_launch_ends_what_is_launched() {
+fn the_end_of_the_supervisor_during_a_launch_ends_it() {
     let mut astra = launching();
     astra.signal("TERM");
-    astra.wait_for_log("web: starting -> stopping");
-    let_go(&astra);
+    astra.wait_for_log("asked to end");
+    astra.touch("go");
     assert_eq!(astra.wait().code(), Some(0));
     assert_eq!(astra.living(), Vec::<String>::new());
 }
@@ -74,8 +74,9 @@ fn the_end_of_the_supervisor_during_a_launch_ends_what_is_launched() {
 fn a_restart_during_a_launch_goes_by_what_it_says() {
     let astra = launching();
     let body = json!({"name": "web", "config": {"env": {"COLOR": "blue"}}});
-    astra.post_json("/supervisor/restart", &body).expect(200);
-    wait_for_last_line(&astra, "blue");
+    let answer = astra.post_json("/supervisor/restart", &body).expect(200).json();
+    assert_eq!(answer["status"], "restarting");
+    wait_for_only_line(&astra, "blue");
 }
 
 #[test]
@@ -83,14 +84,5 @@ fn a_reload_during_a_launch_goes_by_what_the_file_says() {
     let astra = launching();
     astra.write(json!({"web": service("blue")}));
     astra.post_json("/supervisor/reload", &json!({})).expect(200);
-    wait_for_last_line(&astra, "blue");
-}
-
-#[test]
-fn a_launch_that_takes_long_delays_no_other_service() {
-    let astra = launching();
-    let body = json!({"name": "other", "config": {"cmd": "exec sleep 60", "start_seconds": 0}});
-    let answer = astra.post_json("/supervisor/start?wait=3", &body).expect(200).json();
-    wait_for_last_line(&astra, "red");
-    assert_eq!(answer["status"], "running");
+    wait_for_only_line(&astra, "blue");
 }
