@@ -7,9 +7,16 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 /// The file that a server holds locked while the directory is its own.
 const LOCK_NAME: &str = ".lock";
+
+/// How often a lock that somebody has is tried, and how long is waited between two tries: half a
+/// second in all, where a launch takes about a millisecond.
+const LOCK_LOOKS: u32 = 25;
+const LOCK_LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The lock on a log directory, until it is dropped, or with the process at the latest.
 #[derive(Debug)]
@@ -47,7 +54,7 @@ fn lock(folder: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
     let mut file = options.open(&path).map_err(failed)?;
-    match file.try_lock() {
+    match lock_soon(&file) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
@@ -61,4 +68,16 @@ fn lock(folder: &Path) -> Result<File> {
     let written = file.set_len(0).and_then(|()| writeln!(file, "{}", nix::unistd::getpid()));
     written.map_err(failed)?;
     Ok(file)
+}
+
+/// Takes the lock, waiting a moment for it: a command that a killed server was just launching has
+/// it until it is executed, and nothing tells when that is.
+fn lock_soon(file: &File) -> std::result::Result<(), TryLockError> {
+    for _ in 0..LOCK_LOOKS {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_LOOK_INTERVAL),
+            done => return done,
+        }
+    }
+    file.try_lock()
 }
