@@ -73,27 +73,81 @@ impl StartRequest {
 }
 
 /// What is told of a run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct ProcessStatus {
-    process_pid: i32,
-    command: String,
-    status: &'static str,
-    created_at: String,
-    stopped_at: Option<String>,
-    exit_code: Option<i32>,
-    log_file: String,
-    signal: Option<String>,
-    ended_by: Option<String>,
-    run_id: String,
-    uptime: f64,
-    cpu_percent: f64,
-    memory_mb: f64,
-    idle: Option<f64>,
-    pty: bool,
-    stdin_open: bool,
-    cwd: String,
-    leftover_pids: Vec<i32>,
-    log_dropped_lines: u64,
+    /// The number of its own process.
+    pub process_pid: i32,
+    /// What the shell was given to run.
+    pub command: String,
+    /// `running`, `exited` by itself, or `killed` by us or a signal.
+    pub status: String,
+    /// When it was started.
+    pub created_at: String,
+    /// When its own process ended.
+    pub stopped_at: Option<String>,
+    /// Its exit status, or minus the number of the signal that ended it.
+    pub exit_code: Option<i32>,
+    /// The file that its output is in.
+    pub log_file: String,
+    /// The name of the signal that ended it.
+    pub signal: Option<String>,
+    /// What ended it: `itself`, `kill`, `restart`, `reload`, `timeout`, `health`, `shutdown`,
+    /// `signal`, or `lost` with a killed server.
+    pub ended_by: Option<String>,
+    /// What it is called, in our answers and as `RUN_ID` in its environment.
+    pub run_id: String,
+    /// Seconds from its start to its end, or to now.
+    pub uptime: f64,
+    /// CPU of its whole tree, 100 a busy core.
+    pub cpu_percent: f64,
+    /// Memory of its whole tree, in MiB.
+    pub memory_mb: f64,
+    /// Seconds since its last output; null where it has printed nothing.
+    pub idle: Option<f64>,
+    /// Whether it runs on a terminal.
+    pub pty: bool,
+    /// Whether its input can be written to.
+    pub stdin_open: bool,
+    /// The directory that it was started in.
+    pub cwd: String,
+    /// Processes that it left behind.
+    pub leftover_pids: Vec<i32>,
+    /// Lines of its output that could not be written.
+    pub log_dropped_lines: u64,
+}
+
+/// Lines of a run's log.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct LogsResponse {
+    /// The file that they are in.
+    pub log_file: String,
+    /// How many lines the whole log has.
+    pub total_lines: u64,
+    /// The lines, with a line end between them.
+    pub content: String,
+    /// How many lines these are.
+    pub lines_returned: u64,
+    /// The number of the first of them.
+    pub first: Option<u64>,
+    /// The number of the last line that was looked at: give it as `after` for what is new.
+    pub next: u64,
+    /// Whether something was left out to keep to `max_bytes`.
+    pub truncated: bool,
+    /// Whether the command runs.
+    pub running: bool,
+    /// A last line that has not ended, where `after` was given: a prompt, maybe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+}
+
+/// What POST /start answers where it was to wait.
+#[derive(Debug, Serialize)]
+pub struct StartResponse {
+    /// What became of the command.
+    #[serde(flatten)]
+    pub status: ProcessStatus,
+    /// What it has printed.
+    pub output: LogsResponse,
 }
 
 /// What GET /runs answers.
@@ -135,7 +189,7 @@ impl From<Snapshot> for ProcessStatus {
         let end = run.end.as_ref();
         Self {
             process_pid: run.pid,
-            status: run.status().word(),
+            status: run.status().word().to_owned(),
             created_at: format_instant(run.created_at),
             stopped_at: end.map(|end| format_instant(end.at)),
             exit_code: end.and_then(|end| end.outcome.exit_code()),
@@ -182,7 +236,7 @@ impl ProcessStatus {
         let status = if is_exited { RunStatus::Exited } else { RunStatus::Killed };
         Self {
             process_pid: run.pid,
-            status: status.word(),
+            status: status.word().to_owned(),
             created_at: format_instant(run.created_at),
             stopped_at: end.map(|end| format_instant(end.at)),
             exit_code: end.and_then(|end| end.exit_code),

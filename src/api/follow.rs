@@ -1,7 +1,7 @@
 //! A log as it goes on: plain lines, entries, or Server-Sent Events.
 
-use super::log_query::{Form, LogQuery};
-use super::logs::{NDJSON, Source, TEXT, write_entry};
+use super::log_query::{Form, LogQuery, NDJSON};
+use super::logs::{Source, TEXT, write_entry};
 use super::run_marks::RunMarks;
 use super::slots::Slot;
 use crate::error::Error;

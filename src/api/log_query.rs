@@ -1,5 +1,6 @@
 //! What a request for logs asks for.
 
+use super::accept::preferred;
 use super::parameters;
 use crate::error::Error;
 use crate::http::{Problem, Query, Request};
@@ -8,6 +9,9 @@ use std::time::Duration;
 
 /// The largest content that can be cut to, in bytes: what is kept is in memory meanwhile.
 const CONTENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// The form of one entry a line.
+pub const NDJSON: &str = "application/x-ndjson";
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,19 +117,15 @@ impl LogQuery {
         Ok(read)
     }
 
-    /// What POST /start answers of a command's output: all of it, cut to `bytes_max`, or to what
-    /// is ever held in memory.
+    /// What is answered of a command's output beside its state, from `range` on: cut to
+    /// `bytes_max`, or to what is ever held in memory.
     ///
     /// # Errors
     /// 400 for a size that cannot be.
-    pub fn of_output(bytes_max: Option<u64>) -> Result<Self, Problem> {
+    pub fn of_output(range: Range, bytes_max: Option<u64>) -> Result<Self, Problem> {
         let bytes_max = bytes_max.map_or(Ok(CONTENT_BYTES_MAX), bytes)?;
         Ok(Self {
-            selection: Selection {
-                range: Range::All,
-                limit: None,
-                filter: Filter::new(None, false)?,
-            },
+            selection: Selection { range, limit: None, filter: Filter::new(None, false)? },
             form: Form::Json,
             bytes_max: Some(bytes_max),
             wait: None,
@@ -189,16 +189,14 @@ fn form(query: &mut Query, accept: Option<&str>, follows: bool) -> Result<Form, 
         // A stream has no JSON form: it is what curl shows best.
         return Ok(if follows && form == Form::Json { Form::Text } else { form });
     }
-    let accept = accept.unwrap_or_default();
-    Ok(if follows && accept.contains("text/event-stream") {
-        Form::Events
-    } else if accept.contains("application/x-ndjson") {
-        Form::Ndjson
-    } else if follows || accept.contains("text/plain") {
-        Form::Text
+    // A stream has no JSON form, and an answer that ends has none as events.
+    let offers: &[_] = if follows {
+        &[("text/event-stream", Form::Events), (NDJSON, Form::Ndjson), ("text/plain", Form::Text)]
     } else {
-        Form::Json
-    })
+        &[("application/json", Form::Json), (NDJSON, Form::Ndjson), ("text/plain", Form::Text)]
+    };
+    let otherwise = if follows { Form::Text } else { Form::Json };
+    Ok(preferred(accept, offers).unwrap_or(otherwise))
 }
 
 fn bytes(given: u64) -> Result<usize, Problem> {

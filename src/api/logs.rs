@@ -1,20 +1,19 @@
 //! GET /logs and its like: the answer that carries the lines.
 
-use super::log_query::{Again, Form, LogQuery};
+use super::bodies::LogsResponse;
+use super::log_query::{Again, Form, LogQuery, NDJSON};
 use super::run_marks::RunMark;
 use super::slots::{Slot, Slots};
 use super::{follow, service_lines};
 use crate::error::Result as Found;
 use crate::http::{Problem, Reply, Request, StreamBody};
-use crate::logs::{Fold, Glance, LogSeries, Omission, Page, PageCounts, RunLog, Selection};
+use crate::logs::{Fold, Glance, LogSeries, Omission, Page, PageCounts, Range, RunLog, Selection};
 use http::StatusCode;
 use serde_json::Value;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The form of one entry a line.
-pub const NDJSON: &str = "application/x-ndjson";
 /// The form of lines alone.
 pub const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -111,15 +110,39 @@ fn wait(request: &Request<'_>, query: &LogQuery, source: &dyn Source, slot: Opti
     drop(slot);
 }
 
-/// What a run has printed so far as the JSON of GET /logs, at most `bytes_max` bytes of content.
-pub fn output(log: &Arc<RunLog>, bytes_max: Option<u64>) -> Result<Vec<u8>, Problem> {
-    let query = LogQuery::of_output(bytes_max)?;
-    let is_running = !log.glance().is_over;
-    let page = Page::select(&LogSeries::of(Arc::clone(log)), query.selection.clone())?;
-    let head = Head { name: Named::Run { log_file: log.name().to_owned() }, is_running };
-    let mut json = Vec::new();
-    write_json(&page, &query, &head, &mut json).map_err(|error| unreadable(&error))?;
-    Ok(json)
+/// What a run has printed so far from `range` on, at most `bytes_max` bytes of content.
+pub fn output(
+    log: &Arc<RunLog>,
+    range: Range,
+    bytes_max: Option<u64>,
+) -> Result<LogsResponse, Problem> {
+    let query = LogQuery::of_output(range, bytes_max)?;
+    let running = !log.glance().is_over;
+    let page = Page::select(&LogSeries::of(Arc::clone(log)), query.selection)?;
+    let mut content = String::new();
+    let (counts, truncated) =
+        write_content(&page, query.bytes_max, &query.again, &mut Held(&mut content))
+            .map_err(|error| unreadable(&error))?;
+    let PageCounts { lines_returned, first, next, unfinished } = counts;
+    let prompt = page.has_cursor().then(|| prompt(&unfinished, query.bytes_max)).flatten();
+    Ok(LogsResponse {
+        log_file: log.name().to_owned(),
+        total_lines: page.lines_total(),
+        content,
+        lines_returned,
+        first,
+        next,
+        truncated,
+        running,
+        prompt: prompt.map(str::to_owned),
+    })
+}
+
+/// What is told of a line that has not ended: of one that is too large to be a prompt, its end.
+fn prompt(unfinished: &str, bytes_max: Option<usize>) -> Option<&str> {
+    let bytes_max = bytes_max.unwrap_or(usize::MAX);
+    let from = unfinished.ceil_char_boundary(unfinished.len().saturating_sub(bytes_max));
+    (!unfinished.is_empty()).then_some(&unfinished[from..])
 }
 
 fn unreadable(error: &io::Error) -> Problem {
@@ -159,11 +182,7 @@ fn write_json(page: &Page, query: &LogQuery, head: &Head, to: &mut impl Write) -
     write!(to, ",\"lines_returned\":{lines_returned},\"first\":{},", Value::from(first))?;
     write!(to, "\"next\":{next},\"truncated\":{is_cut},\"running\":{}", head.is_running)?;
     if page.has_cursor() || matches!(head.name, Named::Service { .. }) {
-        // Of a line that is too large to be a prompt, its end is what matters.
-        let bytes_max = query.bytes_max.unwrap_or(usize::MAX);
-        let from = unfinished.ceil_char_boundary(unfinished.len().saturating_sub(bytes_max));
-        let prompt = (!unfinished.is_empty()).then_some(&unfinished[from..]);
-        write!(to, ",\"prompt\":{}", Value::from(prompt))?;
+        write!(to, ",\"prompt\":{}", Value::from(prompt(&unfinished, query.bytes_max)))?;
     }
     to.write_all(b"}\n")
 }
@@ -190,6 +209,16 @@ struct Plain<'a, W>(&'a mut W);
 impl<W: Write> Text for Plain<'_, W> {
     fn put(&mut self, text: &str) -> io::Result<()> {
         self.0.write_all(text.as_bytes())
+    }
+}
+
+/// In memory.
+struct Held<'a>(&'a mut String);
+
+impl Text for Held<'_> {
+    fn put(&mut self, text: &str) -> io::Result<()> {
+        self.0.push_str(text);
+        Ok(())
     }
 }
 

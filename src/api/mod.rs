@@ -1,5 +1,6 @@
 //! Handlers and bodies: what a request means, and what is answered.
 
+mod accept;
 mod bodies;
 mod body;
 mod events;
@@ -21,6 +22,7 @@ mod shell;
 mod shell_metrics;
 mod slots;
 mod talking;
+mod told;
 
 pub use services::service_routes;
 pub use shell::shell_routes;

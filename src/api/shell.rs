@@ -1,5 +1,7 @@
 //! The routes of the LLM Shell.
 
+use super::accept::preferred;
+use super::bodies::StartResponse;
 use super::bodies::{HealthResponse, KillResponse, ProcessStatus, RunsResponse, StartRequest};
 use super::idempotency::Answers;
 use super::log_query::{LogOf, LogQuery};
@@ -7,10 +9,11 @@ use super::logs::Named;
 use super::run_source::RunSource;
 use super::slots::Slots;
 use super::talking::{self, StdinResponse};
+use super::told::{self, Reader};
 use super::{body, follow, login, logs, parameters, shell_metrics};
 use crate::http::{Guard, Problem, Reply, Request, Router};
-use crate::logs::RunLog;
-use crate::manager::ProcessManager;
+use crate::logs::{Range, RunLog};
+use crate::manager::{ProcessManager, RunView, Snapshot};
 use crate::process::Signal;
 use http::StatusCode;
 use serde_json::Value;
@@ -19,6 +22,11 @@ use std::time::{Duration, Instant};
 
 /// How many runs GET /runs tells of where it is not asked for a number.
 const RUNS_DEFAULT: u64 = 20;
+
+/// How much of the output a text has where nothing else is asked for: what is printed once by
+/// POST /start, and maybe many times by GET /status, in bytes.
+const TOLD_BYTES_DEFAULT: u64 = 32 * 1024;
+const TOLD_BYTES_BRIEFLY: u64 = 4 * 1024;
 
 /// What the handlers work with.
 struct Shell {
@@ -92,23 +100,46 @@ fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let wait = parameters::fitting_wait("wait", wait)?;
     let bytes_max = body.max_bytes;
     // Refused before anything has an effect.
-    LogQuery::of_output(bytes_max)?;
+    LogQuery::of_output(Range::All, bytes_max)?;
     let spec = body.spec()?;
     let _slot = wait.map(|_| shell.slots.take()).transpose()?;
     let turn = shell.turns.take()?;
     let (snapshot, run) = shell.manager.start_to_watch(&spec)?;
     drop(turn);
-    let Some(wait) = wait else {
-        return Ok(Reply::json(StatusCode::CREATED, &ProcessStatus::from(snapshot)));
+    let is_for_model = is_for_model(request);
+    let snapshot = match wait {
+        None if is_for_model => snapshot,
+        None => return Ok(Reply::json(StatusCode::CREATED, &ProcessStatus::from(snapshot))),
+        Some(wait) => {
+            wait_for_end(request, run.log(), wait);
+            run.snapshot()
+        }
     };
-    wait_for_end(request, run.log(), wait);
-    let status = ProcessStatus::from(run.snapshot()).json();
-    let mut json = status.to_string().into_bytes();
-    json.pop();
-    json.extend_from_slice(b",\"output\":");
-    json.extend(logs::output(run.log(), bytes_max)?.trim_ascii_end());
-    json.extend_from_slice(b"}\n");
-    Ok(Reply::bytes(StatusCode::CREATED, "application/json", json))
+    if is_for_model {
+        return told(StatusCode::CREATED, &run, snapshot, bytes_max.unwrap_or(TOLD_BYTES_DEFAULT));
+    }
+    // Behind the state: "ended" then means that all is there.
+    let output = logs::output(run.log(), Range::All, bytes_max)?;
+    let status = snapshot.into();
+    Ok(Reply::json(StatusCode::CREATED, &StartResponse { status, output }))
+}
+
+/// Whether it is text that is wanted, which is made for a model to read.
+fn is_for_model(request: &Request<'_>) -> bool {
+    let offers = [("application/json", false), ("text/plain", true)];
+    preferred(request.header("accept"), &offers).unwrap_or(false)
+}
+
+/// The state of a run, what it has printed and what to ask next, as text.
+fn told(
+    code: StatusCode,
+    run: &RunView,
+    snapshot: Snapshot,
+    bytes_max: u64,
+) -> Result<Reply, Problem> {
+    let output = logs::output(run.log(), Range::After(0), Some(bytes_max))?;
+    let text = told::of_run(&snapshot.into(), &output, Reader::Http);
+    Ok(Reply::bytes(code, logs::TEXT, text.into_bytes()))
 }
 
 fn status(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -119,6 +150,9 @@ fn status(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     if let Some(wait) = wait {
         let _slot = shell.slots.take()?;
         wait_for_end(request, run.log(), wait);
+    }
+    if is_for_model(request) {
+        return told(StatusCode::OK, &run, run.snapshot(), TOLD_BYTES_BRIEFLY);
     }
     Ok(Reply::json(StatusCode::OK, &ProcessStatus::from(run.snapshot())))
 }

@@ -13,5 +13,6 @@ mod restart;
 mod shutdown;
 mod start;
 mod talking;
+mod told;
 mod twice;
 mod workflow;

@@ -1,0 +1,151 @@
+//! What a model reads of a run: a line of state, what was printed, and a line of what to call next.
+
+use super::bodies::{LogsResponse, ProcessStatus};
+use std::fmt::Write;
+
+/// Who reads it, and with that how the next call is spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// Whoever sends requests, with curl say.
+    Http,
+}
+
+/// The state of a run, its output and what to call next.
+pub fn of_run(status: &ProcessStatus, output: &LogsResponse, reader: Reader) -> String {
+    let mut text = format!("[{} | {}]\n", state(status), lines(output));
+    let prompt = output.prompt.as_deref().unwrap_or_default();
+    for part in [&*output.content, prompt].into_iter().filter(|part| !part.is_empty()) {
+        text.push_str(part);
+        text.push('\n');
+    }
+    if output.content.is_empty() && prompt.is_empty() {
+        text.push_str("(no output)\n");
+    }
+    let next = match reader {
+        Reader::Http => next_request(status, output),
+    };
+    let _in_memory = writeln!(text, "[{next}]");
+    text
+}
+
+/// `run 7 | exited, exit code 1 | pid 4242 | 12.3 s`
+fn state(status: &ProcessStatus) -> String {
+    let how = match (&*status.status, status.ended_by.as_deref()) {
+        ("killed", Some(by)) => format!("killed ({by})"),
+        (word, _) => word.to_owned(),
+    };
+    let with = match (&status.signal, status.exit_code) {
+        (Some(signal), _) => format!(", {signal}"),
+        (None, Some(code)) => format!(", exit code {code}"),
+        (None, None) => String::new(),
+    };
+    let ProcessStatus { run_id, process_pid: pid, uptime, log_dropped_lines: lost, .. } = status;
+    let lost = if *lost > 0 { format!(" | {lost} lines lost") } else { String::new() };
+    format!("run {run_id} | {how}{with} | pid {pid} | {uptime:.1} s{lost}")
+}
+
+/// `lines 121-180 of 180`
+fn lines(output: &LogsResponse) -> String {
+    match (output.first, output.total_lines) {
+        (Some(first), total) => format!("lines {first}-{} of {total}", output.next),
+        (None, 0) => "no lines".to_owned(),
+        (None, total) => format!("none of {total} lines"),
+    }
+}
+
+fn next_request(status: &ProcessStatus, output: &LogsResponse) -> String {
+    let pids = || status.leftover_pids.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
+    if status.status != "running" {
+        return if status.leftover_pids.is_empty() {
+            "ended: POST /start runs the next command".to_owned()
+        } else {
+            format!("ended, but left {} running: POST /kill ends what it left", pids())
+        };
+    }
+    let wait = format!("GET /logs?after={}&wait=30 waits for more", output.next);
+    match (output.prompt.is_some(), status.stdin_open) {
+        (true, true) => format!(
+            "still running, its last line is open: POST /stdin answers a question, {wait}, or \
+             POST /kill"
+        ),
+        (true, false) => format!(
+            "still running, its last line is open and it has no input: {wait}, or POST /kill and \
+             start it with \"pty\": true to answer"
+        ),
+        (false, _) => format!("still running: {wait}, or POST /kill"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn told(status: Value, output: Value) -> String {
+        let mut whole = json!({
+            "process_pid": 4242, "command": "make", "status": "running", "created_at": "",
+            "stopped_at": null, "exit_code": null, "log_file": "", "signal": null,
+            "ended_by": null, "run_id": "7", "uptime": 12.34, "cpu_percent": 0.0,
+            "memory_mb": 0.0, "idle": null, "pty": false, "stdin_open": false, "cwd": "/",
+            "leftover_pids": [], "log_dropped_lines": 0,
+        });
+        let mut page = json!({
+            "log_file": "", "total_lines": 0, "content": "", "lines_returned": 0, "first": null,
+            "next": 0, "truncated": false, "running": true,
+        });
+        for (to, from) in [(&mut whole, status), (&mut page, output)] {
+            to.as_object_mut().unwrap().extend(from.as_object().unwrap().clone());
+        }
+        let whole: ProcessStatus = serde_json::from_value(whole).unwrap();
+        of_run(&whole, &serde_json::from_value(page).unwrap(), Reader::Http)
+    }
+
+    fn ended(by: &str, exit_code: i32, signal: Option<&str>) -> Value {
+        let status = if by == "itself" { "exited" } else { "killed" };
+        json!({"status": status, "ended_by": by, "exit_code": exit_code, "signal": signal})
+    }
+
+    #[test]
+    fn the_state_says_how_it_ended() {
+        for (status, said) in [
+            (json!({}), "[run 7 | running | pid 4242 | 12.3 s | no lines]"),
+            (ended("itself", 1, None), "exited, exit code 1 |"),
+            (ended("timeout", -15, Some("SIGTERM")), "killed (timeout), SIGTERM |"),
+            (ended("kill", 0, None), "killed (kill), exit code 0 |"),
+            (json!({"status": "killed", "ended_by": "lost"}), "| killed (lost) |"),
+            (json!({"log_dropped_lines": 3}), "12.3 s | 3 lines lost |"),
+        ] {
+            let told = told(status, json!({}));
+            assert!(told.contains(said), "{said}: {told}");
+        }
+    }
+
+    #[test]
+    fn output_stands_between_the_state_and_what_to_call_next() {
+        let page = json!({"first": 121, "next": 180, "total_lines": 180, "content": "a\nb"});
+        assert_eq!(
+            told(json!({}), page),
+            "[run 7 | running | pid 4242 | 12.3 s | lines 121-180 of 180]\na\nb\n[still running: \
+             GET /logs?after=180&wait=30 waits for more, or POST /kill]\n"
+        );
+        let told = told(ended("itself", 0, None), json!({}));
+        assert!(told.ends_with("]\n(no output)\n[ended: POST /start runs the next command]\n"));
+    }
+
+    #[test]
+    fn what_may_be_a_question_is_said_to_be_one_that_can_be_answered_or_not() {
+        let page = json!({"prompt": "Sure? "});
+        let open = told(json!({"stdin_open": true}), page.clone());
+        assert!(open.contains("\nSure? \n[still running, its last line is open: POST /stdin"));
+        let closed = told(json!({}), page);
+        assert!(closed.contains("start it with \"pty\": true to answer"), "{closed}");
+    }
+
+    #[test]
+    fn what_was_left_behind_is_named() {
+        let mut status = ended("itself", 0, None);
+        status["leftover_pids"] = json!([5, 6]);
+        let told = told(status, json!({}));
+        assert!(told.contains("left 5, 6 running: POST /kill"), "{told}");
+    }
+}

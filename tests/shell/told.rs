@@ -1,0 +1,103 @@
+//! Answers as text, which are made for a model to read.
+
+use crate::harness::{Server, eventually};
+use serde_json::json;
+
+const TEXT: &[&str] = &["Accept: text/plain"];
+
+/// What POST /start with this body answers as text.
+fn told(server: &Server, body: &serde_json::Value) -> String {
+    let answer = server.request("POST /start", TEXT, body.to_string().as_bytes()).expect(201);
+    assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+    answer.text()
+}
+
+fn status(server: &Server) -> String {
+    server.request("GET /status", TEXT, b"").expect(200).text()
+}
+
+#[test]
+fn a_start_that_waits_tells_state_output_and_what_to_call_next() {
+    let server = Server::start();
+    let text = told(&server, &json!({"command": "seq 3; exit 7", "wait": 60}));
+    let lines: Vec<_> = text.lines().collect();
+    let run = server.get("/status").expect(200).json();
+    let begin = format!(
+        "[run {} | exited, exit code 7 | pid {} | ",
+        run["run_id"].as_str().unwrap(),
+        run["process_pid"]
+    );
+    assert!(lines[0].starts_with(&begin) && lines[0].ends_with(" s | lines 1-3 of 3]"), "{text}");
+    assert_eq!(lines[1..], ["1", "2", "3", "[ended: POST /start runs the next command]"]);
+    assert_eq!(status(&server), text);
+    let silent = told(&server, &json!({"command": "exit 0", "wait": 60}));
+    assert!(silent.contains("| no lines]\n(no output)\n["), "{silent}");
+}
+
+#[test]
+fn what_runs_is_told_with_where_to_go_on() {
+    let server = Server::start();
+    let text = told(&server, &json!({"command": "seq 3; sleep 60", "wait": 0.2}));
+    assert!(text.contains(" | running | "), "{text}");
+    let next = "[still running: GET /logs?after=3&wait=30 waits for more, or POST /kill]\n";
+    assert!(text.ends_with(&format!("\n3\n{next}")), "{text}");
+    server.post("/kill").expect(200);
+    assert!(status(&server).contains(" | killed (kill), SIGTERM | "));
+}
+
+#[test]
+fn a_question_is_told_apart_with_how_to_answer_it() {
+    let server = Server::start();
+    told(&server, &json!({"command": "printf 'Sure? '; read x; echo $x", "pty": true}));
+    let text = eventually("the question is told", || {
+        Some(status(&server)).filter(|text| text.contains("Sure?"))
+    });
+    assert!(
+        text.contains("\nSure? \n[still running, its last line is open: POST /stdin"),
+        "{text}"
+    );
+    server.request("POST /stdin", &[], b"y\n").expect(200);
+    server.ended();
+    assert!(status(&server).contains("\nSure? y\ny\n[ended"), "{}", status(&server));
+    let deaf = told(&server, &json!({"command": "printf 'Sure? '; sleep 60", "wait": 0.3}));
+    assert!(deaf.contains("it has no input") && deaf.contains("\"pty\": true"), "{deaf}");
+    server.post("/kill").expect(200);
+}
+
+#[test]
+fn a_text_is_cut_with_how_to_get_the_rest() {
+    let server = Server::start();
+    let text = told(&server, &json!({"command": "seq 100000", "wait": 60}));
+    assert!((30_000..34_000).contains(&text.len()), "{}", text.len());
+    assert!(text.contains("bytes left out: GET /logs?after="), "{}", &text[..200]);
+    assert!(text.contains("\n100000\n[ended"));
+    let brief = status(&server);
+    assert!((3_000..5_000).contains(&brief.len()), "{}", brief.len());
+    let body = json!({"command": "seq 1000", "wait": 60, "max_bytes": 300});
+    assert!(told(&server, &body).len() < 500);
+}
+
+#[test]
+fn what_was_left_behind_is_told() {
+    let server = Server::start();
+    let text = told(&server, &json!({"command": "sleep 60 & echo gone", "wait": 60}));
+    assert!(text.contains("[ended, but left ") && text.contains("POST /kill"), "{text}");
+    server.post("/kill").expect(200);
+}
+
+#[test]
+fn a_client_that_likes_json_as_well_gets_json() {
+    let server = Server::start();
+    server.run_to_end("echo hello");
+    for accept in [
+        "application/json, text/plain, */*",
+        "*/*",
+        "text/html",
+        "text/plain;q=0.1, application/json",
+    ] {
+        let headers = &[&*format!("Accept: {accept}")];
+        for path in ["GET /status", "GET /logs"] {
+            assert!(server.request(path, headers, b"").expect(200).json().is_object(), "{accept}");
+        }
+    }
+}
