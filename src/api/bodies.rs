@@ -250,7 +250,7 @@ impl ProcessStatus {
             cpu_percent: 0.0,
             memory_mb: 0.0,
             idle: None,
-            pty: false,
+            pty: run.pty,
             stdin_open: false,
             cwd: run.cwd,
             leftover_pids: Vec::new(),

@@ -25,6 +25,9 @@ pub struct RunRecord {
     pub command: String,
     /// The directory that it was started in.
     pub cwd: String,
+    /// Whether it was started on a terminal.
+    #[serde(default)]
+    pub pty: bool,
     /// The number of its own process; 0 while it is being launched.
     pub pid: i32,
     /// When that process started, in clock ticks since the boot.
@@ -246,6 +249,7 @@ mod tests {
             run_id: format!("run{number}"),
             command: "true".into(),
             cwd: "/".into(),
+            pty: false,
             pid: 0,
             start_ticks: 0,
             boot_id: "boot".into(),

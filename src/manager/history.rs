@@ -30,6 +30,7 @@ pub(super) struct Beginning<'a> {
     pub at: DateTime<Utc>,
     pub command: &'a CommandLine,
     pub directory: &'a Path,
+    pub is_on_terminal: bool,
 }
 
 /// Logs of runs before the last one, those that were asked for last at the end.
@@ -205,6 +206,7 @@ impl ProcessManager {
             run_id: id.to_owned(),
             command: begin.command.to_string(),
             cwd: begin.directory.to_string_lossy().into_owned(),
+            pty: begin.is_on_terminal,
             pid: 0,
             start_ticks: 0,
             boot_id: boot_id(),

@@ -379,7 +379,12 @@ impl ProcessManager {
         let (created_at, id) = (now(), new_run_id());
         let directory = spec.directory_in(&self.config.directory)?;
         let log = Arc::new(self.folder.new_log(created_at, self.lines_before())?);
-        let begin = Beginning { at: created_at, command: &spec.command, directory: &directory };
+        let begin = Beginning {
+            at: created_at,
+            command: &spec.command,
+            directory: &directory,
+            is_on_terminal: spec.input.is_terminal(),
+        };
         self.record_start(&id, begin, &log);
         let launched = self.reaper.launch(&Launch {
             command: spec.command.clone(),

@@ -2,7 +2,7 @@
 
 use super::spec::RunSpec;
 use crate::logs::{Glance, RunLog};
-use crate::process::{Input, Leader, Outcome, Reaper, Stdin, Tree, Usage, UsageMeter};
+use crate::process::{Leader, Outcome, Reaper, Stdin, Tree, Usage, UsageMeter};
 use chrono::{DateTime, Utc};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::OwnedFd;
@@ -267,7 +267,7 @@ impl Snapshot {
             leftover_pids,
             log_name: run.log.name().to_owned(),
             log: run.log.glance(),
-            is_on_terminal: matches!(run.spec.input, Input::Terminal(_)),
+            is_on_terminal: run.spec.input.is_terminal(),
             is_stdin_open: end.is_none() && run.stdin.as_ref().is_some_and(Stdin::is_open),
         }
     }

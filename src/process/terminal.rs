@@ -16,6 +16,14 @@ pub enum Input {
     Terminal(TerminalSize),
 }
 
+impl Input {
+    /// Whether it is a terminal.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Terminal(_))
+    }
+}
+
 /// The size of a terminal, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TerminalSize {

@@ -2,6 +2,7 @@
 
 mod conventions;
 mod ending;
+mod ends;
 mod environment;
 mod following;
 mod history;

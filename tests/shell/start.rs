@@ -97,36 +97,6 @@ fn of_concurrent_starts_exactly_one_wins() {
 }
 
 #[test]
-fn exit_codes_and_signals_are_told_apart() {
-    let server = Server::start();
-    for (command, status, code, signal, by) in [
-        ("exit 0", "exited", 0, json!(null), "itself"),
-        ("exit 7", "exited", 7, json!(null), "itself"),
-        ("exit 255", "exited", 255, json!(null), "itself"),
-        ("no-such-program", "exited", 127, json!(null), "itself"),
-        ("kill -KILL $$", "killed", -9, json!("SIGKILL"), "signal"),
-        ("kill -SEGV $$", "killed", -11, json!("SIGSEGV"), "signal"),
-        ("kill -37 $$", "killed", -37, json!("SIGRTMIN+3"), "signal"),
-        ("sh -c 'kill -KILL $$'; exit 5", "exited", 5, json!(null), "itself"),
-    ] {
-        let ended = server.run_to_end(command);
-        assert_eq!(ended["status"], status, "{command}: {ended}");
-        assert_eq!(ended["exit_code"], code, "{command}: {ended}");
-        assert_eq!((&ended["signal"], &ended["ended_by"]), (&signal, &json!(by)), "{command}");
-    }
-}
-
-#[test]
-fn a_signal_from_elsewhere_is_told_as_one() {
-    let server = Server::start();
-    let pid = server.run("exec sleep 60")["process_pid"].as_u64().unwrap();
-    crate::harness::kill("USR1", u32::try_from(pid).unwrap());
-    let ended = server.ended();
-    assert_eq!((&ended["status"], &ended["ended_by"]), (&json!("killed"), &json!("signal")));
-    assert_eq!((&ended["exit_code"], &ended["signal"]), (&json!(-10), &json!("SIGUSR1")));
-}
-
-#[test]
 fn a_shell_that_is_none_is_our_fault_and_leaves_no_trace() {
     let server = Server::start_with(&["--shell", "/no/such/shell"]);
     let detail = server.post_json("/start", &json!({"command": "ls"})).problem(500, "internal");
