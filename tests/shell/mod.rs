@@ -9,6 +9,7 @@ mod history;
 mod keeping;
 mod logs;
 mod output;
+mod programs;
 mod reading;
 mod restart;
 mod shutdown;

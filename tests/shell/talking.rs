@@ -75,17 +75,6 @@ fn a_terminal_has_a_size_a_type_and_echoes() {
 }
 
 #[test]
-fn a_question_on_the_terminal_itself_is_answered_without_an_echo() {
-    let server = Server::start();
-    let command = "exec bash -c 'read -rsp \"Password: \" x < /dev/tty; echo; echo got ${#x}'";
-    start(&server, &json!({"command": command, "pty": true}));
-    wait_for_prompt(&server, "Password: ");
-    write(&server, "secret\n");
-    server.ended();
-    assert_eq!(server.content(""), "Password: \ngot 6");
-}
-
-#[test]
 fn a_control_c_reaches_the_foreground_alone() {
     let server = Server::start();
     // The one in the foreground says that it is there.
