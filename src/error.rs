@@ -196,7 +196,10 @@ pub enum Error {
         key: String,
     },
     /// Something that the program stands on is missing.
-    #[error("Cannot {doing}: {source}.")]
+    #[error(
+        "Cannot {doing} ({source}): see whether the machine is out of processes, memory or \
+         descriptors, and try again."
+    )]
     Kernel {
         /// What was tried, as an infinitive.
         doing: &'static str,

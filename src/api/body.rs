@@ -57,8 +57,9 @@ fn parse<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Error> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let (field, why) = (error.path().to_string(), error.inner().to_string());
-        // The path of the whole body is a dot; and an unknown field's error names it itself.
-        let is_named = field == "." || why.contains(&format!("`{field}`"));
+        // The path of the whole body is a dot, that of what broke off a question mark; and an
+        // unknown field's error names it itself.
+        let is_named = [".", "?"].contains(&&*field) || why.contains(&format!("`{field}`"));
         refused(if is_named { why } else { format!("{field}: {why}") })
     })?;
     json.end().map_err(|error| refused(error.to_string()))?;
@@ -93,6 +94,7 @@ mod tests {
             ("{\"command\":\"ls\",\"command\":\"ls\"}", "duplicate field `command`"),
             (" [\"ls\"]", "it is an array"),
             ("\"ls\"", "expected struct Body"),
+            ("{\"command\":\"ls\"", "refused (EOF while parsing an object"),
             ("{}", "missing field `command`"),
             ("{\"command\":\"\u{1}\"}", "control character"),
         ] {

@@ -45,7 +45,11 @@ impl Answer {
         let body = answer.json();
         assert_eq!((&body["status"], &body["code"]), (&Value::from(status), &Value::from(code)));
         assert!(body["type"].is_string() && body["title"].is_string(), "{body}");
-        body["detail"].as_str().expect("a detail").to_owned()
+        let detail = body["detail"].as_str().expect("a detail");
+        let (said, advice) = detail.split_once(": ").unwrap_or_default();
+        assert!(!said.is_empty() && advice.len() > 8, "what to do is missing: {detail}");
+        assert!(detail.ends_with('.'), "no sentence: {detail}");
+        detail.to_owned()
     }
 
     fn shown(&self) -> String {
