@@ -27,7 +27,10 @@ fn examples(document: &str) -> Vec<(String, String)> {
         for line in block.lines() {
             match (line.strip_prefix("$ "), examples.last_mut()) {
                 (Some(command), _) => examples.push((command.to_owned(), String::new())),
-                (None, Some((_, output))) => *output += line,
+                (None, Some((_, output))) => {
+                    *output += line;
+                    output.push('\n');
+                }
                 (None, None) => panic!("output without a command: {line}"),
             }
         }
@@ -70,26 +73,66 @@ fn assert_alike(command: &str, shown: &str, given: &str) {
     }
 }
 
-#[test]
-fn the_tour_in_the_readme_is_what_happens() {
-    let server = Server::start();
-    let readme = include_str!("../../README.md");
+/// Runs the examples of a document with a server's address in the place of the usual one, in the
+/// server's folder, and compares what they print.
+fn check_examples(document: &str, server: &Server, examples_min: usize) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let examples = examples(readme);
-    assert!(examples.len() > 15, "{examples:?}");
+    let examples = examples(document);
+    assert!(examples.len() >= examples_min, "{examples:?}");
     for (command, shown) in examples {
         let here = command
             .replace("localhost:8000", &server.address().to_string())
             .replace("8765", &port.to_string());
-        let output = Command::new("sh").arg("-c").arg(&here).output().unwrap();
+        let mut shell = Command::new("sh");
+        let output = shell.arg("-c").arg(&here).current_dir(server.folder()).output().unwrap();
         assert!(output.status.success(), "{here}");
         let given = String::from_utf8(output.stdout).unwrap();
-        if command.starts_with("curl") {
+        if shown.starts_with('{') {
             assert_alike(&command, &shown, &given);
         } else {
-            assert_eq!(given.trim(), shown, "{command}");
+            assert_eq!(masked(given.trim()), masked(shown.trim()), "{command}");
         }
     }
+}
+
+/// A text with its ids and numbers taken out.
+fn masked(text: &str) -> String {
+    let varying = regex::Regex::new("[0-9a-f]{16}|[0-9]+").unwrap();
+    varying.replace_all(text, "N").into_owned()
+}
+
+#[test]
+fn the_tour_in_the_readme_is_what_happens() {
+    check_examples(include_str!("../../README.md"), &Server::start(), 15);
+}
+
+#[test]
+fn the_session_in_the_page_for_agents_is_what_happens() {
+    let server = Server::start();
+    copy_agent(&server);
+    check_examples(include_str!("../../docs/agents.md"), &server, 12);
+}
+
+fn copy_agent(server: &Server) {
+    let to = server.folder().join("examples");
+    std::fs::create_dir(&to).unwrap();
+    let from = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/agent");
+    assert!(Command::new("cp").args(["-r", from]).arg(to).status().unwrap().success());
+}
+
+#[test]
+fn the_agent_mends_a_build_in_under_ten_calls_and_twenty_kilobytes() {
+    let server = Server::start();
+    copy_agent(&server);
+    let mut agent = Command::new("python3");
+    agent.arg("examples/agent/agent.py").arg(format!("http://{}", server.address()));
+    let output = agent.current_dir(server.folder()).output().unwrap();
+    let (said, failed) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}{failed}");
+    let costs: Vec<u32> =
+        said.lines().next_back().unwrap().split(' ').filter_map(|word| word.parse().ok()).collect();
+    assert!(costs[0] < 10 && costs[1] < 20 * 1024, "{costs:?}");
 }
 
 #[test]
