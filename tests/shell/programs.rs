@@ -144,6 +144,25 @@ fn a_pager_is_turned_and_left() {
 }
 
 #[test]
+fn jobs_are_stopped_resumed_and_ended_with_the_shell_that_controls_them() {
+    // An interactive shell is deaf to SIGTERM.
+    let server = Server::start_with(&["--kill-timeout", "0.2"]);
+    let mut bash = Talk::begin(&server, "PS1='$ ' exec bash --norc --noprofile -i");
+    bash.hear_until("$ ");
+    bash.say("sleep 61\n");
+    eventually("it sleeps", || (server.living().len() == 2).then_some(()));
+    bash.say("\u{1a}");
+    bash.hear_until("Stopped");
+    bash.say("bg; sleep 62 &\n");
+    bash.hear_until("$ ");
+    bash.say("jobs\n");
+    bash.hear_until("Running                 sleep 62 &");
+    assert_eq!(server.living().len(), 3);
+    server.post("/kill").expect(200);
+    assert_eq!(server.living(), Vec::<String>::new());
+}
+
+#[test]
 fn a_development_server_is_waited_for_used_and_interrupted() {
     let server = Server::start();
     std::fs::write(server.folder().join("index.html"), "first").unwrap();
