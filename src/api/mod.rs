@@ -21,6 +21,7 @@ mod shell;
 mod shell_metrics;
 mod slots;
 mod talking;
+mod waiting;
 
 pub use services::service_routes;
 pub use shell::shell_routes;
