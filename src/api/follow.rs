@@ -48,7 +48,7 @@ pub fn answer(query: LogQuery, source: Box<dyn Source>, slot: Slot) -> Result<Re
             cursor,
             prompt: String::new(),
             told: String::new(),
-            runs: RunMarks::behind(page.lines_before(), source.run_marks()),
+            runs: RunMarks::behind(page.lines_before(), &*source),
             sent_at: Instant::now(),
         };
         if selection.range.cursor().is_some() {
@@ -84,7 +84,7 @@ impl Stream<'_, '_> {
             let next = Selection { range, limit: None, filter: selection.filter.clone() };
             let series = source.series(&next).map_err(unreadable)?;
             let page = Page::select(&series, next).map_err(unreadable)?;
-            self.runs.renew(source.run_marks());
+            self.runs.renew(source);
             self.send_missed(page.glance().lines_gone)?;
             let counts = self.send_page(&page)?;
             // Those behind what is known of the lines come with the next page.

@@ -61,6 +61,9 @@ pub trait Source: Send {
 
     /// Where runs begin and end in it, where it spans several.
     fn run_marks(&self) -> Vec<RunMark>;
+
+    /// A number that grows when there are more of those.
+    fn turns(&self) -> u64;
 }
 
 /// Answers a request for lines of a log.
