@@ -122,11 +122,13 @@ impl Engine {
                 self.begin_generation(&name);
                 self.watch(&name);
             }
-            Change::Adopt if self.waiting.contains(&name) => self.await_dependencies(&name),
+            Change::Adopt if self.is_waiting(&name) => self.await_dependencies(&name),
             Change::Restart | Change::Signal | Change::Adopt | Change::Nothing => {}
         }
         let message = self.entries.get(&name).map(|entry| entry.message.clone());
         self.tell(&name, &message.unwrap_or_default());
+        // One that lost its checks may be all that another one waits for, as it is.
+        self.release_waiting(&name);
     }
 
     fn restart_for(&mut self, name: &str, reason: &str) {
@@ -135,7 +137,7 @@ impl Engine {
         self.tell(name, reason);
         if action.is_some() {
             self.perform(name, action);
-        } else if self.waiting.contains(name) {
+        } else if self.is_waiting(name) {
             // What it waits for may be other than it was.
             self.await_dependencies(name);
         }
@@ -171,7 +173,6 @@ impl Engine {
             return false;
         }
         if let Some(entry) = self.entries.remove(name) {
-            self.waiting.remove(name);
             self.roster.remove(name);
             let (state, message) = (entry.life.state(), "It is gone from the file.".to_owned());
             let facts = Facts { state, message, ..entry.it.facts() };

@@ -14,7 +14,7 @@ impl Engine {
     pub(super) fn tell(&mut self, name: &str, message: &str) {
         // Who waits for one that leaves waits until it is gone, so it is not told to be down first.
         if self.remove_if_leaving(name) {
-            return;
+            return self.release_waiting(name);
         }
         let Some(entry) = self.entries.get_mut(name) else { return };
         message.clone_into(&mut entry.message);
@@ -51,9 +51,7 @@ impl Engine {
         if facts.state == ServiceState::Fatal && !is_optional && !self.is_closing {
             self.tools.on_fatal.tell();
         }
-        if !self.waiting.is_empty() {
-            self.release_waiting();
-        }
+        self.release_waiting(name);
     }
 
     /// Tells that a service is gone.
