@@ -19,17 +19,17 @@ impl Engine {
         }
         let Reload { services, only } = reload;
         match only {
-            Some(name) => self.reload_one(&name, services),
-            None => self.reload_all(services),
+            Some(name) => self.reload_one(&name, &services),
+            None => self.reload_all(Arc::unwrap_or_clone(services)),
         }
     }
 
-    fn reload_one(&mut self, name: &str, services: Vec<Service>) -> Result<Reloaded> {
+    fn reload_one(&mut self, name: &str, services: &[Service]) -> Result<Reloaded> {
         let Some(entry) = self.entries.get(name) else { return Err(self.unknown(name)) };
-        let Some(new) = services.into_iter().find(|service| service.name == name) else {
+        let Some(new) = services.iter().find(|service| service.name == name) else {
             return Err(Error::NotInFile { name: name.to_owned() });
         };
-        self.check_dependencies(&new)?;
+        self.check_dependencies(new)?;
         let change = Change::between(&entry.definition.config, &new.config);
         let message = match change {
             Change::Nothing => "Nothing has changed in the file: nothing was restarted.",
@@ -37,7 +37,7 @@ impl Engine {
             Change::Signal => "It was sent its reload signal.",
             Change::Restart => "It is restarted as the file says now.",
         };
-        self.change(new, change);
+        self.change(new.clone(), change);
         let touched = if change == Change::Restart { vec![name.to_owned()] } else { Vec::new() };
         Ok(Reloaded { message: message.to_owned(), touched })
     }
