@@ -8,10 +8,9 @@ use super::services_file::{Service, ServicesFile};
 use super::supervised::Supervised;
 use super::tools::Tools;
 use crate::error::{Error, Result};
-use crate::probe::{HealthReport, Surroundings};
+use crate::probe::HealthReport;
 use crate::process::{FleetMeter, FleetUsage, Signal, Tree, connections_of};
 use std::collections::HashMap;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -189,20 +188,7 @@ impl Supervisor {
         let Some(run) = run.filter(|run| run.end().is_none()) else {
             return Ok(HealthReport::unknown());
         };
-        let checks = facts.config.health_checks.iter();
-        let checks: Vec<_> =
-            checks.map(|(name, it)| (name.as_str(), &it.check, it.timeout)).collect();
-        let directory = self.tools.directory.join(&facts.config.directory);
-        let environment = self.tools.environment_of_checks(&facts.config, run.id());
-        let end = run.end_descriptor();
-        let around = Surroundings {
-            reaper: &self.tools.reaper,
-            shell: &self.tools.shell,
-            directory: &directory,
-            environment: &environment,
-            until: end.as_ref().map(AsFd::as_fd),
-        };
-        Ok(HealthReport::take(&checks, around))
+        Ok(self.tools.look_with_all(&facts.config, &run))
     }
 
     /// Sends a signal to the tree of a service's run. Does not wait for the effect.
