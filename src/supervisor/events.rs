@@ -1,6 +1,7 @@
 //! What happened to services, in order, for whoever wants to be told.
 
 use super::life::ServiceState;
+use super::supervised::Facts;
 use crate::probe::HealthStatus;
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
@@ -73,12 +74,15 @@ impl EventLog {
         Self { inner: Mutex::new(inner), changed: Condvar::new() }
     }
 
-    /// Adds an event, which gets its number and its time, and wakes those who wait.
-    pub(super) fn add(&self, event: Event) {
+    /// Adds a change of a service, of which these are the facts since, and wakes those who wait.
+    pub(super) fn add(&self, service: &str, change: Change, facts: &Facts) {
+        let (service, message) = (service.to_owned(), facts.message.clone());
+        let (state, health) = (facts.state, facts.health);
         let mut inner = self.inner();
         let id = inner.next;
         inner.next += 1;
-        inner.events.push_back(Arc::new(Event { id, at: Utc::now(), ..event }));
+        let event = Event { id, at: Utc::now(), service, change, state, health, message };
+        inner.events.push_back(Arc::new(event));
         if inner.events.len() > EVENTS_MAX {
             inner.events.pop_front();
         }

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::probe::HealthStatus;
-use crate::supervisor::events::{Change, Event};
+use crate::supervisor::events::Change;
 use crate::supervisor::life::ServiceState;
 use crate::supervisor::supervised::Facts;
 use chrono::{DateTime, Utc};
@@ -40,10 +40,10 @@ impl Engine {
                 }
                 _ => log::info!("{name}: {from} -> {to}. {message}"),
             }
-            self.add_event(name, Change::State, &facts);
+            self.events.add(name, Change::State, &facts);
         }
         if old.health != facts.health {
-            self.add_event(name, Change::Health, &facts);
+            self.events.add(name, Change::Health, &facts);
         }
         if (old.state, old.health) == (facts.state, facts.health) {
             return;
@@ -56,13 +56,7 @@ impl Engine {
 
     /// Tells that a service is gone.
     pub(super) fn tell_removed(&self, name: &str, facts: &Facts) {
-        self.add_event(name, Change::Removed, facts);
-    }
-
-    fn add_event(&self, name: &str, change: Change, facts: &Facts) {
-        let Facts { state, health, message, .. } = facts.clone();
-        let service = name.to_owned();
-        self.events.add(Event { id: 0, at: Utc::now(), service, change, state, health, message });
+        self.events.add(name, Change::Removed, facts);
     }
 }
 
