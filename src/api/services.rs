@@ -216,7 +216,12 @@ fn read_logs(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem>
     let Some(run_id) = query.run_id.clone() else {
         return logs::answer(query, Box::new(ServiceSource(service)), &astra.slots, request);
     };
-    let log = service.manager().log_of(&run_id)?;
+    let log = service.manager().log_of(&run_id).map_err(|error| match error {
+        Error::NoSuchRun { run_id } => {
+            Error::NoSuchServiceRun { name: service.name().to_owned(), run_id }
+        }
+        other => other,
+    })?;
     let name = Named::Service { name: service.name().to_owned() };
     let status = Box::new(move || ServiceStatus::of(&service, None).json());
     logs::answer(query, Box::new(RunSource { name, log, status }), &astra.slots, request)
