@@ -144,6 +144,17 @@ pub enum Error {
         /// The id.
         run_id: String,
     },
+    /// There is no run of this id in the log of a service.
+    #[error(
+        "The log of {name} has no run {run_id:?}: leave run out to read all that there are, or \
+         follow it as text/event-stream, which names each."
+    )]
+    NoSuchServiceRun {
+        /// The service.
+        name: String,
+        /// The id.
+        run_id: String,
+    },
     /// There is no service of this name.
     #[error("There is no service {name:?}: {}.", list(known))]
     NoSuchService {
@@ -237,6 +248,7 @@ impl Error {
             | Self::Input(_) => ErrorKind::BadRequest,
             Self::NeverStarted
             | Self::NoSuchRun { .. }
+            | Self::NoSuchServiceRun { .. }
             | Self::NoSuchService { .. }
             | Self::NotInFile { .. } => ErrorKind::NotFound,
             Self::AlreadyRunning { .. }

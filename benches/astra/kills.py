@@ -3,40 +3,27 @@
 Prints the table of docs/RELIABILITY.md. The server listens on loopback, in a folder of its own.
 """
 
-import argparse
-import json
 import os
 import pathlib
 import random
 import signal
-import subprocess
-import tempfile
 import threading
 import time
-import urllib.request
+
+from server import measure, start, status, url_of, wait_for
 
 SERVICES = 20
 KILLS = 1000
 CLIENTS = 4
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--binary", required=True, type=pathlib.Path)
-    binary = parser.parse_args().binary.resolve()
-    with tempfile.TemporaryDirectory() as folder:
-        run(binary, pathlib.Path(folder))
-
-
 def run(binary: pathlib.Path, folder: pathlib.Path) -> None:
     policy = {"mode": "always", "max_restarts": 100000, "backoff_seconds": 0}
     service = {"cmd": ["sleep", "100000"], "start_seconds": 0, "restart_policy": policy}
     services = {f"s{number}": service for number in range(SERVICES)}
-    (folder / "astra_services.json").write_text(json.dumps(services))
-    log = (folder / "log").open("w")
-    server = subprocess.Popen([binary, "astra", "--port", "0"], cwd=folder, stderr=log)
+    server = start(binary, folder, services)
     try:
-        url = wait_for(lambda: address(folder / "log"))
+        url = url_of(folder)
         wait_for(lambda: all_up(url))
         stop, asked = threading.Event(), [0] * CLIENTS
         clients = [threading.Thread(target=ask, args=(url, stop, asked, n)) for n in range(CLIENTS)]
@@ -73,12 +60,12 @@ def kill_at_random(url: str, server: int) -> dict:
     """Kills a service that is up, waits until it has another process, and counts."""
     seen = {"kills": 0, "doubled": 0, "times": []}
     while seen["kills"] < KILLS:
-        name, before = random.choice(list(get(url)["services"].items()))
+        name, before = random.choice(list(status(url)["services"].items()))
         if not before["pid"]:
             continue
         began = time.monotonic()
         os.kill(before["pid"], signal.SIGKILL)
-        wait_for(lambda: get_one(url, name)["pid"] not in (None, before["pid"]), 0.001)
+        wait_for(lambda: status(url, name)["pid"] not in (None, before["pid"]), 0.001)
         seen["times"].append(time.monotonic() - began)
         seen["kills"] += 1
         living = [pid for pid in children_of(server) if state(pid) not in ("Z", None)]
@@ -88,7 +75,7 @@ def kill_at_random(url: str, server: int) -> dict:
 
 def ask(url: str, stop: threading.Event, asked: list[int], client: int) -> None:
     while not stop.is_set():
-        get(url)
+        status(url)
         asked[client] += 1
 
 
@@ -97,34 +84,9 @@ def times(seconds: list[float]) -> str:
     return f"{in_order[len(in_order) // 2] * 1000:.1f} ms, {in_order[-1] * 1000:.1f} ms"
 
 
-def address(log: pathlib.Path) -> str | None:
-    found = log.read_text().partition("listening on ")[2].split()
-    return found[0] if found else None
-
-
-def get(url: str) -> dict:
-    with urllib.request.urlopen(f"{url}/supervisor/status") as answer:
-        return json.load(answer)
-
-
-def get_one(url: str, name: str) -> dict:
-    with urllib.request.urlopen(f"{url}/supervisor/status/{name}") as answer:
-        return json.load(answer)
-
-
 def all_up(url: str) -> dict | None:
-    services = get(url)["services"]
+    services = status(url)["services"]
     return services if all(each["status"] == "running" for each in services.values()) else None
-
-
-def wait_for(look, rest: float = 0.05):
-    """Looks until there is something, a minute at most."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if found := look():
-            return found
-        time.sleep(rest)
-    raise SystemExit("it took longer than a minute")
 
 
 def children_of(pid: int) -> list[int]:
@@ -145,4 +107,4 @@ def state(pid: int) -> str | None:
 
 
 if __name__ == "__main__":
-    main()
+    measure(__doc__, run)

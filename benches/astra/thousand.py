@@ -3,36 +3,23 @@
 Prints the table of docs/RELIABILITY.md. The server listens on loopback, in a folder of its own.
 """
 
-import argparse
-import json
 import os
 import pathlib
 import signal
-import subprocess
-import tempfile
 import time
-import urllib.request
+
+from server import measure, start, status, url_of, wait_for
 
 SERVICES = 1000
 IDLE_SECONDS = 20
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--binary", required=True, type=pathlib.Path)
-    binary = parser.parse_args().binary.resolve()
-    with tempfile.TemporaryDirectory() as folder:
-        run(binary, pathlib.Path(folder))
-
-
 def run(binary: pathlib.Path, folder: pathlib.Path) -> None:
     services = {f"s{n:04}": {"cmd": ["sleep", "100000"], "start_seconds": 0} for n in range(SERVICES)}
-    (folder / "astra_services.json").write_text(json.dumps(services))
-    log = (folder / "log").open("w")
     began = time.monotonic()
-    server = subprocess.Popen([binary, "astra", "--port", "0"], cwd=folder, stderr=log)
+    server = start(binary, folder, services)
     try:
-        url = wait_for(lambda: address(folder / "log"))
+        url = url_of(folder)
         first_answer = time.monotonic() - began
         wait_for(lambda: running(url) == SERVICES)
         all_up = time.monotonic() - began
@@ -40,8 +27,8 @@ def run(binary: pathlib.Path, folder: pathlib.Path) -> None:
         spent = cpu_seconds(server.pid)
         time.sleep(IDLE_SECONDS)
         idle = (cpu_seconds(server.pid) - spent) / IDLE_SECONDS * 100
-        fresh = sorted(timed(lambda: get(url), 1.1) for _ in range(5))[2]
-        shared = sorted(timed(lambda: get(url), 0) for _ in range(5))[2]
+        fresh = sorted(timed(lambda: status(url), 1.1) for _ in range(5))[2]
+        shared = sorted(timed(lambda: status(url), 0) for _ in range(5))[2]
         memory_after = cost(server.pid)[0]
         began = time.monotonic()
         server.send_signal(signal.SIGTERM)
@@ -63,28 +50,8 @@ def run(binary: pathlib.Path, folder: pathlib.Path) -> None:
         print(f"| {what} | {seen} |")
 
 
-def address(log: pathlib.Path) -> str | None:
-    found = log.read_text().partition("listening on ")[2].split()
-    return found[0] if found else None
-
-
-def get(url: str) -> dict:
-    with urllib.request.urlopen(f"{url}/supervisor/status") as answer:
-        return json.load(answer)
-
-
 def running(url: str) -> int:
-    return get(url)["system"]["running_services"]
-
-
-def wait_for(look):
-    """Looks until there is something, a minute at most."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if found := look():
-            return found
-        time.sleep(0.05)
-    raise SystemExit("it took longer than a minute")
+    return status(url)["system"]["running_services"]
 
 
 def timed(call, rest: float) -> float:
@@ -106,4 +73,4 @@ def cpu_seconds(pid: int) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    measure(__doc__, run)

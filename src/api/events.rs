@@ -2,18 +2,13 @@
 
 use super::service_bodies::{EventBody, event_name};
 use super::services::Astra;
+use super::waiting::{HEARTBEAT, SILENCE_MAX, next_look};
 use crate::http::{Problem, Reply, Request, StreamBody};
 use crate::supervisor::{EventLog, News};
 use http::StatusCode;
 use serde_json::json;
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
-
-/// How often a client that says nothing is looked after while there is nothing to send.
-const CLIENT_LOOK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// How long the stream is silent at most, so that what is between keeps it open.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+use std::time::Instant;
 
 /// Answers with the events from now on, or from the one that `Last-Event-ID` names.
 pub fn answer(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -35,8 +30,7 @@ fn send(events: &EventLog, mut after: u64, to: &mut StreamBody<'_>) -> io::Resul
     to.flush()?;
     let mut sent_at = Instant::now();
     loop {
-        let News { events: new, has_gap, is_closed } =
-            events.wait_after(after, CLIENT_LOOK_INTERVAL);
+        let News { events: new, has_gap, is_closed } = events.wait_after(after, next_look());
         if has_gap {
             write!(to, "event: missed\ndata: {}\n\n", json!({"advice": "ask for the status"}))?;
         }
@@ -56,10 +50,11 @@ fn send(events: &EventLog, mut after: u64, to: &mut StreamBody<'_>) -> io::Resul
         if new.is_empty() && to.client_gone() {
             return Ok(());
         }
-        if sent_at.elapsed() >= HEARTBEAT {
-            to.write_all(b": still here\n\n")?;
+        let is_silent = sent_at.elapsed() >= SILENCE_MAX;
+        if is_silent {
+            to.write_all(HEARTBEAT)?;
         }
-        if !new.is_empty() || has_gap || sent_at.elapsed() >= HEARTBEAT {
+        if !new.is_empty() || has_gap || is_silent {
             to.flush()?;
             sent_at = Instant::now();
         }

@@ -4,6 +4,7 @@ use super::log_query::{Form, LogQuery, NDJSON};
 use super::logs::{Source, TEXT, write_entry};
 use super::run_marks::RunMarks;
 use super::slots::Slot;
+use super::waiting::{HEARTBEAT, SILENCE_MAX, next_look};
 use crate::error::Error;
 use crate::http::{Problem, Reply, StreamBody};
 use crate::logs::{Line, Page, PageCounts, Range, Selection};
@@ -11,13 +12,6 @@ use http::StatusCode;
 use serde_json::Value;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
-
-/// How often a client that says nothing is looked after while there is nothing to send: a socket
-/// that is hung up wakes nobody who waits for a log.
-pub const CLIENT_LOOK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// How long an event stream is silent at most, so that what is between keeps it open.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How much of a line that has not ended is told, from its last drawing, in bytes: a prompt is
 /// short, and a progress bar is told again and again.
@@ -54,7 +48,7 @@ pub fn answer(query: LogQuery, source: Box<dyn Source>, slot: Slot) -> Result<Re
             cursor,
             prompt: String::new(),
             told: String::new(),
-            runs: RunMarks::behind(page.lines_before(), source.run_marks()),
+            runs: RunMarks::behind(page.lines_before(), &*source),
             sent_at: Instant::now(),
         };
         if selection.range.cursor().is_some() {
@@ -90,7 +84,7 @@ impl Stream<'_, '_> {
             let next = Selection { range, limit: None, filter: selection.filter.clone() };
             let series = source.series(&next).map_err(unreadable)?;
             let page = Page::select(&series, next).map_err(unreadable)?;
-            self.runs.renew(source.run_marks());
+            self.runs.renew(source);
             self.send_missed(page.glance().lines_gone)?;
             let counts = self.send_page(&page)?;
             // Those behind what is known of the lines come with the next page.
@@ -110,7 +104,7 @@ impl Stream<'_, '_> {
         let mut has_news = false;
         while !has_news {
             let (cursor, prompt) = (self.cursor, &self.prompt);
-            source.wait(Instant::now() + CLIENT_LOOK_INTERVAL, &mut |glance| {
+            source.wait(next_look(), &mut |glance| {
                 has_news = glance.lines > cursor || glance.prompt != *prompt;
                 has_news
             });
@@ -123,8 +117,8 @@ impl Stream<'_, '_> {
             if self.to.client_gone() {
                 return Ok(false);
             }
-            if self.form == Form::Events && self.sent_at.elapsed() >= HEARTBEAT {
-                self.to.write_all(b": still here\n\n")?;
+            if self.form == Form::Events && self.sent_at.elapsed() >= SILENCE_MAX {
+                self.to.write_all(HEARTBEAT)?;
                 self.to.flush()?;
                 self.sent_at = Instant::now();
             }

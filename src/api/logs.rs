@@ -4,7 +4,7 @@ use super::bodies::LogsResponse;
 use super::log_query::{Again, Form, LogQuery, NDJSON};
 use super::run_marks::RunMark;
 use super::slots::{Slot, Slots};
-use super::{follow, service_lines};
+use super::{follow, service_lines, waiting};
 use crate::error::Result as Found;
 use crate::http::{Problem, Reply, Request, StreamBody};
 use crate::logs::{Fold, Glance, LogSeries, Omission, Page, PageCounts, Range, RunLog, Selection};
@@ -60,6 +60,9 @@ pub trait Source: Send {
 
     /// Where runs begin and end in it, where it spans several.
     fn run_marks(&self) -> Vec<RunMark>;
+
+    /// A number that grows when there are more of those.
+    fn turns(&self) -> u64;
 }
 
 /// Answers a request for lines of a log.
@@ -91,22 +94,20 @@ pub fn answer(
     })
 }
 
-/// Waits until there is a line behind the cursor, or the run has ended, or the time is over, or
-/// the client is gone.
+/// Waits for a line behind the cursor, or for the end of the run.
 fn wait(request: &Request<'_>, query: &LogQuery, source: &dyn Source, slot: Option<Slot>) {
     let (Some(wait), Some(cursor)) = (query.wait, query.selection.range.cursor()) else { return };
-    let end = Instant::now() + wait;
     let was_running = source.is_running();
-    let mut is_enough = source.is_over();
-    while !is_enough && Instant::now() < end && !request.client_gone() {
-        // A client that leaves wakes nobody, so it is looked after now and then.
-        let look = end.min(Instant::now() + follow::CLIENT_LOOK_INTERVAL);
-        source.wait(look, &mut |glance| {
-            is_enough = glance.lines > cursor || (was_running && glance.is_over);
-            is_enough
-        });
-        is_enough |= source.is_over();
-    }
+    waiting::wait(request, wait, |until| {
+        let mut is_enough = source.is_over();
+        if !is_enough {
+            source.wait(until, &mut |glance| {
+                is_enough = glance.lines > cursor || (was_running && glance.is_over);
+                is_enough
+            });
+        }
+        is_enough || source.is_over()
+    });
     drop(slot);
 }
 

@@ -23,6 +23,7 @@ mod shell_metrics;
 mod slots;
 mod talking;
 mod told;
+mod waiting;
 
 pub use services::service_routes;
 pub use shell::shell_routes;

@@ -2,11 +2,9 @@
 
 use crate::error::Error;
 use crate::http::{Problem, Query};
+use crate::manager::SECONDS_MAX;
 use std::str::FromStr;
 use std::time::Duration;
-
-/// The longest duration that a parameter can give, in seconds: a day.
-const SECONDS_MAX: f64 = 86_400.0;
 
 /// The longest that a request can wait.
 const WAIT_MAX: Duration = Duration::from_mins(10);
@@ -18,18 +16,20 @@ pub fn count(query: &mut Query, name: &str) -> Result<Option<u64>, Problem> {
 
 /// A duration, given in seconds with or without a fraction, at most a day.
 pub fn seconds(query: &mut Query, name: &str) -> Result<Option<Duration>, Problem> {
-    let number: Option<f64> = parse(query, name, SECONDS_WANTED)?;
+    let number: Option<f64> = parse(query, name, &seconds_wanted())?;
     Ok(fitting_seconds(name, number)?)
 }
 
 /// What a number of seconds should have been.
-const SECONDS_WANTED: &str = "a number of seconds from 0 to 86400";
+fn seconds_wanted() -> String {
+    format!("a number of seconds from 0 to {SECONDS_MAX}")
+}
 
 /// A duration of so many seconds, at most a day.
 pub fn fitting_seconds(name: &str, number: Option<f64>) -> Result<Option<Duration>, Error> {
     match number {
         Some(number) if !(0.0..=SECONDS_MAX).contains(&number) => {
-            Err(refusal(name, &number.to_string(), SECONDS_WANTED))
+            Err(refusal(name, &number.to_string(), &seconds_wanted()))
         }
         number => Ok(number.map(Duration::from_secs_f64)),
     }

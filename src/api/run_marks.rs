@@ -23,26 +23,41 @@ pub struct RunMarks {
     left: VecDeque<RunMark>,
     /// When the last of those was that were looked at.
     known: Option<DateTime<Utc>>,
+    /// How far the source was then.
+    turns: u64,
 }
 
 impl RunMarks {
-    /// Those of these that have at least so many lines before them.
-    pub fn behind(lines: u64, mut marks: Vec<RunMark>) -> Self {
-        let known = marks.last().map(|mark| mark.at);
-        marks.retain(|mark| mark.lines_before >= lines);
-        Self { left: marks.into(), known }
+    /// Those of a source that have at least so many lines before them.
+    pub fn behind(lines: u64, source: &dyn Source) -> Self {
+        let mut marks = Self { turns: source.turns(), ..Self::default() };
+        marks.add(source.run_marks());
+        marks.pass_over(lines);
+        marks
     }
 
     /// Adds those that are new since the last look.
-    pub fn renew(&mut self, marks: Vec<RunMark>) {
+    pub fn renew(&mut self, source: &dyn Source) {
+        if self.has_news(source) {
+            // Read first: what comes behind it is looked at the next time.
+            self.turns = source.turns();
+            self.add(source.run_marks());
+        }
+    }
+
+    /// Whether there may be marks that were never looked at.
+    pub fn has_news(&self, source: &dyn Source) -> bool {
+        source.turns() != self.turns
+    }
+
+    fn add(&mut self, marks: Vec<RunMark>) {
         let known = self.known;
         self.known = marks.last().map(|mark| mark.at).or(known);
         self.left.extend(marks.into_iter().filter(|mark| Some(mark.at) > known));
     }
 
-    /// Whether there are marks that were never looked at.
-    pub fn has_news(&self, source: &dyn Source) -> bool {
-        source.run_marks().last().map(|mark| mark.at) > self.known
+    fn pass_over(&mut self, lines: u64) {
+        self.left.retain(|mark| mark.lines_before >= lines);
     }
 
     /// The next one before a line, which is told by that.
@@ -65,12 +80,14 @@ mod tests {
 
     #[test]
     fn each_mark_is_told_once_before_the_line_that_follows_it() {
-        let mut told = RunMarks::behind(20, marks(1, 3));
+        let mut told = RunMarks::default();
+        told.add(marks(1, 3));
+        told.pass_over(20);
         assert!(told.next_before(20).is_none());
         assert_eq!(told.next_before(21).unwrap().data, 2);
         assert!(told.next_before(30).is_none());
         // Older ones may be gone, and newer ones have come.
-        told.renew(marks(3, 4));
+        told.add(marks(3, 4));
         let rest: Vec<_> = std::iter::from_fn(|| told.next_before(u64::MAX)).collect();
         assert_eq!(rest.iter().map(|mark| &mark.data).collect::<Vec<_>>(), [3, 4]);
     }

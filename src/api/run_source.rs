@@ -46,4 +46,8 @@ impl Source for RunSource {
     fn run_marks(&self) -> Vec<RunMark> {
         Vec::new()
     }
+
+    fn turns(&self) -> u64 {
+        0
+    }
 }

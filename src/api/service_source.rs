@@ -38,6 +38,10 @@ impl Source for ServiceSource {
         ServiceStatus::of(&self.0, None).json()
     }
 
+    fn turns(&self) -> u64 {
+        self.0.manager().turns()
+    }
+
     fn run_marks(&self) -> Vec<RunMark> {
         let mut marks = Vec::new();
         let mut runs = self.0.manager().run_records();

@@ -11,7 +11,7 @@ use super::service_bodies::{
 use super::service_source::ServiceSource;
 use super::slots::Slots;
 use super::talking::{self, StdinResponse};
-use super::{body, events, login, logs, metrics, parameters};
+use super::{body, events, login, logs, metrics, parameters, waiting};
 use crate::error::Error;
 use crate::http::{Guard, Problem, Reply, Request, Router};
 use crate::supervisor::{Ask, Bulk, Supervisor, Verb};
@@ -192,11 +192,7 @@ fn bulk(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let bulk = Bulk { action: action.into(), services, is_parallel: parallel };
     let (operations, done) = bulk.begin(&astra.supervisor)?;
     if let Some(wait) = wait {
-        let end = Instant::now() + wait;
-        while !done.wait(end.min(Instant::now() + CLIENT_LOOK_INTERVAL))
-            && Instant::now() < end
-            && !request.client_gone()
-        {}
+        waiting::wait(request, wait, |until| done.wait(until));
     }
     let mut operations: Vec<_> = operations.into_iter().map(BulkOperation::from).collect();
     if wait.is_some() {
@@ -220,7 +216,12 @@ fn read_logs(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem>
     let Some(run_id) = query.run_id.clone() else {
         return logs::answer(query, Box::new(ServiceSource(service)), &astra.slots, request);
     };
-    let log = service.manager().log_of(&run_id)?;
+    let log = service.manager().log_of(&run_id).map_err(|error| match error {
+        Error::NoSuchRun { run_id } => {
+            Error::NoSuchServiceRun { name: service.name().to_owned(), run_id }
+        }
+        other => other,
+    })?;
     let name = Named::Service { name: service.name().to_owned() };
     let status = Box::new(move || ServiceStatus::of(&service, None).json());
     logs::answer(query, Box::new(RunSource { name, log, status }), &astra.slots, request)
@@ -271,9 +272,6 @@ fn stdin(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
 }
 
-/// How often a client that waits is looked after: one that leaves wakes nobody.
-const CLIENT_LOOK_INTERVAL: Duration = Duration::from_secs(1);
-
 fn wait_parameter(request: &Request<'_>) -> Result<Option<Duration>, Problem> {
     let mut query = request.query()?;
     let wait = parameters::wait(&mut query, "wait")?;
@@ -281,15 +279,7 @@ fn wait_parameter(request: &Request<'_>) -> Result<Option<Duration>, Problem> {
     Ok(wait)
 }
 
-/// Waits until these services have settled, or the time is over, or the client is gone. Whether
-/// they have.
+/// Waits for these services to settle. Whether they have.
 fn wait_settled(astra: &Astra, request: &Request<'_>, names: &[String], wait: Duration) -> bool {
-    let end = Instant::now() + wait;
-    loop {
-        let look = end.min(Instant::now() + CLIENT_LOOK_INTERVAL);
-        let is_settled = astra.supervisor.wait_settled(names, look);
-        if is_settled || Instant::now() >= end || request.client_gone() {
-            return is_settled;
-        }
-    }
+    waiting::wait(request, wait, |until| astra.supervisor.wait_settled(names, until))
 }

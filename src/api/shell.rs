@@ -10,7 +10,7 @@ use super::run_source::RunSource;
 use super::slots::Slots;
 use super::talking::{self, StdinResponse};
 use super::told::{self, Reader};
-use super::{body, follow, login, logs, parameters, shell_metrics};
+use super::{body, login, logs, parameters, shell_metrics, waiting};
 use crate::http::{Guard, Problem, Reply, Request, Router};
 use crate::logs::{Range, RunLog};
 use crate::manager::{ProcessManager, RunView, Snapshot};
@@ -157,14 +157,12 @@ fn status(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     Ok(Reply::json(StatusCode::OK, &ProcessStatus::from(run.snapshot())))
 }
 
-/// Waits until the run of a log has ended, or the time is over, or the client is gone.
+/// Waits for the run of a log to end.
 fn wait_for_end(request: &Request<'_>, log: &RunLog, wait: Duration) {
-    let end = Instant::now() + wait;
-    while !log.glance().is_over && Instant::now() < end && !request.client_gone() {
-        // A client that leaves wakes nobody, so it is looked after now and then.
-        let look = end.min(Instant::now() + follow::CLIENT_LOOK_INTERVAL);
-        log.wait_until(look, |glance| glance.is_over);
-    }
+    waiting::wait(request, wait, |until| {
+        log.wait_until(until, |glance| glance.is_over);
+        log.glance().is_over
+    });
 }
 
 fn kill(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {

@@ -194,7 +194,7 @@ impl Appender {
         block.push(b'\n');
         let length = block.len();
         block.resize(length + BLOCK_MARGIN, 0);
-        let mut encoder = Encoder::new(length, usize::MAX);
+        let mut encoder = Encoder::new(length);
         let encoded = encoder.encode(&block, 0..length, stamp);
         let torn_end: &[u8] = if self.is_torn { b"\n" } else { b"" };
         let entries = [torn_end, encoder.output()].concat();

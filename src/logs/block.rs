@@ -45,9 +45,10 @@ pub struct Encoder {
 
 impl Encoder {
     /// An encoder that cuts lines longer than `piece_bytes_max` bytes into pieces, and gives
-    /// little more than `output_bytes` at a time.
-    pub fn new(piece_bytes_max: usize, output_bytes: usize) -> Self {
-        let (find, output, repaired) = (find_special(), Vec::new(), Vec::new());
+    /// little more than `OUTPUT_BYTES_MAX` at a time.
+    pub fn new(piece_bytes_max: usize) -> Self {
+        let (output_bytes, find) = (OUTPUT_BYTES_MAX, find_special());
+        let (output, repaired) = (Vec::new(), Vec::new());
         Self { find, piece_bytes_max, output_bytes, output, used: 0, repaired }
     }
 
@@ -177,7 +178,7 @@ mod tests {
 
     /// Feeds bytes in reads of the given sizes, as the writer does, and gives the stored lines.
     fn stored(bytes: &[u8], reads: &[usize], piece_bytes_max: usize) -> (Vec<String>, u64) {
-        let mut encoder = Encoder::new(piece_bytes_max, OUTPUT_BYTES_MAX);
+        let mut encoder = Encoder::new(piece_bytes_max);
         let (mut entries, mut counted) = (Vec::new(), 0);
         let (mut held, mut rest, mut sizes) = (Vec::new(), bytes, reads.iter().cycle());
         while !rest.is_empty() {
@@ -258,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_line_of_just_a_piece_is_not_cut() {
-        let mut encoder = Encoder::new(16, OUTPUT_BYTES_MAX);
+        let mut encoder = Encoder::new(16);
         let line = [&b"0123456789abcdef\r\n"[..], &[0; BLOCK_MARGIN]].concat();
         let encoded = encoder.encode(&line, 0..18, STAMP);
         assert_eq!(encoded, Encoded { next: 18, lines: 1 });

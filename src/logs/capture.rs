@@ -1,7 +1,7 @@
 //! One run's output on its way to disk.
 
 use super::append::Appender;
-use super::block::{BLOCK_MARGIN, Encoder, LastPiece, OUTPUT_BYTES_MAX};
+use super::block::{BLOCK_MARGIN, Encoder, LastPiece};
 use super::pace::Pace;
 use super::stamp::{LogClock, Stamp, now};
 use super::writer::Capture;
@@ -32,7 +32,7 @@ impl Bench {
     /// A bench for lines that are stored in pieces of at most `piece_bytes_max` bytes.
     pub fn new(piece_bytes_max: usize) -> Self {
         let buffer = vec![0; piece_bytes_max + 1 + READ_BYTES + BLOCK_MARGIN];
-        Self { buffer, encoder: Encoder::new(piece_bytes_max, OUTPUT_BYTES_MAX) }
+        Self { buffer, encoder: Encoder::new(piece_bytes_max) }
     }
 }
 

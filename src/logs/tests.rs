@@ -1,7 +1,7 @@
 //! Pages held against a slow, obvious model of a log.
 
 use super::append::Appender;
-use super::block::{BLOCK_MARGIN, Encoder, OUTPUT_BYTES_MAX};
+use super::block::{BLOCK_MARGIN, Encoder};
 use super::filter::Filter;
 use super::folder::LogFolder;
 use super::page::{Page, Range, Selection};
@@ -34,7 +34,7 @@ fn series_of(folder: &Arc<LogFolder>, lines: &[String], runs: usize) -> LogSerie
 fn log_of(folder: &Arc<LogFolder>, lines: &[String], before: usize) -> Arc<RunLog> {
     let log = Arc::new(folder.new_log(instant(0), before as u64).unwrap());
     let mut appender = Appender::new(Arc::clone(&log));
-    let mut encoder = Encoder::new(PIECE_BYTES, OUTPUT_BYTES_MAX);
+    let mut encoder = Encoder::new(PIECE_BYTES);
     for (second, line) in lines.iter().enumerate() {
         let mut block = format!("{line}\n").into_bytes();
         let end = block.len();

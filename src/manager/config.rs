@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The longest duration that anything can be asked to take, in seconds: a day.
+pub const SECONDS_MAX: f64 = 86_400.0;
+
 /// How the lines of a manager's runs are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Numbering {

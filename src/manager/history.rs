@@ -146,17 +146,24 @@ impl ProcessManager {
         })
     }
 
+    /// Grows with each begin and end of a run, behind what `run_records` gives of it. Does not
+    /// block.
+    #[must_use]
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Ordering::SeqCst)
+    }
+
     /// Waits until `is_news` of the last run's log, looking at each change, or until a run
     /// begins or ends, or until `deadline`.
     pub fn wait_for_output(&self, deadline: Instant, is_news: &mut dyn FnMut(&Glance) -> bool) {
-        let turns = self.turns.load(Ordering::SeqCst);
+        let turns = self.turns();
         let Ok(run) = self.last_run() else {
             let left = deadline.saturating_duration_since(Instant::now());
             let none = |inner: &mut Inner| inner.run.is_none() && !inner.state.is_closed();
             let waited = self.changed.wait_timeout_while(self.inner(), left, none);
             return drop(waited.unwrap_or_else(PoisonError::into_inner));
         };
-        let has_turned = || self.turns.load(Ordering::SeqCst) != turns;
+        let has_turned = || self.turns() != turns;
         run.log().wait_until(deadline, |glance| is_news(glance) || has_turned());
     }
 

@@ -15,7 +15,7 @@ mod state;
 mod talking;
 mod timeout;
 
-pub use config::{ManagerConfig, Metering, Numbering, OnEnd};
+pub use config::{ManagerConfig, Metering, Numbering, OnEnd, SECONDS_MAX};
 pub use history::{PastRun, RunInfo, recover};
 pub use process_manager::{Ending, KillReport, ProcessManager};
 pub use run::{End, EndedBy, RunStatus, RunView, Snapshot};

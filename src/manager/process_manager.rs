@@ -56,6 +56,7 @@ pub struct ProcessManager {
     /// How many runs were started.
     starts: AtomicU64,
     /// Counts the begins and ends of runs and the end of them all, for those who wait for output.
+    /// Grows behind what the ledger is told of that.
     pub(super) turns: AtomicU64,
     /// Goes with `inner`: an ending is done or to be hurried, a start is done, an end is recorded.
     pub(super) changed: Condvar,
@@ -350,11 +351,11 @@ impl ProcessManager {
         let old = inner.run.replace(Arc::clone(&run));
         inner.state.started();
         self.starts.fetch_add(1, Ordering::Relaxed);
+        self.turns.fetch_add(1, Ordering::SeqCst);
         drop(inner);
         if let Some(old) = old {
             self.keep_log(&old);
             // Those who wait for its lines go on with the new one's.
-            self.turns.fetch_add(1, Ordering::SeqCst);
             old.log.announce();
         }
         // Sampled aside, so that the first status is not answered with a sample of the first

@@ -3,6 +3,7 @@
 use super::secret::{Secret, file, password, set, token};
 use crate::http::Origin;
 use crate::logs::{LOG_BYTES_MIN, PIECE_BYTES_MAX};
+use crate::manager::SECONDS_MAX;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,9 +12,6 @@ pub const ENVIRONMENT_PREFIX: &str = "LLM_SHELL_";
 
 /// Where systemd puts a service's credentials; it names files that no command needs.
 pub const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
-
-/// The longest grace or timeout that can be asked for, in seconds: a day.
-pub const SECONDS_MAX: f64 = 86_400.0;
 
 /// The shortest piece that long lines can be cut into, in bytes.
 const LINE_BYTES_MIN: usize = 64;

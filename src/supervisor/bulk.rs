@@ -2,7 +2,7 @@
 
 use super::engine::Verb;
 use super::graph::Graph;
-use super::handle::Supervisor;
+use super::handle::{Reading, Supervisor};
 use super::life::ServiceState;
 use super::supervised::Supervised;
 use crate::error::{Error, Result};
@@ -94,9 +94,12 @@ impl Bulk {
     /// # Errors
     /// `TooManyBulks` where so many are under way already; for a reload those of the file.
     pub fn begin(mut self, supervisor: &Arc<Supervisor>) -> Result<(Vec<Operation>, Done)> {
-        if self.action == BulkAction::Reload {
-            supervisor.read_file()?;
-        }
+        let mut step = match self.action {
+            BulkAction::Start => Step::Ask(Verb::Start),
+            BulkAction::Stop => Step::Ask(Verb::Stop),
+            BulkAction::Restart => Step::Ask(Verb::Restart),
+            BulkAction::Reload => Step::ReloadBy(supervisor.read()?),
+        };
         let seat = supervisor.begin_bulk()?;
         let mut seen = BTreeSet::new();
         self.services.retain(|name| seen.insert(name.clone()));
@@ -112,11 +115,11 @@ impl Bulk {
         let going = operations.iter().filter(|operation| operation.outcome.is_ok());
         let going: BTreeSet<&str> = going.map(|operation| operation.service.as_str()).collect();
         let groups = self.groups(supervisor, &going);
-        let (action, supervisor, done) = (self.action, Arc::clone(supervisor), Done::default());
+        let (supervisor, done) = (Arc::clone(supervisor), Done::default());
         let when_done = done.clone();
         let work = move || {
             for group in groups {
-                when_done.add_failures(action.apply(&supervisor, &group));
+                when_done.add_failures(step.apply(&supervisor, &group));
             }
             when_done.tell();
             drop(seat);
@@ -173,16 +176,20 @@ impl Bulk {
     }
 }
 
-impl BulkAction {
+/// What is done to one service after the other.
+enum Step {
+    Ask(Verb),
+    ReloadBy(Reading),
+}
+
+impl Step {
     /// Does it to each of a group, and waits until they have settled. Gives what failed.
-    fn apply(self, supervisor: &Supervisor, group: &[String]) -> Vec<(String, Error)> {
+    fn apply(&mut self, supervisor: &Supervisor, group: &[String]) -> Vec<(String, Error)> {
         let mut failures = Vec::new();
         for name in group {
             let done = match self {
-                Self::Start => supervisor.ask_plainly(Verb::Start, name).map(drop),
-                Self::Stop => supervisor.ask_plainly(Verb::Stop, name).map(drop),
-                Self::Restart => supervisor.ask_plainly(Verb::Restart, name).map(drop),
-                Self::Reload => supervisor.reload(Some(name)).map(drop),
+                Self::Ask(verb) => supervisor.ask_plainly(*verb, name).map(drop),
+                Self::ReloadBy(reading) => supervisor.reload_by(reading, name).map(drop),
             };
             if let Err(error) = done {
                 log::warn!("bulk: {error}");

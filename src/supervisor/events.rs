@@ -1,11 +1,12 @@
 //! What happened to services, in order, for whoever wants to be told.
 
 use super::life::ServiceState;
+use super::supervised::Facts;
 use crate::probe::HealthStatus;
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// How many events are kept for those who come back.
 const EVENTS_MAX: usize = 4096;
@@ -73,12 +74,15 @@ impl EventLog {
         Self { inner: Mutex::new(inner), changed: Condvar::new() }
     }
 
-    /// Adds an event, which gets its number and its time, and wakes those who wait.
-    pub(super) fn add(&self, event: Event) {
+    /// Adds a change of a service, of which these are the facts since, and wakes those who wait.
+    pub(super) fn add(&self, service: &str, change: Change, facts: &Facts) {
+        let (service, message) = (service.to_owned(), facts.message.clone());
+        let (state, health) = (facts.state, facts.health);
         let mut inner = self.inner();
         let id = inner.next;
         inner.next += 1;
-        inner.events.push_back(Arc::new(Event { id, at: Utc::now(), ..event }));
+        let event = Event { id, at: Utc::now(), service, change, state, health, message };
+        inner.events.push_back(Arc::new(event));
         if inner.events.len() > EVENTS_MAX {
             inner.events.pop_front();
         }
@@ -99,15 +103,16 @@ impl EventLog {
     }
 
     /// What came after the event `id`, at once where there is something, else as soon as there is
-    /// or `within` is over.
+    /// or until `deadline`.
     #[must_use]
-    pub fn wait_after(&self, id: u64, within: Duration) -> News {
+    pub fn wait_after(&self, id: u64, deadline: Instant) -> News {
         // Of an id that was never given, nothing can be told but that.
         let is_foreign = |inner: &Inner| id >= inner.next;
         let nothing_new = |inner: &mut Inner| {
             inner.next == id.saturating_add(1) && !is_foreign(inner) && !inner.is_closed
         };
-        let waited = self.changed.wait_timeout_while(self.inner(), within, nothing_new);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let waited = self.changed.wait_timeout_while(self.inner(), left, nothing_new);
         let inner = waited.unwrap_or_else(PoisonError::into_inner).0;
         let first_kept = inner.next - inner.events.len() as u64;
         let new = inner.events.iter().filter(|event| event.id > id);

@@ -8,13 +8,12 @@ use super::services_file::{Service, ServicesFile};
 use super::supervised::Supervised;
 use super::tools::Tools;
 use crate::error::{Error, Result};
-use crate::probe::{HealthReport, Surroundings};
+use crate::probe::HealthReport;
 use crate::process::{FleetMeter, FleetUsage, Signal, Tree, connections_of};
 use std::collections::HashMap;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -28,11 +27,20 @@ pub struct Supervisor {
     thread: Mutex<Option<JoinHandle<()>>>,
     /// The services file.
     file: PathBuf,
-    /// Held over a whole reload, so that an older reading of the file never follows a newer one.
-    reloading: Mutex<()>,
+    /// How often the file was read. Held over a whole reload, so that an older reading of the file
+    /// never follows a newer one.
+    readings: Mutex<u64>,
     meter: FleetMeter,
     /// As many hold it as bulks are under way, and we.
     bulks: Arc<()>,
+}
+
+/// What the services file said once.
+#[derive(Debug)]
+pub(super) struct Reading {
+    services: Arc<Vec<Service>>,
+    /// How often it had been read by then.
+    number: u64,
 }
 
 /// How many verbs for several services may be under way: each has a thread of its own.
@@ -56,10 +64,10 @@ impl Supervisor {
             .stack_size(512 * 1024)
             .spawn(move || work.work())
             .map_err(|error| Error::kernel("start the supervisor", error))?;
-        let (thread, reloading, meter) =
-            (Mutex::new(Some(thread)), Mutex::new(()), FleetMeter::new());
+        let (thread, readings, meter) =
+            (Mutex::new(Some(thread)), Mutex::new(0), FleetMeter::new());
         let bulks = Arc::new(());
-        Ok(Self { tools, roster, events, engine, thread, file, reloading, meter, bulks })
+        Ok(Self { tools, roster, events, engine, thread, file, readings, meter, bulks })
     }
 
     /// All services. Does not block.
@@ -106,18 +114,49 @@ impl Supervisor {
     /// `Input` with all that is wrong with the file, and then nothing has changed;
     /// `NoSuchService`, `NotInFile`, `ShuttingDown`; `Log` when a new service cannot have logs.
     pub fn reload(&self, only: Option<&str>) -> Result<Reloaded> {
-        let _reloading = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut readings = self.readings();
         if let Some(name) = only {
             self.find(name)?;
         }
-        let file = self.read_file()?;
-        let reload = Reload { services: file.services, only: only.map(str::to_owned) };
-        self.tell_engine(|reply| Message::Reload { reload, reply })
+        let reading = self.read_file(&mut readings)?;
+        self.go_by(&reading, only)
     }
 
-    /// What the services file says now. Blocks for the reading.
-    pub(super) fn read_file(&self) -> Result<ServicesFile> {
-        Ok(ServicesFile::read(&self.file, &self.tools.environment)?)
+    /// What the services file says now, to `reload_by` it. Blocks for the reading.
+    ///
+    /// # Errors
+    /// `Input` with all that is wrong with the file.
+    pub(super) fn read(&self) -> Result<Reading> {
+        self.read_file(&mut self.readings())
+    }
+
+    /// Goes by what a reading of the services file says of one service; by a new one, where
+    /// somebody else has read it since. Blocks for that.
+    ///
+    /// # Errors
+    /// Those of `reload`.
+    pub(super) fn reload_by(&self, reading: &mut Reading, name: &str) -> Result<Reloaded> {
+        let mut readings = self.readings();
+        self.find(name)?;
+        if reading.number != *readings {
+            *reading = self.read_file(&mut readings)?;
+        }
+        self.go_by(reading, Some(name))
+    }
+
+    fn readings(&self) -> MutexGuard<'_, u64> {
+        self.readings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_file(&self, readings: &mut u64) -> Result<Reading> {
+        *readings += 1;
+        let file = ServicesFile::read(&self.file, &self.tools.environment)?;
+        Ok(Reading { services: Arc::new(file.services), number: *readings })
+    }
+
+    fn go_by(&self, reading: &Reading, only: Option<&str>) -> Result<Reloaded> {
+        let (services, only) = (Arc::clone(&reading.services), only.map(str::to_owned));
+        self.tell_engine(|reply| Message::Reload { reload: Reload { services, only }, reply })
     }
 
     /// Takes a seat for one verb for several services, until that is dropped.
@@ -149,20 +188,7 @@ impl Supervisor {
         let Some(run) = run.filter(|run| run.end().is_none()) else {
             return Ok(HealthReport::unknown());
         };
-        let checks = facts.config.health_checks.iter();
-        let checks: Vec<_> =
-            checks.map(|(name, it)| (name.as_str(), &it.check, it.timeout)).collect();
-        let directory = self.tools.directory.join(&facts.config.directory);
-        let environment = self.tools.environment_of_checks(&facts.config, run.id());
-        let end = run.end_descriptor();
-        let around = Surroundings {
-            reaper: &self.tools.reaper,
-            shell: &self.tools.shell,
-            directory: &directory,
-            environment: &environment,
-            until: end.as_ref().map(AsFd::as_fd),
-        };
-        Ok(HealthReport::take(&checks, around))
+        Ok(self.tools.look_with_all(&facts.config, &run))
     }
 
     /// Sends a signal to the tree of a service's run. Does not wait for the effect.

@@ -2,17 +2,24 @@
 
 use super::supervised::Supervised;
 use crate::error::{Error, Result};
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The services, in the order of their file, those that were added over the API behind them.
 #[derive(Debug, Default)]
-pub struct Roster(RwLock<Vec<Arc<Supervised>>>);
+pub struct Roster(RwLock<Services>);
+
+#[derive(Debug, Default)]
+struct Services {
+    in_order: Vec<Arc<Supervised>>,
+    by_name: HashMap<String, Arc<Supervised>>,
+}
 
 impl Roster {
     /// All of them. Does not block.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Supervised>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).in_order.clone()
     }
 
     /// The one of this name.
@@ -20,19 +27,22 @@ impl Roster {
     /// # Errors
     /// `NoSuchService`.
     pub fn find(&self, name: &str) -> Result<Arc<Supervised>> {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = all.iter().find(|it| it.name() == name) {
-            return Ok(Arc::clone(found));
-        }
-        let known = all.iter().map(|it| it.name().to_owned()).collect();
-        Err(Error::NoSuchService { name: name.to_owned(), known })
+        let services = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        services.by_name.get(name).cloned().ok_or_else(|| {
+            let known = services.in_order.iter().map(|it| it.name().to_owned()).collect();
+            Error::NoSuchService { name: name.to_owned(), known }
+        })
     }
 
     pub(super) fn add(&self, service: Arc<Supervised>) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).push(service);
+        let mut services = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        services.by_name.insert(service.name().to_owned(), Arc::clone(&service));
+        services.in_order.push(service);
     }
 
     pub(super) fn remove(&self, name: &str) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|it| it.name() != name);
+        let mut services = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        services.by_name.remove(name);
+        services.in_order.retain(|it| it.name() != name);
     }
 }

@@ -7,7 +7,7 @@ use crate::logs::{FolderLock, Keep, LogFolder, LogWriter};
 use crate::manager::{
     End, ManagerConfig, Metering, Numbering, OnEnd, ProcessManager, RunSpec, RunView,
 };
-use crate::probe::{Check, Surroundings, look};
+use crate::probe::{Check, HealthReport, Surroundings, look};
 use crate::process::{Input, Reaper, Strangers, TerminalSize};
 use std::ffi::OsString;
 use std::os::fd::AsFd;
@@ -112,23 +112,41 @@ impl Tools {
         timeout: Duration,
         (config, run): (&ServiceConfig, &RunView),
     ) -> Result<(), String> {
+        self.within(config, run, |around| look(check, timeout, around))
+    }
+
+    /// Looks once with all checks of a run, at the same time. Blocks for the longest of their
+    /// timeouts at most, and little more.
+    #[must_use]
+    pub fn look_with_all(&self, config: &ServiceConfig, run: &RunView) -> HealthReport {
+        let checks = config.health_checks.iter();
+        let checks: Vec<_> =
+            checks.map(|(name, it)| (name.as_str(), &it.check, it.timeout)).collect();
+        self.within(config, run, |around| HealthReport::take(&checks, around))
+    }
+
+    /// Looks from where the checks of a run do.
+    fn within<T>(
+        &self,
+        config: &ServiceConfig,
+        run: &RunView,
+        look: impl FnOnce(Surroundings<'_>) -> T,
+    ) -> T {
         let directory = self.directory.join(&config.directory);
         let environment = self.environment_of_checks(config, run.id());
         let end = run.end_descriptor();
-        let around = Surroundings {
+        look(Surroundings {
             reaper: &self.reaper,
             shell: &self.shell,
             directory: &directory,
             environment: &environment,
             until: end.as_ref().map(AsFd::as_fd),
-        };
-        look(check, timeout, around)
+        })
     }
 
     /// The environment of a service's checks: that of its runs, as far as its file does not come
     /// from elsewhere, with the id of the run that they look at.
-    #[must_use]
-    pub fn environment_of_checks(
+    fn environment_of_checks(
         &self,
         config: &ServiceConfig,
         run_id: &str,

@@ -67,27 +67,35 @@ impl Engine {
             return Ok(None);
         }
         let name = ask.service.as_str();
-        let known: Vec<String> = self.entries.keys().cloned().collect();
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let around = Surroundings { environment: &self.tools.environment, known: &known };
         let overrides = ask.overrides.as_ref();
         if let Some(entry) = self.entries.get(name) {
-            let definition = entry.definition.clone();
             let changed = match overrides {
-                Some(overrides) => definition.with(overrides, around)?,
-                None => definition,
+                Some(overrides) => {
+                    let known = self.names();
+                    entry.definition.with(overrides, self.around(&known))?
+                }
+                None => entry.definition.clone(),
             };
             self.check_dependencies(&changed)?;
             return Ok(Some(changed));
         }
         match overrides {
             Some(fields) if ask.verb == Verb::Start && has_command(fields) => {
-                let added = Service::parse_new(name, fields, around)?;
+                let known = self.names();
+                let added = Service::parse_new(name, fields, self.around(&known))?;
                 self.add(added.clone(), Standing::Added)?;
                 Ok(Some(added))
             }
             _ => Err(self.unknown(name)),
         }
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.entries.keys().map(String::as_str).collect()
+    }
+
+    fn around<'a>(&'a self, known: &'a [&'a str]) -> Surroundings<'a> {
+        Surroundings { environment: &self.tools.environment, known }
     }
 
     /// Refuses a service that would wait for itself, or for one that there is not.

@@ -20,7 +20,6 @@ impl Engine {
                     to_look_at.push(dependency);
                 }
             }
-            self.waiting.insert(name.clone());
             to_release.push(name);
         }
         for name in to_release.into_iter().rev() {
@@ -49,25 +48,33 @@ impl Engine {
         true
     }
 
-    /// Launches those whose wait is over.
-    pub(super) fn release_waiting(&mut self) {
-        for name in self.waiting.clone() {
+    /// Launches those that wait for what has changed, and for nothing else any more.
+    pub(super) fn release_waiting(&mut self, changed: &str) {
+        // Those that go on to wait are put back.
+        for name in self.waiting.remove(changed).unwrap_or_default() {
             self.release(&name);
         }
+    }
+
+    /// Whether a service waits for what it depends on.
+    pub(super) fn is_waiting(&self, name: &str) -> bool {
+        self.entries.get(name).is_some_and(|entry| entry.life.is_waiting())
     }
 
     fn release(&mut self, name: &str) {
         let unmet = self.unmet(name);
         let Some(entry) = self.entries.get_mut(name) else { return };
         if !entry.life.is_waiting() {
-            self.waiting.remove(name);
             return;
         }
         if unmet.is_empty() {
-            self.waiting.remove(name);
             let action = entry.life.dependencies_met();
             self.perform(name, action);
             return self.tell(name, "It is being started.");
+        }
+        // What is there already counts too: it may go again.
+        for dependency in entry.config.depends_on.keys() {
+            self.waiting.entry(dependency.clone()).or_default().insert(name.to_owned());
         }
         let each = unmet.iter().map(|(dependency, condition)| {
             let wanted = match condition {

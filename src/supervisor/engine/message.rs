@@ -5,6 +5,7 @@ use crate::manager::End;
 use crate::process::LeftBehind;
 use crate::supervisor::services_file::Service;
 use serde_json::Value;
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 /// What is wanted of a service.
@@ -32,8 +33,8 @@ pub struct Ask {
 /// What a reload is of.
 #[derive(Clone, Debug)]
 pub struct Reload {
-    /// What the file says.
-    pub services: Vec<Service>,
+    /// What the file says. A bulk goes by one reading of it several times.
+    pub services: Arc<Vec<Service>>,
     /// The service that alone is reloaded; `None` for all of the file.
     pub only: Option<String>,
 }

@@ -52,8 +52,8 @@ pub(super) struct Engine {
     /// For those who tell it that something is done.
     outbox: Sender<Message>,
     entries: HashMap<String, Entry>,
-    /// Those that wait for what they depend on.
-    waiting: BTreeSet<String>,
+    /// By service, those that wait for it, and some that did once.
+    waiting: HashMap<String, BTreeSet<String>>,
     timers: Timers,
     launcher: Launcher,
     is_closing: bool,
@@ -80,7 +80,7 @@ impl Engine {
             inbox,
             outbox,
             entries: HashMap::new(),
-            waiting: BTreeSet::new(),
+            waiting: HashMap::new(),
             timers: Timers::default(),
             is_closing: false,
             is_hurried: false,

@@ -19,17 +19,17 @@ impl Engine {
         }
         let Reload { services, only } = reload;
         match only {
-            Some(name) => self.reload_one(&name, services),
-            None => self.reload_all(services),
+            Some(name) => self.reload_one(&name, &services),
+            None => self.reload_all(Arc::unwrap_or_clone(services)),
         }
     }
 
-    fn reload_one(&mut self, name: &str, services: Vec<Service>) -> Result<Reloaded> {
+    fn reload_one(&mut self, name: &str, services: &[Service]) -> Result<Reloaded> {
         let Some(entry) = self.entries.get(name) else { return Err(self.unknown(name)) };
-        let Some(new) = services.into_iter().find(|service| service.name == name) else {
+        let Some(new) = services.iter().find(|service| service.name == name) else {
             return Err(Error::NotInFile { name: name.to_owned() });
         };
-        self.check_dependencies(&new)?;
+        self.check_dependencies(new)?;
         let change = Change::between(&entry.definition.config, &new.config);
         let message = match change {
             Change::Nothing => "Nothing has changed in the file: nothing was restarted.",
@@ -37,7 +37,7 @@ impl Engine {
             Change::Signal => "It was sent its reload signal.",
             Change::Restart => "It is restarted as the file says now.",
         };
-        self.change(new, change);
+        self.change(new.clone(), change);
         let touched = if change == Change::Restart { vec![name.to_owned()] } else { Vec::new() };
         Ok(Reloaded { message: message.to_owned(), touched })
     }
@@ -122,11 +122,13 @@ impl Engine {
                 self.begin_generation(&name);
                 self.watch(&name);
             }
-            Change::Adopt if self.waiting.contains(&name) => self.await_dependencies(&name),
+            Change::Adopt if self.is_waiting(&name) => self.await_dependencies(&name),
             Change::Restart | Change::Signal | Change::Adopt | Change::Nothing => {}
         }
         let message = self.entries.get(&name).map(|entry| entry.message.clone());
         self.tell(&name, &message.unwrap_or_default());
+        // One that lost its checks may be all that another one waits for, as it is.
+        self.release_waiting(&name);
     }
 
     fn restart_for(&mut self, name: &str, reason: &str) {
@@ -135,7 +137,7 @@ impl Engine {
         self.tell(name, reason);
         if action.is_some() {
             self.perform(name, action);
-        } else if self.waiting.contains(name) {
+        } else if self.is_waiting(name) {
             // What it waits for may be other than it was.
             self.await_dependencies(name);
         }
@@ -171,7 +173,6 @@ impl Engine {
             return false;
         }
         if let Some(entry) = self.entries.remove(name) {
-            self.waiting.remove(name);
             self.roster.remove(name);
             let (state, message) = (entry.life.state(), "It is gone from the file.".to_owned());
             let facts = Facts { state, message, ..entry.it.facts() };

@@ -40,7 +40,7 @@ impl Engine {
         }
         self.tell(name, &message);
         // It may be all that another one waits for, though its state has not changed.
-        self.release_waiting();
+        self.release_waiting(name);
         if let Some((run_id, end)) = early_end {
             self.ended(name, &run_id, end);
         }

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::probe::HealthStatus;
-use crate::supervisor::events::{Change, Event};
+use crate::supervisor::events::Change;
 use crate::supervisor::life::ServiceState;
 use crate::supervisor::supervised::Facts;
 use chrono::{DateTime, Utc};
@@ -14,7 +14,7 @@ impl Engine {
     pub(super) fn tell(&mut self, name: &str, message: &str) {
         // Who waits for one that leaves waits until it is gone, so it is not told to be down first.
         if self.remove_if_leaving(name) {
-            return;
+            return self.release_waiting(name);
         }
         let Some(entry) = self.entries.get_mut(name) else { return };
         message.clone_into(&mut entry.message);
@@ -40,10 +40,10 @@ impl Engine {
                 }
                 _ => log::info!("{name}: {from} -> {to}. {message}"),
             }
-            self.add_event(name, Change::State, &facts);
+            self.events.add(name, Change::State, &facts);
         }
         if old.health != facts.health {
-            self.add_event(name, Change::Health, &facts);
+            self.events.add(name, Change::Health, &facts);
         }
         if (old.state, old.health) == (facts.state, facts.health) {
             return;
@@ -51,20 +51,12 @@ impl Engine {
         if facts.state == ServiceState::Fatal && !is_optional && !self.is_closing {
             self.tools.on_fatal.tell();
         }
-        if !self.waiting.is_empty() {
-            self.release_waiting();
-        }
+        self.release_waiting(name);
     }
 
     /// Tells that a service is gone.
     pub(super) fn tell_removed(&self, name: &str, facts: &Facts) {
-        self.add_event(name, Change::Removed, facts);
-    }
-
-    fn add_event(&self, name: &str, change: Change, facts: &Facts) {
-        let Facts { state, health, message, .. } = facts.clone();
-        let service = name.to_owned();
-        self.events.add(Event { id: 0, at: Utc::now(), service, change, state, health, message });
+        self.events.add(name, Change::Removed, facts);
     }
 }
 

@@ -2,16 +2,13 @@
 
 use super::*;
 
-const POLICY: RestartPolicy = RestartPolicy {
-    mode: RestartMode::OnFailure,
-    max_restarts: 3,
-    backoff: Duration::from_secs(5),
-    backoff_multiplier: 2.0,
-    backoff_max: Duration::from_mins(1),
-    reset_after: Duration::from_mins(1),
-};
+fn policy() -> RestartPolicy {
+    RestartPolicy::default()
+}
 
-const AT_ONCE: RestartPolicy = RestartPolicy { backoff: Duration::ZERO, ..POLICY };
+fn at_once() -> RestartPolicy {
+    RestartPolicy { backoff: Duration::ZERO, ..policy() }
+}
 
 fn finish(is_success: bool, seconds: u64) -> Finish {
     Finish { is_success, lasted: Duration::from_secs(seconds) }
@@ -35,10 +32,10 @@ fn failed(policy: &RestartPolicy) -> Life {
 
 /// Services in every state, by the way that leads there.
 fn in_every_state() -> Vec<Life> {
-    let never = RestartPolicy { mode: RestartMode::Never, ..POLICY };
-    let none = RestartPolicy { max_restarts: 0, ..POLICY };
+    let never = RestartPolicy { mode: RestartMode::Never, ..policy() };
+    let none = RestartPolicy { max_restarts: 0, ..policy() };
     let mut exited = running();
-    exited.ended(&POLICY, finish(true, 1), Instant::now());
+    exited.ended(&policy(), finish(true, 1), Instant::now());
     let mut waiting = Life::new();
     waiting.start().unwrap();
     let mut starting = waiting.clone();
@@ -55,7 +52,7 @@ fn in_every_state() -> Vec<Life> {
         waiting,
         starting,
         running(),
-        failed(&POLICY),
+        failed(&policy()),
         stopping,
         restarting,
     ]
@@ -90,7 +87,7 @@ fn verbs_do_what_the_table_says() {
 
 #[test]
 fn backoff_grows_to_its_cap_and_then_it_is_fatal() {
-    let policy = RestartPolicy { max_restarts: 5, ..POLICY };
+    let policy = RestartPolicy { max_restarts: 5, ..policy() };
     let (mut life, now) = (running(), Instant::now());
     for seconds in [5, 10, 20, 40, 60] {
         let action = life.ended(&policy, finish(false, 1), now);
@@ -109,12 +106,12 @@ fn backoff_grows_to_its_cap_and_then_it_is_fatal() {
 fn a_run_that_lasts_clears_the_count_and_so_does_a_start_by_hand() {
     let mut life = running();
     for lasted in [1, 1, 60, 1] {
-        life.ended(&AT_ONCE, finish(false, lasted), Instant::now());
+        life.ended(&at_once(), finish(false, lasted), Instant::now());
         life.launched();
     }
     assert_eq!(life.attempts(), 2);
     for _ in 0..2 {
-        life.ended(&AT_ONCE, finish(false, 1), Instant::now());
+        life.ended(&at_once(), finish(false, 1), Instant::now());
         life.launched();
     }
     assert_eq!(life.state(), ServiceState::Fatal);
@@ -131,7 +128,7 @@ fn modes_decide_which_ends_ask_for_a_restart() {
     ] {
         for (is_success, state) in [(true, success), (false, failure)] {
             let mut life = running();
-            let policy = RestartPolicy { mode, ..AT_ONCE };
+            let policy = RestartPolicy { mode, ..at_once() };
             life.ended(&policy, finish(is_success, 1), Instant::now());
             assert_eq!(life.state(), state, "{mode:?} {is_success}");
         }
@@ -144,9 +141,9 @@ fn what_cannot_be_launched_is_tried_again_as_often_as_what_fails() {
     life.start().unwrap();
     life.dependencies_met();
     for _ in 0..3 {
-        assert_eq!(life.launch_failed(&AT_ONCE, Instant::now()), Some(Action::Launch));
+        assert_eq!(life.launch_failed(&at_once(), Instant::now()), Some(Action::Launch));
     }
-    assert_eq!(life.launch_failed(&AT_ONCE, Instant::now()), None);
+    assert_eq!(life.launch_failed(&at_once(), Instant::now()), None);
     assert_eq!(life.state(), ServiceState::Fatal);
 }
 
@@ -158,7 +155,7 @@ fn a_stop_while_a_run_is_launched_ends_that_run() {
     assert_eq!(life.stop(EndedBy::Kill, Leftovers::None), Ok(None));
     assert_eq!(life.state(), ServiceState::Stopping);
     assert_eq!(life.launched(), Some(Action::End(EndedBy::Kill)));
-    assert_eq!(life.tree_gone(&POLICY, Instant::now()), None);
+    assert_eq!(life.tree_gone(&policy(), Instant::now()), None);
     assert_eq!(life.state(), ServiceState::Stopped);
 }
 
@@ -168,13 +165,13 @@ fn a_stop_cancels_the_start_that_a_restart_was_to_bring() {
     assert_eq!(life.restart(EndedBy::Restart), Some(Action::End(EndedBy::Restart)));
     assert_eq!(life.restart(EndedBy::Restart), None);
     assert_eq!(life.stop(EndedBy::Kill, Leftovers::None), Ok(None));
-    assert_eq!(life.tree_gone(&POLICY, Instant::now()), None);
+    assert_eq!(life.tree_gone(&policy(), Instant::now()), None);
     assert_eq!((life.state(), life.restarts()), (ServiceState::Stopped, 0));
 }
 
 #[test]
 fn failed_checks_restart_whatever_the_mode_and_count_as_attempts() {
-    let never = RestartPolicy { mode: RestartMode::Never, ..AT_ONCE };
+    let never = RestartPolicy { mode: RestartMode::Never, ..at_once() };
     let mut life = running();
     assert_eq!(life.fail(Duration::from_secs(1)), Some(Action::End(EndedBy::Health)));
     assert_eq!(life.fail(Duration::from_secs(1)), None);
@@ -189,7 +186,7 @@ fn a_restart_while_a_run_is_launched_is_of_that_run() {
     life.dependencies_met();
     assert_eq!(life.restart(EndedBy::Restart), None);
     assert_eq!(life.launched(), Some(Action::End(EndedBy::Restart)));
-    assert_eq!(life.tree_gone(&POLICY, Instant::now()), Some(Action::Await));
+    assert_eq!(life.tree_gone(&policy(), Instant::now()), Some(Action::Await));
     assert_eq!((life.dependencies_met(), life.restarts()), (Some(Action::Launch), 1));
 }
 

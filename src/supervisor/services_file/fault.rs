@@ -99,6 +99,8 @@ impl From<Faults> for Error {
         let lines = faults.lines();
         let told = lines[..lines.len().min(TOLD_MAX)].join("; ");
         match lines.len() - lines.len().min(TOLD_MAX) {
+            // One that ends with what was meant is a question.
+            0 if told.ends_with('?') => Self::Input(told),
             0 => Self::Input(format!("{told}.")),
             more => Self::Input(format!("{told}; and {more} faults more.")),
         }
@@ -135,5 +137,8 @@ mod tests {
         assert_eq!(shown, "a.json:2:3: is even\na.json:9:3: tts.port: is odd");
         let sentence = Error::from(faults).to_string();
         assert_eq!(sentence, "line 2 column 3: is even; line 9 column 3: tts.port: is odd.");
+        let asking = Faults::new(vec![fault(1, "tts.prot", "is unknown: did you mean \"port\"?")]);
+        let sentence = Error::from(asking).to_string();
+        assert_eq!(sentence, "line 1 column 3: tts.prot: is unknown: did you mean \"port\"?");
     }
 }

@@ -2,15 +2,13 @@
 
 use super::expand::expand;
 use super::fault::{Fault, Faults, Position, without_place};
+use crate::manager::SECONDS_MAX;
 use serde::de::Deserialize;
 use serde_json::value::RawValue;
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::time::Duration;
-
-/// The longest duration that can be asked for, in seconds: a day.
-pub(super) const SECONDS_MAX: f64 = 86_400.0;
 
 /// A text that is being read, with the faults that were found so far.
 #[derive(Debug)]
