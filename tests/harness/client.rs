@@ -48,7 +48,7 @@ impl Answer {
         let detail = body["detail"].as_str().expect("a detail");
         let (said, advice) = detail.split_once(": ").unwrap_or_default();
         assert!(!said.is_empty() && advice.len() > 8, "what to do is missing: {detail}");
-        assert!(detail.ends_with('.'), "no sentence: {detail}");
+        assert!(detail.ends_with(['.', '?']), "no sentence: {detail}");
         detail.to_owned()
     }
 
