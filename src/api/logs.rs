@@ -14,6 +14,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
+/// The form of all that is asked for.
+const JSON: &str = "application/json";
 /// The form of lines alone.
 pub const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -86,9 +88,12 @@ pub fn answer(
             write_content(&page, query.bytes_max, &query.again, &mut Plain(to)).map(drop)
         }),
         Form::Json | Form::Events => {
-            let name = source.name();
-            Reply::stream(StatusCode::OK, "application/json", move |to: &mut StreamBody<'_>| {
-                write_json(&page, &query, &Head { name, is_running }, to)
+            let head = Head { name: source.name(), is_running };
+            if query.bytes_max.is_some() {
+                return json_of_bounded(&page, &query, &head);
+            }
+            Reply::stream(StatusCode::OK, JSON, move |to: &mut StreamBody<'_>| {
+                write_json(&page, &query, &head, to)
             })
         }
     })
@@ -148,6 +153,13 @@ fn prompt(unfinished: &str, bytes_max: Option<usize>) -> Option<&str> {
 
 fn unreadable(error: &io::Error) -> Problem {
     Problem::internal(format!("The log cannot be read ({error}): try again."))
+}
+
+/// An answer whose size is bounded is held whole, for those who ask from within.
+fn json_of_bounded(page: &Page, query: &LogQuery, head: &Head) -> Result<Reply, Problem> {
+    let mut json = Vec::new();
+    write_json(page, query, head, &mut json).map_err(|error| unreadable(&error))?;
+    Ok(Reply::bytes(StatusCode::OK, JSON, json))
 }
 
 /// What stands at the beginning of a JSON answer.

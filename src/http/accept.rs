@@ -103,14 +103,11 @@ impl AcceptLoop {
     }
 
     fn seat(&mut self, seat: Arc<Seat>) {
-        let guest = Guest { service: Arc::clone(&self.service), seat: Arc::clone(&seat) };
-        let builder = thread::Builder::new().stack_size(self.service.limits.stack_bytes);
-        let named = builder.name(format!("http-{}", seat.number));
-        // The thread is not joined: it gives its seat back, which is what `finish` waits for.
-        let spawned = named.spawn(move || serve(&guest.service, Arc::clone(&guest.seat)));
-        // Without a thread the guest is gone by now, and has left us alone with the seat.
-        if let (Err(error), Some(seat)) = (spawned, Arc::into_inner(seat)) {
-            self.refuse(seat.socket, &format!("no thread for it: {error}"));
+        if let Err((error, socket)) = attend(&self.service, seat) {
+            self.complain(&format!("no thread for it: {error}"));
+            if let Some(socket) = socket {
+                self.refusals.refuse(socket, &self.service.ids.fresh());
+            }
             self.service.registry.relieve();
         }
     }
@@ -134,6 +131,21 @@ impl AcceptLoop {
             log::warn!("A connection could not be served: {what}");
         }
     }
+}
+
+/// Serves a connection on a thread of its own. Where there is none to be had, its socket is given
+/// back.
+pub(super) fn attend(
+    service: &Arc<Service>,
+    seat: Arc<Seat>,
+) -> Result<(), (io::Error, Option<Socket>)> {
+    let guest = Guest { service: Arc::clone(service), seat: Arc::clone(&seat) };
+    let builder = thread::Builder::new().stack_size(service.limits.stack_bytes);
+    let named = builder.name(format!("http-{}", seat.number));
+    // The thread is not joined: it gives its seat back, which is what `finish` waits for.
+    let spawned = named.spawn(move || serve(&guest.service, Arc::clone(&guest.seat)));
+    // Without a thread the guest is gone by now, and has left us alone with the seat.
+    spawned.map(drop).map_err(|error| (error, Arc::into_inner(seat).map(|seat| seat.socket)))
 }
 
 /// A connection's hold on its seat: given back however its thread ends.

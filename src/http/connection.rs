@@ -179,7 +179,8 @@ impl Connection<'_> {
             Ok(found) => found,
             Err(problem) => return problem.into(),
         };
-        let mut request = Request { head, id, params, body, wire: &mut self.wire, kept: None };
+        let (wire, router) = (&mut self.wire, &self.service.router);
+        let mut request = Request { head, id, params, body, wire, kept: None, router };
         handler(&mut request).unwrap_or_else(Reply::from)
     }
 

@@ -19,7 +19,7 @@ const UNIX_MODE: u32 = 0o600;
 const BACKLOG: i32 = 1024;
 
 /// What a Unix socket has for an address of the internet.
-const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+pub(super) const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// A listening socket.
 #[derive(Debug)]

@@ -59,7 +59,7 @@ pub use listener::Listener;
 pub use problem::Problem;
 pub use query::Query;
 pub use reply::Reply;
-pub use request::Request;
+pub use request::{Asked, Request};
 pub use router::Router;
 pub use server::Server;
 pub use stream::StreamBody;

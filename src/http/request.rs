@@ -6,7 +6,8 @@ use super::body::Body;
 use super::head::Head;
 use super::problem::Problem;
 use super::query::Query;
-use super::router::Params;
+use super::reply::Reply;
+use super::router::{Params, Router};
 use super::wire::Wire;
 
 /// What stands for a header value that is not UTF-8: it is there, and equal to nothing valid.
@@ -22,6 +23,19 @@ pub struct Request<'c> {
     pub(super) wire: &'c mut Wire,
     /// A body that was read before its handler asks for it.
     pub(super) kept: Option<Vec<u8>>,
+    /// What else could be asked for.
+    pub(super) router: &'c Router,
+}
+
+/// What one request asks of another route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The method.
+    pub method: Method,
+    /// Path and query, percent-encoded.
+    pub target: String,
+    /// The body, as JSON; empty where there is none.
+    pub body: Vec<u8>,
 }
 
 impl Request<'_> {
@@ -108,6 +122,29 @@ impl Request<'_> {
     #[must_use]
     pub fn kept_body(&self) -> &[u8] {
         self.kept.as_deref().unwrap_or_default()
+    }
+
+    /// What another route of the same server answers to this client, who has passed the guard.
+    /// That route sees the client leave, and none of this request's headers. Blocks as it does.
+    pub fn ask(&mut self, asked: &Asked) -> Reply {
+        let Asked { method, target, body } = asked;
+        let text = format!(
+            "{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\r\n"
+        );
+        let mut answer = || -> Result<Reply, Problem> {
+            let head = Head::parse(text.as_bytes())?;
+            let (handler, params) = self.router.find(&head.method, head.path)?;
+            handler(&mut Request {
+                head: &head,
+                id: self.id,
+                params,
+                body: &mut *self.body,
+                wire: &mut *self.wire,
+                kept: Some(body.clone()),
+                router: self.router,
+            })
+        };
+        answer().unwrap_or_else(Reply::from)
     }
 
     /// What stands behind the `?`, as it was sent.

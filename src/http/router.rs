@@ -34,6 +34,12 @@ struct Route {
     handler: Handler,
 }
 
+impl std::fmt::Debug for Router {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} routes", self.routes.len())
+    }
+}
+
 /// The values of a pattern's `{names}`, decoded.
 pub(super) type Params = Vec<(&'static str, String)>;
 
