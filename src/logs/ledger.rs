@@ -126,6 +126,18 @@ impl Ledger {
         self.inner().runs.iter().rev().cloned().collect()
     }
 
+    /// The runs, the newest first, down to the first that `is_last`; and how many lines ended
+    /// before the oldest of all.
+    #[must_use]
+    pub fn runs_down_to(&self, is_last: impl Fn(&RunRecord) -> bool) -> (Vec<RunRecord>, u64) {
+        let inner = self.inner();
+        let newest_first = inner.runs.iter().rev();
+        let count =
+            newest_first.clone().position(is_last).map_or(inner.runs.len(), |last| last + 1);
+        let lines_before = inner.runs.first().map_or(0, |oldest| oldest.lines_before);
+        (newest_first.take(count).cloned().collect(), lines_before)
+    }
+
     /// One run.
     #[must_use]
     pub fn run(&self, run_id: &str) -> Option<RunRecord> {

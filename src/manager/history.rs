@@ -116,7 +116,12 @@ impl ProcessManager {
     /// # Errors
     /// `Log` when one cannot be read.
     pub fn log_series(&self, range: Range) -> Result<LogSeries> {
-        let records = self.folder.ledger().runs();
+        let reaches = |record: &RunRecord| match range {
+            Range::All | Range::Last(_) => false,
+            Range::After(lines) => record.lines_before <= lines,
+            Range::Since(instant) => record.created_at <= instant,
+        };
+        let (records, lines_before) = self.folder.ledger().runs_down_to(reaches);
         let (mut logs, mut lines, mut is_far_enough) = (Vec::new(), 0, false);
         for record in &records {
             let log = match self.log_of(&record.run_id) {
@@ -130,19 +135,18 @@ impl ProcessManager {
             lines = glance.lines.max(lines);
             logs.push(log);
             is_far_enough = match range {
-                Range::All => false,
                 Range::Last(count) => lines.saturating_sub(record.lines_before) >= count,
-                Range::After(lines) => record.lines_before <= lines,
-                Range::Since(instant) => record.created_at <= instant,
+                _ => reaches(record),
             };
             if is_far_enough {
                 break;
             }
         }
         logs.reverse();
-        Ok(match records.last() {
-            Some(oldest) if is_far_enough => LogSeries::newest(logs, oldest.lines_before),
-            _ => LogSeries::whole(logs),
+        Ok(if is_far_enough {
+            LogSeries::newest(logs, lines_before)
+        } else {
+            LogSeries::whole(logs)
         })
     }
 

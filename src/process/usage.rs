@@ -12,9 +12,6 @@ use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System};
 /// The shortest time between two samples: who asks earlier is given the last one.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The same where a run has begun since the last sample.
-const YOUNG_INTERVAL: Duration = Duration::from_millis(100);
-
 /// CPU and memory of a tree at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
@@ -53,7 +50,8 @@ impl UsageMeter {
     }
 }
 
-/// Samples the usage of many runs at once, at most once a second, for all who ask.
+/// Samples the usage of many runs at once, at most once a second, for all who ask. A run that has
+/// begun since is sampled by itself, once.
 #[derive(Debug, Default)]
 pub struct FleetMeter(Mutex<(Reading, FleetUsage)>);
 
@@ -72,13 +70,19 @@ impl FleetMeter {
     #[must_use]
     pub fn sample(&self, trees: &[Tree], reaper: &Reaper) -> FleetUsage {
         let (reading, last) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A run that began since the last sample is not told to cost nothing.
-        let is_known = |tree: &Tree| last.contains_key(&tree.leader_pid());
-        let is_due = reading.at.elapsed() >= YOUNG_INTERVAL && !trees.iter().all(is_known);
-        if !reading.is_fresh() || is_due {
+        if !reading.is_fresh() {
             let usages = reading.renew(&members_of(trees, reaper));
-            let numbers = trees.iter().map(Tree::leader_pid);
-            *last = Arc::new(numbers.zip(usages).collect());
+            *last = Arc::new(trees.iter().map(Tree::leader_pid).zip(usages).collect());
+            return Arc::clone(last);
+        }
+        // A run that began since the last sample is not told to cost nothing. The others keep
+        // theirs: what they spent in a moment is too little to tell by.
+        let is_young = |tree: &&Tree| !last.contains_key(&tree.leader_pid());
+        let young: Vec<Tree> = trees.iter().filter(is_young).cloned().collect();
+        if !young.is_empty() {
+            let usages = reading.add(&members_of(&young, reaper));
+            let young = young.iter().map(Tree::leader_pid).zip(usages);
+            Arc::make_mut(last).extend(young);
         }
         Arc::clone(last)
     }
@@ -106,16 +110,30 @@ impl Reading {
         !self.is_first && self.at.elapsed() < SAMPLE_INTERVAL
     }
 
-    /// The usage of each of these groups of processes.
+    /// The usage of each of these groups of processes since the last time.
     fn renew(&mut self, groups: &[Vec<Seen>]) -> Vec<Usage> {
-        let pid_of = |seen: &Seen| Pid::from_u32(seen.number.cast_unsigned());
-        let pids: Vec<Pid> = groups.iter().flatten().map(pid_of).collect();
-        self.look_at(&pids);
+        let old: Vec<Pid> =
+            self.system.iter().flat_map(|it| it.processes().keys()).copied().collect();
+        // Those of the last look are named as well: the ones that are gone leave by that.
+        self.look_at(groups.iter().flatten().map(pid_of).chain(old));
+        let usages = self.usages(groups);
         let mut now = HashMap::new();
         let processes = self.system.iter().flat_map(System::processes);
         for (pid, process) in processes {
             now.insert((*pid, process.start_time()), process.accumulated_cpu_time());
         }
+        (self.at, self.cpu_milliseconds, self.is_first) = (Instant::now(), now, false);
+        usages
+    }
+
+    /// The usage of each of these groups of processes, which began since the last time. What the
+    /// next time is measured from stays what it was.
+    fn add(&mut self, groups: &[Vec<Seen>]) -> Vec<Usage> {
+        self.look_at(groups.iter().flatten().map(pid_of));
+        self.usages(groups)
+    }
+
+    fn usages(&self, groups: &[Vec<Seen>]) -> Vec<Usage> {
         let elapsed_milliseconds = (self.at.elapsed().as_secs_f64() * 1000.0).max(1.0);
         let usages = groups.iter().map(|group| {
             let (mut bytes, mut spent) = (0, 0);
@@ -131,32 +149,73 @@ impl Reading {
                 threads: group.iter().map(|seen| seen.threads).sum(),
             }
         });
-        let usages = usages.collect();
-        (self.at, self.cpu_milliseconds, self.is_first) = (Instant::now(), now, false);
-        usages
+        usages.collect()
     }
 
     fn process(&self, pid: Pid) -> Option<&Process> {
         self.system.as_ref()?.process(pid)
     }
 
-    /// Has the system hold just these processes, as they are now.
-    fn look_at(&mut self, pids: &[Pid]) {
+    /// Has the system hold these processes as they are now, and none of them that is gone.
+    fn look_at(&mut self, pids: impl Iterator<Item = Pid>) {
         if self.system.is_none() {
             self.system = System::new().ok();
         }
         let Some(system) = &mut self.system else { return };
         let what = ProcessRefreshKind::nothing().with_cpu().with_memory().without_tasks();
-        // Those of the last look are named as well: the ones that are gone leave by that. Each is
-        // named once: what is named a second time is taken for gone.
-        let all: BTreeSet<Pid> = system.processes().keys().chain(pids).copied().collect();
-        let all: Vec<Pid> = all.into_iter().collect();
+        // Each is named once: what is named a second time is taken for gone.
+        let all: Vec<Pid> = pids.collect::<BTreeSet<_>>().into_iter().collect();
         // How many were found is all that is given, and that is counted below.
         let _refreshed =
             system.refresh_processes_specifics(ProcessesToUpdate::Some(&all), true, what);
     }
 }
 
+fn pid_of(seen: &Seen) -> Pid {
+    Pid::from_u32(seen.number.cast_unsigned())
+}
+
 fn round_to_tenth(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::reaper;
+    use super::super::{CommandLine, Descriptors, Input, Launch, Signal, Strangers};
+    use super::*;
+    use std::fs::File;
+    use std::io::Read;
+
+    /// The tree of a command that has printed something, and what holds its output open.
+    fn run() -> (Tree, Descriptors) {
+        let launch = Launch {
+            command: CommandLine::Shell("echo; sleep 60 & wait".to_owned()),
+            shell: "/bin/sh".into(),
+            directory: ".".into(),
+            environment: std::env::vars_os().collect(),
+            input: Input::Nothing,
+        };
+        let launched = reaper().launch(&launch).unwrap();
+        let mut output = File::from(launched.descriptors.output.try_clone().unwrap());
+        output.read_exact(&mut [0]).unwrap();
+        let leader = Arc::new(launched.leader);
+        let mark = format!("RUN_ID=usage-{}", leader.pid());
+        (Tree::new(leader, mark, Strangers::AreForeign), launched.descriptors)
+    }
+
+    #[test]
+    fn a_run_that_began_since_the_last_sample_is_sampled_at_once() {
+        let (meter, (old, _output)) = (FleetMeter::new(), run());
+        let before = meter.sample(std::slice::from_ref(&old), reaper());
+        let (young, _output) = run();
+        let trees = [old, young];
+        let usage = meter.sample(&trees, reaper());
+        for tree in &trees {
+            tree.signal(reaper(), Signal::KILL);
+        }
+        let [old, young] = trees.map(|tree| tree.leader_pid());
+        assert_eq!(usage[&old], before[&old], "it is under a second old");
+        assert!(usage[&young].memory_mb > 0.0 && usage[&young].threads > 0, "{usage:?}");
+    }
 }

@@ -178,3 +178,28 @@ fn what_has_only_to_be_started_may_have_ended_when_it_is_looked_for() {
     astra.wait_for("once", "exited");
     astra.wait_for("api", "running");
 }
+
+#[test]
+fn a_service_whose_checks_a_reload_takes_away_is_what_others_wait_for() {
+    let services = |db: &Value| {
+        let api =
+            json!({"cmd": "exec sleep 60", "start_seconds": 0, "depends_on": {"db": "healthy"}});
+        json!({"api": api, "db": db})
+    };
+    let db = json!({"cmd": "exec sleep 60", "start_seconds": 0, "start_timeout": 0});
+    let checked_by = |command: &str| {
+        let mut db = db.clone();
+        db["health_check"] = json!({"cmd": command, "timeout": 60});
+        db
+    };
+    let astra = Astra::start(services(&checked_by("exec sleep 60")));
+    astra.wait_for("db", "running");
+    astra.wait_for("api", "starting");
+    // Not known to be healthy, and then not to be looked at either: nothing about it changes.
+    for (db, health) in [(checked_by("exec sleep 61"), "unknown"), (db.clone(), "unknown")] {
+        astra.write(services(&db));
+        astra.post_json("/supervisor/reload", &json!({})).expect(200);
+        astra.wait_until("db", health, |it| it["health"] == health);
+    }
+    astra.wait_for("api", "running");
+}

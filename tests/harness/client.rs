@@ -1,33 +1,38 @@
 //! A client that sends one request on a connection of its own and keeps what came back.
 
+use super::raw;
 use serde_json::Value;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
+use std::ops::Deref;
 use std::time::Duration;
+
+/// How long an answer may take: a request may ask for a wait of a minute.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(61);
 
 /// What a request was answered with.
 #[derive(Debug)]
 pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    answer: raw::Answer,
     /// What was sent, to be shown when an assertion fails.
-    pub request: String,
+    request: String,
+}
+
+impl Deref for Answer {
+    type Target = raw::Answer;
+
+    fn deref(&self) -> &raw::Answer {
+        &self.answer
+    }
 }
 
 impl Answer {
     pub fn text(&self) -> String {
-        String::from_utf8(self.body.clone()).expect("a body of UTF-8")
+        self.answer.text().to_owned()
     }
 
     pub fn json(&self) -> Value {
         let parsed = serde_json::from_slice(&self.body);
         parsed.unwrap_or_else(|error| panic!("{error} in {self:?}"))
-    }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
     }
 
     /// Fails, showing the request and the whole answer, when the status is another one.
@@ -54,14 +59,12 @@ impl Answer {
 
     fn shown(&self) -> String {
         let body = String::from_utf8_lossy(&self.body);
-        format!("{} {:?}\n{body}", self.status, self.headers)
+        format!("{}{body}", self.head)
     }
 }
 
 /// Sends a request to `host` at an address, and reads the whole answer.
 pub fn send(address: SocketAddr, host: &str, head: &str, headers: &[&str], body: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(address).expect("the server takes connections");
-    stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a timeout can be set");
     let mut request = format!("{head} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     for header in headers {
         request += header;
@@ -73,44 +76,12 @@ pub fn send(address: SocketAddr, host: &str, head: &str, headers: &[&str], body:
         request += "\r\n";
     }
     request += "\r\n";
-    // A server that refuses a body may close before all of it was sent: its answer counts.
-    let _refused = stream.write_all(&[request.as_bytes(), body].concat());
-    let mut received = Vec::new();
-    stream.read_to_end(&mut received).expect("an answer, then the end");
+    let mut client = raw::Client::connect(address);
+    client.socket.set_read_timeout(Some(ANSWER_PATIENCE)).expect("a timeout can be set");
+    client.send([request.as_bytes(), body].concat());
     let shown = String::from_utf8_lossy(&body[..body.len().min(300)]);
-    parse(&received, format!("{head} {headers:?} {shown}"))
-}
-
-fn parse(received: &[u8], request: String) -> Answer {
-    let end = received.windows(4).position(|four| four == b"\r\n\r\n");
-    let end = end.unwrap_or_else(|| panic!("no head in the answer to {request}: {received:?}"));
-    let head = std::str::from_utf8(&received[..end]).expect("a head of UTF-8");
-    let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
-    let headers: Vec<(String, String)> = lines
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    let body = received[end + 4..].to_vec();
-    let mut answer = Answer { status: status.expect("a status"), headers, body, request };
-    let has_body = !answer.request.starts_with("HEAD ");
-    if has_body && answer.header("transfer-encoding") == Some("chunked") {
-        answer.body = joined(&answer.body);
-    }
-    answer
-}
-
-/// The body that these chunks make. Fails where the last chunk is missing.
-fn joined(mut chunks: &[u8]) -> Vec<u8> {
-    let mut body = Vec::new();
-    loop {
-        let end = chunks.windows(2).position(|two| two == b"\r\n").expect("a chunk's size");
-        let size = std::str::from_utf8(&chunks[..end]).expect("a size in ASCII");
-        let size = usize::from_str_radix(size, 16).expect("a size in hex");
-        if size == 0 {
-            return body;
-        }
-        body.extend_from_slice(&chunks[end + 2..end + 2 + size]);
-        chunks = &chunks[end + 2 + size + 2..];
-    }
+    let request = format!("{head} {headers:?} {shown}");
+    let answer = if head.starts_with("HEAD ") { client.answer_to_head() } else { client.answer() };
+    client.expect_end();
+    Answer { answer, request }
 }

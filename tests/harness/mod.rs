@@ -4,6 +4,7 @@
 mod astra;
 mod client;
 mod instance;
+pub mod raw;
 mod server;
 mod stream;
 mod web;
@@ -18,7 +19,7 @@ pub use web::Web;
 use std::time::{Duration, Instant};
 
 /// How long anything may take that has no reason to take long, on a machine under load.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits until `look` gives something, and gives that; fails naming `what` when it never does.
 #[track_caller]

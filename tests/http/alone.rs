@@ -13,8 +13,9 @@ use rustix::net::{AddressFamily, SocketType, connect, socket};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 
-use super::raw::{Client, PATIENCE, eventually};
 use super::served::Served;
+use crate::harness::PATIENCE;
+use crate::harness::raw::{Client, eventually};
 
 /// Set for the process that runs one of these tests alone.
 const ALONE: &str = "LLM_SHELL_TEST_ALONE";

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use llm_shell::http::Limits;
 
-use super::raw::{PATIENCE, eventually};
 use super::served::Served;
+use crate::harness::PATIENCE;
+use crate::harness::raw::eventually;
 
 #[test]
 fn a_closed_door_lets_what_runs_finish_and_nobody_in() {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::harness::Server;
 
-use super::raw::{Client, eventually};
 use super::served::Served;
+use crate::harness::raw::{Client, eventually};
 
 const HELLO: &str = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
 const WAIT: &str = "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n";

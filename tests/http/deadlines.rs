@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use llm_shell::http::Limits;
 
-use super::raw::{Answer, PATIENCE};
 use super::served::Served;
+use crate::harness::PATIENCE;
+use crate::harness::raw::Answer;
 
 /// What a test lets slow clients take; each of their bytes comes well within it.
 const SHORT: Duration = Duration::from_millis(300);

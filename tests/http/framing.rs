@@ -1,7 +1,7 @@
 //! Where requests begin and end, and what is not let pass for one.
 
-use super::raw::Client;
 use super::served::Served;
+use crate::harness::raw::Client;
 
 /// A request that a smuggled one would be seen by: it panics, and so has a 500.
 const SMUGGLED: &str = "GET /panic HTTP/1.1\r\nHost: a\r\n\r\n";

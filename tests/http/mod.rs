@@ -9,6 +9,5 @@ mod closing;
 mod crowds;
 mod deadlines;
 mod framing;
-mod raw;
 mod served;
 mod streams;

@@ -9,7 +9,8 @@ use llm_shell::http::{
     Limits, Listener, Problem, Reply, Request, Router, Server, StatusCode, StreamBody,
 };
 
-use super::raw::{Client, PATIENCE};
+use crate::harness::PATIENCE;
+use crate::harness::raw::Client;
 
 /// A gate that handlers wait at, so that tests decide when they go on.
 #[derive(Default)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use llm_shell::http::Limits;
 
-use super::raw::eventually;
 use super::served::Served;
+use crate::harness::raw::eventually;
 
 const GET: &str = "HTTP/1.1\r\nHost: a\r\n\r\n";
 

@@ -73,10 +73,13 @@ fn what_a_killed_server_left_is_ended_and_told_as_lost() {
     let daemon = fixture("daemon.py");
     server.run(&format!("echo mine; python3 {daemon} keep; setsid sleep 60 & sleep 60"));
     server.wait_for_output("ready");
-    eventually("the tree is there", || (server.living().len() >= 3).then_some(()));
+    // What comes and goes while the daemon is made is not waited for.
+    let is_sleep = |line: &&String| line.split_once(' ').is_some_and(|it| it.1 == "sleep 60 ");
+    let sleeps = |server: &Server| server.living().iter().filter(is_sleep).count();
+    eventually("the tree is there", || (sleeps(&server) == 3).then_some(()));
     kill("KILL", server.pid());
     server.wait();
-    assert!(server.living().len() >= 3, "they outlive it: {:?}", server.living());
+    assert_eq!(sleeps(&server), 3, "they outlive it: {:?}", server.living());
     server.start_again();
     eventually("nothing of it is left", || server.living().is_empty().then_some(()));
     let all = runs(&server, "");
