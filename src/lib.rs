@@ -8,8 +8,8 @@
 //! |---|---|
 //! | roof | `main`: parse, run, exit code |
 //! | 7 | [`app`]: wires the floors |
-//! | 6 | [`settings`]: what the server is told · [`shutdown`]: signals to the server itself |
-//! | 5 | [`api`]: handlers and bodies, the only map from errors to status codes |
+//! | 6 | [`mcp`]: tools for models · [`settings`]: what we are told · [`shutdown`]: signals to us |
+//! | 5 | [`api`]: handlers and bodies, errors to status codes · [`client`]: asks a server |
 //! | 4 | [`supervisor`]: many services at once |
 //! | 3 | [`manager`]: one command's life · [`probe`]: health checks |
 //! | 2 | [`process`]: the kernel edge · [`logs`]: the log engine · [`http`]: sockets and framing |
@@ -30,6 +30,7 @@
 //! | `ending`, `launcher-apart` | the same | ends one tree | with that |
 //! | `bulk` | [`supervisor::Bulk`] | one verb for several services | when they have settled |
 //! | `reload` | [`app`] | waits for SIGHUP, and reads the services file | with the process |
+//! | `mcp-stdio`, `mcp-request` | [`app`], [`mcp`] | reads stdin; carries one message | with stdin; when answered |
 //!
 //! # How an end is told
 //! The kernel makes the leader's pidfd readable. The log writer, which waits for it together with
@@ -57,10 +58,12 @@
 
 pub mod api;
 pub mod app;
+pub mod client;
 pub mod error;
 pub mod http;
 pub mod logs;
 pub mod manager;
+pub mod mcp;
 pub mod probe;
 pub mod process;
 pub mod settings;

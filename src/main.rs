@@ -27,6 +27,13 @@ fn start() -> Result<ExitCode, StartFault> {
             let listener = app::listen(&startup.settings)?;
             app::run(startup, listener)?;
         }
+        Task::Mcp { url } => {
+            let startup = app::start_up(&flags, Mode::Shell)?;
+            match url {
+                Some(url) => app::bridge(&url, &startup.settings)?,
+                None => app::run_inside(startup)?,
+            }
+        }
         Task::Astra { config, exit_on_fatal } => {
             let startup = app::start_up(&flags, Mode::Astra)?;
             let file = app::read_services(&config, &startup)?;

@@ -12,8 +12,8 @@ const FLOORS: [&[&str]; 8] = [
     &["process", "logs", "http"],
     &["manager", "probe"],
     &["supervisor"],
-    &["api"],
-    &["settings", "shutdown"],
+    &["api", "client"],
+    &["mcp", "settings", "shutdown"],
     &["app"],
     &["main"],
 ];
@@ -30,9 +30,9 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("sysinfo", &["process"]),
     ("httparse", &["http"]),
     ("TcpStream", &["http", "probe"]),
-    ("ureq", &["probe"]),
+    ("ureq", &["probe", "client"]),
     ("OpenOptions", &["logs"]),
-    ("StatusCode", &["http", "api"]),
+    ("StatusCode", &["http", "api", "mcp"]),
     ("clap::", &["settings"]),
 ];
 
@@ -155,7 +155,9 @@ fn the_readme_has_every_setting_and_every_route() {
         assert!(readme.contains(&row), "{row}");
     }
     let sources = sources();
-    let api = sources.iter().filter(|source| source.room == "api");
+    // The other files of that room ask routes, and have none.
+    let has_routes = |source: &&Source| source.room == "api" || source.path == "mcp/endpoint.rs";
+    let api = sources.iter().filter(has_routes);
     let mut routes = 0;
     for source in api {
         for (call, method) in [
@@ -171,7 +173,7 @@ fn the_readme_has_every_setting_and_every_route() {
             }
         }
     }
-    assert_eq!(routes, 31);
+    assert_eq!(routes, 32);
 }
 
 #[test]

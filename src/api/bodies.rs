@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::logs::format_instant;
 use crate::manager::{EndedBy, KillReport, PastRun, RunInfo, RunSpec, RunStatus, Snapshot};
 use crate::process::{Input, Signal, TerminalSize};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -13,12 +14,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// What POST /start takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartRequest {
     /// What the shell is to run.
     pub command: String,
     /// The directory that it starts in.
+    #[schemars(with = "Option<String>")]
     pub cwd: Option<PathBuf>,
     /// What is added to the server's environment; null removes a name.
     #[serde(default)]
@@ -38,7 +40,7 @@ pub struct StartRequest {
 }
 
 /// Whether a command runs on a terminal.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected true, false, or {\"rows\": 24, \"cols\": 80}")]
 pub enum Pty {
     /// On one of the usual size, or on none.
@@ -73,7 +75,7 @@ impl StartRequest {
 }
 
 /// What is told of a run.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct ProcessStatus {
     /// The number of its own process.
     pub process_pid: i32,
@@ -117,7 +119,7 @@ pub struct ProcessStatus {
 }
 
 /// Lines of a run's log.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct LogsResponse {
     /// The file that they are in.
     pub log_file: String,
@@ -157,7 +159,7 @@ pub struct RunsResponse {
 }
 
 /// What POST /kill answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct KillResponse {
     stopped_at: Option<String>,
     exit_code: Option<i32>,
@@ -170,7 +172,7 @@ pub struct KillResponse {
 }
 
 /// A process that could not be ended.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Left {
     pid: i32,
     why: &'static str,
@@ -222,6 +224,7 @@ impl From<RunInfo> for ProcessStatus {
 
 impl ProcessStatus {
     /// The same as a JSON value.
+    #[must_use]
     pub fn json(self) -> Value {
         // A struct of texts, numbers and lists always has a JSON form.
         serde_json::to_value(self).unwrap_or_default()
@@ -260,6 +263,7 @@ impl ProcessStatus {
 
 impl KillResponse {
     /// What to tell of a kill with this signal.
+    #[must_use]
     pub fn new(report: KillReport, signal: Signal) -> Self {
         let end = report.end;
         let left = report.left.into_iter();

@@ -22,8 +22,14 @@ mod shell;
 mod shell_metrics;
 mod slots;
 mod talking;
-mod told;
+pub mod told;
 mod waiting;
 
+pub use bodies::{KillResponse, LogsResponse, ProcessStatus, StartRequest};
+pub use service_bodies::{
+    BulkRequest, BulkResponse, ReloadRequest, ServiceHealth, ServiceRequest, StopRequest,
+    SystemStatus, VerbResponse,
+};
 pub use services::service_routes;
 pub use shell::shell_routes;
+pub use talking::StdinRequest;

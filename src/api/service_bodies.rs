@@ -7,12 +7,13 @@ use crate::manager::RunView;
 use crate::probe::HealthReport;
 use crate::process::{FleetUsage, Usage};
 use crate::supervisor::{BulkAction, Event, EventKind, Operation, Supervised};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What POST /start and POST /restart take.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceRequest {
     /// Which service.
@@ -22,7 +23,7 @@ pub struct ServiceRequest {
 }
 
 /// What POST /stop takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StopRequest {
     /// Which service.
@@ -30,7 +31,7 @@ pub struct StopRequest {
 }
 
 /// What POST /reload takes.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReloadRequest {
     /// Which service; all of the file where it is left out.
@@ -41,7 +42,7 @@ pub struct ReloadRequest {
 }
 
 /// What is read again.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum ReloadKind {
     /// The services file.
@@ -52,7 +53,7 @@ pub enum ReloadKind {
 }
 
 /// What POST /bulk takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BulkRequest {
     /// What is done to each.
@@ -65,7 +66,7 @@ pub struct BulkRequest {
 }
 
 /// What is done to each of several services.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BulkWord {
     Start,
@@ -90,7 +91,7 @@ impl From<BulkWord> for BulkAction {
 }
 
 /// What is told of a service.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct ServiceStatus {
     status: &'static str,
     pid: Option<i32>,
@@ -112,14 +113,16 @@ pub struct ServiceStatus {
 }
 
 /// What GET /status answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct SystemStatus {
+    /// Each service, by its name.
     pub services: BTreeMap<String, ServiceStatus>,
+    /// All of them together.
     pub system: SystemTotals,
 }
 
 /// All services together.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct SystemTotals {
     total_services: usize,
     running_services: usize,
@@ -128,31 +131,39 @@ pub struct SystemTotals {
 }
 
 /// What a verb answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct VerbResponse {
+    /// What is being done, or after a wait the state that it has settled in.
     pub status: &'static str,
+    /// Which service; null where it was the whole file.
     pub service: Option<String>,
+    /// What was done, in a sentence.
     pub message: String,
 }
 
 /// What POST /bulk answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct BulkResponse {
+    /// `processing`.
     pub status: &'static str,
+    /// What becomes of each.
     pub operations: Vec<BulkOperation>,
 }
 
 /// What becomes of one of several services.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct BulkOperation {
+    /// Which service.
     pub service: String,
+    /// What is being done, or the state that it has settled in, or `error`.
     pub status: &'static str,
+    /// Why it could not be acted on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
 /// What GET /health/{service} answers; `response_time` in milliseconds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct ServiceHealth {
     service: String,
     status: &'static str,

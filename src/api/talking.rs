@@ -5,17 +5,20 @@ use crate::error::Error;
 use crate::http::{Problem, Request};
 use crate::manager::EndsInput;
 use crate::process::{Signal, TerminalSize};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The longest input that is taken at once, in bytes.
 const STDIN_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What POST /stdin takes as JSON.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct StdinRequest {
+pub struct StdinRequest {
+    /// What is written.
     #[serde(default)]
     data: String,
+    /// Whether the input ends behind it.
     #[serde(default)]
     eof: bool,
 }
@@ -27,10 +30,12 @@ pub struct StdinResponse {
 }
 
 /// What POST /resize takes, and what a terminal begins with.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Size {
+    /// Lines.
     rows: u16,
+    /// Characters in a line.
     cols: u16,
 }
 

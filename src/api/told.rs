@@ -3,17 +3,43 @@
 use super::bodies::{LogsResponse, ProcessStatus};
 use std::fmt::Write;
 
+/// How much of a line that has not ended is told, from its end, in bytes: a prompt is short.
+const PROMPT_BYTES_MAX: usize = 512;
+
 /// Who reads it, and with that how the next call is spelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
     /// Whoever sends requests, with curl say.
     Http,
+    /// Whoever calls tools.
+    Tools,
+}
+
+impl Reader {
+    /// How more output is waited for.
+    fn more(self, after: u64) -> String {
+        match self {
+            Self::Http => format!("GET /logs?after={after}&wait=30 waits for more"),
+            Self::Tools => format!("read_logs after={after} wait=20"),
+        }
+    }
+
+    /// What starts a command, what writes to one, and what ends one.
+    fn calls(self) -> [&'static str; 3] {
+        match self {
+            Self::Http => ["POST /start", "POST /stdin", "POST /kill"],
+            Self::Tools => ["start_command", "send_input", "kill"],
+        }
+    }
 }
 
 /// The state of a run, its output and what to call next.
+#[must_use]
 pub fn of_run(status: &ProcessStatus, output: &LogsResponse, reader: Reader) -> String {
     let mut text = format!("[{} | {}]\n", state(status), lines(output));
     let prompt = output.prompt.as_deref().unwrap_or_default();
+    let prompt =
+        &prompt[prompt.ceil_char_boundary(prompt.len().saturating_sub(PROMPT_BYTES_MAX))..];
     for part in [&*output.content, prompt].into_iter().filter(|part| !part.is_empty()) {
         text.push_str(part);
         text.push('\n');
@@ -21,10 +47,7 @@ pub fn of_run(status: &ProcessStatus, output: &LogsResponse, reader: Reader) -> 
     if output.content.is_empty() && prompt.is_empty() {
         text.push_str("(no output)\n");
     }
-    let next = match reader {
-        Reader::Http => next_request(status, output),
-    };
-    let _in_memory = writeln!(text, "[{next}]");
+    let _in_memory = writeln!(text, "[{}]", next_call(status, output, reader));
     text
 }
 
@@ -53,26 +76,26 @@ fn lines(output: &LogsResponse) -> String {
     }
 }
 
-fn next_request(status: &ProcessStatus, output: &LogsResponse) -> String {
+fn next_call(status: &ProcessStatus, output: &LogsResponse, reader: Reader) -> String {
+    let [start, answer, kill] = reader.calls();
     let pids = || status.leftover_pids.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
     if status.status != "running" {
         return if status.leftover_pids.is_empty() {
-            "ended: POST /start runs the next command".to_owned()
+            format!("ended: {start} runs the next command")
         } else {
-            format!("ended, but left {} running: POST /kill ends what it left", pids())
+            format!("ended, but left {} running: {kill} ends what it left", pids())
         };
     }
-    let wait = format!("GET /logs?after={}&wait=30 waits for more", output.next);
+    let more = reader.more(output.next);
     match (output.prompt.is_some(), status.stdin_open) {
         (true, true) => format!(
-            "still running, its last line is open: POST /stdin answers a question, {wait}, or \
-             POST /kill"
+            "still running, its last line is open: {answer} answers a question, {more}, or {kill}"
         ),
         (true, false) => format!(
-            "still running, its last line is open and it has no input: {wait}, or POST /kill and \
+            "still running, its last line is open and it has no input: {more}, or {kill} and \
              start it with \"pty\": true to answer"
         ),
-        (false, _) => format!("still running: {wait}, or POST /kill"),
+        (false, _) => format!("still running: {more}, or {kill}"),
     }
 }
 

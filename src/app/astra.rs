@@ -5,6 +5,7 @@ use crate::api;
 use crate::error::{Error, Result};
 use crate::http::Listener;
 use crate::logs::{FolderLock, LogFolder, LogWriter};
+use crate::mcp;
 use crate::process::{self, Reaper};
 use crate::shutdown::{Hangup, Requests};
 use crate::supervisor::{OnFatal, Service, ServicesFile, Supervisor, Tools};
@@ -81,11 +82,12 @@ pub fn supervise(startup: Startup, listener: Listener, services: Services) -> Re
     let supervisor = Arc::new(Supervisor::start(tools, services.file, services.services)?);
     reload_when_asked(reloads, Arc::clone(&supervisor))?;
     let router = api::service_routes(Arc::clone(&supervisor), guard, settings.streams_max);
+    let router = mcp::route(router, mcp::Tools::SERVICES);
     let server = serve(listener, router, &settings)?;
     let in_a_hurry = Arc::clone(&supervisor);
     wait_for_end(requests, &server, move || in_a_hurry.hurry());
     supervisor.shut_down();
-    finish(&writer, server);
+    finish(&writer, &server);
     let failed = is_fatal.load(Ordering::SeqCst);
     Ok(if failed { Ended::GivenUp } else { Ended::AsAsked })
 }

@@ -1,11 +1,13 @@
 //! Wires the floors: settings in, a running server, and its orderly end.
 
 mod astra;
+mod mcp;
 mod shell;
 mod stderr;
 
 pub use astra::{Ended, Services, read_services, supervise};
-pub use shell::run;
+pub use mcp::bridge;
+pub use shell::{run, run_inside};
 
 use crate::error::{Error, Result};
 use crate::http::{Credentials, Guard, Limits, Listener, Router, Server};
@@ -21,6 +23,7 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fs, io, thread};
 
@@ -188,14 +191,14 @@ fn keep(settings: &Settings) -> Keep {
     Keep { runs_max: settings.log_runs_max, bytes_max: settings.log_bytes_max }
 }
 
-fn serve(listener: Listener, router: Router, settings: &Settings) -> Result<Server> {
+fn serve(listener: Listener, router: Router, settings: &Settings) -> Result<Arc<Server>> {
     let server = Server::start(listener, router, Limits::default())
         .map_err(|e| Error::kernel("start the server", e))?;
     match &settings.socket {
         Some(path) => log::info!("listening on {}", path.display()),
         None => log::info!("listening on http://{}", server.address()),
     }
-    Ok(server)
+    Ok(Arc::new(server))
 }
 
 /// Waits for a request to end, and closes the door then. A second one hurries the end.
@@ -215,7 +218,7 @@ fn wait_for_end(mut requests: Requests, server: &Server, hurry: impl FnOnce() + 
 }
 
 /// Ends the log writer and the answers that are under way, once all commands were ended.
-fn finish(writer: &LogWriter, server: Server) {
+fn finish(writer: &LogWriter, server: &Server) {
     writer.finish(WRITER_TIMEOUT);
     let cut = server.finish(ANSWERS_TIMEOUT);
     log::info!("ended; answers that were cut: {cut}");

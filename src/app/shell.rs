@@ -3,10 +3,12 @@
 use super::{Startup, finish, guard, keep, own_directory, serve, wait_for_end};
 use crate::api;
 use crate::error::Result;
-use crate::http::Listener;
+use crate::http::{Credentials, Guard, Listener, Router, Server};
 use crate::logs::{LogFolder, LogWriter};
 use crate::manager::{ManagerConfig, Metering, Numbering, OnEnd, ProcessManager};
+use crate::mcp::{self, Tools};
 use crate::process::{self, Reaper, Strangers};
+use crate::settings::Settings;
 use crate::shutdown::{Hangup, Requests};
 use std::sync::Arc;
 
@@ -16,11 +18,31 @@ use std::sync::Arc;
 /// # Errors
 /// What the machine refused at the start.
 pub fn run(startup: Startup, listener: Listener) -> Result<()> {
+    let guard = guard(&startup.settings);
+    run_behind(startup, guard, |router, settings, _| serve(listener, router, settings))
+}
+
+/// Serves one client of the Model Context Protocol on stdin and stdout, until that ends or a signal
+/// asks for the end; then ends what runs and closes the logs. Blocks for all of that.
+///
+/// # Errors
+/// What the machine refused at the start.
+pub fn run_inside(startup: Startup) -> Result<()> {
+    // Who started this process is let in without credentials.
+    let guard = Guard::new(&[], Vec::new(), Credentials::new(None, None));
+    run_behind(startup, guard, |router, _, requests| super::mcp::serve_inside(router, requests))
+}
+
+/// Serves by what `open` opens for the routes.
+fn run_behind(
+    startup: Startup,
+    guard: Guard,
+    open: impl FnOnce(Router, &Settings, &Requests) -> Result<Arc<Server>>,
+) -> Result<()> {
     process::prepare()?;
     let ignored = process::hangup_is_ignored();
     let requests = Requests::to_end(if ignored { Hangup::DoesNotEnd } else { Hangup::Ends })?;
     let settings = startup.settings;
-    let guard = Arc::new(guard(&settings));
     let folder = Arc::new(LogFolder::open(&settings.log_directory, keep(&settings))?);
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
     let reaper = Arc::new(Reaper::start()?);
@@ -38,11 +60,12 @@ pub fn run(startup: Startup, listener: Listener) -> Result<()> {
         Arc::new(ProcessManager::new(config, Arc::clone(&folder), Arc::clone(&writer), reaper));
     crate::manager::recover(&[folder]);
     let (restart_timeout, streams_max) = (settings.restart_timeout, settings.streams_max);
-    let router = api::shell_routes(Arc::clone(&manager), guard, restart_timeout, streams_max);
-    let server = serve(listener, router, &settings)?;
+    let router =
+        api::shell_routes(Arc::clone(&manager), Arc::new(guard), restart_timeout, streams_max);
+    let server = open(mcp::route(router, Tools::SHELL), &settings, &requests)?;
     let in_a_hurry = Arc::clone(&manager);
     wait_for_end(requests, &server, move || in_a_hurry.hurry());
     manager.shut_down();
-    finish(&writer, server);
+    finish(&writer, &server);
     Ok(())
 }

@@ -98,7 +98,7 @@ impl Server {
     /// Closes the door, waits until everything that runs is answered, at most `within`, and cuts
     /// the rest. How many requests were cut; their handlers find out by their next read or write.
     #[must_use = "requests that were cut are worth a line in the log"]
-    pub fn finish(self, within: Duration) -> usize {
+    pub fn finish(&self, within: Duration) -> usize {
         self.close_door();
         if self.service.registry.wait_empty(within) {
             return 0;

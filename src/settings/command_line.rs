@@ -42,7 +42,7 @@ pub fn command_line() -> Command {
         ))
         .args(flags)
         .arg(insecure)
-        .subcommands([serve, astra(), check(), schema()])
+        .subcommands([serve, astra(), mcp(), check(), schema()])
 }
 
 fn astra() -> Command {
@@ -54,6 +54,14 @@ fn astra() -> Command {
     Command::new("astra")
         .about("Supervise the services of a file: start, restart, check, log")
         .args([config, exit_on_fatal])
+}
+
+fn mcp() -> Command {
+    let url = Arg::new("url")
+        .long("url")
+        .value_name("URL")
+        .help("Server to talk to, a LLM Shell or Astra; without one, a LLM Shell runs inside");
+    Command::new("mcp").about("Speak the Model Context Protocol on stdin and stdout").arg(url)
 }
 
 fn services_file(id: &'static str) -> Arg {
@@ -86,6 +94,11 @@ pub enum Task {
         /// Whether all is over when a required service is given up.
         exit_on_fatal: bool,
     },
+    /// Speak the Model Context Protocol on stdin and stdout.
+    Mcp {
+        /// The server to talk to; `None` for one inside.
+        url: Option<String>,
+    },
     /// Check a services file.
     Check {
         /// The file.
@@ -104,6 +117,7 @@ impl Task {
                 config: flags.get_one("config").cloned().unwrap_or_default(),
                 exit_on_fatal: flags.get_flag("exit-on-fatal"),
             },
+            Some(("mcp", flags)) => Self::Mcp { url: flags.get_one("url").cloned() },
             Some(("check", flags)) => {
                 Self::Check { file: flags.get_one("file").cloned().unwrap_or_default() }
             }

@@ -1,0 +1,56 @@
+//! The Model Context Protocol on stdin and stdout, for a server inside or elsewhere.
+
+use super::StartFault;
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::http::{Limits, Router, Server};
+use crate::mcp;
+use crate::settings::{Secret, Settings};
+use crate::shutdown::Requests;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use std::io::{self, BufReader};
+use std::sync::Arc;
+use std::thread;
+
+/// Carries messages between stdin and stdout and the server at `url`, with the credentials of the
+/// settings, until stdin ends. Blocks for as long.
+///
+/// # Errors
+/// `Machine` where stdin cannot be read.
+pub fn bridge(url: &str, settings: &Settings) -> std::result::Result<(), StartFault> {
+    let token = settings.token.as_ref().map(Secret::reveal);
+    let password = settings.basic_auth.as_ref().map(Secret::reveal);
+    let authorization = token
+        .map(|token| format!("Bearer {token}"))
+        .or_else(|| password.map(|password| format!("Basic {}", BASE64_STANDARD.encode(password))));
+    Ok(carry(Client::of_url(url, authorization))?)
+}
+
+/// Opens a server for these routes whose one client is at stdin and stdout. Its end is asked for
+/// when stdin ends.
+pub(super) fn serve_inside(router: Router, requests: &Requests) -> Result<Arc<Server>> {
+    let server = Server::start_inside(router, Limits::default());
+    let server = Arc::new(server.map_err(|e| Error::kernel("start the server", e))?);
+    let (door, asker) = (Arc::downgrade(&server), requests.asker()?);
+    let client = Client::through(move || match door.upgrade() {
+        Some(server) => server.connect(),
+        None => Err(io::ErrorKind::ConnectionRefused.into()),
+    });
+    let work = move || {
+        if let Err(error) = carry(client) {
+            log::error!("{error}");
+        }
+        asker.ask();
+    };
+    // It reads stdin until that ends or the process does.
+    let thread = thread::Builder::new().name("mcp-stdio".to_owned()).spawn(work);
+    thread.map_err(|error| Error::kernel("start a thread for stdin", error))?;
+    log::info!("speaking the Model Context Protocol on stdin and stdout");
+    Ok(server)
+}
+
+fn carry(client: Client) -> Result<()> {
+    let carried = mcp::bridge(client, BufReader::new(io::stdin()), io::stdout());
+    carried.map_err(|error| Error::kernel("carry the messages of stdin", error))
+}

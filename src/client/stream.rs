@@ -1,0 +1,97 @@
+//! HTTP over Unix streams that somebody else connects.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+use ureq::Error;
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
+};
+
+/// What makes the streams.
+type Connect = dyn Fn() -> io::Result<UnixStream> + Send + Sync;
+
+/// Gets a stream for each connection.
+pub struct StreamConnector(Box<Connect>);
+
+impl StreamConnector {
+    /// One that gets them there.
+    pub fn new(connect: impl Fn() -> io::Result<UnixStream> + Send + Sync + 'static) -> Self {
+        Self(Box::new(connect))
+    }
+}
+
+impl fmt::Debug for StreamConnector {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a connector of streams")
+    }
+}
+
+impl Connector for StreamConnector {
+    type Out = StreamTransport;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        _: Option<()>,
+    ) -> Result<Option<StreamTransport>, Error> {
+        let (input, output) =
+            (details.config.input_buffer_size(), details.config.output_buffer_size());
+        let buffers = LazyBuffers::new(input, output);
+        Ok(Some(StreamTransport { stream: (self.0)()?, buffers }))
+    }
+}
+
+/// One stream, and what was read of it.
+#[derive(Debug)]
+pub struct StreamTransport {
+    stream: UnixStream,
+    buffers: LazyBuffers,
+}
+
+impl Transport for StreamTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.stream.set_write_timeout(within(timeout))?;
+        let output = &self.buffers.output()[..amount];
+        self.stream.write_all(output).map_err(|error| late(error, timeout))
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.stream.set_read_timeout(within(timeout))?;
+        let count = loop {
+            match self.stream.read(self.buffers.input_append_buf()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read.map_err(|error| late(error, timeout))?,
+            }
+        };
+        self.buffers.input_appended(count);
+        Ok(count > 0)
+    }
+
+    /// A stream that was closed meanwhile shows that at the next use, and a new one is made.
+    fn is_open(&mut self) -> bool {
+        self.stream.set_nonblocking(true).is_ok_and(|()| {
+            let silent = matches!(
+                self.stream.read(&mut [0]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock
+            );
+            silent && self.stream.set_nonblocking(false).is_ok()
+        })
+    }
+}
+
+fn within(timeout: NextTimeout) -> Option<Duration> {
+    timeout.not_zero().map(|timeout| *timeout)
+}
+
+fn late(error: io::Error, timeout: NextTimeout) -> Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Timeout(timeout.reason),
+        _ => error.into(),
+    }
+}

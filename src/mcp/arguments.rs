@@ -1,0 +1,63 @@
+//! The arguments of a tool: some are ours, the others are passed on.
+
+use super::tool::Failure;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+/// The longest wait of a tool, in seconds: many clients give up after 60.
+pub const WAIT_SECONDS_MAX: f64 = 50.0;
+
+/// The arguments that a tool was called with.
+#[derive(Debug)]
+pub struct Arguments(Map<String, Value>);
+
+impl Arguments {
+    /// These.
+    pub fn new(arguments: Map<String, Value>) -> Self {
+        Self(arguments)
+    }
+
+    /// Takes out how long to wait, in seconds.
+    pub fn wait(&mut self, default: f64) -> Result<f64, Failure> {
+        let Some(given) = self.0.remove("wait").filter(|given| !given.is_null()) else {
+            return Ok(default);
+        };
+        let seconds = given.as_f64().filter(|seconds| (0.0..=WAIT_SECONDS_MAX).contains(seconds));
+        seconds.ok_or_else(|| {
+            Failure(format!(
+                "The argument wait is {given}: give 0 to {WAIT_SECONDS_MAX} seconds, and call \
+                 again where that is too short."
+            ))
+        })
+    }
+
+    /// Takes out a whole number.
+    pub fn count(&mut self, name: &str) -> Result<Option<u64>, Failure> {
+        let Some(given) = self.0.remove(name).filter(|given| !given.is_null()) else {
+            return Ok(None);
+        };
+        let wanted = || Failure(format!("The argument {name} is {given}: give a whole number."));
+        given.as_u64().map(Some).ok_or_else(wanted)
+    }
+
+    /// What is left, which a route takes and checks.
+    pub fn rest(self) -> Value {
+        Value::Object(self.0)
+    }
+
+    /// What is left, read into what it means.
+    pub fn read<T: DeserializeOwned>(self) -> Result<T, Failure> {
+        serde_path_to_error::deserialize(Value::Object(self.0)).map_err(|error| {
+            Failure(format!("The arguments are refused ({error}): see the tool's inputSchema."))
+        })
+    }
+}
+
+/// A schema with the property `wait`.
+pub fn with_wait(mut schema: Value, default: f64, meaning: &str) -> Value {
+    schema["properties"]["wait"] = json!({
+        "type": "number", "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": default,
+        "description": meaning,
+    });
+    schema
+}

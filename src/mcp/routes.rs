@@ -1,0 +1,102 @@
+//! The HTTP routes, asked from within for the client that called a tool.
+
+use super::tool::Failure;
+use crate::http::{Asked, Method, Request};
+use form_urlencoded::Serializer;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// The routes of this server.
+#[derive(Debug)]
+pub struct Routes<'a, 'c> {
+    request: &'a mut Request<'c>,
+}
+
+/// The parameters of a query.
+pub struct Parameters(Serializer<'static, String>);
+
+impl<'a, 'c> Routes<'a, 'c> {
+    /// Those that the client of this request may ask.
+    pub fn new(request: &'a mut Request<'c>) -> Self {
+        Self { request }
+    }
+
+    /// What GET answers. Blocks as the route does.
+    pub fn get<T: DeserializeOwned>(&mut self, target: &str) -> Result<T, Failure> {
+        self.ask(Method::GET, target, Vec::new())
+    }
+
+    /// What GET answers, be it a success or not: the status of the answer tells the same.
+    pub fn get_in_any_state(&mut self, target: &str) -> Result<Value, Failure> {
+        let asked = Asked { method: Method::GET, target: target.to_owned(), body: Vec::new() };
+        let reply = self.request.ask(&asked);
+        read(target, reply.whole_body().unwrap_or_default())
+    }
+
+    /// What POST answers to no body.
+    pub fn post<T: DeserializeOwned>(&mut self, target: &str) -> Result<T, Failure> {
+        self.ask(Method::POST, target, Vec::new())
+    }
+
+    /// What POST answers to this body.
+    pub fn post_json<T: DeserializeOwned>(
+        &mut self,
+        target: &str,
+        body: &Value,
+    ) -> Result<T, Failure> {
+        self.ask(Method::POST, target, body.to_string().into_bytes())
+    }
+
+    fn ask<T: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        target: &str,
+        body: Vec<u8>,
+    ) -> Result<T, Failure> {
+        let reply = self.request.ask(&Asked { method, target: target.to_owned(), body });
+        let status = reply.status();
+        let answer = reply.whole_body().unwrap_or_default();
+        if status.is_success() {
+            return read(target, answer);
+        }
+        let problem: Value = serde_json::from_slice(answer).unwrap_or_default();
+        let detail = problem["detail"].as_str().map(str::to_owned);
+        Err(Failure(detail.unwrap_or_else(|| format!("{target} answered {status}: try again."))))
+    }
+}
+
+fn read<T: DeserializeOwned>(target: &str, answer: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(answer).map_err(|error| {
+        Failure(format!("{target} answered what is no answer ({error}): report this."))
+    })
+}
+
+impl Parameters {
+    /// None yet.
+    pub fn new() -> Self {
+        Self(Serializer::new(String::new()))
+    }
+
+    /// The same with one more, where it has a value.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Option<impl ToString>) -> Self {
+        if let Some(value) = value {
+            self.0.append_pair(name, &value.to_string());
+        }
+        self
+    }
+
+    /// The target that asks `path` with them.
+    pub fn of(mut self, path: &str) -> String {
+        match self.0.finish() {
+            query if query.is_empty() => path.to_owned(),
+            query => format!("{path}?{query}"),
+        }
+    }
+}
+
+/// A name as a segment of a path.
+pub fn segment(name: &str) -> String {
+    utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
+}

@@ -1,0 +1,127 @@
+//! What a model reads of services: a line of state, what was asked for, what to call next.
+
+use serde_json::Value;
+
+/// All services, or some of them, and the system.
+pub fn of_services(data: &Value) -> String {
+    let system = &data["system"];
+    let services = data["services"].as_object().into_iter().flatten();
+    let lines: Vec<String> = services.map(|(name, state)| line(name, state)).collect();
+    let [total, running] = ["total_services", "running_services"].map(|it| &system[it]);
+    let [memory, cpu] = ["total_memory_mb", "total_cpu_percent"].map(|it| &system[it]);
+    let begin = format!("[{total} services | {running} running | {memory} MiB | {cpu} % CPU]");
+    let body = if lines.is_empty() { "(no services)".to_owned() } else { lines.join("\n") };
+    format!("{begin}\n{body}\n[service_logs, restart_service or check_health of one by its name]\n")
+}
+
+/// What a verb came to.
+pub fn of_verb(data: &Value, state: Option<&Value>) -> String {
+    let message = data["message"].as_str().unwrap_or_default();
+    let (Some(name), Some(state)) = (data["service"].as_str(), state) else {
+        return format!("[{}]\n{message}\n[list_services shows all]\n", word(&data["status"]));
+    };
+    let next = match word(&state["status"]) {
+        "starting" | "stopping" | "restarting" | "backoff" => {
+            format!("not settled: list_services name={name} looks again")
+        }
+        "running" => format!("up: service_logs name={name} reads its output"),
+        _ => format!("down: service_logs name={name} tells what it said"),
+    };
+    format!("[{}]\n{message}\n[{next}]\n", line(name, state))
+}
+
+/// Lines of a service.
+pub fn of_logs(data: &Value) -> String {
+    let name = word(&data["service"]);
+    let lines = data["logs"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut body: Vec<&str> = lines.collect();
+    body.extend(data["prompt"].as_str());
+    if body.is_empty() {
+        body.push("(no output)");
+    }
+    let (total, next) = (&data["total_lines"], &data["next"]);
+    let range = match data["first"].as_u64() {
+        Some(first) => format!("lines {first}-{next} of {total}"),
+        None => format!("none of {total} lines"),
+    };
+    let state = if data["running"] == true { "running" } else { "not running" };
+    let call = format!("service_logs name={name} after={next} wait=20 waits for more");
+    format!("[{name} | {state} | {range}]\n{}\n[{call}]\n", body.join("\n"))
+}
+
+/// What the checks of a service found.
+pub fn of_health(data: &Value) -> String {
+    let name = word(&data["service"]);
+    let checks = data["checks"].as_object().into_iter().flatten();
+    let mut lines: Vec<String> =
+        checks.map(|(check, found)| format!("{check}: {}", word(found))).collect();
+    if lines.is_empty() {
+        lines.push("(no checks ran: it has none, or is not up)".to_owned());
+    }
+    let took = data["response_time"].as_f64().map(|time| format!(" | {time} ms"));
+    let next = if data["status"] == "unhealthy" {
+        format!("service_logs name={name} tells what it says, restart_service name={name}")
+    } else {
+        "list_services shows all".to_owned()
+    };
+    let status = word(&data["status"]);
+    format!("[{name} | {status}{}]\n{}\n[{next}]\n", took.unwrap_or_default(), lines.join("\n"))
+}
+
+/// Whether the system is well.
+pub fn of_system(data: &Value) -> String {
+    let services = data["services"].as_object().into_iter().flatten();
+    let lines: Vec<String> =
+        services.map(|(name, state)| format!("{name}: {}", word(state))).collect();
+    let body = if lines.is_empty() {
+        "Every required service is as it should be.".to_owned()
+    } else {
+        lines.join("\n")
+    };
+    format!("[system | {}]\n{body}\n[list_services tells why]\n", word(&data["status"]))
+}
+
+/// What became of several.
+pub fn of_bulk(data: &Value) -> String {
+    let operations = data["operations"].as_array().into_iter().flatten();
+    let lines: Vec<String> = operations
+        .map(|it| {
+            let detail = it["detail"].as_str().map(|detail| format!(": {detail}"));
+            let detail = detail.unwrap_or_default();
+            format!("{} {}{detail}", word(&it["service"]), word(&it["status"]))
+        })
+        .collect();
+    let status = word(&data["status"]);
+    format!(
+        "[{status} | {} services]\n{}\n[list_services shows all]\n",
+        lines.len(),
+        lines.join("\n")
+    )
+}
+
+/// `web | running | healthy | pid 42 | up 12.3 s | port 8080 | 3 restarts | why`
+fn line(name: &str, state: &Value) -> String {
+    let mut parts = vec![name.to_owned(), word(&state["status"]).to_owned()];
+    if state["health"] != "unknown" {
+        parts.push(word(&state["health"]).to_owned());
+    }
+    if let Some(pid) = state["pid"].as_i64() {
+        parts.push(format!("pid {pid}"));
+        parts.push(format!("up {:.1} s", state["uptime"].as_f64().unwrap_or_default()));
+    } else if let Some(code) = state["exit_code"].as_i64() {
+        parts.push(state["signal"].as_str().map_or(format!("exit code {code}"), str::to_owned));
+    }
+    if let Some(port) = state["port"].as_u64() {
+        parts.push(format!("port {port}"));
+    }
+    match state["restart_count"].as_u64() {
+        None | Some(0) => {}
+        Some(count) => parts.push(format!("{count} restarts")),
+    }
+    parts.extend(state["message"].as_str().map(str::to_owned));
+    parts.join(" | ")
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

@@ -1,0 +1,251 @@
+//! The tools of Astra.
+
+use super::arguments::{Arguments, with_wait};
+use super::routes::{Parameters, Routes, segment};
+use super::service_text as text;
+use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, input_of, output_of};
+use crate::api::{
+    BulkRequest, BulkResponse, ReloadRequest, ServiceHealth, ServiceRequest, StopRequest,
+    SystemStatus, VerbResponse,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// How long a verb waits until the service has settled, in seconds.
+const VERB_WAIT_DEFAULT: f64 = 20.0;
+
+/// What that wait is.
+const VERB_WAIT: &str = "How long to wait until it has settled, in seconds.";
+
+/// How many lines of a log are given where nothing else is said.
+const LINES_DEFAULT: u64 = 100;
+
+/// The tools, those first that are needed first.
+pub const SERVICE_TOOLS: &[Tool] = &[
+    Tool {
+        name: "list_services",
+        title: "List the services",
+        description: "Every service with its state (running, backoff, fatal, …), health, pid, port, \
+                      uptime, CPU, memory, restarts, and one sentence why it is in this state; and \
+                      the system's totals. With name that one alone.",
+        effect: Effect::Reads,
+        input: input_of::<OneOrAll>,
+        output: output_of::<SystemStatus>,
+        call: list,
+    },
+    Tool {
+        name: "start_service",
+        title: "Start a service",
+        description: "Starts a service that is down, after what it depends on, and waits until it is \
+                      up (20 s, up to 50). config overrides fields of its file for this run, env for \
+                      example; a new name with a cmd adds a service until the supervisor ends. \
+                      Refused while it is up: use restart_service.",
+        effect: Effect::Changes,
+        input: || with_wait(input_of::<ServiceRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
+        output: output_of::<VerbResponse>,
+        call: |routes, arguments| verb(routes, "start", arguments),
+    },
+    Tool {
+        name: "stop_service",
+        title: "Stop a service",
+        description: "Ends a service with everything it started, and waits until it is down. Cancels \
+                      a restart that it waits for. It stays down until it is started.",
+        effect: Effect::Ends,
+        input: || with_wait(input_of::<StopRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
+        output: output_of::<VerbResponse>,
+        call: |routes, arguments| verb(routes, "stop", arguments),
+    },
+    Tool {
+        name: "restart_service",
+        title: "Restart a service",
+        description: "Ends a service, where it is up, and starts it again; waits until it is up. \
+                      config as in start_service. Read service_logs first where it crashed.",
+        effect: Effect::Ends,
+        input: || with_wait(input_of::<ServiceRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
+        output: output_of::<VerbResponse>,
+        call: |routes, arguments| verb(routes, "restart", arguments),
+    },
+    Tool {
+        name: "reload_service",
+        title: "Reload a service",
+        description: "type=config (what it is without one) reads the services file again and applies \
+                      what has changed of this service, or of all without a name; nothing changed, \
+                      nothing is restarted. type=code restarts it as it is. A broken file changes \
+                      nothing, and every fault of it is told.",
+        effect: Effect::Ends,
+        input: || with_wait(input_of::<ReloadRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
+        output: output_of::<VerbResponse>,
+        call: |routes, arguments| verb(routes, "reload", arguments),
+    },
+    Tool {
+        name: "service_logs",
+        title: "Read a service's output",
+        description: "The last lines (100) of what a service has printed over all of its runs, each \
+                      with its time. With after=N only what is new behind line N, and with wait (up \
+                      to 50) as soon as there is something new. To find something use grep (a \
+                      regular expression, (?i) for any case). Cut in the middle to 32 KiB.",
+        effect: Effect::Reads,
+        input: || {
+            let meaning = "With after: how long to wait for a line behind it, in seconds.";
+            with_wait(input_of::<ServiceLogs>(), 0.0, meaning)
+        },
+        output: output_of::<ServiceLines>,
+        call: logs,
+    },
+    Tool {
+        name: "check_health",
+        title: "Check health",
+        description: "Runs the health checks of a service now, and tells what each found and how long \
+                      it took. Without a name: which required services keep the system from being \
+                      healthy.",
+        effect: Effect::Reads,
+        input: input_of::<OneOrAll>,
+        output: output_of::<Health>,
+        call: health,
+    },
+    Tool {
+        name: "bulk",
+        title: "Act on several services",
+        description: "start, stop, restart or reload of several services in the order of what depends \
+                      on what, and waits until all have settled; parallel=false goes one by one. One \
+                      that cannot be acted on does not stop the others.",
+        effect: Effect::Ends,
+        input: || with_wait(input_of::<BulkRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
+        output: output_of::<BulkResponse>,
+        call: bulk,
+    },
+];
+
+/// One service, or all.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct OneOrAll {
+    /// Which service; all where it is left out.
+    name: Option<String>,
+}
+
+/// Which lines to read.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ServiceLogs {
+    /// Which service.
+    name: String,
+    /// The last so many lines.
+    #[schemars(extend("default" = LINES_DEFAULT))]
+    lines: Option<u64>,
+    /// Only lines behind this one: the number that the last result gave.
+    after: Option<u64>,
+    /// Those of the last so many seconds.
+    seconds: Option<f64>,
+    /// At most so many, from the first on.
+    limit: Option<u64>,
+    /// Only lines that match this regular expression.
+    grep: Option<String>,
+    /// At most so many bytes: beginning and end are kept.
+    #[schemars(range(min = 256, max = 1_048_576), extend("default" = OUTPUT_BYTES_DEFAULT))]
+    max_bytes: Option<u64>,
+    /// One run alone, by its id.
+    run: Option<String>,
+}
+
+/// Lines of a service.
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its schema is of use: the route makes the answer")]
+struct ServiceLines {
+    /// Which service.
+    service: String,
+    /// The lines, as `[YYYY-MM-DD HH:MM:SS] text`.
+    logs: Vec<String>,
+    /// How many lines there are in all.
+    total_lines: u64,
+    /// How many of them are here.
+    lines_returned: u64,
+    /// The number of the first of them.
+    first: Option<u64>,
+    /// The number of the last line that was looked at: give it as `after` for what is new.
+    next: u64,
+    /// Whether something was left out to keep to `max_bytes`.
+    truncated: bool,
+    /// Whether the service runs.
+    running: bool,
+    /// A last line that has not ended: a prompt, maybe.
+    prompt: Option<String>,
+}
+
+/// What was found of one service, or of the system.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only its schema is of use: the routes make the answers")]
+enum Health {
+    /// Of one service.
+    Service(ServiceHealth),
+    /// Of the system.
+    System {
+        /// `healthy` or `degraded`.
+        status: String,
+        /// The required services that are not as they should be, with their states.
+        services: Option<std::collections::BTreeMap<String, String>>,
+    },
+}
+
+fn list(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Failure> {
+    let OneOrAll { name } = arguments.read()?;
+    let mut data: Value = routes.get("/supervisor/status")?;
+    if let Some(name) = name {
+        let one: Value = routes.get(&format!("/supervisor/status/{}", segment(&name)))?;
+        data["services"] = Value::Object([(name, one)].into_iter().collect());
+    }
+    Ok(Told { text: text::of_services(&data), data })
+}
+
+fn verb(
+    routes: &mut Routes<'_, '_>,
+    verb: &str,
+    mut arguments: Arguments,
+) -> Result<Told, Failure> {
+    let wait = arguments.wait(VERB_WAIT_DEFAULT)?;
+    let target = Parameters::new().with("wait", Some(wait)).of(&format!("/supervisor/{verb}"));
+    let data: Value = routes.post_json(&target, &arguments.rest())?;
+    let state = match data["service"].as_str() {
+        // It may be gone with the reload.
+        Some(name) => routes.get(&format!("/supervisor/status/{}", segment(name))).ok(),
+        None => None,
+    };
+    Ok(Told { text: text::of_verb(&data, state.as_ref()), data })
+}
+
+fn logs(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, Failure> {
+    let wait = arguments.wait(0.0)?;
+    let wanted: ServiceLogs = arguments.read()?;
+    let path = format!("/supervisor/logs/{}", segment(&wanted.name));
+    let target = Parameters::new()
+        .with("lines", wanted.lines)
+        .with("after", wanted.after)
+        .with("seconds", wanted.seconds)
+        .with("limit", wanted.limit)
+        .with("grep", wanted.grep)
+        .with("run", wanted.run)
+        .with("wait", (wait > 0.0).then_some(wait))
+        .with("max_bytes", Some(wanted.max_bytes.unwrap_or(OUTPUT_BYTES_DEFAULT)))
+        .with("strip_ansi", Some(true));
+    let data: Value = routes.get(&target.of(&path))?;
+    Ok(Told { text: text::of_logs(&data), data })
+}
+
+fn health(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Failure> {
+    let OneOrAll { name } = arguments.read()?;
+    let Some(name) = name else {
+        let data = routes.get_in_any_state("/supervisor/health")?;
+        return Ok(Told { text: text::of_system(&data), data });
+    };
+    let data: Value = routes.get(&format!("/supervisor/health/{}", segment(&name)))?;
+    Ok(Told { text: text::of_health(&data), data })
+}
+
+fn bulk(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, Failure> {
+    let wait = arguments.wait(VERB_WAIT_DEFAULT)?;
+    let target = Parameters::new().with("wait", Some(wait)).of("/supervisor/bulk");
+    let data: Value = routes.post_json(&target, &arguments.rest())?;
+    Ok(Told { text: text::of_bulk(&data), data })
+}

@@ -1,0 +1,105 @@
+//! What a tool is: a name, words for a model, schemas, and a function.
+
+use super::arguments::Arguments;
+use super::routes::Routes;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value, json};
+
+/// How much output a tool tells where it is not asked for more, in bytes: with the lines around it
+/// that is less than 32 KiB.
+pub const OUTPUT_BYTES_DEFAULT: u64 = 31 * 1024;
+
+/// One tool.
+#[derive(Debug)]
+pub struct Tool {
+    /// What it is called by.
+    pub name: &'static str,
+    /// What it is called for people.
+    pub title: &'static str,
+    /// When to use it, what it gives, and its limits.
+    pub description: &'static str,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// The JSON Schema of its arguments.
+    pub input: fn() -> Value,
+    /// The JSON Schema of its structured result.
+    pub output: fn() -> Value,
+    /// What it does.
+    pub call: fn(&mut Routes<'_, '_>, Arguments) -> Result<Told, Failure>,
+}
+
+/// What a tool does to the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It only looks.
+    Reads,
+    /// It changes something.
+    Changes,
+    /// It may end what somebody wants to go on.
+    Ends,
+}
+
+/// What a tool gives.
+#[derive(Debug)]
+pub struct Told {
+    /// For a model.
+    pub text: String,
+    /// For a program, by the tool's schema.
+    pub data: Value,
+}
+
+/// Why a tool could not do what it was asked: the `detail` of the answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Failure(pub String);
+
+impl Told {
+    /// The same with one more field for programs.
+    #[must_use]
+    pub fn with(mut self, field: &str, value: Value) -> Self {
+        self.data[field] = value;
+        self
+    }
+}
+
+impl Tool {
+    /// What is told of it in a list.
+    pub fn described(&self) -> Value {
+        json!({
+            "name": self.name,
+            "title": self.title,
+            "description": self.description,
+            "inputSchema": (self.input)(),
+            "outputSchema": (self.output)(),
+            "annotations": {
+                "title": self.title,
+                "readOnlyHint": self.effect == Effect::Reads,
+                "destructiveHint": self.effect == Effect::Ends,
+                "openWorldHint": self.effect != Effect::Reads,
+            },
+        })
+    }
+}
+
+/// The JSON Schema of what is read into a type.
+pub fn input_of<T: JsonSchema>() -> Value {
+    schema_of::<T>(SchemaSettings::draft2020_12().for_deserialize())
+}
+
+/// The JSON Schema of what a type is written as.
+pub fn output_of<T: JsonSchema>() -> Value {
+    schema_of::<T>(SchemaSettings::draft2020_12().for_serialize())
+}
+
+/// The JSON Schema of a type, with everything in it.
+fn schema_of<T: JsonSchema>(settings: SchemaSettings) -> Value {
+    let settings = settings.with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    let mut schema: Schema = settings.into_generator().into_root_schema_for::<T>();
+    // A tool has a name and a description of its own.
+    schema.remove("title");
+    schema.remove("description");
+    schema.to_value()
+}
