@@ -30,7 +30,8 @@
 //! | `ending`, `launcher-apart` | the same | ends one tree | with that |
 //! | `bulk` | [`supervisor::Bulk`] | one verb for several services | when they have settled |
 //! | `reload` | [`app`] | waits for SIGHUP, and reads the services file | with the process |
-//! | `mcp-stdio`, `mcp-request` | [`app`], [`mcp`] | reads stdin; carries one message | with stdin; when answered |
+//! | `mcp-stdio` | [`app`] | reads messages from stdin | with stdin, or with the process |
+//! | `mcp-request` | [`mcp`] | carries one of them to the server | when it is answered |
 //!
 //! # How an end is told
 //! The kernel makes the leader's pidfd readable. The log writer, which waits for it together with
