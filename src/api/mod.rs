@@ -27,8 +27,8 @@ mod waiting;
 
 pub use bodies::{KillResponse, LogsResponse, ProcessStatus, StartRequest};
 pub use service_bodies::{
-    BulkRequest, BulkResponse, ReloadRequest, ServiceHealth, ServiceRequest, StopRequest,
-    SystemStatus, VerbResponse,
+    BulkRequest, BulkResponse, ReloadRequest, ServiceRequest, StopRequest, SystemStatus,
+    VerbResponse,
 };
 pub use services::service_routes;
 pub use shell::shell_routes;

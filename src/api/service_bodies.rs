@@ -163,7 +163,7 @@ pub struct BulkOperation {
 }
 
 /// What GET /health/{service} answers; `response_time` in milliseconds.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct ServiceHealth {
     service: String,
     status: &'static str,

@@ -5,12 +5,13 @@ use super::routes::{Parameters, Routes, segment};
 use super::service_text as text;
 use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, input_of, output_of};
 use crate::api::{
-    BulkRequest, BulkResponse, ReloadRequest, ServiceHealth, ServiceRequest, StopRequest,
-    SystemStatus, VerbResponse,
+    BulkRequest, BulkResponse, ReloadRequest, ServiceRequest, StopRequest, SystemStatus,
+    VerbResponse,
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// How long a verb waits until the service has settled, in seconds.
 const VERB_WAIT_DEFAULT: f64 = 20.0;
@@ -174,19 +175,26 @@ struct ServiceLines {
 }
 
 /// What was found of one service, or of the system.
-#[derive(JsonSchema)]
-#[serde(untagged)]
+#[derive(Serialize, JsonSchema)]
 #[allow(dead_code, reason = "only its schema is of use: the routes make the answers")]
-enum Health {
-    /// Of one service.
-    Service(ServiceHealth),
-    /// Of the system.
-    System {
-        /// `healthy` or `degraded`.
-        status: String,
-        /// The required services that are not as they should be, with their states.
-        services: Option<std::collections::BTreeMap<String, String>>,
-    },
+struct Health {
+    /// Of a service `healthy`, `unhealthy` or `unknown`, of the system `healthy` or `degraded`.
+    status: String,
+    /// Which service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<String>,
+    /// What each of its checks found: `ok`, or why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checks: Option<BTreeMap<String, String>>,
+    /// How long the slowest took, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_time: Option<f64>,
+    /// Why it is unhealthy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// The required services that keep the system from being healthy, with their states.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    services: Option<BTreeMap<String, String>>,
 }
 
 fn list(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Failure> {

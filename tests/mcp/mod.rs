@@ -1,0 +1,73 @@
+//! The Model Context Protocol, as clients speak it.
+
+mod eras;
+mod services;
+mod shell;
+mod stdio;
+
+use crate::harness::{Answer, Instance};
+use serde_json::{Value, json};
+
+/// The headers of a stateless request for this method, of this tool where it is one's.
+fn stateless_headers(method: &str, tool: Option<&str>) -> Vec<String> {
+    let mut headers =
+        vec!["MCP-Protocol-Version: 2026-07-28".to_owned(), format!("Mcp-Method: {method}")];
+    headers.extend(tool.map(|tool| format!("Mcp-Name: {tool}")));
+    headers
+}
+
+/// What a stateless request has in its params.
+fn meta() -> Value {
+    json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    })
+}
+
+fn request(method: &str, params: &Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+}
+
+fn post(server: &Instance, headers: &[String], message: &Value) -> Answer {
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    server.request("POST /mcp", &headers, message.to_string().as_bytes())
+}
+
+/// What a tool gives: its text, what is for programs, and whether it failed.
+#[derive(Debug)]
+struct Given {
+    text: String,
+    data: Value,
+    is_error: bool,
+}
+
+/// Calls a tool as a stateless client does.
+#[track_caller]
+fn call(server: &Instance, tool: &str, arguments: &Value) -> Given {
+    let params = json!({"name": tool, "arguments": arguments, "_meta": meta()});
+    let headers = stateless_headers("tools/call", Some(tool));
+    let answer = post(server, &headers, &request("tools/call", &params)).expect(200).json();
+    let result = &answer["result"];
+    assert_eq!(result["resultType"], "complete", "{answer}");
+    Given {
+        text: result["content"][0]["text"].as_str().expect("a text").to_owned(),
+        data: result["structuredContent"].clone(),
+        is_error: result["isError"].as_bool().expect("a verdict"),
+    }
+}
+
+/// What a tool that must succeed tells.
+#[track_caller]
+fn told(server: &Instance, tool: &str, arguments: &Value) -> String {
+    let given = call(server, tool, arguments);
+    assert!(!given.is_error, "{given:?}");
+    given.text
+}
+
+/// What a tool that must fail tells.
+#[track_caller]
+fn refused(server: &Instance, tool: &str, arguments: &Value) -> String {
+    let given = call(server, tool, arguments);
+    assert!(given.is_error && given.data.is_null(), "{given:?}");
+    given.text
+}

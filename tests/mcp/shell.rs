@@ -1,0 +1,209 @@
+//! The tools of the LLM Shell: what a model reads, and what a program gets.
+
+use super::{call, meta, post, refused, request, stateless_headers, told};
+use crate::harness::{Server, eventually};
+use serde_json::{Value, json};
+use std::time::Instant;
+
+#[test]
+fn every_tool_is_described_for_a_model_and_by_schemas() {
+    let server = Server::start();
+    let headers = stateless_headers("tools/list", None);
+    let listed = post(&server, &headers, &request("tools/list", &json!({"_meta": meta()})));
+    let listed = listed.expect(200).json();
+    let tools = listed["result"]["tools"].as_array().unwrap();
+    let names: Vec<_> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        [
+            "start_command",
+            "get_status",
+            "read_logs",
+            "wait",
+            "send_input",
+            "send_signal",
+            "kill",
+            "restart"
+        ]
+    );
+    for tool in tools {
+        let (input, output) = (&tool["inputSchema"], &tool["outputSchema"]);
+        assert_eq!((&input["type"], &output["type"]), (&json!("object"), &json!("object")));
+        assert_eq!(input["additionalProperties"], false, "{tool}");
+        assert!(tool["description"].as_str().unwrap().len() > 80, "{tool}");
+        for field in input["properties"].as_object().into_iter().flatten() {
+            assert!(field.1["description"].is_string(), "{tool}: {}", field.0);
+        }
+    }
+    let start = &tools[0]["inputSchema"];
+    assert_eq!(
+        (&start["required"], &start["properties"]["wait"]["maximum"]),
+        (&json!(["command"]), &json!(50.0))
+    );
+    let hints = |name: usize| tools[name]["annotations"].clone();
+    assert_eq!(
+        (&hints(1)["readOnlyHint"], &hints(6)["destructiveHint"]),
+        (&json!(true), &json!(true))
+    );
+}
+
+#[test]
+fn a_command_is_run_to_its_end_in_one_call() {
+    let server = Server::start();
+    let given = call(&server, "start_command", &json!({"command": "seq 3; exit 4"}));
+    let run = &given.data["run"];
+    let (id, pid) = (run["run_id"].as_str().unwrap(), &run["process_pid"]);
+    let lines: Vec<_> = given.text.lines().collect();
+    assert!(lines[0].starts_with(&format!("[run {id} | exited, exit code 4 | pid {pid} | ")));
+    assert!(lines[0].ends_with(" s | lines 1-3 of 3]"), "{}", given.text);
+    assert_eq!(lines[1..], ["1", "2", "3", "[ended: start_command runs the next command]"]);
+    assert_eq!(given.data["output"]["content"], "1\n2\n3");
+    let silent = told(&server, "start_command", &json!({"command": "true"}));
+    assert!(silent.contains("| no lines]\n(no output)\n["), "{silent}");
+}
+
+#[test]
+fn a_server_is_started_waited_for_read_by_cursor_restarted_and_ended() {
+    let server = Server::start();
+    let command = "echo starting; sleep 0.3; echo ready; exec sleep 60";
+    let text = told(&server, "start_command", &json!({"command": command, "wait": 0}));
+    assert!(text.contains(" | running | "), "{text}");
+    let text = told(&server, "read_logs", &json!({"after": 1, "wait": 20}));
+    assert!(
+        text.contains(
+            "| lines 2-2 of 2]\nready\n[still running: read_logs after=2 wait=20, or kill]"
+        ),
+        "{text}"
+    );
+    let text = told(&server, "read_logs", &json!({"after": 2, "wait": 0.1}));
+    assert!(text.contains("| none of 2 lines]\n(no output)\n"), "{text}");
+    let text = told(&server, "read_logs", &json!({"grep": "^rea"}));
+    assert!(text.contains("]\nready\n["), "{text}");
+    let busy = refused(&server, "start_command", &json!({"command": "ls"}));
+    assert!(busy.contains("is still running"), "{busy}");
+    let before = call(&server, "get_status", &json!({})).data["run"]["process_pid"].clone();
+    let after = call(&server, "restart", &json!({"timeout": 1}));
+    assert_ne!(after.data["run"]["process_pid"], before);
+    let text = told(&server, "kill", &json!({}));
+    assert!(text.contains("| killed (kill), SIGTERM |"), "{text}");
+    assert!(refused(&server, "kill", &json!({})).contains("already ended"));
+    assert_eq!(server.living(), Vec::<String>::new());
+}
+
+#[test]
+fn a_question_ends_the_wait_and_is_answered() {
+    let server = Server::start();
+    let command = "printf 'Sure? '; read x; echo \"you said $x\"; printf 'More? '; read x";
+    let began = Instant::now();
+    let asked =
+        told(&server, "start_command", &json!({"command": command, "pty": true, "wait": 50}));
+    assert!(
+        asked.contains("\nSure? \n[still running, its last line is open: send_input"),
+        "{asked}"
+    );
+    let answered = told(&server, "send_input", &json!({"data": "y\n", "wait": 20}));
+    assert!(answered.contains("\nSure? y\nyou said y\nMore? \n[still running"), "{answered}");
+    let asked = told(&server, "wait", &json!({"wait": 50, "after": 2}));
+    assert!(asked.contains("| none of 2 lines]\nMore? \n["), "{asked}");
+    assert!(began.elapsed().as_secs() < 40, "the waits were not waited to their ends");
+    told(&server, "send_input", &json!({"data": "n\n"}));
+    let ended = told(&server, "wait", &json!({}));
+    assert!(ended.contains("| exited, exit code 0 |"), "{ended}");
+}
+
+#[test]
+fn a_signal_is_sent_and_what_it_did_is_told() {
+    let server = Server::start();
+    let command = "trap 'echo caught' USR1; echo ready; while :; do sleep 0.02; done";
+    told(&server, "start_command", &json!({"command": command, "wait": 0}));
+    told(&server, "read_logs", &json!({"after": 0, "wait": 20}));
+    let given = call(&server, "send_signal", &json!({"type": "USR1"}));
+    assert_eq!(given.data["run"]["status"], "running");
+    let text = told(&server, "read_logs", &json!({"after": 1, "wait": 20}));
+    assert!(text.contains("caught"), "{text}");
+    assert!(refused(&server, "send_signal", &json!({"type": "NOPE"})).contains("NOPE"));
+    told(&server, "kill", &json!({"type": "SIGKILL"}));
+}
+
+#[test]
+fn much_output_is_cut_with_the_call_for_the_rest() {
+    let server = Server::start();
+    let text = told(&server, "start_command", &json!({"command": "seq 100000"}));
+    assert!((30_000..=32 * 1024).contains(&text.len()), "{}", text.len());
+    let omission = text.lines().find(|line| line.contains("left out")).unwrap();
+    let after = omission.split("read_logs after=").nth(1).unwrap().split(' ').next().unwrap();
+    let after: u64 = after.parse().unwrap();
+    let rest = told(&server, "read_logs", &json!({"after": after, "limit": 2}));
+    assert!(rest.contains(&format!("]\n{}\n{}\n[", after + 1, after + 2)), "{rest}");
+    let brief = told(&server, "read_logs", &json!({"max_bytes": 300}));
+    assert!(brief.len() < 600, "{brief}");
+    let prompt = json!({"command": "head -c 100000 /dev/zero | tr '\\0' x", "wait": 20});
+    assert!(told(&server, "start_command", &prompt).len() <= 32 * 1024);
+}
+
+#[test]
+fn what_cannot_be_is_refused_by_its_detail_and_does_nothing() {
+    let server = Server::start();
+    for (tool, arguments, said) in [
+        ("get_status", json!({}), "POST /start"),
+        ("start_command", json!({}), "missing field `command`"),
+        ("start_command", json!({"comand": "ls"}), "unknown field `comand`"),
+        ("start_command", json!({"command": " "}), "command is empty"),
+        ("start_command", json!({"command": "ls", "wait": 51}), "give 0 to 50"),
+        ("start_command", json!({"command": "ls", "wait": -1}), "give 0 to 50"),
+        ("start_command", json!({"command": "ls", "wait": "1"}), "give 0 to 50"),
+        ("start_command", json!({"command": "ls", "max_bytes": 5}), "256"),
+        ("start_command", json!({"command": "ls", "cwd": "/no/such"}), "/no/such"),
+        ("get_status", json!({"all": true}), "unknown field `all`"),
+        ("wait", json!({"seconds": 5}), "unknown field `seconds`"),
+        ("read_logs", json!({"run_id": "../x"}), "no run"),
+    ] {
+        let why = refused(&server, tool, &arguments);
+        assert!(why.contains(said), "{tool} {arguments}: {why}");
+    }
+    assert_eq!(server.logs_count(), 0);
+    told(&server, "start_command", &json!({"command": "true"}));
+    for (tool, arguments, said) in [
+        ("read_logs", json!({"lines": 1, "after": 1}), "exclude each other"),
+        ("kill", json!({"type": "SIGHUP"}), "SIGTERM or SIGKILL"),
+        ("send_input", json!({"data": "x"}), "has ended"),
+    ] {
+        let why = refused(&server, tool, &arguments);
+        assert!(why.contains(said), "{tool} {arguments}: {why}");
+    }
+    assert_eq!(server.logs_count(), 1);
+}
+
+#[test]
+fn escape_sequences_are_taken_out() {
+    let server = Server::start();
+    let text =
+        told(&server, "start_command", &json!({"command": "printf '\\033[31mred\\033[0m\\n'"}));
+    assert!(text.contains("]\nred\n["), "{text}");
+}
+
+#[test]
+fn a_client_that_leaves_ends_the_wait_and_not_the_command() {
+    let server = Server::start_with(&["--max-streams", "1"]);
+    let params = json!({"name": "start_command", "_meta": meta(), "arguments": {"command": "sleep 60", "wait": 50}});
+    let body = request("tools/call", &params).to_string();
+    let headers = stateless_headers("tools/call", Some("start_command")).join("\r\n");
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nHost: localhost\r\n{headers}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    {
+        use std::io::Write as _;
+        let mut stream = std::net::TcpStream::connect(server.address()).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        eventually("it runs", || (server.get("/status").status == 200).then_some(()));
+        let waiting = || server.get("/status?wait=1").status == 503;
+        eventually("the one slot is taken", || waiting().then_some(()));
+    }
+    eventually("the slot is free again", || {
+        (server.get("/status?wait=0.01").status == 200).then_some(())
+    });
+    let status: Value = server.get("/status").expect(200).json();
+    assert_eq!(status["status"], "running");
+    server.post("/kill").expect(200);
+}

@@ -1,0 +1,141 @@
+//! The protocol on stdin and stdout: with a server inside, and with one elsewhere.
+
+use super::request;
+use crate::harness::{Server, binary, eventually, processes_in};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use tempfile::TempDir;
+
+/// A client of `llm-shell mcp`, in a folder of its own.
+struct Speaker {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    folder: TempDir,
+}
+
+impl Speaker {
+    fn start(mut command: Command, arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        command.arg("mcp").args(arguments).current_dir(folder.path());
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { stdin: child.stdin.take(), child, lines, folder }
+    }
+
+    fn say(&mut self, message: &Value) {
+        writeln!(self.stdin.as_mut().unwrap(), "{message}").unwrap();
+    }
+
+    fn hear(&mut self) -> Value {
+        let line = self.lines.next().expect("an answer").unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    fn call(&mut self, id: u32, tool: &str, arguments: &Value) -> String {
+        let mut message = request("tools/call", &json!({"name": tool, "arguments": arguments}));
+        message["id"] = json!(id);
+        self.say(&message);
+        let answer = self.hear();
+        assert_eq!(answer["id"], id, "{answer}");
+        answer["result"]["content"][0]["text"].as_str().expect("a text").to_owned()
+    }
+
+    /// Ends the input, and waits for the end.
+    fn leave(&mut self) -> ExitStatus {
+        drop(self.stdin.take());
+        eventually("it ends", || self.child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Speaker {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
+#[test]
+fn a_server_inside_runs_commands_and_ends_them_with_its_input() {
+    let mut speaker = Speaker::start(binary(), &[]);
+    speaker.say(&request("initialize", &json!({"protocolVersion": "2025-11-25"})));
+    assert_eq!(speaker.hear()["result"]["protocolVersion"], "2025-11-25");
+    speaker.say(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+    let text = speaker.call(2, "start_command", &json!({"command": "echo hello"}));
+    assert!(text.contains("\nhello\n"), "{text}");
+    speaker.call(3, "start_command", &json!({"command": "setsid sleep 60 & sleep 60", "wait": 0}));
+    eventually("it runs", || (processes_in(speaker.folder.path()).len() >= 3).then_some(()));
+    assert!(speaker.leave().success());
+    assert_eq!(processes_in(speaker.folder.path()), Vec::<String>::new());
+    assert!(speaker.folder.path().join("logs").is_dir());
+}
+
+#[test]
+fn nothing_but_messages_is_on_stdout_whatever_comes_in() {
+    let mut speaker = Speaker::start(binary(), &[]);
+    let stdin = speaker.stdin.as_mut().unwrap();
+    stdin
+        .write_all(b"\n  \nnot json\n{\"jsonrpc\":\"2.0\",\"id\":\"\\n\",\"method\":\"nope\"}\n")
+        .unwrap();
+    let (first, second) = (speaker.hear(), speaker.hear());
+    let (parse, unknown) = if first["id"].is_null() { (first, second) } else { (second, first) };
+    assert_eq!((&parse["error"]["code"], &parse["id"]), (&json!(-32700), &Value::Null));
+    assert_eq!((&unknown["error"]["code"], &unknown["id"]), (&json!(-32601), &json!("\n")));
+    assert!(speaker.leave().success());
+    assert!(speaker.lines.next().is_none());
+}
+
+#[test]
+fn a_short_request_is_answered_beside_a_long_one_and_a_cancelled_one_never() {
+    let mut speaker = Speaker::start(binary(), &[]);
+    speaker.call(1, "start_command", &json!({"command": "sleep 60", "wait": 0}));
+    let mut wait = request("tools/call", &json!({"name": "wait", "arguments": {"wait": 50}}));
+    wait["id"] = json!("long");
+    speaker.say(&wait);
+    let text = speaker.call(2, "get_status", &json!({}));
+    assert!(text.contains(" | running | "), "{text}");
+    let cancelled = json!({
+        "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "long"},
+    });
+    speaker.say(&cancelled);
+    let text = speaker.call(3, "kill", &json!({}));
+    assert!(text.contains("killed (kill)"), "{text}");
+    assert!(speaker.leave().success());
+    assert!(speaker.lines.next().is_none(), "the cancelled one was answered");
+}
+
+#[test]
+fn a_running_server_is_spoken_to_with_its_token() {
+    let mut command = binary();
+    command.env("LLM_SHELL_TOKEN", "secret");
+    let server = Server::start_command(command);
+    let url = format!("http://{}", server.address());
+    let mut speaker = Speaker::start(binary(), &["--url", &url]);
+    speaker.say(&request("ping", &json!({})));
+    let message = speaker.hear()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("LLM_SHELL_TOKEN") || message.contains("Authorization"), "{message}");
+    assert!(speaker.leave().success());
+    let mut with_token = binary();
+    with_token.env("LLM_SHELL_TOKEN", "secret");
+    let mut speaker = Speaker::start(with_token, &["--url", &url]);
+    let text = speaker.call(1, "start_command", &json!({"command": "echo there"}));
+    assert!(text.contains("\nthere\n"), "{text}");
+    assert!(speaker.leave().success());
+    assert!(!speaker.folder.path().join("logs").exists());
+}
+
+#[test]
+fn a_server_that_is_away_is_told_to_be() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut speaker = Speaker::start(binary(), &["--url", &format!("http://127.0.0.1:{port}")]);
+    speaker.say(&request("ping", &json!({})));
+    let answer = speaker.hear();
+    assert!(answer["error"]["message"].as_str().unwrap().contains("does not answer"), "{answer}");
+    assert!(speaker.leave().success());
+}
