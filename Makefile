@@ -1,6 +1,6 @@
 # `make test` is the second of the two commands: it installs what the tests need and runs them all.
 
-.PHONY: test example check attacks mutations bench-http fuzz kills reading thousand service-kills
+.PHONY: test example mcp-clients check attacks mutations bench-http fuzz kills reading thousand service-kills
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps node:nodejs npm:npm vi:vim-tiny less:less
@@ -14,6 +14,7 @@ test:
 	if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -qq -y $$missing; fi
 	cargo test
 	$(MAKE) example
+	$(MAKE) mcp-clients
 
 # examples/astra: its page by itself, then all of it under the debug binary.
 DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
@@ -34,6 +35,23 @@ $(ASTRA_VENV)/installed: examples/astra/services/requirements.txt
 
 $(ASTRA_WEB)/node_modules/.package-lock.json: $(ASTRA_WEB)/package-lock.json
 	npm --prefix $(ASTRA_WEB) ci --loglevel=error
+
+# The Model Context Protocol: the official conformance suite, and real clients of both languages.
+MCP_CLIENTS := tests/mcp
+MCP_VENV := target/mcp-venv
+
+mcp-clients: $(MCP_VENV)/installed $(MCP_CLIENTS)/node_modules/.package-lock.json
+	cargo build --bin llm-shell
+	python3 $(MCP_CLIENTS)/conformance.py $(DEBUG)/llm-shell
+	$(MCP_VENV)/bin/python $(MCP_CLIENTS)/clients.py $(DEBUG)/llm-shell
+
+$(MCP_VENV)/installed: $(MCP_CLIENTS)/requirements.txt
+	python3 -m venv $(MCP_VENV)
+	$(MCP_VENV)/bin/pip install --quiet -r $<
+	touch $@
+
+$(MCP_CLIENTS)/node_modules/.package-lock.json: $(MCP_CLIENTS)/package-lock.json
+	npm --prefix $(MCP_CLIENTS) ci --loglevel=error
 
 # What must hold before every commit, apart from the tests.
 check:

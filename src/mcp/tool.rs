@@ -101,5 +101,20 @@ fn schema_of<T: JsonSchema>(settings: SchemaSettings) -> Value {
     // A tool has a name and a description of its own.
     schema.remove("title");
     schema.remove("description");
-    schema.to_value()
+    without_formats(schema.to_value())
+}
+
+/// The formats of Rust's numbers are none of JSON Schema's, and clients complain of them.
+fn without_formats(mut schema: Value) -> Value {
+    match &mut schema {
+        Value::Object(fields) => {
+            fields.retain(|name, value| name != "format" || !value.is_string());
+            fields.values_mut().for_each(|value| *value = without_formats(value.take()));
+        }
+        Value::Array(items) => {
+            items.iter_mut().for_each(|item| *item = without_formats(item.take()));
+        }
+        _ => {}
+    }
+    schema
 }

@@ -33,8 +33,8 @@ def main() -> None:
         seeded.touch()
         print("3 examples were added")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Page)
-    print(f"listening on http://127.0.0.1:{server.server_port}")
     try:
+        print(f"listening on http://127.0.0.1:{server.server_port}")
         server.serve_forever()
     except KeyboardInterrupt:
         print("interrupted")
