@@ -129,7 +129,8 @@ impl Request<'_> {
     pub fn ask(&mut self, asked: &Asked) -> Reply {
         let Asked { method, target, body } = asked;
         let text = format!(
-            "{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\r\n"
+            "{method} {target} HTTP/1.1\r\nHost: localhost\r\n\
+             Content-Type: application/json\r\n\r\n"
         );
         let mut answer = || -> Result<Reply, Problem> {
             let head = Head::parse(text.as_bytes())?;

@@ -109,10 +109,14 @@ fn without_formats(mut schema: Value) -> Value {
     match &mut schema {
         Value::Object(fields) => {
             fields.retain(|name, value| name != "format" || !value.is_string());
-            fields.values_mut().for_each(|value| *value = without_formats(value.take()));
+            for value in fields.values_mut() {
+                *value = without_formats(value.take());
+            }
         }
         Value::Array(items) => {
-            items.iter_mut().for_each(|item| *item = without_formats(item.take()));
+            for item in items {
+                *item = without_formats(item.take());
+            }
         }
         _ => {}
     }
