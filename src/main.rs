@@ -27,6 +27,11 @@ fn start() -> Result<ExitCode, StartFault> {
             let listener = app::listen(&startup.settings)?;
             app::run(startup, listener)?;
         }
+        Task::Ctl { url, order } => {
+            let startup = app::start_up(&flags, Mode::Shell)?;
+            let code = app::control(url.as_deref(), &order, &startup.settings)?;
+            return Ok(ExitCode::from(code));
+        }
         Task::Mcp { url } => {
             let startup = app::start_up(&flags, Mode::Shell)?;
             match url {
@@ -45,6 +50,8 @@ fn start() -> Result<ExitCode, StartFault> {
         }
         Task::Check { file } => app::check(&file)?,
         Task::Schema => app::print_schema()?,
+        Task::Completions { shell } => app::print_completions(shell)?,
+        Task::Man { command } => app::print_manual(&command)?,
     }
     Ok(ExitCode::SUCCESS)
 }

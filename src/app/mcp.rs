@@ -19,12 +19,16 @@ use std::thread;
 /// # Errors
 /// `Machine` where stdin cannot be read.
 pub fn bridge(url: &str, settings: &Settings) -> std::result::Result<(), StartFault> {
+    Ok(carry(Client::of_url(url, authorization(settings)))?)
+}
+
+/// The `Authorization` that shows what the settings have.
+pub(super) fn authorization(settings: &Settings) -> Option<String> {
     let token = settings.token.as_ref().map(Secret::reveal);
     let password = settings.basic_auth.as_ref().map(Secret::reveal);
-    let authorization = token
+    token
         .map(|token| format!("Bearer {token}"))
-        .or_else(|| password.map(|password| format!("Basic {}", BASE64_STANDARD.encode(password))));
-    Ok(carry(Client::of_url(url, authorization))?)
+        .or_else(|| password.map(|password| format!("Basic {}", BASE64_STANDARD.encode(password))))
 }
 
 /// Opens a server for these routes whose one client is at stdin and stdout. Its end is asked for

@@ -1,14 +1,17 @@
 //! Wires the floors: settings in, a running server, and its orderly end.
 
 mod astra;
+mod control;
 mod mcp;
 mod shell;
 mod stderr;
 
 pub use astra::{Ended, Services, read_services, supervise};
+pub use control::control;
 pub use mcp::bridge;
 pub use shell::{run, run_inside};
 
+use crate::client::Trouble;
 use crate::error::{Error, Result};
 use crate::http::{Credentials, Guard, Limits, Listener, Router, Server};
 use crate::logs::{Keep, LogWriter};
@@ -71,6 +74,9 @@ pub enum StartFault {
     /// The machine refuses something else.
     #[error(transparent)]
     Machine(#[from] Error),
+    /// An order was not carried out.
+    #[error(transparent)]
+    Order(#[from] Trouble),
 }
 
 impl StartFault {
@@ -80,6 +86,7 @@ impl StartFault {
         match self {
             Self::Setting(_) | Self::Open { .. } | Self::Host { .. } | Self::File(_) => 2,
             Self::Listen { .. } | Self::Machine(_) => 1,
+            Self::Order(trouble) => trouble.exit_code(),
         }
     }
 }
@@ -130,7 +137,7 @@ pub fn check(file: &Path) -> std::result::Result<(), StartFault> {
     let services = ServicesFile::read(file, &commands_environment())?;
     let graph = services.graph();
     let names = graph.start_order().into_iter().flat_map(|name| [name, "\n"]);
-    Ok(print(&names.collect::<String>())?)
+    Ok(print(names.collect::<String>().as_bytes())?)
 }
 
 /// Prints the JSON Schema of the services file.
@@ -138,11 +145,28 @@ pub fn check(file: &Path) -> std::result::Result<(), StartFault> {
 /// # Errors
 /// `Machine` where it cannot be written.
 pub fn print_schema() -> std::result::Result<(), StartFault> {
-    Ok(print(&format!("{:#}\n", services_file::schema()))?)
+    Ok(print(format!("{:#}\n", services_file::schema()).as_bytes())?)
 }
 
-fn print(text: &str) -> Result<()> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
+/// Prints the script that completes our words in a shell.
+///
+/// # Errors
+/// `Machine` where it cannot be written.
+pub fn print_completions(shell: settings::Shell) -> std::result::Result<(), StartFault> {
+    Ok(print(&settings::completions_of(shell))?)
+}
+
+/// Prints the manual page of a command by its words.
+///
+/// # Errors
+/// `Order` where there is no such command; `Machine` where it cannot be written.
+pub fn print_manual(command: &[String]) -> std::result::Result<(), StartFault> {
+    let unknown = || Trouble::Wrong(format!("There is no command {command:?}: see --help."));
+    Ok(print(&settings::manual_of(command).ok_or_else(unknown)?)?)
+}
+
+fn print(text: &[u8]) -> Result<()> {
+    match io::stdout().lock().write_all(text) {
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(|error| Error::kernel("write to stdout", error)),

@@ -2,8 +2,6 @@
 
 use super::tool::Failure;
 use crate::http::{Asked, Method, Request};
-use form_urlencoded::Serializer;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -13,13 +11,15 @@ pub struct Routes<'a, 'c> {
     request: &'a mut Request<'c>,
 }
 
-/// The parameters of a query.
-pub struct Parameters(Serializer<'static, String>);
-
 impl<'a, 'c> Routes<'a, 'c> {
     /// Those that the client of this request may ask.
     pub fn new(request: &'a mut Request<'c>) -> Self {
         Self { request }
+    }
+
+    /// Whether the client has left, so that nobody waits any more.
+    pub fn client_gone(&self) -> bool {
+        self.request.client_gone()
     }
 
     /// What GET answers. Blocks as the route does.
@@ -70,33 +70,4 @@ fn read<T: DeserializeOwned>(target: &str, answer: &[u8]) -> Result<T, Failure> 
     serde_json::from_slice(answer).map_err(|error| {
         Failure(format!("{target} answered what is no answer ({error}): report this."))
     })
-}
-
-impl Parameters {
-    /// None yet.
-    pub fn new() -> Self {
-        Self(Serializer::new(String::new()))
-    }
-
-    /// The same with one more, where it has a value.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: Option<impl ToString>) -> Self {
-        if let Some(value) = value {
-            self.0.append_pair(name, &value.to_string());
-        }
-        self
-    }
-
-    /// The target that asks `path` with them.
-    pub fn of(mut self, path: &str) -> String {
-        match self.0.finish() {
-            query if query.is_empty() => path.to_owned(),
-            query => format!("{path}?{query}"),
-        }
-    }
-}
-
-/// A name as a segment of a path.
-pub fn segment(name: &str) -> String {
-    utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
 }

@@ -1,13 +1,14 @@
 //! The tools of Astra.
 
 use super::arguments::{Arguments, with_wait};
-use super::routes::{Parameters, Routes, segment};
+use super::routes::Routes;
 use super::service_text as text;
 use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, input_of, output_of};
 use crate::api::{
     BulkRequest, BulkResponse, ReloadRequest, ServiceRequest, StopRequest, SystemStatus,
     VerbResponse,
 };
+use crate::client::{Parameters, segment};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,13 +1,14 @@
 //! The tools of the LLM Shell.
 
 use super::arguments::{Arguments, with_wait};
-use super::routes::{Parameters, Routes};
+use super::routes::Routes;
 use super::runs::{
     RunReport, behind, bytes, glance, lines_total, report, wait_for_end, wait_for_line,
     wait_for_reaction,
 };
 use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, input_of, output_of};
 use crate::api::{KillResponse, LogsResponse, ProcessStatus, StartRequest, StdinRequest};
+use crate::client::Parameters;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,6 +1,8 @@
 //! The command line, made from the table.
 
+use super::orders;
 use super::table::SETTINGS;
+use crate::client::Order;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::path::PathBuf;
 
@@ -42,7 +44,16 @@ pub fn command_line() -> Command {
         ))
         .args(flags)
         .arg(insecure)
-        .subcommands([serve, astra(), mcp(), check(), schema()])
+        .subcommands([
+            serve,
+            astra(),
+            orders::ctl(),
+            mcp(),
+            check(),
+            schema(),
+            completions(),
+            man(),
+        ])
 }
 
 fn astra() -> Command {
@@ -82,8 +93,48 @@ fn schema() -> Command {
     Command::new("schema").about("Print the JSON Schema of the services file")
 }
 
+fn completions() -> Command {
+    let shell = Arg::new("shell")
+        .value_name("SHELL")
+        .required(true)
+        .value_parser(value_parser!(clap_complete::Shell))
+        .help("Shell to print them for");
+    Command::new("completions").about("Print what completes our words in a shell").arg(shell)
+}
+
+fn man() -> Command {
+    let command = Arg::new("command")
+        .value_name("COMMAND")
+        .num_args(0..)
+        .help("Command to print the page of: man ctl logs");
+    Command::new("man").about("Print a manual page").arg(command)
+}
+
+/// The script that completes our words in a shell.
+#[must_use]
+pub fn completions_of(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command_line(), "llm-shell", &mut script);
+    script
+}
+
+/// The manual page of a command by its words, as roff; of all of them where there are no words.
+/// `None` where there is no such command.
+#[must_use]
+pub fn manual_of(words: &[String]) -> Option<Vec<u8>> {
+    let mut command = command_line();
+    command.build();
+    for word in words {
+        command = command.find_subcommand(word)?.clone();
+    }
+    let mut page = Vec::new();
+    // It is written into memory.
+    clap_mangen::Man::new(command).render(&mut page).ok()?;
+    Some(page)
+}
+
 /// What the command line asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Task {
     /// Run the LLM Shell.
     Serve,
@@ -93,6 +144,13 @@ pub enum Task {
         config: PathBuf,
         /// Whether all is over when a required service is given up.
         exit_on_fatal: bool,
+    },
+    /// Ask a server that runs.
+    Ctl {
+        /// Which one, where that is said.
+        url: Option<String>,
+        /// What of it.
+        order: Order,
     },
     /// Speak the Model Context Protocol on stdin and stdout.
     Mcp {
@@ -106,6 +164,16 @@ pub enum Task {
     },
     /// Print the JSON Schema of the services file.
     Schema,
+    /// Print what completes our words in a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print a manual page.
+    Man {
+        /// The words of the command that it is of.
+        command: Vec<String>,
+    },
 }
 
 impl Task {
@@ -117,11 +185,21 @@ impl Task {
                 config: flags.get_one("config").cloned().unwrap_or_default(),
                 exit_on_fatal: flags.get_flag("exit-on-fatal"),
             },
+            Some(("ctl", flags)) => {
+                let (url, order) = orders::order(flags);
+                Self::Ctl { url, order }
+            }
             Some(("mcp", flags)) => Self::Mcp { url: flags.get_one("url").cloned() },
             Some(("check", flags)) => {
                 Self::Check { file: flags.get_one("file").cloned().unwrap_or_default() }
             }
             Some(("schema", _)) => Self::Schema,
+            Some(("completions", flags)) => Self::Completions {
+                shell: flags.get_one("shell").copied().unwrap_or(clap_complete::Shell::Bash),
+            },
+            Some(("man", flags)) => Self::Man {
+                command: flags.get_many("command").unwrap_or_default().cloned().collect(),
+            },
             _ => Self::Serve,
         }
     }

@@ -2,11 +2,13 @@
 
 mod command_line;
 mod load;
+mod orders;
 mod secret;
 mod table;
 
 pub use clap::ArgMatches;
-pub use command_line::{Task, command_line};
+pub use clap_complete::Shell;
+pub use command_line::{Task, command_line, completions_of, manual_of};
 pub use load::{Loaded, SettingFault, Sources, load};
 pub use secret::Secret;
 pub use table::{CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, SETTINGS, Setting, Settings};

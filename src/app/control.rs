@@ -1,0 +1,48 @@
+//! `llm-shell ctl`: which server is asked.
+
+use super::mcp::authorization;
+use crate::client::{self, Client, Console, Order, Trouble};
+use crate::settings::Settings;
+use std::env;
+
+/// The port that Astra has where nothing else is set.
+const ASTRA_PORT: u16 = 7031;
+
+/// The port that a LLM Shell has then.
+const SHELL_PORT: u16 = 8000;
+
+/// Carries out an order at the server that is named, or that the settings name: where they name
+/// none, a LLM Shell, or Astra where none runs. Blocks for as long as that takes. Gives the exit
+/// code.
+///
+/// # Errors
+/// `Trouble` when the server is away, refuses us, or cannot do it.
+pub fn control(url: Option<&str>, order: &Order, settings: &Settings) -> Result<u8, Trouble> {
+    let console = Console::of_process(env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
+    let at = |port: u16| {
+        let host = &settings.host;
+        let host = if host.contains(':') && !host.starts_with('[') {
+            format!("[{host}]")
+        } else {
+            host.clone()
+        };
+        Client::of_url(&format!("http://{host}:{port}"), authorization(settings))
+    };
+    let client = match (url, &settings.socket) {
+        (Some(url), _) => Client::of_url(url, authorization(settings)),
+        (None, Some(socket)) => Client::of_socket(socket.clone(), authorization(settings)),
+        (None, None) => at(settings.port),
+    };
+    let asked = client::run(order, &client, &console);
+    let is_default = url.is_none() && settings.socket.is_none() && settings.port == SHELL_PORT;
+    match asked {
+        Err(Trouble::Away(away)) if is_default => {
+            // Nobody said which of the two it is.
+            client::run(order, &at(ASTRA_PORT), &console).map_err(|trouble| match trouble {
+                Trouble::Away(_) => Trouble::Away(away),
+                other => other,
+            })
+        }
+        asked => asked,
+    }
+}

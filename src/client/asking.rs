@@ -1,0 +1,176 @@
+//! Requests to one server, over TCP or a Unix socket.
+
+use super::stream::StreamConnector;
+use std::fmt;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+use ureq::http::Response;
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::typestate::WithoutBody;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::{Agent, Body, Error, RequestBuilder, config::Config};
+
+/// What requests over a Unix socket name as their host.
+const LOCAL: &str = "http://localhost";
+
+/// How long an answer may take: the longest wait that a request can ask for, and time to end a
+/// tree behind it.
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(15);
+
+/// How long the way to the server may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest answer that is taken, in bytes.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// A client of one server. Its requests may come from several threads.
+#[derive(Clone)]
+pub struct Client {
+    agent: Agent,
+    url: String,
+    authorization: Option<String>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "a client of {}", self.url)
+    }
+}
+
+/// What was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The number of the status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// A stream, or why there is none.
+pub enum Streamed {
+    /// What comes, as it comes.
+    Body(Box<dyn Read + Send>),
+    /// What was answered in its place.
+    Refused(Answer),
+}
+
+/// Why nothing was answered.
+#[derive(Debug, thiserror::Error)]
+#[error("The server at {url} does not answer ({why}): see whether it runs, and where.")]
+pub struct Away {
+    /// Where it was looked for.
+    pub url: String,
+    /// What was found there.
+    pub why: String,
+}
+
+impl Client {
+    /// A client of the server at `url`, which sends this `Authorization` where there is one.
+    #[must_use]
+    pub fn of_url(url: &str, authorization: Option<String>) -> Self {
+        let agent = config().new_agent();
+        Self { agent, url: url.trim_end_matches('/').to_owned(), authorization }
+    }
+
+    /// A client of the server at a Unix socket, which sends this `Authorization` where there is one.
+    #[must_use]
+    pub fn of_socket(path: PathBuf, authorization: Option<String>) -> Self {
+        let url = format!("unix:{}", path.display());
+        Self { url, authorization, ..Self::through(move || UnixStream::connect(&path)) }
+    }
+
+    /// A client of a server that is reached through what `connect` gives.
+    pub fn through(connect: impl Fn() -> io::Result<UnixStream> + Send + Sync + 'static) -> Self {
+        let connector = StreamConnector::new(connect);
+        let agent = Agent::with_parts(config(), connector, DefaultResolver::default());
+        Self { agent, url: LOCAL.to_owned(), authorization: None }
+    }
+
+    /// Where the server is, for people.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Sends a JSON body to a path, with these headers more. Blocks until it is answered, 15
+    /// minutes at most.
+    ///
+    /// # Errors
+    /// `Away` when there is no answer, or one over 64 MiB.
+    pub fn post(
+        &self,
+        target: &str,
+        headers: &[(&str, String)],
+        body: &[u8],
+    ) -> Result<Answer, Away> {
+        let mut request = self.agent.post(self.at(target));
+        let authorization = self.authorization.iter().map(|value| ("Authorization", value));
+        let headers = headers.iter().map(|(name, value)| (*name, value)).chain(authorization);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.header("Content-Type", "application/json");
+        let answer = request.send(body).map_err(|error| self.away(&error))?;
+        self.whole(answer)
+    }
+
+    /// Asks for a path. Blocks until it is answered, 15 minutes at most.
+    ///
+    /// # Errors
+    /// As [`Self::post`].
+    pub fn get(&self, target: &str) -> Result<Answer, Away> {
+        let answer = self.request(target, "application/json").call();
+        self.whole(answer.map_err(|error| self.away(&error))?)
+    }
+
+    /// Asks for a stream of this media type, and gives it as it comes, or the answer that is given
+    /// in its place. Blocks until the head of the answer is there.
+    ///
+    /// # Errors
+    /// As [`Self::post`].
+    pub fn stream(&self, target: &str, accept: &str) -> Result<Streamed, Away> {
+        let request = self.request(target, accept).config().timeout_global(None).build();
+        let answer = request.call().map_err(|error| self.away(&error))?;
+        if answer.status().is_success() {
+            return Ok(Streamed::Body(Box::new(answer.into_body().into_reader())));
+        }
+        self.whole(answer).map(Streamed::Refused)
+    }
+
+    fn request(&self, target: &str, accept: &str) -> RequestBuilder<WithoutBody> {
+        let request = self.agent.get(self.at(target)).header("Accept", accept);
+        match &self.authorization {
+            Some(value) => request.header("Authorization", value),
+            None => request,
+        }
+    }
+
+    fn at(&self, target: &str) -> String {
+        let base = if self.url.starts_with("unix:") { LOCAL } else { &self.url };
+        format!("{base}{target}")
+    }
+
+    fn whole(&self, mut answer: Response<Body>) -> Result<Answer, Away> {
+        let status = answer.status().as_u16();
+        let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+        Ok(Answer { status, body: body.map_err(|error| self.away(&error))? })
+    }
+
+    fn away(&self, error: &Error) -> Away {
+        Away { url: self.url.clone(), why: error.to_string() }
+    }
+}
+
+fn config() -> Config {
+    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+    Agent::config_builder()
+        .tls_config(tls)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_global(Some(ANSWER_TIMEOUT))
+        .user_agent(concat!("llm-shell/", env!("CARGO_PKG_VERSION")))
+        .build()
+}

@@ -1,0 +1,87 @@
+//! Where `llm-shell ctl` writes to, and what can be shown there.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+
+/// How wide a line is where nobody says.
+const WIDTH_DEFAULT: usize = 100;
+
+/// Stdout and stderr, for people or for programs.
+#[derive(Debug)]
+pub struct Console {
+    /// Whether colours may be shown.
+    pub has_colours: bool,
+    /// How wide a line may be; `None` where nobody looks.
+    pub width: Option<usize>,
+    lines: Mutex<()>,
+}
+
+/// What a colour means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// All is well.
+    Good,
+    /// It may become well.
+    Unsettled,
+    /// It is not well.
+    Bad,
+    /// One of several names.
+    Name(usize),
+}
+
+impl Console {
+    /// That of this process; `may_colour` where nobody asked for none.
+    #[must_use]
+    pub fn of_process(may_colour: bool) -> Self {
+        let stdout = io::stdout();
+        let is_terminal = stdout.is_terminal();
+        let size = rustix::termios::tcgetwinsize(&stdout).ok();
+        let width = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+        Self {
+            has_colours: is_terminal && may_colour,
+            width: is_terminal.then(|| width.unwrap_or(WIDTH_DEFAULT)),
+            lines: Mutex::default(),
+        }
+    }
+
+    /// A text in a tone, where colours are shown.
+    #[must_use]
+    pub fn tinted(&self, text: &str, tone: Tone) -> String {
+        if !self.has_colours {
+            return text.to_owned();
+        }
+        let code = match tone {
+            Tone::Good => 32,
+            Tone::Unsettled => 33,
+            Tone::Bad => 31,
+            // Blue, magenta, cyan, and their bright forms: none of those that mean something.
+            Tone::Name(number) => [34, 35, 36, 94, 95, 96][number % 6],
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+
+    /// Prints a line. Whether somebody still reads.
+    pub fn say(&self, line: &str) -> bool {
+        let _whole_lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = io::stdout().lock();
+        writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
+    }
+
+    /// Shows how long is being waited, on a line of stderr of its own, while `work` goes on.
+    pub fn while_waiting<T: Send>(&self, what: &str, work: impl FnOnce() -> T + Send) -> T {
+        if !io::stderr().is_terminal() {
+            return work();
+        }
+        std::thread::scope(|threads| {
+            let worker = threads.spawn(work);
+            let began = std::time::Instant::now();
+            while !worker.is_finished() {
+                eprint!("\r\u{1b}[Kwaiting {what}: {} s", began.elapsed().as_secs());
+                // What is shown changes with the seconds, and an end is to be seen soon.
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+            eprint!("\r\u{1b}[K");
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+}

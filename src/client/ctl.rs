@@ -1,0 +1,127 @@
+//! `llm-shell ctl`: orders to a server that runs, of either mode.
+
+use super::asking::{Answer, Client, Streamed};
+use super::console::Console;
+use super::order::{Order, Verb};
+use super::trouble::Trouble;
+use super::{services, shell};
+use serde_json::Value;
+use std::io::{self, Read};
+
+/// What came of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was carried out, and what it was about is well.
+    Well,
+    /// It was carried out, and what it was about is not well.
+    NotWell,
+}
+
+/// Carries out an order. Blocks for as long as that takes; without an end where something is
+/// followed. Gives the exit code: 0 when all is well, 1 when not.
+///
+/// # Errors
+/// `Trouble` when the server is away, refuses us, or cannot do it.
+pub fn run(order: &Order, client: &Client, console: &Console) -> Result<u8, Trouble> {
+    let server = Server { client, console, order };
+    let outcome = if server.has_services()? { services::run(&server) } else { shell::run(&server) };
+    Ok(u8::from(outcome? == Outcome::NotWell))
+}
+
+/// The server that is asked, and what is wanted of it.
+pub struct Server<'a> {
+    pub client: &'a Client,
+    pub console: &'a Console,
+    pub order: &'a Order,
+}
+
+impl Server<'_> {
+    /// Whether it is Astra.
+    fn has_services(&self) -> Result<bool, Trouble> {
+        let answer = self.client.get("/supervisor/health")?;
+        match answer.status {
+            404 => Ok(false),
+            200 | 503 => Ok(true),
+            _ => Err(Trouble::of(&answer, self.client.url())),
+        }
+    }
+
+    pub fn verb(&self) -> &Verb {
+        &self.order.verb
+    }
+
+    /// What GET answers.
+    pub fn get(&self, target: &str) -> Result<Value, Trouble> {
+        self.read(&self.client.get(target)?)
+    }
+
+    /// What POST answers to this body.
+    pub fn post(&self, target: &str, body: &Value) -> Result<Value, Trouble> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let post = || self.client.post(target, &[], body.as_bytes());
+        let answer = match self.order.wait {
+            Some(_) => self.console.while_waiting(target, post)?,
+            None => post()?,
+        };
+        self.read(&answer)
+    }
+
+    /// Reads an answer that is a success.
+    pub fn read(&self, answer: &Answer) -> Result<Value, Trouble> {
+        if !(200..300).contains(&answer.status) {
+            return Err(Trouble::of(answer, self.client.url()));
+        }
+        let read = serde_json::from_slice(&answer.body);
+        read.map_err(|_| Trouble::Failed(format!("{} gave no JSON.", self.client.url())))
+    }
+
+    /// A stream of this media type.
+    pub fn stream(&self, target: &str, accept: &str) -> Result<Box<dyn Read + Send>, Trouble> {
+        match self.client.stream(target, accept)? {
+            Streamed::Body(body) => Ok(body),
+            Streamed::Refused(answer) => Err(Trouble::of(&answer, self.client.url())),
+        }
+    }
+
+    /// Prints what was answered, where it is for programs. Whether it was.
+    pub fn tell_json(&self, answer: &Value) -> bool {
+        if self.order.is_json {
+            self.console.say(&answer.to_string());
+        }
+        self.order.is_json
+    }
+
+    /// The seconds to wait, where that is wanted.
+    pub fn wait_seconds(&self) -> Option<f64> {
+        self.order.wait.map(|wait| wait.as_secs_f64())
+    }
+}
+
+/// What is written to a program: the text as a line, or all that stdin gives.
+pub fn input(text: &[String]) -> Result<Vec<u8>, Trouble> {
+    if !text.is_empty() {
+        return Ok((text.join(" ") + "\n").into_bytes());
+    }
+    let mut all = Vec::new();
+    match io::stdin().lock().read_to_end(&mut all) {
+        Ok(_) => Ok(all),
+        Err(error) => Err(Trouble::Failed(format!("Stdin cannot be read ({error})."))),
+    }
+}
+
+/// So many seconds, as people say it.
+pub fn lasting(seconds: f64) -> String {
+    match seconds {
+        s if s < 60.0 => format!("{s:.1} s"),
+        s if s < 3600.0 => format!("{:.0} min", (s / 60.0).floor()),
+        s if s < 86_400.0 => {
+            format!("{:.0} h {:.0} min", (s / 3600.0).floor(), (s % 3600.0 / 60.0).floor())
+        }
+        s => format!("{:.0} d {:.0} h", (s / 86_400.0).floor(), (s % 86_400.0 / 3600.0).floor()),
+    }
+}
+
+/// A text of an answer; empty where there is none.
+pub fn text<'a>(answer: &'a Value, field: &str) -> &'a str {
+    answer[field].as_str().unwrap_or_default()
+}

@@ -1,0 +1,77 @@
+//! Output as it comes: of one, or of several with their names before each line.
+
+use super::console::Tone;
+use super::ctl::Server;
+use super::trouble::Trouble;
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::thread;
+
+/// Whose lines are shown, and the tone of its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Which of several it is.
+    pub number: usize,
+    /// How wide the longest name is.
+    pub width: usize,
+}
+
+/// Prints what a path streams, until it ends or nobody reads any more.
+pub fn copy(server: &Server<'_>, target: &str, named: Option<Named<'_>>) -> Result<(), Trouble> {
+    let accept =
+        if target.contains("format=ndjson") { "application/x-ndjson" } else { "text/plain" };
+    let stream = server.stream(target, accept)?;
+    let done = match named {
+        None => copy_bytes(stream),
+        Some(named) => copy_lines(server, BufReader::new(stream), named),
+    };
+    match done {
+        // Who reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done.map_err(|error| Trouble::Failed(format!("The stream broke off ({error})."))),
+    }
+}
+
+/// Prints several at once, each as it comes.
+pub fn copy_all(server: &Server<'_>, targets: &[(Named<'_>, String)]) -> Result<(), Trouble> {
+    thread::scope(|threads| {
+        let copies = targets
+            .iter()
+            .map(|(named, target)| threads.spawn(|| copy(server, target, Some(*named))));
+        let copies: Vec<_> = copies.collect();
+        let ends = copies.into_iter().map(|copy| match copy.join() {
+            Ok(end) => end,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        ends.fold(Ok(()), Result::and)
+    })
+}
+
+fn copy_bytes(stream: impl io::Read) -> io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    let mut out = io::stdout().lock();
+    let mut last = b'\n';
+    loop {
+        let bytes = reader.fill_buf()?;
+        let Some(end) = bytes.last() else { break };
+        last = *end;
+        let count = bytes.len();
+        out.write_all(bytes)?;
+        out.flush()?;
+        reader.consume(count);
+    }
+    // The last line of a log has no end of its own.
+    if last == b'\n' { Ok(()) } else { writeln!(out) }
+}
+
+fn copy_lines(server: &Server<'_>, reader: impl BufRead, named: Named<'_>) -> io::Result<()> {
+    let name = format!("{:width$} |", named.name, width = named.width);
+    let name = server.console.tinted(&name, Tone::Name(named.number));
+    for line in reader.lines() {
+        if !server.console.say(&format!("{name} {}", line?)) {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+    }
+    Ok(())
+}

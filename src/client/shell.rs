@@ -1,0 +1,171 @@
+//! Orders to a LLM Shell.
+
+use super::console::Tone;
+use super::ctl::{Outcome, Server, input, lasting, text};
+use super::follow;
+use super::order::{Lines, Start, Verb};
+use super::table::{Cell, Table};
+use super::target::Parameters;
+use super::trouble::Trouble;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Carries out the order.
+pub fn run(server: &Server<'_>) -> Result<Outcome, Trouble> {
+    match server.verb() {
+        Verb::Start(start) => start_command(server, start),
+        Verb::Stop(names) => kill(server, names, "SIGTERM"),
+        Verb::Kill(names) => kill(server, names, "SIGKILL"),
+        Verb::Restart(names, timeout) => restart(server, names, *timeout),
+        Verb::Status(names) => {
+            no_names(names)?;
+            Ok(tell(server, &server.get("/status")?))
+        }
+        Verb::Logs(names, lines) => {
+            no_names(names)?;
+            logs(server, lines)
+        }
+        Verb::Signal(words) => {
+            let [signal] = &words[..] else { return Err(wrong_names()) };
+            let target = Parameters::new().with("type", Some(signal)).of("/signal");
+            Ok(tell(server, &server.post(&target, &Value::Null)?))
+        }
+        Verb::Stdin(words) => write(server, words),
+        Verb::Health(names) => {
+            no_names(names)?;
+            let health = server.get("/health")?;
+            if !server.tell_json(&health) {
+                let uptime = health["uptime"].as_f64().unwrap_or_default();
+                let version = text(&health, "version");
+                let state = text(&health, "status");
+                server.console.say(&format!("{state}, {version}, up {}", lasting(uptime)));
+            }
+            Ok(Outcome::Well)
+        }
+        Verb::Reload(_) | Verb::Bulk(..) | Verb::Events => Err(Trouble::Wrong(
+            "This is a LLM Shell, which has no services: give the --url of Astra.".to_owned(),
+        )),
+    }
+}
+
+fn start_command(server: &Server<'_>, start: &Start) -> Result<Outcome, Trouble> {
+    if start.words.is_empty() {
+        return Err(Trouble::Wrong("There is no command: give ctl start COMMAND.".to_owned()));
+    }
+    let mut body = json!({
+        "command": start.words.join(" "), "env": start.env,
+        "pty": start.is_on_terminal, "stdin": start.has_stdin,
+    });
+    if let Some(cwd) = &start.cwd {
+        body["cwd"] = json!(cwd);
+    }
+    if let Some(timeout) = start.timeout {
+        body["timeout"] = json!(timeout.as_secs_f64());
+    }
+    let begun = server.client.post("/start", &[], body.to_string().as_bytes())?;
+    let begun = server.read(&begun)?;
+    let Some(wait) = server.wait_seconds() else { return Ok(tell(server, &begun)) };
+    let ended = wait_for_end(server, wait)?;
+    if !server.order.is_json {
+        let output = format!("/runs/{}/logs?format=text", text(&ended, "run_id"));
+        follow::copy(server, &output, None)?;
+    }
+    Ok(tell(server, &ended))
+}
+
+fn wait_for_end(server: &Server<'_>, seconds: f64) -> Result<Value, Trouble> {
+    let target = Parameters::new().with("wait", Some(seconds)).of("/status");
+    let answer = server.console.while_waiting("for the end", || server.client.get(&target))?;
+    server.read(&answer)
+}
+
+fn kill(server: &Server<'_>, names: &[String], signal: &str) -> Result<Outcome, Trouble> {
+    no_names(names)?;
+    let killed = server.post(&format!("/kill?type={signal}"), &Value::Null)?;
+    if !server.tell_json(&killed) {
+        let left = killed["left"].as_array().map_or(0, Vec::len);
+        let left = if left > 0 { format!(", {left} processes withstood") } else { String::new() };
+        server.console.say(&format!("{}{left}", text(&killed, "status")));
+    }
+    Ok(if killed["left"].is_null() { Outcome::Well } else { Outcome::NotWell })
+}
+
+fn restart(
+    server: &Server<'_>,
+    names: &[String],
+    timeout: Option<Duration>,
+) -> Result<Outcome, Trouble> {
+    no_names(names)?;
+    let timeout = timeout.map(|timeout| timeout.as_secs_f64());
+    let target = Parameters::new().with("timeout", timeout).of("/restart");
+    let begun = server.post(&target, &Value::Null)?;
+    Ok(match server.wait_seconds() {
+        Some(wait) => tell(server, &wait_for_end(server, wait)?),
+        None => tell(server, &begun),
+    })
+}
+
+fn logs(server: &Server<'_>, lines: &Lines) -> Result<Outcome, Trouble> {
+    let form = if server.order.is_json { "ndjson" } else { "text" };
+    let target = Parameters::new()
+        .with("lines", lines.count)
+        .with("grep", lines.grep.as_deref())
+        .with("follow", lines.follows.then_some(true))
+        .with("format", Some(form))
+        .of("/logs");
+    follow::copy(server, &target, None)?;
+    Ok(Outcome::Well)
+}
+
+fn write(server: &Server<'_>, words: &[String]) -> Result<Outcome, Trouble> {
+    let input = input(words)?;
+    let data = String::from_utf8(input)
+        .map_err(|_| Trouble::Wrong("Stdin is no text: send it to POST /stdin.".to_owned()))?;
+    let written = server.post("/stdin", &json!({ "data": data }))?;
+    if !server.tell_json(&written) {
+        server.console.say(&format!("{} of {} bytes written", written["written"], data.len()));
+    }
+    let is_all = written["written"].as_u64() == Some(data.len() as u64);
+    Ok(if is_all { Outcome::Well } else { Outcome::NotWell })
+}
+
+/// Tells the state of a run: not well where it has ended otherwise than by itself with 0.
+fn tell(server: &Server<'_>, run: &Value) -> Outcome {
+    let (status, code) = (text(run, "status"), &run["exit_code"]);
+    let is_well = status == "running" || (status == "exited" && code == 0);
+    if !server.tell_json(run) {
+        let tone = if is_well { Tone::Good } else { Tone::Bad };
+        let mut table =
+            Table::new(&["STATUS", "EXIT", "PID", "TIME", "CPU %", "MIB", "RUN", "COMMAND"]);
+        let exit = match (run["signal"].as_str(), code.as_i64()) {
+            (Some(signal), _) => format!("{signal} ({})", text(run, "ended_by")),
+            (None, Some(code)) => code.to_string(),
+            (None, None) => "-".to_owned(),
+        };
+        table.add(vec![
+            Cell::from(status).tinted(Some(tone)),
+            exit.into(),
+            (&run["process_pid"]).into(),
+            lasting(run["uptime"].as_f64().unwrap_or_default()).into(),
+            (&run["cpu_percent"]).into(),
+            (&run["memory_mb"]).into(),
+            text(run, "run_id").into(),
+            text(run, "command").into(),
+        ]);
+        table.lines(server.console).iter().for_each(|line| {
+            server.console.say(line);
+        });
+    }
+    if is_well { Outcome::Well } else { Outcome::NotWell }
+}
+
+fn no_names(names: &[String]) -> Result<(), Trouble> {
+    if names.is_empty() { Ok(()) } else { Err(wrong_names()) }
+}
+
+fn wrong_names() -> Trouble {
+    Trouble::Wrong(
+        "A LLM Shell has one command and no names: leave them out, or give the --url of Astra."
+            .to_owned(),
+    )
+}

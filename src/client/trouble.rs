@@ -1,0 +1,50 @@
+//! Why something that was asked for was not done, for people and for scripts.
+
+use super::asking::{Answer, Away};
+use serde_json::Value;
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// Nobody answers.
+    #[error(transparent)]
+    Away(#[from] Away),
+    /// The server does not let us.
+    #[error("{url} refused us: {detail}")]
+    Refused {
+        /// Which server.
+        url: String,
+        /// Its words.
+        detail: String,
+    },
+    /// What was asked for cannot be.
+    #[error("{0}")]
+    Wrong(String),
+    /// It could not be done now.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Trouble {
+    /// 2 where the request was wrong, 1 for all else.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Wrong(_) => 2,
+            Self::Away(_) | Self::Refused { .. } | Self::Failed(_) => 1,
+        }
+    }
+
+    /// What an answer that is no success means.
+    pub(super) fn of(answer: &Answer, url: &str) -> Self {
+        let problem: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let detail = problem["detail"].as_str().map(str::to_owned);
+        let unknown = || format!("{url} answers {}, and not as a llm-shell does.", answer.status);
+        let detail = detail.unwrap_or_else(unknown);
+        match answer.status {
+            401 | 403 | 429 => Self::Refused { url: url.to_owned(), detail },
+            400 | 404 | 405 | 413 => Self::Wrong(detail),
+            _ => Self::Failed(detail),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! `llm-shell ctl` on the command line.
+
+use crate::client::{Lines, Order, Start, Verb};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::time::Duration;
+
+/// How long `--wait` waits without a number, in seconds.
+const WAIT_DEFAULT: &str = "60";
+
+/// The command with its verbs.
+pub fn ctl() -> Command {
+    let url = Arg::new("url")
+        .long("url")
+        .value_name("URL")
+        .help("Server to ask; else the one at --socket, or at --host and --port")
+        .global(true);
+    let json = Arg::new("json")
+        .long("json")
+        .action(ArgAction::SetTrue)
+        .help("Print what the server answers, as JSON")
+        .global(true);
+    let wait = Arg::new("wait")
+        .long("wait")
+        .value_name("SECONDS")
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value(WAIT_DEFAULT)
+        .value_parser(value_parser!(f64))
+        .help("Wait until it has ended or settled, 60 seconds without a number, at most 600")
+        .global(true);
+    Command::new("ctl")
+        .about(
+            "Ask a server that runs: a LLM Shell, which has one command, or Astra, which has names",
+        )
+        .after_help(
+            "Exit code 0: done, and all is well. 1: the server is away or refused us, or it is not \
+             well. 2: the request was wrong.",
+        )
+        .subcommand_required(true)
+        .args([url, json, wait])
+        .subcommands(verbs())
+}
+
+fn verbs() -> Vec<Command> {
+    vec![
+        start(),
+        Command::new("stop").about("End the command, or services").arg(names()),
+        restart(),
+        Command::new("kill").about("End it at once").arg(names()),
+        Command::new("status").about("Tell the state").arg(names()),
+        logs(),
+        Command::new("signal")
+            .about("Send a signal: [NAME] SIGNAL")
+            .arg(words("SIGNAL").num_args(1..=2).required(true)),
+        Command::new("stdin")
+            .about("Write a line, or what stdin gives: [NAME] [TEXT…]")
+            .arg(words("TEXT").num_args(0..)),
+        Command::new("reload").about("Read the services file again").arg(names()),
+        bulk(),
+        Command::new("health").about("Tell whether all is well").arg(names()),
+        Command::new("events").about("Tell every change of a service as it comes"),
+    ]
+}
+
+fn words(name: &'static str) -> Arg {
+    Arg::new("words").value_name(name).allow_hyphen_values(true)
+}
+
+fn names() -> Arg {
+    Arg::new("names").value_name("NAME").num_args(0..).help("Services of Astra")
+}
+
+fn seconds(name: &'static str, help: &'static str) -> Arg {
+    let parser = value_parser!(f64);
+    Arg::new(name).long(name).value_name("SECONDS").value_parser(parser).help(help)
+}
+
+fn start() -> Command {
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    Command::new("start")
+        .about("Start a command, or services")
+        .arg(Arg::new("cwd").long("cwd").value_name("DIRECTORY").help("Where it starts"))
+        .arg(
+            Arg::new("env")
+                .long("env")
+                .value_name("NAME=VALUE")
+                .action(ArgAction::Append)
+                .help("Variable to add; may come several times"),
+        )
+        .arg(flag("pty", "Run it on a terminal"))
+        .arg(flag("stdin", "Let it be written to"))
+        .arg(seconds("timeout", "End it after so long"))
+        .arg(
+            words("COMMAND or NAME")
+                .num_args(1..)
+                .required(true)
+                .trailing_var_arg(true)
+                .help("The command's words, or services of Astra"),
+        )
+}
+
+fn restart() -> Command {
+    let timeout = seconds("timeout", "How long a command has until SIGKILL");
+    Command::new("restart").about("End it and start it again").args([timeout, names()])
+}
+
+fn logs() -> Command {
+    let count = value_parser!(u64);
+    Command::new("logs")
+        .about("Show output")
+        .arg(
+            Arg::new("follow")
+                .short('f')
+                .long("follow")
+                .action(ArgAction::SetTrue)
+                .help("Go on with what comes"),
+        )
+        .arg(
+            Arg::new("lines")
+                .short('n')
+                .long("lines")
+                .value_name("N")
+                .value_parser(count)
+                .help("The last so many lines; 0 for all"),
+        )
+        .arg(
+            Arg::new("grep")
+                .long("grep")
+                .value_name("REGEX")
+                .help("Only lines that match; (?i) for any case"),
+        )
+        .arg(names())
+}
+
+fn bulk() -> Command {
+    let actions = ["start", "stop", "restart", "reload"];
+    Command::new("bulk")
+        .about("Do one thing to several services, in the order of what depends on what")
+        .arg(Arg::new("action").value_name("ACTION").required(true).value_parser(actions))
+        .arg(names().num_args(1..).required(true))
+}
+
+/// The server to ask, where one is named, and what of it.
+pub fn order(flags: &ArgMatches) -> (Option<String>, Order) {
+    let (name, given) = flags.subcommand().unwrap_or(("status", flags));
+    let wait = given.get_one::<f64>("wait").copied();
+    let order = Order {
+        verb: verb(name, given),
+        is_json: given.get_flag("json"),
+        wait: wait.map(duration),
+    };
+    (given.get_one::<String>("url").cloned(), order)
+}
+
+fn verb(name: &str, given: &ArgMatches) -> Verb {
+    let many = |id: &str| -> Vec<String> {
+        given.get_many::<String>(id).map(|values| values.cloned().collect()).unwrap_or_default()
+    };
+    let duration_of = |id: &str| given.get_one::<f64>(id).copied().map(duration);
+    match name {
+        "start" => Verb::Start(Start {
+            words: many("words"),
+            cwd: given.get_one::<String>("cwd").cloned(),
+            env: many("env").iter().map(|variable| pair(variable)).collect(),
+            is_on_terminal: given.get_flag("pty"),
+            has_stdin: given.get_flag("stdin"),
+            timeout: duration_of("timeout"),
+        }),
+        "stop" => Verb::Stop(many("names")),
+        "restart" => Verb::Restart(many("names"), duration_of("timeout")),
+        "kill" => Verb::Kill(many("names")),
+        "logs" => {
+            let lines = Lines {
+                follows: given.get_flag("follow"),
+                count: given.get_one::<u64>("lines").copied(),
+                grep: given.get_one::<String>("grep").cloned(),
+            };
+            Verb::Logs(many("names"), lines)
+        }
+        "signal" => Verb::Signal(many("words")),
+        "stdin" => Verb::Stdin(many("words")),
+        "reload" => Verb::Reload(many("names")),
+        "bulk" => {
+            let action = given.get_one::<String>("action").cloned();
+            Verb::Bulk(action.unwrap_or_default(), many("names"))
+        }
+        "health" => Verb::Health(many("names")),
+        "events" => Verb::Events,
+        _ => Verb::Status(many("names")),
+    }
+}
+
+/// A name and its value; one without a value is empty.
+fn pair(variable: &str) -> (String, String) {
+    let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
+    (name.to_owned(), value.to_owned())
+}
+
+/// So many seconds. What cannot be is left for the server to refuse.
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 2)
+}

@@ -1,0 +1,265 @@
+//! `llm-shell ctl`: orders to a server of either mode, for people and for scripts.
+
+use crate::harness::{Astra, Instance, Server, Web, binary, eventually};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+/// What an order came to.
+#[derive(Debug)]
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run(mut command: Command, input: &[u8]) -> Said {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // An order that reads no stdin may be over by now.
+    let _unread = child.stdin.take().unwrap().write_all(input);
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let code = output.status.code().unwrap();
+    Said { code, out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn order(server: &Instance, words: &[&str]) -> Command {
+    let mut command = binary();
+    command.arg("ctl").args(["--url", &format!("http://{}", server.address())]).args(words);
+    command
+}
+
+/// What an order that must succeed prints.
+#[track_caller]
+fn told(server: &Instance, words: &[&str]) -> String {
+    let said = run(order(server, words), b"");
+    assert_eq!((said.code, &*said.err), (0, ""), "{words:?}: {said:?}");
+    said.out
+}
+
+/// What an order is refused with.
+#[track_caller]
+fn refused(server: &Instance, words: &[&str], code: i32) -> String {
+    let said = run(order(server, words), b"");
+    assert_eq!((said.code, &*said.out), (code, ""), "{words:?}: {said:?}");
+    assert!(said.err.starts_with("llm-shell: ") && said.err.lines().count() == 1, "{said:?}");
+    said.err
+}
+
+#[test]
+fn a_command_is_started_read_written_to_and_ended() {
+    let server = Server::start();
+    let started = told(
+        &server,
+        &["start", "--pty", "--env", "A=1", "echo $A; read x; echo got $x; sleep 60"],
+    );
+    let lines: Vec<_> = started.lines().collect();
+    assert!(lines[0].starts_with("STATUS ") && lines[1].starts_with("running "), "{started}");
+    assert!(lines[1].ends_with("  echo $A; read x; echo got $x; sleep 60"), "{started}");
+    server.wait_for_output("1");
+    assert_eq!(told(&server, &["stdin", "hello", "there"]), "12 of 12 bytes written\n");
+    server.wait_for_output("got hello there");
+    assert_eq!(told(&server, &["logs"]), "1\nhello there\ngot hello there\n");
+    assert_eq!(told(&server, &["logs", "-n", "1"]), "got hello there\n");
+    assert_eq!(told(&server, &["logs", "--grep", "^1"]), "1\n");
+    assert!(told(&server, &["restart", "--timeout", "1"]).contains("running "));
+    let written = run(order(&server, &["stdin"]), b"by stdin\n");
+    assert_eq!(written.out, "9 of 9 bytes written\n");
+    server.wait_for_output("got by stdin");
+    assert_eq!(told(&server, &["stop"]), "killed\n");
+    let status = run(order(&server, &["status"]), b"");
+    assert_eq!(status.code, 1, "what was killed is not well");
+    assert!(status.out.contains("killed") && status.out.contains("SIGTERM (kill)"), "{status:?}");
+    assert!(told(&server, &["health"]).starts_with("healthy, "));
+}
+
+#[test]
+fn a_start_that_waits_gives_the_output_and_an_exit_code_for_scripts() {
+    let server = Server::start();
+    let done = told(&server, &["start", "--wait", "seq 2"]);
+    assert!(done.starts_with("1\n2\nSTATUS ") && done.contains("\nexited  0 "), "{done}");
+    let failed = run(order(&server, &["start", "--wait=30", "exit 3"]), b"");
+    assert_eq!(failed.code, 1);
+    assert!(failed.out.contains("\nexited  3 "), "{failed:?}");
+    let still = told(&server, &["start", "--wait=0.1", "--timeout", "50", "sleep 60"]);
+    assert!(still.contains("\nrunning "), "{still}");
+    assert!(refused(&server, &["start", "ls"], 1).contains("is still running"));
+    assert_eq!(told(&server, &["kill"]), "killed\n");
+    assert!(refused(&server, &["start", "--wait=601", "ls"], 2).contains("at most 600"));
+}
+
+#[test]
+fn json_is_what_the_server_gives() {
+    let server = Server::start();
+    let started: Value =
+        serde_json::from_str(&told(&server, &["--json", "start", "echo hello"])).unwrap();
+    assert_eq!(started["command"], "echo hello");
+    let ended = server.ended();
+    let status: Value = serde_json::from_str(&told(&server, &["status", "--json"])).unwrap();
+    assert_eq!(status["run_id"], ended["run_id"]);
+    let entry: Value = serde_json::from_str(&told(&server, &["logs", "--json"])).unwrap();
+    assert_eq!(entry["line"], "hello");
+}
+
+#[test]
+fn output_is_followed_until_the_command_ends() {
+    let server = Server::start();
+    server.run("echo one; while [ ! -e go ]; do sleep 0.02; done; echo two");
+    let mut follow = order(&server, &["logs", "-f"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "one");
+    std::fs::write(server.folder().join("go"), "").unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), "two");
+    assert!(lines.next().is_none());
+    assert!(follow.wait().unwrap().success());
+}
+
+#[test]
+fn why_something_is_not_done_is_told_apart() {
+    let server = Server::start();
+    assert!(refused(&server, &["status"], 2).contains("POST /start"));
+    for words in [&["status", "web"][..], &["events"], &["reload"], &["bulk", "stop", "a"]] {
+        assert!(refused(&server, words, 2).contains("Astra"), "{words:?}");
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut away = binary();
+    away.args(["ctl", "--url", &format!("http://127.0.0.1:{port}"), "status"]);
+    let away = run(away, b"");
+    assert!(away.code == 1 && away.err.contains("does not answer"), "{away:?}");
+    let other = Web::start(404);
+    let mut elsewhere = binary();
+    elsewhere.args(["ctl", "--url", &other.url(""), "status"]);
+    let elsewhere = run(elsewhere, b"");
+    assert!(
+        elsewhere.code == 2 && elsewhere.err.contains("not as a llm-shell does"),
+        "{elsewhere:?}"
+    );
+    let mut wrong = binary();
+    wrong.args(["ctl", "nope"]);
+    assert_eq!(run(wrong, b"").code, 2);
+}
+
+#[test]
+fn credentials_and_places_are_those_of_the_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("socket");
+    let mut command = binary();
+    command.env("LLM_SHELL_TOKEN", "secret");
+    let server = Server::start_command(command);
+    assert!(refused(&server, &["status"], 1).contains("refused us"));
+    let mut with_token = binary();
+    with_token
+        .env("LLM_SHELL_TOKEN", "secret")
+        .env("LLM_SHELL_PORT", server.address().port().to_string());
+    with_token.args(["ctl", "health"]);
+    assert_eq!(run(with_token, b"").code, 0);
+    let mut listening = binary();
+    listening.args(["--socket"]).arg(&socket).current_dir(folder.path());
+    let mut listening = listening.stderr(Stdio::null()).spawn().unwrap();
+    eventually("it listens", || std::os::unix::net::UnixStream::connect(&socket).ok());
+    let mut over_socket = binary();
+    over_socket.arg("--socket").arg(&socket).args(["ctl", "start", "--wait", "echo hello"]);
+    let said = run(over_socket, b"");
+    assert!(said.code == 0 && said.out.starts_with("hello\n"), "{said:?}");
+    crate::harness::kill("TERM", listening.id());
+    assert!(listening.wait().unwrap().success());
+}
+
+fn services() -> Astra {
+    let astra = Astra::start(json!({
+        "web": {"cmd": "echo begun; exec sleep 60", "port": 8080},
+        "worker": {"cmd": "echo working; exec sleep 60"},
+        "broken": {"cmd": "echo oops; exit 3", "restart_policy": {"mode": "never"}},
+    }));
+    astra.wait_for_line("web", "begun");
+    astra.wait_for_line("worker", "working");
+    astra.wait_for("broken", "crashed");
+    astra
+}
+
+#[test]
+fn services_are_shown_and_steered_by_their_names() {
+    let astra = services();
+    let table = told(&astra, &["status"]);
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(lines.len(), 4, "{table}");
+    assert!(lines[0].starts_with("NAME    STATUS   HEALTH  PID "), "{table}");
+    assert!(lines[1].starts_with("broken  crashed  -       -  "), "{table}");
+    assert!(lines[2].contains("  8080  "), "{table}");
+    assert_eq!(told(&astra, &["status", "web"]).lines().count(), 2);
+    assert!(refused(&astra, &["status", "nope"], 2).contains("broken, web, worker"));
+    assert!(told(&astra, &["stop", "--wait", "web", "worker"]).contains("worker: stopped."));
+    assert!(refused(&astra, &["stop", "web"], 1).contains("web is stopped"));
+    assert!(told(&astra, &["start", "--wait", "--env", "A=1", "web"]).starts_with("web: running."));
+    assert!(told(&astra, &["restart", "--wait", "web"]).starts_with("web: running."));
+    assert!(told(&astra, &["signal", "web", "CONT"]).starts_with("web: running."));
+    assert!(told(&astra, &["reload"]).contains("othing"), "nothing has changed");
+    assert!(told(&astra, &["kill", "web"]).starts_with("web: stop"));
+    astra.wait_for("web", "stopped");
+    let bulk = run(order(&astra, &["bulk", "--wait", "start", "web", "worker", "nope"]), b"");
+    assert_eq!(bulk.code, 1);
+    assert!(bulk.out.contains("web: running\n") && bulk.out.contains("nope: error: "), "{bulk:?}");
+    let health = run(order(&astra, &["health"]), b"");
+    assert_eq!((health.code, &*health.out), (1, "degraded\nbroken: crashed\n"));
+    assert_eq!(told(&astra, &["health", "web"]), "web: unknown\n");
+    let both = run(order(&astra, &["restart", "nope", "worker"]), b"");
+    assert!(both.code == 2 && both.out.starts_with("worker: "), "the others are done: {both:?}");
+}
+
+#[test]
+fn output_of_several_services_has_their_names() {
+    let astra = services();
+    assert_eq!(told(&astra, &["logs", "web"]), "begun\n");
+    assert_eq!(told(&astra, &["logs", "web", "worker"]), "web    | begun\nworker | working\n");
+    let mut follow = order(&astra, &["logs", "-f", "web", "worker"]);
+    let mut follow = follow.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    let mut first: Vec<String> = (0..2).map(|_| lines.next().unwrap().unwrap()).collect();
+    first.sort();
+    assert_eq!(first, ["web    | begun", "worker | working"]);
+    astra.settle("restart", "worker");
+    assert_eq!(lines.next().unwrap().unwrap(), "worker | working");
+    follow.kill().unwrap();
+    follow.wait().unwrap();
+}
+
+#[test]
+fn changes_are_told_as_they_come() {
+    let astra = services();
+    let mut events = order(&astra, &["events"]).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(events.stdout.take().unwrap()).lines();
+    // The stream is open when it has its place among the streams.
+    eventually("it listens", || (astra.log().contains("GET /supervisor/health")).then_some(()));
+    std::thread::scope(|threads| {
+        let stops = threads.spawn(|| astra.settle("stop", "web"));
+        let mut lines = lines.map(Result::unwrap);
+        let found = lines.find(|line| line.contains(" web: stop"));
+        assert!(found.is_some());
+        stops.join().unwrap();
+    });
+    events.kill().unwrap();
+    events.wait().unwrap();
+}
+
+#[test]
+fn completions_and_manual_pages_are_of_the_same_words() {
+    let print = |words: &[&str]| {
+        let mut command = binary();
+        command.args(words);
+        run(command, b"")
+    };
+    for shell in ["bash", "zsh", "fish"] {
+        let script = print(&["completions", shell]);
+        assert_eq!(script.code, 0);
+        for word in ["astra", "ctl", "completions", "restart", "events", "follow", "kill-timeout"] {
+            assert!(script.out.contains(word), "{shell}: {word}");
+        }
+    }
+    let page = print(&["man"]);
+    assert!(page.out.starts_with(".ie") && page.out.contains("llm\\-shell"), "{}", page.out);
+    let page = print(&["man", "ctl", "logs"]);
+    assert!(page.out.contains("\\-\\-follow") && page.out.contains("Show output"), "{}", page.out);
+    assert_eq!(print(&["man", "nope"]).code, 2);
+    assert_eq!(print(&["completions", "nope"]).code, 2);
+}
