@@ -1,9 +1,10 @@
 //! What the tools of the LLM Shell have in common: waiting for a run, and telling of it.
 
-use super::routes::{Parameters, Routes, segment};
+use super::routes::Routes;
 use super::tool::{Failure, OUTPUT_BYTES_DEFAULT, Told};
 use crate::api::told::{self, Reader};
 use crate::api::{LogsResponse, ProcessStatus};
+use crate::client::{Parameters, segment};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -66,7 +67,7 @@ pub fn wait_for_end(
         let waited = Parameters::new().with("wait", Some(slice)).of("/status");
         let status: ProcessStatus = routes.get(&waited)?;
         let is_over = status.status != "running" || status.run_id != run.run_id;
-        if is_over || seems_to_ask(routes, &status)? {
+        if is_over || routes.client_gone() || seems_to_ask(routes, &status)? {
             return Ok(());
         }
     }
@@ -95,7 +96,9 @@ pub fn wait_for_reaction(
         let left = end.saturating_duration_since(Instant::now()).as_secs_f64();
         let page = wait_for_line(routes, run_id, next, slice.min(left))?;
         match page {
-            Some(page) if page.running && page.total_lines > next => next = page.total_lines,
+            Some(page) if page.running && page.total_lines > next && !routes.client_gone() => {
+                next = page.total_lines;
+            }
             _ => return Ok(()),
         }
         slice = PAUSE_SECONDS;

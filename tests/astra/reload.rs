@@ -129,6 +129,7 @@ fn a_reload_signal_is_sent_in_the_place_of_a_restart() {
 fn a_reload_of_code_restarts_a_service_as_it_is() {
     let astra = Astra::start(json!({"web": service(&json!({}))}));
     let pid = astra.wait_for("web", "running")["pid"].clone();
+    astra.wait_for_line("web", "begin");
     astra.write(json!({"web": {"cmd": "echo other; exec sleep 60"}}));
     let body = json!({"name": "web", "type": "code"});
     let answer = astra.post_json("/supervisor/reload", &body).expect(200).json();

@@ -74,14 +74,13 @@ fn ends_of_its_own_are_told_by_exit_code_or_signal() {
 
 #[test]
 fn ends_from_outside_are_told_by_who_asked_for_them() {
-    let server = Server::start_with(&["--kill-timeout", "0.2"]);
+    let server = Server::start();
     let pid = || server.get("/status").expect(200).json()["process_pid"].as_u64().unwrap();
     let signal = |name: &str| kill(name, u32::try_from(pid()).unwrap());
     let post = |path: &str| drop(server.post(path).expect(200));
-    let rows: [(&str, &str, &dyn Fn(), End); 11] = [
+    let rows: [(&str, &str, &dyn Fn(), End); 10] = [
         ("kill", PLAIN, &|| post("/kill"), signalled(-15, "SIGTERM", "kill")),
         ("kill of a polite one", POLITE, &|| post("/kill"), ("killed", Some(0), None, "kill")),
-        ("kill of a deaf one", DEAF, &|| post("/kill"), signalled(-9, "SIGKILL", "kill")),
         (
             "kill with SIGKILL",
             PLAIN,
@@ -119,16 +118,26 @@ fn ends_from_outside_are_told_by_who_asked_for_them() {
 }
 
 #[test]
-fn ends_by_a_timeout_are_never_told_as_done() {
+fn what_is_deaf_is_told_to_have_been_killed() {
     let server = Server::start_with(&["--kill-timeout", "0.2"]);
+    server.run(DEAF);
+    server.wait_for_output("ready");
+    server.post("/kill").expect(200);
+    check(&server, "kill of a deaf one", signalled(-9, "SIGKILL", "kill"));
+    server.post_json("/start", &json!({"command": DEAF, "timeout": 0.5})).expect(201);
+    check(&server, "timeout of a deaf one", signalled(-9, "SIGKILL", "timeout"));
+}
+
+#[test]
+fn ends_by_a_timeout_are_never_told_as_done() {
+    let server = Server::start();
     for (command, expected) in [
         (PLAIN, signalled(-15, "SIGTERM", "timeout")),
-        (DEAF, signalled(-9, "SIGKILL", "timeout")),
         (POLITE, ("killed", Some(0), None, "timeout")),
         // It came too late for this one.
         ("echo ready", exited(0)),
     ] {
-        server.post_json("/start", &json!({"command": command, "timeout": 0.5})).expect(201);
+        server.post_json("/start", &json!({"command": command, "timeout": 2})).expect(201);
         check(&server, command, expected);
         // A shell may also say what became of a child of its own.
         assert!(server.content("").starts_with("ready"), "what was printed is kept");
