@@ -171,7 +171,7 @@ fn the_readme_has_every_setting_and_every_route() {
             }
         }
     }
-    assert_eq!(routes, 31);
+    assert_eq!(routes, 32);
 }
 
 #[test]
