@@ -6,6 +6,7 @@ mod astra;
 mod docs;
 mod harness;
 mod http;
+mod panel;
 mod security;
 mod settings;
 mod shell;

@@ -10,6 +10,7 @@ mod login;
 mod logs;
 mod masking;
 mod metrics;
+mod panel;
 mod parameters;
 mod problem;
 mod run_marks;

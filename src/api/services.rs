@@ -12,7 +12,7 @@ use super::service_detail::ServiceDetail;
 use super::service_source::ServiceSource;
 use super::slots::Slots;
 use super::talking::{self, StdinResponse};
-use super::{body, events, login, logs, metrics, parameters};
+use super::{body, events, login, logs, metrics, panel, parameters};
 use crate::error::Error;
 use crate::http::{Guard, Problem, Reply, Request, Router};
 use crate::supervisor::{Ask, Bulk, Supervisor, Verb};
@@ -96,7 +96,7 @@ pub fn service_routes(
         .get("/metrics", with_astra(metrics::text))
         .post("/login", login::handler(Arc::clone(&guard)))
         .open("/login");
-    router.guarded_by(guard)
+    panel::add_routes(router, panel::Page::Astra).guarded_by(guard)
 }
 
 fn status(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
