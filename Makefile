@@ -1,9 +1,10 @@
 # `make test` is the second of the two commands: it installs what the tests need and runs them all.
 
-.PHONY: test example check attacks mutations bench-http fuzz kills reading thousand service-kills
+.PHONY: test example browser screenshots check attacks mutations bench-http fuzz kills reading thousand service-kills
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
-TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps node:nodejs npm:npm
+TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps node:nodejs npm:npm \
+	chromium:chromium chromedriver:chromium-driver
 
 test:
 	@missing=""; \
@@ -13,6 +14,7 @@ test:
 	python3 -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
 	if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -qq -y $$missing; fi
 	cargo test
+	$(MAKE) browser
 	$(MAKE) example
 
 # examples/astra: its page by itself, then all of it under the debug binary.
@@ -34,6 +36,20 @@ $(ASTRA_VENV)/installed: examples/astra/services/requirements.txt
 
 $(ASTRA_WEB)/node_modules/.package-lock.json: $(ASTRA_WEB)/package-lock.json
 	npm --prefix $(ASTRA_WEB) ci --loglevel=error
+
+# The web panel in Chromium; axe-core looks whether everybody can use it.
+BROWSER := tests/browser
+
+browser: $(BROWSER)/node_modules/.package-lock.json
+	for script in src/panel/*/*.js; do node --input-type=module --check < $$script || exit 1; done
+	cargo test --test browser
+
+# Draws every view of the web panel into docs/screenshots.
+screenshots:
+	cargo test --test browser every_view_is_drawn -- --ignored
+
+$(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package-lock.json
+	npm --prefix $(BROWSER) ci --loglevel=error
 
 # What must hold before every commit, apart from the tests.
 check:

@@ -2,18 +2,29 @@
 
 import { Actions } from "./actions.js";
 import { makeBulk } from "./bulk.js";
-import { Detail } from "./detail.js";
 import { showQuick } from "./quick.js";
 import { Services } from "./services.js";
 import { showSummary } from "./summary.js";
 import { Table } from "./table.js";
-import { byId } from "../common/dom.js";
+import { afterPaint, byId } from "../common/dom.js";
 import { post } from "../common/api.js";
 import { confirm } from "../common/confirm.js";
 import { tellDone, tellFault } from "../common/notices.js";
 
 const services = new Services();
 const actions = new Actions(services);
+
+let isFirst = true;
+// Heard before the others, so that it is the first thing that is done behind the paint.
+services.onChange(() => {
+  if (!isFirst) return;
+  isFirst = false;
+  afterPaint(() => {
+    performance.mark("services-painted");
+    void beginDetail();
+  });
+});
+
 let table;
 const showSelected = makeBulk(actions, () => table.selected, () => {
   table.selected.clear();
@@ -23,12 +34,24 @@ table = new Table(services, actions, () => showSelected());
 showSummary(services);
 showQuick(services, actions);
 
-const detail = new Detail(services, actions, () => {
-  const name = chosen();
-  history.replaceState(null, "", location.pathname + location.search);
+/** Shows the service that the address names, from now on. It is loaded behind the table. */
+async function beginDetail() {
+  const { Detail } = await import("./detail.js");
+  const detail = new Detail(services, actions, () => {
+    const name = chosen();
+    history.replaceState(null, "", location.pathname + location.search);
+    follow();
+    if (name) table.focus(name);
+  });
+  const follow = () => {
+    const name = chosen();
+    const known = name !== null && services.all.has(name) ? name : null;
+    table.setOpen(known);
+    detail.open(known);
+  };
+  addEventListener("hashchange", follow);
   follow();
-  if (name) table.focus(name);
-});
+}
 
 /** The service that the address names. */
 function chosen() {
@@ -38,23 +61,6 @@ function chosen() {
     return null;
   }
 }
-
-function follow() {
-  const name = chosen();
-  const known = name !== null && services.all.has(name) ? name : null;
-  table.setOpen(known);
-  detail.open(known);
-}
-
-addEventListener("hashchange", follow);
-let isFirst = true;
-services.onChange(() => {
-  if (isFirst && services.all.size > 0) {
-    isFirst = false;
-    follow();
-    requestAnimationFrame(() => setTimeout(() => performance.mark("services-painted"), 0));
-  }
-});
 
 byId("reload").addEventListener("click", async () => {
   const text = "The services file is read again: what is new is started, what is gone is stopped, what has changed is restarted.";

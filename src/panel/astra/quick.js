@@ -1,6 +1,6 @@
 // A row of buttons, one for each service, that restarts it.
 
-import { byId, setAttribute, setBusy, setText } from "../common/dom.js";
+import { afterPaint, byId, setAttribute, setBusy, setText } from "../common/dom.js";
 import { verbButton } from "./buttons.js";
 import { LASTING, LOOKS } from "./states.js";
 
@@ -32,6 +32,6 @@ export function showQuick(services, actions) {
       setBusy(button, lasts);
     }
   };
-  // The table comes first: with many services these may wait for a moment.
-  services.onChange(() => setTimeout(update, 0));
+  // The table comes first.
+  services.onChange(() => afterPaint(update));
 }

@@ -81,6 +81,12 @@ export class ServiceRow {
     this.#memory.draw(history.memory, LEAST.memory);
   }
 
+  /** Says whether it is selected. @param {boolean} isSelected */
+  setSelected(isSelected) {
+    this.check.checked = isSelected;
+    this.element.classList.toggle("is-selected", isSelected);
+  }
+
   /** Says which service's detail is open. @param {boolean} isOpen */
   setOpen(isOpen) {
     setAttribute(this.link, "aria-current", isOpen ? "true" : null);

@@ -1,13 +1,13 @@
 // The table of services: sorted, filtered, selected.
 
-import { byId, el, setAttribute, setText } from "../common/dom.js";
+import { afterPaint, byId, el, setAttribute, setText } from "../common/dom.js";
 import { plural } from "../common/format.js";
 import { keep, load } from "../common/prefs.js";
 import { ServiceRow } from "./row.js";
 import { isDown, isTroubled } from "./states.js";
 
-/** How many rows are made before the first paint; the others follow at once. */
-const FIRST_ROWS = 60;
+/** How many rows are made at once; the others follow behind the next paint. */
+const NEW_ROWS_MAX = 30;
 
 const text = (get) => (a, b) => get(a).localeCompare(get(b));
 const number = (get) => (a, b) => get(b) - get(a);
@@ -72,14 +72,14 @@ export class Table {
   /** Shows what is known now. */
   update() {
     const names = this.#sorted();
-    const isFirst = this.#rows.size === 0 && names.length > FIRST_ROWS;
-    this.#place(isFirst ? names.slice(0, FIRST_ROWS) : names);
-    if (isFirst) setTimeout(() => this.update(), 0);
+    const rows = this.#rows.size + NEW_ROWS_MAX;
+    this.#place(names.slice(0, rows));
+    if (names.length > rows) afterPaint(() => this.update());
     const shown = this.#shownNames();
     for (const name of this.selected) if (!this.#services.all.has(name)) this.selected.delete(name);
     for (const [name, row] of this.#rows) {
       row.element.hidden = !shown.has(name);
-      row.check.checked = this.selected.has(name);
+      row.setSelected(this.selected.has(name));
       row.update();
     }
     this.#tellFound(shown.size);

@@ -79,6 +79,14 @@ export function setBusy(button, isBusy) {
 }
 
 /**
+ * Calls back once what is on the page now was painted.
+ * @param {() => void} callback
+ */
+export function afterPaint(callback) {
+  requestAnimationFrame(() => setTimeout(callback, 0));
+}
+
+/**
  * Whether a button does nothing now.
  * @param {Element} button
  */

@@ -33,6 +33,7 @@ export class LogPanel {
   #sought = "";
   #isPaused = false;
   #isClosed = false;
+  #isOver = false;
   #abort = new AbortController();
   #wake = () => {};
   #floodSince = 0;
@@ -47,7 +48,7 @@ export class LogPanel {
     this.#view = new LogView(`Log of ${options.name}`, (follows) => {
       this.#endButton.hidden = follows;
     });
-    this.element = el("section.log-panel", { "aria-label": `Log of ${options.name}` },
+    this.element = el("div.log-panel", {},
       this.#tools(), this.#view.element);
     document.addEventListener("visibilitychange", this.#visibility);
     this.#endBack = onBack(() => this.#again());
@@ -60,6 +61,13 @@ export class LogPanel {
   /** How many characters fit in a line. */
   get columns() {
     return this.#view.columns;
+  }
+
+  /** Follows once more where the log was over: what was being launched had none yet. */
+  reopenIfOver() {
+    if (!this.#isOver) return;
+    this.#isOver = false;
+    this.#again();
   }
 
   /** Gives the stream back, for good. */
@@ -174,6 +182,7 @@ export class LogPanel {
         continue;
       }
       const outcome = await this.#follow(this.#abort.signal);
+      this.#isOver = outcome === "ended";
       if (outcome === "ended" || outcome === "refused") await woken;
       else if (outcome === "away") await Promise.race([whenBack(), woken]);
       else if (outcome === "broken") await pause(500);

@@ -42,9 +42,13 @@ export function makeTalk({ canType, isTerminal, signal, type, what }) {
   return el("div.talk", {},
     canType && line(type, run),
     el("div.row", {},
-      el("button.small", { type: "button", "aria-label": "Interrupt (^C)", on: { click: interrupt } }, "^C"),
-      canType && el("button.small", { type: "button", "aria-label": "End of input (^D)", on: { click: () => run(() => type("", true)) } }, "^D"),
+      shortcut("^C", " interrupts", interrupt),
+      canType && shortcut("^D", " ends the input", () => run(() => type("", true))),
       kind, el("button.small", { type: "button", on: { click: send } }, "Send signal")));
+}
+
+function shortcut(key, does, act) {
+  return el("button.small", { type: "button", on: { click: act } }, key, el("span.only-read", {}, does));
 }
 
 function line(type, run) {

@@ -1,5 +1,6 @@
 // Puts the page of the LLM Shell together.
 
+import { afterPaint } from "../common/dom.js";
 import { showHistory } from "./history.js";
 import { RunView } from "./run.js";
 import { Runs } from "./runs.js";
@@ -32,7 +33,7 @@ runs.onChange(() => {
   update();
   if (!isFirst) return;
   isFirst = false;
-  requestAnimationFrame(() => setTimeout(() => performance.mark("runs-painted"), 0));
+  afterPaint(() => performance.mark("runs-painted"));
 });
 
 runs.begin();

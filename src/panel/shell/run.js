@@ -127,6 +127,7 @@ export class RunView {
     this.#restart.hidden = !isNewest;
     this.#again.hidden = runs;
     this.#showTalk(run, isNewest && runs);
+    if (runs) this.#log?.reopenIfOver();
   }
 
   #showTalk(run, canTalk) {
