@@ -42,11 +42,14 @@ BROWSER := tests/browser
 
 browser: $(BROWSER)/node_modules/.package-lock.json
 	for script in src/panel/*/*.js; do node --input-type=module --check < $$script || exit 1; done
-	cargo test --test browser
+	cargo test --test browser -- --skip speed
+	cargo test --test browser -- speed --nocapture --test-threads=1
 
 # Draws every view of the web panel into docs/screenshots.
 screenshots:
+	command -v pngquant >/dev/null || (apt-get update -qq && apt-get install -qq -y pngquant)
 	cargo test --test browser every_view_is_drawn -- --ignored
+	pngquant --force --ext .png --skip-if-larger docs/screenshots/*.png
 
 $(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package-lock.json
 	npm --prefix $(BROWSER) ci --loglevel=error

@@ -2,6 +2,7 @@
 
 use crate::driver::{Browser, DESK, Look, PHONE};
 use crate::harness::{Astra, Server};
+use crate::speed::crowd;
 use serde_json::{Value, json};
 use std::fs;
 
@@ -63,6 +64,16 @@ fn the_pages_of_astra_break_no_rule() {
     browser.wait_for_text(".facts", "TOKEN");
     check(&browser, "the details");
     browser.expect_quiet_console();
+}
+
+#[test]
+fn two_hundred_services_break_no_rule_either() {
+    let astra = crowd(200);
+    let browser = Browser::start();
+    browser.open(&format!("http://{}/", astra.address()));
+    browser.wait("all have rows", "return document.querySelectorAll('tbody tr').length === 200");
+    browser.wait_for_text("#summary", "200 of 200");
+    check(&browser, "a crowd");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The page where a token or a password is needed.
 
 use crate::driver::Browser;
-use crate::harness::{Server, binary};
+use crate::harness::{Astra, Server, binary};
+use crate::page::key;
+use serde_json::json;
 
 fn guarded() -> Server {
     let mut command = binary();
@@ -49,4 +51,20 @@ fn a_user_and_a_password_open_it_too() {
     browser.click("Log in");
     browser.wait_gone("dialog");
     browser.wait_for_text("#run", "Nothing was started yet");
+}
+
+#[test]
+fn the_page_of_astra_asks_as_well() {
+    let mut command = binary();
+    command.env("LLM_SHELL_BASIC_AUTH", "ann:word");
+    let astra = Astra::start_command(command, json!({"web": {"cmd": "exec sleep 60"}}));
+    let browser = Browser::start();
+    browser.open(&format!("http://{}/", astra.address()));
+    browser.wait_for_text("dialog", "Log in");
+    browser.fill("User", "ann");
+    browser.fill("Password", "word");
+    browser.press(&[key::ENTER]);
+    browser.wait_gone("dialog");
+    browser.wait_for_text("tr[data-service=web]", "running");
+    browser.expect_quiet_console();
 }

@@ -162,3 +162,29 @@ fn wrap_and_times_are_remembered_and_the_log_is_downloaded() {
     assert_eq!(text.as_str().unwrap().trim_end(), long.trim_end());
     browser.expect_quiet_console();
 }
+
+#[test]
+fn a_log_of_long_lines_is_scrolled_from_end_to_end_while_it_is_wrapped() {
+    let server = Server::start();
+    server.run("seq 300 | sed \"s/$/ $(printf 'long %.0s' $(seq 100))/\"; sleep 60");
+    let browser = page(&server);
+    browser.wait_for_text(".log-state", "300 lines");
+    browser.click("Wrap");
+    let lines = "const log = document.querySelector('.log'), seen = log.getBoundingClientRect();
+        const shown = [...document.querySelectorAll('.log-row:not([hidden])')].filter((row) => {
+            const box = row.getBoundingClientRect();
+            return box.bottom > seen.top + 1 && box.top < seen.bottom - 1;
+        }).map((row) => Number(row.querySelector('.log-number').textContent));";
+    browser.wait("the last line is seen", &format!("{lines} return shown.at(-1) === 300"));
+    let high = "return document.querySelector('.log-row').offsetHeight > 30";
+    assert_eq!(browser.run(high), true, "lines take several rows");
+    for (to, seen) in [
+        ("0", "shown[0] === 1 && shown.length < 30"),
+        ("log.scrollHeight / 2", "shown[0] > 100 && shown[0] < 200"),
+        ("log.scrollHeight", "shown.at(-1) === 300"),
+    ] {
+        browser.run(&format!("{lines} log.scrollTop = {to}"));
+        browser.wait(&format!("scrolled to {to}"), &format!("{lines} return {seen}"));
+    }
+    browser.expect_quiet_console();
+}

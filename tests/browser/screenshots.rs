@@ -37,10 +37,11 @@ fn services(web: &Web) -> Astra {
     let talk = "exec python3 -uc '
 import itertools, time
 G, Y, R, C, B, O = (f\"\\x1b[{code}m\" for code in (32, 33, 31, 36, 1, 0))
+D = (\"care\", \"astra\")
 for i in itertools.count(1):
     if i % 23 == 0: print(f\"{R}ERROR{O} no answer from {C}rag{O} within 2 s, asked again\")
     elif i % 7 == 0: print(f\"{Y}WARN{O}  slow answer from {C}memory{O}: {B}{40 + i % 300} ms{O}\")
-    else: print(f\"{G}INFO{O}  question {i} answered from {C}{(\"care\", \"astra\")[i % 2]}{O} in {B}{i * 7 % 53} ms{O}\")
+    else: print(f\"{G}INFO{O}  question {i} answered from {C}{D[i % 2]}{O} in {B}{i * 7 % 53} ms{O}\")
     time.sleep(0.15)
 '";
     Astra::start(json!({

@@ -1,6 +1,6 @@
 //! The page of the LLM Shell.
 
-use crate::driver::Browser;
+use crate::driver::{Browser, PHONE};
 use crate::harness::{Server, eventually};
 use serde_json::json;
 
@@ -145,4 +145,24 @@ fn a_run_that_somebody_else_starts_is_seen() {
     server.run("echo from an agent; sleep 60");
     browser.wait_for_text(".log", "from an agent");
     browser.wait_for_text(".run-head", "running");
+}
+
+#[test]
+fn a_terminal_is_as_wide_as_its_log() {
+    let server = Server::start();
+    let browser = page(&server);
+    start(&browser, "sleep 0.2; trap 'stty size' WINCH; stty size; while :; do sleep 0.1; done");
+    browser.wait_for_text(".log", "40 ");
+    let columns = |place: usize| -> u32 {
+        let text = server.content("");
+        let size = text.lines().nth(place).unwrap_or_else(|| panic!("no size in {text}"));
+        size.trim().strip_prefix("40 ").unwrap().parse().unwrap()
+    };
+    assert!((90..140).contains(&columns(0)), "{}", columns(0));
+    browser.look(PHONE);
+    eventually("it is told of its new width", || {
+        (server.content("").lines().count() > 1).then_some(())
+    });
+    assert_eq!(columns(1), 40);
+    browser.expect_quiet_console();
 }

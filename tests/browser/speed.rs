@@ -1,4 +1,4 @@
-//! How fast the pages are: numbers of docs/PANEL.md.
+//! How fast the pages are: numbers of the README.
 
 use crate::driver::Browser;
 use crate::harness::{Astra, Server};
@@ -21,10 +21,12 @@ fn two_hundred_services_are_painted_soon() {
     let mut times: Vec<u64> = Vec::new();
     for _ in 0..5 {
         browser.open(&format!("http://{}/", astra.address()));
-        let painted = browser.wait(
-            "services are painted",
-            "return performance
-            .getEntriesByName('services-painted')[0]?.startTime ?? null",
+        // One question, which waits in the page: asking again and again would slow it down.
+        let painted = browser.run(
+            "return new Promise((resolve) => new PerformanceObserver((list) => {
+                const mark = list.getEntries().find((it) => it.name === 'services-painted');
+                if (mark) resolve(mark.startTime);
+            }).observe({type: 'mark', buffered: true}))",
         );
         times.push(painted.as_f64().unwrap().round() as u64);
     }

@@ -1,7 +1,7 @@
 // All that the page knows of the services, asked for again and again and told as it changes.
 
 import { Away, Refusal, read } from "../common/api.js";
-import { onBack, whenBack } from "../common/connection.js";
+import { away, onBack, whenBack } from "../common/connection.js";
 import { tellFault } from "../common/notices.js";
 import { Series } from "../common/spark.js";
 import { readEvents } from "../common/sse.js";
@@ -34,6 +34,9 @@ export class Services {
   #listeners = new Set();
   #timer = 0;
   #asking = null;
+  /** What was told while the answer was on its way, and may be newer than that. */
+  #heard = new Map();
+  #isStale = false;
   #lastId = undefined;
   #abort = new AbortController();
 
@@ -97,17 +100,19 @@ export class Services {
     clearTimeout(this.#timer);
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = null;
-      this.#later(POLL_MS);
+      this.#later(this.#isStale ? SOON_MS : POLL_MS);
     });
     return this.#asking;
   }
 
   #later(milliseconds) {
     clearTimeout(this.#timer);
-    if (!document.hidden) this.#timer = setTimeout(() => void this.refresh(), milliseconds);
+    if (!document.hidden && !away()) this.#timer = setTimeout(() => void this.refresh(), milliseconds);
   }
 
   async #ask() {
+    this.#heard.clear();
+    this.#isStale = false;
     try {
       this.#take(await read("supervisor/status"));
     } catch (error) {
@@ -119,6 +124,7 @@ export class Services {
   #take({ services, system }) {
     const now = Date.now();
     this.all = new Map(Object.entries(services));
+    for (const [name, news] of this.#heard) this.#change(name, news);
     this.system = system;
     this.at = performance.now();
     this.cpu.add(now, system.total_cpu_percent);
@@ -173,11 +179,18 @@ export class Services {
     for (const { id, name, data } of events) {
       if (id) this.#lastId = id;
       const { service, status, health, message } = JSON.parse(data);
-      const known = this.all.get(service);
-      if (known && name !== "removed") this.all.set(service, { ...known, status, health, message });
+      if (name !== "state" && name !== "health") continue;
+      this.#heard.set(service, { status, health, message });
+      this.#change(service, { status, health, message });
     }
+    this.#isStale = true;
     this.#tell();
-    this.#later(SOON_MS);
+    if (!this.#asking) this.#later(SOON_MS);
+  }
+
+  #change(name, news) {
+    const known = this.all.get(name);
+    if (known) this.all.set(name, { ...known, ...news });
   }
 
   #hideTimer = 0;

@@ -58,7 +58,7 @@ export class Lines {
   mark(text) {
     const n = this.total + 1;
     const before = this.marks.get(n);
-    this.marks.set(n, before && before !== text ? `${before} · ${text}` : text);
+    this.marks.set(n, before && before !== text ? `${before}\n${text}` : text);
   }
 
   /** Takes a line that the stream brought. @param {Line} line */

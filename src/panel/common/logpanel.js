@@ -18,6 +18,8 @@ const TYPING_MS = 250;
 const HIDDEN_MS = 20_000;
 /** How long more may come than is read until what is between is passed over. */
 const FLOOD_MS = 1500;
+/** How soon a stream is asked for again where the server has no more to give. */
+const FULL_MS = 5000;
 
 /**
  * @typedef {object} LogOptions
@@ -58,7 +60,6 @@ export class LogPanel {
 
   #endBack;
 
-  /** How many characters fit in a line. */
   get columns() {
     return this.#view.columns;
   }
@@ -120,6 +121,7 @@ export class LogPanel {
   #seek(sought) {
     if (sought === this.#sought || this.#isClosed) return;
     this.#sought = sought;
+    if (this.#isPaused) this.#setPaused(false);
     this.#reset();
     this.#view.toEnd();
     this.#again();
@@ -185,6 +187,7 @@ export class LogPanel {
       this.#isOver = outcome === "ended";
       if (outcome === "ended" || outcome === "refused") await woken;
       else if (outcome === "away") await Promise.race([whenBack(), woken]);
+      else if (outcome === "full") await Promise.race([pause(FULL_MS), woken]);
       else if (outcome === "broken") await pause(500);
     }
   }
@@ -215,7 +218,7 @@ export class LogPanel {
       if (error instanceof Away) return "away";
       if (!(error instanceof Refusal)) throw error;
       this.#tell(error.message);
-      return "refused";
+      return error.status === 503 ? "full" : "refused";
     }
   }
 

@@ -33,7 +33,7 @@ export class Row {
     setText(this.#time, line?.at ? timeOfDay(line.at) : "");
     if (mark === undefined) delete this.element.dataset.mark;
     else this.element.dataset.mark = mark;
-    this.element.classList.toggle("is-prompt", line?.n === 0);
+    this.element.classList.toggle("is-prompt", line?.n === 0 && line.text !== "");
     this.#text.replaceChildren(...(line === null ? ["…"] : content(line.text, sought)));
   }
 

@@ -18,7 +18,8 @@ export class Series {
   /** The path of the line, and that of what is below it. @param {number} least of the scale's top */
   paths(least) {
     const points = this.#points;
-    if (points.length < 2) return ["", ""];
+    // The line of what uses nothing is that which the page draws below.
+    if (points.length < 2 || points.every(([, value]) => value === 0)) return ["", ""];
     const now = points[points.length - 1][0];
     const top = Math.max(least, ...points.map(([, value]) => value)) * 1.1;
     const x = (at) => (WIDTH * (1 - (now - at) / SPAN_MS)).toFixed(1);

@@ -11,6 +11,9 @@ import { outcome } from "./runs.js";
 
 const LASTING = { Kill: "Killing...", Restart: "Restarting..." };
 const NAME_MAX = 60;
+/** How many lines a terminal has. */
+export const ROWS = 40;
+const RESIZE_MS = 300;
 
 export class RunView {
   #runs;
@@ -38,6 +41,7 @@ export class RunView {
     this.#again.addEventListener("click", () => this.#onAgain(this.#runs.find(this.#id)));
     runs.onChange(() => this.#update());
     setInterval(() => document.hidden || this.#update(), 1000);
+    addEventListener("resize", () => this.#resizeSoon());
     this.show(null);
   }
 
@@ -129,6 +133,22 @@ export class RunView {
     this.#showTalk(run, isNewest && runs);
     if (runs) this.#log?.reopenIfOver();
   }
+
+  /** Gives a terminal the width of its log, once the window is as it is to be. */
+  #resizeSoon() {
+    clearTimeout(this.#resizing);
+    this.#resizing = setTimeout(async () => {
+      const run = this.#runs.find(this.#id);
+      if (!run?.pty || run.status !== "running" || run !== this.#runs.newest) return;
+      try {
+        await post("resize", { rows: ROWS, cols: this.columns });
+      } catch {
+        // It has ended meanwhile, or is of no other width than before.
+      }
+    }, RESIZE_MS);
+  }
+
+  #resizing = 0;
 
   #showTalk(run, canTalk) {
     const key = canTalk ? `${run.run_id} ${run.stdin_open}` : "";

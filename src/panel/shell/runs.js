@@ -1,7 +1,7 @@
 // The runs that there were, the newest first, asked for again and again.
 
 import { Away, Refusal, read } from "../common/api.js";
-import { onBack } from "../common/connection.js";
+import { away, onBack } from "../common/connection.js";
 import { tellFault } from "../common/notices.js";
 
 const POLL_MS = 1000;
@@ -49,7 +49,7 @@ export class Runs {
     clearTimeout(this.#timer);
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = null;
-      if (!document.hidden) this.#timer = setTimeout(() => void this.refresh(), POLL_MS);
+      if (!document.hidden && !away()) this.#timer = setTimeout(() => void this.refresh(), POLL_MS);
     });
     return this.#asking;
   }

@@ -3,6 +3,7 @@
 import { post } from "../common/api.js";
 import { byId, isBusy, setBusy, setText } from "../common/dom.js";
 import { keep, load } from "../common/prefs.js";
+import { ROWS } from "./run.js";
 
 /**
  * Makes the form work.
@@ -50,7 +51,7 @@ export function makeStart(columns, onStart) {
     const body = { command: command.value };
     if (cwd.value.trim()) body.cwd = cwd.value.trim();
     if (env.value.trim()) body.env = environment(env.value);
-    if (terminal.checked) body.pty = { rows: 40, cols: columns() };
+    if (terminal.checked) body.pty = { rows: ROWS, cols: columns() };
     else if (input.checked) body.stdin = true;
     if (timeout.value) body.timeout = Number(timeout.value);
     return body;
