@@ -188,3 +188,23 @@ fn a_log_of_long_lines_is_scrolled_from_end_to_end_while_it_is_wrapped() {
     }
     browser.expect_quiet_console();
 }
+
+#[test]
+fn lines_that_were_dropped_are_told_and_the_others_keep_their_numbers() {
+    let server = Server::start_with(&["--log-max-bytes", "1000000"]);
+    server.run_to_end("seq 100000");
+    let first = server.get("/logs?after=0&limit=1").expect(200).json()["first"].as_u64().unwrap();
+    assert!(first > 1000, "{first} is the first that is kept");
+    let browser = page(&server);
+    browser.wait_for_text(".log-state", "100,000 lines, ended");
+    browser.run("document.querySelector('.log').scrollTop = 0");
+    browser.wait_for_text(".log", "(this line is no longer kept)");
+    let to = "const log = document.querySelector('.log');
+        log.scrollTop = log.scrollHeight * (arguments[0] / 100000)";
+    browser.run_with(to, &json!([first + 300]));
+    let agree = "const rows = [...document.querySelectorAll('.log-row:not([hidden])')];
+        return rows.length > 10 && rows.every((row) => row.querySelector('.log-number').textContent
+            === row.querySelector('.log-text').textContent)";
+    browser.wait("numbers and lines agree", agree);
+    browser.expect_quiet_console();
+}

@@ -46,6 +46,7 @@ export class Lines {
   at(index) {
     const n = index + 1;
     if (n > this.total) return { n: 0, at: null, text: this.prompt };
+    if (n < this.oldest) return { n, at: null, text: "(this line is no longer kept)" };
     return this.#chunks.get(chunkOf(n))?.[(n - 1) % CHUNK_LINES] ?? null;
   }
 
@@ -102,24 +103,18 @@ export class Lines {
     const after = Math.max(chunk * CHUNK_LINES, this.oldest - 1);
     const wanted = Math.min((chunk + 1) * CHUNK_LINES, this.total) - after;
     if (wanted <= 0) return;
-    const join = this.#path.includes("?") ? "&" : "?";
-    const asked = `${this.#path}${join}after=${after}&limit=${wanted}`;
-    const text = await (await request(`${asked}&format=ndjson`)).text();
-    const entries = text.split("\n").filter((line) => line !== "");
-    if (entries.length < wanted && !(await this.#begins(`${this.#path}${join}after=0&limit=1`, after))) {
-      return;
-    }
+    const asked = `${this.#path}${this.#path.includes("?") ? "&" : "?"}after=${after}`;
+    // Entries have no numbers: they begin behind what was dropped, which the other answer tells.
+    const [{ first }, answer] = await Promise.all([
+      read(`${asked}&limit=1`), request(`${asked}&limit=${wanted}&format=ndjson`),
+    ]);
+    const entries = (await answer.text()).split("\n").filter((line) => line !== "");
+    const begin = first ?? after + 1;
+    if (begin > after + 1) this.oldest = Math.max(this.oldest, begin);
     entries.forEach((entry, place) => {
       const { timestamp, line } = JSON.parse(entry);
-      this.#place({ n: after + 1 + place, at: timestamp, text: line });
+      this.#place({ n: begin + place, at: timestamp, text: line });
     });
-  }
-
-  /** Finds out which lines were dropped. Whether those behind `after` were not. */
-  async #begins(path, after) {
-    const { first } = await read(path);
-    this.oldest = Math.max(this.oldest, first ?? 1);
-    return after >= this.oldest - 1;
   }
 
   #place(line) {
