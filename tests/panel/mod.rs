@@ -9,6 +9,18 @@ fn named(page: &str) -> Vec<String> {
     names.map(|name| format!("/{name}")).collect()
 }
 
+/// The files that a module of this path imports, at once or later.
+fn imported(path: &str, module: &str) -> Vec<String> {
+    let folder = path.rsplit_once('/').unwrap().0;
+    let above = folder.rsplit_once('/').unwrap().0;
+    let resolve = |word: &str| match (word.strip_prefix("./"), word.strip_prefix("../")) {
+        (Some(name), _) => Some(format!("{folder}/{name}")),
+        (_, Some(name)) => Some(format!("{above}/{name}")),
+        _ => None,
+    };
+    module.split('"').filter_map(resolve).collect()
+}
+
 fn check_headers(answer: &Answer, path: &str) {
     let policy = answer.header("content-security-policy").unwrap_or_default();
     for part in [
@@ -42,13 +54,20 @@ fn check_page(get: impl Fn(&str) -> Answer, title: &str) {
     for inline in ["<script>", "style=", "<style", "onclick", "http://", "https://", "//"] {
         assert!(!page.contains(inline), "{inline} in {page}");
     }
-    let files = named(&page);
-    assert!(files.len() > 20, "{files:?}");
-    for path in files {
+    let mut files = named(&page);
+    let mut seen = 0;
+    while let Some(path) = files.get(seen).cloned() {
+        seen += 1;
         let file = get(&path).expect(200);
         check_headers(&file, &path);
         assert!(!file.body.is_empty(), "{path}");
+        for other in imported(&path, &file.text()) {
+            if !files.contains(&other) {
+                files.push(other);
+            }
+        }
     }
+    assert!(seen > 20, "{files:?}");
 }
 
 #[test]

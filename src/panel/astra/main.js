@@ -1,8 +1,6 @@
 // Puts the page of Astra together.
 
 import { Actions } from "./actions.js";
-import { makeBulk } from "./bulk.js";
-import { showQuick } from "./quick.js";
 import { Services } from "./services.js";
 import { showSummary } from "./summary.js";
 import { Table } from "./table.js";
@@ -21,20 +19,35 @@ services.onChange(() => {
   isFirst = false;
   afterPaint(() => {
     performance.mark("services-painted");
+    void beginBulk();
+    void beginQuick();
     void beginDetail();
   });
 });
 
-let table;
-const showSelected = makeBulk(actions, () => table.selected, () => {
-  table.selected.clear();
-  table.update();
-});
-table = new Table(services, actions, () => showSelected());
+let showSelected = () => {};
+const table = new Table(services, actions, () => showSelected());
 showSummary(services);
-showQuick(services, actions);
 
-/** Shows the service that the address names, from now on. It is loaded behind the table. */
+// What is not seen at once is loaded behind the paint.
+
+/** Shows what can be done to those that are selected. */
+async function beginBulk() {
+  const { makeBulk } = await import("./bulk.js");
+  showSelected = makeBulk(actions, () => table.selected, () => {
+    table.selected.clear();
+    table.update();
+  });
+  showSelected();
+}
+
+/** Shows the buttons that restart. */
+async function beginQuick() {
+  const { showQuick } = await import("./quick.js");
+  showQuick(services, actions);
+}
+
+/** Shows the service that the address names, from now on. */
 async function beginDetail() {
   const { Detail } = await import("./detail.js");
   const detail = new Detail(services, actions, () => {

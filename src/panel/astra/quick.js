@@ -32,6 +32,7 @@ export function showQuick(services, actions) {
       setBusy(button, lasts);
     }
   };
+  update();
   // The table comes first.
   services.onChange(() => afterPaint(update));
 }

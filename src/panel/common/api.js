@@ -1,7 +1,6 @@
 // Asks the server, and turns what it refuses into a sentence.
 
 import { lost } from "./connection.js";
-import { logIn } from "./login.js";
 
 /** What the server refused, with its own sentence about it. */
 export class Refusal extends Error {
@@ -43,6 +42,7 @@ export async function request(path, options = {}) {
   }
   noteClock(answer);
   if (answer.status === 401) {
+    const { logIn } = await import("./login.js");
     await logIn();
     return request(path, options);
   }
