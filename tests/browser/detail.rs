@@ -1,7 +1,8 @@
 //! One service beside the table.
 
-use crate::driver::Browser;
+use crate::driver::{Browser, PHONE};
 use crate::harness::Astra;
+use crate::page::key;
 use serde_json::json;
 
 #[test]
@@ -72,5 +73,30 @@ fn a_log_goes_on_over_restarts_and_says_where_runs_begin() {
             && all.includes('started at') ? all : null"
         ),
     );
+    browser.expect_quiet_console();
+}
+
+#[test]
+fn on_a_phone_the_keyboard_stays_in_the_detail_until_it_is_closed() {
+    let astra = Astra::start(json!({"web": {"cmd": "echo ready; exec sleep 60"}}));
+    let browser = Browser::start();
+    browser.look(PHONE);
+    browser.open(&format!("http://{}/#web", astra.address()));
+    browser.wait_for_text(".log", "ready");
+    for _ in 0..20 {
+        browser.press(&[key::TAB]);
+        let inside = browser.run(
+            "const it = document.activeElement;
+            return it === document.body || it.closest('#detail') !== null",
+        );
+        assert_eq!(inside, true, "{}", browser.focused());
+    }
+    browser.fill("Search the log", "ready");
+    browser.press(&[key::ESCAPE]);
+    browser.wait_for_text("#detail h2", "web");
+    browser.click("Close web");
+    browser.wait_gone("#detail");
+    browser.click("Select web");
+    browser.wait_for_text("#bulk", "1 service selected");
     browser.expect_quiet_console();
 }

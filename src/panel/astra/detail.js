@@ -8,6 +8,9 @@ import { readFacts } from "./facts.js";
 import { show } from "./row.js";
 import { LOOKS } from "./states.js";
 
+/** Where the detail covers all else. */
+const NARROW = matchMedia("(max-width: 1080px)");
+
 const TABS = { log: "Log", facts: "Details" };
 
 export class Detail {
@@ -30,8 +33,10 @@ export class Detail {
     this.#onClose = onClose;
     services.onChange(() => this.#update());
     this.#place.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !event.defaultPrevented) onClose();
+      // In a field that holds something it clears that.
+      if (event.key === "Escape" && !event.target.value) onClose();
     });
+    NARROW.addEventListener("change", () => this.#cover());
   }
 
   /** Shows a service; null closes it. @param {string|null} name */
@@ -42,9 +47,15 @@ export class Detail {
     this.#log = null;
     this.#update = () => {};
     this.#place.hidden = name === null;
-    document.body.classList.toggle("has-detail", name !== null);
+    this.#cover();
     this.#place.replaceChildren();
     if (name !== null) this.#fill(name);
+  }
+
+  /** Keeps the keyboard out of what is covered. */
+  #cover() {
+    const isCovered = this.#name !== null && NARROW.matches;
+    for (const covered of document.querySelectorAll("main, .top")) covered.inert = isCovered;
   }
 
   #fill(name) {
