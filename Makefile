@@ -1,9 +1,10 @@
 # `make test` is the second of the two commands: it installs what the tests need and runs them all.
 
-.PHONY: test example mcp-clients check attacks mutations bench-http fuzz kills reading thousand service-kills
+.PHONY: test example browser mcp-clients screenshots check attacks mutations bench-http fuzz kills reading thousand service-kills
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
-TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps node:nodejs npm:npm vi:vim-tiny less:less
+TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps node:nodejs npm:npm \
+	vi:vim-tiny less:less chromium:chromium chromedriver:chromium-driver
 
 test:
 	@missing=""; \
@@ -13,6 +14,7 @@ test:
 	python3 -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
 	if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -qq -y $$missing; fi
 	cargo test
+	$(MAKE) browser
 	$(MAKE) example
 	$(MAKE) mcp-clients
 
@@ -52,6 +54,23 @@ $(MCP_VENV)/installed: $(MCP_CLIENTS)/requirements.txt
 
 $(MCP_CLIENTS)/node_modules/.package-lock.json: $(MCP_CLIENTS)/package-lock.json
 	npm --prefix $(MCP_CLIENTS) ci --loglevel=error
+
+# The web panel in Chromium; axe-core looks whether everybody can use it.
+BROWSER := tests/browser
+
+browser: $(BROWSER)/node_modules/.package-lock.json
+	for script in src/panel/*/*.js; do node --input-type=module --check < $$script || exit 1; done
+	cargo test --test browser -- --skip speed
+	cargo test --test browser -- speed --nocapture --test-threads=1
+
+# Draws every view of the web panel into docs/screenshots.
+screenshots:
+	command -v pngquant >/dev/null || (apt-get update -qq && apt-get install -qq -y pngquant)
+	cargo test --test browser every_view_is_drawn -- --ignored
+	pngquant --force --ext .png --skip-if-larger docs/screenshots/*.png
+
+$(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package-lock.json
+	npm --prefix $(BROWSER) ci --loglevel=error
 
 # What must hold before every commit, apart from the tests.
 check:

@@ -53,6 +53,10 @@
 //! `LOG_DIR/*.log` are the logs, `*.log.1` the older parts of those that were rotated, `.runs` the
 //! ledger, `.lock` what keeps a second server out. Only [`logs`] touches them.
 //!
+//! # The web panel
+//! `src/panel` holds its files as they are served: `shell` and `astra` are the two pages, `common`
+//! is what both stand on. [`api`] has the table of them; nothing else knows that they are there.
+//!
 //! # Limits
 //! Those that can be set are rows of [`settings::SETTINGS`]; the others are constants beside what
 //! they limit: [`http::Limits`], [`process::COMMAND_BYTES_MAX`].

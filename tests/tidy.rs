@@ -50,6 +50,10 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     files.into_iter().chain(folders.iter().flat_map(|folder| files_below(folder))).collect()
 }
 
+fn is_rust(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "rs")
+}
+
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let read = |path: PathBuf| {
@@ -62,7 +66,7 @@ fn sources() -> Vec<Source> {
         let room = first.trim_end_matches(".rs").to_owned();
         Source { room, path: inside.display().to_string(), code, text }
     };
-    let is_production = |path: &PathBuf| !path.ends_with("tests.rs");
+    let is_production = |path: &PathBuf| is_rust(path) && !path.ends_with("tests.rs");
     files_below(&root).into_iter().filter(is_production).map(read).collect()
 }
 
@@ -173,7 +177,30 @@ fn the_readme_has_every_setting_and_every_route() {
             }
         }
     }
-    assert_eq!(routes, 32);
+    assert_eq!(routes, 35);
+}
+
+#[test]
+fn every_file_of_the_panel_is_served_short_and_says_what_it_is_for() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let table = fs::read_to_string(root.join("api/panel.rs")).unwrap();
+    let files = files_below(&root.join("panel"));
+    for path in &files {
+        let name = path.strip_prefix(root.join("panel")).unwrap().display().to_string();
+        assert!(table.contains(&format!("    \"{name}\",\n")), "{name} is not in the table");
+        let text = fs::read_to_string(path).unwrap();
+        assert!(text.lines().count() <= 250, "{name} is too long");
+        let says = match name.rsplit('.').next().unwrap() {
+            "js" => "// ",
+            "css" => "/* ",
+            _ => "<",
+        };
+        assert!(text.starts_with(says), "{name} says nothing of itself");
+        for word in ["innerHTML", "outerHTML", "insertAdjacent", "eval(", "var ", "console."] {
+            assert!(!text.contains(word) || says == "/* ", "{name} has {word}");
+        }
+    }
+    assert_eq!(table.matches("    \"").count(), files.len());
 }
 
 #[test]

@@ -8,10 +8,11 @@ use super::service_bodies::{
     BulkOperation, BulkRequest, BulkResponse, ReloadKind, ReloadRequest, ServiceHealth,
     ServiceRequest, ServiceStatus, StopRequest, SupervisorHealth, SystemStatus, VerbResponse,
 };
+use super::service_detail::ServiceDetail;
 use super::service_source::ServiceSource;
 use super::slots::Slots;
 use super::talking::{self, StdinResponse};
-use super::{body, events, login, logs, metrics, parameters, waiting};
+use super::{body, events, login, logs, metrics, panel, parameters, waiting};
 use crate::error::Error;
 use crate::http::{Guard, Problem, Reply, Request, Router};
 use crate::supervisor::{Ask, Bulk, Supervisor, Verb};
@@ -47,6 +48,7 @@ const VERBS: &[Route] = &[
 const OTHERS: &[Route] = &[
     (Method::GET, "/supervisor/status", "/api/supervisor/status", status),
     (Method::GET, "/supervisor/status/{service}", "/api/supervisor/status/{service}", one_status),
+    (Method::GET, "/supervisor/services/{service}", "/api/supervisor/services/{service}", detail),
     (Method::GET, "/supervisor/logs/{service}", "/api/supervisor/logs/{service}", read_logs),
     (Method::GET, "/supervisor/health", "/api/supervisor/health", health),
     (Method::GET, "/supervisor/health/{service}", "/api/supervisor/health/{service}", check),
@@ -86,15 +88,15 @@ pub fn service_routes(
         router = router.route(method.clone(), path, with_astra(*handler));
         router = router.route(method.clone(), other_path, with_astra(*handler));
     }
-    router
+    let router = router
         .open("/supervisor/health")
         .open("/api/supervisor/health")
         .get("/health", with_astra(health))
         .open("/health")
         .get("/metrics", with_astra(metrics::text))
         .post("/login", login::handler(Arc::clone(&guard)))
-        .open("/login")
-        .guarded_by(guard)
+        .open("/login");
+    panel::add_routes(router, panel::Page::Astra).guarded_by(guard)
 }
 
 fn status(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -108,6 +110,12 @@ fn one_status(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem
     let service = astra.supervisor.find(request.param("service"))?;
     let usage = astra.supervisor.usage();
     Ok(Reply::json(StatusCode::OK, &ServiceStatus::of(&service, Some(&usage))))
+}
+
+fn detail(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    let service = astra.supervisor.find(request.param("service"))?;
+    Ok(Reply::json(StatusCode::OK, &ServiceDetail::of(&service)))
 }
 
 fn start(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {

@@ -10,7 +10,7 @@ use super::run_source::RunSource;
 use super::slots::Slots;
 use super::talking::{self, StdinResponse};
 use super::told::{self, Reader};
-use super::{body, login, logs, parameters, shell_metrics, waiting};
+use super::{body, login, logs, panel, parameters, shell_metrics, waiting};
 use crate::http::{Guard, Problem, Reply, Request, Router};
 use crate::logs::{Range, RunLog};
 use crate::manager::{ProcessManager, RunView, Snapshot};
@@ -73,7 +73,7 @@ pub fn shell_routes(
         let shell = Arc::clone(&shell);
         move |request: &mut Request<'_>| handler(&shell, request)
     };
-    Router::new()
+    let router = Router::new()
         .post("/start", once(start))
         .get("/status", with_shell(status))
         .post("/kill", once(kill))
@@ -89,8 +89,8 @@ pub fn shell_routes(
         .get("/health", with_shell(health))
         .open("/health")
         .post("/login", login::handler(Arc::clone(&guard)))
-        .open("/login")
-        .guarded_by(guard)
+        .open("/login");
+    panel::add_routes(router, panel::Page::Shell).guarded_by(guard)
 }
 
 fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {

@@ -23,6 +23,6 @@ pub use graph::{Cycle, Graph};
 pub use handle::Supervisor;
 pub use life::ServiceState;
 pub use plan::{Change, Plan};
-pub use services_file::{Service, ServiceConfig, ServicesFile};
-pub use supervised::{Facts, Supervised};
+pub use services_file::{HealthCheck, RestartPolicy, Service, ServiceConfig, ServicesFile};
+pub use supervised::{Facts, Standing, Supervised};
 pub use tools::{OnFatal, Tools};

@@ -7,6 +7,17 @@ use crate::probe::HealthStatus;
 use chrono::{DateTime, Utc};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// How a service came to be supervised, and whether it goes on to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The file has it.
+    InFile,
+    /// It was added over the API, until the supervisor ends.
+    Added,
+    /// The file has it no more: it is forgotten as soon as it is down.
+    Leaving,
+}
+
 /// What is known of a service at one moment, apart from its run.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -22,6 +33,8 @@ pub struct Facts {
     pub last_restart: Option<DateTime<Utc>>,
     /// When it is next.
     pub next_restart_at: Option<DateTime<Utc>>,
+    /// How it came to be supervised, and whether it goes on to be.
+    pub standing: Standing,
     /// What it is run by.
     pub config: Arc<ServiceConfig>,
 }
@@ -48,6 +61,7 @@ impl Supervised {
             restarts: 0,
             last_restart: None,
             next_restart_at: None,
+            standing: Standing::InFile,
             config,
         };
         Self { name, manager, facts: Mutex::new(facts) }

@@ -7,6 +7,7 @@ mod crashes;
 mod crowds;
 mod degraded;
 mod dependencies;
+mod detail;
 mod ending;
 mod environment;
 mod events;

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 const PREFIXES: [&str; 2] = ["/supervisor", "/api/supervisor"];
 
 /// Each route with its right method and what it allows.
-const ROUTES: [(&str, &str); 14] = [
+const ROUTES: [(&str, &str); 15] = [
     ("/status", "GET, HEAD"),
     ("/status/web", "GET, HEAD"),
+    ("/services/web", "GET, HEAD"),
     ("/start", "POST"),
     ("/stop", "POST"),
     ("/restart", "POST"),
@@ -90,7 +91,7 @@ fn a_wrong_method_is_told_which_are_right() {
 fn an_unknown_service_is_not_found_and_the_known_ones_are_listed() {
     let astra = two_services();
     for prefix in PREFIXES {
-        for path in ["/status/nope", "/logs/nope", "/health/nope"] {
+        for path in ["/status/nope", "/services/nope", "/logs/nope", "/health/nope"] {
             let detail = astra.get(&format!("{prefix}{path}")).problem(404, "not_found");
             assert!(detail.contains("nope") && detail.contains("db, web"), "{path}: {detail}");
         }

@@ -40,7 +40,8 @@ impl Astra {
     fn start_in(mut command: Command, flags: &[&str], services: Value) -> Self {
         let folder = tempfile::tempdir().expect("a fresh folder");
         write(folder.path(), services);
-        command.args(["astra", "--config", FILE, "--port", "0", "--log-dir", "logs"]).args(flags);
+        command.args(["astra", "--config", FILE, "--log-dir", "logs"]).args(flags);
+        command.env("LLM_SHELL_PORT", "0");
         Self(Instance::start_in(command, folder))
     }
 

@@ -26,6 +26,10 @@ const PREFLIGHT_SECONDS: &str = "600";
 const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, \
                                MCP-Protocol-Version, Mcp-Method, Mcp-Name, X-Request-Id";
 
+/// What a script of a page is asked for: Basic would have the browser ask for a password itself,
+/// over a page that has a form for it.
+const SCRIPT_CHALLENGE: &str = "Bearer realm=\"llm-shell\"";
+
 /// Whether a route needs credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -99,7 +103,7 @@ impl Guard {
             Login::Password(user, password) => self.credentials.has_password(user, password),
         };
         if !is_right {
-            return Err(self.wrong(address));
+            return Err(self.wrong(address, SCRIPT_CHALLENGE));
         }
         let failed = |error: &dyn fmt::Display| {
             log::error!("A session could not be begun: {error}");
@@ -182,17 +186,19 @@ impl Guard {
             return Ok(());
         }
         let shown = header(head, "authorization").map(|shown| self.credentials.read(shown));
+        let is_script = header(head, "sec-fetch-dest") == Some("empty");
+        let challenge = if is_script { SCRIPT_CHALLENGE } else { self.credentials.challenge() };
         match shown.unwrap_or(Shown::Nothing) {
             Shown::Right => Ok(()),
-            Shown::Nothing => Err(self.unauthorized("needs credentials")),
-            Shown::Wrong => Err(self.wrong(address())),
+            Shown::Nothing => Err(unauthorized("needs credentials", challenge)),
+            Shown::Wrong => Err(self.wrong(address(), challenge)),
         }
     }
 
     /// What a client with wrong credentials is told, and counted.
-    fn wrong(&self, address: Option<IpAddr>) -> Problem {
+    fn wrong(&self, address: Option<IpAddr>, challenge: &'static str) -> Problem {
         match self.failures.count(address, Instant::now()) {
-            Ok(()) => self.unauthorized("does not know these credentials"),
+            Ok(()) => unauthorized("does not know these credentials", challenge),
             Err(wait) => {
                 let seconds = wait.as_secs() + 1;
                 let detail = format!(
@@ -204,14 +210,13 @@ impl Guard {
             }
         }
     }
+}
 
-    fn unauthorized(&self, what: &str) -> Problem {
-        let challenge = self.credentials.challenge();
-        Problem::unauthorized(format!(
-            "This server {what}: send them in Authorization, as its WWW-Authenticate says."
-        ))
-        .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
-    }
+fn unauthorized(what: &str, challenge: &'static str) -> Problem {
+    Problem::unauthorized(format!(
+        "This server {what}: send them in Authorization, as its WWW-Authenticate says."
+    ))
+    .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
 fn is_preflight(head: &Head<'_>) -> bool {

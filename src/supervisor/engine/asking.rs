@@ -1,6 +1,6 @@
 //! What is asked of one service.
 
-use super::entry::{Entry, Standing};
+use super::entry::Entry;
 use super::message::{Ask, Verb};
 use super::{Engine, Message};
 use crate::error::{Error, Result};
@@ -8,6 +8,7 @@ use crate::manager::EndedBy;
 use crate::supervisor::graph::Graph;
 use crate::supervisor::life::ServiceState;
 use crate::supervisor::services_file::{Service, Surroundings};
+use crate::supervisor::supervised::Standing;
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,11 +1,12 @@
 //! Waiting for what a service depends on.
 
 use super::Engine;
-use super::entry::{Entry, Standing};
+use super::entry::Entry;
 use crate::manager::EndedBy;
 use crate::probe::HealthStatus;
 use crate::supervisor::life::ServiceState;
 use crate::supervisor::services_file::Condition;
+use crate::supervisor::supervised::Standing;
 use std::sync::Arc;
 
 impl Engine {

@@ -4,7 +4,7 @@ use crate::manager::End;
 use crate::probe::HealthStatus;
 use crate::supervisor::life::{Leftovers, Life};
 use crate::supervisor::services_file::{HealthCheck, Service, ServiceConfig};
-use crate::supervisor::supervised::Supervised;
+use crate::supervisor::supervised::{Standing, Supervised};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -44,17 +44,6 @@ pub struct Entry {
     /// Why it is in its state.
     pub message: String,
     pub last_restart: Option<DateTime<Utc>>,
-}
-
-/// How a service came to be supervised, and whether it goes on to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// The file has it.
-    InFile,
-    /// It was added over the API, until the supervisor ends.
-    Added,
-    /// The file has it no more: it is forgotten as soon as it is down.
-    Leaving,
 }
 
 /// What is known by one health check.

@@ -1,13 +1,12 @@
 //! Going by another services file.
 
 use super::Engine;
-use super::entry::Standing;
 use super::message::{Reload, Reloaded};
 use crate::error::{Error, Result};
 use crate::manager::EndedBy;
 use crate::supervisor::plan::{Change, Plan};
 use crate::supervisor::services_file::Service;
-use crate::supervisor::supervised::Facts;
+use crate::supervisor::supervised::{Facts, Standing};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -98,6 +97,7 @@ impl Engine {
         let has_overrides = *entry.config != entry.definition.config;
         let config = Arc::new(new.config.clone());
         (entry.definition, entry.standing) = (new, Standing::InFile);
+        entry.it.replace(Facts { standing: entry.standing, ..entry.it.facts() });
         if is_back {
             entry.config = config;
             return self.restart_for(&name, "It is started again, because the file has it again.");

@@ -28,6 +28,7 @@ impl Engine {
             restarts: entry.life.restarts(),
             last_restart: entry.last_restart,
             next_restart_at: entry.life.restart_at().map(as_date),
+            standing: entry.standing,
             config: Arc::clone(&entry.config),
         };
         let old = entry.it.replace(facts.clone());

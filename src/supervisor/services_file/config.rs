@@ -147,6 +147,12 @@ impl RestartMode {
     /// Each with its word.
     pub(super) const WORDS: [(&'static str, Self); 3] =
         [("always", Self::Always), ("on-failure", Self::OnFailure), ("never", Self::Never)];
+
+    /// The word for it, as the file has it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        word(&Self::WORDS, self)
+    }
 }
 
 /// What must have come about of one service before another is started.
@@ -164,6 +170,17 @@ impl Condition {
     /// Each with its word.
     pub(super) const WORDS: [(&'static str, Self); 3] =
         [("started", Self::Started), ("healthy", Self::Healthy), ("completed", Self::Completed)];
+
+    /// The word for it, as the file has it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        word(&Self::WORDS, self)
+    }
+}
+
+fn word<T: Copy + PartialEq>(words: &[(&'static str, T)], meaning: T) -> &'static str {
+    // The table has all of them.
+    words.iter().find(|(_, it)| *it == meaning).map_or("", |(word, _)| *word)
 }
 
 /// How much of a service's logs is kept, where it is not what holds for all.

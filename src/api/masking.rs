@@ -1,0 +1,167 @@
+//! What looks like a secret, taken out of what is shown.
+
+use std::collections::BTreeMap;
+
+/// What stands in the place of a secret.
+pub const MASK: &str = "***";
+
+/// What the name of a secret has in it, in lower case.
+const SECRET_WORDS: [&str; 6] = ["token", "secret", "pass", "key", "credential", "auth"];
+
+/// The shortest secret whose value is looked for elsewhere, in bytes: shorter ones stand in
+/// words that mean something else.
+const SOUGHT_BYTES_MIN: usize = 4;
+
+/// Takes secrets out of texts: by the names that stand before them, out of URLs, and wherever the
+/// value of a secret variable comes again.
+#[derive(Debug, Default)]
+pub struct Masking {
+    /// The longest first, so that none is cut by another.
+    values: Vec<String>,
+}
+
+impl Masking {
+    /// One that knows the secrets of an environment.
+    pub fn of(environment: &BTreeMap<String, Option<String>>) -> Self {
+        let secrets = environment.iter().filter(|(name, _)| is_secret_name(name));
+        let mut values: Vec<String> = secrets
+            .filter_map(|(_, value)| value.clone())
+            .filter(|value| value.len() >= SOUGHT_BYTES_MIN)
+            .collect();
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        Self { values }
+    }
+
+    /// The value of a variable, as it may be shown.
+    pub fn value(&self, name: &str, value: &str) -> String {
+        if is_secret_name(name) { MASK.to_owned() } else { self.text(value) }
+    }
+
+    /// Arguments, as they may be shown.
+    pub fn arguments(&self, arguments: &[String]) -> Vec<String> {
+        let mut follows_secret_option = false;
+        let mut shown = Vec::new();
+        for argument in arguments {
+            let is_value = follows_secret_option && !argument.starts_with('-');
+            follows_secret_option = is_secret_option(argument);
+            shown.push(match argument.split_once('=') {
+                _ if is_value => MASK.to_owned(),
+                Some((name, _)) if !name.contains(char::is_whitespace) && is_secret_name(name) => {
+                    format!("{name}={MASK}")
+                }
+                _ => self.text(argument),
+            });
+        }
+        shown
+    }
+
+    /// A text for the shell, or a URL, as it may be shown.
+    pub fn text(&self, text: &str) -> String {
+        let mut shown = String::with_capacity(text.len());
+        let (mut follows_secret_option, mut quote) = (false, None);
+        for piece in text.split_inclusive(char::is_whitespace) {
+            let word = piece.trim_end();
+            let space = &piece[word.len()..];
+            if word.is_empty() {
+                shown += space;
+                continue;
+            }
+            if let Some(open) = quote {
+                // The rest of a secret with spaces in it.
+                if word.ends_with(open) {
+                    quote = None;
+                }
+                continue;
+            }
+            let is_value = follows_secret_option && !word.starts_with('-');
+            follows_secret_option = is_secret_option(word);
+            let assigned = word.split_once('=').filter(|(name, _)| is_secret_name(name));
+            let secret = if is_value { Some(word) } else { assigned.map(|(_, value)| value) };
+            match (secret, assigned) {
+                (Some(_), Some((name, _))) if !is_value => shown.extend([name, "=", MASK]),
+                (Some(_), _) => shown += MASK,
+                (None, _) => shown += &without_userinfo(word),
+            }
+            quote = secret.and_then(open_quote);
+            shown += space;
+        }
+        self.values.iter().fold(shown, |shown, value| shown.replace(value.as_str(), MASK))
+    }
+}
+
+/// Whether a variable or an option of this name is likely to hold a secret.
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_lowercase();
+    SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
+fn is_secret_option(word: &str) -> bool {
+    word.starts_with('-') && !word.contains('=') && is_secret_name(word)
+}
+
+/// The quote that a word begins with and that does not end in it.
+fn open_quote(word: &str) -> Option<char> {
+    let quote = word.chars().next().filter(|first| matches!(first, '\'' | '"'))?;
+    let is_closed = word.len() > 1 && word.ends_with(quote);
+    (!is_closed).then_some(quote)
+}
+
+/// A word without the user and the password of a URL in it.
+fn without_userinfo(word: &str) -> String {
+    let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
+    let end = rest.find(['/', '?', '#', '\'', '"']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://{MASK}{}", &rest[at..]),
+        None => word.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masking() -> Masking {
+        let variables = [("API_TOKEN", "sesame"), ("PIN_KEY", "12"), ("MODE", "plain")];
+        Masking::of(&variables.map(|(n, v)| (n.to_owned(), Some(v.to_owned()))).into())
+    }
+
+    #[test]
+    fn a_variable_is_judged_by_its_name_and_a_url_by_its_userinfo() {
+        let masking = masking();
+        for name in
+            ["API_TOKEN", "db_password", "AWS_SECRET_ACCESS", "SSH_KEY", "OAUTH", "CREDENTIALS"]
+        {
+            assert_eq!(masking.value(name, "x"), MASK, "{name}");
+        }
+        assert_eq!(masking.value("MODE", "plain"), "plain");
+        assert_eq!(masking.value("DB", "postgres://ann:pw@db/x"), "postgres://***@db/x");
+        assert_eq!(masking.value("DB", "postgres://db/x@y"), "postgres://db/x@y");
+        assert_eq!(masking.value("HEADER", "Bearer sesame"), "Bearer ***");
+    }
+
+    #[test]
+    fn secrets_among_arguments_are_taken_out() {
+        let given = ["run", "--token", "a b", "--api-key=c d", "-v", "--port", "80", "sesame"];
+        let shown = masking().arguments(&given.map(str::to_owned));
+        assert_eq!(shown, ["run", "--token", "***", "--api-key=***", "-v", "--port", "80", "***"]);
+        let shell = ["sh", "-c", "cd x; PASSWORD='a b' run http://ann@host/"].map(str::to_owned);
+        assert_eq!(masking().arguments(&shell)[2], "cd x; PASSWORD=*** run http://***@host/");
+    }
+
+    #[test]
+    fn secrets_in_a_text_for_the_shell_are_taken_out() {
+        for (text, shown) in [
+            ("exec serve --port 12", "exec serve --port 12"),
+            ("A=1 TOKEN=x serve", "A=1 TOKEN=*** serve"),
+            ("TOKEN=\"x y z\" serve -p 1", "TOKEN=*** serve -p 1"),
+            ("serve --password  hush  --mode a", "serve --password ***  --mode a"),
+            ("curl http://h/?auth=x&y=1", "curl http://h/?auth=***"),
+            ("echo sesame | nc", "echo *** | nc"),
+            ("", ""),
+        ] {
+            let found = masking().text(text);
+            let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(plain(&found), plain(shown), "{text}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The web panel: plain files that are part of the program, and how they are served.
+
+use crate::http::{HeaderName, HeaderValue, Problem, Reply, Request, Router, header};
+use http::StatusCode;
+
+/// What a page of ours may load and do: its own files, and requests to its own server. Nothing
+/// inline, nothing from elsewhere, no frame around it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+                      connect-src 'self'; img-src 'self' data:; base-uri 'none'; \
+                      form-action 'none'; frame-ancestors 'none'";
+
+/// A file of the panel.
+struct File {
+    /// Folder and name.
+    path: &'static str,
+    content: &'static str,
+}
+
+/// The files of `src/panel` of these paths.
+macro_rules! files {
+    ($($path:literal),* $(,)?) => {
+        [$(File { path: $path, content: include_str!(concat!("../panel/", $path)) }),*]
+    };
+}
+
+/// Every file of the panel.
+const FILES: &[File] = &files![
+    "astra/actions.js",
+    "astra/astra.css",
+    "astra/bulk.js",
+    "astra/buttons.js",
+    "astra/detail.js",
+    "astra/facts.js",
+    "astra/index.html",
+    "astra/main.js",
+    "astra/quick.js",
+    "astra/row.js",
+    "astra/services.js",
+    "astra/states.js",
+    "astra/summary.js",
+    "astra/table.js",
+    "common/ansi.js",
+    "common/api.js",
+    "common/base.css",
+    "common/confirm.js",
+    "common/connection.js",
+    "common/dom.js",
+    "common/format.js",
+    "common/icon.svg",
+    "common/lines.js",
+    "common/log.css",
+    "common/logevents.js",
+    "common/login.js",
+    "common/logpanel.js",
+    "common/logview.js",
+    "common/matches.js",
+    "common/notices.js",
+    "common/prefs.js",
+    "common/row.js",
+    "common/spark.js",
+    "common/sse.js",
+    "common/talk.js",
+    "shell/history.js",
+    "shell/index.html",
+    "shell/main.js",
+    "shell/run.js",
+    "shell/runs.js",
+    "shell/shell.css",
+    "shell/start.js",
+];
+
+/// Which page is at `/`.
+#[derive(Clone, Copy, Debug)]
+pub enum Page {
+    /// The one of the LLM Shell.
+    Shell,
+    /// The one of Astra.
+    Astra,
+}
+
+impl Page {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Shell => "shell/index.html",
+            Self::Astra => "astra/index.html",
+        }
+    }
+}
+
+/// Adds the routes of the panel, which need no credentials: it asks for them itself.
+pub fn add_routes(router: Router, page: Page) -> Router {
+    router
+        .get("/", move |request| {
+            request.query()?.finish()?;
+            find(page.path())
+        })
+        .open("/")
+        .get("/panel/{folder}/{file}", file)
+        .open("/panel/{folder}/{file}")
+}
+
+fn file(request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    find(&format!("{}/{}", request.param("folder"), request.param("file")))
+}
+
+fn find(path: &str) -> Result<Reply, Problem> {
+    let Some(file) = FILES.iter().find(|file| file.path == path) else {
+        return Err(Problem::not_found(format!("The panel has no file {path:?}: begin at /.")));
+    };
+    let reply = Reply::bytes(StatusCode::OK, media_type(file.path), file.content.into());
+    let header = |reply: Reply, name: HeaderName, value| {
+        reply.with_header(name, HeaderValue::from_static(value))
+    };
+    let reply = header(reply, header::CONTENT_SECURITY_POLICY, POLICY);
+    let reply = header(reply, header::REFERRER_POLICY, "no-referrer");
+    Ok(header(reply, HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
+}
+
+/// By the end of a file's name.
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "text/javascript; charset=utf-8",
+    }
+}

@@ -1,0 +1,77 @@
+// Does something to services: asks once where something is ended, and says what was refused.
+
+import { post } from "../common/api.js";
+import { confirm } from "../common/confirm.js";
+import { el } from "../common/dom.js";
+import { plural } from "../common/format.js";
+import { tellDone, tellFault } from "../common/notices.js";
+import { LABELS } from "./states.js";
+
+const NAMED_MAX = 12;
+
+export class Actions {
+  #services;
+
+  /** @param {import("./services.js").Services} services */
+  constructor(services) {
+    this.#services = services;
+  }
+
+  /** @param {string} verb @param {string} name */
+  async one(verb, name) {
+    const kind = el("select", { "aria-label": "What is reloaded" },
+      el("option", { value: "config" }, "Its configuration: the services file is read again"),
+      el("option", { value: "code" }, "Its code: it is restarted as it is"));
+    const more = verb === "reload" ? el("p.dialog-more", {}, kind) : undefined;
+    if (verb !== "start" && !(await confirm(this.#question(verb, name, more)))) return;
+    this.#services.expect(name, verb);
+    try {
+      const body = verb === "reload" ? { name, type: kind.value } : { name };
+      const answer = await post(`supervisor/${verb}`, body);
+      this.#services.asked(name);
+      if (verb === "reload") tellDone(`${name}: ${answer.message}`);
+    } catch (error) {
+      this.#services.forget(name);
+      tellFault(error.message);
+    }
+    await this.#services.refresh();
+  }
+
+  /** @param {string} verb @param {string[]} names */
+  async several(verb, names) {
+    if (names.length === 1) return this.one(verb, names[0]);
+    const title = `${LABELS[verb]} ${plural(names.length, "service")}?`;
+    const text = `${list(names)}. What depends on others is started after them, and ended before them.`;
+    if (verb !== "start" && !(await confirm({ title, text, action: LABELS[verb] }))) return;
+    for (const name of names) this.#services.expect(name, verb);
+    try {
+      const { operations } = await post("supervisor/bulk", { action: verb, services: names, parallel: true });
+      const refused = operations.filter((it) => it.status === "error");
+      for (const { service } of operations) this.#services.asked(service);
+      for (const { service } of refused) this.#services.forget(service);
+      if (refused.length > 0) tellFault(refused.map((it) => it.detail).join(" "));
+    } catch (error) {
+      for (const name of names) this.#services.forget(name);
+      tellFault(error.message);
+    }
+    await this.#services.refresh();
+  }
+
+  #question(verb, name, more) {
+    const service = this.#services.all.get(name);
+    const what = service?.pid ? `Its process ${service.pid} and all that it has started` : "What it runs";
+    const dependents = this.#services.dependents(name);
+    const others = dependents.length > 0 ? ` ${list(dependents)} ${dependents.length === 1 ? "depends" : "depend"} on it.` : "";
+    const text = {
+      stop: `${what} will be ended.${others}`,
+      restart: `${what} will be ended and started again.${others}`,
+      reload: `Where something has changed, it may be restarted.${others}`,
+    }[verb];
+    return { title: `${LABELS[verb]} ${name}?`, text, action: LABELS[verb], more };
+  }
+}
+
+function list(names) {
+  const shown = names.slice(0, NAMED_MAX).join(", ");
+  return names.length > NAMED_MAX ? `${shown} and ${names.length - NAMED_MAX} more` : shown;
+}

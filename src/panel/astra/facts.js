@@ -1,0 +1,134 @@
+// What a service is run by and how it ended: the page beside its log.
+
+import { post, read } from "../common/api.js";
+import { el } from "../common/dom.js";
+import { duration, ending, lasted, when } from "../common/format.js";
+import { makeTalk } from "../common/talk.js";
+import { tellFault } from "../common/notices.js";
+import { HEALTHS, LOOKS } from "./states.js";
+import { show } from "./row.js";
+
+/**
+ * Reads what is known of a service and shows it.
+ * @param {string} name
+ * @param {import("./services.js").Services} services
+ * @returns {Promise<HTMLElement>}
+ */
+export async function readFacts(name, services) {
+  const { config, source, exits } = await read(`supervisor/services/${encodeURIComponent(name)}`);
+  const service = services.all.get(name);
+  const path = encodeURIComponent(name);
+  return el("div.facts", {},
+    section("How it is", facts([
+      ["Why", service?.message],
+      ["Process", service?.pid ? String(service.pid) : "none"],
+      ["Started", service?.started_at ? when(service.started_at) : "never"],
+      ["Optional", config.optional ? "yes" : "no: without it the system is degraded"],
+      ["Added by", source === "api" ? "the API, until the supervisor ends" : "the services file"],
+    ])),
+    section("Command", el("pre.command", { tabindex: "0", "aria-label": "Command" }, shown(config.cmd)),
+      facts([["Directory", config.cwd], ["Port", config.port === null ? null : String(config.port)],
+        ["Terminal", config.pty ? "yes" : "no"]])),
+    section("Environment", environment(config)),
+    section("Dependencies", dependencies(name, config, services)),
+    section("Health checks", checks(path, config)),
+    section("Last exits", exitTable(exits)),
+    section("Restart policy", facts(policy(config))),
+    section("Signals and input", makeTalk({
+      canType: config.pty,
+      isTerminal: config.pty,
+      signal: (type) => post(`supervisor/signal/${path}?type=${type}`),
+      type: (data, eof) => post(`supervisor/stdin/${path}`, { data, eof }),
+      what: name,
+    })));
+}
+
+function section(title, ...children) {
+  return el("section", {}, el("h3", {}, title), ...children);
+}
+
+/** Terms with what holds; what is null is left out. */
+function facts(pairs) {
+  const known = pairs.filter(([, value]) => value);
+  return el("dl", {}, ...known.flatMap(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]));
+}
+
+/** A command as it would be typed. */
+function shown(command) {
+  if (typeof command === "string") return command;
+  const quoted = (part) => (/^[\w./:=@%+,*-]+$/.test(part) ? part : `'${part.replaceAll("'", "'\\''")}'`);
+  return command.map(quoted).join(" ");
+}
+
+function environment({ env, env_file }) {
+  const names = Object.keys(env);
+  const file = env_file ? el("p", {}, "Also what is in ", el("code", {}, env_file), ".") : null;
+  if (names.length === 0) return el("div", {}, file ?? el("p.muted", {}, "That of the supervisor, and nothing more."));
+  const rows = names.map((name) => {
+    const value = env[name] === null ? el("em.muted", {}, "removed") : el("code", {}, env[name]);
+    return el("tr", {}, el("th", { scope: "row" }, el("code", {}, name)), el("td", {}, value));
+  });
+  return el("div", {}, file, el("table.plain-table", { "aria-label": "Environment" }, el("tbody", {}, ...rows)));
+}
+
+function dependencies(name, config, services) {
+  const link = (other, word) => {
+    const state = el("span.pill");
+    const status = services.all.get(other)?.status ?? "unknown";
+    show(state, status, LOOKS[status]);
+    return el("li", {}, el("a", { href: `#${encodeURIComponent(other)}` }, other), word ? ` ${word} ` : " ", state);
+  };
+  const needs = Object.entries(config.depends_on).map(([other, word]) => link(other, `must be ${word}:`));
+  const needed = services.dependents(name).map((other) => link(other, ""));
+  if (needs.length + needed.length === 0) return el("p.muted", {}, "It depends on none, and none on it.");
+  return el("div", {},
+    needs.length > 0 && el("p.muted", {}, "It needs"), needs.length > 0 && el("ul", {}, ...needs),
+    needed.length > 0 && el("p.muted", {}, "It is needed by"), needed.length > 0 && el("ul", {}, ...needed));
+}
+
+function checks(path, config) {
+  const named = Object.entries(config.health_checks);
+  if (named.length === 0) return el("p.muted", {}, "None: it counts as up once it has run for a while.");
+  const results = new Map();
+  const rows = named.map(([name, check]) => {
+    const result = el("td", {}, "–");
+    results.set(name, result);
+    const looks = check.url ?? check.tcp ?? shown(check.cmd);
+    const often = `every ${duration(check.interval)}, ${check.retries} failures in a row${check.restart_on_failure ? " restart it" : ""}`;
+    return el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, el("code", {}, looks), el("div.muted", {}, often)), result);
+  });
+  const told = el("span.pill", { hidden: true });
+  const button = el("button.small", { type: "button" }, "Check now");
+  button.addEventListener("click", async () => {
+    try {
+      const report = await read(`supervisor/health/${path}`);
+      for (const [name, result] of results) result.textContent = report.checks[name] ?? "not looked at";
+      const took = report.response_time === null ? "" : ` in ${report.response_time} ms`;
+      show(told, `${report.status}${took}`, HEALTHS[report.status]);
+      told.hidden = false;
+    } catch (error) {
+      tellFault(error.message);
+    }
+  });
+  return el("div", {},
+    el("table.plain-table", { "aria-label": "Health checks" }, el("tbody", {}, ...rows)),
+    el("p.row", { role: "status" }, button, told));
+}
+
+function exitTable(exits) {
+  if (exits.length === 0) return el("p.muted", {}, "It has not ended yet.");
+  const rows = exits.map((exit) => el("tr", {},
+    el("td", {}, when(exit.stopped_at)), el("td", {}, ending(exit)), el("td", {}, `after ${lasted(exit.uptime)}`)));
+  return el("table.plain-table.exits", { "aria-label": "Last exits" }, el("tbody", {}, ...rows));
+}
+
+function policy({ restart_policy: policy, stop_signal, stop_timeout, start_timeout }) {
+  const often = `at most ${policy.max_restarts} times in a row`;
+  const waits = `after ${lasted(policy.backoff_seconds)}, each ${policy.backoff_multiplier} times as long as the one before, at most ${lasted(policy.max_backoff_seconds)}`;
+  return [
+    ["Restarted", policy.mode === "never" ? "never" : `${policy.mode === "always" ? "always" : "on failure"}, ${often}`],
+    ["Waits", policy.mode === "never" ? null : waits],
+    ["Ended by", `${stop_signal}, ${lasted(stop_timeout)} until SIGKILL`],
+    ["Has to start", `${lasted(start_timeout)} to be healthy`],
+  ];
+}

@@ -1,0 +1,119 @@
+// One service as a row of the table.
+
+import { clockAhead } from "../common/api.js";
+import { el, setAttribute, setText } from "../common/dom.js";
+import { count, duration, memory, percent } from "../common/format.js";
+import { Spark } from "../common/spark.js";
+import { VerbButtons } from "./buttons.js";
+import { HEALTHS, LOOKS } from "./states.js";
+
+/** What a scale of CPU and of memory reaches at least. */
+export const LEAST = { cpu: 10, memory: 16 };
+
+export class ServiceRow {
+  isSeen = false;
+  #services;
+  #buttons;
+  #cpu = new Spark();
+  #memory = new Spark();
+  #cells = {};
+
+  /**
+   * @param {string} name
+   * @param {import("./services.js").Services} services
+   * @param {import("./actions.js").Actions} actions
+   */
+  constructor(name, services, actions) {
+    this.name = name;
+    this.#services = services;
+    this.#buttons = new VerbButtons(name, services, actions);
+    this.check = el("input", { type: "checkbox", "aria-label": `Select ${name}` });
+    const value = (key) => (this.#cells[key] = el("span.value"));
+    const pill = (key) => (this.#cells[key] = el("span.pill"));
+    this.#cells.message = el("span.message");
+    this.link = el("a.name", { href: `#${encodeURIComponent(name)}` }, name);
+    this.element = el("tr", { role: "row" },
+      el("td.pick", { role: "cell" }, this.check),
+      el("th.service", { role: "rowheader", scope: "row" }, this.link, this.#cells.message),
+      cell("state", "State", pill("state")),
+      cell("health", "Health", pill("health")),
+      cell("uptime", "Uptime", value("uptime")),
+      cell("cpu", "CPU", value("cpu"), this.#cpu.element),
+      cell("memory", "Memory", value("memory"), this.#memory.element),
+      cell("restarts", "Restarts", value("restarts")),
+      cell("port", "Port", value("port")),
+      cell("next", "Next restart", value("next")),
+      el("td.actions", { role: "cell" }, ...this.#buttons.elements));
+    this.element.dataset.service = name;
+    this.update();
+  }
+
+  /** Shows what is known now. */
+  update() {
+    const service = this.#services.all.get(this.name);
+    if (!service) return;
+    const cells = this.#cells;
+    show(cells.state, service.status, LOOKS[service.status]);
+    show(cells.health, service.health, HEALTHS[service.health]);
+    const message = service.message === "It runs." ? "" : service.message;
+    setText(cells.message, message);
+    setAttribute(cells.message, "title", message || null);
+    setText(cells.cpu, service.pid ? percent(service.cpu_percent) : "–");
+    setText(cells.memory, service.pid ? memory(service.memory_mb) : "–");
+    setText(cells.restarts, count(service.restart_count));
+    setText(cells.port, service.port === null ? "–" : String(service.port));
+    this.tick();
+    this.#buttons.update();
+    if (this.isSeen) this.drawSparks();
+  }
+
+  /** Shows the time that has passed. */
+  tick() {
+    const service = this.#services.all.get(this.name);
+    if (!service) return;
+    setText(this.#cells.uptime, service.pid ? duration(uptime(service, this.#services.at)) : "–");
+    setText(this.#cells.next, nextRestart(service) ?? "–");
+  }
+
+  drawSparks() {
+    const history = this.#services.history(this.name);
+    this.#cpu.draw(history.cpu, LEAST.cpu);
+    this.#memory.draw(history.memory, LEAST.memory);
+  }
+
+  /** Says whether it is selected. @param {boolean} isSelected */
+  setSelected(isSelected) {
+    this.check.checked = isSelected;
+    this.element.classList.toggle("is-selected", isSelected);
+  }
+
+  /** Says which service's detail is open. @param {boolean} isOpen */
+  setOpen(isOpen) {
+    setAttribute(this.link, "aria-current", isOpen ? "true" : null);
+    this.element.classList.toggle("is-open", isOpen);
+  }
+}
+
+/** How long a service has been up, in seconds. */
+export function uptime(service, at) {
+  return service.uptime + (performance.now() - at) / 1000;
+}
+
+/** When a service is started again, in words; null where it is not to be. */
+export function nextRestart(service) {
+  if (!service.next_restart_at) return null;
+  const left = (Date.parse(service.next_restart_at) - Date.now() - clockAhead) / 1000;
+  return left > 0 ? `in ${Math.ceil(left)} s` : "now";
+}
+
+/** Shows a word in its colour. */
+export function show(pill, word, look) {
+  setText(pill, word);
+  setAttribute(pill, "class", `pill ${look ?? "idle"}`);
+}
+
+function cell(name, label, ...children) {
+  const made = el(`td.${name}`, { role: "cell" }, el("div.in", {}, ...children));
+  made.dataset.label = label;
+  return made;
+}

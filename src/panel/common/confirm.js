@@ -1,0 +1,30 @@
+// Asks once before something is ended.
+
+import { el } from "./dom.js";
+
+/**
+ * Asks, and gives whether it was confirmed.
+ * @param {{title: string, text: string, action: string, more?: HTMLElement}} question the title
+ *   names what it is about
+ * @returns {Promise<boolean>}
+ */
+export function confirm({ title, text, action, more }) {
+  const yes = el("button.danger", { type: "button" }, action);
+  const no = el("button", { type: "button" }, "Cancel");
+  const dialog = el("dialog", { "aria-labelledby": "confirm-title", "aria-describedby": "confirm-text" },
+    el("h2", { id: "confirm-title" }, title),
+    el("p", { id: "confirm-text" }, text),
+    more ?? null,
+    el("div.dialog-buttons", {}, no, yes));
+  document.body.append(dialog);
+  dialog.showModal();
+  yes.focus();
+  return new Promise((resolve) => {
+    yes.addEventListener("click", () => dialog.close("yes"));
+    no.addEventListener("click", () => dialog.close());
+    dialog.addEventListener("close", () => {
+      resolve(dialog.returnValue === "yes");
+      dialog.remove();
+    });
+  });
+}

@@ -1,0 +1,87 @@
+// Whether the server is there: says so while it is away, and finds out when it is back.
+
+import { byId, el, setText } from "./dom.js";
+
+const WAITS_SECONDS = [1, 2, 3, 5, 5, 10];
+const ANSWER_MS = 5000;
+
+const listeners = new Set();
+let isAway = false;
+let hurry = () => {};
+
+/** Whether the server was away when it was asked last. */
+export const away = () => isAway;
+
+/**
+ * Calls back each time that the server is there again.
+ * @param {() => void} listener
+ * @returns {() => void} what ends that
+ */
+export function onBack(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Waits until the server is there. */
+export function whenBack() {
+  if (!isAway) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = onBack(() => {
+      end();
+      resolve();
+    });
+  });
+}
+
+/** Says that the server could not be reached, and begins to look for it. */
+export function lost() {
+  if (isAway) return;
+  isAway = true;
+  document.documentElement.classList.add("is-away");
+  void look();
+}
+
+/** Looks until the server answers, whatever it answers. */
+async function look() {
+  const banner = byId("banner");
+  const seconds = el("span", { "aria-live": "off" });
+  const button = el("button", { type: "button", on: { click: () => hurry() } }, "Try now");
+  banner.replaceChildren(el("p", {}, "The server is away, trying again ", seconds), button);
+  banner.hidden = false;
+  for (let attempt = 0; ; attempt += 1) {
+    await countDown(WAITS_SECONDS[Math.min(attempt, WAITS_SECONDS.length - 1)], seconds);
+    setText(seconds, "now");
+    if (await answers()) break;
+  }
+  isAway = false;
+  banner.hidden = true;
+  banner.replaceChildren();
+  document.documentElement.classList.remove("is-away");
+  for (const listener of [...listeners]) listener();
+}
+
+async function answers() {
+  try {
+    await fetch("health", { signal: AbortSignal.timeout(ANSWER_MS) });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits so many seconds, or until somebody is in a hurry. */
+function countDown(from, shown) {
+  return new Promise((resolve) => {
+    let left = from;
+    setText(shown, `in ${left} s`);
+    const timer = setInterval(() => {
+      left -= 1;
+      if (left > 0) setText(shown, `in ${left} s`);
+      else hurry();
+    }, 1000);
+    hurry = () => {
+      clearInterval(timer);
+      resolve();
+    };
+  });
+}

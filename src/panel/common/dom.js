@@ -1,0 +1,95 @@
+// Makes elements: texts are set as text, so nothing that a command prints becomes markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * Makes an element.
+ * @param {string} tag its name, with a class behind each dot: `div.card.wide`
+ * @param {Record<string, unknown>} [props] attributes; `on` holds listeners by event; what is null
+ *   or false is left out
+ * @param {...(Node|string|null|false)} children
+ * @returns {HTMLElement}
+ */
+export function el(tag, props = {}, ...children) {
+  const [name, ...classes] = tag.split(".");
+  const element = document.createElement(name || "div");
+  if (classes.length > 0) element.className = classes.join(" ");
+  for (const [key, value] of Object.entries(props)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key === "on") {
+      for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
+    } else {
+      element.setAttribute(key, value === true ? "" : String(value));
+    }
+  }
+  element.append(...children.filter((child) => child !== null && child !== false));
+  return element;
+}
+
+/**
+ * Makes an SVG element.
+ * @param {string} name
+ * @param {Record<string, string>} attributes
+ * @returns {SVGElement}
+ */
+export function svg(name, attributes) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return element;
+}
+
+/**
+ * The element of this id, which the page's own HTML has.
+ * @param {string} id
+ * @returns {HTMLElement}
+ */
+export function byId(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`The page has no #${id}`);
+  return found;
+}
+
+/**
+ * Sets an element's text, where it is another one.
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/**
+ * Sets an attribute, or takes it away where the value is null.
+ * @param {Element} element
+ * @param {string} name
+ * @param {string|null} value
+ */
+export function setAttribute(element, name, value) {
+  if (value === null) element.removeAttribute(name);
+  else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+/**
+ * Marks a button as one that does nothing now. It keeps the focus, and says so to screen readers.
+ * @param {HTMLElement} button
+ * @param {boolean} isBusy
+ */
+export function setBusy(button, isBusy) {
+  setAttribute(button, "aria-disabled", isBusy ? "true" : null);
+}
+
+/**
+ * Calls back once what is on the page now was painted.
+ * @param {() => void} callback
+ */
+export function afterPaint(callback) {
+  requestAnimationFrame(() => setTimeout(callback, 0));
+}
+
+/**
+ * Whether a button does nothing now.
+ * @param {Element} button
+ */
+export function isBusy(button) {
+  return button.getAttribute("aria-disabled") === "true";
+}

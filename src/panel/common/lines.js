@@ -1,0 +1,149 @@
+// The lines of a log by their numbers, of which only those are kept that were looked at lately.
+
+import { read, request } from "./api.js";
+
+const CHUNK_LINES = 500;
+const CHUNKS_MAX = 24;
+
+/**
+ * A line.
+ * @typedef {{n: number, at: string|null, text: string}} Line
+ */
+
+export class Lines {
+  /** How many lines there are. */
+  total = 0;
+  /** The first that there still is; older ones may have been dropped. */
+  oldest = 1;
+  /** The last line where it has not ended: a prompt. */
+  prompt = "";
+  /** What is to be said before a line, by its number. */
+  marks = new Map();
+  #chunks = new Map();
+  #loading = new Set();
+  #path;
+  #changed;
+
+  /**
+   * @param {string} path of the log
+   * @param {() => void} changed called when lines have come
+   */
+  constructor(path, changed) {
+    this.#path = path;
+    this.#changed = changed;
+  }
+
+  /** How many rows there are to show: the lines, and one for what is behind the last of them. */
+  get size() {
+    return this.total + (this.prompt || this.marks.has(this.total + 1) ? 1 : 0);
+  }
+
+  /**
+   * The line of a row, from 0; null while it is not here.
+   * @param {number} index
+   * @returns {Line|null}
+   */
+  at(index) {
+    const n = index + 1;
+    if (n > this.total) return { n: 0, at: null, text: this.prompt };
+    if (n < this.oldest) return { n, at: null, text: "(this line is no longer kept)" };
+    return this.#chunks.get(chunkOf(n))?.[(n - 1) % CHUNK_LINES] ?? null;
+  }
+
+  /** The row of a line. @param {number} n */
+  rowOf(n) {
+    return n - 1;
+  }
+
+  /** Says something before the next line. @param {string} text */
+  mark(text) {
+    const n = this.total + 1;
+    const before = this.marks.get(n);
+    this.marks.set(n, before && before !== text ? `${before}\n${text}` : text);
+  }
+
+  /** Takes a line that the stream brought. @param {Line} line */
+  put(line) {
+    this.#place(line);
+    this.total = Math.max(this.total, line.n);
+  }
+
+  /**
+   * Has these rows be fetched, as far as they are missing.
+   * @param {number} from
+   * @param {number} until
+   */
+  need(from, until) {
+    const last = Math.min(until, this.total);
+    for (let chunk = chunkOf(from + 1); chunk * CHUNK_LINES < last; chunk += 1) {
+      const [begin, end] = [Math.max(from, chunk * CHUNK_LINES), Math.min(last, (chunk + 1) * CHUNK_LINES)];
+      this.#touch(chunk);
+      for (let index = begin; index < end; index += 1) {
+        if (index + 1 >= this.oldest && this.at(index) === null) {
+          void this.#load(chunk);
+          break;
+        }
+      }
+    }
+  }
+
+  async #load(chunk) {
+    if (this.#loading.has(chunk)) return;
+    this.#loading.add(chunk);
+    try {
+      await this.#fetch(chunk);
+      this.#changed();
+    } catch {
+      // Who is away is said elsewhere; what is gone stays empty.
+    }
+    this.#loading.delete(chunk);
+  }
+
+  async #fetch(chunk) {
+    const after = Math.max(chunk * CHUNK_LINES, this.oldest - 1);
+    const wanted = Math.min((chunk + 1) * CHUNK_LINES, this.total) - after;
+    if (wanted <= 0) return;
+    const asked = `${this.#path}${this.#path.includes("?") ? "&" : "?"}after=${after}`;
+    // Entries have no numbers: they begin behind what was dropped, which the other answer tells.
+    const [{ first }, answer] = await Promise.all([
+      read(`${asked}&limit=1`), request(`${asked}&limit=${wanted}&format=ndjson`),
+    ]);
+    const entries = (await answer.text()).split("\n").filter((line) => line !== "");
+    const begin = first ?? after + 1;
+    if (begin > after + 1) this.oldest = Math.max(this.oldest, begin);
+    entries.forEach((entry, place) => {
+      const { timestamp, line } = JSON.parse(entry);
+      this.#place({ n: begin + place, at: timestamp, text: line });
+    });
+  }
+
+  #place(line) {
+    const chunk = chunkOf(line.n);
+    let lines = this.#chunks.get(chunk);
+    if (!lines) {
+      lines = [];
+      this.#chunks.set(chunk, lines);
+      this.#forget();
+    }
+    lines[(line.n - 1) % CHUNK_LINES] = line;
+  }
+
+  #touch(chunk) {
+    const lines = this.#chunks.get(chunk);
+    if (!lines) return;
+    this.#chunks.delete(chunk);
+    this.#chunks.set(chunk, lines);
+  }
+
+  /** Forgets what was looked at the longest ago. */
+  #forget() {
+    while (this.#chunks.size > CHUNKS_MAX) {
+      const [oldest] = this.#chunks.keys();
+      this.#chunks.delete(oldest);
+    }
+  }
+}
+
+function chunkOf(n) {
+  return Math.floor((n - 1) / CHUNK_LINES);
+}

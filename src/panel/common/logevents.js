@@ -1,0 +1,38 @@
+// What the events of a followed log say, put where it belongs.
+
+import { ending, timeOfDay } from "./format.js";
+
+/**
+ * Takes events into a model of lines. Gives the state of what printed them where they tell its
+ * end, else null.
+ * @param {import("./lines.js").Lines|import("./matches.js").Matches} model
+ * @param {import("./sse.js").ServerEvent[]} events
+ */
+export function takeEvents(model, events) {
+  let ended = null;
+  for (const event of events) {
+    if (event.name === "message") {
+      const { timestamp, line } = JSON.parse(event.data);
+      model.put({ n: Number(event.id), at: timestamp, text: line });
+      model.prompt = "";
+    } else if (event.name === "prompt") {
+      model.prompt = JSON.parse(event.data);
+    } else if (event.name === "run") {
+      mark(model, JSON.parse(event.data));
+    } else if (event.name === "missed") {
+      model.oldest = Math.max(model.oldest ?? 1, model.total + 1);
+    } else if (event.name === "end") {
+      ended = JSON.parse(event.data);
+    }
+  }
+  return ended;
+}
+
+/** Notes that a run begins or ends before the next line. */
+function mark(model, run) {
+  const at = timeOfDay(run.at);
+  const text = run.event === "started"
+    ? `started at ${at}, process ${run.pid}`
+    : `ended at ${at}, ${ending(run)}`;
+  model.mark(text);
+}

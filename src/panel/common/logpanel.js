@@ -1,0 +1,250 @@
+// A live log with its tools: search, pause, wrap, times, download.
+
+import { Away, Refusal } from "./api.js";
+import { onBack, whenBack } from "./connection.js";
+import { el, setAttribute, setText } from "./dom.js";
+import { count, plural } from "./format.js";
+import { Lines } from "./lines.js";
+import { LogView } from "./logview.js";
+import { Matches } from "./matches.js";
+import { keep, load } from "./prefs.js";
+import { readEvents } from "./sse.js";
+import { takeEvents } from "./logevents.js";
+
+const FIRST_LINES = 300;
+const FIRST_MATCHES = 1000;
+const TYPING_MS = 250;
+/** How long a tab may be hidden until its stream is given back to others. */
+const HIDDEN_MS = 20_000;
+/** How long more may come than is read until what is between is passed over. */
+const FLOOD_MS = 1500;
+/** How soon a stream is asked for again where the server has no more to give. */
+const FULL_MS = 5000;
+
+/**
+ * @typedef {object} LogOptions
+ * @property {string} path of the log's route
+ * @property {string} name of what prints it
+ * @property {string} file what a download is called
+ * @property {(status: object) => void} [onEnd] called with the state once it has ended
+ */
+
+export class LogPanel {
+  #options;
+  #model;
+  #sought = "";
+  #isPaused = false;
+  #isClosed = false;
+  #isOver = false;
+  #abort = new AbortController();
+  #wake = () => {};
+  #floodSince = 0;
+  #view;
+  #state = el("span.log-state", { role: "status" });
+  #endButton = el("button.small", { type: "button", hidden: true }, "Jump to the end");
+  #pause = el("button.small", { type: "button" }, "Pause");
+
+  /** @param {LogOptions} options */
+  constructor(options) {
+    this.#options = options;
+    this.#view = new LogView(`Log of ${options.name}`, (follows) => {
+      this.#endButton.hidden = follows;
+    });
+    this.element = el("div.log-panel", {},
+      this.#tools(), this.#view.element);
+    document.addEventListener("visibilitychange", this.#visibility);
+    this.#endBack = onBack(() => this.#again());
+    this.#reset();
+    void this.#work();
+  }
+
+  #endBack;
+
+  get columns() {
+    return this.#view.columns;
+  }
+
+  /** Follows once more where the log was over: what was being launched had none yet. */
+  reopenIfOver() {
+    if (!this.#isOver) return;
+    this.#isOver = false;
+    this.#again();
+  }
+
+  /** Gives the stream back, for good. */
+  close() {
+    this.#isClosed = true;
+    this.#abort.abort();
+    this.#wake();
+    this.#view.close();
+    this.#endBack();
+    document.removeEventListener("visibilitychange", this.#visibility);
+    clearTimeout(this.#hideTimer);
+  }
+
+  #tools() {
+    const search = el("input", { type: "search", "aria-label": "Search the log", placeholder: "Search", autocomplete: "off", spellcheck: "false" });
+    let timer = 0;
+    const seek = (value) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => this.#seek(value), TYPING_MS);
+    };
+    search.addEventListener("input", () => seek(search.value));
+    this.#view.element.addEventListener("click", (event) => this.#showAround(event, search));
+    this.#pause.addEventListener("click", () => this.#setPaused(!this.#isPaused));
+    this.#endButton.addEventListener("click", () => this.#view.toEnd());
+    const { path, file } = this.#options;
+    const href = `${path}${path.includes("?") ? "&" : "?"}lines=0&format=text`;
+    return el("div.log-tools", {},
+      search, this.#state, el("span.grow"), this.#endButton, this.#pause,
+      this.#toggle("Wrap", "wrap", false), this.#toggle("Times", "times", false),
+      el("a.button.small", { href, download: file }, "Download"));
+  }
+
+  /** A button that is pressed or not, and is remembered so. */
+  #toggle(label, name, otherwise) {
+    const button = el("button.small", { type: "button" }, label);
+    const set = (isOn) => {
+      setAttribute(button, "aria-pressed", String(isOn));
+      this.#view.element.classList.toggle(name, isOn);
+      this.#view.draw();
+    };
+    button.addEventListener("click", () => {
+      const isOn = button.getAttribute("aria-pressed") !== "true";
+      keep(`log.${name}`, isOn);
+      set(isOn);
+    });
+    set(load(`log.${name}`, otherwise));
+    return button;
+  }
+
+  #seek(sought) {
+    if (sought === this.#sought || this.#isClosed) return;
+    this.#sought = sought;
+    if (this.#isPaused) this.#setPaused(false);
+    this.#reset();
+    this.#view.toEnd();
+    this.#again();
+  }
+
+  /** A match that is clicked is shown among its neighbours. */
+  #showAround(event, search) {
+    const n = this.#view.lineAt(event);
+    if (!this.#sought || n === 0 || getSelection()?.toString()) return;
+    search.value = "";
+    this.#sought = "";
+    this.#reset();
+    this.#model.total = n;
+    this.#view.toRow(this.#model.rowOf(n));
+    this.#again();
+  }
+
+  #setPaused(isPaused) {
+    this.#isPaused = isPaused;
+    setText(this.#pause, isPaused ? "Resume" : "Pause");
+    setAttribute(this.#pause, "aria-pressed", String(isPaused));
+    this.#again();
+  }
+
+  #reset() {
+    this.#model = this.#sought ? new Matches() : new Lines(this.#options.path, () => this.#view.draw());
+    this.#view.show(this.#model, this.#sought);
+  }
+
+  /** Ends the stream that is open, so that the next one is opened as things are now. */
+  #again() {
+    this.#abort.abort();
+    this.#wake();
+  }
+
+  #hideTimer = 0;
+  #isHidden = false;
+  #visibility = () => {
+    clearTimeout(this.#hideTimer);
+    if (!document.hidden && this.#isHidden) {
+      this.#isHidden = false;
+      this.#again();
+    } else if (document.hidden) {
+      this.#hideTimer = setTimeout(() => {
+        this.#isHidden = true;
+        this.#again();
+      }, HIDDEN_MS);
+    }
+  };
+
+  async #work() {
+    while (!this.#isClosed) {
+      this.#abort = new AbortController();
+      const woken = new Promise((resolve) => {
+        this.#wake = resolve;
+      });
+      if (this.#isPaused || this.#isHidden) {
+        this.#tell(this.#isPaused ? "Paused" : "");
+        await woken;
+        continue;
+      }
+      const outcome = await this.#follow(this.#abort.signal);
+      this.#isOver = outcome === "ended";
+      if (outcome === "ended" || outcome === "refused") await woken;
+      else if (outcome === "away") await Promise.race([whenBack(), woken]);
+      else if (outcome === "full") await Promise.race([pause(FULL_MS), woken]);
+      else if (outcome === "broken") await pause(500);
+    }
+  }
+
+  async #follow(signal) {
+    const { path, onEnd } = this.#options;
+    const grep = this.#sought ? `&strip_ansi=false&grep=${encodeURIComponent(`(?i)${escaped(this.#sought)}`)}` : "";
+    const lines = this.#sought ? FIRST_MATCHES : FIRST_LINES;
+    const url = `${path}${path.includes("?") ? "&" : "?"}follow=true&lines=${lines}${grep}`;
+    if (this.#sought) this.#reset();
+    const model = this.#model;
+    this.#tell("Connecting…");
+    this.#floodSince = 0;
+    try {
+      return await readEvents(url, {
+        signal,
+        onOpen: () => this.#told(),
+        onFlood: () => this.#floods(),
+        onEvents: (events) => {
+          const ended = takeEvents(model, events);
+          this.#told(ended !== null);
+          this.#view.draw();
+          if (ended !== null) onEnd?.(ended);
+        },
+      });
+    } catch (error) {
+      if (signal.aborted) return "again";
+      if (error instanceof Away) return "away";
+      if (!(error instanceof Refusal)) throw error;
+      this.#tell(error.message);
+      return error.status === 503 ? "full" : "refused";
+    }
+  }
+
+  /** Whether more has come than can be read for so long that the end is out of sight. */
+  #floods() {
+    const now = performance.now();
+    this.#floodSince ||= now;
+    return this.#view.follows && !this.#sought && now - this.#floodSince > FLOOD_MS;
+  }
+
+  #told(isOver = false) {
+    const { total } = this.#model;
+    const lines = this.#sought ? `${count(total)} found` : plural(total, "line");
+    this.#tell(isOver ? `${lines}, ended` : lines);
+  }
+
+  #tell(text) {
+    setText(this.#state, text);
+  }
+}
+
+function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** A text as a regular expression that finds it as it stands. */
+function escaped(text) {
+  return text.replace(/[\\.+*?()|[\]{}^$#&~-]/g, "\\$&");
+}

@@ -1,0 +1,176 @@
+// A list of any length of which only the rows that are seen are on the page.
+//
+// The scroller holds a space as high as all rows would be, and in it a window that stays in view.
+// Where the space is scrolled to says which row is the first of the window. At the end of the
+// space the window is filled from its bottom, and stays at the end as rows come.
+
+import { el } from "./dom.js";
+import { Row } from "./row.js";
+
+/** The highest space, in pixels: browsers know none that is much higher. */
+const SPACE_MAX = 8_000_000;
+
+/** How many rows are fetched around those that are seen. */
+const AROUND = 50;
+
+export class LogView {
+  follows = true;
+  #model;
+  #sought = "";
+  #rows = [];
+  #space = el("div.log-space");
+  #window = el("div.log-window");
+  #unit = 20;
+  #setTop = 0;
+  #top = 0;
+  #isDue = false;
+  #onFollow;
+
+  /**
+   * @param {string} label the log's name for screen readers
+   * @param {(follows: boolean) => void} onFollow called when the user leaves the end or is back
+   */
+  constructor(label, onFollow) {
+    this.#onFollow = onFollow;
+    this.#space.append(this.#window);
+    this.element = el("div.log", { tabindex: "0", role: "region", "aria-label": label }, this.#space);
+    this.element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.element.addEventListener("wheel", (event) => event.deltaY < 0 && this.#leaveEnd(), { passive: true });
+    this.#watch = new ResizeObserver(() => this.draw());
+    this.#watch.observe(this.element);
+  }
+
+  #watch;
+
+  /** Shows these lines, marking what is sought. */
+  show(model, sought) {
+    this.#model = model;
+    this.#sought = sought.toLowerCase();
+    this.draw();
+  }
+
+  /** Draws with the next frame. */
+  draw() {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    requestAnimationFrame(() => {
+      this.#isDue = false;
+      if (this.#model && this.element.isConnected) this.#draw();
+    });
+  }
+
+  /** Goes to the end and stays there. */
+  toEnd() {
+    this.#setFollows(true);
+    this.draw();
+  }
+
+  /** Shows this row in the middle. @param {number} index */
+  toRow(index) {
+    this.#setFollows(false);
+    this.#top = Math.max(0, index - Math.floor(this.#seen() / 2));
+    this.#setTop = -1;
+    this.draw();
+  }
+
+  /** How many characters fit in a line. */
+  get columns() {
+    const probe = el("span.log-probe", {}, "0".repeat(100));
+    this.#window.append(probe);
+    const width = probe.getBoundingClientRect().width / 100;
+    probe.remove();
+    return Math.max(40, Math.floor((this.element.clientWidth - 32) / (width || 8)));
+  }
+
+  /** The number of the line that an event was at. @param {Event} event */
+  lineAt(event) {
+    const row = this.#rows.find((it) => it.element.contains(event.target));
+    return row?.lineNumber ?? 0;
+  }
+
+  close() {
+    this.#watch.disconnect();
+  }
+
+  #seen() {
+    return Math.ceil(this.element.clientHeight / this.#unit) + 1;
+  }
+
+  /** How many pixels of the space are one row. */
+  #pixels(size) {
+    return Math.min(this.#unit, SPACE_MAX / Math.max(1, size));
+  }
+
+  #draw() {
+    const { size } = this.#model;
+    const height = this.element.clientHeight;
+    const pixels = this.#pixels(size);
+    const isLong = size * this.#unit > height;
+    this.#space.style.setProperty("height", `${Math.max(height, size * pixels + (height - height * (pixels / this.#unit)))}px`);
+    this.#window.style.setProperty("height", `${height}px`);
+    const seen = this.#seen();
+    const lastTop = Math.max(0, size - height / this.#unit);
+    const atEnd = this.follows || this.#top >= lastTop;
+    const first = atEnd ? Math.max(0, size - seen) : Math.floor(this.#top);
+    this.#fill(first, Math.min(size, first + seen));
+    this.#window.classList.toggle("at-end", atEnd && (isLong || this.#overflows(height)));
+    this.#shift(atEnd ? 0 : this.#top - first);
+    if (atEnd) this.#scrollTo(this.element.scrollHeight);
+    else if (this.#setTop < 0 || pixels < this.#unit) this.#scrollTo(this.#top * pixels);
+  }
+
+  #fill(first, until) {
+    while (this.#rows.length < until - first) {
+      const row = new Row();
+      this.#rows.push(row);
+      this.#window.append(row.element);
+    }
+    const model = this.#model;
+    model.need(Math.max(0, first - AROUND), until + AROUND);
+    this.#rows.forEach((row, place) => {
+      const index = first + place;
+      row.element.hidden = index >= until;
+      if (index >= until) return;
+      const line = model.at(index);
+      row.show(line, this.#sought, model.marks.get(line?.n || index + 1));
+    });
+  }
+
+  #overflows(height) {
+    return this.#rows.reduce((sum, row) => sum + row.element.offsetHeight, 0) > height;
+  }
+
+  /** Moves the window so that a part of its first row is above it. */
+  #shift(part) {
+    const height = part > 0 ? this.#rows[0]?.element.offsetHeight ?? 0 : 0;
+    this.#window.style.setProperty("--shift", `${-Math.round(part * height)}px`);
+  }
+
+  #scrollTo(top) {
+    this.element.scrollTop = top;
+    this.#setTop = this.element.scrollTop;
+  }
+
+  #scrolled() {
+    const top = this.element.scrollTop;
+    // What we scrolled to ourselves is no news.
+    if (!this.#model || Math.abs(top - this.#setTop) < 1) return;
+    const end = this.element.scrollHeight - this.element.clientHeight;
+    this.#top = top / this.#pixels(this.#model.size);
+    this.#setTop = top;
+    this.#setFollows(top >= end - 2);
+    this.draw();
+  }
+
+  #leaveEnd() {
+    if (!this.follows || this.element.scrollHeight <= this.element.clientHeight) return;
+    this.#top = this.element.scrollTop / this.#pixels(this.#model?.size ?? 1);
+    this.#setFollows(false);
+  }
+
+  #setFollows(follows) {
+    if (this.follows === follows) return;
+    this.follows = follows;
+    this.#onFollow(follows);
+  }
+}

@@ -1,0 +1,50 @@
+// A line of the last five minutes.
+
+import { svg } from "./dom.js";
+
+export const SPAN_MS = 5 * 60 * 1000;
+const [WIDTH, HEIGHT] = [100, 24];
+
+/** Values with their times, none older than five minutes. */
+export class Series {
+  #points = [];
+
+  /** @param {number} at in milliseconds @param {number} value */
+  add(at, value) {
+    this.#points.push([at, value]);
+    while (this.#points[0][0] < at - SPAN_MS) this.#points.shift();
+  }
+
+  /** The path of the line, and that of what is below it. @param {number} least of the scale's top */
+  paths(least) {
+    const points = this.#points;
+    // The line of what uses nothing is that which the page draws below.
+    if (points.length < 2 || points.every(([, value]) => value === 0)) return ["", ""];
+    const now = points[points.length - 1][0];
+    const top = Math.max(least, ...points.map(([, value]) => value)) * 1.1;
+    const x = (at) => (WIDTH * (1 - (now - at) / SPAN_MS)).toFixed(1);
+    const y = (value) => (HEIGHT - 1 - (HEIGHT - 2) * (value / top)).toFixed(1);
+    const line = points.map(([at, value]) => `${x(at)} ${y(value)}`).join("L");
+    return [`M${line}`, `M${x(points[0][0])} ${HEIGHT}L${line}L${WIDTH} ${HEIGHT}Z`];
+  }
+}
+
+/** The picture of a series. */
+export class Spark {
+  #line = svg("path", { class: "spark-line" });
+  #area = svg("path", { class: "spark-area" });
+
+  constructor() {
+    const box = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "spark" };
+    // The number beside it says the same.
+    this.element = svg("svg", { ...box, "aria-hidden": "true", focusable: "false" });
+    this.element.append(this.#area, this.#line);
+  }
+
+  /** @param {Series} series @param {number} least */
+  draw(series, least) {
+    const [line, area] = series.paths(least);
+    this.#line.setAttribute("d", line);
+    this.#area.setAttribute("d", area);
+  }
+}

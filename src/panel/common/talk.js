@@ -1,0 +1,63 @@
+// A line for a command's input, and signals for it.
+
+import { confirm } from "./confirm.js";
+import { el } from "./dom.js";
+import { tellDone, tellFault } from "./notices.js";
+
+const SIGNALS = ["INT", "TERM", "HUP", "QUIT", "USR1", "USR2", "STOP", "CONT", "KILL"];
+/** Those that end what does not expect them. */
+const ENDING = ["TERM", "QUIT", "KILL", "HUP"];
+
+/**
+ * @typedef {object} TalkOptions
+ * @property {boolean} canType whether its input is open
+ * @property {boolean} isTerminal whether that is a terminal, which understands ^C itself
+ * @property {(type: string) => Promise<unknown>} signal sends a signal
+ * @property {(data: string, eof: boolean) => Promise<unknown>} type writes to its input
+ * @property {string} what the name of what is talked to
+ */
+
+/**
+ * Makes the line and the signals.
+ * @param {TalkOptions} options
+ */
+export function makeTalk({ canType, isTerminal, signal, type, what }) {
+  const run = async (act) => {
+    try {
+      await act();
+      return true;
+    } catch (error) {
+      tellFault(error.message);
+      return false;
+    }
+  };
+  const interrupt = () => run(() => (isTerminal && canType ? type("\u0003", false) : signal("INT")));
+  const kind = el("select", { "aria-label": "Signal" }, ...SIGNALS.map((name) => el("option", { value: name }, `SIG${name}`)));
+  const send = async () => {
+    const name = kind.value;
+    const question = { title: `Send SIG${name} to ${what}?`, text: "This may end it, and all that it has started.", action: `Send SIG${name}` };
+    if (ENDING.includes(name) && !(await confirm(question))) return;
+    if (await run(() => signal(name))) tellDone(`SIG${name} was sent to ${what}.`);
+  };
+  return el("div.talk", {},
+    canType && line(type, run),
+    el("div.row", {},
+      shortcut("^C", " interrupts", interrupt),
+      canType && shortcut("^D", " ends the input", () => run(() => type("", true))),
+      kind, el("button.small", { type: "button", on: { click: send } }, "Send signal")));
+}
+
+function shortcut(key, does, act) {
+  return el("button.small", { type: "button", on: { click: act } }, key, el("span.only-read", {}, does));
+}
+
+function line(type, run) {
+  const input = el("input.mono", { type: "text", name: "stdin", "aria-label": "Line for its input", placeholder: "A line for its input", autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
+  const form = el("form.row", {}, input, el("button.small", { type: "submit" }, "Send line"));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (await run(() => type(`${input.value}\n`, false))) input.value = "";
+    input.focus();
+  });
+  return form;
+}

@@ -1,0 +1,80 @@
+// The form that starts a command.
+
+import { post } from "../common/api.js";
+import { byId, isBusy, setBusy, setText } from "../common/dom.js";
+import { keep, load } from "../common/prefs.js";
+import { ROWS } from "./run.js";
+
+/**
+ * Makes the form work.
+ * @param {() => number} columns how wide the terminal is
+ * @param {() => void} onStart called when a command was started
+ * @returns {(run: {command: string, cwd: string, pty: boolean}) => void} what fills it
+ */
+export function makeStart(columns, onStart) {
+  const form = byId("start");
+  const { command, cwd, env, terminal, input, timeout } = form.elements;
+  const button = byId("start-button");
+  const fault = byId("start-fault");
+  terminal.checked = load("terminal", true);
+  const follow = () => {
+    input.disabled = terminal.checked;
+  };
+  terminal.addEventListener("change", () => {
+    keep("terminal", terminal.checked);
+    follow();
+  });
+  follow();
+  command.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (isBusy(button)) return;
+    setText(fault, "");
+    setBusy(button, true);
+    setText(button, "Starting...");
+    try {
+      await post("start", request());
+      onStart();
+    } catch (error) {
+      setText(fault, error.message);
+      command.focus();
+    }
+    setBusy(button, false);
+    setText(button, "Start");
+  });
+
+  function request() {
+    const body = { command: command.value };
+    if (cwd.value.trim()) body.cwd = cwd.value.trim();
+    if (env.value.trim()) body.env = environment(env.value);
+    if (terminal.checked) body.pty = { rows: ROWS, cols: columns() };
+    else if (input.checked) body.stdin = true;
+    if (timeout.value) body.timeout = Number(timeout.value);
+    return body;
+  }
+
+  return (run) => {
+    command.value = run.command;
+    cwd.value = run.cwd;
+    terminal.checked = run.pty;
+    follow();
+    command.focus();
+  };
+}
+
+/** Reads lines of `NAME=value`, and of `unset NAME`. */
+function environment(text) {
+  const variables = {};
+  for (const line of text.split("\n").filter((it) => it.trim() !== "")) {
+    const removed = line.match(/^\s*unset\s+(\S+)\s*$/);
+    const at = line.indexOf("=");
+    if (removed) variables[removed[1]] = null;
+    else if (at > 0) variables[line.slice(0, at).trim()] = line.slice(at + 1);
+    else throw new Error(`The environment has the line "${line.trim()}": write NAME=value, or unset NAME.`);
+  }
+  return variables;
+}

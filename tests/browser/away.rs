@@ -1,0 +1,36 @@
+//! The page while the server is away, and when it is back.
+
+use crate::driver::Browser;
+use crate::harness::{Astra, eventually};
+use serde_json::json;
+use std::net::TcpListener;
+
+#[test]
+fn the_page_says_that_the_server_is_away_and_recovers_by_itself() {
+    // The next one must be where the page looks for it.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    drop(free);
+    let services = json!({"web": {"cmd": "echo ready; exec sleep 60"}});
+    let mut astra = Astra::start_with(&["--port", &port], services);
+    let browser = Browser::start();
+    browser.open(&format!("http://{}/#web", astra.address()));
+    browser.wait_for_text(".log", "ready");
+    browser.run("window.isStillTheSamePage = true");
+    astra.signal("TERM");
+    astra.wait();
+    browser.wait_for_text("#banner", "The server is away, trying again in");
+    browser.click_in("tbody", "Restart web");
+    browser.click_in("dialog", "Restart");
+    browser.wait_for_text("#notices", "The server is away: this was not done");
+    astra.start_again();
+    eventually("it is up", || astra.get("/health").json()["status"].is_string().then_some(()));
+    browser.click("Try now");
+    browser.wait_gone("#banner");
+    browser.wait_for_text("tr[data-service=web] .state", "running");
+    browser.wait_for_text(".log-state", "2 lines");
+    astra.settle("stop", "web");
+    browser.wait_for_text("tr[data-service=web] .state", "stopped");
+    assert_eq!(browser.run("return window.isStillTheSamePage"), true);
+    browser.expect_quiet_console();
+}

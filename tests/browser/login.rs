@@ -1,0 +1,70 @@
+//! The page where a token or a password is needed.
+
+use crate::driver::Browser;
+use crate::harness::{Astra, Server, binary};
+use crate::page::key;
+use serde_json::json;
+
+fn guarded() -> Server {
+    let mut command = binary();
+    command.env("LLM_SHELL_TOKEN", "s3cret-token").env("LLM_SHELL_BASIC_AUTH", "ann:word");
+    Server::start_command(command)
+}
+
+fn page(server: &Server) -> Browser {
+    let browser = Browser::start();
+    browser.open(&format!("http://{}/", server.address()));
+    browser.wait_for_text("dialog", "Log in");
+    browser
+}
+
+#[test]
+fn the_token_opens_the_page_and_is_kept_where_no_script_reads_it() {
+    let server = guarded();
+    let browser = page(&server);
+    browser.fill("Token", "wrong");
+    browser.click("Log in");
+    browser.wait_for_text("dialog", "These are not the right ones");
+    browser.fill("Token", "s3cret-token");
+    browser.click("Log in");
+    browser.wait_gone("dialog");
+    browser.fill("Command", "echo behind the door");
+    browser.click("Start");
+    browser.wait_for_text(".log", "behind the door");
+    let kept = browser.run(
+        "return document.cookie + JSON.stringify(localStorage) + JSON.stringify(sessionStorage)
+            + location.href + document.documentElement.outerHTML",
+    );
+    assert!(!kept.as_str().unwrap().contains("s3cret"), "{kept}");
+    assert_eq!(browser.run("return document.cookie"), "");
+    browser.open(&format!("http://{}/", server.address()));
+    browser.wait_for_text(".log", "behind the door");
+    browser.expect_quiet_console();
+}
+
+#[test]
+fn a_user_and_a_password_open_it_too() {
+    let server = guarded();
+    let browser = page(&server);
+    browser.fill("User", "ann");
+    browser.fill("Password", "word");
+    browser.click("Log in");
+    browser.wait_gone("dialog");
+    browser.wait_for_text("#run", "Nothing was started yet");
+}
+
+#[test]
+fn the_page_of_astra_asks_as_well() {
+    let mut command = binary();
+    command.env("LLM_SHELL_BASIC_AUTH", "ann:word");
+    let astra = Astra::start_command(command, json!({"web": {"cmd": "exec sleep 60"}}));
+    let browser = Browser::start();
+    browser.open(&format!("http://{}/", astra.address()));
+    browser.wait_for_text("dialog", "Log in");
+    browser.fill("User", "ann");
+    browser.fill("Password", "word");
+    browser.press(&[key::ENTER]);
+    browser.wait_gone("dialog");
+    browser.wait_for_text("tr[data-service=web]", "running");
+    browser.expect_quiet_console();
+}
