@@ -7,6 +7,7 @@ mod docs;
 mod harness;
 mod http;
 mod mcp;
+mod openapi;
 mod security;
 mod settings;
 mod shell;

@@ -6,13 +6,17 @@ use crate::http::{Guard, Login, Problem, Reply, Request, header};
 use http::StatusCode;
 use serde::Deserialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// What POST /login takes: the token, or the user and the password.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct LoginRequest {
+pub struct LoginRequest {
+    /// The token, alone.
     token: Option<String>,
+    /// The user, with the password.
     user: Option<String>,
+    /// The password, with the user.
     password: Option<String>,
 }
 

@@ -3,6 +3,8 @@
 mod accept;
 mod bodies;
 mod body;
+#[cfg(feature = "docs")]
+mod docs;
 mod events;
 mod follow;
 mod idempotency;
@@ -10,6 +12,7 @@ mod log_query;
 mod login;
 mod logs;
 mod metrics;
+mod openapi;
 mod parameters;
 mod problem;
 mod run_marks;

@@ -3,6 +3,7 @@
 use super::idempotency::Answers;
 use super::log_query::{LogOf, LogQuery};
 use super::logs::Named;
+use super::openapi::{self, DocumentOf};
 use super::run_source::RunSource;
 use super::service_bodies::{
     BulkOperation, BulkRequest, BulkResponse, ReloadKind, ReloadRequest, ServiceHealth,
@@ -86,7 +87,7 @@ pub fn service_routes(
         router = router.route(method.clone(), path, with_astra(*handler));
         router = router.route(method.clone(), other_path, with_astra(*handler));
     }
-    router
+    let router = router
         .open("/supervisor/health")
         .open("/api/supervisor/health")
         .get("/health", with_astra(health))
@@ -94,7 +95,8 @@ pub fn service_routes(
         .get("/metrics", with_astra(metrics::text))
         .post("/login", login::handler(Arc::clone(&guard)))
         .open("/login")
-        .guarded_by(guard)
+        .guarded_by(guard);
+    openapi::documented(router, DocumentOf::Services)
 }
 
 fn status(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {

@@ -6,6 +6,7 @@ use super::bodies::{HealthResponse, KillResponse, ProcessStatus, RunsResponse, S
 use super::idempotency::Answers;
 use super::log_query::{LogOf, LogQuery};
 use super::logs::Named;
+use super::openapi::{self, DocumentOf};
 use super::run_source::RunSource;
 use super::slots::Slots;
 use super::talking::{self, StdinResponse};
@@ -73,7 +74,7 @@ pub fn shell_routes(
         let shell = Arc::clone(&shell);
         move |request: &mut Request<'_>| handler(&shell, request)
     };
-    Router::new()
+    let router = Router::new()
         .post("/start", once(start))
         .get("/status", with_shell(status))
         .post("/kill", once(kill))
@@ -90,7 +91,8 @@ pub fn shell_routes(
         .open("/health")
         .post("/login", login::handler(Arc::clone(&guard)))
         .open("/login")
-        .guarded_by(guard)
+        .guarded_by(guard);
+    openapi::documented(router, DocumentOf::Shell)
 }
 
 fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {

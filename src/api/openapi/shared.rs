@@ -1,0 +1,57 @@
+//! What the document tells of the routes that both servers have.
+
+use super::parameters as take;
+use super::route::Route;
+use crate::api::login::LoginRequest;
+use crate::http::Problem;
+use serde_json::json;
+
+/// The media type of what Prometheus reads.
+const OPEN_METRICS: &str = "application/openmetrics-text";
+
+/// What such a text looks like.
+const METRICS: &str = "# HELP llm_shell_runs Commands that were started.\n# TYPE llm_shell_runs \
+                       counter\nllm_shell_runs_total 1\n# EOF\n";
+
+/// Every route that both servers have likewise.
+pub fn routes() -> Vec<Route> {
+    let nothing = "The page /docs has no file \"page.css\": ask for /docs itself.";
+    let mut routes = vec![
+        Route::get("/metrics", "prometheus")
+            .does("server", "Metrics for Prometheus", "In the text of `OpenMetrics`.")
+            .answers_text((200, "All that is measured."), OPEN_METRICS, METRICS),
+        log_in(),
+        Route::get("/openapi.json", "openapi")
+            .does("server", "This document", "OpenAPI 3.1.")
+            .answers_any((200, "This document.")),
+    ];
+    if cfg!(feature = "docs") {
+        routes.extend([
+            Route::get("/docs", "docs")
+                .does("server", "A page to try the API", "Swagger UI, from the server itself.")
+                .answers_text((200, "The page."), "text/html", "<!doctype html>…"),
+            Route::get("/docs/{file}", "docsFile")
+                .does("server", "What the page is made of", "Styles and scripts.")
+                .with([take::file()])
+                .answers_text((200, "A script."), "text/javascript", "window.onload = …")
+                .answers_text((200, ""), "text/css", "body {…}")
+                .refuses(Problem::not_found(nothing)),
+        ]);
+    }
+    routes
+}
+
+fn log_in() -> Route {
+    let wrong = "This server does not know these credentials: send them in Authorization, as its \
+                 WWW-Authenticate says.";
+    let no_need = "This server has no token and no password: just use it, without logging in.";
+    Route::post("/login", "logIn")
+        .does("server", "A cookie for a page", "Where a token or a password is set.")
+        .reads::<LoginRequest>(&json!({"token": "7f3a"}))
+        .answers_nothing((204, "The cookie is set."))
+        .with_header(204, "Set-Cookie", "The cookie, for twelve hours.")
+        .refuses(Problem::bad_request(no_need))
+        .refuses(Problem::unauthorized(wrong))
+        .may(&["TooManyRequests"])
+        .open()
+}
