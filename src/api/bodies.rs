@@ -2,6 +2,7 @@
 
 use super::parameters;
 use super::talking::Size;
+use super::whole::whole_or_null;
 use crate::error::Result;
 use crate::logs::format_instant;
 use crate::manager::{EndedBy, KillReport, PastRun, RunInfo, RunSpec, RunStatus, Snapshot};
@@ -48,6 +49,7 @@ pub struct StartRequest {
     #[schema(minimum = 0, maximum = 600)]
     pub wait: Option<f64>,
     /// How much of its output is answered then, in bytes.
+    #[serde(default, deserialize_with = "whole_or_null")]
     #[schema(minimum = 256, maximum = 1_048_576)]
     pub max_bytes: Option<u64>,
 }

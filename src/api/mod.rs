@@ -27,6 +27,7 @@ mod slots;
 mod talking;
 pub mod told;
 mod waiting;
+mod whole;
 
 pub use bodies::{KillResponse, LogsResponse, ProcessStatus, StartRequest};
 pub use service_bodies::{

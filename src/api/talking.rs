@@ -1,5 +1,6 @@
 //! What a run is sent, as requests ask for it.
 
+use super::whole::whole;
 use super::{body, parameters};
 use crate::error::Error;
 use crate::http::{Problem, Request};
@@ -39,9 +40,11 @@ pub struct StdinResponse {
 pub struct Size {
     /// Its height, in lines.
     #[schema(minimum = 1, maximum = 65_535)]
+    #[serde(deserialize_with = "whole")]
     rows: u16,
     /// Its width, in characters.
     #[schema(minimum = 1, maximum = 65_535)]
+    #[serde(deserialize_with = "whole")]
     cols: u16,
 }
 

@@ -70,7 +70,9 @@ impl Document {
     /// not asked for.
     pub fn unseen(&self) -> Vec<String> {
         let schemas = object(&self.whole["components"]["schemas"]).iter();
-        let answered = schemas.filter(|(_, schema)| schema["additionalProperties"] != false);
+        // Messages are a protocol's, which has tests of its own.
+        let answered = schemas
+            .filter(|(name, schema)| schema["additionalProperties"] != false && *name != "Message");
         let fields = answered.flat_map(|(name, schema)| {
             let fields = schema["properties"].as_object().into_iter().flat_map(Map::keys);
             fields.map(move |field| format!("{name}.{field}"))

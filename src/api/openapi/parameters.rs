@@ -1,6 +1,7 @@
 //! What is given in a query, a path or a header, as the document describes it.
 
 use crate::manager::SECONDS_MAX;
+use crate::process::Signal;
 use serde_json::{Value, json};
 
 /// The longest that a request can wait, in seconds.
@@ -8,10 +9,6 @@ const WAIT_SECONDS_MAX: u32 = 600;
 
 /// A name of a service.
 const SERVICE_NAME: &str = "^[A-Za-z0-9._-]{1,64}$";
-
-/// A signal, by name with or without SIG, or by number.
-const SIGNAL: &str =
-    "^((?i:SIG)?[A-Za-z]+[0-9]*|(?i:SIG)?(?i:RTMIN)(\\+[0-9]{1,2})?|[1-9]|[1-5][0-9]|6[0-4])$";
 
 /// One of a query.
 fn query(name: &str, description: &str, schema: &Value) -> Value {
@@ -63,8 +60,14 @@ pub fn kill_type() -> Value {
 
 /// Any signal.
 pub fn signal_type() -> Value {
-    let schema = json!({"type": "string", "pattern": SIGNAL, "examples": ["SIGINT", "HUP", "15"]});
-    let mut parameter = query("type", "The signal, by its name or its number.", &schema);
+    // Those with a name of their own; behind them are the real-time ones.
+    let names = (1..32).filter_map(Signal::of).map(|signal| signal.to_string());
+    let names: Vec<String> = names.map(|name| name.replacen("SIG", "", 1)).collect();
+    let names = names.join("|");
+    let pattern = format!("^((SIG)?({names}|RTMIN(\\+[12]?[0-9])?)|[1-9]|[1-5][0-9]|6[0-4])$");
+    let schema = json!({"type": "string", "pattern": pattern, "examples": ["SIGINT", "HUP", "15"]});
+    let description = "The signal, by its name (with SIG or without, in any case) or its number.";
+    let mut parameter = query("type", description, &schema);
     parameter["required"] = true.into();
     parameter
 }

@@ -6,7 +6,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// The media type of all of them.
-const MEDIA_TYPE: &str = "application/problem+json";
+pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// The name of a component, when it is answered, and how it is made.
 type Common = (&'static str, &'static str, fn() -> Problem);
@@ -51,12 +51,15 @@ const COMMON: [Common; 8] = [
              LLM_SHELL_LOG_DIR and its rights.",
         )
     }),
-    ("Unavailable", "As many requests wait as may, or the server is shutting down.", || {
-        Problem::unavailable(
-            "64 requests wait or stream already: try again, or raise LLM_SHELL_MAX_STREAMS.",
-        )
-    }),
+    ("Unavailable", "As many requests wait as may, or the server is shutting down.", busy),
 ];
+
+/// As many requests wait as may.
+pub fn busy() -> Problem {
+    Problem::unavailable(
+        "64 requests wait or stream already: try again, or raise LLM_SHELL_MAX_STREAMS.",
+    )
+}
 
 /// The words that programs branch on.
 pub struct ProblemCode;

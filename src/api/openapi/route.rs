@@ -156,13 +156,6 @@ impl Route {
         self
     }
 
-    /// An answer of this status can also be a problem.
-    pub fn or_problem(mut self, status: u16) -> Self {
-        let schema = json!({"$ref": "#/components/schemas/Problem"});
-        self.answer(status, "")["content"]["application/problem+json"] = json!({"schema": schema});
-        self
-    }
-
     /// Answers without a body.
     pub fn answers_nothing(mut self, (status, says): Success<'_>) -> Self {
         self.answer(status, says);
@@ -208,7 +201,15 @@ impl Route {
             let says = if status == 400 { "What was sent is at fault." } else { "See `detail`." };
             let named = problems.into_iter().enumerate();
             let named = named.map(|(index, problem)| (format!("case {}", index + 1), problem));
-            answers.insert(status.to_string(), problems::answer(says, named.collect()));
+            let answer = problems::answer(says, named.collect());
+            // One that can also be answered otherwise keeps what is said of that.
+            match answers.get_mut(&status.to_string()) {
+                Some(other) => {
+                    let problem = answer["content"][problems::MEDIA_TYPE].clone();
+                    other["content"][problems::MEDIA_TYPE] = problem;
+                }
+                None => drop(answers.insert(status.to_string(), answer)),
+            }
         }
         if !parameters.is_empty() {
             about.insert("parameters".to_owned(), parameters.into());

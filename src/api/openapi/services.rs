@@ -169,7 +169,7 @@ fn health_of_all(path: &'static str, id: &str, (well, ill): (&Value, &Value)) ->
         .does("watching", "Whether all required services are well", HEALTH)
         .answers::<SupervisorHealth>((200, "They are."), well)
         .answers::<SupervisorHealth>((503, "Some are not: `services` has their states."), ill)
-        .or_problem(503)
+        .refuses(super::problems::busy())
         .open()
 }
 
@@ -185,6 +185,7 @@ fn talking() -> [Route; 3] {
             .does("services", "Write to a service's terminal", "For one with `\"pty\": true`.")
             .with([take::service()])
             .reads::<StdinRequest>(&json!({"data": "y\n", "eof": false}))
+            .or_nothing()
             .reads_raw(&["text/plain", "application/octet-stream"])
             .answers::<StdinResponse>((200, "So much was taken."), &json!({"written": 2}))
             .refuses(unknown())

@@ -50,6 +50,19 @@ pub struct ServiceLogs {
     prompt: Option<String>,
 }
 
+/// A message of JSON-RPC 2.0, as the Model Context Protocol has them.
+#[derive(ToSchema)]
+pub struct Message {
+    /// `2.0`.
+    jsonrpc: String,
+    /// What the answer is to be known by; a notification has none.
+    id: Option<Value>,
+    /// What is asked for.
+    method: Option<String>,
+    /// With what.
+    params: Option<Value>,
+}
+
 /// Fields of the services file that differ for a run: its schema is that of the file, where
 /// nothing must be given.
 pub struct ServiceOverrides;

@@ -2,6 +2,7 @@
 
 use super::parameters as take;
 use super::route::Route;
+use super::shapes::Message;
 use crate::api::login::LoginRequest;
 use crate::http::Problem;
 use serde_json::json;
@@ -13,6 +14,10 @@ const OPEN_METRICS: &str = "application/openmetrics-text";
 const METRICS: &str = "# HELP llm_shell_runs Commands that were started.\n# TYPE llm_shell_runs \
                        counter\nllm_shell_runs_total 1\n# EOF\n";
 
+/// What is said of the protocol.
+const MCP: &str = "Streamable HTTP, in the stateless revision 2026-07-28 and in those that begin \
+                   with `initialize`. `tools/list` tells of the tools and of what they take.";
+
 /// Every route that both servers have likewise.
 pub fn routes() -> Vec<Route> {
     let nothing = "The page /docs has no file \"page.css\": ask for /docs itself.";
@@ -21,6 +26,13 @@ pub fn routes() -> Vec<Route> {
             .does("server", "Metrics for Prometheus", "In the text of `OpenMetrics`.")
             .answers_text((200, "All that is measured."), OPEN_METRICS, METRICS),
         log_in(),
+        Route::post("/mcp", "mcp")
+            .does("server", "The Model Context Protocol", MCP)
+            .reads::<Message>(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}))
+            .answers_any((200, "What was asked for, or in the older revisions a fault."))
+            .answers_nothing((202, "A notification was taken."))
+            .answers_any((400, "What was sent is at fault."))
+            .answers_any((404, "There is no such method.")),
         Route::get("/openapi.json", "openapi")
             .does("server", "This document", "OpenAPI 3.1.")
             .answers_any((200, "This document.")),

@@ -96,6 +96,7 @@ fn talking() -> [Route; 3] {
         Route::post("/stdin", "writeStdin")
             .does("command", "Write to the command's input", STDIN)
             .reads::<StdinRequest>(&json!({"data": "y\n", "eof": false}))
+            .or_nothing()
             .reads_raw(&["text/plain", "application/octet-stream"])
             .answers::<StdinResponse>((200, "So much was taken."), &json!({"written": 2}))
             .refuses(Error::NeverStarted)
