@@ -1,6 +1,6 @@
 # `make test` is the second of the two commands: it installs what the tests need and runs them all.
 
-.PHONY: test example browser mcp-clients screenshots check attacks mutations bench-http fuzz kills reading thousand service-kills
+.PHONY: test example browser mcp-clients contract screenshots check attacks mutations bench-http fuzz kills reading thousand service-kills
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps node:nodejs npm:npm \
@@ -17,6 +17,7 @@ test:
 	$(MAKE) browser
 	$(MAKE) example
 	$(MAKE) mcp-clients
+	$(MAKE) contract
 
 # examples/astra: its page by itself, then all of it under the debug binary.
 DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
@@ -71,6 +72,18 @@ screenshots:
 
 $(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package-lock.json
 	npm --prefix $(BROWSER) ci --loglevel=error
+
+# The debug binary, held to its own document by schemathesis, in both modes.
+CONTRACT_VENV := target/contract-venv
+
+contract: $(CONTRACT_VENV)/installed
+	cargo build --bin llm-shell
+	python3 tests/openapi/contract.py $(DEBUG)/llm-shell $(CONTRACT_VENV)/bin
+
+$(CONTRACT_VENV)/installed: tests/openapi/requirements.txt
+	python3 -m venv $(CONTRACT_VENV)
+	$(CONTRACT_VENV)/bin/pip install --quiet -r $<
+	touch $@
 
 # What must hold before every commit, apart from the tests.
 check:

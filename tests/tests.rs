@@ -8,6 +8,7 @@ mod docs;
 mod harness;
 mod http;
 mod mcp;
+mod openapi;
 mod panel;
 mod security;
 mod settings;

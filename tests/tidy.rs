@@ -177,7 +177,7 @@ fn the_readme_has_every_setting_and_every_route() {
             }
         }
     }
-    assert_eq!(routes, 35);
+    assert_eq!(routes, 38);
 }
 
 #[test]

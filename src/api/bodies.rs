@@ -2,6 +2,7 @@
 
 use super::parameters;
 use super::talking::Size;
+use super::whole::whole_or_null;
 use crate::error::Result;
 use crate::logs::format_instant;
 use crate::manager::{EndedBy, KillReport, PastRun, RunInfo, RunSpec, RunStatus, Snapshot};
@@ -12,35 +13,49 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// What POST /start takes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartRequest {
     /// What the shell is to run.
+    #[schema(
+        max_length = 131_071,
+        pattern = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$",
+        example = "make -j4"
+    )]
     pub command: String,
     /// The directory that it starts in.
     #[schemars(with = "Option<String>")]
+    #[schema(value_type = Option<String>)]
     pub cwd: Option<PathBuf>,
     /// What is added to the server's environment; null removes a name.
     #[serde(default)]
+    #[schema(default = json!({}), example = json!({"LANG": "C", "DISPLAY": null}))]
     pub env: BTreeMap<String, Option<String>>,
     /// Whether it can be written to.
     #[serde(default)]
+    #[schema(default = false)]
     pub stdin: bool,
     /// Whether it runs on a terminal, or of which size that is.
     #[serde(default)]
+    #[schema(default = false)]
     pub pty: Pty,
     /// How long it may run before it is ended, in seconds.
+    #[schema(minimum = 0, maximum = 86_400)]
     pub timeout: Option<f64>,
     /// How long to wait for its end before answering, in seconds.
+    #[schema(minimum = 0, maximum = 600)]
     pub wait: Option<f64>,
     /// How much of its output is answered then, in bytes.
+    #[serde(default, deserialize_with = "whole_or_null")]
+    #[schema(minimum = 256, maximum = 1_048_576)]
     pub max_bytes: Option<u64>,
 }
 
 /// Whether a command runs on a terminal.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, ToSchema)]
 #[serde(untagged, expecting = "expected true, false, or {\"rows\": 24, \"cols\": 80}")]
 pub enum Pty {
     /// On one of the usual size, or on none.
@@ -75,26 +90,32 @@ impl StartRequest {
 }
 
 /// What is told of a run.
-#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
 pub struct ProcessStatus {
     /// The number of its own process.
     pub process_pid: i32,
     /// What the shell was given to run.
     pub command: String,
     /// `running`, `exited` by itself, or `killed` by us or a signal.
+    #[schema(value_type = RunStatus)]
     pub status: String,
     /// When it was started.
+    #[schema(format = DateTime)]
     pub created_at: String,
     /// When its own process ended.
+    #[schema(required, format = DateTime)]
     pub stopped_at: Option<String>,
     /// Its exit status, or minus the number of the signal that ended it.
+    #[schema(required)]
     pub exit_code: Option<i32>,
     /// The file that its output is in.
     pub log_file: String,
     /// The name of the signal that ended it.
+    #[schema(required)]
     pub signal: Option<String>,
     /// What ended it: `itself`, `kill`, `restart`, `reload`, `timeout`, `health`, `shutdown`,
     /// `signal`, or `lost` with a killed server.
+    #[schema(required, value_type = Option<EndedBy>)]
     pub ended_by: Option<String>,
     /// What it is called, in our answers and as `RUN_ID` in its environment.
     pub run_id: String,
@@ -105,6 +126,7 @@ pub struct ProcessStatus {
     /// Memory of its whole tree, in MiB.
     pub memory_mb: f64,
     /// Seconds since its last output; null where it has printed nothing.
+    #[schema(required)]
     pub idle: Option<f64>,
     /// Whether it runs on a terminal.
     pub pty: bool,
@@ -119,7 +141,7 @@ pub struct ProcessStatus {
 }
 
 /// Lines of a run's log.
-#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
 pub struct LogsResponse {
     /// The file that they are in.
     pub log_file: String,
@@ -130,6 +152,7 @@ pub struct LogsResponse {
     /// How many lines these are.
     pub lines_returned: u64,
     /// The number of the first of them.
+    #[schema(required)]
     pub first: Option<u64>,
     /// The number of the last line that was looked at: give it as `after` for what is new.
     pub next: u64,
@@ -143,7 +166,7 @@ pub struct LogsResponse {
 }
 
 /// What POST /start answers where it was to wait.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct StartResponse {
     /// What became of the command.
     #[serde(flatten)]
@@ -153,36 +176,52 @@ pub struct StartResponse {
 }
 
 /// What GET /runs answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RunsResponse {
+    /// The newest first.
     pub runs: Vec<ProcessStatus>,
 }
 
 /// What POST /kill answers.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Debug, JsonSchema, Serialize, ToSchema)]
 pub struct KillResponse {
+    /// When the command's own process ended.
+    #[schema(required, format = DateTime)]
     stopped_at: Option<String>,
+    /// Its exit status, or minus the number of the signal that ended it.
+    #[schema(required)]
     exit_code: Option<i32>,
+    /// The signal that was sent.
     #[serde(rename = "type")]
     kind: String,
+    /// `killed`, or `running` where it withstood SIGKILL.
+    #[schema(value_type = RunStatus)]
     status: &'static str,
+    /// The name of the signal that ended it.
+    #[schema(required)]
     signal: Option<String>,
+    /// What could not be ended; left out where all is gone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left: Vec<Left>,
 }
 
 /// A process that could not be ended.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Debug, JsonSchema, Serialize, ToSchema)]
 pub struct Left {
+    /// Its number.
     pid: i32,
+    /// Why it lives.
     why: &'static str,
 }
 
-/// What GET /health answers; `uptime` in whole seconds.
-#[derive(Debug, Serialize)]
+/// What GET /health answers.
+#[derive(Debug, Serialize, ToSchema)]
 pub struct HealthResponse {
+    /// `healthy`: an answer at all says so.
     pub status: &'static str,
+    /// The server's version.
     pub version: &'static str,
+    /// Whole seconds since the server was started.
     pub uptime: u64,
 }
 

@@ -1,19 +1,38 @@
 //! POST /login: credentials for a cookie, so that a page in a browser can ask.
 
 use super::body;
-use crate::error::Error;
 use crate::http::{Guard, Login, Problem, Reply, Request, header};
 use http::StatusCode;
 use serde::Deserialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// What POST /login takes: the token, or the user and the password.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged, expecting = "expected a token alone, or a user and a password")]
+pub enum LoginRequest {
+    /// Where a token is set.
+    Token(TokenLogin),
+    /// Where a password is set.
+    Password(PasswordLogin),
+}
+
+/// A login with the token.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct LoginRequest {
-    token: Option<String>,
-    user: Option<String>,
-    password: Option<String>,
+pub struct TokenLogin {
+    /// The token.
+    token: String,
+}
+
+/// A login with the password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordLogin {
+    /// The user.
+    user: String,
+    /// The user's password.
+    password: String,
 }
 
 /// The handler of POST /login.
@@ -27,12 +46,9 @@ fn log_in(guard: &Guard, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let example = "{\"token\": \"...\"} or {\"user\": \"...\", \"password\": \"...\"}";
     let body: LoginRequest = body::open_json(request, example)?;
-    let login = match (&body.token, &body.user, &body.password) {
-        (Some(token), None, None) => Login::Token(token),
-        (None, Some(user), Some(password)) => Login::Password(user, password),
-        _ => {
-            return Err(Error::Input(format!("The body is neither of two: send {example}.")).into());
-        }
+    let login = match &body {
+        LoginRequest::Token(login) => Login::Token(&login.token),
+        LoginRequest::Password(login) => Login::Password(&login.user, &login.password),
     };
     let is_tls = request.header("origin").is_some_and(|origin| origin.starts_with("https://"));
     let cookie = guard.log_in(login, request.address(), is_tls)?;

@@ -3,6 +3,8 @@
 mod accept;
 mod bodies;
 mod body;
+#[cfg(feature = "docs")]
+mod docs;
 mod events;
 mod follow;
 mod idempotency;
@@ -11,6 +13,7 @@ mod login;
 mod logs;
 mod masking;
 mod metrics;
+mod openapi;
 mod panel;
 mod parameters;
 mod problem;
@@ -27,6 +30,7 @@ mod slots;
 mod talking;
 pub mod told;
 mod waiting;
+mod whole;
 
 pub use bodies::{KillResponse, LogsResponse, ProcessStatus, StartRequest};
 pub use service_bodies::{

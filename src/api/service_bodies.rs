@@ -1,48 +1,55 @@
 //! The bodies of requests and answers of Astra: field names are part of the contract.
 
 use super::bodies::seconds;
+use super::openapi::{OperationStatus, ServiceOverrides, SupervisorWord, VerbStatus};
 use crate::error::Error;
 use crate::logs::{format_instant, now};
 use crate::manager::RunView;
-use crate::probe::HealthReport;
+use crate::probe::{HealthReport, HealthStatus};
 use crate::process::{FleetUsage, Usage};
-use crate::supervisor::{BulkAction, Event, EventKind, Operation, Supervised};
+use crate::supervisor::{BulkAction, Event, EventKind, Operation, ServiceState, Supervised};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// What POST /start and POST /restart take.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceRequest {
     /// Which service.
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", example = "tts")]
     pub name: String,
     /// Fields that differ for this run and its automatic restarts.
+    #[schema(value_type = Option<ServiceOverrides>)]
     pub config: Option<Value>,
 }
 
 /// What POST /stop takes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StopRequest {
     /// Which service.
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", example = "tts")]
     pub name: String,
 }
 
 /// What POST /reload takes.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReloadRequest {
     /// Which service; all of the file where it is left out.
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", example = "tts")]
     pub name: Option<String>,
     /// What is read again.
     #[serde(rename = "type", default)]
+    #[schema(default = "config")]
     pub kind: ReloadKind,
 }
 
 /// What is read again.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ReloadKind {
     /// The services file.
@@ -53,20 +60,22 @@ pub enum ReloadKind {
 }
 
 /// What POST /bulk takes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BulkRequest {
     /// What is done to each.
     pub action: BulkWord,
     /// To which.
+    #[schema(example = json!(["tts", "web"]))]
     pub services: Vec<String>,
     /// Whether those that do not depend on each other go at once.
     #[serde(default = "yes")]
+    #[schema(default = true)]
     pub parallel: bool,
 }
 
 /// What is done to each of several services.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BulkWord {
     Start,
@@ -91,121 +100,197 @@ impl From<BulkWord> for BulkAction {
 }
 
 /// What is told of a service.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Debug, JsonSchema, Serialize, ToSchema)]
 pub struct ServiceStatus {
+    /// Its state.
+    #[schema(value_type = ServiceState)]
     status: &'static str,
+    /// Its own process, while there is one.
+    #[schema(required)]
     pid: Option<i32>,
+    /// Seconds since its present run began; 0 while it is down.
     uptime: f64,
+    /// What it listens on, where that is known.
+    #[schema(required)]
     port: Option<u16>,
+    /// CPU of its whole tree, 100 a busy core.
     cpu_percent: f64,
+    /// Memory of its whole tree, in MiB.
     memory_mb: f64,
+    /// When it was last started again.
+    #[schema(required, format = DateTime)]
     last_restart: Option<String>,
+    /// How often it was started again since the supervisor began.
     restart_count: u64,
+    /// Exit status of its last run, or minus the number of the signal that ended it; null while
+    /// it runs.
+    #[schema(required)]
     exit_code: Option<i32>,
+    /// The name of the signal that ended its last run.
+    #[schema(required)]
     signal: Option<String>,
+    /// What its checks say.
+    #[schema(value_type = HealthStatus)]
     health: &'static str,
+    /// Whether the supervisor is well without it.
     optional: bool,
+    /// When its last run began.
+    #[schema(required, format = DateTime)]
     started_at: Option<String>,
+    /// When that ended.
+    #[schema(required, format = DateTime)]
     stopped_at: Option<String>,
+    /// When it will be started again by its policy.
+    #[schema(required, format = DateTime)]
     next_restart_at: Option<String>,
+    /// What it is started after.
     depends_on: Vec<String>,
+    /// Why it is in its state, in one sentence.
     message: String,
 }
 
 /// What GET /status answers.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Debug, JsonSchema, Serialize, ToSchema)]
 pub struct SystemStatus {
-    /// Each service, by its name.
+    /// Each, by its name.
     pub services: BTreeMap<String, ServiceStatus>,
     /// All of them together.
     pub system: SystemTotals,
 }
 
 /// All services together.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Debug, JsonSchema, Serialize, ToSchema)]
 pub struct SystemTotals {
+    /// How many there are.
     total_services: usize,
+    /// How many are `running`.
     running_services: usize,
+    /// Memory of all trees, in MiB.
     total_memory_mb: f64,
+    /// CPU of all trees, 100 a busy core.
     total_cpu_percent: f64,
 }
 
 /// What a verb answers.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Debug, JsonSchema, Serialize, ToSchema)]
 pub struct VerbResponse {
-    /// What is being done, or after a wait the state that it has settled in.
+    /// What was begun; with `wait`, the state that the service has come to.
+    #[schema(value_type = VerbStatus)]
     pub status: &'static str,
-    /// Which service; null where it was the whole file.
+    /// Which service; null for a reload of the whole file.
+    #[schema(required)]
     pub service: Option<String>,
-    /// What was done, in a sentence.
+    /// What happens, in one sentence.
     pub message: String,
 }
 
 /// What POST /bulk answers.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Debug, JsonSchema, Serialize, ToSchema)]
 pub struct BulkResponse {
-    /// `processing`.
+    /// `processing`: `operations` say what becomes of each.
     pub status: &'static str,
-    /// What becomes of each.
+    /// One for each service, in the order in which they were named.
     pub operations: Vec<BulkOperation>,
 }
 
 /// What becomes of one of several services.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Debug, JsonSchema, Serialize, ToSchema)]
 pub struct BulkOperation {
     /// Which service.
     pub service: String,
-    /// What is being done, or the state that it has settled in, or `error`.
+    /// What was begun, with `wait` the state that it has come to, or `error`.
+    #[schema(value_type = OperationStatus)]
     pub status: &'static str,
     /// Why it could not be acted on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
-/// What GET /health/{service} answers; `response_time` in milliseconds.
-#[derive(Debug, Serialize)]
+/// What GET /health/{service} answers.
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ServiceHealth {
+    /// Which service.
     service: String,
+    /// What the checks say; `unknown` where there are none or it is not up.
+    #[schema(value_type = HealthStatus)]
     status: &'static str,
+    /// By the name of each check: `ok`, or why it failed.
+    #[schema(example = json!({"http_endpoint": "ok"}))]
     checks: BTreeMap<String, String>,
+    /// Milliseconds that the slowest took; null where there was none.
+    #[schema(required)]
     response_time: Option<f64>,
+    /// Why the first failed, where one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
 /// What GET /health answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct SupervisorHealth {
+    /// `healthy` or `degraded`.
+    #[schema(value_type = SupervisorWord)]
     pub status: &'static str,
+    /// The supervisor's version.
     pub version: &'static str,
+    /// Whole seconds since it was started.
     pub uptime: u64,
     /// The required services that are not as they should be, with their states.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, ServiceState>)]
     pub services: BTreeMap<String, &'static str>,
 }
 
 /// What GET /metrics answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct MetricsResponse {
+    /// When they were taken.
+    #[schema(format = DateTime)]
     pub timestamp: String,
+    /// Those of each, by its name.
     pub services: BTreeMap<String, ServiceMetrics>,
 }
 
 /// The metrics of one service; only its state where it is not up.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum ServiceMetrics {
-    Up { cpu_percent: f64, memory_mb: f64, threads: u32, connections: usize, uptime: f64 },
-    Down { status: &'static str },
+    /// One that has a process.
+    Up {
+        /// CPU of its whole tree, 100 a busy core.
+        cpu_percent: f64,
+        /// Memory of its whole tree, in MiB.
+        memory_mb: f64,
+        /// Threads of its whole tree.
+        threads: u32,
+        /// TCP and UDP sockets of its whole tree.
+        connections: usize,
+        /// Seconds since its run began.
+        uptime: f64,
+    },
+    /// One that has none.
+    Down {
+        /// Its state.
+        #[schema(value_type = ServiceState)]
+        status: &'static str,
+    },
 }
 
 /// What an event tells.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct EventBody<'a> {
+    /// Which service.
     service: &'a str,
+    /// Its state from then on.
+    #[schema(value_type = ServiceState)]
     status: &'static str,
+    /// What its checks say from then on.
+    #[schema(value_type = HealthStatus)]
     health: &'static str,
+    /// Why, in one sentence.
     message: &'a str,
+    /// When.
+    #[schema(format = DateTime)]
     at: String,
 }
 

@@ -10,12 +10,13 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// How many ends are told of.
 const EXITS_MAX: usize = 10;
 
 /// What GET /services/{service} answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ServiceDetail {
     service: String,
     /// Whether the services file has it, or somebody added it.
@@ -26,7 +27,7 @@ pub struct ServiceDetail {
 }
 
 /// What a service is run by, in the fields of the services file, with secrets masked.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct ConfigBody {
     cmd: Value,
     cwd: String,
@@ -47,7 +48,7 @@ struct ConfigBody {
     log: LogBody,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct CheckBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
@@ -62,7 +63,7 @@ struct CheckBody {
     restart_on_failure: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct PolicyBody {
     mode: &'static str,
     max_restarts: u32,
@@ -72,14 +73,14 @@ struct PolicyBody {
     reset_after_seconds: f64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct LogBody {
     max_bytes: Option<u64>,
     keep: Option<usize>,
 }
 
 /// How a run ended; `uptime` in seconds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Exit {
     run_id: String,
     stopped_at: String,

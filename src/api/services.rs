@@ -3,6 +3,7 @@
 use super::idempotency::Answers;
 use super::log_query::{LogOf, LogQuery};
 use super::logs::Named;
+use super::openapi::{self, DocumentOf};
 use super::run_source::RunSource;
 use super::service_bodies::{
     BulkOperation, BulkRequest, BulkResponse, ReloadKind, ReloadRequest, ServiceHealth,
@@ -96,7 +97,8 @@ pub fn service_routes(
         .get("/metrics", with_astra(metrics::text))
         .post("/login", login::handler(Arc::clone(&guard)))
         .open("/login");
-    panel::add_routes(router, panel::Page::Astra).guarded_by(guard)
+    let router = panel::add_routes(router, panel::Page::Astra).guarded_by(guard);
+    openapi::documented(router, DocumentOf::Services)
 }
 
 fn status(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {

@@ -6,6 +6,7 @@ use super::bodies::{HealthResponse, KillResponse, ProcessStatus, RunsResponse, S
 use super::idempotency::Answers;
 use super::log_query::{LogOf, LogQuery};
 use super::logs::Named;
+use super::openapi::{self, DocumentOf};
 use super::run_source::RunSource;
 use super::slots::Slots;
 use super::talking::{self, StdinResponse};
@@ -90,7 +91,8 @@ pub fn shell_routes(
         .open("/health")
         .post("/login", login::handler(Arc::clone(&guard)))
         .open("/login");
-    panel::add_routes(router, panel::Page::Shell).guarded_by(guard)
+    let router = panel::add_routes(router, panel::Page::Shell).guarded_by(guard);
+    openapi::documented(router, DocumentOf::Shell)
 }
 
 fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {

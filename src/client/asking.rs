@@ -74,7 +74,7 @@ impl Client {
         Self { agent, url: url.trim_end_matches('/').to_owned(), authorization }
     }
 
-    /// A client of the server at a Unix socket, which sends this `Authorization` where there is one.
+    /// A client of the server at a Unix socket, which sends this `Authorization`, if there is one.
     #[must_use]
     pub fn of_socket(path: PathBuf, authorization: Option<String>) -> Self {
         let url = format!("unix:{}", path.display());

@@ -51,7 +51,7 @@ mod socket;
 mod stream;
 mod wire;
 
-pub use guard::{Credentials, Guard, Login, Origin};
+pub use guard::{Credentials, Guard, Login, Origin, SESSION_COOKIE};
 pub use http::header::{HeaderName, HeaderValue};
 pub use http::{Method, StatusCode, header};
 pub use limits::Limits;

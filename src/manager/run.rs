@@ -34,6 +34,19 @@ pub enum EndedBy {
 }
 
 impl EndedBy {
+    /// Every one that there is.
+    pub const ALL: [Self; 9] = [
+        Self::Itself,
+        Self::Kill,
+        Self::Restart,
+        Self::Timeout,
+        Self::Reload,
+        Self::Health,
+        Self::Shutdown,
+        Self::Signal,
+        Self::Lost,
+    ];
+
     /// The word that clients see.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -63,6 +76,9 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
+    /// Every one that there is.
+    pub const ALL: [Self; 3] = [Self::Running, Self::Exited, Self::Killed];
+
     /// The word that clients see.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -88,7 +88,8 @@ fn call_tool(tools: &Tools, call: &Call, request: &mut Request<'_>) -> Result<Va
     };
     Ok(match (tool.call)(&mut Routes::new(request), Arguments::new(arguments)) {
         Ok(Told { text, data }) => {
-            json!({"content": [{"type": "text", "text": text}], "structuredContent": data, "isError": false})
+            let content = json!([{"type": "text", "text": text}]);
+            json!({"content": content, "structuredContent": data, "isError": false})
         }
         Err(Failure(detail)) => {
             json!({"content": [{"type": "text", "text": detail}], "isError": true})

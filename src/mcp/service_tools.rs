@@ -28,9 +28,9 @@ pub const SERVICE_TOOLS: &[Tool] = &[
     Tool {
         name: "list_services",
         title: "List the services",
-        description: "Every service with its state (running, backoff, fatal, …), health, pid, port, \
-                      uptime, CPU, memory, restarts, and one sentence why it is in this state; and \
-                      the system's totals. With name that one alone.",
+        description: "Every service with its state (running, backoff, fatal, …), health, pid, \
+                      port, uptime, CPU, memory, restarts, and one sentence why it is in this \
+                      state; and the system's totals. With name that one alone.",
         effect: Effect::Reads,
         input: input_of::<OneOrAll>,
         output: output_of::<SystemStatus>,
@@ -39,10 +39,10 @@ pub const SERVICE_TOOLS: &[Tool] = &[
     Tool {
         name: "start_service",
         title: "Start a service",
-        description: "Starts a service that is down, after what it depends on, and waits until it is \
-                      up (20 s, up to 50). config overrides fields of its file for this run, env for \
-                      example; a new name with a cmd adds a service until the supervisor ends. \
-                      Refused while it is up: use restart_service.",
+        description: "Starts a service that is down, after what it depends on, and waits until it \
+                      is up (20 s, up to 50). config overrides fields of its file for this run, \
+                      env for example; a new name with a cmd adds a service until the supervisor \
+                      ends. Refused while it is up: use restart_service.",
         effect: Effect::Changes,
         input: || with_wait(input_of::<ServiceRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<VerbResponse>,
@@ -51,8 +51,8 @@ pub const SERVICE_TOOLS: &[Tool] = &[
     Tool {
         name: "stop_service",
         title: "Stop a service",
-        description: "Ends a service with everything it started, and waits until it is down. Cancels \
-                      a restart that it waits for. It stays down until it is started.",
+        description: "Ends a service with everything it started, and waits until it is down. \
+                      Cancels a restart that it waits for. It stays down until it is started.",
         effect: Effect::Ends,
         input: || with_wait(input_of::<StopRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<VerbResponse>,
@@ -71,10 +71,10 @@ pub const SERVICE_TOOLS: &[Tool] = &[
     Tool {
         name: "reload_service",
         title: "Reload a service",
-        description: "type=config (what it is without one) reads the services file again and applies \
-                      what has changed of this service, or of all without a name; nothing changed, \
-                      nothing is restarted. type=code restarts it as it is. A broken file changes \
-                      nothing, and every fault of it is told.",
+        description: "type=config (what it is without one) reads the services file again and \
+                      applies what has changed of this service, or of all without a name; nothing \
+                      changed, nothing is restarted. type=code restarts it as it is. A broken file \
+                      changes nothing, and every fault of it is told.",
         effect: Effect::Ends,
         input: || with_wait(input_of::<ReloadRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<VerbResponse>,
@@ -83,10 +83,10 @@ pub const SERVICE_TOOLS: &[Tool] = &[
     Tool {
         name: "service_logs",
         title: "Read a service's output",
-        description: "The last lines (100) of what a service has printed over all of its runs, each \
-                      with its time. With after=N only what is new behind line N, and with wait (up \
-                      to 50) as soon as there is something new. To find something use grep (a \
-                      regular expression, (?i) for any case). Cut in the middle to 32 KiB.",
+        description: "The last lines (100) of what a service has printed over all of its runs, \
+                      each with its time. With after=N only what is new behind line N, and with \
+                      wait (up to 50) as soon as there is something new. To find something use \
+                      grep (a regular expression, (?i) for any case). Cut in the middle to 32 KiB.",
         effect: Effect::Reads,
         input: || {
             let meaning = "With after: how long to wait for a line behind it, in seconds.";
@@ -98,9 +98,9 @@ pub const SERVICE_TOOLS: &[Tool] = &[
     Tool {
         name: "check_health",
         title: "Check health",
-        description: "Runs the health checks of a service now, and tells what each found and how long \
-                      it took. Without a name: which required services keep the system from being \
-                      healthy.",
+        description: "Runs the health checks of a service now, and tells what each found and how \
+                      long it took. Without a name: which required services keep the system from \
+                      being healthy.",
         effect: Effect::Reads,
         input: input_of::<OneOrAll>,
         output: output_of::<Health>,
@@ -109,9 +109,9 @@ pub const SERVICE_TOOLS: &[Tool] = &[
     Tool {
         name: "bulk",
         title: "Act on several services",
-        description: "start, stop, restart or reload of several services in the order of what depends \
-                      on what, and waits until all have settled; parallel=false goes one by one. One \
-                      that cannot be acted on does not stop the others.",
+        description: "start, stop, restart or reload of several services in the order of what \
+                      depends on what, and waits until all have settled; parallel=false goes one \
+                      by one. One that cannot be acted on does not stop the others.",
         effect: Effect::Ends,
         input: || with_wait(input_of::<BulkRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<BulkResponse>,

@@ -28,14 +28,13 @@ pub const SHELL_TOOLS: &[Tool] = &[
     Tool {
         name: "start_command",
         title: "Start a command",
-        description: "Runs a shell command and waits for its end, at most `wait` seconds (10, up to \
-                      50); gives its state and its output. One command runs at a time: while one \
-                      does, this is refused. For a server or a long build give wait=0 or let the \
-                      wait run out, then read_logs or wait. Where it may ask something give \
+        description: "Runs a shell command and waits for its end, at most `wait` seconds (10, up \
+                      to 50); gives its state and its output. One command runs at a time: while \
+                      one does, this is refused. For a server or a long build give wait=0 or let \
+                      the wait run out, then read_logs or wait. Where it may ask something give \
                       pty=true: this answers as soon as it seems to ask, and send_input answers \
-                      it. Directory and environment do not carry \
-                      over: give cwd and env each time. Output over 32 KiB is cut in the middle, \
-                      with what to call for the rest.",
+                      it. Directory and environment do not carry over: give cwd and env each time. \
+                      Output over 32 KiB is cut in the middle, with what to call for the rest.",
         effect: Effect::Ends,
         input: || {
             let meaning = "How long to wait for its end, in seconds.";
@@ -74,9 +73,10 @@ pub const SHELL_TOOLS: &[Tool] = &[
     Tool {
         name: "wait",
         title: "Wait for the end",
-        description: "Waits until the command has ended, at most `wait` seconds (30, up to 50), and \
-                      gives its state and its output behind line `after`. Answers early where the \
-                      command seems to ask something. One that still runs is no error: call again.",
+        description: "Waits until the command has ended, at most `wait` seconds (30, up to 50), \
+                      and gives its state and its output behind line `after`. Answers early where \
+                      the command seems to ask something. One that still runs is no error: call \
+                      again.",
         effect: Effect::Reads,
         input: || {
             let meaning = "How long to wait for the end, in seconds.";
@@ -103,8 +103,8 @@ pub const SHELL_TOOLS: &[Tool] = &[
     Tool {
         name: "send_signal",
         title: "Send a signal",
-        description: "Sends a signal, by name or number (SIGINT, HUP, 10), to the command and all of \
-                      its children, without waiting for what comes of it. To end it use kill.",
+        description: "Sends a signal, by name or number (SIGINT, HUP, 10), to the command and all \
+                      of its children, without waiting for what comes of it. To end it use kill.",
         effect: Effect::Ends,
         input: input_of::<SendSignal>,
         output: output_of::<RunReport>,
@@ -113,9 +113,9 @@ pub const SHELL_TOOLS: &[Tool] = &[
     Tool {
         name: "kill",
         title: "End the command",
-        description: "Ends the command with everything it started: SIGTERM, and SIGKILL for what is \
-                      left after 5 s; type=SIGKILL at once. Answers when all of it is gone. Also \
-                      ends what an ended command left running.",
+        description: "Ends the command with everything it started: SIGTERM, and SIGKILL for what \
+                      is left after 5 s; type=SIGKILL at once. Answers when all of it is gone. \
+                      Also ends what an ended command left running.",
         effect: Effect::Ends,
         input: input_of::<Kill>,
         output: output_of::<KillReport>,
@@ -124,9 +124,9 @@ pub const SHELL_TOOLS: &[Tool] = &[
     Tool {
         name: "restart",
         title: "Start it again",
-        description: "Ends the last command, where it still runs, and starts the same one again with \
-                      the same directory, environment and terminal, and a new log. Give `timeout` \
-                      for the seconds it has to end by itself (10).",
+        description: "Ends the last command, where it still runs, and starts the same one again \
+                      with the same directory, environment and terminal, and a new log. Give \
+                      `timeout` for the seconds it has to end by itself (10).",
         effect: Effect::Ends,
         input: input_of::<Restart>,
         output: output_of::<RunReport>,

@@ -18,6 +18,9 @@ pub enum HealthStatus {
 }
 
 impl HealthStatus {
+    /// Every one that there is.
+    pub const ALL: [Self; 3] = [Self::Healthy, Self::Unhealthy, Self::Unknown];
+
     /// The word that clients see.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -28,6 +28,19 @@ pub enum ServiceState {
 }
 
 impl ServiceState {
+    /// Every one that there is.
+    pub const ALL: [Self; 9] = [
+        Self::Stopped,
+        Self::Starting,
+        Self::Running,
+        Self::Restarting,
+        Self::Stopping,
+        Self::Exited,
+        Self::Crashed,
+        Self::Backoff,
+        Self::Fatal,
+    ];
+
     /// The word that clients see.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -75,7 +75,10 @@ fn a_login_gives_a_cookie_that_opens() {
     answer.expect(403);
     log_in("{\"token\":\"wrong\"}").problem(401, "unauthorized");
     log_in("{\"user\":\"ann\"}").problem(400, "bad_request");
-    log_in("{}").problem(400, "bad_request");
+    for neither in ["{}", "{\"user\":\"ann\"}", "{\"token\":\"a\",\"user\":\"ann\"}"] {
+        let detail = log_in(neither).problem(400, "bad_request");
+        assert!(detail.contains("expected a token alone, or a user and a password"), "{detail}");
+    }
 }
 
 #[test]

@@ -14,3 +14,4 @@ pub use credentials::Credentials;
 pub(super) use gate::Passage;
 pub use gate::{Access, Guard, Login};
 pub use origin::Origin;
+pub use sessions::COOKIE as SESSION_COOKIE;

@@ -1,0 +1,70 @@
+//! GET /docs: a page to try the API, Swagger UI from the binary itself.
+
+use crate::http::{HeaderValue, Problem, Reply, Request, header};
+use http::StatusCode;
+
+/// The page may load what this server has, and nothing else. Swagger UI sets styles on elements,
+/// and shows its icons from `data:`.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+                      img-src 'self' data:; font-src 'self' data:; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// How long a browser may keep what changes only with the server, in seconds.
+const CACHE: &str = "private, max-age=3600";
+
+/// A file of the page.
+struct File {
+    name: &'static str,
+    media_type: &'static str,
+    bytes: &'static [u8],
+    /// Whether it is gzip, which every browser that can show the page takes.
+    is_packed: bool,
+}
+
+/// What the page asks for.
+const FILES: [File; 3] = [
+    File {
+        name: "page.js",
+        media_type: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("page.js"),
+        is_packed: false,
+    },
+    File {
+        name: "swagger-ui-bundle.js",
+        media_type: "text/javascript; charset=utf-8",
+        bytes: include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.js.gz")),
+        is_packed: true,
+    },
+    File {
+        name: "swagger-ui.css",
+        media_type: "text/css; charset=utf-8",
+        bytes: include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui.css.gz")),
+        is_packed: true,
+    },
+];
+
+/// Answers with the page.
+pub fn page(request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    let page = include_bytes!("index.html").to_vec();
+    let policy = HeaderValue::from_static(POLICY);
+    Ok(Reply::bytes(StatusCode::OK, "text/html; charset=utf-8", page)
+        .with_header(header::CONTENT_SECURITY_POLICY, policy))
+}
+
+/// Answers with a file of the page.
+pub fn file(request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    let name = request.param("file");
+    let Some(file) = FILES.iter().find(|file| file.name == name) else {
+        let detail = format!("The page /docs has no file {name:?}: ask for /docs itself.");
+        return Err(Problem::not_found(detail));
+    };
+    let reply = Reply::bytes(StatusCode::OK, file.media_type, file.bytes.to_vec())
+        .with_header(header::CACHE_CONTROL, HeaderValue::from_static(CACHE));
+    Ok(if file.is_packed {
+        reply.with_header(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))
+    } else {
+        reply
+    })
+}

@@ -1,0 +1,73 @@
+//! Answers as the document shows them.
+
+use serde_json::{Value, json};
+
+/// A refusal of parameters that do not go together.
+pub const EXCLUDED: &str =
+    "The parameters lines, seconds and after exclude each other: give one of them.";
+
+/// A stream of events of a log.
+pub const EVENTS: &str = "id: 1\n\
+    data: {\"timestamp\":\"2026-01-02T03:04:05.678901Z\",\"line\":\"Hello World\"}\n\n\
+    event: end\ndata: {\"status\":\"exited\"}\n\n";
+
+/// An entry, as it is stored.
+pub const ENTRY: &str =
+    "{\"timestamp\":\"2026-01-02T03:04:05.678901Z\",\"line\":\"Hello World\"}\n";
+
+/// A command that has ended.
+pub fn status() -> Value {
+    json!({
+        "process_pid": 4242, "command": "echo Hello World", "status": "exited",
+        "created_at": "2026-01-02T03:04:05.678901Z", "stopped_at": "2026-01-02T03:04:05.680012Z",
+        "exit_code": 0, "log_file": "logs/2026-01-02_03-04-05.log", "signal": null,
+        "ended_by": "itself", "run_id": "dcf70dd5071ec0f4", "uptime": 0.001, "cpu_percent": 0.0,
+        "memory_mb": 0.0, "idle": 0.2, "pty": false, "stdin_open": false, "cwd": "/home/ann",
+        "leftover_pids": [], "log_dropped_lines": 0,
+    })
+}
+
+/// What a kill answers.
+pub fn kill() -> Value {
+    json!({
+        "stopped_at": "2026-01-02T03:04:05.680012Z", "exit_code": -15, "type": "SIGTERM",
+        "status": "killed", "signal": "SIGTERM",
+    })
+}
+
+/// What a command printed.
+pub fn logs() -> Value {
+    json!({
+        "log_file": "logs/2026-01-02_03-04-05.log", "total_lines": 1, "content": "Hello World",
+        "lines_returned": 1, "first": 1, "next": 1, "truncated": false, "running": false,
+    })
+}
+
+/// A service that is up.
+pub fn service() -> Value {
+    json!({
+        "status": "running", "pid": 4242, "uptime": 60.0, "port": 8003, "cpu_percent": 3.0,
+        "memory_mb": 81.5, "last_restart": null, "restart_count": 0, "exit_code": null,
+        "signal": null, "health": "healthy", "optional": false,
+        "started_at": "2026-01-02T03:04:05.678901Z", "stopped_at": null, "next_restart_at": null,
+        "depends_on": ["web"], "message": "tts is up.",
+    })
+}
+
+/// All services.
+pub fn system() -> Value {
+    let totals = json!({
+        "total_services": 1, "running_services": 1, "total_memory_mb": 81.5,
+        "total_cpu_percent": 3.0,
+    });
+    json!({"services": {"tts": service()}, "system": totals})
+}
+
+/// What a service printed.
+pub fn service_logs() -> Value {
+    json!({
+        "service": "tts", "total_lines": 1, "logs": ["[2026-01-02 03:04:05] Hello World"],
+        "lines_returned": 1, "first": 1, "next": 1, "truncated": false, "running": true,
+        "prompt": null,
+    })
+}

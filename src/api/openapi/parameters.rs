@@ -1,0 +1,142 @@
+//! What is given in a query, a path or a header, as the document describes it.
+
+use crate::manager::SECONDS_MAX;
+use crate::process::Signal;
+use serde_json::{Value, json};
+
+/// The longest that a request can wait, in seconds.
+const WAIT_SECONDS_MAX: u32 = 600;
+
+/// A name of a service.
+const SERVICE_NAME: &str = "^[A-Za-z0-9._-]{1,64}$";
+
+/// One of a query.
+fn query(name: &str, description: &str, schema: &Value) -> Value {
+    json!({"name": name, "in": "query", "description": description, "schema": schema})
+}
+
+/// A header.
+fn header(name: &str, description: &str, schema: &Value) -> Value {
+    json!({"name": name, "in": "header", "description": description, "schema": schema})
+}
+
+/// Part of a path.
+fn path(name: &str, description: &str, schema: &Value) -> Value {
+    json!({
+        "name": name, "in": "path", "required": true, "description": description, "schema": schema,
+    })
+}
+
+fn seconds(name: &str, description: &str, maximum: impl Into<Value>) -> Value {
+    let maximum: Value = maximum.into();
+    query(name, description, &json!({"type": "number", "minimum": 0, "maximum": maximum}))
+}
+
+fn count(name: &str, description: &str) -> Value {
+    query(name, description, &json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}))
+}
+
+fn flag(name: &str, description: &str) -> Value {
+    query(name, description, &json!({"type": "boolean", "default": false}))
+}
+
+/// How long to wait before the answer comes.
+pub fn wait(description: &str) -> Value {
+    seconds("wait", description, WAIT_SECONDS_MAX)
+}
+
+/// The grace of a restart.
+pub fn timeout() -> Value {
+    let description = "Seconds from SIGTERM to SIGKILL; where it is left out, \
+                       LLM_SHELL_DEFAULT_RESTART_TIMEOUT (10).";
+    seconds("timeout", description, SECONDS_MAX)
+}
+
+/// Which of the two signals a kill sends first.
+pub fn kill_type() -> Value {
+    let schema = json!({"enum": ["SIGTERM", "SIGKILL"], "default": "SIGTERM", "type": "string"});
+    query("type", "The signal; what is left of a SIGTERM gets SIGKILL after the grace.", &schema)
+}
+
+/// Any signal.
+pub fn signal_type() -> Value {
+    // Those with a name of their own; behind them are the real-time ones.
+    let names = (1..32).filter_map(Signal::of).map(|signal| signal.to_string());
+    let names: Vec<String> = names.map(|name| name.replacen("SIG", "", 1)).collect();
+    let names = names.join("|");
+    let pattern = format!("^((SIG)?({names}|RTMIN(\\+[12]?[0-9])?)|[1-9]|[1-5][0-9]|6[0-4])$");
+    let schema = json!({"type": "string", "pattern": pattern, "examples": ["SIGINT", "HUP", "15"]});
+    let description = "The signal, by its name (with SIG or without, in any case) or its number.";
+    let mut parameter = query("type", description, &schema);
+    parameter["required"] = true.into();
+    parameter
+}
+
+/// How many runs are told of.
+pub fn runs_limit() -> Value {
+    let schema = json!({"type": "integer", "minimum": 0, "maximum": u64::MAX, "default": 20});
+    query("limit", "How many runs at most.", &schema)
+}
+
+/// The id of a run.
+pub fn run_id() -> Value {
+    path("run_id", "The run_id of a status.", &json!({"type": "string", "minLength": 1}))
+}
+
+/// A service, by its name.
+pub fn service() -> Value {
+    path("service", "The name of a service.", &json!({"type": "string", "pattern": SERVICE_NAME}))
+}
+
+/// One run of a service.
+pub fn run() -> Value {
+    query("run", "The lines of this run alone, by its id.", &json!({"type": "string"}))
+}
+
+/// A file of the documentation.
+pub fn file() -> Value {
+    path("file", "What the page asks for.", &json!({"type": "string", "minLength": 1}))
+}
+
+/// A folder of the panel.
+pub fn folder() -> Value {
+    path("folder", "Where the panel has it.", &json!({"type": "string", "minLength": 1}))
+}
+
+/// What makes a retry safe.
+pub fn idempotency_key() -> Value {
+    let schema = json!({"type": "string", "pattern": "^[!-~]{1,255}$"});
+    let description = "Makes a retry safe: the same key within 10 minutes gets the first answer \
+                       again, and nothing is done twice.";
+    header("Idempotency-Key", description, &schema)
+}
+
+/// Where an event stream is taken up again.
+pub fn last_event_id(description: &str) -> Value {
+    header("Last-Event-ID", description, &json!({"type": "string"}))
+}
+
+/// What every route with lines of a log takes.
+pub fn of_logs() -> Vec<Value> {
+    let form = json!({"type": "string", "enum": ["json", "text", "ndjson"]});
+    let bytes = json!({"type": "integer", "minimum": 256, "maximum": 1_048_576});
+    let regex = json!({"type": "string", "examples": ["(?i)error|warning"]});
+    vec![
+        count("lines", "The last so many lines; 0: all. Not with `seconds`, `after`, `limit`."),
+        seconds("seconds", "The lines of the last so many seconds.", SECONDS_MAX),
+        count("after", "The lines numbered over this: the last answer's `next` gives what is new."),
+        count("limit", "So many lines at most. Not with `lines` or `follow`."),
+        wait(
+            "With `after`: answers when there is a line, or at the end, or after so many seconds.",
+        ),
+        query("grep", "Lines that match this regular expression (syntax of Rust's regex).", &regex),
+        flag("strip_ansi", "Without escape sequences, a redrawn line as a screen would show it."),
+        query("max_bytes", "Content of so many bytes: its beginning and its end.", &bytes),
+        query("format", "The form of the answer; else `Accept` decides.", &form),
+        flag(
+            "follow",
+            "A stream that goes on until the end. Not with `wait`, `limit`, `max_bytes`.",
+        ),
+        last_event_id("With `follow` as events: goes on behind this line."),
+    ]
+}

@@ -1,0 +1,144 @@
+//! Refusals and failures, as the document shows them: made by what makes the real ones.
+
+use crate::http::{Problem, Reply};
+use serde_json::{Map, Value, json};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+/// The media type of all of them.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// The name of a component, when it is answered, and how it is made.
+type Common = (&'static str, &'static str, fn() -> Problem);
+
+/// Those that many routes can answer with.
+const COMMON: [Common; 8] = [
+    ("Unauthorized", "Credentials are set, and none or wrong ones were sent.", || {
+        Problem::unauthorized(
+            "This server needs credentials: send them in Authorization, as its WWW-Authenticate \
+             says.",
+        )
+    }),
+    ("Forbidden", "A page of another origin asks, or for a host that is not ours.", || {
+        Problem::forbidden(
+            "A page of another origin asks: add that origin to LLM_SHELL_ALLOWED_ORIGINS if it \
+             may.",
+        )
+    }),
+    ("MethodNotAllowed", "The path is known, the method is not.", || {
+        Problem::method_not_allowed(
+            "GET, HEAD",
+            "This path does not know the method DELETE: use GET, HEAD.",
+        )
+    }),
+    ("Timeout", "The body did not come in time.", || {
+        Problem::timeout("The request's body was not complete within 30 s: send it faster.")
+    }),
+    ("PayloadTooLarge", "The body is larger than the route takes.", || {
+        Problem::payload_too_large(
+            "The request's body is over the 1048576 bytes that this route takes: send less.",
+        )
+    }),
+    ("TooManyRequests", "Ten wrong credentials within a minute came from this address.", || {
+        Problem::too_many_requests(
+            "There were too many wrong credentials from this address: wait 60 s, or send the right \
+             ones.",
+        )
+    }),
+    ("Internal", "The fault is the server's or the machine's.", || {
+        Problem::internal(
+            "The log logs/2026-01-02_03-04-05.log cannot be read (Input/output error): see \
+             LLM_SHELL_LOG_DIR and its rights.",
+        )
+    }),
+    ("Unavailable", "As many requests wait as may, or the server is shutting down.", busy),
+];
+
+/// As many requests wait as may.
+pub fn busy() -> Problem {
+    Problem::unavailable(
+        "64 requests wait or stream already: try again, or raise LLM_SHELL_MAX_STREAMS.",
+    )
+}
+
+/// The words that programs branch on.
+pub struct ProblemCode;
+
+impl PartialSchema for ProblemCode {
+    fn schema() -> RefOr<Schema> {
+        let others: [fn(&str) -> Problem; 4] = [
+            |detail| Problem::bad_request(detail),
+            |detail| Problem::not_found(detail),
+            |detail| Problem::conflict(detail),
+            |detail| Problem::insufficient_storage(detail),
+        ];
+        let codes = COMMON.iter().map(|(_, _, make)| make().code());
+        let codes = codes.chain(others.into_iter().map(|make| make("").code()));
+        let object = ObjectBuilder::new().schema_type(Type::String);
+        let description = "What went wrong, in a word that stays the same.";
+        object.description(Some(description)).enum_values(Some(codes)).into()
+    }
+}
+
+impl ToSchema for ProblemCode {}
+
+/// The components that [`COMMON`] are, by name.
+pub fn components() -> Map<String, Value> {
+    let component = |(name, description, make): &Common| {
+        let problem = make();
+        let status = problem.status().as_u16();
+        let mut answer = answer(description, vec![("usual".to_owned(), problem)]);
+        if let Some(headers) = headers(status) {
+            answer["headers"] = headers;
+        }
+        ((*name).to_owned(), answer)
+    };
+    COMMON.iter().map(component).collect()
+}
+
+/// A reference to one of [`COMMON`], with its status. Of a name that is none of them, nothing.
+pub fn common(name: &str) -> Option<(u16, Value)> {
+    let (_, _, make) = COMMON.iter().find(|(known, _, _)| *known == name)?;
+    let status = make().status().as_u16();
+    Some((status, json!({"$ref": format!("#/components/responses/{name}")})))
+}
+
+/// What a status is answered with, shown by problems that have names.
+pub fn answer(description: &str, examples: Vec<(String, Problem)>) -> Value {
+    let example = |(name, problem): (String, Problem)| {
+        let summary = problem.detail().to_owned();
+        (name, json!({"summary": summary, "value": body(problem)}))
+    };
+    let examples: Map<_, _> = examples.into_iter().map(example).collect();
+    let schema = json!({"$ref": "#/components/schemas/Problem"});
+    json!({
+        "description": description,
+        "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
+        "content": {MEDIA_TYPE: {"schema": schema, "examples": examples}},
+    })
+}
+
+/// A problem's body, as it is sent.
+fn body(problem: Problem) -> Value {
+    let reply = Reply::from(problem);
+    serde_json::from_slice(reply.whole_body().unwrap_or_default()).unwrap_or_default()
+}
+
+/// What else an answer of this status carries.
+fn headers(status: u16) -> Option<Value> {
+    let id = json!({"$ref": "#/components/headers/X-Request-Id"});
+    let text =
+        |description: &str| json!({"description": description, "schema": {"type": "string"}});
+    let seconds = json!({
+        "description": "After so many seconds it may be otherwise.",
+        "schema": {"type": "integer", "minimum": 1},
+    });
+    Some(match status {
+        401 => json!({
+            "X-Request-Id": id, "WWW-Authenticate": text("Which credentials are taken."),
+        }),
+        405 => json!({"X-Request-Id": id, "Allow": text("The methods that the path knows.")}),
+        429 | 503 => json!({"X-Request-Id": id, "Retry-After": seconds}),
+        _ => return None,
+    })
+}

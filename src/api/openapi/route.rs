@@ -1,0 +1,236 @@
+//! What the document tells of one route.
+
+use super::examples::{ENTRY, EVENTS};
+use super::parameters::idempotency_key;
+use super::problems;
+use crate::http::Problem;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+
+/// Schemas by name.
+pub type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// One route: what it does, takes and answers.
+pub struct Route {
+    /// `get` or `post`.
+    pub method: &'static str,
+    /// The path, with `{names}`.
+    pub path: &'static str,
+    /// What its bodies are made of.
+    pub schemas: Schemas,
+    about: Map<String, Value>,
+    parameters: Vec<Value>,
+    answers: Map<String, Value>,
+    /// By status.
+    refusals: BTreeMap<u16, Vec<Problem>>,
+    is_open: bool,
+}
+
+/// A success: its status, and what that says.
+pub type Success<'a> = (u16, &'a str);
+
+impl Route {
+    /// A route of GET, with an id for programs that are made from the document.
+    pub fn get(path: &'static str, id: &str) -> Self {
+        Self::new("get", path, id)
+    }
+
+    /// A route of POST.
+    pub fn post(path: &'static str, id: &str) -> Self {
+        Self::new("post", path, id)
+    }
+
+    fn new(method: &'static str, path: &'static str, id: &str) -> Self {
+        let mut about = Map::new();
+        about.insert("operationId".to_owned(), json!(id));
+        let (parameters, answers, refusals) = (Vec::new(), Map::new(), BTreeMap::new());
+        let route = Self {
+            method,
+            path,
+            schemas: Schemas::new(),
+            about,
+            parameters,
+            answers,
+            refusals,
+            is_open: false,
+        };
+        // Each refuses parameters that it does not know.
+        let unknown = "Unknown query parameter \"wiat\": this route takes none, so leave it out.";
+        route.refuses(Problem::bad_request(unknown))
+    }
+
+    /// What it does, in a few words and in full.
+    pub fn does(mut self, tag: &str, summary: &str, description: &str) -> Self {
+        self.about.insert("tags".to_owned(), json!([tag]));
+        self.about.insert("summary".to_owned(), json!(summary));
+        self.about.insert("description".to_owned(), json!(description));
+        self
+    }
+
+    /// Takes these parameters.
+    pub fn with(mut self, parameters: impl IntoIterator<Item = Value>) -> Self {
+        self.parameters.extend(parameters);
+        self
+    }
+
+    /// A retry of it is safe with a key.
+    pub fn once(self) -> Self {
+        let key = crate::error::Error::KeyReused { key: "7f3a".to_owned() };
+        self.with([idempotency_key()]).refuses(key).may(&["Timeout", "PayloadTooLarge"])
+    }
+
+    /// Takes a body like this one.
+    pub fn reads<T: ToSchema>(mut self, example: &Value) -> Self {
+        let schema = self.reference::<T>();
+        let content = json!({"application/json": {"schema": schema, "example": example}});
+        self.about.insert("requestBody".to_owned(), json!({"required": true, "content": content}));
+        self.may(&["Timeout", "PayloadTooLarge"])
+    }
+
+    /// The body can be left out.
+    pub fn or_nothing(mut self) -> Self {
+        self.about["requestBody"]["required"] = false.into();
+        self
+    }
+
+    /// Also takes a body of bytes as they are.
+    pub fn reads_raw(mut self, media_types: &[&str]) -> Self {
+        for media_type in media_types {
+            self.about["requestBody"]["content"][media_type] = json!({"example": "y\n"});
+        }
+        self
+    }
+
+    /// Answers like this.
+    pub fn answers<T: ToSchema>(mut self, (status, says): Success<'_>, example: &Value) -> Self {
+        let schema = self.reference::<T>();
+        self.answer(status, says)["content"]["application/json"] =
+            json!({"schema": schema, "example": example});
+        self
+    }
+
+    /// The answer can also be one of several, each with a name.
+    pub fn or_answers<T: ToSchema>(mut self, (status, says): Success<'_>, example: &Value) -> Self {
+        let schema = self.reference::<T>();
+        let content = &mut self.answer(status, "")["content"]["application/json"];
+        let (first, shown) = (content["schema"].take(), content["example"].take());
+        *content = json!({
+            "schema": {"anyOf": [schema, first]},
+            "examples": {"usual": {"value": shown}, "other": {"summary": says, "value": example}},
+        });
+        self
+    }
+
+    /// Answers with a text of another media type.
+    pub fn answers_text(
+        mut self,
+        (status, says): Success<'_>,
+        media_type: &str,
+        example: &str,
+    ) -> Self {
+        let text = json!({"schema": {"type": "string"}, "example": example});
+        self.answer(status, says)["content"][media_type] = text;
+        self
+    }
+
+    /// Answers with JSON of any shape.
+    pub fn answers_any(mut self, (status, says): Success<'_>) -> Self {
+        self.answer(status, says)["content"]["application/json"] =
+            json!({"schema": {"type": "object"}});
+        self
+    }
+
+    /// The other forms of an answer with lines of a log.
+    pub fn forms_of_logs(self) -> Self {
+        self.answers_text((200, ""), "text/plain", "Hello World")
+            .answers_text((200, ""), "application/x-ndjson", ENTRY)
+            .answers_text((200, ""), "text/event-stream", EVENTS)
+            .answers_nothing((204, "An event stream that had ended is asked for again."))
+    }
+
+    /// A schema that a text refers to.
+    pub fn told_of<T: ToSchema>(mut self) -> Self {
+        self.reference::<T>();
+        self
+    }
+
+    /// Answers without a body.
+    pub fn answers_nothing(mut self, (status, says): Success<'_>) -> Self {
+        self.answer(status, says);
+        self
+    }
+
+    /// An answer of this status carries a header.
+    pub fn with_header(mut self, status: u16, name: &str, description: &str) -> Self {
+        let header = json!({"description": description, "schema": {"type": "string"}});
+        self.answer(status, "")["headers"][name] = header;
+        self
+    }
+
+    /// Can answer with this.
+    pub fn refuses(mut self, problem: impl Into<Problem>) -> Self {
+        let problem = problem.into();
+        self.refusals.entry(problem.status().as_u16()).or_default().push(problem);
+        self
+    }
+
+    /// Can answer with these of the common refusals.
+    pub fn may(mut self, names: &[&str]) -> Self {
+        for (status, answer) in names.iter().filter_map(|name| problems::common(name)) {
+            self.answers.entry(status.to_string()).or_insert(answer);
+        }
+        self
+    }
+
+    /// Needs no credentials.
+    pub fn open(mut self) -> Self {
+        self.is_open = true;
+        self
+    }
+
+    /// The operation, as the document has it.
+    pub fn operation(self) -> Value {
+        let mut route = self.may(&["Forbidden", "Internal", "Unavailable"]);
+        if !route.is_open {
+            route = route.may(&["Unauthorized", "TooManyRequests"]);
+        }
+        let Self { mut about, parameters, mut answers, refusals, is_open, .. } = route;
+        for (status, problems) in refusals {
+            let says = if status == 400 { "What was sent is at fault." } else { "See `detail`." };
+            let named = problems.into_iter().enumerate();
+            let named = named.map(|(index, problem)| (format!("case {}", index + 1), problem));
+            let answer = problems::answer(says, named.collect());
+            // One that can also be answered otherwise keeps what is said of that.
+            match answers.get_mut(&status.to_string()) {
+                Some(other) => {
+                    let problem = answer["content"][problems::MEDIA_TYPE].clone();
+                    other["content"][problems::MEDIA_TYPE] = problem;
+                }
+                None => drop(answers.insert(status.to_string(), answer)),
+            }
+        }
+        if !parameters.is_empty() {
+            about.insert("parameters".to_owned(), parameters.into());
+        }
+        if is_open {
+            about.insert("security".to_owned(), json!([]));
+        }
+        about.insert("responses".to_owned(), answers.into());
+        about.into()
+    }
+
+    fn answer(&mut self, status: u16, says: &str) -> &mut Value {
+        self.answers.entry(status.to_string()).or_insert_with(|| {
+            let id = json!({"$ref": "#/components/headers/X-Request-Id"});
+            json!({"description": says, "headers": {"X-Request-Id": id}})
+        })
+    }
+
+    fn reference<T: ToSchema>(&mut self) -> Value {
+        T::schemas(&mut self.schemas);
+        self.schemas.push((T::name().into_owned(), T::schema()));
+        json!({"$ref": format!("#/components/schemas/{}", T::name())})
+    }
+}

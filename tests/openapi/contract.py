@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Holds the running server to its own document: `contract.py BINARY BIN_OF_VENV`.
+
+Both modes, each in a folder and on a port of its own. The document is validated, then schemathesis
+asks what it makes up of it. Nothing is left running. Exit code 1 when something does not hold.
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SECONDS = 25
+CHECKS = ["not_a_server_error", "status_code_conformance", "content_type_conformance",
+          "response_headers_conformance", "response_schema_conformance", "negative_data_rejection",
+          "positive_data_acceptance", "missing_required_header", "unsupported_method",
+          "allow_header_conformance"]
+SERVICES = {
+    "web": {"cmd": "echo up; exec sleep 600", "stop_timeout": 0.5, "start_seconds": 0,
+            "restart_policy": {"max_restarts": 1000, "backoff_seconds": 0.1}},
+    "once": {"cmd": "true", "restart_policy": {"mode": "never"}},
+    "talks": {"cmd": "exec cat", "pty": True, "depends_on": ["web"], "start_seconds": 0,
+              "restart_policy": {"max_restarts": 1000, "backoff_seconds": 0.1},
+              "health_check": {"cmd": ["true"]}},
+}
+
+
+@contextmanager
+def serving(binary: Path, mode: str):
+    """A server, by its URL, until the block ends."""
+    folder = Path(tempfile.mkdtemp(prefix="llm-shell-contract-"))
+    (folder / "services.json").write_text(json.dumps(SERVICES))
+    command = [binary, "--port", "0"] if mode == "shell" else [
+        binary, "astra", "--config", "services.json", "--port", "0"]
+    environment = {**os.environ, "LLM_SHELL_TOKEN": "token", "RUST_LOG": "info,access=off"}
+    log = folder / "server.log"
+    with log.open("w") as stderr:
+        server = subprocess.Popen(command, cwd=folder, env=environment, stderr=stderr)
+    try:
+        deadline = time.monotonic() + 20
+        while "listening on " not in log.read_text():
+            if server.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"the server does not listen: {log.read_text()}")
+            time.sleep(0.02)
+        yield log.read_text().split("listening on ")[1].split()[0]
+        if server.poll() is not None:
+            sys.exit(f"the server ended: {log.read_text()[-2000:]}")
+    finally:
+        server.send_signal(signal.SIGTERM)
+        try:
+            server.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        shutil.rmtree(folder)
+
+
+def hold(url: str, tools: Path) -> bool:
+    """Whether the server at the URL does what its document says."""
+    asked = urllib.request.Request(f"{url}/openapi.json", headers={"Authorization": "Bearer token"})
+    with tempfile.TemporaryDirectory() as folder:
+        document = Path(folder) / "openapi.json"
+        document.write_bytes(urllib.request.urlopen(asked, timeout=10).read())
+        if subprocess.run([tools / "openapi-spec-validator", document]).returncode:
+            return False
+        command = [
+            tools / "st", "run", document, "--url", url, "--no-color",
+            "--header", "Authorization: Bearer token", "--checks", ",".join(CHECKS),
+            "--phases", "examples,coverage,fuzzing", "--max-examples", "25",
+            "--max-time", str(SECONDS), "--request-timeout", "10", "--no-shrink",
+            "--continue-on-failure", "--generation-deterministic",
+            "--suppress-health-check", "all",
+            # The one has no end; the other is held to a protocol of its own, elsewhere.
+            "--exclude-path-regex", "^(/supervisor/events|/mcp)$",
+        ]
+        environment = {**os.environ, "SCHEMATHESIS_HOOKS": "hooks",
+                       "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.run(command, cwd=folder, env=environment).returncode == 0
+
+
+def main() -> int:
+    binary, tools = (Path(argument).absolute() for argument in sys.argv[1:])
+    holds = []
+    for mode in ("shell", "astra"):
+        with serving(binary, mode) as url:
+            holds.append(hold(url, tools))
+    return 0 if all(holds) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+//! The fields of real answers are those that the document names, and no others.
+
+use super::document::Document;
+use crate::harness::{Answer, Astra, Server, eventually};
+use serde_json::json;
+
+/// What no test can bring about: a process that withstands SIGKILL.
+const WITHSTANDING: [&str; 3] = ["KillResponse.left", "Left.pid", "Left.why"];
+
+#[test]
+fn answers_of_the_shell_have_the_fields_of_the_document() {
+    let server = Server::start();
+    let document = Document::of(&server.get("/openapi.json").expect(200));
+    let check = |method: &str, path: &str, answer: Answer| {
+        document.check(method, path, &answer);
+        answer
+    };
+    check("GET", "/status", server.get("/status").expect(404));
+    check("GET", "/health", server.get("/health"));
+    let waited = server.post_json("/start", &json!({"command": "echo a", "wait": 20})).expect(201);
+    check("POST", "/start", waited);
+    let asks = json!({"command": "printf 'name? '; read name; exec sleep 60", "pty": true});
+    let started = check("POST", "/start", server.post_json("/start", &asks).expect(201));
+    server.wait_for_output("name?");
+    check("GET", "/logs", server.get("/logs?after=0").expect(200));
+    check("GET", "/status", server.get("/status").expect(200));
+    check("POST", "/stdin", server.request("POST /stdin", &[], b"ann\n").expect(200));
+    let size = json!({"rows": 30, "cols": 100});
+    check("POST", "/resize", server.post_json("/resize", &size).expect(200));
+    check("POST", "/signal", server.post("/signal?type=CONT").expect(200));
+    check("POST", "/restart", server.post("/restart?timeout=1").expect(200));
+    check("POST", "/kill", server.post("/kill").expect(200));
+    check("GET", "/runs", server.get("/runs").expect(200));
+    let run_id = started.json()["run_id"].as_str().unwrap().to_owned();
+    check("GET", "/runs/{run_id}", server.get(&format!("/runs/{run_id}")).expect(200));
+    check("GET", "/runs/{run_id}/logs", server.get(&format!("/runs/{run_id}/logs")).expect(200));
+    check("POST", "/login", server.post_json("/login", &json!({"token": "a"})).expect(400));
+    let mut unseen = document.unseen();
+    unseen.retain(|it| !WITHSTANDING.contains(&it.as_str()));
+    assert!(unseen.is_empty(), "described, and in no answer: {unseen:?}");
+}
+
+#[test]
+fn answers_of_astra_have_the_fields_of_the_document() {
+    let astra = Astra::start(json!({
+        "web": {"cmd": "echo up; exec sleep 60", "autostart": false},
+        "ill": {
+            "cmd": "exec sleep 60",
+            "health_check": {"cmd": ["false"], "interval": 0.1},
+            "start_timeout": 0.1,
+        },
+        "lost": {"cmd": "exit 3", "restart_policy": {"mode": "never"}},
+        "rest": {"cmd": "true", "depends_on": ["web"], "autostart": false},
+        "checked": {
+            "cmd": "true",
+            "autostart": false,
+            "health_checks": {
+                "a": {"url": "http://127.0.0.1:1/"}, "b": {"tcp": "127.0.0.1:1"},
+                "c": {"cmd": ["true"]},
+            },
+        },
+    }));
+    let document = Document::of(&astra.get("/openapi.json").expect(200));
+    let check = |method: &str, path: &str, answer: Answer| {
+        document.check(method, path, &answer);
+        answer
+    };
+    let mut events = astra.events("/supervisor/events");
+    events.line();
+    for (verb, body) in [
+        ("start", json!({"name": "web", "config": {"env": {"A": "1"}}})),
+        ("restart", json!({"name": "web"})),
+        ("reload", json!({})),
+        ("stop", json!({"name": "web"})),
+        ("start", json!({"name": "web"})),
+        ("bulk", json!({"action": "start", "services": ["nobody", "web"]})),
+    ] {
+        let answer = astra.post_json(&format!("/supervisor/{verb}?wait=20"), &body).expect(200);
+        check("POST", &format!("/supervisor/{verb}"), answer);
+    }
+    astra.wait_for("lost", "crashed");
+    astra.wait_until("ill", "unhealthy", |status| status["health"] == "unhealthy");
+    check("GET", "/supervisor/status", astra.get("/supervisor/status"));
+    check("GET", "/supervisor/status/{service}", astra.get("/supervisor/status/rest"));
+    check("GET", "/supervisor/status/{service}", astra.get("/supervisor/status/nobody"));
+    for name in ["checked", "lost", "nobody"] {
+        let path = format!("/supervisor/services/{name}");
+        check("GET", "/supervisor/services/{service}", astra.get(&path));
+    }
+    astra.wait_for_line("web", "up");
+    check("GET", "/supervisor/logs/{service}", astra.get("/supervisor/logs/web"));
+    let unhealthy = eventually("the check fails", || {
+        let answer = astra.get("/supervisor/health/ill").expect(200);
+        (answer.json()["status"] == "unhealthy").then_some(answer)
+    });
+    check("GET", "/supervisor/health/{service}", unhealthy);
+    check("GET", "/supervisor/health", astra.get("/supervisor/health").expect(503));
+    check("GET", "/health", astra.get("/health").expect(503));
+    check("GET", "/supervisor/metrics", astra.get("/supervisor/metrics"));
+    let signalled = astra.post("/supervisor/signal/web?type=CONT").expect(200);
+    check("POST", "/supervisor/signal/{service}", signalled);
+    check("POST", "/supervisor/stdin/{service}", astra.post("/supervisor/stdin/web").expect(409));
+    document.check_named("EventBody", &events.event().data);
+    let mut unseen = document.unseen();
+    unseen.retain(|it| it != "StdinResponse.written");
+    assert!(unseen.is_empty(), "described, and in no answer: {unseen:?}");
+}

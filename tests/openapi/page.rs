@@ -1,0 +1,58 @@
+//! The page to try the API comes from the server alone.
+
+use crate::harness::{Answer, Astra, Instance, Server};
+use serde_json::json;
+
+/// What the attributes `src` and `href` of a page name.
+fn references(page: &str) -> Vec<&str> {
+    let of = |attribute: &'static str| page.split(attribute).skip(1);
+    let all = of(" src=\"").chain(of(" href=\""));
+    all.map(|rest| rest.split('"').next().unwrap()).collect()
+}
+
+fn check(server: &Instance) {
+    let answer = server.get("/docs").expect(200);
+    let policy = answer.header("content-security-policy").unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
+    assert!(!policy.contains("http") && !policy.contains("unsafe-eval"), "{policy}");
+    let page = answer.text();
+    let references = references(&page);
+    assert_eq!(references.len(), 5, "{references:?}");
+    for reference in references.iter().filter(|reference| **reference != "data:,") {
+        let is_ours = reference.starts_with('/') && !reference.starts_with("//");
+        assert!(is_ours, "{reference} is elsewhere");
+        let answer = server.get(reference).expect(200);
+        let is_packed = answer.header("content-encoding") == Some("gzip");
+        assert_eq!(is_packed, reference.contains("swagger-ui"), "{reference}");
+    }
+    assert!(!page.contains("<script>") && !page.contains("style="), "inline: {page}");
+}
+
+#[test]
+fn the_page_asks_for_nothing_from_elsewhere() {
+    check(&Server::start());
+    check(&Astra::start(json!({})));
+}
+
+#[test]
+fn what_is_packed_unpacks_to_swagger_ui() {
+    let server = Server::start();
+    for (file, said) in
+        [("swagger-ui-bundle.js", "SwaggerUIBundle"), ("swagger-ui.css", ".swagger-ui")]
+    {
+        let url = format!("http://{}/docs/{file}", server.address());
+        let output = std::process::Command::new("curl").args(["-s", "--compressed", &url]).output();
+        let text = String::from_utf8(output.unwrap().stdout).unwrap();
+        assert!(text.len() > 100_000 && text.contains(said), "{file}: {} bytes", text.len());
+    }
+}
+
+#[test]
+fn a_file_that_the_page_does_not_have_is_not_found() {
+    let server = Server::start();
+    for path in ["/docs/nothing.js", "/docs/..%2findex.html", "/docs/index.html"] {
+        let answer: Answer = server.get(path);
+        let detail = answer.problem(404, "not_found");
+        assert!(detail.contains("/docs"), "{detail}");
+    }
+}

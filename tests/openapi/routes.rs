@@ -1,0 +1,93 @@
+//! Routes, parameters and keys are those that the document names, and no others.
+
+use super::document::Document;
+use crate::harness::{Astra, Instance, Server};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// The routes that a server names to who asks for none of them.
+fn served(server: &Instance) -> BTreeSet<String> {
+    let detail = server.get("/nowhere").problem(404, "not_found");
+    let routes = detail.split("ask for one of ").nth(1).expect("routes").trim_end_matches('.');
+    routes.split(", ").map(str::to_owned).collect()
+}
+
+fn described(document: &Document) -> BTreeSet<String> {
+    let operations = document.operations();
+    operations.iter().map(|it| format!("{} {}", it.method, it.path)).collect()
+}
+
+/// The parameters that a route names to who gives it one that it does not know.
+fn taken(detail: &str) -> BTreeSet<&str> {
+    match detail.split_once("this route knows ") {
+        Some((_, known)) => known.trim_end_matches('.').split(", ").collect(),
+        None => BTreeSet::new(),
+    }
+}
+
+/// Asks every route for what it does not know: it says what it does.
+fn check(server: &Instance, document: &Document, filled: impl Fn(&str) -> String) {
+    for operation in document.operations() {
+        let (method, path, about) = (operation.method, operation.path, operation.about);
+        let request = format!("{method} {}?not-there=1", filled(&path));
+        let mut described = (BTreeSet::new(), BTreeSet::new());
+        for parameter in about["parameters"].as_array().into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap();
+            match parameter["in"].as_str().unwrap() {
+                "query" => described.0.insert(name),
+                "header" => described.1.insert(name),
+                _ => path.contains(&format!("{{{name}}}")),
+            };
+        }
+        let detail = server.request(&request, &[], b"").problem(400, "bad_request");
+        assert_eq!(taken(&detail), described.0, "{request}: {detail}");
+        let detail = server.request(&request, &["Idempotency-Key: a b"], b"");
+        let detail = detail.problem(400, "bad_request");
+        let has_key = detail.contains("Idempotency-Key");
+        assert_eq!(has_key, described.1.contains("Idempotency-Key"), "{request}: {detail}");
+        let named = path.matches('{').count();
+        let in_path = about["parameters"].as_array().into_iter().flatten();
+        assert_eq!(in_path.filter(|it| it["in"] == "path").count(), named, "{path}");
+    }
+}
+
+#[test]
+fn the_document_of_the_shell_has_every_route_and_every_parameter() {
+    let server = Server::start();
+    let document = Document::of(&server.get("/openapi.json").expect(200));
+    assert_eq!(served(&server), described(&document));
+    let run_id = server.run_to_end("true")["run_id"].as_str().unwrap().to_owned();
+    let filled = |path: &str| path.replace("{run_id}", &run_id).replace("{file}", "page.js");
+    check(&server, &document, filled);
+}
+
+#[test]
+fn the_document_of_astra_has_every_route_and_every_parameter() {
+    let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
+    let document = Document::of(&astra.get("/openapi.json").expect(200));
+    assert_eq!(served(&astra), described(&document));
+    let filled = |path: &str| path.replace("{service}", "web").replace("{file}", "page.js");
+    check(&astra, &document, filled);
+}
+
+#[test]
+fn every_operation_is_told_of_in_words_and_has_its_own_id() {
+    let (server, astra) = (Server::start(), Astra::start(json!({})));
+    for answer in [server.get("/openapi.json"), astra.get("/openapi.json")] {
+        let document = Document::of(&answer.expect(200));
+        assert_eq!(document.whole()["openapi"], "3.1.0");
+        let mut ids = BTreeSet::new();
+        for operation in document.operations() {
+            let (path, about) = (&operation.path, operation.about);
+            assert!(about["summary"].is_string() && about["description"].is_string(), "{path}");
+            let answers = about["responses"].as_object().unwrap();
+            for status in ["400", "403", "500", "503"] {
+                assert!(answers.contains_key(status), "{path} never answers {status}");
+            }
+            assert!(answers.keys().any(|status| status.starts_with('2')), "{path}");
+            if !path.starts_with("/api/") {
+                assert!(ids.insert(about["operationId"].to_string()), "{path} has another's id");
+            }
+        }
+    }
+}
