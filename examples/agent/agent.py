@@ -55,7 +55,7 @@ def work(shell: Shell) -> None:
     built = shell.run("make")
     assert "exited, exit code 0" in built.splitlines()[0], built
     asked = shell.run("./hello", pty=True, wait=1)
-    assert "POST /stdin answers a question" in asked, asked
+    assert "POST /stdin if that is a question" in asked, asked
     shell.call("POST", "/stdin", b"Ann\n")
     ended = shell.call("GET", "/status?wait=50")
     assert "Hello Ann" in ended, ended

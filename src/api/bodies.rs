@@ -51,6 +51,7 @@ pub struct StartRequest {
     /// How much of its output is answered then, in bytes.
     #[serde(default, deserialize_with = "whole_or_null")]
     #[schema(minimum = 256, maximum = 1_048_576)]
+    #[schemars(range(min = 256, max = 1_048_576))]
     pub max_bytes: Option<u64>,
 }
 
@@ -269,13 +270,17 @@ impl ProcessStatus {
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// A run that is over. One whose end nobody saw is being ended by now, as lost.
+    /// A run that is over. One without an end is being launched: those that a server before this
+    /// one lost have had theirs since its start.
     fn of_the_past(past: PastRun) -> Self {
         let PastRun { record: run, log_name } = past;
         let end = run.end.as_ref();
         let lasted = end.and_then(|end| (end.at - run.created_at).to_std().ok());
-        let is_exited = end.is_some_and(|end| end.ended_by == EndedBy::Itself.word());
-        let status = if is_exited { RunStatus::Exited } else { RunStatus::Killed };
+        let status = match end {
+            None => RunStatus::Running,
+            Some(end) if end.ended_by == EndedBy::Itself.word() => RunStatus::Exited,
+            Some(_) => RunStatus::Killed,
+        };
         Self {
             process_pid: run.pid,
             status: status.word().to_owned(),

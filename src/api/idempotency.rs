@@ -46,7 +46,7 @@ struct Answer {
     /// Method, path, query and body of the request, as two hashes.
     request: [u64; 2],
     /// `None` while it is under way.
-    reply: Option<(StatusCode, Vec<u8>)>,
+    reply: Option<(StatusCode, &'static str, Vec<u8>)>,
     at: Instant,
 }
 
@@ -93,7 +93,8 @@ impl Answers {
         let under_way = UnderWay { answers: self, key: &key };
         let reply = handle(request)?;
         if let Some(body) = reply.whole_body().filter(|_| reply.status().is_success()) {
-            self.keep(&key, (reply.status(), body.to_vec()));
+            let media_type = reply.content_type().unwrap_or("application/json");
+            self.keep(&key, (reply.status(), media_type, body.to_vec()));
         }
         drop(under_way);
         Ok(reply)
@@ -111,8 +112,8 @@ impl Answers {
             return Err(Error::KeyReused { key: key.to_owned() }.into());
         }
         Ok(match &answer.reply {
-            Some((status, body)) => {
-                Turn::Repeat(Reply::bytes(*status, "application/json", body.clone()))
+            Some((status, media_type, body)) => {
+                Turn::Repeat(Reply::bytes(*status, media_type, body.clone()))
             }
             None => Turn::Wait,
         })
@@ -126,9 +127,9 @@ impl Answers {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn keep(&self, key: &str, reply: (StatusCode, Vec<u8>)) {
+    fn keep(&self, key: &str, reply: (StatusCode, &'static str, Vec<u8>)) {
         let mut kept = self.kept();
-        kept.bytes += reply.1.len();
+        kept.bytes += reply.2.len();
         kept.done.push_back(key.to_owned());
         if let Some(answer) = kept.by_key.get_mut(key) {
             (answer.reply, answer.at) = (Some(reply), Instant::now());
@@ -156,7 +157,7 @@ impl Kept {
 
     fn forget_oldest(&mut self) {
         let answer = self.done.pop_front().and_then(|key| self.by_key.remove(&key));
-        self.bytes -= answer.and_then(|answer| answer.reply).map_or(0, |(_, body)| body.len());
+        self.bytes -= answer.and_then(|answer| answer.reply).map_or(0, |(.., body)| body.len());
     }
 }
 

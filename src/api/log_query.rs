@@ -59,17 +59,45 @@ pub struct LogQuery {
     pub again: Again,
 }
 
+/// What becomes of escape sequences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Escapes {
+    /// They are as they were printed.
+    Kept,
+    /// They are taken out.
+    Stripped,
+}
+
 /// How what was left out is asked for.
 #[derive(Clone, Debug)]
-pub struct Again {
-    path: String,
-    filters: String,
+pub enum Again {
+    /// By another request.
+    Request {
+        /// Of what.
+        path: String,
+        /// By which filters.
+        filters: String,
+    },
+    /// By another call of a tool, for which a handler asks: with these words before and behind.
+    Call {
+        /// The tool, and whose lines.
+        whose: String,
+        /// By which filters.
+        filters: String,
+    },
 }
 
 impl Again {
     /// The request for so many lines after one.
     pub fn request(&self, after: u64, limit: u64) -> String {
-        format!("GET {}?after={after}&limit={limit}{}", self.path, self.filters)
+        match self {
+            Self::Request { path, filters } => {
+                format!("GET {path}?after={after}&limit={limit}{filters}")
+            }
+            Self::Call { whose, filters } => {
+                format!("{whose} after={after} limit={limit}{filters}")
+            }
+        }
     }
 
     /// How long that may get, in bytes.
@@ -107,10 +135,7 @@ impl LogQuery {
             wait,
             follows,
             resumes: form == Form::Events && resumed.is_some(),
-            again: Again {
-                path: request.path().to_owned(),
-                filters: filters(run_id.as_deref(), grep, strips),
-            },
+            again: again(request, of, run_id.as_deref(), grep, strips),
             run_id,
         };
         read.check()?;
@@ -122,17 +147,25 @@ impl LogQuery {
     ///
     /// # Errors
     /// 400 for a size that cannot be.
-    pub fn of_output(range: Range, bytes_max: Option<u64>) -> Result<Self, Problem> {
+    pub fn of_output(
+        range: Range,
+        bytes_max: Option<u64>,
+        escapes: Escapes,
+    ) -> Result<Self, Problem> {
         let bytes_max = bytes_max.map_or(Ok(CONTENT_BYTES_MAX), bytes)?;
         Ok(Self {
-            selection: Selection { range, limit: None, filter: Filter::new(None, false)? },
+            selection: Selection {
+                range,
+                limit: None,
+                filter: Filter::new(None, escapes == Escapes::Stripped)?,
+            },
             form: Form::Json,
             bytes_max: Some(bytes_max),
             wait: None,
             follows: false,
             resumes: false,
             run_id: None,
-            again: Again { path: "/logs".to_owned(), filters: String::new() },
+            again: Again::Request { path: "/logs".to_owned(), filters: String::new() },
         })
     }
 
@@ -206,6 +239,26 @@ fn bytes(given: u64) -> Result<usize, Problem> {
         let (min, max) = (FOLD_BYTES_MIN, CONTENT_BYTES_MAX);
         Error::Input(format!("The parameter max_bytes is {given}: give {min} to {max}.")).into()
     })
+}
+
+fn again(
+    request: &Request<'_>,
+    of: LogOf,
+    run_id: Option<&str>,
+    grep: Option<String>,
+    strips_ansi: bool,
+) -> Again {
+    if !request.is_inner() {
+        let path = request.path().to_owned();
+        return Again::Request { path, filters: filters(run_id, grep, strips_ansi) };
+    }
+    let whose = match of {
+        LogOf::Run => format!("read_logs run_id={}", request.param("run_id")),
+        LogOf::Service => format!("service_logs name={}", request.param("service")),
+    };
+    let run = run_id.map(|run_id| format!(" run={run_id}"));
+    let grep = grep.map(|grep| format!(" grep={}", serde_json::Value::from(grep)));
+    Again::Call { whose, filters: run.unwrap_or_default() + &grep.unwrap_or_default() }
 }
 
 fn filters(run_id: Option<&str>, grep: Option<String>, strips_ansi: bool) -> String {

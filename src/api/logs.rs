@@ -1,7 +1,7 @@
 //! GET /logs and its like: the answer that carries the lines.
 
 use super::bodies::LogsResponse;
-use super::log_query::{Again, Form, LogQuery, NDJSON};
+use super::log_query::{Again, Escapes, Form, LogQuery, NDJSON};
 use super::run_marks::RunMark;
 use super::slots::{Slot, Slots};
 use super::{follow, service_lines, waiting};
@@ -121,8 +121,9 @@ pub fn output(
     log: &Arc<RunLog>,
     range: Range,
     bytes_max: Option<u64>,
+    escapes: Escapes,
 ) -> Result<LogsResponse, Problem> {
-    let query = LogQuery::of_output(range, bytes_max)?;
+    let query = LogQuery::of_output(range, bytes_max, escapes)?;
     let running = !log.glance().is_over;
     let page = Page::select(&LogSeries::of(Arc::clone(log)), query.selection)?;
     let mut content = String::new();

@@ -23,6 +23,7 @@ pub struct ServiceRequest {
     pub name: String,
     /// Fields that differ for this run and its automatic restarts.
     #[schema(value_type = Option<ServiceOverrides>)]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub config: Option<Value>,
 }
 

@@ -4,7 +4,7 @@ use super::accept::preferred;
 use super::bodies::StartResponse;
 use super::bodies::{HealthResponse, KillResponse, ProcessStatus, RunsResponse, StartRequest};
 use super::idempotency::Answers;
-use super::log_query::{LogOf, LogQuery};
+use super::log_query::{Escapes, LogOf, LogQuery};
 use super::logs::Named;
 use super::openapi::{self, DocumentOf};
 use super::run_source::RunSource;
@@ -102,7 +102,7 @@ fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let wait = parameters::fitting_wait("wait", wait)?;
     let bytes_max = body.max_bytes;
     // Refused before anything has an effect.
-    LogQuery::of_output(Range::All, bytes_max)?;
+    LogQuery::of_output(Range::All, bytes_max, Escapes::Kept)?;
     let spec = body.spec()?;
     let _slot = wait.map(|_| shell.slots.take()).transpose()?;
     let turn = shell.turns.take()?;
@@ -118,10 +118,16 @@ fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
         }
     };
     if is_for_model {
-        return told(StatusCode::CREATED, &run, snapshot, bytes_max.unwrap_or(TOLD_BYTES_DEFAULT));
+        return told(
+            shell,
+            StatusCode::CREATED,
+            &run,
+            snapshot,
+            bytes_max.unwrap_or(TOLD_BYTES_DEFAULT),
+        );
     }
     // Behind the state: "ended" then means that all is there.
-    let output = logs::output(run.log(), Range::All, bytes_max)?;
+    let output = logs::output(run.log(), Range::All, bytes_max, Escapes::Kept)?;
     let status = snapshot.into();
     Ok(Reply::json(StatusCode::CREATED, &StartResponse { status, output }))
 }
@@ -134,13 +140,17 @@ fn is_for_model(request: &Request<'_>) -> bool {
 
 /// The state of a run, what it has printed and what to ask next, as text.
 fn told(
+    shell: &Shell,
     code: StatusCode,
     run: &RunView,
     snapshot: Snapshot,
     bytes_max: u64,
 ) -> Result<Reply, Problem> {
-    let output = logs::output(run.log(), Range::After(0), Some(bytes_max))?;
-    let text = told::of_run(&snapshot.into(), &output, Reader::Http);
+    let after = told::first_looked_at(0, run.log().glance().lines);
+    let output = logs::output(run.log(), Range::After(after), Some(bytes_max), Escapes::Stripped)?;
+    let last = shell.manager.last_run()?;
+    let newer = (last.id() != run.id()).then(|| last.id());
+    let text = told::of_run(&snapshot.into(), &output, newer, Reader::Http);
     Ok(Reply::bytes(code, logs::TEXT, text.into_bytes()))
 }
 
@@ -154,7 +164,7 @@ fn status(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
         wait_for_end(request, run.log(), wait);
     }
     if is_for_model(request) {
-        return told(StatusCode::OK, &run, run.snapshot(), TOLD_BYTES_BRIEFLY);
+        return told(shell, StatusCode::OK, &run, run.snapshot(), TOLD_BYTES_BRIEFLY);
     }
     Ok(Reply::json(StatusCode::OK, &ProcessStatus::from(run.snapshot())))
 }

@@ -6,6 +6,17 @@ use std::fmt::Write;
 /// How much of a line that has not ended is told, from its end, in bytes: a prompt is short.
 const PROMPT_BYTES_MAX: usize = 512;
 
+/// How many lines are looked at for it at most, the last ones: what is told costs no more however
+/// long a log is.
+const LINES_MAX: u64 = 20_000;
+
+/// How many processes that were left behind are named.
+const PIDS_MAX: usize = 10;
+
+/// What brings an end to a run's tree as well, so that what is left of it for a moment is no
+/// leftover.
+const ENDS_OF_TREES: [&str; 6] = ["kill", "restart", "reload", "timeout", "health", "shutdown"];
+
 /// Who reads it, and with that how the next call is spelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
@@ -24,6 +35,22 @@ impl Reader {
         }
     }
 
+    /// How the lines behind one are read.
+    fn rest(self, after: u64, run_id: &str) -> String {
+        match self {
+            Self::Http => format!("GET /runs/{run_id}/logs?after={after}&limit=100"),
+            Self::Tools => format!("read_logs run_id={run_id} after={after} limit=100"),
+        }
+    }
+
+    /// What tells of the run that took another's place.
+    fn look(self) -> &'static str {
+        match self {
+            Self::Http => "GET /status",
+            Self::Tools => "get_status",
+        }
+    }
+
     /// What starts a command, what writes to one, and what ends one.
     fn calls(self) -> [&'static str; 3] {
         match self {
@@ -33,9 +60,21 @@ impl Reader {
     }
 }
 
-/// The state of a run, its output and what to call next.
+/// The line behind which a log of so many lines is looked at, for those behind `after`.
 #[must_use]
-pub fn of_run(status: &ProcessStatus, output: &LogsResponse, reader: Reader) -> String {
+pub fn first_looked_at(after: u64, lines: u64) -> u64 {
+    after.max(lines.saturating_sub(LINES_MAX))
+}
+
+/// The state of a run, its output and what to call next; `newer` is the run that took its place,
+/// where one did.
+#[must_use]
+pub fn of_run(
+    status: &ProcessStatus,
+    output: &LogsResponse,
+    newer: Option<&str>,
+    reader: Reader,
+) -> String {
     let mut text = format!("[{} | {}]\n", state(status), lines(output));
     let prompt = output.prompt.as_deref().unwrap_or_default();
     let prompt =
@@ -47,7 +86,7 @@ pub fn of_run(status: &ProcessStatus, output: &LogsResponse, reader: Reader) -> 
     if output.content.is_empty() && prompt.is_empty() {
         text.push_str("(no output)\n");
     }
-    let _in_memory = writeln!(text, "[{}]", next_call(status, output, reader));
+    let _in_memory = writeln!(text, "[{}]", next_call(status, output, newer, reader));
     text
 }
 
@@ -69,33 +108,69 @@ fn state(status: &ProcessStatus) -> String {
 
 /// `lines 121-180 of 180`
 fn lines(output: &LogsResponse) -> String {
+    let LogsResponse { lines_returned, next, .. } = output;
     match (output.first, output.total_lines) {
-        (Some(first), total) => format!("lines {first}-{} of {total}", output.next),
+        // Some between them do not match what was looked for.
+        (Some(first), total) if *lines_returned < (next + 1).saturating_sub(first) => {
+            format!("{lines_returned} of the lines {first}-{next} of {total}")
+        }
+        (Some(first), total) => format!("lines {first}-{next} of {total}"),
         (None, 0) => "no lines".to_owned(),
         (None, total) => format!("none of {total} lines"),
     }
 }
 
-fn next_call(status: &ProcessStatus, output: &LogsResponse, reader: Reader) -> String {
+fn next_call(
+    status: &ProcessStatus,
+    output: &LogsResponse,
+    newer: Option<&str>,
+    reader: Reader,
+) -> String {
+    if let Some(newer) = newer {
+        return format!("run {newer} took the place of this one: {} tells of it", reader.look());
+    }
+    if status.ended_by.as_deref() == Some("restart") {
+        return format!("ended to be started again: {} tells of the next run", reader.look());
+    }
     let [start, answer, kill] = reader.calls();
-    let pids = || status.leftover_pids.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
+    if output.next < output.total_lines {
+        return format!("more lines: {}", reader.rest(output.next, &status.run_id));
+    }
     if status.status != "running" {
-        return if status.leftover_pids.is_empty() {
-            format!("ended: {start} runs the next command")
-        } else {
-            format!("ended, but left {} running: {kill} ends what it left", pids())
+        let is_ended_whole =
+            status.ended_by.as_deref().is_some_and(|by| ENDS_OF_TREES.contains(&by));
+        return match &status.leftover_pids[..] {
+            [] => format!("ended: {start} runs the next command"),
+            pids if is_ended_whole => format!("ended, and {} is being ended", listed(pids)),
+            pids => format!("ended, but left {} running: {kill} ends what it left", listed(pids)),
         };
     }
     let more = reader.more(output.next);
     match (output.prompt.is_some(), status.stdin_open) {
         (true, true) => format!(
-            "still running, its last line is open: {answer} answers a question, {more}, or {kill}"
+            "still running, its last line is open{}: {answer} if that is a question, else {more}, \
+             or {kill}",
+            silence(status)
         ),
         (true, false) => format!(
-            "still running, its last line is open and it has no input: {more}, or {kill} and \
-             start it with \"pty\": true to answer"
+            "still running, its last line is open{}, and it has no input: {more}; if that is a \
+             question, {kill} and start it with \"pty\": true to answer",
+            silence(status)
         ),
         (false, _) => format!("still running: {more}, or {kill}"),
+    }
+}
+
+/// For how long it has said nothing.
+fn silence(status: &ProcessStatus) -> String {
+    status.idle.map_or_else(String::new, |idle| format!(" (silent for {idle:.1} s)"))
+}
+
+fn listed(pids: &[i32]) -> String {
+    let shown: Vec<_> = pids.iter().take(PIDS_MAX).map(i32::to_string).collect();
+    match pids.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
@@ -120,7 +195,7 @@ mod tests {
             to.as_object_mut().unwrap().extend(from.as_object().unwrap().clone());
         }
         let whole: ProcessStatus = serde_json::from_value(whole).unwrap();
-        of_run(&whole, &serde_json::from_value(page).unwrap(), Reader::Http)
+        of_run(&whole, &serde_json::from_value(page).unwrap(), None, Reader::Http)
     }
 
     fn ended(by: &str, exit_code: i32, signal: Option<&str>) -> Value {
@@ -145,7 +220,9 @@ mod tests {
 
     #[test]
     fn output_stands_between_the_state_and_what_to_call_next() {
-        let page = json!({"first": 121, "next": 180, "total_lines": 180, "content": "a\nb"});
+        let page = json!({
+            "first": 121, "next": 180, "total_lines": 180, "lines_returned": 60, "content": "a\nb",
+        });
         assert_eq!(
             told(json!({}), page),
             "[run 7 | running | pid 4242 | 12.3 s | lines 121-180 of 180]\na\nb\n[still running: \
@@ -159,7 +236,7 @@ mod tests {
     fn what_may_be_a_question_is_said_to_be_one_that_can_be_answered_or_not() {
         let page = json!({"prompt": "Sure? "});
         let open = told(json!({"stdin_open": true}), page.clone());
-        assert!(open.contains("\nSure? \n[still running, its last line is open: POST /stdin"));
+        assert!(open.contains("\nSure? \n[still running, its last line is open: POST /stdin if"));
         let closed = told(json!({}), page);
         assert!(closed.contains("start it with \"pty\": true to answer"), "{closed}");
     }

@@ -1,9 +1,9 @@
 //! The Model Context Protocol on stdin and stdout, for a server inside or elsewhere.
 
 use super::StartFault;
-use crate::client::Client;
+use crate::client::{Client, Trouble};
 use crate::error::{Error, Result};
-use crate::http::{Limits, Router, Server};
+use crate::http::{self, Limits, Router, Server};
 use crate::mcp;
 use crate::settings::{Secret, Settings};
 use crate::shutdown::Requests;
@@ -19,6 +19,13 @@ use std::thread;
 /// # Errors
 /// `Machine` where stdin cannot be read.
 pub fn bridge(url: &str, settings: &Settings) -> std::result::Result<(), StartFault> {
+    // Whoever gives the endpoint means its server.
+    let url = url.trim_end_matches('/');
+    let url = url.strip_suffix("/mcp").unwrap_or(url);
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        let why = format!("--url is {url:?}: give one that begins with http:// or https://.");
+        return Err(Trouble::Wrong(why).into());
+    }
     Ok(carry(Client::of_url(url, authorization(settings)))?)
 }
 
@@ -55,6 +62,7 @@ pub(super) fn serve_inside(router: Router, requests: &Requests) -> Result<Arc<Se
 }
 
 fn carry(client: Client) -> Result<()> {
-    let carried = mcp::bridge(client, BufReader::new(io::stdin()), io::stdout());
+    let carried =
+        mcp::bridge(client, BufReader::new(io::stdin()), io::stdout(), http::is_reader_gone);
     carried.map_err(|error| Error::kernel("carry the messages of stdin", error))
 }

@@ -180,7 +180,8 @@ impl Connection<'_> {
             Err(problem) => return problem.into(),
         };
         let (wire, router) = (&mut self.wire, &self.service.router);
-        let mut request = Request { head, id, params, body, wire, kept: None, router };
+        let mut request =
+            Request { head, id, params, body, wire, kept: None, router, is_inner: false };
         handler(&mut request).unwrap_or_else(Reply::from)
     }
 

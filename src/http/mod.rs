@@ -62,4 +62,5 @@ pub use reply::Reply;
 pub use request::{Asked, Request};
 pub use router::Router;
 pub use server::Server;
+pub use socket::is_reader_gone;
 pub use stream::StreamBody;

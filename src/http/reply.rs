@@ -100,6 +100,12 @@ impl Reply {
         }
     }
 
+    /// The media type of the body, where it has one.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&'static str> {
+        self.content_type
+    }
+
     /// The status that it is answered with.
     #[must_use]
     pub fn status(&self) -> StatusCode {

@@ -25,6 +25,8 @@ pub struct Request<'c> {
     pub(super) kept: Option<Vec<u8>>,
     /// What else could be asked for.
     pub(super) router: &'c Router,
+    /// Whether another handler asks.
+    pub(super) is_inner: bool,
 }
 
 /// What one request asks of another route.
@@ -143,9 +145,16 @@ impl Request<'_> {
                 wire: &mut *self.wire,
                 kept: Some(body.clone()),
                 router: self.router,
+                is_inner: true,
             })
         };
         answer().unwrap_or_else(Reply::from)
+    }
+
+    /// Whether another handler of this server asks, by [`Self::ask`].
+    #[must_use]
+    pub fn is_inner(&self) -> bool {
+        self.is_inner
     }
 
     /// What stands behind the `?`, as it was sent.

@@ -12,6 +12,10 @@ use serde_json::Value;
 /// The longest body, in bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 
+/// The one revision that has several messages in a body, and how many we take.
+const BATCH_VERSION: &str = "2025-03-26";
+const BATCH_MESSAGES_MAX: usize = 50;
+
 /// The tools of one mode.
 #[derive(Debug)]
 pub struct Tools {
@@ -85,11 +89,15 @@ fn answer_one(tools: &Tools, value: Value, request: &mut Request<'_>) -> Reply {
     }
 }
 
-/// Several messages at once, which the revision 2025-03-26 has and no other.
+/// Several messages at once. None of them can be stateless.
 fn answer_batch(tools: &Tools, batch: Vec<Value>, request: &mut Request<'_>) -> Reply {
-    let headers = Headers { version: version(request), ..Headers::default() };
-    if batch.is_empty() || headers.era() == Era::Stateless {
-        let fault = Fault::new(Code::InvalidRequest, "A body is one message: send an object.");
+    let has_batches = version(request).is_none_or(|version| version == BATCH_VERSION);
+    if !has_batches || !(1..=BATCH_MESSAGES_MAX).contains(&batch.len()) {
+        let message = format!(
+            "A body is one message, or in {BATCH_VERSION} at most {BATCH_MESSAGES_MAX}: send an \
+             object."
+        );
+        let fault = Fault::new(Code::InvalidRequest, message);
         return refusal(StatusCode::BAD_REQUEST, fault, &Value::Null);
     }
     let mut answers = Vec::new();

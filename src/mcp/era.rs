@@ -59,6 +59,14 @@ pub fn era(headers: &Headers<'_>, call: &Call) -> Result<Era, Fault> {
     if !is_stateless {
         return Ok(Era::Handshake);
     }
+    let has_version = call.meta().is_some_and(|meta| meta.contains_key(STATELESS_VERSION_KEY));
+    if let Some(unknown) = headers.version.filter(|_| !has_version)
+        && unknown != STATELESS
+        && headers.era() == Era::Stateless
+    {
+        // Neither era knows it.
+        return Err(unsupported(unknown));
+    }
     let version = version(call)?;
     check_headers(headers, call, version)?;
     let Some(version) = version.as_str() else {

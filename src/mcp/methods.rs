@@ -5,7 +5,7 @@ use super::endpoint::Tools;
 use super::era::{Era, HANDSHAKE, versions};
 use super::message::{Call, Code, Fault};
 use super::routes::Routes;
-use super::tool::{Failure, Told, Tool};
+use super::tool::{Told, Tool};
 use crate::http::Request;
 use serde_json::{Map, Value, json};
 
@@ -91,8 +91,8 @@ fn call_tool(tools: &Tools, call: &Call, request: &mut Request<'_>) -> Result<Va
             let content = json!([{"type": "text", "text": text}]);
             json!({"content": content, "structuredContent": data, "isError": false})
         }
-        Err(Failure(detail)) => {
-            json!({"content": [{"type": "text", "text": detail}], "isError": true})
+        Err(failure) => {
+            json!({"content": [{"type": "text", "text": failure.shown()}], "isError": true})
         }
     })
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const PROMPT_LOOK_SECONDS: f64 = 0.3;
 
 /// How long what ends with an open line must say nothing to be taken for a question, in seconds.
-const QUIET_SECONDS: f64 = 0.5;
+const QUIET_SECONDS: f64 = 1.0;
 
 /// How long the next line of a reaction may take, in seconds.
 const PAUSE_SECONDS: f64 = 0.2;
@@ -50,13 +50,15 @@ pub fn behind(after: u64, bytes: u64) -> Parameters {
 }
 
 /// Waits until a run has ended, or the time is over, or it seems to ask something: it can be
-/// written to, its last line is open, and it has said nothing for a while. Blocks for as long.
+/// written to, and has since we wait printed a line that is open, and then nothing for a while.
+/// Blocks for as long.
 pub fn wait_for_end(
     routes: &mut Routes<'_, '_>,
     run: &ProcessStatus,
     seconds: f64,
 ) -> Result<(), Failure> {
-    let end = Instant::now() + Duration::from_secs_f64(seconds);
+    let began = Instant::now();
+    let end = began + Duration::from_secs_f64(seconds);
     loop {
         let left = end.saturating_duration_since(Instant::now()).as_secs_f64();
         // An open line wakes nobody, so that it is looked for now and then.
@@ -67,41 +69,58 @@ pub fn wait_for_end(
         let waited = Parameters::new().with("wait", Some(slice)).of("/status");
         let status: ProcessStatus = routes.get(&waited)?;
         let is_over = status.status != "running" || status.run_id != run.run_id;
-        if is_over || routes.client_gone() || seems_to_ask(routes, &status)? {
+        let quiet = QUIET_SECONDS..began.elapsed().as_secs_f64().max(QUIET_SECONDS);
+        let is_newly_quiet = status.idle.is_some_and(|idle| quiet.contains(&idle));
+        let seems_to_ask =
+            run.stdin_open && is_newly_quiet && prompt(routes, &run.run_id)?.is_some();
+        if is_over || seems_to_ask || routes.client_gone() {
             return Ok(());
         }
     }
 }
 
-fn seems_to_ask(routes: &mut Routes<'_, '_>, run: &ProcessStatus) -> Result<bool, Failure> {
-    if !run.stdin_open || run.idle.is_none_or(|idle| idle < QUIET_SECONDS) {
-        return Ok(false);
-    }
-    let total = lines_total(routes, &run.run_id)?;
-    let page: LogsResponse = routes.get(&behind(total, GLANCE_BYTES).of(&logs_of(&run.run_id)))?;
-    Ok(page.prompt.is_some())
+/// The last line of a run, while it is open.
+pub fn prompt(routes: &mut Routes<'_, '_>, run_id: &str) -> Result<Option<String>, Failure> {
+    let total = lines_total(routes, run_id)?;
+    let page: LogsResponse = routes.get(&behind(total, GLANCE_BYTES).of(&logs_of(run_id)))?;
+    Ok(page.prompt)
 }
 
-/// Waits until a run has reacted to something: until it has printed lines behind this one and then
-/// nothing for a moment, or has ended, or the time is over. Blocks for as long.
+/// What a run had printed before it was written to.
+#[derive(Debug)]
+pub struct Before {
+    /// How many lines.
+    pub lines: u64,
+    /// And the one that was open.
+    pub prompt: Option<String>,
+    /// How many lines what is written makes, where a terminal shows it.
+    pub echoed: u64,
+}
+
+/// Waits until a run has reacted to what was written: until it has printed more than the echo, and
+/// then nothing for a moment, or has ended, or the time is over. Blocks for as long.
 pub fn wait_for_reaction(
     routes: &mut Routes<'_, '_>,
     run_id: &str,
-    after: u64,
+    before: &Before,
     seconds: f64,
 ) -> Result<(), Failure> {
     let end = Instant::now() + Duration::from_secs_f64(seconds);
-    let (mut next, mut slice) = (after, seconds);
+    let mut next = before.lines;
     loop {
         let left = end.saturating_duration_since(Instant::now()).as_secs_f64();
-        let page = wait_for_line(routes, run_id, next, slice.min(left))?;
-        match page {
-            Some(page) if page.running && page.total_lines > next && !routes.client_gone() => {
-                next = page.total_lines;
-            }
-            _ => return Ok(()),
+        let Some(page) = wait_for_line(routes, run_id, next, left.min(PAUSE_SECONDS))? else {
+            return Ok(());
+        };
+        let is_quiet = page.total_lines == next;
+        next = page.total_lines;
+        let echo_end = before.lines + before.echoed;
+        let has_asked = |now: Option<String>| now.is_some() && now != before.prompt;
+        let has_reacted = is_quiet
+            && (next > echo_end || (next == echo_end && has_asked(prompt(routes, run_id)?)));
+        if has_reacted || !page.running || routes.client_gone() {
+            return Ok(());
         }
-        slice = PAUSE_SECONDS;
     }
 }
 
@@ -140,47 +159,24 @@ pub fn report(
 ) -> Result<Told, Failure> {
     let run: ProcessStatus = routes.get(&format!("/runs/{}", segment(run_id)))?;
     let wanted = wanted.with("strip_ansi", Some(true)).of(&logs_of(run_id));
-    let mut output: LogsResponse = routes.get(&wanted)?;
-    if output.truncated {
-        output.content = with_calls(&output.content);
-    }
-    let text = told::of_run(&run, &output, Reader::Tools);
+    let output: LogsResponse = routes.get(&wanted)?;
+    // There is none where the run was before a restart of the server.
+    let last: Option<ProcessStatus> = routes.get("/status").ok();
+    let newer = last.as_ref().map(|last| &*last.run_id).filter(|id| *id != run.run_id);
+    let text = told::of_run(&run, &output, newer, Reader::Tools);
     Ok(Told { text, data: json!(RunReport { run, output }) })
+}
+
+/// The lines behind one, as far as a text goes back at most.
+pub fn lately_behind(
+    routes: &mut Routes<'_, '_>,
+    run_id: &str,
+    after: u64,
+    bytes: u64,
+) -> Result<Parameters, Failure> {
+    Ok(behind(told::first_looked_at(after, lines_total(routes, run_id)?), bytes))
 }
 
 fn logs_of(run_id: &str) -> String {
     format!("/runs/{}/logs", segment(run_id))
-}
-
-/// A content whose line about what was left out names the call for it, in the place of a request.
-fn with_calls(content: &str) -> String {
-    let lines = content.split('\n').map(|line| with_call(line).unwrap_or_else(|| line.to_owned()));
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-fn with_call(line: &str) -> Option<String> {
-    let (said, request) = line.strip_suffix(" ...]")?.split_once(" left out: GET ")?;
-    let query = request.split_once('?')?.1.as_bytes();
-    let number = |name: &str| {
-        form_urlencoded::parse(query).find(|(given, _)| given == name).map(|(_, value)| value)
-    };
-    let (after, limit) = (number("after")?, number("limit")?);
-    Some(format!("{said} left out: read_logs after={after} limit={limit} ...]"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_left_out_is_asked_for_by_a_call() {
-        let line = "[... 8 lines, 94 bytes left out: GET /runs/7/logs?after=4&limit=8&grep=x ...]";
-        assert_eq!(
-            with_calls(&format!("a\n{line}\nb")),
-            "a\n[... 8 lines, 94 bytes left out: read_logs after=4 limit=8 ...]\nb"
-        );
-        for line in ["[... 8 lines, 94 bytes left out ...]", "left out: GET /", ""] {
-            assert_eq!(with_calls(line), line);
-        }
-    }
 }

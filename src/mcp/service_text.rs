@@ -2,11 +2,18 @@
 
 use serde_json::Value;
 
+/// How much a list has at most, in bytes.
+const TEXT_BYTES_MAX: usize = 30 * 1024;
+
+/// How much of a line that has not ended is told, from its end, in bytes: a prompt is short.
+const PROMPT_BYTES_MAX: usize = 512;
+
 /// All services, or some of them, and the system.
 pub fn of_services(data: &Value) -> String {
     let system = &data["system"];
     let services = data["services"].as_object().into_iter().flatten();
     let lines: Vec<String> = services.map(|(name, state)| line(name, state)).collect();
+    let lines = fitting(lines, "list_services name=NAME tells of one");
     let [total, running] = ["total_services", "running_services"].map(|it| &system[it]);
     let [memory, cpu] = ["total_memory_mb", "total_cpu_percent"].map(|it| &system[it]);
     let begin = format!("[{total} services | {running} running | {memory} MiB | {cpu} % CPU]");
@@ -16,10 +23,12 @@ pub fn of_services(data: &Value) -> String {
 
 /// What a verb came to.
 pub fn of_verb(data: &Value, state: Option<&Value>) -> String {
-    let message = data["message"].as_str().unwrap_or_default();
     let (Some(name), Some(state)) = (data["service"].as_str(), state) else {
+        let message = word(&data["message"]);
         return format!("[{}]\n{message}\n[list_services shows all]\n", word(&data["status"]));
     };
+    let mut parts = parts(name, state);
+    let message = parts.pop().unwrap_or_default();
     let next = match word(&state["status"]) {
         "starting" | "stopping" | "restarting" | "backoff" => {
             format!("not settled: list_services name={name} looks again")
@@ -27,7 +36,7 @@ pub fn of_verb(data: &Value, state: Option<&Value>) -> String {
         "running" => format!("up: service_logs name={name} reads its output"),
         _ => format!("down: service_logs name={name} tells what it said"),
     };
-    format!("[{}]\n{message}\n[{next}]\n", line(name, state))
+    format!("[{}]\n{message}\n[{next}]\n", parts.join(" | "))
 }
 
 /// Lines of a service.
@@ -35,7 +44,10 @@ pub fn of_logs(data: &Value) -> String {
     let name = word(&data["service"]);
     let lines = data["logs"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let mut body: Vec<&str> = lines.collect();
-    body.extend(data["prompt"].as_str());
+    let prompt = data["prompt"].as_str().unwrap_or_default();
+    let prompt =
+        &prompt[prompt.ceil_char_boundary(prompt.len().saturating_sub(PROMPT_BYTES_MAX))..];
+    body.extend(Some(prompt).filter(|prompt| !prompt.is_empty()));
     if body.is_empty() {
         body.push("(no output)");
     }
@@ -45,7 +57,11 @@ pub fn of_logs(data: &Value) -> String {
         None => format!("none of {total} lines"),
     };
     let state = if data["running"] == true { "running" } else { "not running" };
-    let call = format!("service_logs name={name} after={next} wait=20 waits for more");
+    let call = if data["running"] == true {
+        format!("service_logs name={name} after={next} wait=20 waits for more")
+    } else {
+        format!("not running: start_service name={name}, or list_services name={name} tells why")
+    };
     format!("[{name} | {state} | {range}]\n{}\n[{call}]\n", body.join("\n"))
 }
 
@@ -91,16 +107,18 @@ pub fn of_bulk(data: &Value) -> String {
             format!("{} {}{detail}", word(&it["service"]), word(&it["status"]))
         })
         .collect();
-    let status = word(&data["status"]);
-    format!(
-        "[{status} | {} services]\n{}\n[list_services shows all]\n",
-        lines.len(),
-        lines.join("\n")
-    )
+    let count = lines.len();
+    let lines = fitting(lines, "list_services shows all").join("\n");
+    format!("[{count} services]\n{lines}\n[list_services shows all]\n")
 }
 
 /// `web | running | healthy | pid 42 | up 12.3 s | port 8080 | 3 restarts | why`
 fn line(name: &str, state: &Value) -> String {
+    parts(name, state).join(" | ")
+}
+
+/// The same, each part by itself: the message is the last.
+fn parts(name: &str, state: &Value) -> Vec<String> {
     let mut parts = vec![name.to_owned(), word(&state["status"]).to_owned()];
     if state["health"] != "unknown" {
         parts.push(word(&state["health"]).to_owned());
@@ -118,8 +136,24 @@ fn line(name: &str, state: &Value) -> String {
         None | Some(0) => {}
         Some(count) => parts.push(format!("{count} restarts")),
     }
-    parts.extend(state["message"].as_str().map(str::to_owned));
-    parts.join(" | ")
+    parts.push(word(&state["message"]).to_owned());
+    parts
+}
+
+/// As many of the lines as fit into a text, and how many more there are.
+fn fitting(mut lines: Vec<String>, rest: &str) -> Vec<String> {
+    let mut bytes = 0;
+    let fits = |line: &&String| {
+        bytes += line.len() + 1;
+        bytes <= TEXT_BYTES_MAX
+    };
+    let count = lines.iter().take_while(fits).count();
+    let left = lines.len() - count;
+    lines.truncate(count);
+    if left > 0 {
+        lines.push(format!("… and {left} more: {rest}"));
+    }
+    lines
 }
 
 fn word(value: &Value) -> &str {

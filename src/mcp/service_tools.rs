@@ -3,7 +3,7 @@
 use super::arguments::{Arguments, with_wait};
 use super::routes::Routes;
 use super::service_text as text;
-use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, input_of, output_of};
+use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, empty, input_of, output_of};
 use crate::api::{
     BulkRequest, BulkResponse, ReloadRequest, ServiceRequest, StopRequest, SystemStatus,
     VerbResponse,
@@ -198,8 +198,13 @@ struct Health {
     services: Option<BTreeMap<String, String>>,
 }
 
-fn list(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Failure> {
+fn name_of(arguments: Arguments) -> Result<Option<String>, Failure> {
     let OneOrAll { name } = arguments.read()?;
+    if name.as_deref() == Some("") { Err(empty("name")) } else { Ok(name) }
+}
+
+fn list(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Failure> {
+    let name = name_of(arguments)?;
     let mut data: Value = routes.get("/supervisor/status")?;
     if let Some(name) = name {
         let one: Value = routes.get(&format!("/supervisor/status/{}", segment(&name)))?;
@@ -227,6 +232,9 @@ fn verb(
 fn logs(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, Failure> {
     let wait = arguments.wait(0.0)?;
     let wanted: ServiceLogs = arguments.read()?;
+    if wanted.name.is_empty() {
+        return Err(empty("name"));
+    }
     let path = format!("/supervisor/logs/{}", segment(&wanted.name));
     let target = Parameters::new()
         .with("lines", wanted.lines)
@@ -243,8 +251,7 @@ fn logs(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, F
 }
 
 fn health(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Failure> {
-    let OneOrAll { name } = arguments.read()?;
-    let Some(name) = name else {
+    let Some(name) = name_of(arguments)? else {
         let data = routes.get_in_any_state("/supervisor/health")?;
         return Ok(Told { text: text::of_system(&data), data });
     };

@@ -3,10 +3,11 @@
 use super::arguments::{Arguments, with_wait};
 use super::routes::Routes;
 use super::runs::{
-    RunReport, behind, bytes, glance, lines_total, report, wait_for_end, wait_for_line,
-    wait_for_reaction,
+    Before, RunReport, behind, bytes, glance, lately_behind, lines_total, prompt, report,
+    wait_for_end, wait_for_line, wait_for_reaction,
 };
-use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, input_of, output_of};
+use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, empty, input_of, output_of};
+use crate::api::told;
 use crate::api::{KillResponse, LogsResponse, ProcessStatus, StartRequest, StdinRequest};
 use crate::client::Parameters;
 use schemars::JsonSchema;
@@ -32,9 +33,10 @@ pub const SHELL_TOOLS: &[Tool] = &[
                       to 50); gives its state and its output. One command runs at a time: while \
                       one does, this is refused. For a server or a long build give wait=0 or let \
                       the wait run out, then read_logs or wait. Where it may ask something give \
-                      pty=true: this answers as soon as it seems to ask, and send_input answers \
-                      it. Directory and environment do not carry over: give cwd and env each time. \
-                      Output over 32 KiB is cut in the middle, with what to call for the rest.",
+                      pty=true: this answers early where the output ends without a newline and \
+                      stays silent, as a prompt does, and send_input answers it. Directory and \
+                      environment do not carry over: give cwd and env each time. Output over 32 \
+                      KiB is cut in the middle, with what to call for the rest.",
         effect: Effect::Ends,
         input: || {
             let meaning = "How long to wait for its end, in seconds.";
@@ -57,11 +59,13 @@ pub const SHELL_TOOLS: &[Tool] = &[
         name: "read_logs",
         title: "Read output",
         description: "Lines of what the command has printed. With after=N only what is new behind \
-                      line N, and with wait (up to 50) as soon as there is something new; the last \
-                      result says which N comes next. To find something use grep (a regular \
-                      expression, (?i) for any case) with limit; for the end use lines=50. Without \
-                      any of them everything, cut in the middle to 32 KiB. Escape sequences are \
-                      taken out.",
+                      line N, and with wait as well (up to 50 s) as soon as there is a new line; a \
+                      question without a newline does not end that wait, see wait. The last result \
+                      says which N comes next. To find something use grep (a regular expression, \
+                      (?i) for any case) with limit; for the end use lines=50. after, lines and \
+                      seconds exclude each other, limit does not go with lines. Without any of \
+                      them everything, cut in the middle to 32 KiB. Escape sequences are taken \
+                      out.",
         effect: Effect::Reads,
         input: || {
             let meaning = "With after: how long to wait for a line behind it, in seconds.";
@@ -74,9 +78,10 @@ pub const SHELL_TOOLS: &[Tool] = &[
         name: "wait",
         title: "Wait for the end",
         description: "Waits until the command has ended, at most `wait` seconds (30, up to 50), \
-                      and gives its state and its output behind line `after`. Answers early where \
-                      the command seems to ask something. One that still runs is no error: call \
-                      again.",
+                      and gives its state and its output behind line `after`: give the number of \
+                      the last result, else all output comes again. Answers early where new output \
+                      ends without a newline and stays silent, as a prompt does. A command that \
+                      still runs is no error: call again.",
         effect: Effect::Reads,
         input: || {
             let meaning = "How long to wait for the end, in seconds.";
@@ -90,8 +95,9 @@ pub const SHELL_TOOLS: &[Tool] = &[
         title: "Write to the command",
         description: "Writes text to the command, which must have been started with stdin or pty; \
                       give the newline that Enter would be (\"y\\n\"). On a terminal control \
-                      characters work as keys: \"\\u0003\" is ^C. Gives what it printed within \
-                      `wait` seconds (1, up to 50). eof=true ends its input.",
+                      characters work as keys: \"\\u0003\" is ^C. Gives what it printed until it \
+                      was quiet for a moment, at most `wait` seconds (1, up to 50). eof=true ends \
+                      its input. Where not all of it is taken, that is told.",
         effect: Effect::Changes,
         input: || {
             let meaning = "How long to wait for its reaction, in seconds.";
@@ -126,7 +132,8 @@ pub const SHELL_TOOLS: &[Tool] = &[
         title: "Start it again",
         description: "Ends the last command, where it still runs, and starts the same one again \
                       with the same directory, environment and terminal, and a new log. Give \
-                      `timeout` for the seconds it has to end by itself (10).",
+                      `timeout` for the seconds it has to end by itself (10). Does not wait for \
+                      output: read_logs after=0 wait=20 does.",
         effect: Effect::Ends,
         input: input_of::<Restart>,
         output: output_of::<RunReport>,
@@ -225,8 +232,10 @@ fn start(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, 
     let wait = arguments.wait(START_WAIT_DEFAULT)?;
     let bytes = bytes(arguments.count("max_bytes")?)?;
     let run: ProcessStatus = routes.post_json("/start", &arguments.rest())?;
-    wait_for_end(routes, &run, wait)?;
-    report(routes, &run.run_id, behind(0, bytes))
+    // It runs: that it could not be waited for is no failure any more.
+    let waited = wait_for_end(routes, &run, wait);
+    let wanted = lately_behind(routes, &run.run_id, 0, bytes)?;
+    Ok(report(routes, &run.run_id, wanted)?.noting(waited.err()))
 }
 
 fn status(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Failure> {
@@ -238,21 +247,37 @@ fn status(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Fai
 fn read_logs(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, Failure> {
     let wait = arguments.wait(0.0)?;
     let wanted: ReadLogs = arguments.read()?;
-    let has_range = wanted.lines.is_some() || wanted.seconds.is_some();
-    let after = wanted.after.or((!has_range).then_some(0));
+    let run_id = match wanted.run_id {
+        Some(run_id) if run_id.is_empty() => return Err(empty("run_id")),
+        Some(run_id) => run_id,
+        None => routes.get::<ProcessStatus>("/status")?.run_id,
+    };
+    let is_all = wanted.lines.is_none() && wanted.seconds.is_none() && wanted.limit.is_none();
+    let (after, lines) = match (wanted.after, wanted.lines) {
+        // By number, so that a line that has not ended is apart.
+        (None, Some(count @ 1..)) if wanted.grep.is_none() && wanted.seconds.is_none() => {
+            (Some(lines_total(routes, &run_id)?.saturating_sub(count)), None)
+        }
+        (None, None) if wanted.seconds.is_none() => {
+            let is_bounded = is_all && wanted.grep.is_none();
+            let lines = if is_bounded { lines_total(routes, &run_id)? } else { 0 };
+            (Some(told::first_looked_at(0, lines)), None)
+        }
+        given => given,
+    };
     let output = Parameters::new()
         .with("after", after)
-        .with("lines", wanted.lines)
+        .with("lines", lines)
         .with("seconds", wanted.seconds)
         .with("limit", wanted.limit)
         .with("grep", wanted.grep)
         .with("max_bytes", Some(bytes(wanted.max_bytes)?));
-    let run_id = match wanted.run_id {
-        Some(run_id) => run_id,
-        None => routes.get::<ProcessStatus>("/status")?.run_id,
-    };
-    if let Some(after) = after {
+    if let Some(after) = wanted.after {
         wait_for_line(routes, &run_id, after, wait)?;
+    } else if wait > 0.0 {
+        return Err(Failure(
+            "The argument wait needs after: give the last result's number.".into(),
+        ));
     }
     report(routes, &run_id, output)
 }
@@ -263,17 +288,30 @@ fn wait(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, F
     let bytes = bytes(max_bytes)?;
     let run: ProcessStatus = routes.get("/status")?;
     wait_for_end(routes, &run, seconds)?;
-    report(routes, &run.run_id, behind(after.unwrap_or(0), bytes))
+    let wanted = lately_behind(routes, &run.run_id, after.unwrap_or(0), bytes)?;
+    report(routes, &run.run_id, wanted)
 }
 
 fn send_input(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, Failure> {
     let wait = arguments.wait(REACTION_WAIT_DEFAULT)?;
     let run: ProcessStatus = routes.get("/status")?;
-    let before = lines_total(routes, &run.run_id)?;
-    let sent: Value = routes.post_json("/stdin", &arguments.rest())?;
-    wait_for_reaction(routes, &run.run_id, before, wait)?;
-    let told = report(routes, &run.run_id, behind(before, OUTPUT_BYTES_DEFAULT))?;
-    Ok(told.with("written", sent["written"].clone()))
+    let input = arguments.rest();
+    let data = input["data"].as_str().unwrap_or_default().to_owned();
+    let lines = lines_total(routes, &run.run_id)?;
+    let echoed = if run.pty { data.matches(['\n', '\r']).count() as u64 } else { 0 };
+    let before = Before { lines, prompt: prompt(routes, &run.run_id)?, echoed };
+    let sent: Value = routes.post_json("/stdin", &input)?;
+    // It is written: that nobody could wait is no failure any more.
+    let waited = wait_for_reaction(routes, &run.run_id, &before, wait);
+    let taken = sent["written"].as_u64().unwrap_or_default();
+    let rest = (taken < data.len() as u64).then(|| {
+        let bytes = data.len();
+        Failure(format!(
+            "{taken} of {bytes} bytes were taken: it does not read now. Send the rest later."
+        ))
+    });
+    let told = report(routes, &run.run_id, behind(lines, OUTPUT_BYTES_DEFAULT))?;
+    Ok(told.noting(rest.or(waited.err())).with("written", sent["written"].clone()))
 }
 
 fn send_signal(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Failure> {

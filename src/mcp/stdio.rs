@@ -5,16 +5,20 @@ use crate::client::Client;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read, Write};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// The longest message that is read, in bytes.
 const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// How many requests are carried at once; further ones are read when one is answered.
-const REQUESTS_MAX: usize = 16;
+const REQUESTS_MAX: usize = 64;
+
+/// How often is looked, once the input has ended, whether somebody still reads the answers.
+const READER_LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The code of JSON-RPC for what went wrong on our side.
 const INTERNAL: i32 = -32603;
@@ -27,15 +31,17 @@ struct Shared<W> {
     ended: Condvar,
 }
 
-/// The requests that are not answered yet, by their ids as JSON.
+/// The requests that are not answered yet.
 #[derive(Default)]
 struct UnderWay {
+    /// How many of them are still wanted.
     count: usize,
-    cancelled: BTreeSet<String>,
+    /// Their ids as JSON, each with whether it was cancelled.
+    cancelled: BTreeMap<String, bool>,
 }
 
 /// Carries the messages of `input` to `client`'s `/mcp`, and the answers to `output`, until the
-/// input ends and all is answered. Blocks for as long.
+/// input ends and all is answered, or `reader_gone`. Blocks for as long.
 ///
 /// # Errors
 /// When the input cannot be read, or has a line over 16 MiB.
@@ -43,6 +49,7 @@ pub fn bridge(
     client: Client,
     mut input: impl BufRead,
     output: impl Write + Send + 'static,
+    reader_gone: impl Fn() -> bool,
 ) -> io::Result<()> {
     let under_way = Mutex::default();
     let shared =
@@ -51,7 +58,7 @@ pub fn bridge(
     loop {
         line.clear();
         if input.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
-            shared.wait_until(|count| count == 0);
+            shared.wait_for_answers(reader_gone);
             return Ok(());
         }
         if line.last() != Some(&b'\n') && line.len() as u64 == LINE_BYTES_MAX {
@@ -67,12 +74,11 @@ pub fn bridge(
 fn take<W: Write + Send + 'static>(shared: &Arc<Shared<W>>, line: &[u8]) {
     let message: Value = serde_json::from_slice(line).unwrap_or_default();
     if message["method"] == "notifications/cancelled" {
-        let id = message["params"]["requestId"].to_string();
-        shared.lock().cancelled.insert(id);
+        shared.cancel(&message["params"]["requestId"].to_string());
         return;
     }
     shared.wait_until(|count| count < REQUESTS_MAX);
-    shared.lock().count += 1;
+    shared.begin(message["id"].to_string());
     let (line, carrier) = (line.to_owned(), Arc::clone(shared));
     let thread = thread::Builder::new().name("mcp-request".to_owned());
     let work = {
@@ -88,11 +94,7 @@ fn take<W: Write + Send + 'static>(shared: &Arc<Shared<W>>, line: &[u8]) {
 impl<W: Write> Shared<W> {
     fn carry(&self, message: &Value, line: &[u8]) {
         let answer = self.answer(message, line);
-        let id = message["id"].to_string();
-        let mut under_way = self.lock();
-        under_way.count -= 1;
-        let is_cancelled = under_way.cancelled.remove(&id);
-        drop(under_way);
+        let is_cancelled = self.end(&message["id"].to_string());
         if let Some(mut answer) = answer.filter(|_| !is_cancelled) {
             answer.push(b'\n');
             let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,7 +122,7 @@ impl<W: Write> Shared<W> {
                 Ok(problem) if is_wanted => {
                     fault(problem["detail"].as_str().unwrap_or("It was refused.").to_owned())
                 }
-                Err(_) if is_wanted && !answer.body.is_empty() => {
+                Err(_) if is_wanted => {
                     fault(format!("The server answers {} and no message.", answer.status))
                 }
                 _ => None,
@@ -128,10 +130,47 @@ impl<W: Write> Shared<W> {
         }
     }
 
+    fn begin(&self, id: String) {
+        let mut under_way = self.lock();
+        under_way.count += 1;
+        under_way.cancelled.insert(id, false);
+    }
+
+    /// A request that nobody waits for takes nobody's place: others are carried beside it.
+    fn cancel(&self, id: &str) {
+        let mut under_way = self.lock();
+        if under_way.cancelled.get(id) == Some(&false) {
+            under_way.cancelled.insert(id.to_owned(), true);
+            under_way.count -= 1;
+        }
+        drop(under_way);
+        self.ended.notify_all();
+    }
+
+    /// Whether it was cancelled.
+    fn end(&self, id: &str) -> bool {
+        let mut under_way = self.lock();
+        let is_cancelled = under_way.cancelled.remove(id).unwrap_or(false);
+        if !is_cancelled {
+            under_way.count = under_way.count.saturating_sub(1);
+        }
+        is_cancelled
+    }
+
     fn wait_until(&self, is_enough: impl Fn(usize) -> bool) {
         let too_many = |under_way: &mut UnderWay| !is_enough(under_way.count);
         let waited = self.ended.wait_while(self.lock(), too_many);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Waits until all is answered, or nobody is left to read it.
+    fn wait_for_answers(&self, reader_gone: impl Fn() -> bool) {
+        let mut under_way = self.lock();
+        while under_way.count > 0 && !reader_gone() {
+            // A reader that leaves wakes nobody.
+            let waited = self.ended.wait_timeout(under_way, READER_LOOK_INTERVAL);
+            under_way = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, UnderWay> {

@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 /// that is less than 32 KiB.
 pub const OUTPUT_BYTES_DEFAULT: u64 = 31 * 1024;
 
+/// How much is told of a failure, in bytes.
+const FAILURE_BYTES_MAX: usize = 4096;
+
 /// One tool.
 #[derive(Debug)]
 pub struct Tool {
@@ -53,7 +56,34 @@ pub struct Told {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure(pub String);
 
+/// Why a name that is needed is none.
+pub fn empty(argument: &str) -> Failure {
+    Failure(format!("The argument {argument} is empty: give one, or leave it out."))
+}
+
+impl Failure {
+    /// What is told of it: its beginning, where it repeats something long.
+    pub fn shown(mut self) -> String {
+        if self.0.len() > FAILURE_BYTES_MAX {
+            self.0.truncate(self.0.floor_char_boundary(FAILURE_BYTES_MAX));
+            self.0.push_str(" … (the rest is left out)");
+        }
+        self.0
+    }
+}
+
 impl Told {
+    /// The same with a line before the last that tells of what was not done, where something was
+    /// not.
+    #[must_use]
+    pub fn noting(mut self, failure: Option<Failure>) -> Self {
+        if let Some(failure) = failure {
+            let end = self.text.trim_end().rfind('\n').map_or(0, |end| end + 1);
+            self.text.insert_str(end, &format!("[{}]\n", failure.shown()));
+        }
+        self
+    }
+
     /// The same with one more field for programs.
     #[must_use]
     pub fn with(mut self, field: &str, value: Value) -> Self {

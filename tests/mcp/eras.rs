@@ -93,7 +93,8 @@ fn faults_of_a_stateless_client_have_a_status_as_well() {
         ("no name", stateless_headers("tools/call", None), named("kill"), 400, -32020),
         ("another name", stateless_headers("tools/call", Some("wait")), named("kill"), 400, -32020),
         ("no such tool", stateless_headers("tools/call", Some("x")), named("x"), 400, -32602),
-        ("another version", of_unknown, with(unknown), 400, -32022),
+        ("another version", of_unknown.clone(), with(unknown), 400, -32022),
+        ("a version alone", of_unknown, request("tools/list", &json!({})), 400, -32022),
         (
             "ping, which is gone",
             stateless_headers("ping", None),
@@ -114,7 +115,7 @@ fn faults_of_a_stateless_client_have_a_status_as_well() {
         let answer = answer.expect(status).json();
         assert_eq!((error_of(&answer), &answer["id"]), (code, &json!(1)), "{what}");
         if code == -32022 {
-            assert_eq!(answer["error"]["data"]["requested"], "v999");
+            assert_eq!(answer["error"]["data"]["requested"], "v999", "{what}");
             assert_eq!(answer["error"]["data"]["supported"][0], "2026-07-28");
         }
     }
@@ -145,16 +146,20 @@ fn what_is_no_message_is_refused() {
 fn several_messages_at_once_are_answered_where_an_older_client_sends_them() {
     let server = Server::start();
     let note = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-    let batch = json!([request("ping", &json!({})), note, request("nope", &json!({})), 5]);
+    let batch = json!([request("ping", &json!({})), note.clone(), request("nope", &json!({})), 5]);
     let answers = post(&server, &[], &batch).expect(200).json();
     let answers = answers.as_array().unwrap();
     assert_eq!(answers.len(), 3, "{answers:?}");
     assert_eq!(answers[0]["result"], json!({}));
     assert_eq!((error_of(&answers[1]), error_of(&answers[2])), (-32601, -32600));
-    post(&server, &[], &json!([note])).expect(202);
-    let stateless = stateless_headers("ping", None);
-    let answer = post(&server, &stateless, &batch).expect(400).json();
-    assert_eq!(error_of(&answer), -32600);
+    post(&server, &[], &json!([note.clone()])).expect(202);
+    let many = Value::Array(vec![note.clone(); 51]);
+    for (version, batch) in [("2026-07-28", &batch), ("2025-11-25", &batch), ("2025-03-26", &many)]
+    {
+        let headers = [format!("MCP-Protocol-Version: {version}")];
+        let answer = post(&server, &headers, batch).expect(400).json();
+        assert_eq!(error_of(&answer), -32600);
+    }
 }
 
 #[test]

@@ -9,8 +9,10 @@ fn start() -> Astra {
         "web": {"cmd": "echo begun; exec sleep 60", "port": 8080},
         "worker": {"cmd": "echo working; exec sleep 60", "depends_on": ["web"]},
         "broken": {"cmd": "echo oops; exit 3", "restart_policy": {"mode": "never"}},
+        "big": {"cmd": "seq 1000; exec sleep 60"},
     }));
     astra.wait_for("worker", "running");
+    astra.wait_for_line("big", "1000");
     astra.wait_for("broken", "crashed");
     astra.wait_for_line("worker", "working");
     astra
@@ -20,13 +22,14 @@ fn start() -> Astra {
 fn services_are_listed_with_their_states() {
     let astra = start();
     let text = told(&astra, "list_services", &json!({}));
-    assert!(text.starts_with("[3 services | 2 running | "), "{text}");
+    assert!(text.starts_with("[4 services | 3 running | "), "{text}");
     assert!(text.contains("\nbroken | crashed | exit code 3 | "), "{text}");
     assert!(text.contains("\nweb | running | pid ") && text.contains(" | port 8080 | "), "{text}");
     let one = call(&astra, "list_services", &json!({"name": "web"}));
     assert_eq!(one.data["services"].as_object().unwrap().len(), 1);
     assert!(
-        refused(&astra, "list_services", &json!({"name": "nope"})).contains("broken, web, worker")
+        refused(&astra, "list_services", &json!({"name": "nope"}))
+            .contains("big, broken, web, worker")
     );
 }
 
@@ -44,7 +47,7 @@ fn a_service_is_stopped_started_restarted_and_reloaded() {
     astra.wait_for_line("worker", "hello");
     let restarted = told(&astra, "restart_service", &json!({"name": "worker"}));
     assert!(restarted.starts_with("[worker | running | pid "), "{restarted}");
-    assert!(restarted.contains(" | 1 restarts | "), "{restarted}");
+    assert!(restarted.contains(" | 1 restarts]\nIt runs."), "{restarted}");
     let reloaded = told(&astra, "reload_service", &json!({}));
     assert!(reloaded.contains("list_services"), "{reloaded}");
     astra.write_text("{");
@@ -57,13 +60,14 @@ fn output_of_a_service_is_read_by_cursor() {
     let astra = start();
     let text = told(&astra, "service_logs", &json!({"name": "broken"}));
     assert!(text.starts_with("[broken | not running | lines 1-1 of 1]\n["), "{text}");
-    assert!(
-        text.contains("] oops\n[service_logs name=broken after=1 wait=20 waits for more]"),
-        "{text}"
-    );
+    assert!(text.contains("] oops\n[not running: start_service name=broken"), "{text}");
     let next = call(&astra, "service_logs", &json!({"name": "web", "after": 1, "wait": 0.1}));
     assert_eq!((&next.data["logs"], &next.data["next"]), (&json!([]), &json!(1)));
     assert!(next.text.contains("\n(no output)\n"), "{}", next.text);
+    let cut = told(&astra, "service_logs", &json!({"name": "big", "lines": 0, "max_bytes": 600}));
+    assert!(cut.contains(" left out: service_logs name=big after="), "{cut}");
+    assert!(refused(&astra, "service_logs", &json!({"name": ""})).contains("name is empty"));
+    assert!(refused(&astra, "list_services", &json!({"name": ""})).contains("name is empty"));
     let none = told(&astra, "service_logs", &json!({"name": "web", "grep": "nothing like it"}));
     assert!(none.contains("(no output)"), "{none}");
     assert!(refused(&astra, "service_logs", &json!({"name": "web", "line": 5})).contains("`line`"));

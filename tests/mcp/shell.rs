@@ -97,14 +97,9 @@ fn a_question_ends_the_wait_and_is_answered() {
     let began = Instant::now();
     let asked =
         told(&server, "start_command", &json!({"command": command, "pty": true, "wait": 50}));
-    assert!(
-        asked.contains("\nSure? \n[still running, its last line is open: send_input"),
-        "{asked}"
-    );
+    assert!(asked.contains("\nSure? \n[still running, its last line is open (silent"), "{asked}");
     let answered = told(&server, "send_input", &json!({"data": "y\n", "wait": 20}));
     assert!(answered.contains("\nSure? y\nyou said y\nMore? \n[still running"), "{answered}");
-    let asked = told(&server, "wait", &json!({"wait": 50, "after": 2}));
-    assert!(asked.contains("| none of 2 lines]\nMore? \n["), "{asked}");
     assert!(began.elapsed().as_secs() < 40, "the waits were not waited to their ends");
     told(&server, "send_input", &json!({"data": "n\n"}));
     let ended = told(&server, "wait", &json!({}));
@@ -131,10 +126,18 @@ fn much_output_is_cut_with_the_call_for_the_rest() {
     let text = told(&server, "start_command", &json!({"command": "seq 100000"}));
     assert!((30_000..=32 * 1024).contains(&text.len()), "{}", text.len());
     let omission = text.lines().find(|line| line.contains("left out")).unwrap();
-    let after = omission.split("read_logs after=").nth(1).unwrap().split(' ').next().unwrap();
-    let after: u64 = after.parse().unwrap();
-    let rest = told(&server, "read_logs", &json!({"after": after, "limit": 2}));
-    assert!(rest.contains(&format!("]\n{}\n{}\n[", after + 1, after + 2)), "{rest}");
+    let named = |name: &str| {
+        let value = omission.split(name).nth(1).unwrap().split(' ').next().unwrap();
+        value.to_owned()
+    };
+    let after: u64 = named("after=").parse().unwrap();
+    let rest = json!({"run_id": named("run_id="), "after": after, "limit": 2});
+    let rest = told(&server, "read_logs", &rest);
+    assert!(rest.contains(&format!("]\n{}\n{}\n[more lines: read_logs", after + 1, after + 2)));
+    let found = told(&server, "read_logs", &json!({"grep": "7", "max_bytes": 600}));
+    let omission = found.lines().find(|line| line.contains("left out")).unwrap();
+    assert!(omission.ends_with(" grep=\"7\" ...]"), "{omission}");
+    assert!(found.lines().next().unwrap().contains(" of the lines 7-100000 of 100000"), "{found}");
     let brief = told(&server, "read_logs", &json!({"max_bytes": 300}));
     assert!(brief.len() < 600, "{brief}");
     let prompt = json!({"command": "head -c 100000 /dev/zero | tr '\\0' x", "wait": 20});
@@ -206,4 +209,71 @@ fn a_client_that_leaves_ends_the_wait_and_not_the_command() {
     let status: Value = server.get("/status").expect(200).json();
     assert_eq!(status["status"], "running");
     server.post("/kill").expect(200);
+}
+
+#[test]
+fn a_start_that_nobody_could_wait_for_is_told_as_done() {
+    use std::io::Write as _;
+    let server = Server::start_with(&["--max-streams", "1"]);
+    // Whoever writes has the one slot as long as its body has not come.
+    let mut writer = std::net::TcpStream::connect(server.address()).unwrap();
+    write!(writer, "POST /stdin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nab")
+        .unwrap();
+    let start = json!({"command": "echo ran >> hits; sleep 60", "wait": 20});
+    let text = eventually("the slot is taken", || {
+        let given = call(&server, "start_command", &start);
+        assert!(!given.is_error, "{given:?}");
+        let is_told = given.text.contains("wait or stream already");
+        if !is_told {
+            server.post("/kill").expect(200);
+        }
+        is_told.then_some(given.text)
+    });
+    assert!(text.contains(" | running | "), "{text}");
+    drop(writer);
+    server.post("/kill").expect(200);
+}
+
+#[test]
+fn a_reaction_is_more_than_the_echo() {
+    let server = Server::start();
+    let command = "printf 'Name? '; read x; sleep 0.7; echo got $x; sleep 60";
+    told(&server, "start_command", &json!({"command": command, "pty": true, "wait": 20}));
+    let text = told(&server, "send_input", &json!({"data": "bob\n", "wait": 20}));
+    assert!(text.contains("\nName? bob\ngot bob\n["), "{text}");
+    told(&server, "kill", &json!({}));
+}
+
+#[test]
+fn an_open_line_that_was_there_before_ends_no_wait() {
+    let server = Server::start();
+    let start = json!({"command": "printf working; sleep 60", "pty": true, "wait": 20});
+    told(&server, "start_command", &start);
+    let began = Instant::now();
+    told(&server, "wait", &json!({"wait": 2}));
+    assert!(began.elapsed().as_secs_f64() >= 2.0);
+    told(&server, "kill", &json!({}));
+}
+
+#[test]
+fn input_that_is_not_taken_is_told() {
+    let server = Server::start();
+    told(&server, "start_command", &json!({"command": "sleep 60", "stdin": true, "wait": 0}));
+    let given = call(&server, "send_input", &json!({"data": "x".repeat(300_000), "wait": 0}));
+    assert!(given.text.contains("of 300000 bytes were taken"), "{}", given.text);
+    told(&server, "kill", &json!({}));
+}
+
+#[test]
+fn a_question_is_told_by_the_last_lines_too() {
+    let server = Server::start();
+    let start = json!({"command": "printf 'Sure? '; read x", "pty": true, "wait": 20});
+    told(&server, "start_command", &start);
+    let text = told(&server, "read_logs", &json!({"lines": 50}));
+    assert!(text.contains("\nSure? \n[still running, its last line is open"), "{text}");
+    let why = refused(&server, "read_logs", &json!({"lines": 50, "wait": 5}));
+    assert!(why.contains("needs after"), "{why}");
+    let why = refused(&server, "read_logs", &json!({"x".repeat(200_000): 1}));
+    assert!(why.len() < 5000, "{}", why.len());
+    told(&server, "kill", &json!({}));
 }

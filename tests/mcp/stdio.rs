@@ -11,7 +11,7 @@ use tempfile::TempDir;
 struct Speaker {
     child: Child,
     stdin: Option<ChildStdin>,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    lines: Option<std::io::Lines<BufReader<std::process::ChildStdout>>>,
     folder: TempDir,
 }
 
@@ -25,7 +25,7 @@ impl Speaker {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let lines = Some(BufReader::new(child.stdout.take().unwrap()).lines());
         Self { stdin: child.stdin.take(), child, lines, folder }
     }
 
@@ -34,7 +34,7 @@ impl Speaker {
     }
 
     fn hear(&mut self) -> Value {
-        let line = self.lines.next().expect("an answer").unwrap();
+        let line = self.lines.as_mut().unwrap().next().expect("an answer").unwrap();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 
@@ -88,7 +88,7 @@ fn nothing_but_messages_is_on_stdout_whatever_comes_in() {
     assert_eq!((&parse["error"]["code"], &parse["id"]), (&json!(-32700), &Value::Null));
     assert_eq!((&unknown["error"]["code"], &unknown["id"]), (&json!(-32601), &json!("\n")));
     assert!(speaker.leave().success());
-    assert!(speaker.lines.next().is_none());
+    assert!(speaker.lines.as_mut().unwrap().next().is_none());
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_short_request_is_answered_beside_a_long_one_and_a_cancelled_one_never() {
     let text = speaker.call(3, "kill", &json!({}));
     assert!(text.contains("killed (kill)"), "{text}");
     assert!(speaker.leave().success());
-    assert!(speaker.lines.next().is_none(), "the cancelled one was answered");
+    assert!(speaker.lines.as_mut().unwrap().next().is_none(), "the cancelled one was answered");
 }
 
 #[test]
@@ -138,4 +138,53 @@ fn a_server_that_is_away_is_told_to_be() {
     let answer = speaker.hear();
     assert!(answer["error"]["message"].as_str().unwrap().contains("does not answer"), "{answer}");
     assert!(speaker.leave().success());
+}
+
+#[test]
+fn an_answer_without_a_body_is_told_as_a_fault() {
+    let web = crate::harness::Web::start(502);
+    let mut speaker = Speaker::start(binary(), &["--url", &web.url("/mcp")]);
+    speaker.say(&request("ping", &json!({})));
+    let answer = speaker.hear();
+    assert!(answer["error"]["message"].as_str().unwrap().contains("502"), "{answer}");
+    assert!(speaker.leave().success());
+    let mut wrong = binary();
+    wrong.args(["mcp", "--url", "localhost:8000"]).stderr(Stdio::null());
+    assert_eq!(wrong.status().unwrap().code(), Some(2));
+}
+
+#[test]
+fn cancelled_requests_hold_up_nobody_and_an_id_may_come_again() {
+    let mut speaker = Speaker::start(binary(), &[]);
+    speaker.call(1, "start_command", &json!({"command": "sleep 60", "wait": 0}));
+    for id in 100..170 {
+        let mut wait = request("tools/call", &json!({"name": "wait", "arguments": {"wait": 50}}));
+        wait["id"] = json!(id);
+        speaker.say(&wait);
+        let params = json!({"requestId": id});
+        speaker.say(&json!({
+            "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params,
+        }));
+    }
+    let text = speaker.call(1, "kill", &json!({}));
+    assert!(text.contains("killed (kill)"), "{text}");
+    let late = json!({"requestId": 1});
+    speaker.say(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": late}));
+    speaker.say(&request("ping", &json!({})));
+    assert_eq!(speaker.hear()["result"], json!({}));
+    assert!(speaker.leave().success());
+}
+
+#[test]
+fn a_client_that_dies_takes_the_command_with_it() {
+    let mut speaker = Speaker::start(binary(), &[]);
+    speaker.call(1, "start_command", &json!({"command": "sleep 60", "wait": 0}));
+    let mut wait = request("tools/call", &json!({"name": "wait", "arguments": {"wait": 50}}));
+    wait["id"] = json!(2);
+    speaker.say(&wait);
+    drop(speaker.stdin.take());
+    // Whoever reads is gone as well.
+    drop(speaker.lines.take());
+    eventually("it ends", || speaker.child.try_wait().unwrap());
+    assert_eq!(processes_in(speaker.folder.path()), Vec::<String>::new());
 }

@@ -53,14 +53,14 @@ fn a_question_is_told_apart_with_how_to_answer_it() {
         Some(status(&server)).filter(|text| text.contains("Sure?"))
     });
     assert!(
-        text.contains("\nSure? \n[still running, its last line is open: POST /stdin"),
+        text.contains("\nSure? \n[still running, its last line is open (silent for "),
         "{text}"
     );
     server.request("POST /stdin", &[], b"y\n").expect(200);
     server.ended();
     assert!(status(&server).contains("\nSure? y\ny\n[ended"), "{}", status(&server));
     let deaf = told(&server, &json!({"command": "printf 'Sure? '; sleep 60", "wait": 0.3}));
-    assert!(deaf.contains("it has no input") && deaf.contains("\"pty\": true"), "{deaf}");
+    assert!(deaf.contains("and it has no input") && deaf.contains("\"pty\": true"), "{deaf}");
     server.post("/kill").expect(200);
 }
 
@@ -99,5 +99,53 @@ fn a_client_that_likes_json_as_well_gets_json() {
         for path in ["GET /status", "GET /logs"] {
             assert!(server.request(path, headers, b"").expect(200).json().is_object(), "{accept}");
         }
+    }
+}
+
+#[test]
+fn a_run_whose_place_was_taken_is_told_with_the_run_that_took_it() {
+    let server = Server::start();
+    let old = server.run("sleep 60")["run_id"].clone();
+    std::thread::scope(|threads| {
+        let waits =
+            threads.spawn(|| server.request("GET /status?wait=60", TEXT, b"").expect(200).text());
+        eventually("it waits", || server.log().contains("POST /start").then_some(()));
+        let new = server.post("/restart").expect(200).json()["run_id"].clone();
+        let text = waits.join().unwrap();
+        // A wait that came too late tells of the new run alone.
+        if text.contains(old.as_str().unwrap()) {
+            let new = new.as_str().unwrap();
+            let took = format!("[run {new} took the place of this one: GET /status tells of it]");
+            let takes = "[ended to be started again: GET /status tells of the next run]";
+            assert!(text.contains(&took) || text.contains(takes), "{text}");
+            assert!(!text.contains("POST /kill"), "{text}");
+        } else {
+            assert!(text.contains(" | running | "), "{text}");
+            server.post("/kill").expect(200);
+            return;
+        }
+        server.post("/kill").expect(200);
+    });
+}
+
+#[test]
+fn escape_sequences_are_taken_out_of_a_text() {
+    let server = Server::start();
+    let body = json!({"command": "printf '\\033[31mred\\033[0m\\n'", "wait": 60});
+    assert!(told(&server, &body).contains("]\nred\n["));
+}
+
+#[test]
+fn what_a_kill_is_still_ending_is_not_told_as_left() {
+    let server = Server::start();
+    for _ in 0..10 {
+        server.run("sleep 60 & sleep 60; echo never");
+        std::thread::scope(|threads| {
+            let waits = threads
+                .spawn(|| server.request("GET /status?wait=60", TEXT, b"").expect(200).text());
+            server.post("/kill").expect(200);
+            let text = waits.join().unwrap();
+            assert!(!text.contains("but left"), "{text}");
+        });
     }
 }

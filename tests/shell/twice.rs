@@ -66,3 +66,14 @@ fn a_key_that_is_none_is_refused() {
     }
     assert_eq!(server.logs_count(), 0);
 }
+
+#[test]
+fn a_repeated_answer_has_the_form_of_the_first() {
+    let server = Server::start();
+    let headers = ["Accept: text/plain", "Idempotency-Key: told"];
+    let body = br#"{"command": "echo hello", "wait": 60}"#;
+    let ask = || server.request("POST /start", &headers, body).expect(201);
+    let (first, again) = (ask(), ask());
+    assert_eq!(first.header("content-type"), again.header("content-type"));
+    assert_eq!(first.text(), again.text());
+}
