@@ -40,3 +40,4 @@ pub use service_bodies::{
 pub use services::service_routes;
 pub use shell::shell_routes;
 pub use talking::StdinRequest;
+pub use whole::whole_or_null;

@@ -42,17 +42,20 @@ pub fn flag(query: &mut Query, name: &str) -> Result<bool, Problem> {
 
 /// A duration to wait, given in seconds, at most ten minutes: most clients give up far earlier.
 pub fn wait(query: &mut Query, name: &str) -> Result<Option<Duration>, Problem> {
-    Ok(fitting_wait(name, seconds(query, name)?)?)
+    let number: Option<f64> = parse(query, name, WAIT_WANTED)?;
+    Ok(fitting_wait(name, number)?)
 }
 
+/// What a wait should have been.
+const WAIT_WANTED: &str = "a number of seconds from 0 to 600";
+
 /// The same of one that was given otherwise.
-pub fn fitting_wait(name: &str, wait: Option<Duration>) -> Result<Option<Duration>, Error> {
-    match wait {
-        Some(wait) if wait > WAIT_MAX => {
-            let given = wait.as_secs_f64().to_string();
-            Err(refusal(name, &given, "at most 600 seconds"))
+pub fn fitting_wait(name: &str, number: Option<f64>) -> Result<Option<Duration>, Error> {
+    match number {
+        Some(number) if !(0.0..=WAIT_MAX.as_secs_f64()).contains(&number) => {
+            Err(refusal(name, &number.to_string(), WAIT_WANTED))
         }
-        wait => Ok(wait),
+        number => Ok(number.map(Duration::from_secs_f64)),
     }
 }
 

@@ -98,8 +98,7 @@ pub fn shell_routes(
 fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let body: StartRequest = body::json(request, "{\"command\": \"ls -l\"}")?;
-    let wait = parameters::fitting_seconds("wait", body.wait)?;
-    let wait = parameters::fitting_wait("wait", wait)?;
+    let wait = parameters::fitting_wait("wait", body.wait)?;
     let bytes_max = body.max_bytes;
     // Refused before anything has an effect.
     LogQuery::of_output(Range::All, bytes_max, Escapes::Kept)?;

@@ -1,6 +1,8 @@
 //! The arguments of a tool: some are ours, the others are passed on.
 
 use super::tool::Failure;
+use crate::api::whole_or_null;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -37,7 +39,7 @@ impl Arguments {
             return Ok(None);
         };
         let wanted = || Failure(format!("The argument {name} is {given}: give a whole number."));
-        given.as_u64().map(Some).ok_or_else(wanted)
+        serde_json::from_value::<Whole>(given.clone()).map(|it| it.0).map_err(|_| wanted())
     }
 
     /// What is left, which a route takes and checks.
@@ -52,6 +54,10 @@ impl Arguments {
         })
     }
 }
+
+/// A whole number, with or without a fraction of zero.
+#[derive(Deserialize)]
+struct Whole(#[serde(deserialize_with = "whole_or_null")] Option<u64>);
 
 /// A schema with the property `wait`.
 pub fn with_wait(mut schema: Value, default: f64, meaning: &str) -> Value {

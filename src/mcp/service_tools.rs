@@ -4,6 +4,7 @@ use super::arguments::{Arguments, with_wait};
 use super::routes::Routes;
 use super::service_text as text;
 use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, empty, input_of, output_of};
+use crate::api::whole_or_null;
 use crate::api::{
     BulkRequest, BulkResponse, ReloadRequest, ServiceRequest, StopRequest, SystemStatus,
     VerbResponse,
@@ -134,17 +135,21 @@ struct ServiceLogs {
     /// Which service.
     name: String,
     /// The last so many lines.
+    #[serde(default, deserialize_with = "whole_or_null")]
     #[schemars(extend("default" = LINES_DEFAULT))]
     lines: Option<u64>,
     /// Only lines behind this one: the number that the last result gave.
+    #[serde(default, deserialize_with = "whole_or_null")]
     after: Option<u64>,
     /// Those of the last so many seconds.
     seconds: Option<f64>,
     /// At most so many, from the first on.
+    #[serde(default, deserialize_with = "whole_or_null")]
     limit: Option<u64>,
     /// Only lines that match this regular expression.
     grep: Option<String>,
     /// At most so many bytes: beginning and end are kept.
+    #[serde(default, deserialize_with = "whole_or_null")]
     #[schemars(range(min = 256, max = 1_048_576), extend("default" = OUTPUT_BYTES_DEFAULT))]
     max_bytes: Option<u64>,
     /// One run alone, by its id.

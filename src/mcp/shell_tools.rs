@@ -8,6 +8,7 @@ use super::runs::{
 };
 use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, empty, input_of, output_of};
 use crate::api::told;
+use crate::api::whole_or_null;
 use crate::api::{KillResponse, LogsResponse, ProcessStatus, StartRequest, StdinRequest};
 use crate::client::Parameters;
 use schemars::JsonSchema;
@@ -173,16 +174,20 @@ struct Nothing {}
 #[serde(deny_unknown_fields)]
 struct ReadLogs {
     /// Only lines behind this one: the number that the last result gave.
+    #[serde(default, deserialize_with = "whole_or_null")]
     after: Option<u64>,
     /// The last so many lines.
+    #[serde(default, deserialize_with = "whole_or_null")]
     lines: Option<u64>,
     /// Those of the last so many seconds.
     seconds: Option<f64>,
     /// At most so many, from the first on.
+    #[serde(default, deserialize_with = "whole_or_null")]
     limit: Option<u64>,
     /// Only lines that match this regular expression.
     grep: Option<String>,
     /// At most so many bytes: beginning and end are kept.
+    #[serde(default, deserialize_with = "whole_or_null")]
     #[schemars(range(min = 256, max = 1_048_576), extend("default" = OUTPUT_BYTES_DEFAULT))]
     max_bytes: Option<u64>,
     /// The run to read, by its id; the last one where it is left out.
@@ -194,8 +199,10 @@ struct ReadLogs {
 #[serde(deny_unknown_fields)]
 struct Behind {
     /// Only lines behind this one: the number that the last result gave.
+    #[serde(default, deserialize_with = "whole_or_null")]
     after: Option<u64>,
     /// At most so many bytes: beginning and end are kept.
+    #[serde(default, deserialize_with = "whole_or_null")]
     #[schemars(range(min = 256, max = 1_048_576), extend("default" = OUTPUT_BYTES_DEFAULT))]
     max_bytes: Option<u64>,
 }

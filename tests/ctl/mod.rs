@@ -86,7 +86,7 @@ fn a_start_that_waits_gives_the_output_and_an_exit_code_for_scripts() {
     assert!(still.contains("\nrunning "), "{still}");
     assert!(refused(&server, &["start", "ls"], 1).contains("is still running"));
     assert_eq!(told(&server, &["kill"]), "killed\n");
-    assert!(refused(&server, &["start", "--wait=601", "ls"], 2).contains("at most 600"));
+    assert!(refused(&server, &["start", "--wait=601", "ls"], 2).contains("0 to 600"));
 }
 
 #[test]
