@@ -46,6 +46,7 @@ impl Server<'_> {
         }
     }
 
+    /// What is to be done.
     pub fn verb(&self) -> &Verb {
         &self.order.verb
     }

@@ -138,6 +138,7 @@ pub fn wait_for_line(
     routes.get(&first.of(&logs_of(run_id))).map(Some)
 }
 
+/// How many lines a run has printed.
 pub fn lines_total(routes: &mut Routes<'_, '_>, run_id: &str) -> Result<u64, Failure> {
     let last = Parameters::new().with("lines", Some(1)).with("max_bytes", Some(GLANCE_BYTES));
     let page: LogsResponse = routes.get(&last.of(&logs_of(run_id)))?;
