@@ -1,5 +1,7 @@
 # `make test` is the second of the two commands: it installs what the tests need and runs them all.
 
+MAKEFLAGS += --no-print-directory
+
 .PHONY: test example browser mcp-clients contract screenshots check attacks mutations bench-http fuzz kills reading thousand service-kills
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
@@ -14,10 +16,10 @@ test:
 	python3 -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
 	if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -qq -y $$missing; fi
 	cargo test
-	$(MAKE) browser
 	$(MAKE) example
 	$(MAKE) mcp-clients
 	$(MAKE) contract
+	$(MAKE) browser
 
 # examples/astra: its page by itself, then all of it under the debug binary.
 DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
