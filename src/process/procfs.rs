@@ -129,16 +129,16 @@ fn environment_of(number: i32) -> Vec<u8> {
     Vec::new()
 }
 
-/// Whether a process has no place for an environment yet: fields 50 and 51 of proc(5), which are
-/// only as zero as that between the begin of an exec and its end.
+/// Whether a process has no environment yet: field 51 of proc(5), where that ends. It is zero from
+/// the begin of an exec until the kernel has measured the new environment; where it begins, field
+/// 50, is known a moment before, when nothing can be read yet.
 fn is_being_executed(number: i32) -> bool {
     let stat = fs::read(format!("/proc/{number}/stat")).unwrap_or_default();
     let Some(after_name) = memchr::memrchr(b')', &stat) else { return false };
     let fields = String::from_utf8_lossy(&stat[after_name + 1..]).into_owned();
     let mut fields = fields.split_ascii_whitespace();
     let state = fields.next();
-    let place = [fields.nth(46), fields.next()];
-    state != Some("Z") && place == [Some("0"); 2]
+    state != Some("Z") && fields.nth(47) == Some("0")
 }
 
 fn children_of_thread(number: i32, thread: i32) -> Vec<i32> {
