@@ -106,6 +106,18 @@ pub(super) fn environment_has(number: i32, entry: &[u8]) -> bool {
     environment_of(number).split(|byte| *byte == 0).any(|found| found == entry)
 }
 
+/// Whether a process that the kernel keeps no memory of any more is on its way out: its environment
+/// is gone before it is, and before its children are handed to another.
+pub(super) fn is_ending(number: i32) -> bool {
+    /// `PF_EXITING` of the kernel's sched.h, in field 9 of proc(5).
+    const EXITING: u64 = 0x4;
+    let Some(stat) = stat_behind_name(number) else { return true };
+    let mut fields = stat.split_ascii_whitespace();
+    let state = fields.next();
+    let flags = fields.nth(5).and_then(|flags| flags.parse::<u64>().ok());
+    state == Some("Z") || flags.is_some_and(|flags| flags & EXITING != 0)
+}
+
 /// The value of a name in the environment that a process was started with; `None` also where we
 /// may not read it.
 pub(super) fn environment_value(number: i32, name: &[u8]) -> Option<Vec<u8>> {
@@ -120,7 +132,7 @@ fn environment_of(number: i32) -> Vec<u8> {
     for _ in 0..EXEC_LOOKS {
         let environment = fs::read(format!("/proc/{number}/environ")).ok();
         match environment {
-            Some(empty) if empty.is_empty() && is_being_executed(number) => {
+            Some(empty) if empty.is_empty() && is_being_executed(number) && !is_ending(number) => {
                 thread::sleep(EXEC_LOOK_INTERVAL);
             }
             other => return other.unwrap_or_default(),
@@ -133,12 +145,17 @@ fn environment_of(number: i32) -> Vec<u8> {
 /// the begin of an exec until the kernel has measured the new environment; where it begins, field
 /// 50, is known a moment before, when nothing can be read yet.
 fn is_being_executed(number: i32) -> bool {
-    let stat = fs::read(format!("/proc/{number}/stat")).unwrap_or_default();
-    let Some(after_name) = memchr::memrchr(b')', &stat) else { return false };
-    let fields = String::from_utf8_lossy(&stat[after_name + 1..]).into_owned();
-    let mut fields = fields.split_ascii_whitespace();
+    let Some(stat) = stat_behind_name(number) else { return false };
+    let mut fields = stat.split_ascii_whitespace();
     let state = fields.next();
     state != Some("Z") && fields.nth(47) == Some("0")
+}
+
+/// What proc(5) tells of a process from field 3 on; `None` when it is gone.
+fn stat_behind_name(number: i32) -> Option<String> {
+    let stat = fs::read(format!("/proc/{number}/stat")).ok()?;
+    let name_end = memchr::memrchr(b')', &stat)?;
+    Some(String::from_utf8_lossy(&stat[name_end + 1..]).into_owned())
 }
 
 fn children_of_thread(number: i32, thread: i32) -> Vec<i32> {

@@ -1,7 +1,7 @@
 //! Everything that a run started: found, signalled, and known to be gone.
 
 use super::leader::{Leader, open_pidfd};
-use super::procfs::{Procfs, Seen, environment_has};
+use super::procfs::{Procfs, Seen, environment_has, is_ending};
 use super::reaper::Reaper;
 use super::signal::Signal;
 use nix::errno::Errno;
@@ -181,10 +181,13 @@ impl Tree {
         seen.filter(|orphan| orphan.state != 'Z' && self.has(*orphan)).collect()
     }
 
+    /// Whether an orphan is of this tree. One that is on its way out shows no environment: it is
+    /// counted as long as it is there, because its children are not ours before it is gone.
     fn has(&self, orphan: Seen) -> bool {
         self.strangers == Strangers::Belong
             || self.session() == Some(orphan.session)
             || environment_has(orphan.number, &self.mark)
+            || is_ending(orphan.number)
     }
 }
 
