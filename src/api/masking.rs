@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 pub const MASK: &str = "***";
 
 /// What the name of a secret has in it, in lower case.
-const SECRET_WORDS: [&str; 6] = ["token", "secret", "pass", "key", "credential", "auth"];
+const SECRET_WORDS: [&str; 8] =
+    ["token", "secret", "pass", "pwd", "key", "credential", "auth", "cookie"];
 
 /// The shortest secret whose value is looked for elsewhere, in bytes: shorter ones stand in
 /// words that mean something else.
@@ -44,11 +45,11 @@ impl Masking {
         for argument in arguments {
             let is_value = follows_secret_option && !argument.starts_with('-');
             follows_secret_option = is_secret_option(argument);
-            shown.push(match argument.split_once('=') {
+            shown.push(match (argument.split_once('='), argument.split_once(": ")) {
                 _ if is_value => MASK.to_owned(),
-                Some((name, _)) if !name.contains(char::is_whitespace) && is_secret_name(name) => {
-                    format!("{name}={MASK}")
-                }
+                // A header.
+                (_, Some((name, _))) if is_secret_word(name) => format!("{name}: {MASK}"),
+                (Some((name, _)), _) if is_secret_word(name) => format!("{name}={MASK}"),
                 _ => self.text(argument),
             });
         }
@@ -75,12 +76,21 @@ impl Masking {
             }
             let is_value = follows_secret_option && !word.starts_with('-');
             follows_secret_option = is_secret_option(word);
-            let assigned = word.split_once('=').filter(|(name, _)| is_secret_name(name));
+            if word.ends_with(':') && is_secret_name(word) && !word.contains("://") {
+                // A header, as far as its quotes go, or its next word.
+                quote = word.chars().next().filter(|first| matches!(first, '\'' | '"'));
+                shown.extend([word, " ", MASK]);
+                shown.extend(quote);
+                shown += space;
+                follows_secret_option = quote.is_none();
+                continue;
+            }
+            let assigned = word.split_once('=').filter(|(name, _)| is_secret_word(name));
             let secret = if is_value { Some(word) } else { assigned.map(|(_, value)| value) };
             match (secret, assigned) {
                 (Some(_), Some((name, _))) if !is_value => shown.extend([name, "=", MASK]),
                 (Some(_), _) => shown += MASK,
-                (None, _) => shown += &without_userinfo(word),
+                (None, _) => shown += &shown_url(word),
             }
             quote = secret.and_then(open_quote);
             shown += space;
@@ -104,6 +114,23 @@ fn open_quote(word: &str) -> Option<char> {
     let quote = word.chars().next().filter(|first| matches!(first, '\'' | '"'))?;
     let is_closed = word.len() > 1 && word.ends_with(quote);
     (!is_closed).then_some(quote)
+}
+
+/// Whether this is the name of a secret and nothing else: no part of a URL, and no text.
+fn is_secret_word(name: &str) -> bool {
+    !name.contains(char::is_whitespace) && !name.contains("://") && is_secret_name(name)
+}
+
+/// A word without what is secret in a URL in it: user and password, and parameters by their names.
+fn shown_url(word: &str) -> String {
+    let Some((place, query)) = word.split_once('?').filter(|_| word.contains("://")) else {
+        return without_userinfo(word);
+    };
+    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, _)) if is_secret_name(name) => format!("{name}={MASK}"),
+        _ => pair.to_owned(),
+    });
+    format!("{}?{}", without_userinfo(place), pairs.collect::<Vec<_>>().join("&"))
 }
 
 /// A word without the user and the password of a URL in it.
@@ -144,6 +171,9 @@ mod tests {
         let given = ["run", "--token", "a b", "--api-key=c d", "-v", "--port", "80", "sesame"];
         let shown = masking().arguments(&given.map(str::to_owned));
         assert_eq!(shown, ["run", "--token", "***", "--api-key=***", "-v", "--port", "80", "***"]);
+        let curl = ["curl", "-H", "Authorization: Bearer x y", "https://u:p@h/?api_key=k&a=b=c"];
+        let shown = masking().arguments(&curl.map(str::to_owned));
+        assert_eq!(shown[2..], ["Authorization: ***", "https://***@h/?api_key=***&a=b=c"]);
         let shell = ["sh", "-c", "cd x; PASSWORD='a b' run http://ann@host/"].map(str::to_owned);
         assert_eq!(masking().arguments(&shell)[2], "cd x; PASSWORD=*** run http://***@host/");
     }
@@ -155,7 +185,11 @@ mod tests {
             ("A=1 TOKEN=x serve", "A=1 TOKEN=*** serve"),
             ("TOKEN=\"x y z\" serve -p 1", "TOKEN=*** serve -p 1"),
             ("serve --password  hush  --mode a", "serve --password ***  --mode a"),
-            ("curl http://h/?auth=x&y=1", "curl http://h/?auth=***"),
+            ("curl http://h/?auth=x&y=1", "curl http://h/?auth=***&y=1"),
+            ("curl https://u:pw@h/?x=1&token=t", "curl https://***@h/?x=1&token=***"),
+            ("curl -H 'Authorization: Bearer abc' h", "curl -H 'Authorization: ***' h"),
+            ("curl -H Cookie: abc", "curl -H Cookie: *** ***"),
+            ("MYSQL_PWD=x serve", "MYSQL_PWD=*** serve"),
             ("echo sesame | nc", "echo *** | nc"),
             ("", ""),
         ] {

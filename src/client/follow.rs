@@ -23,7 +23,7 @@ pub fn copy(server: &Server<'_>, target: &str, named: Option<Named<'_>>) -> Resu
         if target.contains("format=ndjson") { "application/x-ndjson" } else { "text/plain" };
     let stream = server.stream(target, accept)?;
     let done = match named {
-        None => copy_bytes(stream),
+        None => copy_bytes(stream, target.contains("follow=true")),
         Some(named) => copy_lines(server, BufReader::new(stream), named),
     };
     match done {
@@ -36,9 +36,14 @@ pub fn copy(server: &Server<'_>, target: &str, named: Option<Named<'_>>) -> Resu
 /// Prints several at once, each as it comes.
 pub fn copy_all(server: &Server<'_>, targets: &[(Named<'_>, String)]) -> Result<(), Trouble> {
     thread::scope(|threads| {
-        let copies = targets
-            .iter()
-            .map(|(named, target)| threads.spawn(|| copy(server, target, Some(*named))));
+        let copies = targets.iter().map(|(named, target)| {
+            threads.spawn(|| {
+                copy(server, target, Some(*named)).inspect_err(|trouble| {
+                    // The others may go on for ever.
+                    eprintln!("llm-shell: {trouble}");
+                })
+            })
+        });
         let copies: Vec<_> = copies.collect();
         let ends = copies.into_iter().map(|copy| match copy.join() {
             Ok(end) => end,
@@ -48,21 +53,21 @@ pub fn copy_all(server: &Server<'_>, targets: &[(Named<'_>, String)]) -> Result<
     })
 }
 
-fn copy_bytes(stream: impl io::Read) -> io::Result<()> {
+/// A stream that goes on ends each of its lines; a text has line ends between them alone.
+fn copy_bytes(stream: impl io::Read, ends_lines: bool) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut out = io::stdout().lock();
-    let mut last = b'\n';
+    let mut is_ended = true;
     loop {
         let bytes = reader.fill_buf()?;
         let Some(end) = bytes.last() else { break };
-        last = *end;
+        is_ended = ends_lines && *end == b'\n';
         let count = bytes.len();
         out.write_all(bytes)?;
         out.flush()?;
         reader.consume(count);
     }
-    // The last line of a log has no end of its own.
-    if last == b'\n' { Ok(()) } else { writeln!(out) }
+    if is_ended { Ok(()) } else { writeln!(out) }
 }
 
 fn copy_lines(server: &Server<'_>, reader: impl BufRead, named: Named<'_>) -> io::Result<()> {

@@ -133,7 +133,7 @@ fn tell(server: &Server<'_>, name: &str, answer: &Value) -> Outcome {
 
 fn tone(status: &str) -> Tone {
     match status {
-        "running" | "exited" | "stopped" | "healthy" | "ok" => Tone::Good,
+        "running" | "exited" | "healthy" | "ok" => Tone::Good,
         "crashed" | "fatal" | "unhealthy" | "error" | "degraded" => Tone::Bad,
         _ => Tone::Unsettled,
     }
@@ -146,20 +146,30 @@ fn status(server: &Server<'_>, names: &[String]) -> Result<Outcome, Trouble> {
         // The server's words for it.
         server.get(&format!("/supervisor/status/{}", segment(name)))?;
     }
-    if server.tell_json(&all) {
-        return Ok(Outcome::Well);
+    let is_wanted = |name: &String| names.is_empty() || names.contains(name);
+    let wanted: serde_json::Map<String, Value> =
+        services.into_iter().filter(|(name, _)| is_wanted(name)).collect();
+    // What nobody asked about by name is only told.
+    let is_bad = |state: &Value| {
+        tone(text(state, "status")) == Tone::Bad || text(state, "health") == "unhealthy"
+    };
+    let is_well = names.is_empty() || !wanted.values().any(is_bad);
+    let outcome = if is_well { Outcome::Well } else { Outcome::NotWell };
+    let mut told = all;
+    told["services"] = Value::Object(wanted.clone());
+    if server.tell_json(&told) {
+        return Ok(outcome);
     }
     let head =
         ["NAME", "STATUS", "HEALTH", "PID", "TIME", "CPU %", "MIB", "RESTARTS", "PORT", "MESSAGE"];
     let mut table = Table::new(&head);
-    let is_wanted = |name: &String| names.is_empty() || names.contains(name);
-    for (name, state) in services.iter().filter(|(name, _)| is_wanted(name)) {
+    for (name, state) in &wanted {
         table.add(row(name, state));
     }
     table.lines(server.console).iter().for_each(|line| {
         server.console.say(line);
     });
-    Ok(Outcome::Well)
+    Ok(outcome)
 }
 
 fn row(name: &str, state: &Value) -> Vec<Cell> {

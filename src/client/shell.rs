@@ -53,7 +53,7 @@ fn start_command(server: &Server<'_>, start: &Start) -> Result<Outcome, Trouble>
         return Err(Trouble::Wrong("There is no command: give ctl start COMMAND.".to_owned()));
     }
     let mut body = json!({
-        "command": start.words.join(" "), "env": start.env,
+        "command": command_of(&start.words), "env": start.env,
         "pty": start.is_on_terminal, "stdin": start.has_stdin,
     });
     if let Some(cwd) = &start.cwd {
@@ -71,6 +71,21 @@ fn start_command(server: &Server<'_>, start: &Start) -> Result<Outcome, Trouble>
         follow::copy(server, &output, None)?;
     }
     Ok(tell(server, &ended))
+}
+
+/// One word is text for the shell; several are a program and its arguments, each quoted.
+fn command_of(words: &[String]) -> String {
+    if let [text] = words {
+        return text.clone();
+    }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    let quoted = words.iter().map(|word| {
+        if !word.is_empty() && word.chars().all(is_plain) {
+            return word.clone();
+        }
+        format!("'{}'", word.replace('\'', "'\\''"))
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 fn wait_for_end(server: &Server<'_>, seconds: f64) -> Result<Value, Trouble> {

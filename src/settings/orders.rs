@@ -87,6 +87,7 @@ fn start() -> Command {
                 .long("env")
                 .value_name("NAME=VALUE")
                 .action(ArgAction::Append)
+                .value_parser(variable)
                 .help("Variable to add; may come several times"),
         )
         .arg(flag("pty", "Run it on a terminal"))
@@ -97,7 +98,7 @@ fn start() -> Command {
                 .num_args(1..)
                 .required(true)
                 .trailing_var_arg(true)
-                .help("The command's words, or services of Astra"),
+                .help("A text for the shell, a program with its arguments, or services of Astra"),
         )
 }
 
@@ -192,7 +193,13 @@ fn verb(name: &str, given: &ArgMatches) -> Verb {
     }
 }
 
-/// A name and its value; one without a value is empty.
+/// Refuses what is no variable.
+fn variable(given: &str) -> Result<String, String> {
+    let is_one = given.split_once('=').is_some_and(|(name, _)| !name.is_empty());
+    if is_one { Ok(given.to_owned()) } else { Err("give NAME=VALUE".to_owned()) }
+}
+
+/// A name and its value.
 fn pair(variable: &str) -> (String, String) {
     let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
     (name.to_owned(), value.to_owned())

@@ -82,6 +82,11 @@ fn a_start_that_waits_gives_the_output_and_an_exit_code_for_scripts() {
     let failed = run(order(&server, &["start", "--wait=30", "exit 3"]), b"");
     assert_eq!(failed.code, 1);
     assert!(failed.out.contains("\nexited  3 "), "{failed:?}");
+    let quoted = told(&server, &["start", "--wait", "printf", "%s\\n", "a  b", "c'd", "*", ""]);
+    assert!(quoted.starts_with("a  b\nc'd\n*\n\nSTATUS "), "{quoted}");
+    let mut wrong = order(&server, &["start", "--env", "BAD", "ls"]);
+    wrong.stderr(Stdio::null());
+    assert_eq!(run(wrong, b"").code, 2);
     let still = told(&server, &["start", "--wait=0.1", "--timeout", "50", "sleep 60"]);
     assert!(still.contains("\nrunning "), "{still}");
     assert!(refused(&server, &["start", "ls"], 1).contains("is still running"));
@@ -188,6 +193,15 @@ fn services_are_shown_and_steered_by_their_names() {
     assert!(lines[1].starts_with("broken  crashed  -       -  "), "{table}");
     assert!(lines[2].contains("  8080  "), "{table}");
     assert_eq!(told(&astra, &["status", "web"]).lines().count(), 2);
+    let json: Value = serde_json::from_str(&told(&astra, &["--json", "status", "web"])).unwrap();
+    assert_eq!(json["services"].as_object().unwrap().len(), 1);
+    assert_eq!(run(order(&astra, &["status", "broken"]), b"").code, 1);
+    let mut unknown = order(&astra, &["logs", "-f", "web", "nope"]);
+    let mut unknown = unknown.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut first = BufReader::new(unknown.stderr.take().unwrap()).lines();
+    assert!(first.next().unwrap().unwrap().contains("nope"), "told at once");
+    unknown.kill().unwrap();
+    unknown.wait().unwrap();
     assert!(refused(&astra, &["status", "nope"], 2).contains("broken, web, worker"));
     assert!(told(&astra, &["stop", "--wait", "web", "worker"]).contains("worker: stopped."));
     assert!(refused(&astra, &["stop", "web"], 1).contains("web is stopped"));

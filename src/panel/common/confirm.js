@@ -18,7 +18,7 @@ export function confirm({ title, text, action, more }) {
     el("div.dialog-buttons", {}, no, yes));
   document.body.append(dialog);
   dialog.showModal();
-  yes.focus();
+  no.focus();
   return new Promise((resolve) => {
     yes.addEventListener("click", () => dialog.close("yes"));
     no.addEventListener("click", () => dialog.close());
