@@ -227,6 +227,8 @@ fn everything_is_done_by_the_keyboard_alone() {
     browser.wait_gone("dialog");
     browser.press(&[key::ENTER]);
     browser.wait_for_text("dialog", "Restart web?");
+    assert_eq!(browser.focused(), "Cancel", "two times Enter ends nothing");
+    browser.press(&[key::TAB]);
     browser.press(&[key::ENTER]);
     astra.wait_until("web", "another process", |status| {
         status["pid"].as_u64().is_some_and(|now| now != u64::from(pid))

@@ -215,20 +215,16 @@ fn a_client_that_leaves_ends_the_wait_and_not_the_command() {
 fn a_start_that_nobody_could_wait_for_is_told_as_done() {
     use std::io::Write as _;
     let server = Server::start_with(&["--max-streams", "1"]);
+    server.run_to_end("true");
     // Whoever writes has the one slot as long as its body has not come.
     let mut writer = std::net::TcpStream::connect(server.address()).unwrap();
     write!(writer, "POST /stdin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nab")
         .unwrap();
-    let start = json!({"command": "echo ran >> hits; sleep 60", "wait": 20});
-    let text = eventually("the slot is taken", || {
-        let given = call(&server, "start_command", &start);
-        assert!(!given.is_error, "{given:?}");
-        let is_told = given.text.contains("wait or stream already");
-        if !is_told {
-            server.post("/kill").expect(200);
-        }
-        is_told.then_some(given.text)
+    eventually("the slot is taken", || {
+        (server.get("/status?wait=0.01").status == 503).then_some(())
     });
+    let text = told(&server, "start_command", &json!({"command": "sleep 60", "wait": 20}));
+    assert!(text.contains("wait or stream already"), "{text}");
     assert!(text.contains(" | running | "), "{text}");
     drop(writer);
     server.post("/kill").expect(200);
