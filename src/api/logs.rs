@@ -4,7 +4,7 @@ use super::bodies::LogsResponse;
 use super::log_query::{Again, Escapes, Form, LogQuery, NDJSON};
 use super::run_marks::RunMark;
 use super::slots::{Slot, Slots};
-use super::{follow, service_lines, waiting};
+use super::{follow, service_lines, told, waiting};
 use crate::error::Result as Found;
 use crate::http::{Problem, Reply, Request, StreamBody};
 use crate::logs::{Fold, Glance, LogSeries, Omission, Page, PageCounts, Range, RunLog, Selection};
@@ -147,9 +147,7 @@ pub fn output(
 
 /// What is told of a line that has not ended: of one that is too large to be a prompt, its end.
 fn prompt(unfinished: &str, bytes_max: Option<usize>) -> Option<&str> {
-    let bytes_max = bytes_max.unwrap_or(usize::MAX);
-    let from = unfinished.ceil_char_boundary(unfinished.len().saturating_sub(bytes_max));
-    (!unfinished.is_empty()).then_some(&unfinished[from..])
+    (!unfinished.is_empty()).then(|| told::end_of(unfinished, bytes_max.unwrap_or(usize::MAX)))
 }
 
 fn unreadable(error: &io::Error) -> Problem {

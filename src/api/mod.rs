@@ -33,6 +33,7 @@ mod waiting;
 mod whole;
 
 pub use bodies::{KillResponse, LogsResponse, ProcessStatus, StartRequest};
+pub use openapi::ServiceLogs;
 pub use service_bodies::{
     BulkRequest, BulkResponse, ReloadRequest, ServiceRequest, StopRequest, SystemStatus,
     VerbResponse,

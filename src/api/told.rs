@@ -66,6 +66,18 @@ pub fn first_looked_at(after: u64, lines: u64) -> u64 {
     after.max(lines.saturating_sub(LINES_MAX))
 }
 
+/// As much as is told of a line that has not ended; empty where there is none.
+#[must_use]
+pub fn prompt_of(unfinished: Option<&str>) -> &str {
+    end_of(unfinished.unwrap_or_default(), PROMPT_BYTES_MAX)
+}
+
+/// The last bytes of a text, from a character on.
+#[must_use]
+pub fn end_of(text: &str, bytes_max: usize) -> &str {
+    &text[text.ceil_char_boundary(text.len().saturating_sub(bytes_max))..]
+}
+
 /// The state of a run, its output and what to call next; `newer` is the run that took its place,
 /// where one did.
 #[must_use]
@@ -76,9 +88,7 @@ pub fn of_run(
     reader: Reader,
 ) -> String {
     let mut text = format!("[{} | {}]\n", state(status), lines(output));
-    let prompt = output.prompt.as_deref().unwrap_or_default();
-    let prompt =
-        &prompt[prompt.ceil_char_boundary(prompt.len().saturating_sub(PROMPT_BYTES_MAX))..];
+    let prompt = prompt_of(output.prompt.as_deref());
     for part in [&*output.content, prompt].into_iter().filter(|part| !part.is_empty()) {
         text.push_str(part);
         text.push('\n');

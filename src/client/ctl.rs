@@ -2,10 +2,11 @@
 
 use super::asking::{Answer, Client, Streamed};
 use super::console::Console;
-use super::order::{Order, Verb};
+use super::order::{Lines, Order, Verb};
+use super::target::Parameters;
 use super::trouble::Trouble;
 use super::{services, shell};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{self, Read};
 
 /// What came of an order.
@@ -92,22 +93,42 @@ impl Server<'_> {
         self.order.is_json
     }
 
+    /// The parameters for the lines that are wanted.
+    pub fn parameters_of(&self, lines: &Lines) -> Parameters {
+        Parameters::new()
+            .with("lines", lines.count)
+            .with("grep", lines.grep.as_deref())
+            .with("follow", lines.follows.then_some(true))
+            .with("format", Some(if self.order.is_json { "ndjson" } else { "text" }))
+    }
+
+    /// Writes a text to a program, and tells how much of it was taken.
+    pub fn write(&self, target: &str, data: &str) -> Result<Outcome, Trouble> {
+        let written = self.post(target, &json!({ "data": data }))?;
+        if !self.tell_json(&written) {
+            self.console.say(&format!("{} of {} bytes written", written["written"], data.len()));
+        }
+        let is_all = written["written"].as_u64() == Some(data.len() as u64);
+        Ok(if is_all { Outcome::Well } else { Outcome::NotWell })
+    }
+
     /// The seconds to wait, where that is wanted.
     pub fn wait_seconds(&self) -> Option<f64> {
         self.order.wait.map(|wait| wait.as_secs_f64())
     }
 }
 
-/// What is written to a program: the text as a line, or all that stdin gives.
-pub fn input(text: &[String]) -> Result<Vec<u8>, Trouble> {
+/// What is written to a program: the text as a line, or all that stdin gives. `route` takes what is
+/// no text.
+pub fn input(text: &[String], route: &str) -> Result<String, Trouble> {
     if !text.is_empty() {
-        return Ok((text.join(" ") + "\n").into_bytes());
+        return Ok(text.join(" ") + "\n");
     }
     let mut all = Vec::new();
-    match io::stdin().lock().read_to_end(&mut all) {
-        Ok(_) => Ok(all),
-        Err(error) => Err(Trouble::Failed(format!("Stdin cannot be read ({error})."))),
-    }
+    let unreadable = |error| Trouble::Failed(format!("Stdin cannot be read ({error})."));
+    io::stdin().lock().read_to_end(&mut all).map_err(unreadable)?;
+    let no_text = |_| Trouble::Wrong(format!("Stdin is no text: send it to POST {route}."));
+    String::from_utf8(all).map_err(no_text)
 }
 
 /// So many seconds, as people say it.

@@ -2,6 +2,7 @@
 
 use super::console::Tone;
 use super::ctl::Server;
+use super::order::Verb;
 use super::trouble::Trouble;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::thread;
@@ -19,11 +20,10 @@ pub struct Named<'a> {
 
 /// Prints what a path streams, until it ends or nobody reads any more.
 pub fn copy(server: &Server<'_>, target: &str, named: Option<Named<'_>>) -> Result<(), Trouble> {
-    let accept =
-        if target.contains("format=ndjson") { "application/x-ndjson" } else { "text/plain" };
+    let accept = if server.order.is_json { "application/x-ndjson" } else { "text/plain" };
     let stream = server.stream(target, accept)?;
     let done = match named {
-        None => copy_bytes(stream, target.contains("follow=true")),
+        None => copy_bytes(stream, LineEnds::of(server.verb())),
         Some(named) => copy_lines(server, BufReader::new(stream), named),
     };
     match done {
@@ -53,15 +53,32 @@ pub fn copy_all(server: &Server<'_>, targets: &[(Named<'_>, String)]) -> Result<
     })
 }
 
-/// A stream that goes on ends each of its lines; a text has line ends between them alone.
-fn copy_bytes(stream: impl io::Read, ends_lines: bool) -> io::Result<()> {
+/// Where a stream has line ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LineEnds {
+    /// Behind each line, as in one that goes on.
+    BehindEach,
+    /// Between two lines alone, as in a text.
+    Between,
+}
+
+impl LineEnds {
+    fn of(verb: &Verb) -> Self {
+        match verb {
+            Verb::Logs(_, lines) if lines.follows => Self::BehindEach,
+            _ => Self::Between,
+        }
+    }
+}
+
+fn copy_bytes(stream: impl io::Read, line_ends: LineEnds) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut out = io::stdout().lock();
     let mut is_ended = true;
     loop {
         let bytes = reader.fill_buf()?;
         let Some(end) = bytes.last() else { break };
-        is_ended = ends_lines && *end == b'\n';
+        is_ended = line_ends == LineEnds::BehindEach && *end == b'\n';
         let count = bytes.len();
         out.write_all(bytes)?;
         out.flush()?;

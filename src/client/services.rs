@@ -194,15 +194,8 @@ fn row(name: &str, state: &Value) -> Vec<Cell> {
 }
 
 fn logs(server: &Server<'_>, names: &[String], lines: &Lines) -> Result<Outcome, Trouble> {
-    let form = if server.order.is_json { "ndjson" } else { "text" };
-    let target = |name: &str| {
-        Parameters::new()
-            .with("lines", lines.count)
-            .with("grep", lines.grep.as_deref())
-            .with("follow", lines.follows.then_some(true))
-            .with("format", Some(form))
-            .of(&format!("/supervisor/logs/{}", segment(name)))
-    };
+    let target =
+        |name: &str| server.parameters_of(lines).of(&format!("/supervisor/logs/{}", segment(name)));
     if let [name] = names {
         follow::copy(server, &target(name), None)?;
         return Ok(Outcome::Well);
@@ -224,15 +217,8 @@ fn logs(server: &Server<'_>, names: &[String], lines: &Lines) -> Result<Outcome,
 
 fn write(server: &Server<'_>, words: &[String]) -> Result<Outcome, Trouble> {
     let (name, rest) = words.split_first().ok_or_else(|| wrong("Which service? Give its name."))?;
-    let data = String::from_utf8(input(rest)?);
-    let data = data.map_err(|_| wrong("Stdin is no text: send it to POST /supervisor/stdin."))?;
-    let target = format!("/supervisor/stdin/{}", segment(name));
-    let written = server.post(&target, &json!({ "data": data }))?;
-    if !server.tell_json(&written) {
-        server.console.say(&format!("{} of {} bytes written", written["written"], data.len()));
-    }
-    let is_all = written["written"].as_u64() == Some(data.len() as u64);
-    Ok(if is_all { Outcome::Well } else { Outcome::NotWell })
+    let data = input(rest, "/supervisor/stdin")?;
+    server.write(&format!("/supervisor/stdin/{}", segment(name)), &data)
 }
 
 fn bulk(server: &Server<'_>, action: &str, names: &[String]) -> Result<Outcome, Trouble> {

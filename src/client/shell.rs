@@ -30,7 +30,7 @@ pub fn run(server: &Server<'_>) -> Result<Outcome, Trouble> {
             let target = Parameters::new().with("type", Some(signal)).of("/signal");
             Ok(tell(server, &server.post(&target, &Value::Null)?))
         }
-        Verb::Stdin(words) => write(server, words),
+        Verb::Stdin(words) => server.write("/stdin", &input(words, "/stdin")?),
         Verb::Health(names) => {
             no_names(names)?;
             let health = server.get("/health")?;
@@ -121,27 +121,8 @@ fn restart(
 }
 
 fn logs(server: &Server<'_>, lines: &Lines) -> Result<Outcome, Trouble> {
-    let form = if server.order.is_json { "ndjson" } else { "text" };
-    let target = Parameters::new()
-        .with("lines", lines.count)
-        .with("grep", lines.grep.as_deref())
-        .with("follow", lines.follows.then_some(true))
-        .with("format", Some(form))
-        .of("/logs");
-    follow::copy(server, &target, None)?;
+    follow::copy(server, &server.parameters_of(lines).of("/logs"), None)?;
     Ok(Outcome::Well)
-}
-
-fn write(server: &Server<'_>, words: &[String]) -> Result<Outcome, Trouble> {
-    let input = input(words)?;
-    let data = String::from_utf8(input)
-        .map_err(|_| Trouble::Wrong("Stdin is no text: send it to POST /stdin.".to_owned()))?;
-    let written = server.post("/stdin", &json!({ "data": data }))?;
-    if !server.tell_json(&written) {
-        server.console.say(&format!("{} of {} bytes written", written["written"], data.len()));
-    }
-    let is_all = written["written"].as_u64() == Some(data.len() as u64);
-    Ok(if is_all { Outcome::Well } else { Outcome::NotWell })
 }
 
 /// Tells the state of a run: not well where it has ended otherwise than by itself with 0.

@@ -1,12 +1,10 @@
 //! What a model reads of services: a line of state, what was asked for, what to call next.
 
+use crate::api::told;
 use serde_json::Value;
 
 /// How much a list has at most, in bytes.
 const TEXT_BYTES_MAX: usize = 30 * 1024;
-
-/// How much of a line that has not ended is told, from its end, in bytes: a prompt is short.
-const PROMPT_BYTES_MAX: usize = 512;
 
 /// All services, or some of them, and the system.
 pub fn of_services(data: &Value) -> String {
@@ -44,9 +42,7 @@ pub fn of_logs(data: &Value) -> String {
     let name = word(&data["service"]);
     let lines = data["logs"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let mut body: Vec<&str> = lines.collect();
-    let prompt = data["prompt"].as_str().unwrap_or_default();
-    let prompt =
-        &prompt[prompt.ceil_char_boundary(prompt.len().saturating_sub(PROMPT_BYTES_MAX))..];
+    let prompt = told::prompt_of(data["prompt"].as_str());
     body.extend(Some(prompt).filter(|prompt| !prompt.is_empty()));
     if body.is_empty() {
         body.push("(no output)");

@@ -6,8 +6,8 @@ use super::service_text as text;
 use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, empty, input_of, output_of};
 use crate::api::whole_or_null;
 use crate::api::{
-    BulkRequest, BulkResponse, ReloadRequest, ServiceRequest, StopRequest, SystemStatus,
-    VerbResponse,
+    BulkRequest, BulkResponse, ReloadRequest, ServiceLogs, ServiceRequest, StopRequest,
+    SystemStatus, VerbResponse,
 };
 use crate::client::{Parameters, segment};
 use schemars::JsonSchema;
@@ -91,9 +91,9 @@ pub const SERVICE_TOOLS: &[Tool] = &[
         effect: Effect::Reads,
         input: || {
             let meaning = "With after: how long to wait for a line behind it, in seconds.";
-            with_wait(input_of::<ServiceLogs>(), 0.0, meaning)
+            with_wait(input_of::<WantedLines>(), 0.0, meaning)
         },
-        output: output_of::<ServiceLines>,
+        output: output_of::<ServiceLogs>,
         call: logs,
     },
     Tool {
@@ -131,7 +131,7 @@ struct OneOrAll {
 /// Which lines to read.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ServiceLogs {
+struct WantedLines {
     /// Which service.
     name: String,
     /// The last so many lines.
@@ -154,30 +154,6 @@ struct ServiceLogs {
     max_bytes: Option<u64>,
     /// One run alone, by its id.
     run: Option<String>,
-}
-
-/// Lines of a service.
-#[derive(JsonSchema)]
-#[allow(dead_code, reason = "only its schema is of use: the route makes the answer")]
-struct ServiceLines {
-    /// Which service.
-    service: String,
-    /// The lines, as `[YYYY-MM-DD HH:MM:SS] text`.
-    logs: Vec<String>,
-    /// How many lines there are in all.
-    total_lines: u64,
-    /// How many of them are here.
-    lines_returned: u64,
-    /// The number of the first of them.
-    first: Option<u64>,
-    /// The number of the last line that was looked at: give it as `after` for what is new.
-    next: u64,
-    /// Whether something was left out to keep to `max_bytes`.
-    truncated: bool,
-    /// Whether the service runs.
-    running: bool,
-    /// A last line that has not ended: a prompt, maybe.
-    prompt: Option<String>,
 }
 
 /// What was found of one service, or of the system.
@@ -236,7 +212,7 @@ fn verb(
 
 fn logs(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, Failure> {
     let wait = arguments.wait(0.0)?;
-    let wanted: ServiceLogs = arguments.read()?;
+    let wanted: WantedLines = arguments.read()?;
     if wanted.name.is_empty() {
         return Err(empty("name"));
     }

@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use std::sync::OnceLock;
 use utoipa::{PartialSchema, ToSchema};
 
-pub use shapes::ServiceOverrides;
+pub use shapes::{ServiceLogs, ServiceOverrides};
 pub use words::{OperationStatus, SupervisorWord, VerbStatus};
 
 /// What a document is about.

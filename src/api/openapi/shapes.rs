@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "the fields are never read: only their schema is of use")]
 
 use crate::supervisor::services_file;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
@@ -26,7 +27,7 @@ pub struct Problem {
 }
 
 /// Lines of a service's log.
-#[derive(Serialize, ToSchema)]
+#[derive(JsonSchema, Serialize, ToSchema)]
 pub struct ServiceLogs {
     /// Which service.
     service: String,
