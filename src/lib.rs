@@ -8,7 +8,7 @@
 //! |---|---|
 //! | roof | `main`: parse, run, exit code |
 //! | 7 | [`app`]: wires the floors |
-//! | 6 | [`mcp`]: tools for models · [`settings`]: what we are told · [`shutdown`]: signals to us |
+//! | 6 | [`mcp`]: for models · [`settings`] · [`shutdown`]: signals to us · [`notify`]: systemd |
 //! | 5 | [`api`]: handlers and bodies, errors to status codes · [`client`]: asks a server |
 //! | 4 | [`supervisor`]: many services at once |
 //! | 3 | [`manager`]: one command's life · [`probe`]: health checks |
@@ -30,6 +30,7 @@
 //! | `ending`, `launcher-apart` | the same | ends one tree | with that |
 //! | `bulk` | [`supervisor::Bulk`] | one verb for several services | when they have settled |
 //! | `reload` | [`app`] | waits for SIGHUP, and reads the services file | with the process |
+//! | `status`, `watchdog` | [`app`], [`notify`] | tell systemd how we are | with the process |
 //! | `mcp-stdio` | [`app`] | reads messages from stdin | with stdin, or with the process |
 //! | `mcp-request` | [`mcp`] | carries one of them to the server | when it is answered |
 //!
@@ -69,6 +70,7 @@ pub mod http;
 pub mod logs;
 pub mod manager;
 pub mod mcp;
+pub mod notify;
 pub mod probe;
 pub mod process;
 pub mod settings;

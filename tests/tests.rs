@@ -13,4 +13,5 @@ mod panel;
 mod security;
 mod settings;
 mod shell;
+mod systemd;
 mod tidy;

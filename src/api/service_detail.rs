@@ -4,7 +4,7 @@ use super::bodies::seconds;
 use super::masking::Masking;
 use crate::logs::{RunRecord, format_instant};
 use crate::probe::Check;
-use crate::process::CommandLine;
+use crate::process::{CommandLine, ResourceLimits};
 use crate::supervisor::{HealthCheck, RestartPolicy, ServiceConfig, Standing, Supervised};
 use serde::Serialize;
 use serde_json::Value;
@@ -46,6 +46,7 @@ struct ConfigBody {
     reload_signal: Option<String>,
     pty: bool,
     log: LogBody,
+    limits: LimitsBody,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -71,6 +72,14 @@ struct PolicyBody {
     backoff_multiplier: f64,
     max_backoff_seconds: f64,
     reset_after_seconds: f64,
+}
+
+/// `memory_mb` in MiB, `cpu_percent` 100 for each core.
+#[derive(Debug, Serialize, ToSchema)]
+struct LimitsBody {
+    memory_mb: Option<u64>,
+    cpu_percent: Option<f64>,
+    processes: Option<u64>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -134,6 +143,7 @@ impl ConfigBody {
             reload_signal: config.reload_signal.map(|signal| signal.to_string()),
             pty: config.pty,
             log: LogBody { max_bytes: config.log.bytes_max, keep: config.log.runs_max },
+            limits: LimitsBody::of(&config.limits),
         }
     }
 }
@@ -159,6 +169,13 @@ impl CheckBody {
             retries: check.retries,
             restart_on_failure: check.restart_on_failure,
         }
+    }
+}
+
+impl LimitsBody {
+    fn of(limits: &ResourceLimits) -> Self {
+        let ResourceLimits { memory_mb, cpu_percent, processes } = *limits;
+        Self { memory_mb, cpu_percent, processes }
     }
 }
 

@@ -1,13 +1,17 @@
 //! Astra, from its settings to its end.
 
-use super::{StartFault, Startup, finish, guard, keep, own_directory, serve, wait_for_end};
+use super::{
+    StartFault, Startup, cgroups, finish, guard, keep, own_directory, serve, told, wait_for_end,
+};
 use crate::api;
 use crate::error::{Error, Result};
 use crate::http::Listener;
 use crate::logs::{FolderLock, LogFolder, LogWriter};
 use crate::mcp;
+use crate::notify;
 use crate::process::{self, Reaper};
 use crate::shutdown::{Hangup, Requests};
+use crate::supervisor::services_file::check_limits;
 use crate::supervisor::{OnFatal, Service, ServicesFile, Supervisor, Tools};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -49,8 +53,12 @@ pub fn read_services(
 /// end; then ends everything in its order. Blocks for all of that.
 ///
 /// # Errors
-/// What the machine refused at the start.
-pub fn supervise(startup: Startup, listener: Listener, services: Services) -> Result<Ended> {
+/// What the machine refused at the start, and limits of services that cannot be held on it.
+pub fn supervise(
+    startup: Startup,
+    listener: Listener,
+    services: Services,
+) -> std::result::Result<Ended, StartFault> {
     process::prepare()?;
     process::raise_descriptor_limit();
     let requests = Requests::to_end(Hangup::DoesNotEnd)?;
@@ -58,6 +66,10 @@ pub fn supervise(startup: Startup, listener: Listener, services: Services) -> Re
     let settings = startup.settings;
     let guard = Arc::new(guard(&settings));
     let lock = Arc::new(FolderLock::take(&settings.log_directory)?);
+    let cgroups = cgroups();
+    let divided = cgroups.as_ref().ok().cloned();
+    let held = check_limits(&services.services, &cgroups);
+    held.map_err(|faults| faults.in_file(&services.file.display().to_string()))?;
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
     let (is_fatal, asker) = (Arc::new(AtomicBool::new(false)), requests.asker()?);
     let noted = Arc::clone(&is_fatal);
@@ -76,6 +88,7 @@ pub fn supervise(startup: Startup, listener: Listener, services: Services) -> Re
         keep: keep(&settings),
         writer: Arc::clone(&writer),
         reaper: Arc::new(Reaper::start()?),
+        cgroups,
         on_fatal: OnFatal(services.exit_on_fatal.then(|| Box::new(end_it_all) as _)),
     };
     crate::manager::recover(&LogFolder::all_under(&lock, &settings.log_directory, keep(&settings)));
@@ -83,11 +96,12 @@ pub fn supervise(startup: Startup, listener: Listener, services: Services) -> Re
     reload_when_asked(reloads, Arc::clone(&supervisor))?;
     let router = api::service_routes(Arc::clone(&supervisor), guard, settings.streams_max);
     let router = mcp::route(router, mcp::Tools::SERVICES);
-    let server = serve(listener, router, &settings)?;
+    let server = serve(listener, router, "/supervisor/status", &settings)?;
+    told::follow_services(Arc::clone(&supervisor));
     let in_a_hurry = Arc::clone(&supervisor);
     wait_for_end(requests, &server, move || in_a_hurry.hurry());
     supervisor.shut_down();
-    finish(&writer, &server);
+    finish(&writer, &server, divided.as_deref());
     let failed = is_fatal.load(Ordering::SeqCst);
     Ok(if failed { Ended::GivenUp } else { Ended::AsAsked })
 }
@@ -96,10 +110,10 @@ pub fn supervise(startup: Startup, listener: Listener, services: Services) -> Re
 fn reload_when_asked(mut reloads: Requests, supervisor: Arc<Supervisor>) -> Result<()> {
     let work = move || loop {
         reloads.wait();
-        match supervisor.reload(None) {
+        notify::while_reloading(|| match supervisor.reload(None) {
             Ok(reloaded) => log::info!("{}", reloaded.message),
             Err(error) => log::error!("nothing was reloaded: {error}"),
-        }
+        });
     };
     let thread = thread::Builder::new().name("reload".into()).stack_size(512 * 1024).spawn(work);
     thread.map(drop).map_err(|error| Error::kernel("start a thread for reloads", error))

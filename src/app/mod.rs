@@ -2,12 +2,15 @@
 
 mod astra;
 mod control;
+mod listen;
 mod mcp;
 mod shell;
 mod stderr;
+mod told;
 
 pub use astra::{Ended, Services, read_services, supervise};
 pub use control::control;
+pub use listen::listen;
 pub use mcp::bridge;
 pub use shell::{run, run_inside};
 
@@ -15,6 +18,8 @@ use crate::client::Trouble;
 use crate::error::{Error, Result};
 use crate::http::{Credentials, Guard, Limits, Listener, Router, Server};
 use crate::logs::{Keep, LogWriter};
+use crate::notify;
+use crate::process::{Cgroups, NoCgroup};
 use crate::settings::{
     self, ArgMatches, CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, Secret, SettingFault,
     Settings, Sources,
@@ -24,7 +29,6 @@ use crate::supervisor::ServicesFile;
 use crate::supervisor::services_file::{self, Faults};
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,8 +38,22 @@ use std::{env, fs, io, thread};
 /// that could not be ended holds its pipe open.
 const WRITER_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long what a killed server left in our control group may take to be gone.
+const STRAYS_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How long answers that are under way at the shutdown may take once all commands were ended.
 const ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What systemd gives to a service in its environment, which its commands are not to have.
+const FOR_US: [&str; 7] = [
+    CREDENTIALS_DIRECTORY,
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+];
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -124,7 +142,8 @@ pub fn start_up(flags: &ArgMatches, mode: Mode) -> std::result::Result<Startup, 
 /// The environment of the commands: the server's, without what is meant for the server alone.
 fn commands_environment() -> Vec<(OsString, OsString)> {
     let is_ours = |name: &OsString| {
-        name == CREDENTIALS_DIRECTORY || name.to_string_lossy().starts_with(ENVIRONMENT_PREFIX)
+        FOR_US.iter().any(|ours| name == ours)
+            || name.to_string_lossy().starts_with(ENVIRONMENT_PREFIX)
     };
     env::vars_os().filter(|(name, _)| !is_ours(name)).collect()
 }
@@ -173,35 +192,6 @@ fn print(text: &[u8]) -> Result<()> {
     }
 }
 
-/// Takes the address or the Unix socket that the settings name.
-///
-/// # Errors
-/// `Host`, `Listen`, and `Open` where it is beyond loopback, nothing keeps strangers out, and
-/// nobody said that this is meant.
-pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartFault> {
-    if let Some(path) = &settings.socket {
-        let listen = |source| StartFault::Listen { address: path.display().to_string(), source };
-        return Listener::unix(path).map_err(listen);
-    }
-    let host = settings.host.trim_start_matches('[').trim_end_matches(']');
-    let addresses = (host, settings.port).to_socket_addrs();
-    let addresses: Vec<SocketAddr> = addresses
-        .map_err(|source| StartFault::Host { host: settings.host.clone(), source })?
-        .collect();
-    let is_kept = settings.token.is_some() || settings.basic_auth.is_some();
-    if !is_kept && addresses.iter().any(|address| !address.ip().is_loopback()) {
-        if !settings.insecure {
-            return Err(StartFault::Open { host: settings.host.clone() });
-        }
-        log::warn!("whoever reaches {} has a shell: there is no token", settings.host);
-    }
-    let listener = TcpListener::bind(&addresses[..]).map_err(|source| StartFault::Listen {
-        address: format!("{}:{}", settings.host, settings.port),
-        source,
-    })?;
-    Ok(listener.into())
-}
-
 /// Who gets in, by the settings. The name that we were told to listen on is one of ours.
 fn guard(settings: &Settings) -> Guard {
     let reveal = |secret: &Option<Secret>| secret.as_ref().map(|s| s.reveal().to_owned());
@@ -215,13 +205,18 @@ fn keep(settings: &Settings) -> Keep {
     Keep { runs_max: settings.log_runs_max, bytes_max: settings.log_bytes_max }
 }
 
-fn serve(listener: Listener, router: Router, settings: &Settings) -> Result<Arc<Server>> {
+/// Serves these routes. `alive` is what is asked, where a watchdog wants to know that we answer.
+fn serve(
+    listener: Listener,
+    router: Router,
+    alive: &'static str,
+    settings: &Settings,
+) -> Result<Arc<Server>> {
+    let place = listener.place();
     let server = Server::start(listener, router, Limits::default())
         .map_err(|e| Error::kernel("start the server", e))?;
-    match &settings.socket {
-        Some(path) => log::info!("listening on {}", path.display()),
-        None => log::info!("listening on http://{}", server.address()),
-    }
+    log::info!("listening on {place}");
+    told::ready(place, alive, settings);
     Ok(Arc::new(server))
 }
 
@@ -229,6 +224,7 @@ fn serve(listener: Listener, router: Router, settings: &Settings) -> Result<Arc<
 fn wait_for_end(mut requests: Requests, server: &Server, hurry: impl FnOnce() + Send + 'static) {
     requests.wait();
     log::info!("asked to end");
+    notify::stopping();
     server.close_door();
     let second = thread::Builder::new().name("second-signal".into()).spawn(move || {
         // Lives until the process ends: a second request may come as long as that takes.
@@ -241,9 +237,23 @@ fn wait_for_end(mut requests: Requests, server: &Server, hurry: impl FnOnce() + 
     }
 }
 
+/// The control group that this process was given to divide among its runs, or why there is none.
+/// Ends what a server before this one left in it.
+fn cgroups() -> std::result::Result<Arc<Cgroups>, NoCgroup> {
+    let adopted = Cgroups::adopt(STRAYS_TIMEOUT).map(Arc::new);
+    match &adopted {
+        Ok(_) => log::info!("each run gets a control group of its own"),
+        Err(none) => log::debug!("no run gets a control group of its own: {none}"),
+    }
+    adopted
+}
+
 /// Ends the log writer and the answers that are under way, once all commands were ended.
-fn finish(writer: &LogWriter, server: &Server) {
+fn finish(writer: &LogWriter, server: &Server, cgroups: Option<&Cgroups>) {
     writer.finish(WRITER_TIMEOUT);
+    if let Some(cgroups) = cgroups {
+        cgroups.remove_empty();
+    }
     let cut = server.finish(ANSWERS_TIMEOUT);
     log::info!("ended; answers that were cut: {cut}");
 }

@@ -1,6 +1,6 @@
 //! The LLM Shell, from its settings to its end.
 
-use super::{Startup, finish, guard, keep, own_directory, serve, wait_for_end};
+use super::{Startup, cgroups, finish, guard, keep, own_directory, serve, told, wait_for_end};
 use crate::api;
 use crate::error::Result;
 use crate::http::{Credentials, Guard, Listener, Router, Server};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// What the machine refused at the start.
 pub fn run(startup: Startup, listener: Listener) -> Result<()> {
     let guard = guard(&startup.settings);
-    run_behind(startup, guard, |router, settings, _| serve(listener, router, settings))
+    run_behind(startup, guard, |router, settings, _| serve(listener, router, "/status", settings))
 }
 
 /// Serves one client of the Model Context Protocol on stdin and stdout, until that ends or a signal
@@ -44,6 +44,7 @@ fn run_behind(
     let requests = Requests::to_end(if ignored { Hangup::DoesNotEnd } else { Hangup::Ends })?;
     let settings = startup.settings;
     let folder = Arc::new(LogFolder::open(&settings.log_directory, keep(&settings))?);
+    let cgroups = cgroups().ok();
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
     let reaper = Arc::new(Reaper::start()?);
     let config = ManagerConfig {
@@ -51,6 +52,7 @@ fn run_behind(
         environment: startup.environment.into(),
         directory: own_directory()?,
         kill_grace: settings.kill_timeout,
+        cgroups: cgroups.clone(),
         strangers: Strangers::of_one_command(),
         numbering: Numbering::BeginsAnew,
         metering: Metering::Own,
@@ -63,9 +65,10 @@ fn run_behind(
     let router =
         api::shell_routes(Arc::clone(&manager), Arc::new(guard), restart_timeout, streams_max);
     let server = open(mcp::route(router, Tools::SHELL), &settings, &requests)?;
+    told::follow_shell(Arc::clone(&manager));
     let in_a_hurry = Arc::clone(&manager);
     wait_for_end(requests, &server, move || in_a_hurry.hurry());
     manager.shut_down();
-    finish(&writer, &server);
+    finish(&writer, &server, cgroups.as_deref());
     Ok(())
 }

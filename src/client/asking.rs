@@ -125,6 +125,16 @@ impl Client {
         self.whole(answer.map_err(|error| self.away(&error))?)
     }
 
+    /// The same, within this time.
+    ///
+    /// # Errors
+    /// As [`Self::post`].
+    pub fn get_within(&self, target: &str, within: Duration) -> Result<Answer, Away> {
+        let request = self.request(target, "application/json");
+        let answer = request.config().timeout_global(Some(within)).build().call();
+        self.whole(answer.map_err(|error| self.away(&error))?)
+    }
+
     /// Asks for a stream of this media type, and gives it as it comes, or the answer that is given
     /// in its place. Blocks until the head of the answer is there.
     ///

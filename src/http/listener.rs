@@ -1,12 +1,13 @@
 //! What connections come from: a listening socket, TCP or Unix, our own or inherited.
 
+use std::fmt;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
@@ -21,11 +22,30 @@ const BACKLOG: i32 = 1024;
 /// What a Unix socket has for an address of the internet.
 pub(super) const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
+/// Where a socket listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At an address of the internet, or of this machine.
+    Internet(SocketAddr),
+    /// At a path, where it has one.
+    Unix(Option<PathBuf>),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Internet(address) => write!(out, "http://{address}"),
+            Self::Unix(Some(path)) => write!(out, "{}", path.display()),
+            Self::Unix(None) => out.write_str("a Unix socket without a name"),
+        }
+    }
+}
+
 /// A listening socket.
 #[derive(Debug)]
 pub struct Listener {
     descriptor: OwnedFd,
-    address: SocketAddr,
+    place: Place,
 }
 
 impl From<TcpListener> for Listener {
@@ -34,13 +54,15 @@ impl From<TcpListener> for Listener {
         // The standard library has 128 wait; a crowd over that is let in a second later, by the
         // kernel's second try. Where we may not raise it, that is all that happens.
         let _ = listen(&listener, BACKLOG);
-        Self { descriptor: listener.into(), address }
+        Self { descriptor: listener.into(), place: Place::Internet(address) }
     }
 }
 
 impl From<UnixListener> for Listener {
     fn from(listener: UnixListener) -> Self {
-        Self { descriptor: listener.into(), address: NO_ADDRESS }
+        let address = listener.local_addr().ok();
+        let path = address.and_then(|address| address.as_pathname().map(Path::to_owned));
+        Self { descriptor: listener.into(), place: Place::Unix(path) }
     }
 }
 
@@ -61,12 +83,13 @@ impl Listener {
         socket.set_permissions(Permissions::from_mode(UNIX_MODE))?;
         bind(&socket, &SocketAddrUnix::new(path)?)?;
         listen(&socket, BACKLOG)?;
-        Ok(Self { descriptor: socket.into(), address: NO_ADDRESS })
+        Ok(Self { descriptor: socket.into(), place: Place::Unix(Some(path.to_owned())) })
     }
 
-    /// Where it listens; `0.0.0.0:0` for a Unix socket.
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it listens.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.place.clone()
     }
 
     /// The socket.

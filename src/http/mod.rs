@@ -55,7 +55,7 @@ pub use guard::{Credentials, Guard, Login, Origin, SESSION_COOKIE};
 pub use http::header::{HeaderName, HeaderValue};
 pub use http::{Method, StatusCode, header};
 pub use limits::Limits;
-pub use listener::Listener;
+pub use listener::{Listener, Place};
 pub use problem::Problem;
 pub use query::Query;
 pub use reply::Reply;

@@ -12,7 +12,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use super::accept::{AcceptLoop, attend};
 use super::limits::Limits;
-use super::listener::{Listener, NO_ADDRESS};
+use super::listener::{Listener, NO_ADDRESS, Place};
 use super::registry::Admission;
 use super::router::Router;
 use super::service::Service;
@@ -40,7 +40,10 @@ impl Server {
         limits: Limits,
     ) -> io::Result<Self> {
         let listener = listener.into();
-        let address = listener.address();
+        let address = match listener.place() {
+            Place::Internet(address) => address,
+            Place::Unix(_) => NO_ADDRESS,
+        };
         let service = Arc::new(Service::new(router, limits));
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
         let accept = AcceptLoop::new(listener, Arc::clone(&stop), Arc::clone(&service))?;

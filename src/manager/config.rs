@@ -1,7 +1,7 @@
 //! What a manager needs to know about its surroundings.
 
 use super::run::End;
-use crate::process::Strangers;
+use crate::process::{Cgroups, Strangers};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +30,8 @@ pub struct ManagerConfig {
     pub directory: PathBuf,
     /// From SIGTERM to SIGKILL in a kill and in a shutdown.
     pub kill_grace: Duration,
+    /// What gives each run a control group, where there is one to divide.
+    pub cgroups: Option<Arc<Cgroups>>,
     /// Which orphans belong to the run.
     pub strangers: Strangers,
     /// How lines are counted.

@@ -157,6 +157,14 @@ impl ProcessManager {
         self.turns.load(Ordering::SeqCst)
     }
 
+    /// Waits until a run begins or ends, `seen` being what `turns` gave, or until `deadline`.
+    pub fn wait_for_turn(&self, seen: u64, deadline: Instant) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let unchanged = |_: &mut Inner| self.turns() == seen;
+        let waited = self.changed.wait_timeout_while(self.inner(), left, unchanged);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
     /// Waits until `is_news` of the last run's log, looking at each change, or until a run
     /// begins or ends, or until `deadline`.
     pub fn wait_for_output(&self, deadline: Instant, is_news: &mut dyn FnMut(&Glance) -> bool) {

@@ -8,7 +8,7 @@ use super::state::{Claim, Refusal, State};
 use crate::error::{Error, Result};
 use crate::logs::{Capture, EndRecord, LogFolder, LogWriter, now};
 use crate::process::{
-    Descriptors, Launch, LeftBehind, Outcome, Reaper, Signal, Tree, Usage, UsageMeter,
+    Descriptors, Launch, LeftBehind, Outcome, Reaper, RunCgroup, Signal, Tree, Usage, UsageMeter,
 };
 use chrono::{DateTime, Utc};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -387,14 +387,18 @@ impl ProcessManager {
             is_on_terminal: spec.input.is_terminal(),
         };
         self.record_start(&id, begin, &log);
-        let launched = self.reaper.launch(&Launch {
-            command: spec.command.clone(),
-            shell: self.config.shell.clone(),
-            directory: directory.clone(),
-            environment: spec.environment_over(&self.config.environment, &id),
-            input: spec.input,
+        let launched = self.group_for(&id, spec).and_then(|cgroup| {
+            let launched = self.reaper.launch(&Launch {
+                command: spec.command.clone(),
+                shell: self.config.shell.clone(),
+                directory: directory.clone(),
+                environment: spec.environment_over(&self.config.environment, &id),
+                input: spec.input,
+                cgroup: cgroup.clone(),
+            });
+            Ok((launched?, cgroup))
         });
-        let launched = launched.inspect_err(|_| {
+        let (launched, cgroup) = launched.inspect_err(|_| {
             self.folder.discard(&log);
             self.folder.ledger().failed(&id);
         })?;
@@ -408,7 +412,7 @@ impl ProcessManager {
             directory,
             created_at,
             began: Instant::now(),
-            tree: Tree::new(Arc::clone(&leader), mark, self.config.strangers),
+            tree: Tree::new(Arc::clone(&leader), mark, self.config.strangers).in_cgroup(cgroup),
             leader,
             log,
             stdin: launched.stdin,
@@ -418,12 +422,22 @@ impl ProcessManager {
         Ok((run, launched.descriptors))
     }
 
+    /// The control group of a new run, where there is one to divide.
+    fn group_for(&self, run_id: &str, spec: &RunSpec) -> Result<Option<Arc<RunCgroup>>> {
+        let Some(cgroups) = &self.config.cgroups else { return Ok(None) };
+        let made = cgroups.make_for(run_id, &spec.limits);
+        made.map(Some).map_err(|error| Error::kernel("make a control group for the run", error))
+    }
+
     /// Called by the writer when all that the run had written is on disk: from here on its end
     /// may be told.
     fn record_end(&self, run: &Run, at: DateTime<Utc>) {
         let outcome = self.reaper.collect(&run.leader).unwrap_or(Outcome::Unknown);
         let mut inner = self.inner();
-        let by = inner.state.leader_ended(outcome);
+        let by = match inner.state.leader_ended(outcome) {
+            EndedBy::Signal if run.tree.has_run_out_of_memory() => EndedBy::Limit,
+            by => by,
+        };
         let end = End { at, outcome, by };
         // It is set once: the writer reports an end once.
         let _set_before = run.end.set(end);

@@ -25,6 +25,8 @@ pub enum EndedBy {
     Reload,
     /// Health checks that failed.
     Health,
+    /// The kernel, because its memory was used up.
+    Limit,
     /// The server's own end.
     Shutdown,
     /// A signal that was not ours.
@@ -35,13 +37,14 @@ pub enum EndedBy {
 
 impl EndedBy {
     /// Every one that there is.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Itself,
         Self::Kill,
         Self::Restart,
         Self::Timeout,
         Self::Reload,
         Self::Health,
+        Self::Limit,
         Self::Shutdown,
         Self::Signal,
         Self::Lost,
@@ -57,6 +60,7 @@ impl EndedBy {
             Self::Timeout => "timeout",
             Self::Reload => "reload",
             Self::Health => "health",
+            Self::Limit => "limit",
             Self::Shutdown => "shutdown",
             Self::Signal => "signal",
             Self::Lost => "lost",
@@ -118,6 +122,7 @@ impl End {
             EndedBy::Timeout => "because its time was up",
             EndedBy::Reload => "by a reload",
             EndedBy::Health => "because its health checks failed",
+            EndedBy::Limit => "because it used up its memory limit",
             EndedBy::Shutdown => "by the shutdown",
             EndedBy::Signal => "by a signal from elsewhere",
             EndedBy::Lost => "with its server",
@@ -170,6 +175,12 @@ impl RunView {
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.run.leader.pid()
+    }
+
+    /// What is run, as text.
+    #[must_use]
+    pub fn command(&self) -> &str {
+        &self.run.command
     }
 
     /// Its id.

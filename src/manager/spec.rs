@@ -1,7 +1,7 @@
 //! What is to be run: the command with its surroundings.
 
 use crate::error::{Error, Result};
-use crate::process::{COMMAND_BYTES_MAX, CommandLine, Input};
+use crate::process::{COMMAND_BYTES_MAX, CommandLine, Input, ResourceLimits};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ pub struct RunSpec {
     pub input: Input,
     /// How long it may run before it is ended.
     pub timeout: Option<Duration>,
+    /// What it may use, for which it needs a control group.
+    pub limits: ResourceLimits,
 }
 
 impl RunSpec {
@@ -33,6 +35,7 @@ impl RunSpec {
             environment: BTreeMap::new(),
             input: Input::Nothing,
             timeout: None,
+            limits: ResourceLimits::default(),
         }
     }
 

@@ -111,6 +111,7 @@ fn run(command: &CommandLine, timeout: Duration, around: Surroundings<'_>) -> Re
         directory: around.directory.to_owned(),
         environment: around.environment.to_vec(),
         input: Input::Nothing,
+        cgroup: None,
     };
     let ended = run_to_end(around.reaper, launch, Limit { timeout, until: around.until })
         .map_err(|error| error.to_string())?;

@@ -1,5 +1,6 @@
 //! Whose process is whose, for many trees by one look at /proc.
 
+use super::cgroup::run_id_of;
 use super::procfs::{Seen, environment_value};
 use super::reaper::Reaper;
 use super::tree::Tree;
@@ -50,8 +51,15 @@ impl<'a> Owners<'a> {
 
     fn find(&self, orphan: Seen) -> Option<usize> {
         self.by_session.get(&orphan.session).copied().or_else(|| {
-            let id = environment_value(orphan.number, b"RUN_ID")?;
-            self.by_mark.get([b"RUN_ID=", &id[..]].concat().as_slice()).copied()
+            let marked = environment_value(orphan.number, b"RUN_ID");
+            marked.and_then(|id| self.marked(&id)).or_else(|| {
+                let grouped = run_id_of(orphan.number)?;
+                self.marked(grouped.as_bytes())
+            })
         })
+    }
+
+    fn marked(&self, run_id: &[u8]) -> Option<usize> {
+        self.by_mark.get([b"RUN_ID=", run_id].concat().as_slice()).copied()
     }
 }

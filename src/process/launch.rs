@@ -1,5 +1,6 @@
 //! Launching a command: a session of its own, one stream for all that it prints.
 
+use super::cgroup::{self, RunCgroup};
 use super::command_line::CommandLine;
 use super::stdin::Stdin;
 use super::surroundings::restore_descriptor_limit;
@@ -12,6 +13,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 /// The longest command that can be handed to a shell, in bytes: the kernel's `MAX_ARG_STRLEN` is
 /// 131,072 with the NUL that ends it.
@@ -33,6 +35,8 @@ pub struct Launch {
     pub environment: Vec<(OsString, OsString)>,
     /// What its input is.
     pub input: Input,
+    /// The control group that it is born into, if it has one.
+    pub cgroup: Option<Arc<RunCgroup>>,
 }
 
 /// A command that was started.
@@ -58,8 +62,13 @@ impl Launch {
             Input::Terminal(_) => begin_on_terminal,
             Input::Nothing | Input::Pipe => begin,
         };
-        // SAFETY: both make only async-signal-safe calls and touch no memory of ours.
-        unsafe { command.pre_exec(begin) };
+        let door = self.cgroup.as_ref().map(|cgroup| cgroup.door()).transpose()?;
+        let begin_in_cgroup = move || {
+            door.as_ref().map_or(Ok(()), cgroup::enter)?;
+            begin()
+        };
+        // SAFETY: they make only async-signal-safe calls and touch no memory of ours.
+        unsafe { command.pre_exec(begin_in_cgroup) };
         Ok(Spawned { child: command.spawn()?, output, stdin })
     }
 

@@ -8,14 +8,17 @@
 //! No signal is ever sent to a number: each goes through a pidfd whose process was checked to be
 //! the one meant, so a recycled pid cannot be hit.
 
+mod cgroup;
 mod command_line;
 mod connections;
 mod forest;
 mod launch;
 mod leader;
 mod outcome;
+mod own_cgroup;
 mod procfs;
 mod reaper;
+mod resource_limits;
 mod run_to_end;
 mod signal;
 mod stdin;
@@ -27,12 +30,15 @@ pub mod tests;
 mod tree;
 mod usage;
 
+pub use cgroup::{Cgroups, RunCgroup};
 pub use command_line::CommandLine;
 pub use connections::connections_of;
 pub use launch::{COMMAND_BYTES_MAX, Launch};
 pub use leader::Leader;
 pub use outcome::Outcome;
+pub use own_cgroup::NoCgroup;
 pub use reaper::{Descriptors, Launched, Reaper};
+pub use resource_limits::ResourceLimits;
 pub use run_to_end::{Ended, Limit, run_to_end};
 pub use signal::Signal;
 pub use stdin::{Stdin, StdinClosed};

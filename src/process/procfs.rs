@@ -44,6 +44,11 @@ impl Procfs {
         Self { own_number: shown, depth }
     }
 
+    /// Whether /proc shows another namespace's numbers.
+    pub fn is_foreign(self) -> bool {
+        self.depth.is_some()
+    }
+
     /// The processes that were handed to us when their parent died: the children of our main
     /// thread, which the kernel prefers for orphans. Children in our other threads' lists are
     /// leaders that those threads launched. An empty answer is exact: the kernel lists the first

@@ -180,6 +180,7 @@ mod tests {
             directory: ".".into(),
             environment,
             input: Input::Nothing,
+            cgroup: None,
         };
         let limit = Limit { timeout: Duration::from_secs_f64(timeout), until: None };
         run_to_end(reaper(), launch, limit).unwrap()

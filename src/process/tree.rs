@@ -1,5 +1,6 @@
 //! Everything that a run started: found, signalled, and known to be gone.
 
+use super::cgroup::RunCgroup;
 use super::leader::{Leader, open_pidfd};
 use super::procfs::{Procfs, Seen, environment_has, is_ending};
 use super::reaper::Reaper;
@@ -21,8 +22,8 @@ const LOOKS_MAX: usize = 8;
 pub enum Strangers {
     /// All of them: this server runs one command at a time and is nobody else's init.
     Belong,
-    /// Only those of the run's session, or with its id in their environment: we are handed orphans
-    /// of programs that we never started.
+    /// Only those of the run's session, with its id in their environment, or in its control group:
+    /// we are handed orphans of programs that we never started.
     AreForeign,
 }
 
@@ -57,6 +58,8 @@ pub struct Tree {
     strangers: Strangers,
     /// Whether another run has taken its place: orphans are no longer its own.
     is_sealed: Arc<AtomicBool>,
+    /// The control group that all of it is in, if it has one.
+    cgroup: Option<Arc<RunCgroup>>,
 }
 
 impl Tree {
@@ -64,7 +67,20 @@ impl Tree {
     /// (`RUN_ID=…`).
     #[must_use]
     pub fn new(leader: Arc<Leader>, mark: String, strangers: Strangers) -> Self {
-        Self { leader, mark: mark.into_bytes(), strangers, is_sealed: Arc::default() }
+        let mark = mark.into_bytes();
+        Self { leader, mark, strangers, is_sealed: Arc::default(), cgroup: None }
+    }
+
+    /// The same in its control group, if it has one.
+    #[must_use]
+    pub fn in_cgroup(self, cgroup: Option<Arc<RunCgroup>>) -> Self {
+        Self { cgroup, ..self }
+    }
+
+    /// Whether the kernel has ended a process of it because its memory was used up.
+    #[must_use]
+    pub fn has_run_out_of_memory(&self) -> bool {
+        self.cgroup.as_ref().is_some_and(|cgroup| cgroup.has_run_out_of_memory())
     }
 
     /// Says that another run is about to take its place: what becomes an orphan from now on is
@@ -139,6 +155,9 @@ impl Tree {
     /// Sends SIGKILL to all that is left and says why each is, as far as that can be known.
     #[must_use]
     pub fn left_behind(&self, reaper: &Reaper) -> Vec<LeftBehind> {
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.kill();
+        }
         let explain = |member: Seen| {
             let sent = deliver(reaper.procfs(), member, Signal::KILL);
             LeftBehind { pid: member.pid.as_raw(), why: reason(member, sent) }
@@ -187,6 +206,7 @@ impl Tree {
         self.strangers == Strangers::Belong
             || self.session() == Some(orphan.session)
             || environment_has(orphan.number, &self.mark)
+            || self.cgroup.as_ref().is_some_and(|cgroup| cgroup.has(orphan.number))
             || is_ending(orphan.number)
     }
 }

@@ -195,6 +195,7 @@ mod tests {
             directory: ".".into(),
             environment: std::env::vars_os().collect(),
             input: Input::Nothing,
+            cgroup: None,
         };
         let launched = reaper().launch(&launch).unwrap();
         let mut output = File::from(launched.descriptors.output.try_clone().unwrap());

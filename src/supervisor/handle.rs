@@ -4,7 +4,7 @@ use super::engine::{Ask, Engine, Message, Reload, Reloaded, Verb};
 use super::events::EventLog;
 use super::life::ServiceState;
 use super::roster::Roster;
-use super::services_file::{Service, ServicesFile};
+use super::services_file::{Service, ServicesFile, check_limits};
 use super::supervised::Supervised;
 use super::tools::Tools;
 use crate::error::{Error, Result};
@@ -151,6 +151,8 @@ impl Supervisor {
     fn read_file(&self, readings: &mut u64) -> Result<Reading> {
         *readings += 1;
         let file = ServicesFile::read(&self.file, &self.tools.environment)?;
+        let held = check_limits(&file.services, &self.tools.cgroups);
+        held.map_err(|faults| faults.in_file(&self.file.display().to_string()))?;
         Ok(Reading { services: Arc::new(file.services), number: *readings })
     }
 

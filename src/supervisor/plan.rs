@@ -41,6 +41,7 @@ fn runs_alike(old: &ServiceConfig, new: &ServiceConfig) -> bool {
         && old.environment == new.environment
         && old.env_file == new.env_file
         && old.pty == new.pty
+        && old.limits == new.limits
 }
 
 /// What becoming another file asks for, by name.

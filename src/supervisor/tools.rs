@@ -8,7 +8,7 @@ use crate::manager::{
     End, ManagerConfig, Metering, Numbering, OnEnd, ProcessManager, RunSpec, RunView,
 };
 use crate::probe::{Check, HealthReport, Surroundings, look};
-use crate::process::{Input, Reaper, Strangers, TerminalSize};
+use crate::process::{Cgroups, Input, NoCgroup, Reaper, ResourceLimits, Strangers, TerminalSize};
 use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -34,6 +34,8 @@ pub struct Tools {
     pub writer: Arc<LogWriter>,
     /// What collects the dead of all.
     pub reaper: Arc<Reaper>,
+    /// What gives each run a control group, or why there is none.
+    pub cgroups: Result<Arc<Cgroups>, NoCgroup>,
     /// Who is told that a service that is required was given up.
     pub on_fatal: OnFatal,
 }
@@ -92,6 +94,7 @@ impl Tools {
             environment: Arc::clone(&self.environment),
             directory: self.directory.clone(),
             kill_grace: config.stop_timeout,
+            cgroups: self.cgroups.as_ref().ok().cloned(),
             strangers: Strangers::AreForeign,
             numbering: Numbering::GoesOn,
             metering: Metering::Elsewhere,
@@ -157,6 +160,7 @@ impl Tools {
             environment: config.run_environment().unwrap_or_else(|_| config.environment.clone()),
             input: Input::Nothing,
             timeout: None,
+            limits: ResourceLimits::default(),
         };
         spec.environment_over(&self.environment, run_id)
     }
@@ -176,6 +180,7 @@ impl Tools {
                 Input::Nothing
             },
             timeout: None,
+            limits: config.limits,
         })
     }
 }

@@ -7,9 +7,10 @@ use crate::error::{Error, Result};
 use crate::manager::EndedBy;
 use crate::supervisor::graph::Graph;
 use crate::supervisor::life::ServiceState;
-use crate::supervisor::services_file::{Service, Surroundings};
+use crate::supervisor::services_file::{Service, Surroundings, check_limits};
 use crate::supervisor::supervised::Standing;
 use serde_json::Value;
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -78,12 +79,14 @@ impl Engine {
                 None => entry.definition.clone(),
             };
             self.check_dependencies(&changed)?;
+            check_limits(slice::from_ref(&changed), &self.tools.cgroups)?;
             return Ok(Some(changed));
         }
         match overrides {
             Some(fields) if ask.verb == Verb::Start && has_command(fields) => {
                 let known = self.names();
                 let added = Service::parse_new(name, fields, self.around(&known))?;
+                check_limits(slice::from_ref(&added), &self.tools.cgroups)?;
                 self.add(added.clone(), Standing::Added)?;
                 Ok(Some(added))
             }

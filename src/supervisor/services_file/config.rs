@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::probe::Check;
-use crate::process::{CommandLine, Signal};
+use crate::process::{CommandLine, ResourceLimits, Signal};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,8 @@ pub struct ServiceConfig {
     pub pty: bool,
     /// `log`: how much of its logs is kept.
     pub log: LogLimits,
+    /// `limits`: what a run of it may use.
+    pub limits: ResourceLimits,
 }
 
 impl ServiceConfig {

@@ -170,6 +170,12 @@ impl<'r> Node<'r> {
         factor.or_else(|| self.refuse(&format!("a number from 1 to {FACTOR_MAX}")))
     }
 
+    /// A share of a core or several, from one hundredth of one.
+    pub(super) fn percent(&self, most: f64) -> Option<f64> {
+        let percent = self.number(1.0..=most);
+        percent.or_else(|| self.refuse(&format!("a number from 1 to {most}")))
+    }
+
     /// A whole number of a range.
     pub(super) fn whole_number<T>(&self, range: &RangeInclusive<u64>) -> Option<T>
     where

@@ -85,6 +85,8 @@ struct ServiceShape {
     pty: Option<bool>,
     /// How much of its logs is kept, where it is not what holds for all.
     log: Option<LogShape>,
+    /// What it and all that it starts may use; refused where there is no control group for it.
+    limits: Option<LimitsShape>,
 }
 
 /// A program with its arguments, or text for the shell.
@@ -205,6 +207,21 @@ struct LogShape {
     keep: Option<u64>,
 }
 
+/// What a run of a service may use, with all that it starts.
+#[derive(JsonSchema)]
+#[schemars(rename = "ResourceLimits", deny_unknown_fields)]
+struct LimitsShape {
+    /// MiB of memory, swap included: a run that needs more is ended.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    memory_mb: Option<u64>,
+    /// CPU time, 100 for each core: a run that wants more is slowed down.
+    #[schemars(range(min = 1, max = 102_400))]
+    cpu_percent: Option<f64>,
+    /// Processes, their threads included: a run cannot start more.
+    #[schemars(range(min = 1, max = 4_194_304))]
+    processes: Option<u64>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{ServiceConfig, ServicesFile};
@@ -216,7 +233,7 @@ mod tests {
     type Service = fn(Value) -> Value;
 
     /// Each object of the schema, with a service that has one.
-    const OBJECTS: [(&str, Service); 4] = [
+    const OBJECTS: [(&str, Service); 5] = [
         ("Service", |fields| over(json!({"cmd": "x"}), fields)),
         (
             "HealthCheck",
@@ -224,6 +241,7 @@ mod tests {
         ),
         ("RestartPolicy", |fields| json!({"cmd": "x", "restart_policy": fields})),
         ("LogLimits", |fields| json!({"cmd": "x", "log": fields})),
+        ("ResourceLimits", |fields| json!({"cmd": "x", "limits": fields})),
     ];
 
     fn over(mut fields: Value, other: Value) -> Value {
@@ -291,7 +309,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(compared, 28);
+        assert_eq!(compared, 34);
     }
 
     #[test]

@@ -7,10 +7,16 @@ use super::nearest::nearest;
 use super::node::Node;
 use super::port::port_of;
 use crate::logs::LOG_BYTES_MIN;
-use crate::process::{COMMAND_BYTES_MAX, CommandLine, Signal};
+use crate::process::{COMMAND_BYTES_MAX, CommandLine, ResourceLimits, Signal};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// The largest limits that can be asked for: 1 TiB in MiB, 1,024 cores, and the kernel's own
+/// `PID_MAX_LIMIT`.
+const MEMORY_MB_MAX: u64 = 1024 * 1024;
+const CPU_PERCENT_MAX: f64 = 102_400.0;
+const PROCESSES_MAX: u64 = 4_194_304;
 
 /// Reads a service; `known` are the names that it can depend on. Faults are noted.
 pub(super) fn read_service(node: &Node<'_>, name: &str, known: &[&str]) -> Option<ServiceConfig> {
@@ -41,6 +47,7 @@ pub(super) fn read_service(node: &Node<'_>, name: &str, known: &[&str]) -> Optio
         reload_signal: fields.read("reload_signal", read_signal),
         pty: fields.read("pty", Node::flag).unwrap_or(false),
         log: fields.read("log", read_log).unwrap_or_default(),
+        limits: fields.read("limits", read_limits).unwrap_or_default(),
     };
     fields.finish();
     Some(config)
@@ -186,6 +193,15 @@ fn read_log(node: &Node<'_>) -> Option<LogLimits> {
     let runs_max = fields.read("keep", |node| node.whole_number(&(1..=u64::MAX)));
     fields.finish();
     Some(LogLimits { bytes_max, runs_max })
+}
+
+fn read_limits(node: &Node<'_>) -> Option<ResourceLimits> {
+    let mut fields = node.fields()?;
+    let memory_mb = fields.read("memory_mb", |node| node.whole_number(&(1..=MEMORY_MB_MAX)));
+    let cpu_percent = fields.read("cpu_percent", |node| node.percent(CPU_PERCENT_MAX));
+    let processes = fields.read("processes", |node| node.whole_number(&(1..=PROCESSES_MAX)));
+    fields.finish();
+    Some(ResourceLimits { memory_mb, cpu_percent, processes })
 }
 
 fn word<T: Copy>(node: &Node<'_>, words: &[(&'static str, T)]) -> Option<T> {

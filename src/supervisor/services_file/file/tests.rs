@@ -242,7 +242,11 @@ fn what_cannot_be_is_refused() {
         (r#""watch": []"#, "a.watch: is unknown"),
         (r#""schedule": "x""#, "a.schedule: is unknown"),
         (r#""user": "x""#, "a.user: is unknown"),
-        (r#""limits": {}"#, "a.limits: is unknown"),
+        (r#""limits": {"memory_mb": 0}"#, "a.limits.memory_mb: must be a whole number from 1"),
+        (
+            r#""limits": {"memory": 9}"#,
+            "a.limits.memory: is unknown: the fields here are memory_mb",
+        ),
     ] {
         let faults = faults_of(fields);
         assert!(faults.len() == 1 && faults[0].contains(said), "{fields}: {faults:?}");

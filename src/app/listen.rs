@@ -1,0 +1,78 @@
+//! What the server listens on: what systemd hands over, or what the settings name.
+
+use super::StartFault;
+use crate::http::{Listener, Place};
+use crate::settings::Settings;
+use listenfd::ListenFd;
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+
+/// Takes the socket that systemd hands over, or else the address or the Unix socket that the
+/// settings name.
+///
+/// # Errors
+/// `Host`, `Listen`, and `Open` where it is beyond loopback, nothing keeps strangers out, and
+/// nobody said that this is meant.
+pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartFault> {
+    if let Some(listener) = handed_over()? {
+        if let Place::Internet(address) = listener.place() {
+            keep_strangers_out(&[address], settings)?;
+        }
+        return Ok(listener);
+    }
+    if let Some(path) = &settings.socket {
+        let listen = |source| StartFault::Listen { address: path.display().to_string(), source };
+        return Listener::unix(path).map_err(listen);
+    }
+    let host = settings.host.trim_start_matches('[').trim_end_matches(']');
+    let addresses = (host, settings.port).to_socket_addrs();
+    let addresses: Vec<SocketAddr> = addresses
+        .map_err(|source| StartFault::Host { host: settings.host.clone(), source })?
+        .collect();
+    keep_strangers_out(&addresses, settings)?;
+    let listener = TcpListener::bind(&addresses[..]).map_err(|source| StartFault::Listen {
+        address: format!("{}:{}", settings.host, settings.port),
+        source,
+    })?;
+    Ok(listener.into())
+}
+
+/// Refuses to open a shell to a network without anything that keeps strangers out.
+fn keep_strangers_out(
+    addresses: &[SocketAddr],
+    settings: &Settings,
+) -> std::result::Result<(), StartFault> {
+    let is_kept = settings.token.is_some() || settings.basic_auth.is_some();
+    let open = addresses.iter().find(|address| !address.ip().is_loopback());
+    let Some(open) = open.filter(|_| !is_kept) else { return Ok(()) };
+    // A socket that was handed over is not the settings' host.
+    let is_host = addresses.len() > 1 || open.port() == settings.port;
+    let host = if is_host { settings.host.clone() } else { open.ip().to_string() };
+    if !settings.insecure {
+        return Err(StartFault::Open { host });
+    }
+    log::warn!("whoever reaches {host} has a shell: there is no token");
+    Ok(())
+}
+
+/// The socket that systemd listened on for us, if it did (`sd_listen_fds(3)`).
+fn handed_over() -> std::result::Result<Option<Listener>, StartFault> {
+    let refused = |source| {
+        let address = "the socket that systemd hands over".to_owned();
+        StartFault::Listen { address, source }
+    };
+    let mut sockets = ListenFd::from_env();
+    match sockets.len() {
+        0 => return Ok(None),
+        1 => {}
+        count => {
+            let why = format!("there are {count} of them: give the .socket unit one Listen line");
+            return Err(refused(io::Error::other(why)));
+        }
+    }
+    if let Ok(Some(listener)) = sockets.take_unix_listener(0) {
+        return Ok(Some(listener.into()));
+    }
+    let taken = sockets.take_tcp_listener(0).map_err(refused)?;
+    Ok(taken.map(Listener::from))
+}

@@ -1,0 +1,131 @@
+//! A socket that systemd listens on before the server is there.
+
+use crate::harness::{binary, eventually, kill, send};
+use nix::libc;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// The first descriptor that is handed over (`sd_listen_fds(3)`).
+const FIRST: i32 = 3;
+
+/// The program under test with these sockets handed over, in a folder of its own.
+fn handed(sockets: Vec<OwnedFd>, folder: &TempDir) -> Command {
+    let count = i32::try_from(sockets.len()).unwrap();
+    let mut command = Command::new("sh");
+    // The number has to be that of the process that takes them over.
+    command.args(["-c", "LISTEN_PID=$$ exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_llm-shell")]);
+    let clean = binary();
+    for (name, _) in clean.get_envs() {
+        command.env_remove(name);
+    }
+    command.current_dir(folder.path()).env("LISTEN_FDS", count.to_string());
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    // SAFETY: dup and dup2 are async-signal-safe; the descriptors live as long as the closure.
+    unsafe {
+        command.pre_exec(move || {
+            // Out of the way of the numbers first.
+            let safe: [i32; 2] = [0, 1].map(|index: usize| {
+                sockets
+                    .get(index)
+                    .map_or(-1, |socket| libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD, 100))
+            });
+            for (number, descriptor) in (FIRST..).zip(safe).filter(|(_, it)| *it >= 0) {
+                libc::dup2(descriptor, number);
+                libc::close(descriptor);
+            }
+            Ok(())
+        })
+    };
+    command
+}
+
+fn end(mut server: Child) -> String {
+    kill("TERM", server.id());
+    let mut log = String::new();
+    server.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(server.wait().unwrap().success(), "{log}");
+    log
+}
+
+#[test]
+fn an_internet_socket_is_taken_over_and_its_early_clients_are_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let mut command = handed(vec![socket.into()], &folder);
+    // Nobody serves yet: the kernel keeps the request.
+    let early =
+        std::thread::spawn(move || send(address, &address.to_string(), "GET /health", &[], b""));
+    let server = command.env("LLM_SHELL_PORT", "1").spawn().unwrap();
+    drop(command);
+    early.join().unwrap().expect(200);
+    let log = end(server);
+    assert!(log.contains(&format!("listening on http://{address}")), "{log}");
+}
+
+#[test]
+fn a_unix_socket_is_taken_over_and_its_file_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let socket = UnixListener::bind(&path).unwrap();
+    let server = handed(vec![socket.into()], &folder).spawn().unwrap();
+    let answer = eventually("it answers", || {
+        let mut stream = UnixStream::connect(&path).ok()?;
+        stream.write_all(b"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        answer.contains("healthy").then_some(answer)
+    });
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let log = end(server);
+    assert!(log.contains(&format!("listening on {}", path.display())), "{log}");
+    assert!(path.exists());
+}
+
+#[test]
+fn a_socket_that_strangers_reach_is_not_taken_over_without_a_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = TcpListener::bind("0.0.0.0:0").unwrap();
+    let output = handed(vec![socket.into()], &folder).output().unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{log}");
+    assert!(log.contains("\"0.0.0.0\" is beyond loopback"), "{log}");
+}
+
+#[test]
+fn what_is_no_listening_socket_or_not_one_alone_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = || OwnedFd::from(tempfile::tempfile().unwrap());
+    for (sockets, said) in [
+        (vec![file()], "fd 3 is not a socket"),
+        (vec![file(), file()], "there are 2 of them: give the .socket unit one Listen line"),
+    ] {
+        let output = handed(sockets, &folder).output().unwrap();
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{log}");
+        assert!(log.contains(said) && log.lines().count() == 1, "{log}");
+    }
+}
+
+#[test]
+fn a_socket_for_another_process_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = binary();
+    command.current_dir(folder.path()).env("LLM_SHELL_PORT", "0").stderr(Stdio::piped());
+    let mut server = command.env("LISTEN_FDS", "1").env("LISTEN_PID", "1").spawn().unwrap();
+    let mut log = server.stderr.take().unwrap();
+    let mut said = String::new();
+    eventually("it listens by itself", || {
+        let mut bytes = [0; 512];
+        let length = log.read(&mut bytes).ok()?;
+        said.push_str(&String::from_utf8_lossy(&bytes[..length]));
+        said.contains("listening on http://127.0.0.1:").then_some(())
+    });
+    kill("TERM", server.id());
+    assert!(server.wait().unwrap().success());
+}
