@@ -1,7 +1,7 @@
 //! From bytes to entries: whatever a read brought becomes the JSON lines of one write.
 
-use super::entry::{BEFORE_STAMP, BEFORE_TEXT, END_OF_LINE, END_OF_PIECE, TEXT_AT};
-use super::escape::{ESCAPE_BYTES_MAX, FindSpecial, LANES, escape, find_special};
+use super::entry::{END_OF_LINE, END_OF_PIECE, TEXT_AT, beginning};
+use super::escape::{ESCAPE_BYTES_MAX, EscapeLine, LANES, escape_line};
 use super::stamp::Stamp;
 use memchr::{memchr_iter, memrchr};
 use std::ops::Range;
@@ -34,7 +34,9 @@ pub struct Encoded {
 /// Turns blocks of bytes into entries. Its output is reused from block to block.
 #[derive(Debug)]
 pub struct Encoder {
-    find: FindSpecial,
+    escape: EscapeLine,
+    /// What stands before the text of each entry of the block.
+    beginning: [u8; TEXT_AT],
     piece_bytes_max: usize,
     output_bytes: usize,
     output: Vec<u8>,
@@ -47,9 +49,15 @@ impl Encoder {
     /// An encoder that cuts lines longer than `piece_bytes_max` bytes into pieces, and gives
     /// little more than `OUTPUT_BYTES_MAX` at a time.
     pub fn new(piece_bytes_max: usize) -> Self {
-        let (output_bytes, find) = (OUTPUT_BYTES_MAX, find_special());
-        let (output, repaired) = (Vec::new(), Vec::new());
-        Self { find, piece_bytes_max, output_bytes, output, used: 0, repaired }
+        Self {
+            escape: escape_line(),
+            beginning: [0; TEXT_AT],
+            piece_bytes_max,
+            output_bytes: OUTPUT_BYTES_MAX,
+            output: Vec::new(),
+            used: 0,
+            repaired: Vec::new(),
+        }
     }
 
     /// Gives little more than so many bytes at a time from now on, and never less than a piece.
@@ -68,7 +76,7 @@ impl Encoder {
     ///
     /// The block must own `BLOCK_MARGIN` bytes after the range.
     pub fn encode(&mut self, block: &[u8], range: Range<usize>, stamp: &Stamp) -> Encoded {
-        self.used = 0;
+        (self.used, self.beginning) = (0, beginning(stamp));
         let mut encoded = Encoded { next: range.start, lines: 0 };
         let data = &block[range.clone()];
         let ended = memrchr(b'\n', data).map_or(0, |last| last + 1);
@@ -79,13 +87,13 @@ impl Encoder {
             }
             let newline = range.start + newline;
             let line = encoded.next..end_of_text(block, encoded.next, newline);
-            self.line(block, line, is_text, stamp);
+            self.line(block, line, is_text);
             encoded.next = newline + 1;
             encoded.lines += 1;
         }
         // One byte over is kept back: were it the `\r` of a line end, the line would fit.
         while range.end - encoded.next > self.piece_bytes_max + 1 && self.used < self.output_bytes {
-            encoded.next = self.first_piece(block, encoded.next..range.end, stamp);
+            encoded.next = self.first_piece(block, encoded.next..range.end);
         }
         encoded
     }
@@ -98,40 +106,33 @@ impl Encoder {
         last: LastPiece,
         stamp: &Stamp,
     ) {
-        self.used = 0;
-        self.entry(block, rest, false, last, stamp);
+        (self.used, self.beginning) = (0, beginning(stamp));
+        self.entry(block, rest, false, last);
     }
 
-    fn line(&mut self, block: &[u8], mut line: Range<usize>, is_text: bool, stamp: &Stamp) {
+    fn line(&mut self, block: &[u8], mut line: Range<usize>, is_text: bool) {
         while line.len() > self.piece_bytes_max {
-            line.start = self.first_piece(block, line.clone(), stamp);
+            line.start = self.first_piece(block, line.clone());
         }
-        self.entry(block, line, is_text, LastPiece::EndsLine, stamp);
+        self.entry(block, line, is_text, LastPiece::EndsLine);
     }
 
     /// Encodes the first piece of a long line; gives where the next begins.
-    fn first_piece(&mut self, block: &[u8], line: Range<usize>, stamp: &Stamp) -> usize {
+    fn first_piece(&mut self, block: &[u8], line: Range<usize>) -> usize {
         let end = line.start + piece_bytes(&block[line.clone()], self.piece_bytes_max);
-        self.entry(block, line.start..end, false, LastPiece::MayGoOn, stamp);
+        self.entry(block, line.start..end, false, LastPiece::MayGoOn);
         end
     }
 
     /// Appends one entry. `is_text` where the bytes are known to be UTF-8.
-    fn entry(
-        &mut self,
-        block: &[u8],
-        text: Range<usize>,
-        is_text: bool,
-        last: LastPiece,
-        stamp: &Stamp,
-    ) {
+    fn entry(&mut self, block: &[u8], text: Range<usize>, is_text: bool, last: LastPiece) {
         if !is_text && simdutf8::basic::from_utf8(&block[text.clone()]).is_err() {
             let mut repaired = std::mem::take(&mut self.repaired);
             repaired.clear();
             repaired.extend_from_slice(String::from_utf8_lossy(&block[text]).as_bytes());
             let length = repaired.len();
             repaired.resize(length + BLOCK_MARGIN, 0);
-            self.entry(&repaired, 0..length, true, last, stamp);
+            self.entry(&repaired, 0..length, true, last);
             self.repaired = repaired;
             return;
         }
@@ -139,10 +140,9 @@ impl Encoder {
         if self.output.len() < self.used + needed {
             self.output.resize(self.used + needed + OUTPUT_BYTES_MAX / 4, 0);
         }
-        self.put(BEFORE_STAMP);
-        self.put(stamp);
-        self.put(BEFORE_TEXT);
-        self.used = escape(self.find, block, text, &mut self.output, self.used);
+        let beginning = self.beginning;
+        self.put(&beginning);
+        self.used = (self.escape)(block, text, &mut self.output, self.used);
         match last {
             LastPiece::EndsLine => self.put(END_OF_LINE),
             LastPiece::MayGoOn => self.put(END_OF_PIECE),

@@ -1,6 +1,6 @@
 //! The form of one stored line: `{"timestamp":"…Z","line":"…"}`, or a piece of a long one.
 
-use super::stamp::{STAMP_BYTES, is_stamp};
+use super::stamp::{STAMP_BYTES, Stamp, is_stamp};
 use memchr::memchr2;
 use std::io::{self, Write};
 
@@ -15,6 +15,17 @@ pub const END_OF_PIECE: &[u8] = b"\",\"partial\":true}\n";
 
 /// Where the text of an entry begins.
 pub const TEXT_AT: usize = BEFORE_STAMP.len() + STAMP_BYTES + BEFORE_TEXT.len();
+
+/// What stands before the text of an entry of this instant.
+pub fn beginning(stamp: &Stamp) -> [u8; TEXT_AT] {
+    let mut beginning = [0; TEXT_AT];
+    let (before, rest) = beginning.split_at_mut(BEFORE_STAMP.len());
+    let (at, after) = rest.split_at_mut(STAMP_BYTES);
+    before.copy_from_slice(BEFORE_STAMP);
+    at.copy_from_slice(stamp);
+    after.copy_from_slice(BEFORE_TEXT);
+    beginning
+}
 
 /// The longest line that can be set to be stored in one piece, in bytes.
 pub const PIECE_BYTES_MAX: usize = 1024 * 1024;

@@ -1,5 +1,7 @@
 //! JSON string escaping at the speed of memory.
 
+use std::ops::Range;
+
 /// How many bytes are looked at together. Input is read up to this much past a line's end, and
 /// output written as much past the text's: both buffers must own that room.
 pub const LANES: usize = 32;
@@ -10,27 +12,41 @@ pub const ESCAPE_BYTES_MAX: usize = 6;
 /// What stands for a byte in a JSON string: the text, and how much of it counts.
 type Escape = ([u8; 8], u8);
 
-/// Finds the bytes among 32 that cannot stand in a JSON string as they are; bit N is byte N.
-pub type FindSpecial = fn(&[u8; LANES]) -> u32;
+/// Writes the escaped text of a part of the first buffer into the second, from a place on, and
+/// gives where it ends.
+///
+/// The first buffer must go on for at least `LANES` bytes after the part, and the second have room
+/// for the longest escaped text and `LANES` bytes more; otherwise it panics.
+pub type EscapeLine = fn(&[u8], Range<usize>, &mut [u8], usize) -> usize;
 
-/// The fastest way to find special bytes that this machine has.
-pub fn find_special() -> FindSpecial {
+/// The fastest way to escape that this machine has.
+pub fn escape_line() -> EscapeLine {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2, which is all that the function needs.
-        return |bytes| unsafe { find_special_avx2(bytes) };
+        return |source, line, target, at| unsafe { escape_avx2(source, line, target, at) };
     }
-    find_special_anywhere
+    escape_anywhere
 }
 
-/// Writes the escaped text of `source[start..end]` to `target[at..]` and gives where it ends.
-///
-/// `source` must go on for at least `LANES` bytes after `end`, and `target` have room for the
-/// longest escaped text and `LANES` bytes more; otherwise it panics.
-pub fn escape(
-    find: FindSpecial,
+fn escape_anywhere(source: &[u8], line: Range<usize>, target: &mut [u8], at: usize) -> usize {
+    escape(find_special_anywhere, source, line, target, at)
+}
+
+/// The whole loop for AVX2: a call for each 32 bytes would cost as much as what it does.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn escape_avx2(source: &[u8], line: Range<usize>, target: &mut [u8], at: usize) -> usize {
+    escape(|bytes| find_special_avx2(bytes), source, line, target, at)
+}
+
+/// `find` finds the bytes among 32 that cannot stand in a JSON string as they are; bit N is byte N.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "it becomes part of a function for one kind of processor")]
+fn escape(
+    find: impl Fn(&[u8; LANES]) -> u32,
     source: &[u8],
-    line: std::ops::Range<usize>,
+    line: Range<usize>,
     target: &mut [u8],
     mut at: usize,
 ) -> usize {
@@ -81,6 +97,7 @@ fn find_special_anywhere(bytes: &[u8; LANES]) -> u32 {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
+#[inline]
 fn find_special_avx2(bytes: &[u8; LANES]) -> u32 {
     use std::arch::x86_64::{
         _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8,
@@ -133,10 +150,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn escaped(find: FindSpecial, line: &[u8]) -> Vec<u8> {
+    fn escaped(escape: EscapeLine, line: &[u8]) -> Vec<u8> {
         let source = [line, &[b'"'; LANES]].concat();
         let mut target = vec![0; line.len() * ESCAPE_BYTES_MAX + LANES];
-        let end = escape(find, &source, 0..line.len(), &mut target, 0);
+        let end = escape(&source, 0..line.len(), &mut target, 0);
         target.truncate(end);
         target
     }
@@ -149,13 +166,13 @@ mod tests {
         fn escaped_text_is_what_serde_json_writes(line in LINES) {
             let expected = serde_json::to_string(&line).unwrap();
             let expected = &expected.as_bytes()[1..expected.len() - 1];
-            prop_assert_eq!(escaped(find_special(), line.as_bytes()), expected);
-            prop_assert_eq!(escaped(find_special_anywhere, line.as_bytes()), expected);
+            prop_assert_eq!(escaped(escape_line(), line.as_bytes()), expected);
+            prop_assert_eq!(escaped(escape_anywhere, line.as_bytes()), expected);
         }
 
         #[test]
-        fn both_searches_find_the_same(bytes: [u8; LANES]) {
-            prop_assert_eq!(find_special()(&bytes), find_special_anywhere(&bytes));
+        fn both_ways_escape_the_same(line: Vec<u8>) {
+            prop_assert_eq!(escaped(escape_line(), &line), escaped(escape_anywhere, &line));
         }
     }
 }

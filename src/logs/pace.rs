@@ -14,6 +14,11 @@ const REST_MAX: Duration = Duration::from_millis(1);
 const REST_MIN: Duration = Duration::from_micros(20);
 /// The first rest of a flood.
 const REST_FIRST: Duration = Duration::from_micros(50);
+/// How much of the pipe a read is to bring: one part in so many. A fuller one stalls the command
+/// whenever we are late.
+const FILL_SHARE: usize = 4;
+/// By how much the rest grows or shrinks from one read to the next, at most.
+const CHANGE_MAX: u32 = 4;
 
 /// Finds the rest after each read. A command that writes line by line, read too eagerly, costs a
 /// read for every few lines; a rest lets the pipe fill. It is sized by how full the pipe was
@@ -39,14 +44,14 @@ impl Pace {
             return if self.small_reads == FLOOD_READS { self.rest } else { Duration::ZERO };
         }
         if bytes < SMALL_READ_BYTES {
-            *self = Self::new();
+            // The rest stays what it is: the next flood will be like this one.
+            self.small_reads = 0;
             return Duration::ZERO;
         }
-        if bytes > pipe_bytes / 3 {
-            self.rest /= 2;
-        } else if bytes < pipe_bytes / 6 {
-            self.rest = (self.rest + self.rest / 4).min(REST_MAX);
-        }
+        let wanted = pipe_bytes / FILL_SHARE;
+        let (most, least) = (self.rest * CHANGE_MAX, self.rest / CHANGE_MAX);
+        let fitting = self.rest.mul_f64(wanted as f64 / bytes as f64);
+        self.rest = fitting.clamp(least, most).min(REST_MAX);
         if self.rest < REST_MIN {
             self.rest = REST_MIN;
             return Duration::ZERO;
