@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: test example browser mcp-clients contract screenshots kubernetes check attacks mutations bench-http fuzz kills reading thousand service-kills
+.PHONY: test example browser mcp-clients contract screenshots kubernetes check attacks mutations bench-http fuzz kills reading thousand fleet service-kills
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
@@ -159,6 +159,11 @@ reading:
 thousand:
 	cargo build --release --bin llm-shell
 	python3 benches/astra/thousand.py --binary $(RELEASE)/llm-shell
+
+# A hundred LLM Shells beside each other, and under one Astra: the tables of docs/SCALE.md.
+fleet:
+	cargo build --release --bin llm-shell
+	python3 benches/fleet/shells.py --binary $(RELEASE)/llm-shell
 
 # Kills services at random moments: the fourth table of docs/RELIABILITY.md.
 service-kills:

@@ -1,6 +1,6 @@
 //! `llm-shell export kubernetes`: what is said of a services file, and of shells for agents.
 
-use crate::harness::binary;
+use crate::harness::{Server, binary};
 use llm_shell::supervisor::services_file;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -194,6 +194,39 @@ fn each_agent_gets_a_shell_with_a_token_of_its_own() {
     assert!(document(&manifest, "Service", "sh").contains("\n  clusterIP: None\n"));
     document(&manifest, "NetworkPolicy", "sh");
     assert_eq!(manifest.matches("  namespace: agents\n").count(), 4);
+}
+
+#[test]
+fn an_exported_shell_answers_to_the_name_of_its_pod_and_takes_its_token() {
+    let (_, manifest, _) = export(&["--agents", "2", "--name", "sh", "--image", "shell:1"]);
+    let set = document(&manifest, "StatefulSet", "sh");
+    let token = tempfile::NamedTempFile::new().unwrap();
+    fs::write(token.path(), &tokens_of(&manifest)["sh-1"]).unwrap();
+    let mut command = binary();
+    let of_pod = |text: &str| text.replace("$(POD_NAME)", "sh-1").replace("$(POD_NAMESPACE)", "ns");
+    for pair in set.split("        - name: LLM_SHELL_").skip(1) {
+        let mut lines = pair.lines();
+        let name = format!("LLM_SHELL_{}", lines.next().unwrap());
+        let value = lines.next().unwrap().trim().strip_prefix("value: ").unwrap();
+        let value = match &*name {
+            "LLM_SHELL_HOST" => "127.0.0.1",
+            "LLM_SHELL_LOG_DIR" => "logs",
+            "LLM_SHELL_TOKEN_FILE" => token.path().to_str().unwrap(),
+            _ => value.trim_matches('"'),
+        };
+        command.env(name, of_pod(value));
+    }
+    let server = Server::start_command(command);
+    let bearer = format!("Authorization: Bearer {}", tokens_of(&manifest)["sh-1"]);
+    let ask = |host: &str, headers: &[&str]| server.request_as(host, "GET /runs", headers, b"");
+    for host in ["sh-1.sh:8000", "sh-1.sh.ns.svc", "sh-1.sh.ns.svc.cluster.local:8000", "10.0.0.7"]
+    {
+        ask(host, &[&bearer]).expect(200);
+        ask(host, &[]).expect(401);
+    }
+    ask("sh-0.sh:8000", &[&bearer]).expect(403);
+    // As the probes ask.
+    server.request_as("10.0.0.7:8000", "GET /health", &[], b"").expect(200);
 }
 
 #[test]
