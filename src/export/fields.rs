@@ -24,7 +24,7 @@ const BACKOFF: &str = "is left out: Kubernetes waits 10 s, and twice as long eac
 const ONLY_NODE: &str = "is left out: how much of a log is kept is a setting of the node";
 
 /// Each field of a service, by its path. Those of a check are below `health_check`.
-const FIELDS: [(&str, Fate); 35] = [
+const FIELDS: [(&str, Fate); 38] = [
     ("cmd", Said),
     ("cwd", Said),
     ("env", Said),
@@ -74,8 +74,13 @@ const FIELDS: [(&str, Fate); 35] = [
     ("log", Said),
     ("log.max_bytes", Unsaid(ONLY_NODE)),
     ("log.keep", Unsaid(ONLY_NODE)),
-    // Its place in a container is `resources`, in `workload`.
-    ("limits", Unsaid("is left out: give the container resources by hand")),
+    ("limits", Said),
+    ("limits.memory_mb", Said),
+    ("limits.cpu_percent", Said),
+    (
+        "limits.processes",
+        Unsaid("is left out: how many processes a pod may have is a setting of the node"),
+    ),
 ];
 
 /// Notes every field of a service, by its text, that has no place in what it becomes.
@@ -111,6 +116,7 @@ mod tests {
             ("HealthCheck", "health_check."),
             ("RestartPolicy", "restart_policy."),
             ("LogLimits", "log."),
+            ("ResourceLimits", "limits."),
         ];
         for (object, prefix) in objects {
             for field in schema["$defs"][object]["properties"].as_object().unwrap().keys() {

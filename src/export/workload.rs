@@ -8,11 +8,13 @@ use super::objects::{
     Deployment, Job, Metadata, Object, Pairs, Selector, Service as PortService, ServicePort, Spec,
     Strategy, labels,
 };
-use super::pod::{Container, ContainerPort, Lifecycle, Os, PodSpec, PodTemplate, Variable};
+use super::pod::{
+    Container, ContainerPort, Lifecycle, Os, PodSpec, PodTemplate, Resources, Variable,
+};
 use super::probes::Probes;
 use super::services::Setting;
 use super::waits;
-use crate::process::{CommandLine, Signal};
+use crate::process::{CommandLine, ResourceLimits, Signal};
 use crate::supervisor::services_file::{Condition, RestartMode};
 use crate::supervisor::{Masking, Service, ServiceConfig};
 use std::collections::BTreeMap;
@@ -179,9 +181,7 @@ impl Workload<'_> {
             startup_probe: probes.startup,
             readiness_probe: probes.readiness,
             liveness_probe: probes.liveness,
-            // What a service may use at most belongs here: memory in Mi, CPU in thousandths. A
-            // number of processes is a setting of the node, and so a warning.
-            resources: None,
+            resources: resources(&config.limits),
             lifecycle,
             ..Container::default()
         };
@@ -248,6 +248,14 @@ fn working_directory(directory: &Path, notes: &mut Notes<'_>) -> Option<String> 
         return None;
     }
     Some(directory.to_string_lossy().into_owned())
+}
+
+/// What it may use at most. More memory ends it there too; more CPU time it does not get.
+fn resources(limits: &ResourceLimits) -> Option<Resources> {
+    let memory = limits.memory_mb.map(|mebibytes| ("memory", format!("{mebibytes}Mi")));
+    let cpu = limits.cpu_percent.map(|percent| ("cpu", format!("{:.0}m", (percent * 10.0).ceil())));
+    let limits: BTreeMap<_, _> = memory.into_iter().chain(cpu).collect();
+    (!limits.is_empty()).then(|| Resources { limits, ..Resources::default() })
 }
 
 fn stop_signal(signal: Signal, notes: &mut Notes<'_>) -> Option<Lifecycle> {
