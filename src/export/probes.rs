@@ -35,8 +35,7 @@ impl Probes {
     /// restart whether it is alive. What that leaves out is noted.
     pub(super) fn of(service: &Service, notes: &mut Notes<'_>) -> Self {
         let config = &service.config;
-        let is_single =
-            config.health_checks.len() == 1 && !service.text().contains("health_checks");
+        let is_single = service.gives("health_check");
         let mut expressed = Vec::new();
         for (name, check) in &config.health_checks {
             let field =

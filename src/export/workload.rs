@@ -69,6 +69,9 @@ impl Workload<'_> {
         let secret = format!("{}-secrets", self.name);
         let environment =
             Environment::of((self.service, given), &self.setting.neighbours, &secret, notes);
+        if holds_secret(&self.service.config.command, given) {
+            notes.add("cmd", "has what looks like a secret in it, to be read by all who see pods");
+        }
         let template = self.template(kind, (environment.variables, image), notes);
         let mut objects = Vec::new();
         if !environment.secrets.is_empty() {
@@ -205,9 +208,6 @@ impl Workload<'_> {
     /// The command, with the names of the other services put in.
     fn command(&self, notes: &mut Notes<'_>) -> Vec<String> {
         let command = &self.service.config.command;
-        if holds_secret(command, &self.service.config) {
-            notes.add("cmd", "has what looks like a secret in it, to be read by all who see pods");
-        }
         let neighbours = &self.setting.neighbours;
         let put = |word: &String| literal(&neighbours.put_in(word, (self.service, "cmd"), notes));
         words(command).iter().map(put).collect()
@@ -218,8 +218,8 @@ fn container_port(port: u16) -> ContainerPort {
     ContainerPort { name: PORT_NAME, container_port: port }
 }
 
-fn holds_secret(command: &CommandLine, config: &ServiceConfig) -> bool {
-    let masking = Masking::of(&config.environment);
+fn holds_secret(command: &CommandLine, given: &BTreeMap<String, Option<String>>) -> bool {
+    let masking = Masking::of(given);
     match command {
         CommandLine::Shell(text) => masking.text(text) != *text,
         CommandLine::Arguments(arguments) => masking.arguments(arguments) != *arguments,

@@ -103,8 +103,11 @@ fn what_is_not_started_by_itself_is_there_and_down_unless_something_needs_it() {
 fn secrets_stand_in_a_secret_and_nowhere_else() {
     let (manifest, warnings) = exported(
         r#"{"api": {"cmd": "x", "env": {"API_TOKEN": "sesame-1", "URL": "http://a:sesame-2@h/",
-        "HEADER": "Bearer sesame-1", "MODE": "plain"}}}"#,
+        "HEADER": "Bearer sesame-1", "MODE": "plain"}},
+        "open": {"cmd": ["x", "--token", "hush"]}}"#,
     );
+    let told = "warning: open.cmd: has what looks like a secret in it";
+    assert!(warnings.starts_with(told) && warnings.lines().count() == 1, "{warnings}");
     let secret = document(&manifest, "Secret", "api-secrets");
     let others = manifest.replace(secret, "");
     assert!(secret.contains("sesame-1") && secret.contains("sesame-2"), "{secret}");
