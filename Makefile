@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: test example browser mcp-clients contract screenshots check attacks mutations bench-http fuzz kills reading thousand service-kills
+.PHONY: test example browser mcp-clients contract screenshots kubernetes check attacks mutations bench-http fuzz kills reading thousand fleet service-kills
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
@@ -19,6 +19,7 @@ test:
 	$(MAKE) example
 	$(MAKE) mcp-clients
 	$(MAKE) contract
+	$(MAKE) kubernetes
 	$(MAKE) browser
 
 # examples/astra: its page by itself, then all of it under the debug binary.
@@ -87,6 +88,18 @@ $(CONTRACT_VENV)/installed: tests/openapi/requirements.txt
 	$(CONTRACT_VENV)/bin/pip install --quiet -r $<
 	touch $@
 
+# What `llm-shell export kubernetes` prints, held to the schemas that Kubernetes publishes.
+EXPORT_VENV := target/export-venv
+
+kubernetes: $(EXPORT_VENV)/installed
+	cargo build --bin llm-shell
+	$(EXPORT_VENV)/bin/python tests/export/validate.py $(DEBUG)/llm-shell
+
+$(EXPORT_VENV)/installed: tests/export/requirements.txt
+	python3 -m venv $(EXPORT_VENV)
+	$(EXPORT_VENV)/bin/pip install --quiet -r $<
+	touch $@
+
 # What must hold before every commit, apart from the tests.
 check:
 	cargo fmt --check
@@ -146,6 +159,11 @@ reading:
 thousand:
 	cargo build --release --bin llm-shell
 	python3 benches/astra/thousand.py --binary $(RELEASE)/llm-shell
+
+# A hundred LLM Shells beside each other, and under one Astra: the tables of docs/SCALE.md.
+fleet:
+	cargo build --release --bin llm-shell
+	python3 benches/fleet/shells.py --binary $(RELEASE)/llm-shell
 
 # Kills services at random moments: the fourth table of docs/RELIABILITY.md.
 service-kills:

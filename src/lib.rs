@@ -9,6 +9,7 @@
 //! | roof | `main`: parse, run, exit code |
 //! | 7 | [`app`]: wires the floors |
 //! | 6 | [`mcp`]: for models · [`settings`] · [`shutdown`]: signals to us · [`notify`]: systemd |
+//! | 6 | [`export`]: our services for Kubernetes |
 //! | 5 | [`api`]: handlers and bodies, errors to status codes · [`client`]: asks a server |
 //! | 4 | [`supervisor`]: many services at once |
 //! | 3 | [`manager`]: one command's life · [`probe`]: health checks |
@@ -66,6 +67,7 @@ pub mod api;
 pub mod app;
 pub mod client;
 pub mod error;
+pub mod export;
 pub mod http;
 pub mod logs;
 pub mod manager;

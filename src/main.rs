@@ -50,6 +50,11 @@ fn start() -> Result<ExitCode, StartFault> {
         }
         Task::Check { file } => app::check(&file)?,
         Task::Schema => app::print_schema()?,
+        Task::Export(order) => {
+            for warning in app::export(&order)? {
+                eprintln!("warning: {warning}");
+            }
+        }
         Task::Completions { shell } => app::print_completions(shell)?,
         Task::Man { command } => app::print_manual(&command)?,
     }

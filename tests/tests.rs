@@ -5,6 +5,7 @@
 mod astra;
 mod ctl;
 mod docs;
+mod export;
 mod harness;
 mod http;
 mod mcp;

@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 8] = [
     &["manager", "probe"],
     &["supervisor"],
     &["api", "client"],
-    &["mcp", "settings", "shutdown", "notify"],
+    &["export", "mcp", "settings", "shutdown", "notify"],
     &["app"],
     &["main"],
 ];

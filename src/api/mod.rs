@@ -11,7 +11,6 @@ mod idempotency;
 mod log_query;
 mod login;
 mod logs;
-mod masking;
 mod metrics;
 mod openapi;
 mod panel;

@@ -1,11 +1,10 @@
 //! GET /services/{service}: what a service is run by, and how its last runs ended.
 
 use super::bodies::seconds;
-use super::masking::Masking;
 use crate::logs::{RunRecord, format_instant};
 use crate::probe::Check;
 use crate::process::{CommandLine, ResourceLimits};
-use crate::supervisor::{HealthCheck, RestartPolicy, ServiceConfig, Standing, Supervised};
+use crate::supervisor::{HealthCheck, Masking, RestartPolicy, ServiceConfig, Standing, Supervised};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;

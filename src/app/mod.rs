@@ -2,6 +2,7 @@
 
 mod astra;
 mod control;
+mod export;
 mod listen;
 mod mcp;
 mod shell;
@@ -10,12 +11,14 @@ mod told;
 
 pub use astra::{Ended, Services, read_services, supervise};
 pub use control::control;
+pub use export::export;
 pub use listen::listen;
 pub use mcp::bridge;
 pub use shell::{run, run_inside};
 
 use crate::client::Trouble;
 use crate::error::{Error, Result};
+use crate::export::ExportFault;
 use crate::http::{Credentials, Guard, Limits, Listener, Router, Server};
 use crate::logs::{Keep, LogWriter};
 use crate::notify;
@@ -92,6 +95,9 @@ pub enum StartFault {
     /// The machine refuses something else.
     #[error(transparent)]
     Machine(#[from] Error),
+    /// There is no manifest to be made.
+    #[error(transparent)]
+    Export(#[from] ExportFault),
     /// An order was not carried out.
     #[error(transparent)]
     Order(#[from] Trouble),
@@ -102,7 +108,11 @@ impl StartFault {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Setting(_) | Self::Open { .. } | Self::Host { .. } | Self::File(_) => 2,
+            Self::Setting(_)
+            | Self::Open { .. }
+            | Self::Host { .. }
+            | Self::File(_)
+            | Self::Export(_) => 2,
             Self::Listen { .. } | Self::Machine(_) => 1,
             Self::Order(trouble) => trouble.exit_code(),
         }

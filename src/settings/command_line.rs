@@ -1,5 +1,6 @@
 //! The command line, made from the table.
 
+use super::export::{self, ExportOrder};
 use super::orders;
 use super::table::SETTINGS;
 use crate::client::Order;
@@ -51,6 +52,7 @@ pub fn command_line() -> Command {
             mcp(),
             check(),
             schema(),
+            export::export(services_file("file")),
             completions(),
             man(),
         ])
@@ -164,6 +166,8 @@ pub enum Task {
     },
     /// Print the JSON Schema of the services file.
     Schema,
+    /// Print manifests for an orchestrator.
+    Export(ExportOrder),
     /// Print what completes our words in a shell.
     Completions {
         /// The shell.
@@ -194,6 +198,7 @@ impl Task {
                 Self::Check { file: flags.get_one("file").cloned().unwrap_or_default() }
             }
             Some(("schema", _)) => Self::Schema,
+            Some(("export", flags)) => Self::Export(ExportOrder::of(flags)),
             Some(("completions", flags)) => Self::Completions {
                 shell: flags.get_one("shell").copied().unwrap_or(clap_complete::Shell::Bash),
             },

@@ -1,6 +1,7 @@
 //! What the server is told: flag, then environment, then `.env`, then default, by one table.
 
 mod command_line;
+mod export;
 mod load;
 mod orders;
 mod secret;
@@ -9,6 +10,7 @@ mod table;
 pub use clap::ArgMatches;
 pub use clap_complete::Shell;
 pub use command_line::{Task, command_line, completions_of, manual_of};
+pub use export::ExportOrder;
 pub use load::{Loaded, SettingFault, Sources, load};
 pub use secret::Secret;
 pub use table::{CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, SETTINGS, Setting, Settings};

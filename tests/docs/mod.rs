@@ -2,7 +2,10 @@
 
 use crate::harness::Server;
 use serde_json::Value;
+use std::ffi::OsString;
+use std::iter::once;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 
 /// Fields whose values differ from run to run; their types do not.
@@ -73,6 +76,13 @@ fn assert_alike(command: &str, shown: &str, given: &str) {
     }
 }
 
+/// The path that programs are found by, ours first.
+fn path() -> OsString {
+    let ours = Path::new(env!("CARGO_BIN_EXE_llm-shell")).parent().unwrap().to_owned();
+    let others = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(once(ours).chain(std::env::split_paths(&others))).unwrap()
+}
+
 /// Runs the examples of a document with a server's address in the place of the usual one, in the
 /// server's folder, and compares what they print.
 fn check_examples(document: &str, server: &Server, examples_min: usize) {
@@ -84,7 +94,8 @@ fn check_examples(document: &str, server: &Server, examples_min: usize) {
             .replace("localhost:8000", &server.address().to_string())
             .replace("8765", &port.to_string());
         let mut shell = Command::new("sh");
-        let output = shell.arg("-c").arg(&here).current_dir(server.folder()).output().unwrap();
+        shell.arg("-c").arg(&here).current_dir(server.folder()).env("PATH", path());
+        let output = shell.output().unwrap();
         assert!(output.status.success(), "{here}");
         let given = String::from_utf8(output.stdout).unwrap();
         if shown.starts_with('{') {
@@ -111,6 +122,16 @@ fn the_session_in_the_page_for_agents_is_what_happens() {
     let server = Server::start();
     copy_agent(&server);
     check_examples(include_str!("../../docs/agents.md"), &server, 12);
+}
+
+#[test]
+fn the_manifests_in_the_page_for_kubernetes_are_what_is_printed() {
+    let server = Server::start();
+    let folder = server.folder().join("examples/astra");
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = include_str!("../../examples/astra/astra_services.json");
+    std::fs::write(folder.join("astra_services.json"), file).unwrap();
+    check_examples(include_str!("../../docs/KUBERNETES.md"), &server, 9);
 }
 
 fn copy_agent(server: &Server) {

@@ -8,6 +8,7 @@ use super::node::{Node, Reading};
 use super::service::read_service;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 /// What a service is read in view of.
@@ -70,6 +71,19 @@ impl Service {
         let fields = fields.iter().map(|(name, text)| format!("{}:{text}", Value::from(&**name)));
         let text = format!("{{{}}}", fields.collect::<Vec<_>>().join(","));
         Self::read(&self.name, text, around)
+    }
+
+    /// The JSON object that says so, `${NAME}` not yet replaced.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the text gives this field, with a value or null.
+    #[must_use]
+    pub fn gives(&self, field: &str) -> bool {
+        let fields: Option<BTreeMap<String, &RawValue>> = serde_json::from_str(&self.text).ok();
+        fields.is_some_and(|fields| fields.contains_key(field))
     }
 
     fn read(name: &str, text: String, around: Surroundings<'_>) -> Result<Self, Faults> {

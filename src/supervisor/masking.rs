@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What stands in the place of a secret.
-pub const MASK: &str = "***";
+const MASK: &str = "***";
 
 /// What the name of a secret has in it, in lower case.
 const SECRET_WORDS: [&str; 8] =
@@ -23,6 +23,7 @@ pub struct Masking {
 
 impl Masking {
     /// One that knows the secrets of an environment.
+    #[must_use]
     pub fn of(environment: &BTreeMap<String, Option<String>>) -> Self {
         let secrets = environment.iter().filter(|(name, _)| is_secret_name(name));
         let mut values: Vec<String> = secrets
@@ -34,11 +35,13 @@ impl Masking {
     }
 
     /// The value of a variable, as it may be shown.
+    #[must_use]
     pub fn value(&self, name: &str, value: &str) -> String {
         if is_secret_name(name) { MASK.to_owned() } else { self.text(value) }
     }
 
     /// Arguments, as they may be shown.
+    #[must_use]
     pub fn arguments(&self, arguments: &[String]) -> Vec<String> {
         let mut follows_secret_option = false;
         let mut shown = Vec::new();
@@ -57,6 +60,7 @@ impl Masking {
     }
 
     /// A text for the shell, or a URL, as it may be shown.
+    #[must_use]
     pub fn text(&self, text: &str) -> String {
         let mut shown = String::with_capacity(text.len());
         let (mut follows_secret_option, mut quote) = (false, None);

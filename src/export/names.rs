@@ -1,0 +1,137 @@
+//! Names as Kubernetes takes them.
+
+use super::fault::ExportFault;
+use std::collections::BTreeMap;
+
+/// The longest name of a Service and value of a label.
+const LABEL_BYTES_MAX: usize = 63;
+
+/// The longest name of a `StatefulSet`: its label for revisions adds eleven bytes.
+pub(super) const SET_BYTES_MAX: usize = 52;
+
+/// What a name must be, to be read after "it must be".
+const WANTED: &str = "small letters, digits and `-`, beginning with a letter and not too long";
+
+/// A namespace of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace(String);
+
+impl Namespace {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// `Flag` where no namespace can be so named.
+    pub fn parse(name: &str) -> Result<Self, ExportFault> {
+        is_label(name)
+            .then(|| Self(name.to_owned()))
+            .ok_or_else(|| fault("namespace", name, "small letters, digits and `-`, 63 at most"))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Checks a name that was given with a flag.
+pub(super) fn checked(
+    flag: &'static str,
+    name: &str,
+    bytes_max: usize,
+) -> Result<String, ExportFault> {
+    let begins = name.starts_with(|first: char| first.is_ascii_lowercase());
+    let is_name = begins && is_label(name) && name.len() <= bytes_max;
+    is_name.then(|| name.to_owned()).ok_or_else(|| fault(flag, name, WANTED))
+}
+
+/// Checks the name of an object that is there already: dots may stand in it.
+pub(super) fn checked_object(flag: &'static str, name: &str) -> Result<String, ExportFault> {
+    const OBJECT_BYTES_MAX: usize = 253;
+    let is_name = name.len() <= OBJECT_BYTES_MAX && name.split('.').all(is_label);
+    let wanted = "small letters, digits, `-` and `.`, 253 at most";
+    is_name.then(|| name.to_owned()).ok_or_else(|| fault(flag, name, wanted))
+}
+
+fn fault(flag: &'static str, value: &str, wanted: &'static str) -> ExportFault {
+    ExportFault::Flag { flag, value: value.to_owned(), wanted }
+}
+
+/// Whether this is a label by RFC 1123.
+fn is_label(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=LABEL_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(is_plain)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
+/// The name of each service in the cluster.
+///
+/// # Errors
+/// `SameName` where two would have one.
+pub(super) fn of_services<'a>(
+    services: impl Iterator<Item = &'a str>,
+) -> Result<BTreeMap<String, String>, ExportFault> {
+    let (mut names, mut taken) = (BTreeMap::new(), BTreeMap::new());
+    for service in services {
+        let name = label_of(service);
+        if let Some(first) = taken.insert(name.clone(), service) {
+            let (first, second) = (first.to_owned(), service.to_owned());
+            return Err(ExportFault::SameName { first, second, name });
+        }
+        names.insert(service.to_owned(), name);
+    }
+    Ok(names)
+}
+
+/// A service's name as a label that begins with a letter, as the name of a Service must.
+fn label_of(service: &str) -> String {
+    let small = service.to_ascii_lowercase().replace(['.', '_'], "-");
+    let bare = small.trim_matches('-');
+    let begins = bare.starts_with(|first: char| first.is_ascii_lowercase());
+    let name = if begins { bare.to_owned() } else { format!("s-{bare}") };
+    name[..name.len().min(LABEL_BYTES_MAX)].trim_end_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_gets_a_name_that_kubernetes_takes() {
+        for (service, name) in [
+            ("web", "web"),
+            ("Web_Server.v2", "web-server-v2"),
+            ("2fa", "s-2fa"),
+            ("-x-", "x"),
+            ("_", "s"),
+            ("...", "s"),
+        ] {
+            assert_eq!(label_of(service), name, "{service}");
+            assert!(is_label(&label_of(service)));
+        }
+        let long = format!("{}-{}", "a".repeat(62), "b");
+        assert_eq!(label_of(&long), "a".repeat(62));
+    }
+
+    #[test]
+    fn two_services_of_one_name_are_refused() {
+        let fault = of_services(["a.b", "web", "a_b"].into_iter()).unwrap_err().to_string();
+        assert!(fault.starts_with("\"a.b\" and \"a_b\" would both be \"a-b\""), "{fault}");
+    }
+
+    #[test]
+    fn a_name_that_was_given_is_checked_and_not_changed() {
+        assert_eq!(checked("name", "a-1", 52).unwrap(), "a-1");
+        for name in ["", "A", "1a", "-a", "a-", "a.b", &"a".repeat(53)] {
+            assert!(checked("name", name, 52).is_err(), "{name}");
+        }
+        assert!(checked_object("token-secret", "a.b-c").is_ok());
+        for name in ["", "a..b", "A", "a_b"] {
+            assert!(checked_object("token-secret", name).is_err(), "{name}");
+        }
+        assert_eq!(Namespace::parse("1-a").unwrap().name(), "1-a");
+        assert!(Namespace::parse("a.b").is_err());
+    }
+}

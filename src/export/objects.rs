@@ -1,0 +1,200 @@
+//! The objects of Kubernetes that are written, in the words of its published schema.
+
+use super::names::Namespace;
+use super::pod::{PodTemplate, Resources};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Names with their values, as labels, annotations and selectors are.
+pub(super) type Pairs = BTreeMap<&'static str, String>;
+
+/// One object.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Object {
+    pub api_version: &'static str,
+    pub kind: &'static str,
+    pub metadata: Metadata,
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// What makes an object known.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Metadata {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: Pairs,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: Pairs,
+}
+
+/// What an object says.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Body {
+    Spec { spec: Spec },
+    Secret(Secret),
+}
+
+/// What is wanted of an object that has a `spec`.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Spec {
+    Deployment(Box<Deployment>),
+    Job(Box<Job>),
+    StatefulSet(Box<StatefulSet>),
+    Service(Service),
+    NetworkPolicy(NetworkPolicy),
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Deployment {
+    pub replicas: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_ready_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress_deadline_seconds: Option<u64>,
+    pub strategy: Strategy,
+    pub selector: Selector,
+    pub template: PodTemplate,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Strategy {
+    pub r#type: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Selector {
+    pub match_labels: Pairs,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Job {
+    pub backoff_limit: u32,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub suspend: bool,
+    pub template: PodTemplate,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StatefulSet {
+    pub replicas: u32,
+    pub service_name: String,
+    pub pod_management_policy: &'static str,
+    pub selector: Selector,
+    pub template: PodTemplate,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volume_claim_templates: Vec<Claim>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Claim {
+    pub metadata: Metadata,
+    pub spec: ClaimSpec,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ClaimSpec {
+    pub access_modes: [&'static str; 1],
+    pub resources: Resources,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Service {
+    #[serde(rename = "clusterIP", skip_serializing_if = "Option::is_none")]
+    pub cluster_ip: Option<&'static str>,
+    pub selector: Pairs,
+    pub ports: Vec<ServicePort>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ServicePort {
+    pub name: &'static str,
+    pub port: u16,
+    pub target_port: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Secret {
+    pub r#type: &'static str,
+    pub string_data: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NetworkPolicy {
+    pub pod_selector: Selector,
+    pub policy_types: [&'static str; 1],
+    pub ingress: Vec<Ingress>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Ingress {
+    pub from: Vec<Peer>,
+    pub ports: Vec<PolicyPort>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Peer {
+    pub pod_selector: Selector,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct PolicyPort {
+    pub port: u16,
+}
+
+impl Object {
+    /// One that says what it wants.
+    pub(super) fn of(metadata: Metadata, spec: Spec) -> Self {
+        let (api_version, kind) = match spec {
+            Spec::Deployment(_) => ("apps/v1", "Deployment"),
+            Spec::Job(_) => ("batch/v1", "Job"),
+            Spec::StatefulSet(_) => ("apps/v1", "StatefulSet"),
+            Spec::Service(_) => ("v1", "Service"),
+            Spec::NetworkPolicy(_) => ("networking.k8s.io/v1", "NetworkPolicy"),
+        };
+        Self { api_version, kind, metadata, body: Body::Spec { spec } }
+    }
+
+    /// One that holds secrets.
+    pub(super) fn secret(metadata: Metadata, string_data: BTreeMap<String, String>) -> Self {
+        let secret = Secret { r#type: "Opaque", string_data };
+        Self { api_version: "v1", kind: "Secret", metadata, body: Body::Secret(secret) }
+    }
+}
+
+impl Metadata {
+    /// That of an object of ours: `app` is what its pods are found by.
+    pub(super) fn of(name: String, app: &str, namespace: Option<&Namespace>) -> Self {
+        let namespace = namespace.map(|namespace| namespace.name().to_owned());
+        Self { name, namespace, labels: labels(app), annotations: Pairs::new() }
+    }
+
+    /// That of a part of another object.
+    pub(super) fn labelled(labels: Pairs) -> Self {
+        Self { labels, ..Self::default() }
+    }
+}
+
+/// What all objects of one application have, and what its pods are found by.
+pub(super) fn labels(app: &str) -> Pairs {
+    Pairs::from([
+        ("app.kubernetes.io/name", app.to_owned()),
+        ("app.kubernetes.io/managed-by", "llm-shell".to_owned()),
+    ])
+}
