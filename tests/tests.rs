@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail at any line")]
 
 mod astra;
+mod container;
 mod ctl;
 mod docs;
 mod harness;
