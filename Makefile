@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: test example browser mcp-clients contract screenshots check attacks mutations bench-http fuzz kills reading thousand service-kills
+.PHONY: test example browser mcp-clients contract screenshots check attacks mutations bench-http fuzz kills reading thousand service-kills prometheus
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux setpriv:util-linux nsenter:util-linux useradd:passwd mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
@@ -18,6 +18,7 @@ test:
 	cargo test
 	$(MAKE) example
 	$(MAKE) mcp-clients
+	$(MAKE) prometheus
 	$(MAKE) contract
 	$(MAKE) browser
 
@@ -57,6 +58,19 @@ $(MCP_VENV)/installed: $(MCP_CLIENTS)/requirements.txt
 
 $(MCP_CLIENTS)/node_modules/.package-lock.json: $(MCP_CLIENTS)/package-lock.json
 	npm --prefix $(MCP_CLIENTS) ci --loglevel=error
+
+# A real Prometheus with the rules and the questions of examples/prometheus. Its package is only
+# unpacked: installed, it would begin to serve.
+PROMETHEUS := target/prometheus
+
+prometheus: $(PROMETHEUS)/usr/bin/promtool
+	cargo build --bin llm-shell
+	python3 tests/prometheus/real.py $(PROMETHEUS)/usr/bin/prometheus $< $(DEBUG)/llm-shell
+
+$(PROMETHEUS)/usr/bin/promtool:
+	mkdir -p $(PROMETHEUS)
+	cd $(PROMETHEUS) && (apt-get download -qq prometheus || \
+		(apt-get update -qq && apt-get download -qq prometheus)) && dpkg-deb -x prometheus_*.deb .
 
 # The web panel in Chromium; axe-core looks whether everybody can use it.
 BROWSER := tests/browser
@@ -118,10 +132,11 @@ bench-http:
 		--axum target/axum/release/axum-reference \
 		--fastapi 'target/fastapi/bin/python benches/http/fastapi_reference.py'
 
-# libFuzzer over the whole server, so long for each target: `make fuzz FUZZ_SECONDS=300`. Threads
-# that are ending while the process exits look like leaks; `make mutations` counts the real ones.
+# libFuzzer over the whole server, the services file and the log engine, so long for each target:
+# `make fuzz FUZZ_SECONDS=300`. Threads that are ending while the process exits look like leaks;
+# `make mutations` counts the real ones.
 FUZZ_SECONDS := 60
-FUZZ_TARGETS := connection query headers body
+FUZZ_TARGETS := connection query headers body services log_lines message
 
 fuzz:
 	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz

@@ -11,6 +11,7 @@ mod http;
 mod mcp;
 mod openapi;
 mod panel;
+mod prometheus;
 mod security;
 mod settings;
 mod shell;
