@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: test example browser mcp-clients contract screenshots check attacks mutations bench-http fuzz kills reading thousand service-kills prometheus
+.PHONY: test example browser mcp-clients contract screenshots check attacks mutations bench-http fuzz kills reading thousand service-kills prometheus deny package
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux setpriv:util-linux nsenter:util-linux useradd:passwd mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
@@ -106,6 +106,20 @@ check:
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
+	CUSTOM_LIBFUZZER_PATH=$(CURDIR)/not-linked cargo check --locked --quiet \
+		--manifest-path fuzz/Cargo.toml
+
+# Licences, doubled crates and sources of what we stand on, by deny.toml. The tool is built without
+# what asks the network, and without optimisation: that takes less time than it saves.
+deny:
+	command -v cargo-deny >/dev/null || \
+		cargo install --locked --debug --no-default-features cargo-deny
+	cargo deny --offline check licenses bans sources
+
+# The package as it would be published: no warning, and what is in it builds.
+package:
+	@said=$$(cargo package --locked --allow-dirty 2>&1); status=$$?; echo "$$said"; \
+	case "$$said" in *warning*) exit 1;; esac; exit $$status
 
 RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 

@@ -10,6 +10,7 @@ mod harness;
 mod http;
 mod mcp;
 mod openapi;
+mod package;
 mod panel;
 mod prometheus;
 mod security;
