@@ -106,7 +106,7 @@ check:
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
-	CUSTOM_LIBFUZZER_PATH=$(CURDIR)/not-linked cargo check --locked --quiet \
+	CUSTOM_LIBFUZZER_PATH=$(CURDIR)/not-linked cargo check --quiet \
 		--manifest-path fuzz/Cargo.toml
 
 # Licences, doubled crates and sources of what we stand on, by deny.toml. The tool is built without
