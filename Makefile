@@ -2,10 +2,10 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: test example browser mcp-clients contract screenshots kubernetes check attacks mutations bench-http fuzz kills reading thousand fleet service-kills
+.PHONY: test example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills reading thousand fleet service-kills
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
-TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
+TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux setpriv:util-linux nsenter:util-linux useradd:passwd mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
 	vi:vim-tiny less:less chromium:chromium chromedriver:chromium-driver
 
 test:
@@ -18,6 +18,7 @@ test:
 	cargo test
 	$(MAKE) example
 	$(MAKE) mcp-clients
+	$(MAKE) prometheus
 	$(MAKE) contract
 	$(MAKE) kubernetes
 	$(MAKE) browser
@@ -58,6 +59,19 @@ $(MCP_VENV)/installed: $(MCP_CLIENTS)/requirements.txt
 
 $(MCP_CLIENTS)/node_modules/.package-lock.json: $(MCP_CLIENTS)/package-lock.json
 	npm --prefix $(MCP_CLIENTS) ci --loglevel=error
+
+# A real Prometheus with the rules and the questions of examples/prometheus. Its package is only
+# unpacked: installed, it would begin to serve.
+PROMETHEUS := target/prometheus
+
+prometheus: $(PROMETHEUS)/usr/bin/promtool
+	cargo build --bin llm-shell
+	python3 tests/prometheus/real.py $(PROMETHEUS)/usr/bin/prometheus $< $(DEBUG)/llm-shell
+
+$(PROMETHEUS)/usr/bin/promtool:
+	mkdir -p $(PROMETHEUS)
+	cd $(PROMETHEUS) && (apt-get download -qq prometheus || \
+		(apt-get update -qq && apt-get download -qq prometheus)) && dpkg-deb -x prometheus_*.deb .
 
 # The web panel in Chromium; axe-core looks whether everybody can use it.
 BROWSER := tests/browser
@@ -105,6 +119,20 @@ check:
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
+	CUSTOM_LIBFUZZER_PATH=$(CURDIR)/not-linked cargo check --quiet \
+		--manifest-path fuzz/Cargo.toml
+
+# Licences, doubled crates and sources of what we stand on, by deny.toml. The tool is built without
+# what asks the network, and without optimisation: that takes less time than it saves.
+deny:
+	command -v cargo-deny >/dev/null || \
+		cargo install --locked --debug --no-default-features cargo-deny
+	cargo deny --offline check licenses bans sources
+
+# The package as it would be published: no warning, and what is in it builds.
+package:
+	@said=$$(cargo package --locked --allow-dirty 2>&1); status=$$?; echo "$$said"; \
+	case "$$said" in *warning*) exit 1;; esac; exit $$status
 
 RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 
@@ -131,10 +159,11 @@ bench-http:
 		--axum target/axum/release/axum-reference \
 		--fastapi 'target/fastapi/bin/python benches/http/fastapi_reference.py'
 
-# libFuzzer over the whole server, so long for each target: `make fuzz FUZZ_SECONDS=300`. Threads
-# that are ending while the process exits look like leaks; `make mutations` counts the real ones.
+# libFuzzer over the whole server, the services file and the log engine, so long for each target:
+# `make fuzz FUZZ_SECONDS=300`. Threads that are ending while the process exits look like leaks;
+# `make mutations` counts the real ones.
 FUZZ_SECONDS := 60
-FUZZ_TARGETS := connection query headers body
+FUZZ_TARGETS := connection query headers body services log_lines message
 
 fuzz:
 	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail at any line")]
 
 mod astra;
+mod container;
 mod ctl;
 mod docs;
 mod export;
@@ -10,7 +11,9 @@ mod harness;
 mod http;
 mod mcp;
 mod openapi;
+mod package;
 mod panel;
+mod prometheus;
 mod security;
 mod settings;
 mod shell;

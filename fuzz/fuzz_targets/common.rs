@@ -3,6 +3,7 @@
 //! A panic anywhere, in a thread of the server too, ends the run: libFuzzer's hook aborts.
 
 use llm_shell::{app, settings};
+use nix::sys::signal::{SigHandler, Signal, signal};
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -33,13 +34,18 @@ pub fn exchange(bytes: &[u8]) {
 
 /// Starts the server; its socket. No command can do harm: /bin/true is the shell.
 fn serve() -> PathBuf {
+    // Rust's own `main`, which there is none of here, ignores it: commands close their input.
+    // SAFETY: no handler is set, and no other part of this program sets one for this signal.
+    unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) }.expect("it can be ignored");
     let folder = tempfile::tempdir().expect("a folder").keep();
     let path = folder.join("socket");
     let arguments = ["llm-shell", "--shell", "/bin/true"].map(Into::into);
     let places = ["--socket".into(), path.clone(), "--log-dir".into(), folder.join("logs")];
     let flags = settings::command_line().get_matches_from(arguments.into_iter().chain(places));
     let environment = [("LLM_SHELL_TOKEN".into(), "fuzz".into())];
-    let sources = settings::Sources { flags: &flags, environment: &environment, dotenv: None };
+    let mode = settings::Mode::Shell;
+    let sources =
+        settings::Sources { mode, flags: &flags, environment: &environment, dotenv: None };
     let settings = settings::load(&sources).expect("settings").settings;
     let listener = app::listen(&settings).expect("a socket");
     let startup = app::Startup { settings, environment: Vec::new() };

@@ -2,6 +2,7 @@
 
 use super::service_bodies::{MetricsResponse, ServiceMetrics};
 use super::services::Astra;
+use super::slots::Slots;
 use crate::http::{Problem, Reply, Request};
 use crate::supervisor::{ServiceState, Supervised};
 use http::StatusCode;
@@ -43,7 +44,22 @@ pub fn text(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> 
     for sample in samples(astra) {
         families.add(&sample);
     }
-    Ok(open_metrics(&families.registry()))
+    let mut all = Registry::with_prefix("astra");
+    register_streams(&mut all, &astra.slots);
+    families.register(all.sub_registry_with_prefix("service"));
+    Ok(open_metrics(&all))
+}
+
+/// Registers how many streams there are, and how many there may be.
+pub fn register_streams(all: &mut Registry, slots: &Slots) {
+    let (taken, count_max) = slots.counts();
+    let gauge = |count: usize| {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        gauge
+    };
+    all.register("streams", "Requests that wait or stream", gauge(taken));
+    all.register("streams_max", "How many of them there may be", gauge(count_max));
 }
 
 /// An answer of all that is registered.
@@ -100,13 +116,21 @@ struct InState {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct InHealth {
+    service: String,
+    health: &'static str,
+}
+
 type FloatGauge = Gauge<f64, AtomicU64>;
 
 /// Every metric, by service.
 #[derive(Default)]
 struct Families {
     up: Family<Of, Gauge>,
+    required: Family<Of, Gauge>,
     healthy: Family<Of, Gauge>,
+    health: Family<InHealth, Gauge>,
     state: Family<InState, Gauge>,
     restarts: Family<Of, Counter>,
     cpu: Family<Of, FloatGauge>,
@@ -124,7 +148,10 @@ impl Families {
         let service = sample.service.name().to_owned();
         let of = Of { service: service.clone() };
         self.up.get_or_create(&of).set(i64::from(facts.state == ServiceState::Running));
-        self.healthy.get_or_create(&of).set(i64::from(facts.health.word() == "healthy"));
+        self.required.get_or_create(&of).set(i64::from(!facts.config.is_optional));
+        let health = facts.health.word();
+        self.healthy.get_or_create(&of).set(i64::from(health == "healthy"));
+        self.health.get_or_create(&InHealth { service: service.clone(), health }).set(1);
         self.state.get_or_create(&InState { service, state: facts.state.word() }).set(1);
         self.restarts.get_or_create(&of).inc_by(facts.restarts);
         if let Some(run) = sample.service.last_run() {
@@ -141,10 +168,11 @@ impl Families {
         self.uptime.get_or_create(&of).set(live.uptime);
     }
 
-    fn registry(self) -> Registry {
-        let mut all = Registry::with_prefix("astra_service");
+    fn register(self, all: &mut Registry) {
         all.register("up", "Whether it is up", self.up);
+        all.register("required", "Whether Astra is degraded where it fails", self.required);
         all.register("healthy", "Whether its health checks pass", self.healthy);
+        all.register("health", "1 for what its health checks say", self.health);
         all.register("state", "1 for the state that it is in", self.state);
         all.register("restarts", "How often it was started again", self.restarts);
         all.register_with_unit("cpu", "Busy cores, of its whole tree", cores(), self.cpu);
@@ -156,7 +184,6 @@ impl Families {
         all.register_with_unit("uptime", "Since its present run began", seconds, self.uptime);
         all.register("log_lines", "Lines that it printed", self.lines);
         all.register("log_dropped_lines", "Lines that could not be written", self.dropped);
-        all
     }
 }
 

@@ -257,7 +257,7 @@ fn answer_logs(
 fn metrics(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let run = shell.manager.status().ok();
-    Ok(shell_metrics::answer(shell.manager.starts(), run.as_ref()))
+    Ok(shell_metrics::answer(shell.manager.starts(), run.as_ref(), &shell.slots))
 }
 
 fn health(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {

@@ -34,6 +34,11 @@ impl Slots {
         )
     }
 
+    /// How many are taken, and how many there are.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.taken.load(Ordering::SeqCst), self.count_max)
+    }
+
     /// Takes one, before the request had any effect.
     ///
     /// # Errors
@@ -64,7 +69,9 @@ mod tests {
         let slots = Slots::new(2, "are busy: try again");
         let (_first, second) = (slots.take().unwrap(), slots.take().unwrap());
         assert_eq!(slots.take().unwrap_err().code(), "unavailable");
+        assert_eq!(slots.counts(), (2, 2));
         drop(second);
+        assert_eq!(slots.counts(), (1, 2));
         assert!(slots.take().is_ok());
     }
 }

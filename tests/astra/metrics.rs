@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 fn services() -> Astra {
     let astra = Astra::start(json!({
         "up": {"cmd": "sleep 60 & wait"}, "done": {"cmd": "true"},
-        "idle": {"cmd": "exec sleep 60", "autostart": false},
+        "idle": {"cmd": "exec sleep 60", "autostart": false, "optional": true},
     }));
     astra.wait_for("up", "running");
     astra.wait_for("done", "exited");
@@ -73,6 +73,8 @@ fn prometheus_reads_the_same_and_more() {
     assert!(text.ends_with("# EOF\n"), "{text}");
     for (name, service, expected) in [
         ("astra_service_up", "up", 1.0),
+        ("astra_service_required", "done", 1.0),
+        ("astra_service_required", "idle", 0.0),
         ("astra_service_up", "done", 0.0),
         ("astra_service_up", "idle", 0.0),
         ("astra_service_restarts_total", "up", 1.0),
@@ -94,6 +96,8 @@ fn prometheus_reads_the_same_and_more() {
     assert_eq!(state("up", "running"), Some(1.0));
     assert_eq!(state("done", "exited"), Some(1.0));
     assert_eq!(state("idle", "stopped"), Some(1.0));
+    let unknown = value(&text, "astra_service_health", "service=\"up\",health=\"unknown\"");
+    assert_eq!(unknown, Some(1.0), "{text}");
 }
 
 #[test]
@@ -102,7 +106,8 @@ fn every_line_of_the_text_is_a_comment_or_a_sample_of_a_service() {
     let text = astra.get("/metrics").expect(200).text();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (labels, value) = line.rsplit_once(' ').unwrap();
-        assert!(labels.starts_with("astra_service_") && labels.contains("service=\""), "{line}");
+        let is_of_service = labels.starts_with("astra_service_") && labels.contains("service=\"");
+        assert!(is_of_service || labels.starts_with("astra_streams"), "{line}");
         value.parse::<f64>().unwrap();
     }
     let described = |name: &str| text.contains(&format!("# HELP {name} "));
@@ -123,4 +128,21 @@ fn lines_that_a_service_printed_are_counted_over_its_runs() {
     assert_eq!(lines, Some(10.0), "{text}");
     let told: Value = astra.get("/supervisor/metrics").expect(200).json();
     assert_eq!(told["services"]["job"], json!({"status": "exited"}));
+}
+
+#[test]
+fn streams_are_counted_while_they_last_beside_how_many_there_may_be() {
+    let astra = Astra::start_with(&["--max-streams", "3"], json!({"up": {"cmd": "exec sleep 60"}}));
+    let count = |expected: &str| {
+        eventually(expected, || {
+            let text = astra.get("/metrics").expect(200).text();
+            assert!(text.contains("\nastra_streams_max 3\n"), "{text}");
+            text.contains(&format!("\nastra_streams {expected}\n")).then_some(())
+        });
+    };
+    count("0");
+    let stream = astra.stream("/supervisor/logs/up?follow=true");
+    count("1");
+    drop(stream);
+    count("0");
 }

@@ -148,9 +148,13 @@ fn metrics_are_of_the_last_command() {
     server.run("sleep 60");
     server.post("/kill").expect(200);
     let text = metrics();
-    for line in
-        ["llm_shell_runs_total 2", "llm_shell_run_up 0.0", "llm_shell_run_log_lines_total 0"]
-    {
+    for line in [
+        "llm_shell_runs_total 2",
+        "llm_shell_run_up 0.0",
+        "llm_shell_run_log_lines_total 0",
+        "llm_shell_streams 0",
+        "llm_shell_streams_max 64",
+    ] {
         assert!(text.lines().any(|found| found == line), "{line} in {text}");
     }
     assert!(text.ends_with("# EOF\n"), "{text}");

@@ -1,0 +1,130 @@
+//! The binary as the image runs it: the same user, directories, environment and entry point, as
+//! PID 1 of namespaces of its own.
+
+use super::dockerfile::{Dockerfile, root};
+use crate::harness::{Answer, Instance, send};
+use std::fs::File;
+use std::ops::{Deref, DerefMut};
+use std::os::fd::AsRawFd;
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// What lets a request in.
+pub const TOKEN: &str = "Authorization: Bearer s3cret-token";
+
+/// Names and values of variables.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+/// A container that runs.
+pub struct Container {
+    instance: Instance,
+    file: Dockerfile,
+    environment: Vec<(String, String)>,
+}
+
+impl Container {
+    /// Runs `docker run --env … IMAGE WORDS`, so to say; `None`, with a message, where that is
+    /// not permitted.
+    pub fn run(environment: Pairs<'_>, words: &[&str]) -> Option<Self> {
+        Self::run_with(("services.json", ""), environment, words)
+    }
+
+    /// The same with a file, as name and text, that is mounted into the working directory.
+    pub fn run_with(mounted: (&str, &str), environment: Pairs<'_>, words: &[&str]) -> Option<Self> {
+        let file = Dockerfile::read();
+        let folder = is_permitted().then(|| tempfile::tempdir().unwrap())?;
+        let workdir = folder.path().join("root").join(file.only("WORKDIR").trim_start_matches('/'));
+        std::fs::create_dir_all(&workdir).unwrap();
+        std::fs::write(workdir.join(mounted.0), mounted.1).unwrap();
+        let command = boxed(&file, &folder, environment, words);
+        let instance = Instance::start_in(command, folder).below_a_wrapper();
+        let owned = |pair: &(&str, &str)| (pair.0.to_owned(), pair.1.to_owned());
+        Some(Self { instance, file, environment: environment.iter().map(owned).collect() })
+    }
+
+    /// Runs what ends by itself.
+    pub fn run_to_end(environment: Pairs<'_>, words: &[&str]) -> Option<Output> {
+        let folder = is_permitted().then(|| tempfile::tempdir().unwrap())?;
+        let mut command = boxed(&Dockerfile::read(), &folder, environment, words);
+        Some(command.output().unwrap())
+    }
+
+    /// Asks the server from inside, for the network is its own.
+    #[track_caller]
+    pub fn ask(&self, host: &str, head: &str, headers: &[&str], body: &str) -> Answer {
+        let network = File::open(format!("/proc/{}/ns/net", self.pid())).unwrap();
+        let (address, body) = (self.address(), body.as_bytes());
+        std::thread::scope(|scope| {
+            let asking = scope.spawn(move || {
+                // SAFETY: it changes the network of this thread alone, which ends right after.
+                let entered =
+                    unsafe { nix::libc::setns(network.as_raw_fd(), nix::libc::CLONE_NEWNET) };
+                assert_eq!(entered, 0, "{}", std::io::Error::last_os_error());
+                send(address, host, head, headers, body)
+            });
+            asking.join().unwrap()
+        })
+    }
+
+    /// The same with the token, on the published port.
+    #[track_caller]
+    pub fn ask_as_owner(&self, head: &str, body: &str) -> Answer {
+        self.ask("127.0.0.1:8000", head, &[TOKEN], body)
+    }
+
+    /// Runs `docker exec CONTAINER WORDS`, so to say.
+    pub fn exec(&self, words: &[String]) -> Output {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.pid().to_string()]);
+        command.args(["--mount", "--pid", "--net", "--root", "--wd"]);
+        let (user, group) = self.file.only("USER").split_once(':').unwrap();
+        command.args(["setpriv", "--reuid", user, "--regid", group, "--clear-groups"]);
+        prepare(&mut command, &self.file, &[]);
+        command.envs(self.environment.iter().cloned()).args(words).output().unwrap()
+    }
+}
+
+impl Deref for Container {
+    type Target = Instance;
+
+    fn deref(&self) -> &Instance {
+        &self.instance
+    }
+}
+
+impl DerefMut for Container {
+    fn deref_mut(&mut self) -> &mut Instance {
+        &mut self.instance
+    }
+}
+
+/// Whether namespaces and users can be made here.
+fn is_permitted() -> bool {
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    unshare.args(["setpriv", "--reuid", "10001", "true"]);
+    let is_permitted = unshare.output().is_ok_and(|output| output.status.success());
+    if !is_permitted {
+        eprintln!("not permitted here: namespaces, and another user in them");
+    }
+    is_permitted
+}
+
+/// What runs the entry point with these words behind it.
+fn boxed(file: &Dockerfile, folder: &TempDir, environment: Pairs<'_>, words: &[&str]) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--net", "sh"]).arg(root().join("tests/container/box.sh"));
+    command.arg(folder.path().join("root")).arg(env!("CARGO_BIN_EXE_llm-shell"));
+    let (user, group) = file.only("USER").split_once(':').unwrap();
+    command.args([file.making_of_the_user(), user, group, file.only("WORKDIR")]);
+    command.args(file.exec("VOLUME")).args(file.exec("ENTRYPOINT")).args(words);
+    prepare(&mut command, file, environment);
+    command
+}
+
+/// Gives a command the image's environment, and more, in the place of ours.
+fn prepare(command: &mut Command, file: &Dockerfile, environment: Pairs<'_>) {
+    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    command.env_clear().env("PATH", path).stdin(Stdio::null());
+    command.envs(file.environment()).envs(environment.iter().copied());
+}

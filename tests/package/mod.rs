@@ -1,0 +1,46 @@
+//! What is published holds what it needs, and nothing else. `make package` builds it.
+
+use std::path::Path;
+use std::process::Command;
+
+/// What a package of ours has besides its sources and its tests.
+const NEEDED: [&str; 10] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "CHANGELOG.md",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "SECURITY.md",
+    "build.rs",
+    "docs/MCP.md",
+    "llm-shell.service",
+];
+
+/// What is for those alone who work on it, or comes of that.
+const LEFT_OUT: [&str; 8] =
+    [".ci/", ".git", "benches/", "docs/screenshots/", "fuzz/", "logs/", "node_modules/", "target/"];
+
+/// As much as is reasonable to fetch.
+const BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+#[test]
+fn the_package_has_what_it_needs_and_nothing_else() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["package", "--list", "--allow-dirty", "--offline", "--quiet"]);
+    let output = cargo.current_dir(root).output().unwrap();
+    let (listed, said) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.is_empty(), "{said}");
+    let files: Vec<_> = listed.lines().collect();
+    for needed in NEEDED {
+        assert!(files.contains(&needed), "{needed} is missing");
+    }
+    for file in &files {
+        let is_left_out = LEFT_OUT.iter().any(|part| file.starts_with(part));
+        assert!(!is_left_out && !file.contains("node_modules/"), "{file}");
+    }
+    let bytes = files.iter().filter_map(|file| root.join(file).metadata().ok());
+    assert!(bytes.map(|file| file.len()).sum::<u64>() < BYTES_MAX);
+}

@@ -1,0 +1,218 @@
+//! The rules and the dashboard for Prometheus and Grafana name what the servers really tell.
+
+use crate::harness::{Answer, Astra, Server, eventually};
+use llm_shell::probe::HealthStatus;
+use llm_shell::settings::SETTINGS;
+use llm_shell::supervisor::ServiceState;
+use regex::Regex;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// What an expression may say besides metrics and labels.
+const WORDS: [&str; 10] = [
+    "and",
+    "or",
+    "on",
+    "by",
+    "sum",
+    "increase",
+    "rate",
+    "max_over_time",
+    "predict_linear",
+    "vector",
+];
+
+/// What Prometheus adds to every series that it scrapes.
+const ADDED: [&str; 2] = ["instance", "job"];
+
+fn file(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// The expressions of the rules, by the name of the alert.
+fn rules() -> BTreeMap<String, String> {
+    let pattern = Regex::new(r"- alert: (\w+)\n +expr: (.+)\n").unwrap();
+    let text = file("examples/prometheus/alerts.yml");
+    let rules: BTreeMap<_, _> =
+        pattern.captures_iter(&text).map(|rule| (rule[1].to_owned(), rule[2].to_owned())).collect();
+    assert_eq!(rules.len(), text.matches("alert:").count());
+    rules
+}
+
+fn dashboard() -> Value {
+    serde_json::from_str(&file("examples/prometheus/dashboard.json")).unwrap()
+}
+
+fn panels(dashboard: &Value) -> Vec<&Value> {
+    dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row").collect()
+}
+
+/// The expressions of the panels, and the questions of the variables.
+fn dashboard_expressions() -> Vec<String> {
+    let dashboard = dashboard();
+    let targets = panels(&dashboard).into_iter().flat_map(|panel| {
+        panel["targets"].as_array().unwrap().iter().map(|target| target["expr"].clone())
+    });
+    let variables = dashboard["templating"]["list"].as_array().unwrap().iter();
+    let queries = variables.filter_map(|variable| variable["query"].get("query").cloned());
+    let all = targets.chain(queries).map(|text| text.as_str().unwrap().to_owned());
+    all.map(|text| {
+        // label_values(SELECTOR, LABEL)
+        let inside = text.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')'));
+        inside.map_or(text.clone(), |inside| {
+            let (selector, label) = inside.rsplit_once(", ").unwrap();
+            format!("sum by ({label}) ({selector})")
+        })
+    })
+    .collect()
+}
+
+/// The metrics of an expression, and its labels with what they are compared with.
+#[derive(Debug, Default)]
+struct Named {
+    metrics: BTreeSet<String>,
+    labels: BTreeMap<String, BTreeSet<String>>,
+}
+
+fn named(expression: &str) -> Named {
+    let token = Regex::new(concat!(
+        r#"(?P<label>[a-z_]+) *(=~|!~|!=|=) *"(?P<values>[^"]*)""#,
+        r"|(on|by) \((?P<list>[a-z_, ]+)\)",
+        r"|\[[^\]]*\]|(?P<word>[a-z_]+)",
+    ));
+    let mut named = Named::default();
+    for found in token.unwrap().captures_iter(expression) {
+        if let Some(label) = found.name("label") {
+            let values = named.labels.entry(label.as_str().to_owned()).or_default();
+            values.extend(found["values"].split('|').map(str::to_owned));
+        } else if let Some(list) = found.name("list") {
+            for label in list.as_str().split(", ") {
+                named.labels.entry(label.to_owned()).or_default();
+            }
+        } else if let Some(word) = found.name("word").filter(|word| !WORDS.contains(&word.as_str()))
+        {
+            named.metrics.insert(word.as_str().to_owned());
+        }
+    }
+    named
+}
+
+/// The labels of every metric that an answer tells.
+fn told(answer: &Answer) -> BTreeMap<String, BTreeSet<String>> {
+    let sample = Regex::new(r"(?m)^([a-z_]+)(?:\{(.*)\})? \S+$").unwrap();
+    let label = Regex::new(r#"([a-z_]+)=""#).unwrap();
+    let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let text = answer.text();
+    for found in sample.captures_iter(&text) {
+        let labels = found.get(2).map_or("", |labels| labels.as_str());
+        let names = label.captures_iter(labels).map(|label| label[1].to_owned());
+        told.entry(found[1].to_owned()).or_default().extend(names);
+    }
+    told
+}
+
+/// What both modes tell while something runs.
+fn told_by_both() -> BTreeMap<String, BTreeSet<String>> {
+    let server = Server::start();
+    server.run("sleep 60");
+    let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
+    astra.wait_for("web", "running");
+    let mut both = told(&server.get("/metrics").expect(200));
+    both.extend(eventually("the service is sampled", || {
+        let told = told(&astra.get("/metrics").expect(200));
+        told.contains_key("astra_service_memory_bytes").then_some(told)
+    }));
+    both
+}
+
+#[test]
+fn every_metric_and_label_of_the_rules_and_of_the_dashboard_is_told_and_each_that_is_told_is_shown()
+{
+    let told = told_by_both();
+    let mut shown = BTreeSet::new();
+    for expression in dashboard_expressions().into_iter().chain(rules().into_values()) {
+        let named = named(&expression);
+        assert!(!named.metrics.is_empty(), "{expression}");
+        let mut labels: BTreeSet<_> = ADDED.map(str::to_owned).into();
+        for metric in named.metrics.iter().filter(|metric| *metric != "up") {
+            let of_it = told.get(metric).unwrap_or_else(|| panic!("{metric} of {expression}"));
+            labels.extend(of_it.iter().cloned());
+        }
+        for label in named.labels.keys() {
+            assert!(labels.contains(label), "the label {label} of {expression}");
+        }
+        shown.extend(named.metrics);
+    }
+    for metric in told.keys() {
+        assert!(shown.contains(metric), "{metric} is told, and neither shown nor watched");
+    }
+}
+
+#[test]
+fn what_labels_are_compared_with_exists() {
+    let scrapes = file("examples/prometheus/prometheus.yml");
+    let dashboard = dashboard();
+    let variables = dashboard["templating"]["list"].as_array().unwrap();
+    let is_variable =
+        |name: &str| variables.iter().any(|variable| variable["name"] == name.trim_matches('$'));
+    for expression in dashboard_expressions().into_iter().chain(rules().into_values()) {
+        for (label, values) in named(&expression).labels {
+            for value in values {
+                let exists = match &*label {
+                    "state" => ServiceState::ALL.iter().any(|state| state.word() == value),
+                    "health" => HealthStatus::ALL.iter().any(|health| health.word() == value),
+                    "job" => scrapes.contains(&format!("job_name: {value}\n")),
+                    _ => value.starts_with('$') && is_variable(&value),
+                };
+                assert!(exists, "{label} {value:?} of {expression}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_scrapes_are_of_the_ports_of_both_modes() {
+    let scrapes = file("examples/prometheus/prometheus.yml");
+    let port = SETTINGS.iter().find(|setting| setting.flag == Some("port")).unwrap();
+    for port in [port.default, port.astra_default.unwrap()] {
+        assert!(scrapes.contains(&format!("127.0.0.1:{port}\"")), "{port}");
+    }
+}
+
+#[test]
+fn every_alert_has_a_test_that_it_fires_and_one_that_it_is_silent() {
+    let tests = file("tests/prometheus/alerts_test.yml");
+    let page = file("examples/prometheus/README.md");
+    for alert in rules().keys() {
+        assert!(page.contains(&format!("`{alert}`")), "{alert} is not in the README");
+        let silent = Regex::new(&format!("alertname: {alert}, .*exp_alerts: \\[\\]")).unwrap();
+        assert!(silent.is_match(&tests), "{alert} is nowhere silent");
+        let fires = format!("alertname: {alert}\n *eval_time: .*\n *exp_alerts:\n *- exp_labels: ");
+        assert!(Regex::new(&fires).unwrap().is_match(&tests), "{alert} fires nowhere");
+    }
+}
+
+#[test]
+fn the_panels_of_the_dashboard_are_apart_and_ask_the_source_that_is_chosen() {
+    let dashboard = dashboard();
+    let source = json!({"type": "prometheus", "uid": "${datasource}"});
+    let (mut ids, mut cells) = (BTreeSet::new(), BTreeSet::new());
+    for panel in dashboard["panels"].as_array().unwrap() {
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{panel}");
+        let side = |name: &str| panel["gridPos"][name].as_u64().unwrap();
+        assert!(side("x") + side("w") <= 24, "{panel}");
+        for x in side("x")..side("x") + side("w") {
+            for y in side("y")..side("y") + side("h") {
+                assert!(cells.insert((x, y)), "two panels are at {x}, {y}: {panel}");
+            }
+        }
+    }
+    for panel in panels(&dashboard) {
+        assert_eq!(panel["datasource"], source, "{panel}");
+        for target in panel["targets"].as_array().unwrap() {
+            assert_eq!(target["datasource"], source, "{panel}");
+        }
+    }
+}

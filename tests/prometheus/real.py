@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""A real Prometheus with our rules scrapes both modes, and answers what the dashboard asks.
+
+`real.py PROMETHEUS PROMTOOL BINARY`. Prints each check; exit code 1 when one fails. All of it is on
+loopback, on free ports, in a folder of its own; nothing is left running.
+"""
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples" / "prometheus"
+TOKEN = "s3cret-token"
+PATIENCE_SECONDS = 60
+SERVICES = {
+    "web": {"cmd": "while :; do echo line; sleep 0.1; done", "start_seconds": 0},
+    "sick": {"cmd": "exec sleep 600", "health_check": {"cmd": ["false"], "interval": 1}},
+    "fails": {"cmd": "exit 1", "restart_policy": {"max_restarts": 0}},
+}
+# Without a `for`, it fires at the first evaluation.
+FIRES = ["AstraServiceFailed"]
+
+
+def free_port() -> int:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return door.getsockname()[1]
+
+
+def get(url: str, token: str = "") -> bytes:
+    request = urllib.request.Request(url)
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+        return answer.read()
+
+
+class Checks:
+    def __init__(self) -> None:
+        self.failed = 0
+
+    def check(self, what: str, is_so: bool, why: str = "") -> None:
+        print(("ok   " if is_so else "FAIL ") + what + ("" if is_so else f"\n{why}"), flush=True)
+        self.failed += not is_so
+
+    def run(self, what: str, *words: object) -> None:
+        done = subprocess.run([str(word) for word in words], capture_output=True, text=True,
+                              cwd=EXAMPLES, check=False)
+        self.check(what, done.returncode == 0, done.stdout + done.stderr)
+
+
+def eventually(look):
+    """What `look` gives, as soon as that is true; what it gave last where it never is."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
+
+
+def lint(checks: Checks, promtool: str, text: bytes, mode: str) -> None:
+    """promtool reads the older text: it misses the help of a counter without its `_total`."""
+    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True,
+                          check=False)
+    said = done.stderr.decode().splitlines()
+    real = [line for line in said if not line.endswith("_total no help text")]
+    checks.check(f"promtool check metrics: {mode}", not real and text.count(b"\n") > 8, "\n".join(real))
+
+
+def expressions():
+    """Each panel's title and expression, with Grafana's variables filled in."""
+    dashboard = json.loads((EXAMPLES / "dashboard.json").read_text())
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", []):
+            text = target["expr"].replace("$__rate_interval", "1m")
+            yield panel["title"], re.sub(r"\$\w+", ".*", text)
+
+
+def query(prometheus: str, expression: str):
+    asked = urllib.parse.urlencode({"query": expression})
+    return json.loads(get(f"{prometheus}/api/v1/query?{asked}"))
+
+
+def configuration(folder: Path, shell: int, astra: int) -> Path:
+    """The example, for these ports, and often."""
+    text = (EXAMPLES / "prometheus.yml").read_text()
+    text = text.replace(":8000", f":{shell}").replace(":7031", f":{astra}").replace("15s", "1s")
+    (folder / "alerts.yml").write_text((EXAMPLES / "alerts.yml").read_text())
+    for name in ("llm-shell", "astra"):
+        (folder / f"{name}.token").write_text(TOKEN)
+    (folder / "prometheus.yml").write_text(text)
+    return folder / "prometheus.yml"
+
+
+def examine(checks: Checks, prometheus: str, promtool: str, shell: int, astra: int) -> None:
+    for mode, port in (("shell", shell), ("astra", astra)):
+        url = f"http://127.0.0.1:{port}/metrics"
+        text = eventually(lambda: attempt(lambda: get(url, TOKEN)))
+        lint(checks, promtool, text, mode)
+    start = json.dumps({"command": "while :; do echo line; sleep 0.1; done"}).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{shell}/start", data=start,
+                                     headers={"Authorization": f"Bearer {TOKEN}"})
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
+    up = eventually(lambda: attempt(lambda: [
+        one for one in [query(prometheus, "up == 1")["data"]["result"]] if len(one) == 2]))
+    checks.check("both are scraped, with their tokens", bool(up), str(up))
+    for title, expression in expressions():
+        answer = eventually(lambda: attempt(lambda: [
+            one for one in [query(prometheus, expression)] if one["data"]["result"]]))
+        checks.check(f"{title}: {expression}", bool(answer), "nothing")
+    for name in FIRES:
+        def fires():
+            alerts = json.loads(get(f"{prometheus}/api/v1/alerts"))["data"]["alerts"]
+            return [one for one in alerts if one["labels"]["alertname"] == name
+                    and one["state"] == "firing"]
+        found = eventually(fires)
+        checks.check(f"{name} fires", [one["labels"]["service"] for one in found] == ["fails"],
+                     str(found))
+
+
+def attempt(look):
+    """What it gives, or nothing while nobody answers."""
+    try:
+        return look()
+    except OSError:
+        return None
+
+
+def main() -> int:
+    prometheus, promtool, binary = (str(Path(word).absolute()) for word in sys.argv[1:])
+    checks = Checks()
+    checks.run("promtool check rules", promtool, "check", "rules", "alerts.yml")
+    checks.run("promtool test rules", promtool, "test", "rules",
+               ROOT / "tests" / "prometheus" / "alerts_test.yml")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "services.json").write_text(json.dumps(SERVICES))
+        shell, astra, port = free_port(), free_port(), free_port()
+        config = configuration(folder, shell, astra)
+        checks.run("promtool check config", promtool, "check", "config", config)
+        environment = {**os.environ, "LLM_SHELL_TOKEN": TOKEN}
+        commands = [
+            [binary, "--port", shell, "--log-dir", folder / "shell"],
+            [binary, "astra", "--config", "services.json", "--port", astra, "--log-dir",
+             folder / "astra"],
+            [prometheus, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
+             f"--web.listen-address=127.0.0.1:{port}"],
+        ]
+        log = open(folder / "log", "w+", encoding="utf-8")
+        running = [subprocess.Popen([str(word) for word in words], cwd=folder, env=environment,
+                                    stdout=log, stderr=log) for words in commands]
+        try:
+            examine(checks, f"http://127.0.0.1:{port}", promtool, shell, astra)
+        finally:
+            for process in running:
+                process.terminate()
+            for process in running:
+                process.wait(PATIENCE_SECONDS)
+            if checks.failed:
+                log.seek(0)
+                print(log.read())
+    return 1 if checks.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
