@@ -218,7 +218,13 @@ impl Inner {
 
 fn apply(runs: &mut Vec<RunRecord>, event: Event) {
     match event {
-        Event::Started(run) => runs.push(run),
+        Event::Started(run) => {
+            if runs.is_empty() {
+                // Most services are started once: room for four would be for nothing.
+                runs.reserve_exact(1);
+            }
+            runs.push(run);
+        }
         Event::Launched { run_id, pid, start_ticks } => {
             if let Some(run) = runs.iter_mut().rev().find(|run| run.run_id == run_id) {
                 (run.pid, run.start_ticks) = (pid, start_ticks);

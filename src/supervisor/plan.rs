@@ -106,7 +106,7 @@ mod tests {
         let config = |fields: &Value| {
             let mut all = json!({"cmd": "x", "depends_on": []});
             all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-            services(&json!({"a": all, "b": {"cmd": "x"}}))[0].config.clone()
+            services(&json!({"a": all, "b": {"cmd": "x"}}))[0].config.as_ref().clone()
         };
         let old = config(&json!({}));
         for (fields, change) in [

@@ -48,7 +48,7 @@ impl Engine {
             Verb::Restart => entry.life.restart(EndedBy::Restart),
         };
         if let Some(config) = config {
-            entry.config = Arc::new(config.config);
+            entry.config = config.config;
         }
         let message = said(ask.verb, before, entry.life.state());
         let (is_waiting, after) = (entry.life.is_waiting(), entry.life.state());
@@ -131,7 +131,7 @@ impl Engine {
 
     /// Takes a service on, without starting it.
     pub(super) fn add(&mut self, definition: Service, standing: Standing) -> Result<()> {
-        let (name, config) = (definition.name.clone(), Arc::new(definition.config.clone()));
+        let (name, config) = (definition.name.clone(), Arc::clone(&definition.config));
         let (outbox, service) = (self.outbox.clone(), name.clone());
         let on_end = move |run_id: &str, end| {
             let (service, run_id) = (service.clone(), run_id.to_owned());
@@ -141,7 +141,7 @@ impl Engine {
         let it = Arc::new(self.tools.supervise(&name, Arc::clone(&config), on_end)?);
         self.roster.add(Arc::clone(&it));
         let entry = Entry { standing, ..Entry::new(it, definition, config) };
-        self.entries.insert(name, entry);
+        self.entries.insert(name, Box::new(entry));
         Ok(())
     }
 

@@ -43,7 +43,7 @@ impl Engine {
         if entry.life.start_if_down().is_none() {
             return false;
         }
-        entry.config = Arc::new(entry.definition.config.clone());
+        entry.config = Arc::clone(&entry.definition.config);
         self.begin_generation(name);
         self.tell(name, "It is started for another one.");
         true

@@ -52,7 +52,8 @@ pub(super) struct Engine {
     inbox: Receiver<Message>,
     /// For those who tell it that something is done.
     outbox: Sender<Message>,
-    entries: HashMap<String, Entry>,
+    /// Apart from their table, which would hold twice their size in each empty place.
+    entries: HashMap<String, Box<Entry>>,
     /// By service, those that wait for it, and some that did once.
     waiting: HashMap<String, BTreeSet<String>>,
     timers: Timers,

@@ -94,8 +94,8 @@ impl Engine {
         let name = new.name.clone();
         let Some(entry) = self.entries.get_mut(&name) else { return };
         let is_back = entry.standing == Standing::Leaving;
-        let has_overrides = *entry.config != entry.definition.config;
-        let config = Arc::new(new.config.clone());
+        let has_overrides = entry.config != entry.definition.config;
+        let config = Arc::clone(&new.config);
         (entry.definition, entry.standing) = (new, Standing::InFile);
         entry.it.replace(Facts { standing: entry.standing, ..entry.it.facts() });
         if is_back {
@@ -169,7 +169,7 @@ impl Engine {
         let is_over = |entry: &super::Entry| {
             entry.standing == Standing::Leaving && entry.life.state().is_down()
         };
-        if self.is_closing || !self.entries.get(name).is_some_and(is_over) {
+        if self.is_closing || !self.entries.get(name).is_some_and(|entry| is_over(entry)) {
             return false;
         }
         if let Some(entry) = self.entries.remove(name) {

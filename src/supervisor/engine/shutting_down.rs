@@ -37,12 +37,12 @@ impl Engine {
         let living = self.entries.values().filter(|entry| !is_over(entry));
         let needed: HashSet<&String> =
             living.flat_map(|entry| entry.config.depends_on.keys()).collect();
-        let is_next = |(name, entry): &(&String, &Entry)| {
+        let is_next = |name: &String, entry: &Entry| {
             let is_free = self.is_hurried || !needed.contains(name);
             is_free && !entry.is_shut_down && !is_over(entry)
         };
-        let names: Vec<String> =
-            self.entries.iter().filter(is_next).map(|(name, _)| name.clone()).collect();
+        let next = self.entries.iter().filter(|(name, entry)| is_next(name, entry));
+        let names: Vec<String> = next.map(|(name, _)| name.clone()).collect();
         for name in names {
             self.shut_one_down(&name);
         }
@@ -61,7 +61,7 @@ impl Engine {
 
     /// Whether nothing lives any more.
     pub(super) fn is_all_down(&self) -> bool {
-        self.entries.values().all(is_over)
+        self.entries.values().all(|entry| is_over(entry))
     }
 }
 

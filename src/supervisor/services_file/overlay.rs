@@ -10,6 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::sync::Arc;
 
 /// What a service is read in view of.
 #[derive(Clone, Copy, Debug)]
@@ -25,15 +26,15 @@ pub struct Surroundings<'a> {
 pub struct Service {
     /// Its name, which can be that of a folder.
     pub name: String,
-    /// What is known of it.
-    pub config: ServiceConfig,
+    /// What is known of it. Shared with all who go by it.
+    pub config: Arc<ServiceConfig>,
     /// The JSON object that says so, `${NAME}` not yet replaced.
     text: String,
 }
 
 impl Service {
     pub(super) fn new(name: String, config: ServiceConfig, text: String) -> Self {
-        Self { name, config, text }
+        Self { name, config: Arc::new(config), text }
     }
 
     /// A service that stands in no file.
@@ -92,7 +93,7 @@ impl Service {
         let reading = Reading::of_request(around.environment);
         let config = read_service(&Node::whole(&reading, raw).named(name), name, around.known);
         let config = reading.finish(config)?;
-        Ok(Self { name: name.to_owned(), config, text })
+        Ok(Self { name: name.to_owned(), config: Arc::new(config), text })
     }
 
     fn raw(&self) -> serde_json::Result<&RawValue> {

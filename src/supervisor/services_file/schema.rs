@@ -253,7 +253,7 @@ mod tests {
 
     fn parse(service: &Value) -> Result<ServiceConfig, String> {
         let file = ServicesFile::parse(&json!({"a": service}).to_string(), &[]);
-        file.map(|file| file.services[0].config.clone()).map_err(|faults| faults.to_string())
+        file.map(|file| (*file.services[0].config).clone()).map_err(|faults| faults.to_string())
     }
 
     /// The fields of an object of the schema, each with what is said of it.

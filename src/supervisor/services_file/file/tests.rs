@@ -25,7 +25,7 @@ fn faults_of(fields: &str) -> Vec<String> {
 fn config_of(fields: &str) -> crate::supervisor::ServiceConfig {
     let file =
         parse(&format!("{{\"a\":{{{fields}}}}}")).unwrap_or_else(|f| panic!("{fields}: {f}"));
-    file.services[0].config.clone()
+    (*file.services[0].config).clone()
 }
 
 /// The example of the specification.
