@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: test example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills reading thousand fleet service-kills
+.PHONY: test example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills reading thousand fleet service-kills peers
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux setpriv:util-linux nsenter:util-linux useradd:passwd mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
@@ -198,3 +198,8 @@ fleet:
 service-kills:
 	cargo build --release --bin llm-shell
 	python3 benches/astra/kills.py --binary $(RELEASE)/llm-shell
+
+# What other supervisors leave behind, those that are on this machine: a table of docs/PEERS.md.
+peers:
+	cargo build --release --bin llm-shell
+	python3 benches/peers/left.py --binary $(RELEASE)/llm-shell
