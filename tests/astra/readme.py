@@ -18,6 +18,14 @@ def readme(system: System, checks: Checks) -> None:
         checks.check(f"$ {command}", alike(shown, given), f"shown: {shown}\ngiven: {given}")
 
 
+    for line in shell_lines((system.folder / "README.md").read_text()):
+        seconds = "2" if "--follow" in line else "100"
+        done = system.run("timeout", seconds, "sh", "-c", line)
+        # What follows a log goes on until it is ended.
+        wanted = 124 if "--follow" in line else 0
+        checks.check(line, done.returncode == wanted, done.stdout + done.stderr)
+
+
 def output_of(system: System, command: str) -> str:
     """What a command of the README prints when it is run on this system."""
     for name, port in DEFAULT_PORTS.items():
@@ -52,6 +60,12 @@ def examples(text: str) -> list[tuple[str, str]]:
             command, _, output = part.partition("\n")
             found.append((command, output.rstrip("\n")))
     return found
+
+
+def shell_lines(text: str) -> list[str]:
+    """The lines of the `sh` blocks that are not marked as not to be run."""
+    blocks = [block.split("```")[0] for block in text.split("```sh\n")[1:]]
+    return [line for block in blocks for line in block.splitlines()]
 
 
 def alike(shown: str, given: str) -> bool:

@@ -1,0 +1,23 @@
+//! The agent of examples/agent does what the page for agents says of it.
+
+use super::root;
+use crate::harness::Server;
+use std::process::Command;
+
+#[test]
+fn the_agent_mends_a_build_in_under_ten_calls_and_twenty_kilobytes() {
+    let server = Server::start();
+    let to = server.folder().join("examples");
+    std::fs::create_dir(&to).unwrap();
+    let from = root().join("examples/agent");
+    assert!(Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap().success());
+    let mut agent = Command::new("python3");
+    agent.arg("examples/agent/agent.py").arg(format!("http://{}", server.address()));
+    let output = agent.current_dir(server.folder()).output().unwrap();
+    let (said, failed) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}{failed}");
+    let costs: Vec<u32> =
+        said.lines().next_back().unwrap().split(' ').filter_map(|word| word.parse().ok()).collect();
+    assert!(costs[0] < 10 && costs[1] < 20 * 1024, "{costs:?}");
+}

@@ -1,0 +1,149 @@
+//! Every block of commands in a document is run, as it stands there.
+
+use super::blocks::{Block, blocks};
+use super::session::Session;
+use super::{documents, read};
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// The pages whose blocks of commands are run here.
+const RUN: [&str; 6] = [
+    "README.md",
+    "docs/KUBERNETES.md",
+    "docs/SCALE.md",
+    "docs/agents.md",
+    "docs/frontends.md",
+    "docs/operators.md",
+];
+
+/// The pages whose `console` blocks something else runs, and what.
+const RUN_BY_OTHERS: [(&str, &str); 1] =
+    [("examples/astra/README.md", "make example: tests/astra/readme.py, on the whole system")];
+
+/// The blocks that are marked as `not-run`: the page, how the block begins, and why.
+const NOT_RUN: [(&str, &str, &str); 10] = [
+    ("README.md", "cargo run --release", "builds, and is what runs this test"),
+    ("README.md", "llm-shell astra", "the test starts it, with the file that stands above it"),
+    ("docs/operators.md", "cargo install", "builds and writes to the machine"),
+    ("docs/operators.md", "useradd", "needs systemd; tests/systemd verifies these units"),
+    ("docs/operators.md", "openssl", "needs systemd; security::secrets has the credential"),
+    ("docs/CONTAINERS.md", "docker run", "needs a daemon; tests/container does what it says"),
+    ("docs/CONTAINERS.md", "docker run", "the same, of Astra"),
+    ("docs/KUBERNETES.md", "kubectl", "needs a cluster"),
+    ("examples/astra/README.md", "./setup.sh", "fetches packages; make example does the same"),
+    ("examples/astra/README.md", "cd web", "fetches packages; make example runs each line"),
+];
+
+fn command_blocks(page: &str) -> Vec<Block> {
+    blocks(&read(page)).0.into_iter().filter(Block::is_commands).collect()
+}
+
+#[test]
+fn every_block_of_commands_is_run_or_says_why_not() {
+    let mut not_run: Vec<(String, String)> = Vec::new();
+    for page in documents() {
+        for block in command_blocks(&page) {
+            let (first, place) = (block.lines[0].clone(), format!("{page}, line {}", block.line));
+            match (&*block.language, &*block.mark) {
+                ("sh", "not-run") => not_run.push((page.clone(), first)),
+                ("console" | "sh", "") if RUN.contains(&&*page) => {}
+                ("console" | "sh", "") => {
+                    let is_run = RUN_BY_OTHERS.iter().any(|(by_others, _)| *by_others == page);
+                    assert!(is_run, "{place} is run by nobody: {first}");
+                }
+                other => panic!("{place} is marked {other:?}: {first}"),
+            }
+        }
+    }
+    for (page, first) in &not_run {
+        let is_known = |(known, begin, _): &&(&str, &str, &str)| {
+            known == page && first.trim_start_matches("# ").starts_with(begin)
+        };
+        assert!(NOT_RUN.iter().any(|row| is_known(&row)), "{page}: {first} has no reason");
+    }
+    assert_eq!(not_run.len(), NOT_RUN.len(), "{not_run:#?}");
+}
+
+#[test]
+fn commands_stand_in_blocks_that_are_known_to_be_commands() {
+    for page in documents() {
+        for block in blocks(&read(&page)).0.iter().filter(|block| !block.is_commands()) {
+            let is_prompt = block.lines.first().is_some_and(|line| line.starts_with("$ "));
+            assert!(!is_prompt && !block.language.is_empty(), "{page}, line {}", block.line);
+        }
+    }
+}
+
+#[test]
+fn every_block_for_a_shell_is_one_that_a_shell_can_read() {
+    for page in documents() {
+        for block in command_blocks(&page).iter().filter(|block| block.language == "sh") {
+            let mut shell = Command::new("sh");
+            let output = shell.args(["-n", "-c", &block.text()]).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{page}, line {}: {said}", block.line);
+        }
+    }
+}
+
+/// Runs a page, which has so many commands at least.
+fn follow(session: &Session, page: &str, count_min: usize) {
+    assert!(RUN.contains(&page), "{page} is not in the list");
+    let count = session.follow(page);
+    assert!(count >= count_min, "{page} has {count} commands");
+}
+
+/// The block of a page that is this file.
+fn file_of(page: &str, name: &str) -> String {
+    let blocks = blocks(&read(page)).0;
+    let found = blocks.iter().find(|block| block.mark == name);
+    found.unwrap_or_else(|| panic!("{page} has no {name}")).text()
+}
+
+#[test]
+fn the_tour_in_the_readme_is_what_happens() {
+    let services = file_of("README.md", "astra_services.json");
+    let session = Session::alone().with_shell().with_astra(&services);
+    follow(&session, "README.md", 25);
+}
+
+#[test]
+fn the_session_in_the_page_for_agents_is_what_happens() {
+    let session = Session::alone().with_shell().with_copy_of("examples/agent");
+    follow(&session, "docs/agents.md", 12);
+}
+
+#[test]
+fn the_manifests_in_the_page_for_kubernetes_are_what_is_printed() {
+    let session = Session::alone().with_copy_of("examples/astra/astra_services.json");
+    follow(&session, "docs/KUBERNETES.md", 9);
+}
+
+#[test]
+fn the_services_in_the_page_about_scale_are_what_is_made() {
+    follow(&Session::alone(), "docs/SCALE.md", 2);
+}
+
+#[test]
+fn the_session_in_the_page_for_front_ends_is_what_happens() {
+    let services = file_of("docs/frontends.md", "astra_services.json");
+    let session = Session::alone().with_shell().with_astra(&services);
+    follow(&session, "docs/frontends.md", 8);
+}
+
+#[test]
+fn what_the_page_for_operators_shows_is_what_happens() {
+    let services = file_of("docs/operators.md", "astra_services.json");
+    let session = Session::alone().with_astra(&services);
+    follow(&session, "docs/operators.md", 8);
+}
+
+#[test]
+fn every_list_of_this_file_is_used() {
+    let pages: BTreeSet<_> = documents().into_iter().collect();
+    let named = RUN.iter().chain(RUN_BY_OTHERS.iter().map(|(page, _)| page));
+    for page in named {
+        assert!(pages.contains(*page), "{page}");
+        assert!(!command_blocks(page).is_empty(), "{page} has no commands");
+    }
+}

@@ -1,0 +1,84 @@
+//! Every test that a document names is one.
+
+use super::{documents, read, root};
+use regex::Regex;
+use std::fs;
+use std::path::Path;
+
+/// The pages with tables of what is promised, each with the tests that hold it.
+const PAGES: [&str; 3] = ["docs/GUARANTEES.md", "SECURITY.md", "docs/RELIABILITY.md"];
+
+/// The tests that a document names, as `room::file::name`. `…::name` is in the file of the test
+/// that was named before it.
+fn named(document: &str) -> Vec<String> {
+    let name = Regex::new(r"`((?:…|[a-z_]+)(?:::[a-z0-9_]+)*::(?:[a-z0-9_]+|\*))`").unwrap();
+    let mut last = String::new();
+    let mut names = Vec::new();
+    for found in name.captures_iter(document) {
+        let whole = match found[1].strip_prefix("…::") {
+            Some(rest) => format!("{}::{rest}", last.rsplit_once("::").unwrap().0),
+            None => found[1].to_owned(),
+        };
+        last.clone_from(&whole);
+        names.push(whole);
+    }
+    names
+}
+
+/// Where a test may stand: in a file of a room of `tests`, or beside the code that it tests.
+fn is_a_test(name: &str) -> bool {
+    let (module, test) = name.rsplit_once("::").unwrap();
+    let module = module.replace("::tests", "").replace("::", "/");
+    let places = ["tests/M.rs", "tests/M/mod.rs", "src/M.rs", "src/M/mod.rs", "src/M/tests.rs"];
+    let files = places.map(|place| root().join(place.replace('M', &module)));
+    files.iter().any(|file| has_test(file, test))
+}
+
+fn has_test(file: &Path, test: &str) -> bool {
+    let Ok(text) = fs::read_to_string(file) else { return false };
+    let wanted = match test {
+        "*" => "fn [a-z0-9_]+".to_owned(),
+        test => format!("fn {test}"),
+    };
+    let attributes = r"#\[test\]\n(?:\s*#\[[^\n]*\n)*\s*";
+    Regex::new(&format!(r"{attributes}{wanted}\(")).unwrap().is_match(&text)
+}
+
+#[test]
+fn every_test_that_a_page_names_is_one() {
+    let all = documents().into_iter().flat_map(|document| {
+        let names = named(&read(&document)).into_iter();
+        names.map(move |name| (document.clone(), name)).collect::<Vec<_>>()
+    });
+    let lost: Vec<_> = all.filter(|(_, name)| !is_a_test(name)).collect();
+    assert!(lost.is_empty(), "{lost:#?}");
+}
+
+#[test]
+fn every_row_of_the_promises_names_its_test_or_why_there_is_none() {
+    for page in PAGES {
+        assert!(named(&read(page)).len() > 10, "{page}");
+    }
+    let promises = read("docs/GUARANTEES.md");
+    let (promised, not_promised) = promises.split_once("## What we cannot promise").unwrap();
+    let rows = |text: &str| -> Vec<String> {
+        let rows = text.lines().filter(|line| line.starts_with("| ") && !line.contains("---"));
+        rows.map(str::to_owned).collect()
+    };
+    for row in rows(promised).iter().filter(|row| !row.starts_with("| we promise |")) {
+        assert!(!named(row).is_empty(), "no test holds this: {row}");
+    }
+    for row in rows(not_promised) {
+        assert_eq!(row.matches(" | ").count(), 3, "what, why, how it shows and its test: {row}");
+    }
+    assert!(rows(promised).len() > 30 && rows(not_promised).len() > 10);
+}
+
+#[test]
+fn names_of_tests_are_found_in_a_text() {
+    let text = "| a | `shell::ending::one`, `…::two`, `http::alone::*` and `--flag`, `std::x y` |";
+    let expected = ["shell::ending::one", "shell::ending::two", "http::alone::*"];
+    assert_eq!(named(text), expected);
+    assert!(is_a_test("docs::promises::names_of_tests_are_found_in_a_text"));
+    assert!(!is_a_test("docs::promises::is_a_test"));
+}
