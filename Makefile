@@ -8,14 +8,14 @@ MAKEFLAGS += --no-print-directory
 TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux setpriv:util-linux nsenter:util-linux useradd:passwd mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
 	vi:vim-tiny less:less chromium:chromium chromedriver:chromium-driver
 
-# Installs the packages of those of a list that are missing.
+# Installs the packages of those of a list that are missing, with these options of apt-get.
 define install
 	@missing=""; \
 	for tool in $(1); do \
 		command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool##*:}"; \
 	done; \
 	python3 -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
-	if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -qq -y $$missing; fi
+	if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -qq -y $(2) $$missing; fi
 endef
 
 test:
@@ -198,10 +198,11 @@ service-kills:
 # and prints; `ROWS=ingest,crash` measures those again; `compare-page` writes the page again.
 COMPARE := target/compare
 PEERS := s6-log:s6 svlogd:runit multilog:daemontools supervisord:supervisor wrk:wrk \
-	node:nodejs npm:npm cc:gcc python3:python3
+	node:nodejs npm:npm python3:python3
 
+# What runit recommends would take over as the machine's init.
 compare:
-	$(call install,$(PEERS))
+	$(call install,$(PEERS),--no-install-recommends)
 	$(MAKE) $(COMPARE)/venv/installed $(COMPARE)/npm/node_modules/.package-lock.json $(COMPARE)/act
 	cargo build --release --bin llm-shell
 	cargo build --release --manifest-path benches/compare/limits/Cargo.toml \
@@ -222,4 +223,5 @@ $(COMPARE)/npm/node_modules/.package-lock.json: benches/compare/package.json
 	npm --prefix $(COMPARE)/npm install --loglevel=error
 
 $(COMPARE)/act: benches/compare/act.c
+	mkdir -p $(@D)
 	cc -O2 -static -o $@ $<
