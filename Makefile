@@ -2,19 +2,24 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: test example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills reading thousand fleet service-kills peers
+.PHONY: test example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills fleet service-kills peers compare compare-page
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux setpriv:util-linux nsenter:util-linux useradd:passwd mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
 	vi:vim-tiny less:less chromium:chromium chromedriver:chromium-driver
 
-test:
+# Installs the packages of those of a list that are missing, with these options of apt-get.
+define install
 	@missing=""; \
-	for tool in $(TOOLS); do \
+	for tool in $(1); do \
 		command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool##*:}"; \
 	done; \
 	python3 -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
-	if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -qq -y $$missing; fi
+	if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -qq -y $(2) $$missing; fi
+endef
+
+test:
+	$(call install,$(TOOLS))
 	cargo test
 	$(MAKE) example
 	$(MAKE) mcp-clients
@@ -179,22 +184,12 @@ kills:
 	cargo build --release --bin llm-shell
 	python3 benches/logs/kills.py --binary $(RELEASE)/llm-shell
 
-# Reads a log of 1 GB over HTTP: the second table of docs/RELIABILITY.md.
-reading:
-	cargo build --release --bin llm-shell
-	python3 benches/logs/reading.py --binary $(RELEASE)/llm-shell
-
-# A thousand services: the third table of docs/RELIABILITY.md.
-thousand:
-	cargo build --release --bin llm-shell
-	python3 benches/astra/thousand.py --binary $(RELEASE)/llm-shell
-
 # A hundred LLM Shells beside each other, and under one Astra: the tables of docs/SCALE.md.
 fleet:
 	cargo build --release --bin llm-shell
 	python3 benches/fleet/shells.py --binary $(RELEASE)/llm-shell
 
-# Kills services at random moments: the fourth table of docs/RELIABILITY.md.
+# Kills services at random moments: the second table of docs/RELIABILITY.md.
 service-kills:
 	cargo build --release --bin llm-shell
 	python3 benches/astra/kills.py --binary $(RELEASE)/llm-shell
@@ -203,3 +198,35 @@ service-kills:
 peers:
 	cargo build --release --bin llm-shell
 	python3 benches/peers/left.py --binary $(RELEASE)/llm-shell
+
+# Ours beside its peers on the same work: docs/BENCHMARKS.md. About 20 minutes. `QUICK=1` takes a few,
+# and prints; `ROWS=ingest,crash` measures those again; `compare-page` writes the page again.
+COMPARE := target/compare
+PEERS := s6-log:s6 svlogd:runit multilog:daemontools supervisord:supervisor wrk:wrk \
+	node:nodejs npm:npm python3:python3
+
+# What runit recommends would take over as the machine's init.
+compare:
+	$(call install,$(PEERS),--no-install-recommends)
+	$(MAKE) $(COMPARE)/venv/installed $(COMPARE)/npm/node_modules/.package-lock.json $(COMPARE)/act
+	cargo build --release --bin llm-shell
+	cargo build --release --manifest-path benches/compare/limits/Cargo.toml \
+		--target-dir $(COMPARE)/limits
+	python3 benches/compare/compare.py $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS))
+
+compare-page:
+	python3 benches/compare/compare.py --page
+
+$(COMPARE)/venv/installed: benches/compare/requirements.txt
+	python3 -m venv $(COMPARE)/venv
+	$(COMPARE)/venv/bin/pip install --quiet -r $<
+	touch $@
+
+$(COMPARE)/npm/node_modules/.package-lock.json: benches/compare/package.json
+	mkdir -p $(COMPARE)/npm
+	cp $< $(COMPARE)/npm
+	npm --prefix $(COMPARE)/npm install --loglevel=error
+
+$(COMPARE)/act: benches/compare/act.c
+	mkdir -p $(@D)
+	cc -O2 -static -o $@ $<

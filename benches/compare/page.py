@@ -1,0 +1,55 @@
+"""The page of all results, which the same results always give in the same words."""
+
+import importlib
+
+import places
+from tables import write
+from targets import TARGETS
+
+SUBJECTS = [
+    "ingest", "visible", "reading", "status", "thousand", "crash", "first_act", "at_rest",
+    "leftovers"]
+
+
+def subject(name: str):
+    return importlib.import_module(f"subjects.{name}")
+
+
+def page(results: dict) -> str:
+    notes, subjects = read_notes(), results["subjects"]
+    parts = [
+        "# Benchmarks: ours beside others\n",
+        notes["how"],
+        "\n".join(f"- {what}: {fact}" for what, fact in results["machine"].items()) + "\n",
+        "## The targets\n",
+        targets(subjects, notes),
+        "## The tables\n",
+    ]
+    for name in [name for name in SUBJECTS if name in subjects]:
+        shown = [table for table in subject(name).TABLES if table.series in subjects[name]]
+        parts += [write(table, subjects[name][table.series]) for table in shown]
+    parts += ["## What the others do not do\n", notes["peers"]]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def targets(subjects: dict, notes: dict[str, str]) -> str:
+    words = {True: "met", False: "**missed**", None: "–"}
+    lines = ["| what | wanted | ours | |", "|---|---|---|---|"]
+    missed = []
+    for target in TARGETS:
+        met = target.is_met(subjects)
+        lines.append(
+            f"| {target.what} | {target.wanted()} | {target.seen(subjects)} | {words[met]} |")
+        if met is False:
+            why = notes.get(target.key, "No reason is known yet.\n").replace("\n", " ").strip()
+            missed.append(f"- **{target.what}**: {why}")
+    if missed:
+        lines += ["", "What was missed, and why:\n", *missed]
+    return "\n".join(lines) + "\n"
+
+
+def read_notes() -> dict[str, str]:
+    """What is kept by hand: a text for each heading of notes.md."""
+    sections = (places.HERE / "notes.md").read_text().split("\n## ")[1:]
+    split = (section.split("\n", 1) for section in sections)
+    return {key.strip(): text.strip() + "\n" for key, text in split}
