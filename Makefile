@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: test example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills fleet service-kills peers compare compare-page
+.PHONY: test example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills fleet service-kills peers compare compare-page machine
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux setpriv:util-linux nsenter:util-linux useradd:passwd mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
@@ -230,3 +230,9 @@ $(COMPARE)/npm/node_modules/.package-lock.json: benches/compare/package.json
 $(COMPARE)/act: benches/compare/act.c
 	mkdir -p $(@D)
 	cc -O2 -static -o $@ $<
+
+# Both units under a real systemd, in an emulated machine: the release binary, about five minutes.
+machine:
+	$(call install,debootstrap:debootstrap qemu-system-x86_64:qemu-system-x86 cpio:cpio)
+	cargo build --release --bin llm-shell
+	python3 tests/machine/run.py $(RELEASE)/llm-shell
