@@ -90,6 +90,23 @@ fn a_change_of_policy_or_checks_alone_restarts_nothing_and_holds_from_then_on() 
 }
 
 #[test]
+fn what_is_down_is_not_told_to_be_restarted() {
+    let astra = Astra::start(json!({"web": service(&json!({})), "job": service(&json!({}))}));
+    astra.settle("stop", "job");
+    let changed = |number: u32| service(&json!({"env": {"NUMBER": number.to_string()}}));
+    astra.write(json!({"web": changed(1), "job": changed(1)}));
+    let answer = reload(&astra, &json!({}));
+    assert_eq!(
+        said(&answer),
+        "The file has changed; restarted: web; changed without a restart: job."
+    );
+    astra.write(json!({"web": changed(1), "job": changed(2)}));
+    let answer = reload(&astra, &json!({"name": "job"}));
+    assert!(said(&answer).contains("nothing was restarted"), "{answer}");
+    assert_eq!(astra.status("job")["status"], "stopped");
+}
+
+#[test]
 fn what_is_down_stays_down_and_is_started_as_the_file_says_now() {
     let astra = Astra::start(json!({"web": service(&json!({"autostart": false}))}));
     astra.write(json!({"web": {"cmd": "echo other; exec sleep 60", "autostart": false}}));

@@ -56,6 +56,11 @@ pub struct CheckState {
 }
 
 impl Entry {
+    /// Whether it is down, and the file does not want it back.
+    pub fn is_down_for_good(&self) -> bool {
+        self.life.state().is_down() && self.standing != Standing::Leaving
+    }
+
     /// A service that was never started.
     pub fn new(it: Arc<Supervised>, definition: Service, config: Arc<ServiceConfig>) -> Self {
         Self {

@@ -30,14 +30,18 @@ impl Engine {
         };
         self.check_dependencies(new)?;
         let change = Change::between(&entry.definition.config, &new.config);
-        let message = match change {
+        let done = match change {
+            Change::Restart | Change::Signal if entry.is_down_for_good() => Change::Adopt,
+            change => change,
+        };
+        let message = match done {
             Change::Nothing => "Nothing has changed in the file: nothing was restarted.",
             Change::Adopt => "What has changed holds from now on: nothing was restarted.",
             Change::Signal => "It was sent its reload signal.",
             Change::Restart => "It is restarted as the file says now.",
         };
         self.change(new.clone(), change);
-        let touched = if change == Change::Restart { vec![name.to_owned()] } else { Vec::new() };
+        let touched = if done == Change::Restart { vec![name.to_owned()] } else { Vec::new() };
         Ok(Reloaded { message: message.to_owned(), touched })
     }
 
@@ -60,6 +64,8 @@ impl Engine {
             .filter(|it| plan.start.contains(&it.name) && it.config.autostart)
             .map(|it| it.name.clone())
             .collect();
+        let is_down = |name: &str| self.entries.get(name).is_some_and(|it| it.is_down_for_good());
+        let done = plan.clone().sparing(is_down);
         for service in services {
             let change = match &service.name {
                 name if plan.restart.contains(name) => Change::Restart,
@@ -75,8 +81,8 @@ impl Engine {
         for name in &starts {
             self.autostart(name);
         }
-        let touched = [&plan.stop, &plan.restart, &starts].into_iter().flatten().cloned();
-        Ok(Reloaded { message: told(&plan), touched: touched.collect() })
+        let touched = [&done.stop, &done.restart, &starts].into_iter().flatten().cloned();
+        Ok(Reloaded { message: told(&done), touched: touched.collect() })
     }
 
     /// Starts a service because its file says so.
