@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: test example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills fleet service-kills peers compare compare-page machine
+.PHONY: test example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills fleet service-kills peers compare compare-page machine soak
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux setpriv:util-linux nsenter:util-linux useradd:passwd mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
@@ -27,6 +27,7 @@ test:
 	$(MAKE) contract
 	$(MAKE) kubernetes
 	$(MAKE) browser
+	python3 benches/soak/soak.py --binary $(DEBUG)/llm-shell --seconds 60
 
 # examples/astra: its page by itself, then all of it under the debug binary.
 DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
@@ -236,3 +237,12 @@ machine:
 	$(call install,debootstrap:debootstrap qemu-system-x86_64:qemu-system-x86 cpio:cpio)
 	cargo build --release --bin llm-shell
 	python3 tests/machine/run.py $(RELEASE)/llm-shell
+
+# Random requests, kills, a full disk and hostile clients for so long, in both modes: the fifth table
+# of docs/RELIABILITY.md. Each run prints its seed: `make soak SOAK_SECONDS=60 SOAK_SEED=7`.
+SOAK_SECONDS := 600
+
+soak:
+	cargo build --release --bin llm-shell
+	python3 benches/soak/soak.py --binary $(RELEASE)/llm-shell --seconds $(SOAK_SECONDS) \
+		$(if $(SOAK_SEED),--seed $(SOAK_SEED))

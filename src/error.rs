@@ -206,6 +206,9 @@ pub enum Error {
         /// The key.
         key: String,
     },
+    /// A fault of ours came in between.
+    #[error("The server failed at this: look into its log, and report what you find.")]
+    Panicked,
     /// Something that the program stands on is missing.
     #[error(
         "Cannot {doing} ({source}): see whether the machine is out of processes, memory or \
@@ -264,6 +267,7 @@ impl Error {
             | Self::SpawnProgram { .. }
             | Self::Log { .. }
             | Self::LogFolderTaken { .. }
+            | Self::Panicked
             | Self::Kernel { .. } => ErrorKind::Internal,
         }
     }

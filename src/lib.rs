@@ -14,7 +14,7 @@
 //! | 4 | [`supervisor`]: many services at once |
 //! | 3 | [`manager`]: one command's life · [`probe`]: health checks |
 //! | 2 | [`process`]: the kernel edge · [`logs`]: the log engine · [`http`]: sockets and framing |
-//! | ground | [`error`]: what can go wrong, as facts |
+//! | ground | [`error`]: what can go wrong, as facts · [`guarded`]: what may panic |
 //!
 //! # Threads
 //! | name | owner | does | ends |
@@ -23,6 +23,7 @@
 //! | `log-writer` | [`logs::LogWriter`] | reads output, appends it, reports ends | `finish` |
 //! | `reaper` | [`process::Reaper`] | collects dead orphans | drop |
 //! | `http-accept`, `http-…` | [`http::Server`] | one for the door, one a connection | `finish` |
+//! | `http-standby` | the thread `http-accept` | serve where no thread can be had | with that |
 //! | `probe` | [`supervisor`], [`api`] | looks once with a health check | with its timeout |
 //! | `probe-resolve` | [`probe::look`] | looks a host up | when the system's resolver answers |
 //! | `second-signal` | [`app`] | waits for the second request to end | with the process |
@@ -68,6 +69,7 @@ pub mod app;
 pub mod client;
 pub mod error;
 pub mod export;
+pub mod guarded;
 pub mod http;
 pub mod logs;
 pub mod manager;

@@ -7,6 +7,7 @@ mod container;
 mod ctl;
 mod docs;
 mod export;
+mod faults;
 mod harness;
 mod http;
 mod mcp;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. One may import those below it, none beside or above it.
 const FLOORS: [&[&str]; 8] = [
-    &["error"],
+    &["error", "guarded"],
     &["process", "logs", "http"],
     &["manager", "probe"],
     &["supervisor"],

@@ -35,7 +35,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use std::{env, fs, io, thread};
+use std::{env, fs, io, panic, thread};
 
 /// How long the writer may take, after all commands were ended, to end as well. Only a process
 /// that could not be ended holds its pipe open.
@@ -145,6 +145,8 @@ pub fn start_up(flags: &ArgMatches, mode: Mode) -> std::result::Result<Startup, 
     let stderr = env_logger::Target::Pipe(Box::new(stderr::Stderr::default()));
     let mut builder = env_logger::Builder::new();
     builder.parse_filters(&filter).format_timestamp_millis().target(stderr).init();
+    // A fault of ours is told as all is: by a message that waits for nobody who does not read it.
+    panic::set_hook(Box::new(|panic| log::error!("{panic}: a fault of llm-shell, report it")));
     loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     Ok(Startup { settings: loaded.settings, environment: commands_environment() })
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{SocketFlags, accept_with};
 
-use super::connection::serve;
 use super::listener::Listener;
 use super::refusal::Refusals;
 use super::registry::Admission;
 use super::seat::Seat;
 use super::service::Service;
 use super::socket::Socket;
+use super::standby::{Guest, Standby};
 
 /// How long the loop waits after an accept that failed for want of descriptors or memory where
 /// nobody could be cut: the listener stays readable, so that it would spin otherwise.
@@ -32,6 +32,7 @@ pub(super) struct AcceptLoop {
     stop: Arc<OwnedFd>,
     service: Arc<Service>,
     refusals: Refusals,
+    standby: Standby,
     complained: Option<Instant>,
 }
 
@@ -55,7 +56,8 @@ impl AcceptLoop {
         // The client of a readable listener may be gone by the time of the accept.
         ioctl_fionbio(listener.descriptor(), true)?;
         let refusals = Refusals::new(service.limits.refused);
-        Ok(Self { listener, stop, service, refusals, complained: None })
+        let standby = Standby::start(&service);
+        Ok(Self { listener, stop, service, refusals, standby, complained: None })
     }
 
     /// Accepts until `stop` becomes readable.
@@ -103,13 +105,13 @@ impl AcceptLoop {
     }
 
     fn seat(&mut self, seat: Arc<Seat>) {
-        if let Err((error, socket)) = attend(&self.service, seat) {
-            self.complain(&format!("no thread for it: {error}"));
-            if let Some(socket) = socket {
-                self.refusals.refuse(socket, &self.service.ids.fresh());
-            }
-            self.service.registry.relieve();
+        let Err((error, guest)) = attend(&self.service, seat) else { return };
+        self.complain(&format!("no thread for it: {error}"));
+        let Some(guest) = guest.and_then(|guest| self.standby.attend(guest).err()) else { return };
+        if let Some(socket) = guest.into_socket() {
+            self.refusals.refuse(socket, &self.service.ids.fresh());
         }
+        self.service.registry.relieve();
     }
 
     fn refuse(&mut self, socket: Socket, why: &str) {
@@ -133,29 +135,25 @@ impl AcceptLoop {
     }
 }
 
-/// Serves a connection on a thread of its own. Where there is none to be had, its socket is given
+/// Serves a connection on a thread of its own. Where there is none to be had, the guest is given
 /// back.
 pub(super) fn attend(
     service: &Arc<Service>,
     seat: Arc<Seat>,
-) -> Result<(), (io::Error, Option<Socket>)> {
-    let guest = Guest { service: Arc::clone(service), seat: Arc::clone(&seat) };
+) -> Result<(), (io::Error, Option<Guest>)> {
     let builder = thread::Builder::new().stack_size(service.limits.stack_bytes);
     let named = builder.name(format!("http-{}", seat.number));
+    let guest = Arc::new(Mutex::new(Some(Guest { service: Arc::clone(service), seat })));
+    let for_thread = Arc::clone(&guest);
     // The thread is not joined: it gives its seat back, which is what `finish` waits for.
-    let spawned = named.spawn(move || serve(&guest.service, Arc::clone(&guest.seat)));
-    // Without a thread the guest is gone by now, and has left us alone with the seat.
-    spawned.map(drop).map_err(|error| (error, Arc::into_inner(seat).map(|seat| seat.socket)))
+    let spawned = named.spawn(move || {
+        if let Some(guest) = take(&for_thread) {
+            guest.serve();
+        }
+    });
+    spawned.map(drop).map_err(|error| (error, take(&guest)))
 }
 
-/// A connection's hold on its seat: given back however its thread ends.
-struct Guest {
-    service: Arc<Service>,
-    seat: Arc<Seat>,
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.service.registry.leave(&self.seat);
-    }
+fn take(guest: &Mutex<Option<Guest>>) -> Option<Guest> {
+    guest.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

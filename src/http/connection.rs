@@ -10,7 +10,6 @@ use super::access::Access;
 use super::body::Body;
 use super::dispatch::{Delivered, Dispatch, Terms, failure};
 use super::guard::Passage;
-use super::guarded::guarded;
 use super::head::{Head, too_large};
 use super::head_scan::HeadScan;
 use super::problem::Problem;
@@ -19,6 +18,7 @@ use super::request::Request;
 use super::seat::Seat;
 use super::service::Service;
 use super::wire::Wire;
+use crate::guarded::guarded;
 
 /// Serves the connection on `seat` until it ends. Blocks for as long.
 pub(super) fn serve(service: &Service, seat: Arc<Seat>) {
@@ -147,7 +147,8 @@ impl Connection<'_> {
     fn answer(&mut self, head: &Head<'_>, arrived: Instant) -> Next {
         let id = self.service.ids.of(head);
         let mut body = Body::new(head);
-        let reply = guarded(&id, || self.handle(head, &id, &mut body));
+        let what = format_args!("Request {id}: its handler");
+        let reply = guarded(what, || self.handle(head, &id, &mut body));
         let keep = head.keep_alive
             && reply.is_some()
             && body.may_be_skipped(self.wire.limits.skipped_body_bytes_max)

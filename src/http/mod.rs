@@ -28,7 +28,6 @@ mod connection;
 mod dispatch;
 mod framing;
 mod guard;
-mod guarded;
 mod head;
 mod head_scan;
 mod inbox;
@@ -48,6 +47,7 @@ mod seat;
 mod server;
 mod service;
 mod socket;
+mod standby;
 mod stream;
 mod wire;
 

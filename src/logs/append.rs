@@ -139,7 +139,7 @@ impl Appender {
 
     /// Takes note that lines could not be written. Of a block that ends no line it is a part of
     /// one that is lost: that line is counted once, when its first part is.
-    fn lose(&mut self, lines: u64) {
+    pub fn lose(&mut self, lines: u64) {
         self.drop_lines(if lines == 0 && !self.has_gap { 1 } else { lines });
         self.has_gap |= lines == 0;
     }

@@ -5,6 +5,7 @@ use super::block::{BLOCK_MARGIN, Encoder, LastPiece};
 use super::pace::Pace;
 use super::stamp::{LogClock, Stamp, now};
 use super::writer::Capture;
+use crate::guarded::guarded;
 use chrono::{DateTime, Utc};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -20,6 +21,10 @@ const READ_BYTES: usize = 256 * 1024;
 /// How much it holds cannot be asked, because some of it is still on its way through the kernel; a
 /// read waits for that.
 const TERMINAL_BYTES: usize = 1024 * 1024;
+
+/// How often the taking of one run's output may panic before it is given up: what panics without
+/// having read would do so for ever.
+const PANICS_MAX: u32 = 100;
 
 /// What the writer's thread works with, shared by all that it captures.
 #[derive(Debug)]
@@ -60,6 +65,8 @@ pub struct Captured {
     clock: LogClock,
     pace: Pace,
     read_at: Instant,
+    /// How often taking its output has panicked.
+    panics: u32,
 }
 
 impl Captured {
@@ -79,6 +86,7 @@ impl Captured {
             clock: LogClock::new(),
             pace: Pace::new(),
             read_at: Instant::now(),
+            panics: 0,
         }
     }
 
@@ -119,9 +127,31 @@ impl Captured {
     pub fn take_end(&mut self, bench: &mut Bench) {
         let at = now();
         self.drain(bench);
+        self.tell_end(at);
+    }
+
+    fn tell_end(&mut self, at: DateTime<Utc>) {
         self.end = None;
         if let Some(on_end) = self.on_end.take() {
             on_end(at);
+        }
+    }
+
+    /// Goes on behind a panic in one of the above. What was being taken is lost, which its log
+    /// says; an end that was being taken is told. Where it panics again and again, nothing more
+    /// is taken.
+    pub fn mend(&mut self, has_ended: bool) {
+        log::error!("{self:?} has lost a part of its output by that panic");
+        self.panics += 1;
+        self.held.clear();
+        self.appender.lose(1);
+        if self.panics >= PANICS_MAX {
+            log::error!("{self:?} is given up: nothing more of its output is kept");
+            self.output = None;
+            self.appender.log().set_closed();
+        }
+        if has_ended {
+            let _panicked = guarded("The end of a run", || self.tell_end(now()));
         }
     }
 

@@ -3,6 +3,7 @@
 use super::capture::{Bench, Captured};
 use super::run_log::RunLog;
 use crate::error::{Error, Result};
+use crate::guarded::guarded;
 use chrono::{DateTime, Utc};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -24,6 +25,9 @@ const UNWATCHED_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The key under which the thread's own wake-up is known; captures count from zero.
 const WAKE: u64 = u64::MAX;
+
+/// Who is said to have panicked.
+const WHO: &str = "The log writer";
 
 /// A run whose output is to be captured.
 pub struct Capture {
@@ -161,7 +165,8 @@ impl Desk {
                     break;
                 }
             };
-            let rests = events[..ready].iter().map(|event| self.handle(event.data(), bench));
+            let ready_events = events[..ready].iter();
+            let rests = ready_events.map(|event| self.handle_guarded(event.data(), bench));
             let rest = rests.max().unwrap_or_default();
             // While several runs print, reading the others is rest enough.
             if ready == 1 && !rest.is_zero() {
@@ -169,7 +174,7 @@ impl Desk {
             }
         }
         for captured in self.captured.values_mut() {
-            captured.give_up(bench);
+            let _panicked = guarded(WHO, || captured.give_up(bench));
         }
     }
 
@@ -213,9 +218,15 @@ impl Desk {
     fn look_at_unwatched(&mut self, bench: &mut Bench) {
         for key in std::mem::take(&mut self.unwatched) {
             let Some(captured) = self.captured.get_mut(&key) else { continue };
-            captured.take_output(bench);
-            if captured.end().is_some_and(is_readable) {
-                captured.take_end(bench);
+            let has_ended = captured.end().is_some_and(is_readable);
+            let look = || {
+                captured.take_output(bench);
+                if has_ended {
+                    captured.take_end(bench);
+                }
+            };
+            if guarded(WHO, look).is_none() {
+                captured.mend(has_ended);
             }
             if captured.is_over() {
                 self.captured.remove(&key);
@@ -230,6 +241,20 @@ impl Desk {
         let look = (!self.unwatched.is_empty()).then_some(UNWATCHED_INTERVAL);
         let Some(first) = left.into_iter().chain(look).min() else { return EpollTimeout::NONE };
         EpollTimeout::try_from(first + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX)
+    }
+
+    /// The same as `handle`. A panic there costs the run a part of its output, and others nothing.
+    fn handle_guarded(&mut self, data: u64, bench: &mut Bench) -> Duration {
+        guarded(WHO, || self.handle(data, bench)).unwrap_or_else(|| {
+            let key = data / 2;
+            if let Some(captured) = self.captured.get_mut(&key) {
+                captured.mend(!data.is_multiple_of(2));
+                if captured.is_over() {
+                    self.captured.remove(&key);
+                }
+            }
+            Duration::ZERO
+        })
     }
 
     /// Acts on one ready descriptor; gives how long to rest before the next read.

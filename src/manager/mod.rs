@@ -9,6 +9,7 @@ mod config;
 mod ending;
 mod history;
 mod process_manager;
+mod recording;
 mod run;
 mod spec;
 mod state;

@@ -1,16 +1,15 @@
 //! Start, status, kill, restart and the end of it all.
 
-use super::config::{ManagerConfig, Metering, OnEnd};
+use super::config::{ManagerConfig, Metering};
 use super::history::{Beginning, Reopened};
 use super::run::{End, EndedBy, Run, RunView, Snapshot, new_run_id};
 use super::spec::RunSpec;
 use super::state::{Claim, Refusal, State};
 use crate::error::{Error, Result};
-use crate::logs::{Capture, EndRecord, LogFolder, LogWriter, now};
+use crate::logs::{Capture, LogFolder, LogWriter, now};
 use crate::process::{
-    Descriptors, Launch, LeftBehind, Outcome, Reaper, RunCgroup, Signal, Tree, Usage, UsageMeter,
+    Descriptors, Launch, LeftBehind, Reaper, RunCgroup, Signal, Tree, Usage, UsageMeter,
 };
-use chrono::{DateTime, Utc};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -302,7 +301,7 @@ impl ProcessManager {
     }
 
     /// Wakes those who wait for something about the run, its tree included.
-    fn announce_change(&self) {
+    pub(super) fn announce_change(&self) {
         self.inner().changes += 1;
         self.changed.notify_all();
         self.reaper.announce_change();
@@ -336,6 +335,10 @@ impl ProcessManager {
             old.tree.seal();
         }
         let launched = launched.and_then(|()| self.launch(spec));
+        if let (Err(_), Some(old)) = (&launched, old) {
+            // There is no new run that what is left of this one could be taken for.
+            old.tree.unseal();
+        }
         self.changed.notify_all();
         launched
     }
@@ -427,39 +430,6 @@ impl ProcessManager {
         let Some(cgroups) = &self.config.cgroups else { return Ok(None) };
         let made = cgroups.make_for(run_id, &spec.limits);
         made.map(Some).map_err(|error| Error::kernel("make a control group for the run", error))
-    }
-
-    /// Called by the writer when all that the run had written is on disk: from here on its end
-    /// may be told.
-    fn record_end(&self, run: &Run, at: DateTime<Utc>) {
-        let outcome = self.reaper.collect(&run.leader).unwrap_or(Outcome::Unknown);
-        let mut inner = self.inner();
-        let by = match inner.state.leader_ended(outcome) {
-            EndedBy::Signal if run.tree.has_run_out_of_memory() => EndedBy::Limit,
-            by => by,
-        };
-        let end = End { at, outcome, by };
-        // It is set once: the writer reports an end once.
-        let _set_before = run.end.set(end);
-        drop(inner);
-        self.folder.ledger().ended(&run.id, record_of(run, &end));
-        self.turns.fetch_add(1, Ordering::SeqCst);
-        run.log.set_over();
-        log::info!("run {} ended {}", run.id, end.words());
-        self.announce_change();
-        if let OnEnd(Some(on_end)) = &self.config.on_end {
-            on_end(&run.id, end);
-        }
-    }
-}
-
-fn record_of(run: &Run, end: &End) -> EndRecord {
-    EndRecord {
-        at: end.at,
-        exit_code: end.outcome.exit_code(),
-        signal: end.outcome.signal(),
-        ended_by: end.by.word().to_owned(),
-        dropped_lines: run.log.glance().dropped_lines,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::check::Check;
 use super::web;
+use crate::guarded::guarded;
 use crate::process::{CommandLine, Input, Launch, Limit, Outcome, Reaper, run_to_end};
 use std::ffi::OsString;
 use std::io;
@@ -42,11 +43,12 @@ pub struct Surroundings<'a> {
 /// # Errors
 /// Why it failed, in a few words: `HTTP 500`, `connection refused`, `no answer within 5 s`.
 pub fn look(check: &Check, timeout: Duration, around: Surroundings<'_>) -> Result<(), String> {
-    match check {
+    let found = guarded("A health check", || match check {
         Check::Http { url } => web::get(url, timeout),
         Check::Tcp { host, port } => connect(host, *port, timeout),
         Check::Command(command) => run(command, timeout, around),
-    }
+    });
+    found.unwrap_or_else(|| Err("the check itself failed, see the server's log".to_owned()))
 }
 
 /// What is told when the time is up.

@@ -5,7 +5,8 @@ use super::procfs::Seen;
 use super::reaper::Reaper;
 use super::tree::Tree;
 use std::collections::{HashMap, HashSet};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 
 /// The tables of the kernel that list TCP and UDP sockets, those that listen included.
 const TABLES: [&str; 4] = ["tcp", "tcp6", "udp", "udp6"];
@@ -29,11 +30,25 @@ pub fn connections_of(trees: &[Tree], reaper: &Reaper) -> HashMap<i32, usize> {
 fn network_inodes() -> HashSet<u64> {
     let mut inodes = HashSet::new();
     for table in TABLES {
-        let text = fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
-        let fields = text.lines().skip(1).map(|line| line.split_ascii_whitespace());
-        inodes.extend(fields.filter_map(|mut line| line.nth(INODE_FIELD)?.parse::<u64>().ok()));
+        if let Ok(file) = File::open(format!("/proc/net/{table}")) {
+            add_inodes(BufReader::new(file), &mut inodes);
+        }
     }
     inodes
+}
+
+/// Adds the sockets of a table that somebody has open. It is read line by line, because it is of
+/// the whole machine: ten thousand connections that wait for their last packets are a megabyte.
+fn add_inodes(mut table: impl BufRead, inodes: &mut HashSet<u64>) {
+    let mut line = String::new();
+    // A table that cannot be read on is taken as far as it was.
+    while table.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+        let inode = line.split_ascii_whitespace().nth(INODE_FIELD);
+        let inode = inode.and_then(|inode| inode.parse::<u64>().ok());
+        // Nobody has open what has none.
+        inodes.extend(inode.filter(|inode| *inode != 0));
+        line.clear();
+    }
 }
 
 fn sockets_of(process: &Seen) -> Vec<u64> {
@@ -45,4 +60,22 @@ fn sockets_of(process: &Seen) -> Vec<u64> {
         link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
     };
     links.filter_map(inode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_that_nobody_has_open_are_left_out() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   \
+                     uid  timeout inode\n   \
+                     0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     \
+                     0        0 4711 1 0000000000000000 100 0 0 10 0\n   \
+                     1: 0100007F:1F90 0100007F:C350 06 00000000:00000000 03:00001770 00000000     \
+                     0        0 0 3 0000000000000000\n";
+        let mut inodes = HashSet::new();
+        add_inodes(table.as_bytes(), &mut inodes);
+        assert_eq!(inodes, HashSet::from([4711]));
+    }
 }

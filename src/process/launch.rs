@@ -117,6 +117,9 @@ impl Launch {
 
     /// Why it could not be run, as a fact with its context.
     pub(super) fn failed(&self, source: io::Error) -> Error {
+        if is_shortage(&source) {
+            return Error::kernel("start a process", source);
+        }
         match &self.command {
             CommandLine::Shell(_) => Error::SpawnShell { shell: self.shell.clone(), source },
             CommandLine::Arguments(arguments) => {
@@ -125,6 +128,12 @@ impl Launch {
             }
         }
     }
+}
+
+/// Whether the machine, or a limit that we are under, has no more to give, whatever is to be run.
+fn is_shortage(source: &io::Error) -> bool {
+    let shortages = [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE];
+    source.raw_os_error().is_some_and(|error| shortages.contains(&error))
 }
 
 /// Runs in the child before the shell is executed: a session of its own, and every signal at its

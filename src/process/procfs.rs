@@ -52,9 +52,14 @@ impl Procfs {
     /// The processes that were handed to us when their parent died: the children of our main
     /// thread, which the kernel prefers for orphans. Children in our other threads' lists are
     /// leaders that those threads launched. An empty answer is exact: the kernel lists the first
-    /// child under its lock.
-    pub fn orphans(self) -> Vec<i32> {
-        children_of_thread(self.own_number, self.own_number)
+    /// child under its lock. `None` where /proc shows nothing at all: somebody has put another
+    /// file system over it.
+    pub fn orphans(self) -> Option<Vec<i32>> {
+        match read_children(self.own_number, self.own_number) {
+            // A kernel without such lists has none to give, and shows us all the same.
+            None => self.see(self.own_number).map(|_| Vec::new()),
+            listed => listed,
+        }
     }
 
     /// The numbers under /proc of a process's children. One that comes or goes meanwhile may be
@@ -164,9 +169,12 @@ fn stat_behind_name(number: i32) -> Option<String> {
 }
 
 fn children_of_thread(number: i32, thread: i32) -> Vec<i32> {
-    let list = fs::read_to_string(format!("/proc/{number}/task/{thread}/children"));
-    let list = list.unwrap_or_default();
-    list.split_ascii_whitespace().filter_map(|child| child.parse().ok()).collect()
+    read_children(number, thread).unwrap_or_default()
+}
+
+fn read_children(number: i32, thread: i32) -> Option<Vec<i32>> {
+    let list = fs::read_to_string(format!("/proc/{number}/task/{thread}/children")).ok()?;
+    Some(list.split_ascii_whitespace().filter_map(|child| child.parse().ok()).collect())
 }
 
 /// The numbers of a process in the namespaces from /proc's down to its own.

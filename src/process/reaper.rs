@@ -6,6 +6,7 @@ use super::outcome::Outcome;
 use super::procfs::{Procfs, Seen};
 use super::stdin::Stdin;
 use crate::error::{Error, Result};
+use crate::guarded::guarded;
 use nix::libc;
 use nix::unistd::Pid;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
@@ -86,8 +87,12 @@ impl Reaper {
     ///
     /// # Errors
     /// `SpawnShell` or `SpawnProgram` when it cannot be run, `Kernel` when the new process cannot
-    /// be watched.
+    /// be watched, or could not be seen in /proc.
     pub fn launch(&self, launch: &Launch) -> Result<Launched> {
+        if self.shared.procfs.orphans().is_none() {
+            // What nobody can see, nobody could end.
+            return Err(Error::kernel("look into /proc (mount it)", io::ErrorKind::NotFound));
+        }
         // The register is held from before the fork until the leader is in it, so that the reaper
         // cannot mistake one that ends at once for an orphan.
         let mut children = self.shared.lock();
@@ -102,7 +107,10 @@ impl Reaper {
             Err(error) => {
                 drop(children);
                 end_unwatched(child);
-                Err(Error::kernel("watch the new process (pidfd needs Linux 5.4)", error))
+                Err(Error::kernel(
+                    "watch the new process (by a pidfd of Linux 5.4, in /proc)",
+                    error,
+                ))
             }
         }
     }
@@ -137,8 +145,9 @@ impl Reaper {
         self.shared.changed.notify_all();
     }
 
-    /// Collects the orphans that are dead, then gives those that live.
-    pub(super) fn living_orphans(&self) -> Vec<Seen> {
+    /// Collects the orphans that are dead, then gives those that live; `None` where nobody can
+    /// know.
+    pub(super) fn living_orphans(&self) -> Option<Vec<Seen>> {
         self.shared.reap(&mut self.shared.lock())
     }
 
@@ -171,22 +180,21 @@ impl Shared {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
                 Ok(_) | Err(_) => {}
             }
-            let mut children = self.lock();
-            self.reap(&mut children);
-            children.changes += 1;
+            let _panicked = guarded("The reaper", || self.reap(&mut self.lock()));
+            self.lock().changes += 1;
             self.changed.notify_all();
         }
     }
 
     /// Collects dead orphans until a look finds none, because a death hands us more of them, and
     /// gives the living. The register is locked, so none is collected behind our back.
-    fn reap(&self, children: &mut Children) -> Vec<Seen> {
+    fn reap(&self, children: &mut Children) -> Option<Vec<Seen>> {
         loop {
-            let seen = self.procfs.orphans().into_iter().filter_map(|n| self.procfs.see(n));
+            let seen = self.procfs.orphans()?.into_iter().filter_map(|n| self.procfs.see(n));
             let orphans: Vec<_> = seen.filter(|s| !children.leaders.contains(&s.pid)).collect();
             let dead = orphans.iter().filter(|s| s.state == 'Z').filter(|s| collect_orphan(s.pid));
             if dead.count() == 0 {
-                return orphans;
+                return Some(orphans);
             }
         }
     }

@@ -17,6 +17,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// was forked during the first; a tree that outruns eight is left to the SIGKILL that follows.
 const LOOKS_MAX: usize = 8;
 
+/// Why more may be left of a tree than can be told.
+const UNSEEN: &str = "/proc cannot be read, so nobody sees what is left of what it started";
+
 /// Which of the orphans that came to us belong to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strangers {
@@ -35,7 +38,7 @@ impl Strangers {
     #[must_use]
     pub fn of_one_command() -> Self {
         let is_init = std::process::id() == 1;
-        let has_children = !Procfs::look().orphans().is_empty();
+        let has_children = Procfs::look().orphans().is_none_or(|orphans| !orphans.is_empty());
         if is_init || has_children { Self::AreForeign } else { Self::Belong }
     }
 }
@@ -89,11 +92,17 @@ impl Tree {
         self.is_sealed.store(true, Ordering::SeqCst);
     }
 
+    /// Says that no other run has taken its place after all.
+    pub fn unseal(&self) {
+        self.is_sealed.store(false, Ordering::SeqCst);
+    }
+
     /// Whether nothing of it lives. Exact: a living process of the tree descends from the leader
-    /// or from an orphan, and an orphan is our child before its parent's death is told.
+    /// or from an orphan, and an orphan is our child before its parent's death is told. Where
+    /// /proc shows nothing it is not said to be gone, because nobody can know.
     #[must_use]
     pub fn is_gone(&self, reaper: &Reaper) -> bool {
-        self.leader.has_ended() && self.orphans(reaper).is_empty()
+        self.leader.has_ended() && self.orphans(reaper).is_some_and(|orphans| orphans.is_empty())
     }
 
     /// The numbers of all that lives, parents before children. One that is forked meanwhile may
@@ -135,6 +144,9 @@ impl Tree {
     /// Sends a signal once to every process of the tree, parents first: a shell whose child is
     /// ended before it would go on to its next line. Does not wait for the effect.
     pub fn signal(&self, reaper: &Reaper, signal: Signal) {
+        if self.orphans(reaper).is_none() {
+            return self.signal_blindly(signal);
+        }
         self.for_each_member(reaper, |member| {
             // What refuses a signal is found by `left_behind`, when it matters.
             let _refused = deliver(reaper.procfs(), member, signal);
@@ -144,6 +156,9 @@ impl Tree {
     /// The same with a signal that asks them to end: those that are stopped get SIGCONT as well,
     /// so that they can act on it.
     pub fn ask_to_end(&self, reaper: &Reaper, signal: Signal) {
+        if self.orphans(reaper).is_none() {
+            return self.signal_blindly(signal);
+        }
         self.for_each_member(reaper, |member| {
             let _refused = deliver(reaper.procfs(), member, signal);
             if member.state == 'T' {
@@ -158,11 +173,22 @@ impl Tree {
         if let Some(cgroup) = &self.cgroup {
             cgroup.kill();
         }
+        if self.orphans(reaper).is_none() {
+            self.signal_blindly(Signal::KILL);
+            return vec![LeftBehind { pid: self.leader.pid(), why: UNSEEN }];
+        }
         let explain = |member: Seen| {
             let sent = deliver(reaper.procfs(), member, Signal::KILL);
             LeftBehind { pid: member.pid.as_raw(), why: reason(member, sent) }
         };
         self.members(reaper).into_iter().map(explain).collect()
+    }
+
+    /// Sends a signal to the leader, of which we have a descriptor: the only one that can be
+    /// reached where /proc shows nothing.
+    fn signal_blindly(&self, signal: Signal) {
+        // It fails where the leader has ended.
+        let _ended = self.leader.signal(signal);
     }
 
     /// Calls `act` once for every process of the tree, parents first.
@@ -182,7 +208,8 @@ impl Tree {
     pub(super) fn members(&self, reaper: &Reaper) -> Vec<Seen> {
         let procfs = reaper.procfs();
         let leader = self.leader.seen().filter(|_| !self.leader.has_ended());
-        let mut members: Vec<Seen> = leader.into_iter().chain(self.orphans(reaper)).collect();
+        let orphans = self.orphans(reaper).unwrap_or_default();
+        let mut members: Vec<Seen> = leader.into_iter().chain(orphans).collect();
         let mut next = 0;
         while let Some(parent) = members.get(next).copied() {
             members.extend(living_children(procfs, parent));
@@ -192,12 +219,13 @@ impl Tree {
         members.iter().filter_map(|m| same(procfs, *m)).filter(|m| m.state != 'Z').collect()
     }
 
-    fn orphans(&self, reaper: &Reaper) -> Vec<Seen> {
+    /// Its orphans that live; `None` where nobody can know.
+    fn orphans(&self, reaper: &Reaper) -> Option<Vec<Seen>> {
         if self.is_sealed.load(Ordering::SeqCst) {
-            return Vec::new();
+            return Some(Vec::new());
         }
-        let seen = reaper.living_orphans().into_iter();
-        seen.filter(|orphan| orphan.state != 'Z' && self.has(*orphan)).collect()
+        let seen = reaper.living_orphans()?.into_iter();
+        Some(seen.filter(|orphan| orphan.state != 'Z' && self.has(*orphan)).collect())
     }
 
     /// Whether an orphan is of this tree. One that is on its way out shows no environment: it is

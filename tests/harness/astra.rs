@@ -1,7 +1,7 @@
 //! Astra, as a test starts it and asks it.
 
 use super::client::Answer;
-use super::instance::{Instance, binary};
+use super::instance::{Instance, binary, open_folder};
 use super::stream::Stream;
 use super::{eventually, eventually_or};
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use std::fs;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::process::Command;
+use tempfile::TempDir;
 
 /// The services file, in the server's folder.
 const FILE: &str = "services.json";
@@ -28,17 +29,31 @@ impl Astra {
     /// The same with these flags.
     #[track_caller]
     pub fn start_with(flags: &[&str], services: Value) -> Self {
-        Self::start_in(binary(), flags, services)
+        Self::start_in(binary(), flags, services, tempfile::tempdir().expect("a fresh folder"))
     }
 
     /// The same of a program whose environment was prepared.
     #[track_caller]
     pub fn start_command(command: Command, services: Value) -> Self {
-        Self::start_in(command, &[], services)
+        Self::start_in(command, &[], services, tempfile::tempdir().expect("a fresh folder"))
     }
 
-    fn start_in(mut command: Command, flags: &[&str], services: Value) -> Self {
+    /// The same in a folder that any user may write to.
+    #[track_caller]
+    pub fn start_command_in_open_folder(command: Command, services: Value) -> Self {
+        Self::start_in(command, &[], services, open_folder())
+    }
+
+    /// Starts a program of a test's own, which finds these in `services.json`.
+    #[track_caller]
+    pub fn start_bare(mut command: Command, services: Value) -> Self {
         let folder = tempfile::tempdir().expect("a fresh folder");
+        write(folder.path(), services);
+        command.env("LLM_SHELL_PORT", "0");
+        Self(Instance::start_in(command, folder))
+    }
+
+    fn start_in(mut command: Command, flags: &[&str], services: Value, folder: TempDir) -> Self {
         write(folder.path(), services);
         command.args(["astra", "--config", FILE, "--log-dir", "logs"]).args(flags);
         command.env("LLM_SHELL_PORT", "0");

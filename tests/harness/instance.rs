@@ -5,6 +5,7 @@ use super::{eventually, processes_in};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
@@ -165,6 +166,14 @@ impl Drop for Instance {
         let left = self.living();
         assert!(left.is_empty(), "left behind: {left:?}\n{}", self.log());
     }
+}
+
+/// A fresh folder that any user may write to.
+pub fn open_folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a fresh folder");
+    let open = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(folder.path(), open).expect("the folder is ours");
+    folder
 }
 
 /// Sends a signal to a process.

@@ -1,10 +1,9 @@
 //! The LLM Shell, as a test starts it and asks it.
 
 use super::eventually;
-use super::instance::{Instance, binary};
+use super::instance::{Instance, binary, open_folder};
 use serde_json::{Value, json};
 use std::ops::{Deref, DerefMut};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -31,10 +30,7 @@ impl Server {
 
     /// The same in a folder that any user may write to.
     pub fn start_command_in_open_folder(command: Command) -> Self {
-        let folder = tempfile::tempdir().expect("a fresh folder");
-        let open = std::fs::Permissions::from_mode(0o777);
-        std::fs::set_permissions(folder.path(), open).expect("the folder is ours");
-        Self::start_in(command, folder)
+        Self::start_in(command, open_folder())
     }
 
     fn start_in(mut command: Command, folder: TempDir) -> Self {

@@ -20,6 +20,10 @@ use crate::harness::raw::{Client, eventually};
 /// Set for the process that runs one of these tests alone.
 const ALONE: &str = "LLM_SHELL_TEST_ALONE";
 
+/// How many threads there are while nobody is connected: that of the tests' harness, that of the
+/// test, the one that accepts, and two that stand by.
+const THREADS: usize = 5;
+
 /// Runs `body` in a process that runs nothing else: this test binary, told to run `test` only.
 fn alone(test: &str, body: impl FnOnce()) {
     if std::env::var_os(ALONE).is_some() {
@@ -88,7 +92,7 @@ fn nothing_is_left_of_thousands_of_broken_requests() {
         }));
         let mut served = Served::with(Limits { connections: Some(64), ..Limits::default() });
         assert_eq!(served.client().get("/hello").status, 200);
-        eventually("the first connection is gone", || threads() == 3);
+        eventually("the first connection is gone", || threads() == THREADS);
         let before = descriptors();
         std::thread::scope(|scope| {
             for part in 0..4 {
@@ -107,7 +111,7 @@ fn nothing_is_left_of_thousands_of_broken_requests() {
                 });
             }
         });
-        eventually("every thread has ended", || threads() == 3);
+        eventually("every thread has ended", || threads() == THREADS);
         eventually("every descriptor is closed", || descriptors() == before);
         assert_eq!(panics.load(Ordering::SeqCst), 0, "panics");
         assert_eq!(served.client().get("/hello").status, 200);
@@ -210,7 +214,7 @@ fn where_descriptors_are_short_the_longest_without_a_request_makes_room() {
         let served = Served::start();
         let mut silent: Vec<Client> = (0..3).map(|_| served.client()).collect();
         let mut half = served.exchange("GET /hello HTT");
-        eventually("all are seated", || threads() == 3 + 4);
+        eventually("all are seated", || threads() == THREADS + 4);
         let (clients, _taken) = clients_without_descriptors(&served, 3);
         for mut client in clients {
             assert_eq!(client.answer().status, 200, "those who say nothing shut nobody out");
@@ -271,7 +275,7 @@ fn each_request_is_one_line_in_the_log_and_its_query_is_not() {
             let found: Vec<_> = lines.iter().filter(|line| line.starts_with(beginning)).collect();
             assert!(found.len() == 1 && found[0].ends_with(id), "{beginning}: {lines:#?}");
         }
-        let panic = "ERROR llm_shell::http::guarded Request four: its handler panicked: as the \
+        let panic = "ERROR llm_shell::guarded Request four: its handler panicked: as the \
             test wants it";
         assert_eq!(lines.iter().filter(|line| *line == panic).count(), 1, "{lines:#?}");
         let faults = lines.iter().filter(|line| !line.starts_with("INFO")).count();

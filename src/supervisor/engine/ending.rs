@@ -1,6 +1,7 @@
 //! Ending trees, each on a thread of its own: one that takes its time holds up no other.
 
 use super::{Engine, Message};
+use crate::guarded::guarded;
 use crate::manager::{EndedBy, Ending, ProcessManager};
 use crate::process::{LeftBehind, Signal};
 use crate::supervisor::life::{Action, ServiceState};
@@ -19,7 +20,8 @@ impl Engine {
         let (manager, outbox) = (Arc::clone(entry.it.manager()), self.outbox.clone());
         let service = name.to_owned();
         let work = move || {
-            let left = end_for_certain(&manager, ending);
+            let what = format_args!("The ending of {service}");
+            let left = guarded(what, || end_for_certain(&manager, ending)).unwrap_or_default();
             // An engine that is gone needs to know nothing.
             let _gone = outbox.send(Message::TreeGone { service, left });
         };

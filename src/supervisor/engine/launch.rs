@@ -5,6 +5,7 @@
 
 use super::{Engine, Message};
 use crate::error::{Error, Result};
+use crate::guarded::guarded;
 use crate::logs::Keep;
 use crate::manager::{EndedBy, Ending};
 use crate::supervisor::services_file::ServiceConfig;
@@ -65,10 +66,13 @@ impl Launch {
     fn tell_result(&self, outbox: &Sender<Message>) {
         self.it.manager().keep_logs_to(self.keep);
         self.end_leftovers();
+        let launch =
+            || Tools::run_spec(&self.config).and_then(|spec| self.it.manager().start(&spec));
         let started = if self.is_cancelled.load(Ordering::SeqCst) {
             Err(Error::RestartCancelled)
         } else {
-            Tools::run_spec(&self.config).and_then(|spec| self.it.manager().start(&spec))
+            let what = format_args!("The launch of {}", self.it.name());
+            guarded(what, launch).unwrap_or(Err(Error::Panicked))
         };
         let result = started.map(|snapshot| snapshot.run_id);
         // An engine that is gone needs to know nothing.

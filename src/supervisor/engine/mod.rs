@@ -32,7 +32,8 @@ use super::roster::Roster;
 use super::services_file::Service;
 use super::supervised::Standing;
 use super::tools::Tools;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::guarded::guarded;
 use entry::Entry;
 use launch::Launcher;
 use std::collections::{BTreeSet, HashMap};
@@ -111,13 +112,16 @@ impl Engine {
             let now = Instant::now();
             let due = self.timers.next_at().map(|at| at.saturating_duration_since(now));
             match self.inbox.recv_timeout(due.unwrap_or(NOTHING_DUE)) {
-                Ok(message) => self.handle(message),
+                Ok(message) => {
+                    // What it was about stays as it was left; all other services go on.
+                    let _panicked = guarded("The supervisor", || self.handle(message));
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 // It holds a sender itself, so that cannot be.
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             while let Some(timer) = self.timers.pop_due(Instant::now()) {
-                self.wake(&timer);
+                let _panicked = guarded("The supervisor", || self.wake(&timer));
             }
         }
         self.finish_looks();
@@ -127,8 +131,10 @@ impl Engine {
     fn handle(&mut self, message: Message) {
         // Whoever asked may be gone, and then his answer goes nowhere.
         match message {
-            Message::Ask { ask, reply } => drop(reply.send(self.ask(&ask))),
-            Message::Reload { reload, reply } => drop(reply.send(self.reload(reload))),
+            Message::Ask { ask, reply } => drop(reply.send(answered(|| self.ask(&ask)))),
+            Message::Reload { reload, reply } => {
+                drop(reply.send(answered(|| self.reload(reload))));
+            }
             Message::Launched { service, result } => self.launched(&service, result),
             Message::Ended { service, run_id, end } => self.ended(&service, &run_id, end),
             Message::TreeGone { service, left } => self.tree_gone(&service, &left),
@@ -182,4 +188,9 @@ impl Engine {
         let (service, generation) = (name.to_owned(), entry.generation);
         self.timers.add(Timer { at, service, generation, due });
     }
+}
+
+/// What is done for whoever asked; who asked is told where that panicked.
+fn answered<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    guarded("The supervisor", work).unwrap_or(Err(Error::Panicked))
 }

@@ -1,16 +1,18 @@
 //! Runs what may panic, and goes on.
 
 use std::any::Any;
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What `work` gives; `None` when it panicked, with one line in the log that names the request.
+/// What `work` gives; `None` where it panicked, with one line in the log that says what did.
 ///
-/// Nothing that `work` was lent is used again as it was: the connection is closed afterwards.
-pub(super) fn guarded<T>(id: &str, work: impl FnOnce() -> T) -> Option<T> {
+/// A panic is a fault of ours: it costs whoever it happened to, and nobody else. The caller goes
+/// on with nothing that `work` was lent half-changed, or mends it first.
+pub fn guarded<T>(what: impl Display, work: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(value) => Some(value),
         Err(panic) => {
-            log::error!("Request {id}: its handler panicked: {}", message(panic.as_ref()));
+            log::error!("{what} panicked: {}", message(panic.as_ref()));
             None
         }
     }

@@ -1,0 +1,81 @@
+//! Commands that fill the machine with processes, or with dead ones.
+
+use super::{as_user, count_tasks};
+use crate::harness::{Server, eventually, fixture};
+use std::time::{Duration, Instant};
+
+/// A command that forks until it reaches its limit is ended like any other; `deaf` to SIGTERM, too.
+fn a_bomb_is_ended(user: u32, deaf: &str) {
+    const PROCESSES: u64 = 60;
+    let Some(mut command) = as_user(user, PROCESSES) else { return };
+    // The user may not look into our checkout.
+    let script = std::fs::read_to_string(fixture("fork_bomb.py")).unwrap();
+    command.args(["--kill-timeout", "1"]);
+    let server = Server::start_command_in_open_folder(command);
+    std::fs::write(server.folder().join("bomb.py"), script).unwrap();
+    server.run(&format!("python3 bomb.py {deaf}"));
+    eventually("the limit is reached", || (count_tasks(user) >= PROCESSES).then_some(()));
+    // There is no thread to be had for a connection, and it is served all the same.
+    assert_eq!(server.get("/status").expect(200).json()["status"], "running");
+    server.wait_for_log("no thread for it");
+    let began = Instant::now();
+    let killed = server.post("/kill").expect(200).json();
+    assert!(began.elapsed() < Duration::from_secs(7), "{:?}", began.elapsed());
+    assert_eq!((&killed["status"], &killed["left"]), (&"killed".into(), &().into()), "{killed}");
+    assert_eq!(server.living(), Vec::<String>::new());
+    // All is as it was.
+    assert_eq!(server.run_to_end("echo again")["exit_code"], 0);
+    assert_eq!(server.content(""), "again");
+}
+
+#[test]
+fn a_fork_bomb_under_a_limit_is_ended_by_a_kill() {
+    a_bomb_is_ended(1_054_321, "");
+}
+
+#[test]
+fn a_fork_bomb_that_ignores_sigterm_is_ended_by_a_kill() {
+    a_bomb_is_ended(1_054_322, "deaf");
+}
+
+#[test]
+fn a_command_that_never_collects_its_dead_holds_up_nobody_and_leaves_none() {
+    const DEAD: usize = 500;
+    let server = Server::start();
+    server.run(&format!(
+        "python3 -c 'import os, time\n\
+         for _ in range({DEAD}):\n    if os.fork() == 0: os._exit(0)\n\
+         print(\"ready\", flush=True)\ntime.sleep(600)'"
+    ));
+    server.wait_for_output("ready");
+    let began = Instant::now();
+    let status = server.get("/status").expect(200).json();
+    assert_eq!(
+        (&status["status"], &status["leftover_pids"]),
+        (&"running".into(), &[(); 0][..].into())
+    );
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    server.post("/kill").expect(200);
+    expect_no_child(&server);
+}
+
+#[test]
+fn orphans_that_die_by_the_hundred_are_all_collected() {
+    let server = Server::start();
+    // Each is handed to the server, and dies there.
+    server.run_to_end("i=0; while [ $i -lt 500 ]; do (sh -c : &); i=$((i+1)); done");
+    expect_no_child(&server);
+}
+
+/// Waits until the server has no child, dead ones included.
+fn expect_no_child(server: &Server) {
+    let tasks = format!("/proc/{}/task", server.pid());
+    eventually("no child is left", || {
+        let children = std::fs::read_dir(&tasks).unwrap().map(|task| {
+            let list = task.unwrap().path().join("children");
+            // A thread that has ended since has none.
+            std::fs::read_to_string(list).unwrap_or_default()
+        });
+        children.collect::<String>().is_empty().then_some(())
+    });
+}

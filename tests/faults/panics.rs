@@ -1,0 +1,155 @@
+//! Faults in our own code: each costs whoever it happened to, and nobody else.
+//!
+//! The server under test is this test binary, with a log that panics at the message that a test
+//! names: so a fault comes about in the middle of the very code that runs in production.
+
+use crate::harness::{Astra, Web};
+use llm_shell::app::{self, Services, Startup};
+use llm_shell::settings::{Mode, Sources, command_line, load};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+
+/// Set for the process that is the server: at which message its log panics, once.
+const PANIC_AT: &str = "TEST_PANIC_AT";
+
+/// A log on stderr that panics at a message.
+struct PanickingLog(Mutex<Option<String>>);
+
+impl log::Log for PanickingLog {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let message = format!("{} {}", record.target(), record.args());
+        let mut panic_at = self.0.lock().unwrap();
+        let is_it = panic_at.as_ref().is_some_and(|text| message.contains(text));
+        if is_it {
+            *panic_at = None;
+        }
+        drop(panic_at);
+        eprintln!("{message}");
+        assert!(!is_it, "as the test wants it");
+    }
+
+    fn flush(&self) {}
+}
+
+/// The server itself, where this process was started to be one.
+#[test]
+fn a_server_with_a_fault_in_it() {
+    let Ok(panic_at) = std::env::var(PANIC_AT) else { return };
+    let log = PanickingLog(Mutex::new(Some(panic_at)));
+    log::set_boxed_logger(Box::new(log)).expect("there is no other log");
+    log::set_max_level(log::LevelFilter::Trace);
+    let flags = command_line().get_matches_from(["llm-shell", "astra"]);
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let sources =
+        Sources { flags: &flags, environment: &environment, dotenv: None, mode: Mode::Astra };
+    let settings = load(&sources).expect("the settings are good").settings;
+    let startup = Startup { settings, environment };
+    let file = Path::new("services.json");
+    let services = app::read_services(file, &startup).expect("the services are good").services;
+    let listener = app::listen(&startup.settings).expect("a port");
+    let services = Services { file: file.to_owned(), services, exit_on_fatal: false };
+    app::supervise(startup, listener, services).expect("it ends well");
+}
+
+/// A server of these services in which the log panics at this message.
+fn astra_that_panics_at(message: &str, services: Value) -> Astra {
+    let mut command = Command::new(std::env::current_exe().expect("this binary"));
+    let this = "faults::panics::a_server_with_a_fault_in_it";
+    command.args(["--exact", this, "--nocapture"]).env(PANIC_AT, message);
+    command.env("LLM_SHELL_LOG_DIR", "logs").stdout(std::process::Stdio::null());
+    Astra::start_bare(command, services)
+}
+
+/// Prints a number twenty times a second.
+fn counts() -> Value {
+    json!({ "cmd": "i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done" })
+}
+
+/// The numbers that a service has printed so far, which must be all from one on.
+fn expect_counting(astra: &Astra, name: &str) {
+    let before = astra.lines(name).len();
+    astra.wait_for_line(name, &(before + 5).to_string());
+    for (index, line) in astra.lines(name).iter().enumerate() {
+        assert_eq!(*line, (index + 1).to_string(), "{name}");
+    }
+}
+
+#[test]
+fn a_panic_in_the_taking_of_one_output_costs_no_other_a_line_and_is_told() {
+    let services = json!({ "good": counts(), "bad": counts() });
+    let astra = astra_that_panics_at("was removed: it goes on", services);
+    astra.wait_for_line("bad", "3");
+    for file in std::fs::read_dir(astra.folder().join("logs/bad")).unwrap() {
+        let file = file.unwrap().path();
+        if file.extension().is_some_and(|end| end == "log") {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+    astra.wait_for_log("The log writer panicked: as the test wants it");
+    astra.wait_for_log("has lost a part of its output");
+    expect_counting(&astra, "good");
+    astra.wait_for_line(
+        "bad",
+        "[llm-shell: 1 lines are missing here, because the log could not be \
+                                written]",
+    );
+    // Its end is told, and it is started again with all of its output.
+    assert_eq!(astra.settle("stop", "bad"), "stopped");
+    assert_eq!(astra.settle("start", "bad"), "running");
+    assert_eq!(astra.settle("stop", "good"), "stopped");
+}
+
+#[test]
+fn a_panic_in_the_recording_of_an_end_leaves_nobody_waiting_for_it() {
+    let policy = json!({ "mode": "never" });
+    let bad = json!({ "cmd": "while [ ! -e go ]; do sleep 0.01; done; exit 3",
+                      "restart_policy": policy });
+    let astra = astra_that_panics_at("ended by itself", json!({ "good": counts(), "bad": bad }));
+    astra.wait_for("bad", "running");
+    astra.touch("go");
+    let status = astra.wait_until("bad", "down", |status| status["pid"].is_null());
+    assert_eq!(status["exit_code"], 3, "{status}");
+    astra.wait_for_log("panicked: as the test wants it");
+    expect_counting(&astra, "good");
+    astra.ask("start", "bad").expect(200);
+}
+
+#[test]
+fn a_panic_in_a_decision_about_one_service_leaves_the_supervisor_at_work() {
+    let services = json!({ "good": counts(), "bad": counts() });
+    let astra = astra_that_panics_at("bad: starting -> running", services);
+    astra.wait_for_log("The supervisor panicked: as the test wants it");
+    expect_counting(&astra, "good");
+    assert_eq!(astra.settle("restart", "good"), "running");
+    assert_eq!(astra.settle("stop", "bad"), "stopped");
+    assert_eq!(astra.settle("start", "bad"), "running");
+}
+
+#[test]
+fn a_panic_in_a_health_check_is_a_failed_check() {
+    let web = Web::start(200);
+    let mut bad = counts();
+    bad["health_check"] = json!({ "url": web.url("/ok"), "interval": 0.2 });
+    let astra = astra_that_panics_at("ureq", json!({ "bad": bad }));
+    astra.wait_for_log("A health check panicked: as the test wants it");
+    // The next look finds what there is.
+    astra.wait_until("bad", "healthy", |status| status["health"] == "healthy");
+    expect_counting(&astra, "bad");
+}
+
+#[test]
+fn a_panic_in_what_a_client_asked_for_is_told_to_that_client() {
+    let mut bad = counts();
+    bad["autostart"] = json!(false);
+    let astra = astra_that_panics_at("bad: stopped -> starting", json!({ "bad": bad }));
+    let detail = astra.ask("start", "bad").problem(500, "internal");
+    assert!(detail.contains("look into its log"), "{detail}");
+    assert_eq!(astra.settle("stop", "bad"), "stopped");
+    assert_eq!(astra.settle("start", "bad"), "running");
+}

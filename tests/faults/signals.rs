@@ -1,0 +1,106 @@
+//! A signal to end that comes in the middle of something.
+
+use crate::harness::{Astra, Server, processes_in};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+/// How often a moment is tried, each a little later than the one before.
+const ROUNDS: u32 = 12;
+
+/// What a request that a shutdown overtook may be answered with: it was done before, it was refused
+/// with a reason, or there was nobody any more.
+fn is_told(status: Option<u16>) -> bool {
+    matches!(status, None | Some(200 | 201 | 202 | 409 | 503))
+}
+
+/// Has `ask` come together with the signal, which comes a little later each time; the server must
+/// end well and leave nothing.
+fn ends_well(
+    server: &mut Server,
+    round: u32,
+    ask: impl Fn(std::net::SocketAddr) -> Option<u16> + Sync,
+) {
+    let address = server.address();
+    let status = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| ask(address));
+        std::thread::park_timeout(Duration::from_micros(400) * round);
+        server.signal("TERM");
+        asked.join().unwrap()
+    });
+    let began = Instant::now();
+    assert_eq!(server.wait().code(), Some(0), "round {round}: {}", server.log());
+    assert!(is_told(status), "round {round}: {status:?}");
+    assert!(began.elapsed() < Duration::from_secs(10), "round {round}: {:?}", began.elapsed());
+    assert_eq!(processes_in(server.folder()), Vec::<String>::new(), "round {round}");
+    assert!(!server.log().contains("panicked"), "{}", server.log());
+}
+
+/// The status of the answer to a POST; `None` where the server was gone before it answered.
+fn post(address: std::net::SocketAddr, path: &str, body: &str) -> Option<u16> {
+    use std::io::{Read, Write};
+    let mut socket = std::net::TcpStream::connect(address).ok()?;
+    socket.set_read_timeout(Some(crate::harness::PATIENCE)).unwrap();
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
+    socket.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    // One that was cut has no status.
+    let _cut = socket.read_to_string(&mut answer);
+    answer.split(' ').nth(1)?.parse().ok()
+}
+
+#[test]
+fn a_signal_in_the_middle_of_a_start_ends_what_was_started() {
+    let mut server = Server::start();
+    for round in 0..ROUNDS {
+        let command = json!({ "command": "(setsid sleep 600 &); sleep 600" }).to_string();
+        ends_well(&mut server, round, |address| post(address, "/start", &command));
+        server.start_again();
+    }
+}
+
+#[test]
+fn a_signal_in_the_middle_of_a_restart_ends_the_old_run_and_the_new_one() {
+    let mut server = Server::start_with(&["--kill-timeout", "1"]);
+    for round in 0..ROUNDS {
+        server.run("trap 'sleep 0.003; exit' TERM; echo up; while :; do sleep 600 & wait; done");
+        server.wait_for_output("up");
+        ends_well(&mut server, round, |address| post(address, "/restart?timeout=1", ""));
+        server.start_again();
+    }
+}
+
+#[test]
+fn a_signal_in_the_middle_of_a_reload_ends_every_service() {
+    let service = |name: &str| {
+        let text = "trap 'sleep 0.003; exit' TERM; echo up; while :; do sleep 600 & wait; done";
+        json!({ "cmd": format!("{text} # {name}") })
+    };
+    let mut astra = Astra::start(json!({ "a": service("old"), "b": service("same") }));
+    for round in 0..ROUNDS {
+        astra.wait_for("b", "running");
+        astra.wait_for_line("a", "up");
+        astra.write(json!({ "a": service("new"), "c": service("new") }));
+        let address = astra.address();
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(|| match round % 2 {
+                0 => post(address, "/supervisor/reload", "{}"),
+                _ => None,
+            });
+            if round % 2 == 1 {
+                astra.signal("HUP");
+            }
+            std::thread::park_timeout(Duration::from_micros(500) * round);
+            astra.signal("TERM");
+            let status = asked.join().unwrap();
+            assert!(is_told(status), "round {round}: {status:?}");
+        });
+        assert_eq!(astra.wait().code(), Some(0), "round {round}: {}", astra.log());
+        assert_eq!(processes_in(astra.folder()), Vec::<String>::new(), "round {round}");
+        astra.write(json!({ "a": service("old"), "b": service("same") }));
+        astra.start_again();
+    }
+}
