@@ -26,8 +26,8 @@ test:
 	$(MAKE) prometheus
 	$(MAKE) contract
 	$(MAKE) kubernetes
-	$(MAKE) browser
 	python3 benches/soak/soak.py --binary $(DEBUG)/llm-shell --seconds 60
+	$(MAKE) browser
 
 # examples/astra: its page by itself, then all of it under the debug binary.
 DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
