@@ -9,7 +9,7 @@
 A row is a file of subjects/, which says what it measures and how its tables look. rounds.py has the
 contenders take turns, peers.py starts those that are daemons, processes.py sees that everything is
 ended. specification/ is what the specifications draw, in the simplest form; limits/ has the
-emitter, the observer, and the floors. targets.py says what is wanted, notes.md why something was
+emitter, the observer, and the floors. targets.py says what is wanted, notes.txt why something was
 missed, page.py writes it all down. Everything listens on loopback and works below target/compare.
 """
 

@@ -49,7 +49,7 @@ def targets(subjects: dict, notes: dict[str, str]) -> str:
 
 
 def read_notes() -> dict[str, str]:
-    """What is kept by hand: a text for each heading of notes.md."""
-    sections = (places.HERE / "notes.md").read_text().split("\n## ")[1:]
+    """What is kept by hand: a text for each heading of notes.txt."""
+    sections = (places.HERE / "notes.txt").read_text().split("\n## ")[1:]
     split = (section.split("\n", 1) for section in sections)
     return {key.strip(): text.strip() + "\n" for key, text in split}

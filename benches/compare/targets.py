@@ -12,7 +12,7 @@ FLOOR = "spawn, wait, and again"
 
 
 class Target(NamedTuple):
-    # Names its note in notes.md.
+    # Names its note in notes.txt.
     key: str
     what: str
     most: float | None
