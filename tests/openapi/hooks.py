@@ -60,7 +60,7 @@ def tame_start(case, body):
 def tame_config(case, config):
     """Whatever a service is made of that reaches beyond it."""
     before = dict(config)
-    for field in ("health_check", "health_checks", "env_file", "depends_on", "port", "log"):
+    for field in ("health_check", "health_checks", "env_file", "depends_on", "port", "log", "limits"):
         config.pop(field, None)
     cmd = config.get("cmd")
     is_list = isinstance(cmd, list) and cmd and all(isinstance(part, str) for part in cmd)

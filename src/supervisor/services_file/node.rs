@@ -181,7 +181,7 @@ impl<'r> Node<'r> {
     where
         T: TryFrom<u64>,
     {
-        let number = serde_json::from_str(self.json()).ok().filter(|number| range.contains(number));
+        let number = self.integer().filter(|number| range.contains(number));
         let number = number.and_then(|number| T::try_from(number).ok());
         number.or_else(|| match (range.start(), range.end()) {
             (from, &u64::MAX) => self.refuse(&format!("a whole number from {from}")),
@@ -201,6 +201,17 @@ impl<'r> Node<'r> {
     /// A part of it.
     pub(super) fn below(&self, raw: &'r RawValue, field: String) -> Self {
         Self { reading: self.reading, raw, field }
+    }
+
+    /// A whole number, also where it is written with a fraction of nothing: to JSON Schema `24.0`
+    /// is an integer.
+    pub(super) fn integer(&self) -> Option<u64> {
+        /// From here on not every whole number is a fraction's.
+        const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+        serde_json::from_str(self.json()).ok().or_else(|| {
+            let number = self.number(0.0..=EXACT_MAX).filter(|number| number.fract() == 0.0)?;
+            format!("{number:.0}").parse().ok()
+        })
     }
 
     fn number(&self, range: RangeInclusive<f64>) -> Option<f64> {

@@ -191,9 +191,16 @@ enum ConditionShape {
 #[derive(JsonSchema)]
 #[schemars(rename = "Signal", untagged)]
 enum SignalShape {
-    Name(String),
+    Name(#[schemars(regex(pattern = SIGNAL_NAME))] String),
     Number(#[schemars(range(min = 1, max = 64))] u8),
 }
+
+/// What can name a signal: its name, its number, or a value of the environment.
+const SIGNAL_NAME: &str = concat!(
+    r"^((SIG)?(HUP|INT|QUIT|ILL|TRAP|ABRT|BUS|FPE|KILL|USR1|SEGV|USR2|PIPE|ALRM|TERM|STKFLT|CHLD",
+    r"|CONT|STOP|TSTP|TTIN|TTOU|URG|XCPU|XFSZ|VTALRM|PROF|WINCH|IO|PWR|SYS|RTMIN(\+([1-9]|[12]\d|30))?)",
+    r"|[1-9]|[1-5]\d|6[0-4]|.*\$\{.*)$"
+);
 
 /// How much of a service's logs is kept.
 #[derive(JsonSchema)]
@@ -310,6 +317,23 @@ mod tests {
             }
         }
         assert_eq!(compared, 34);
+    }
+
+    #[test]
+    fn the_signals_of_the_schema_are_those_of_the_parser() {
+        let pattern = regex::Regex::new(SIGNAL_NAME).unwrap();
+        for number in 1..=64 {
+            let text = number.to_string();
+            assert!(pattern.is_match(&text), "{text}");
+            let name = text.parse::<crate::process::Signal>().unwrap().to_string();
+            // Two have no name, and two more belong to the C library.
+            assert!(pattern.is_match(&name) || name.starts_with("signal "), "{name}");
+        }
+        assert!(parse(&json!({"cmd": "x", "stop_signal": 15.0, "port": 80.0})).is_ok());
+        for wrong in ["", "0", "65", "SIGNOTHING", "RTMIN+31", "SIG"] {
+            assert!(!pattern.is_match(wrong), "{wrong}");
+            assert!(parse(&json!({"cmd": "x", "stop_signal": wrong})).is_err(), "{wrong}");
+        }
     }
 
     #[test]

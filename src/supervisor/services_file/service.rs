@@ -181,9 +181,11 @@ fn read_dependencies(
 }
 
 fn read_signal(node: &Node<'_>) -> Option<Signal> {
-    // A number is taken as it stands, a name as a string.
-    let is_number = node.json().starts_with(|c: char| c.is_ascii_digit());
-    let text = if is_number { node.json().to_owned() } else { node.text()? };
+    // A number is a number, a name a string.
+    let text = match node.integer() {
+        Some(number) => number.to_string(),
+        None => node.text()?,
+    };
     text.parse().map_err(|wanted| node.fault(format!("must be {wanted}"))).ok()
 }
 
