@@ -198,7 +198,8 @@ enum SignalShape {
 /// What can name a signal: its name, its number, or a value of the environment.
 const SIGNAL_NAME: &str = concat!(
     r"^((SIG)?(HUP|INT|QUIT|ILL|TRAP|ABRT|BUS|FPE|KILL|USR1|SEGV|USR2|PIPE|ALRM|TERM|STKFLT|CHLD",
-    r"|CONT|STOP|TSTP|TTIN|TTOU|URG|XCPU|XFSZ|VTALRM|PROF|WINCH|IO|PWR|SYS|RTMIN(\+([1-9]|[12]\d|30))?)",
+    r"|CONT|STOP|TSTP|TTIN|TTOU|URG|XCPU|XFSZ|VTALRM|PROF|WINCH|IO|PWR|SYS",
+    r"|RTMIN(\+([1-9]|[12]\d|30))?)",
     r"|[1-9]|[1-5]\d|6[0-4]|.*\$\{.*)$"
 );
 
