@@ -11,6 +11,13 @@ SUBJECTS = [
     "leftovers"]
 
 
+# More than this runs on no quiet machine.
+LOAD_MAX = 0.5
+BUSY = """**Other programs kept the cores busy during this run.** What waits for a core, as a wake-up of one of
+several threads does, is told as slower than it is; run it again on a quiet machine before it is relied on.
+"""
+
+
 def subject(name: str):
     return importlib.import_module(f"subjects.{name}")
 
@@ -21,6 +28,7 @@ def page(results: dict) -> str:
         "# Benchmarks: ours beside others\n",
         notes["how"],
         "\n".join(f"- {what}: {fact}" for what, fact in results["machine"].items()) + "\n",
+        *([BUSY] if is_busy(results["machine"]) else []),
         "## The targets\n",
         targets(subjects, notes),
         "## The tables\n",
@@ -30,6 +38,11 @@ def page(results: dict) -> str:
         parts += [write(table, subjects[name][table.series]) for table in shown]
     parts += ["## What the others do not do\n", notes["peers"]]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def is_busy(machine: dict) -> bool:
+    """Whether something else ran when the run began: its load of the last minute tells."""
+    return float(machine["date"].split("load before it ")[1].split()[0]) > LOAD_MAX
 
 
 def targets(subjects: dict, notes: dict[str, str]) -> str:
