@@ -16,7 +16,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartFault> {
     if let Some(listener) = handed_over()? {
         if let Place::Internet(address) = listener.place() {
-            keep_strangers_out(&[address], settings)?;
+            keep_strangers_out(&address.ip().to_string(), &[address], settings)?;
         }
         return Ok(listener);
     }
@@ -29,7 +29,7 @@ pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartFault> 
     let addresses: Vec<SocketAddr> = addresses
         .map_err(|source| StartFault::Host { host: settings.host.clone(), source })?
         .collect();
-    keep_strangers_out(&addresses, settings)?;
+    keep_strangers_out(&settings.host, &addresses, settings)?;
     let listener = TcpListener::bind(&addresses[..]).map_err(|source| StartFault::Listen {
         address: format!("{}:{}", settings.host, settings.port),
         source,
@@ -37,21 +37,20 @@ pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartFault> 
     Ok(listener.into())
 }
 
-/// Refuses to open a shell to a network without anything that keeps strangers out.
+/// Refuses to open a shell to a network without anything that keeps strangers out. `host` is what
+/// the addresses are called.
 fn keep_strangers_out(
+    host: &str,
     addresses: &[SocketAddr],
     settings: &Settings,
 ) -> std::result::Result<(), StartFault> {
     let is_kept = settings.token.is_some() || settings.basic_auth.is_some();
-    let open = addresses.iter().find(|address| !address.ip().is_loopback());
-    let Some(open) = open.filter(|_| !is_kept) else { return Ok(()) };
-    // A socket that was handed over is not the settings' host.
-    let is_host = addresses.len() > 1 || open.port() == settings.port;
-    let host = if is_host { settings.host.clone() } else { open.ip().to_string() };
-    if !settings.insecure {
-        return Err(StartFault::Open { host });
+    if !is_kept && addresses.iter().any(|address| !address.ip().is_loopback()) {
+        if !settings.insecure {
+            return Err(StartFault::Open { host: host.to_owned() });
+        }
+        log::warn!("whoever reaches {host} has a shell: there is no token");
     }
-    log::warn!("whoever reaches {host} has a shell: there is no token");
     Ok(())
 }
 

@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::export::ExportFault;
 use crate::http::{Credentials, Guard, Limits, Listener, Router, Server};
 use crate::logs::{Keep, LogWriter};
+use crate::manager::STRAYS_TIMEOUT;
 use crate::notify;
 use crate::process::{Cgroups, NoCgroup};
 use crate::settings::{
@@ -40,9 +41,6 @@ use std::{env, fs, io, panic, thread};
 /// How long the writer may take, after all commands were ended, to end as well. Only a process
 /// that could not be ended holds its pipe open.
 const WRITER_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long what a killed server left in our control group may take to be gone.
-const STRAYS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long answers that are under way at the shutdown may take once all commands were ended.
 const ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 const REOPENED_MAX: usize = 2;
 
 /// How long what a killed server left behind may take to be gone. It gets SIGKILL.
-const STRAYS_TIMEOUT: Duration = Duration::from_secs(1);
+pub const STRAYS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the last words of the processes that a run left behind are waited for, before the next
 /// run's lines are numbered behind them. Only one that could not be ended takes so long.

@@ -17,7 +17,7 @@ mod talking;
 mod timeout;
 
 pub use config::{ManagerConfig, Metering, Numbering, OnEnd, SECONDS_MAX};
-pub use history::{PastRun, RunInfo, recover};
+pub use history::{PastRun, RunInfo, STRAYS_TIMEOUT, recover};
 pub use process_manager::{Ending, KillReport, ProcessManager};
 pub use run::{End, EndedBy, RunStatus, RunView, Snapshot};
 pub use spec::RunSpec;

@@ -27,6 +27,7 @@ pub(super) enum Controller {
 }
 
 impl Controller {
+    /// Every one that there is, in the order of the fields of `ResourceLimits`.
     pub const ALL: [Self; 3] = [Self::Memory, Self::Cpu, Self::Processes];
 
     /// The kernel's word for it.
