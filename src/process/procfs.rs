@@ -1,6 +1,7 @@
 //! Readings from /proc: who is whose child, and who is who.
 
 use nix::unistd::{Pid, getpid};
+use std::ops::Range;
 use std::time::Duration;
 use std::{fs, thread};
 
@@ -110,6 +111,9 @@ impl Procfs {
 const EXEC_LOOKS: u32 = 50;
 const EXEC_LOOK_INTERVAL: Duration = Duration::from_millis(1);
 
+/// How often the environment must be found empty to be so: it is for some instructions of an exec.
+const EMPTY_LOOKS: u32 = 5;
+
 /// Whether the environment that a process was started with holds this entry (`NAME=value`).
 /// False for a process whose environment we may not read.
 pub(super) fn environment_has(number: i32, entry: &[u8]) -> bool {
@@ -139,26 +143,33 @@ pub(super) fn environment_value(number: i32, name: &[u8]) -> Option<Vec<u8>> {
 /// The environment that a process was started with; empty where we may not read it. Blocks for a
 /// moment where the process is just being executed.
 fn environment_of(number: i32) -> Vec<u8> {
+    let mut empty_looks = 0;
     for _ in 0..EXEC_LOOKS {
-        let environment = fs::read(format!("/proc/{number}/environ")).ok();
-        match environment {
-            Some(empty) if empty.is_empty() && is_being_executed(number) && !is_ending(number) => {
+        let Ok(environment) = fs::read(format!("/proc/{number}/environ")) else { break };
+        let Some(bounds) = environment_bounds(number) else { return environment };
+        match bounds.len() {
+            0 => {
+                empty_looks += u32::from(bounds.end > 0);
+                if empty_looks == EMPTY_LOOKS {
+                    break;
+                }
                 thread::sleep(EXEC_LOOK_INTERVAL);
             }
-            other => return other.unwrap_or_default(),
+            bytes if bytes == environment.len() => return environment,
+            // It was executed while it was read: of the old one only the beginning was there.
+            _ => {}
         }
     }
     Vec::new()
 }
 
-/// Whether a process has no environment yet: field 51 of proc(5), where that ends. It is zero from
-/// the begin of an exec until the kernel has measured the new environment; where it begins, field
-/// 50, is known a moment before, when nothing can be read yet.
-fn is_being_executed(number: i32) -> bool {
-    let Some(stat) = stat_behind_name(number) else { return false };
-    let mut fields = stat.split_ascii_whitespace();
-    let state = fields.next();
-    state != Some("Z") && fields.nth(47) == Some("0")
+/// Where the environment of a process lies in its memory, by fields 50 and 51 of proc(5); `None`
+/// once it has ended. Empty while it is being executed: the end is zero from the begin of an exec
+/// on, then for a moment where the environment begins.
+fn environment_bounds(number: i32) -> Option<Range<usize>> {
+    let stat = stat_behind_name(number).filter(|_| !is_ending(number))?;
+    let mut bounds = stat.split_ascii_whitespace().skip(47).map(str::parse::<usize>);
+    Some(bounds.next()?.ok()?..bounds.next()?.ok()?)
 }
 
 /// What proc(5) tells of a process from field 3 on; `None` when it is gone.
@@ -231,6 +242,20 @@ mod tests {
     fn a_cut_stat_line_is_nobody() {
         assert_eq!(parse_stat(b"42 (a) S 1"), None);
         assert_eq!(parse_stat(b""), None);
+    }
+
+    #[test]
+    fn the_environment_of_one_that_is_executed_again_and_again_is_always_whole() {
+        let place = tempfile::tempdir().unwrap();
+        let script = place.path().join("again");
+        fs::write(&script, "exec /bin/sh \"$0\"").unwrap();
+        let mut again = std::process::Command::new("/bin/sh");
+        let mut again = again.arg(&script).env("Z_LAST", "of all").spawn().unwrap();
+        let number = again.id().cast_signed();
+        let missed = (0..3000).filter(|_| !environment_has(number, b"Z_LAST=of all")).count();
+        again.kill().unwrap();
+        again.wait().unwrap();
+        assert_eq!(missed, 0);
     }
 
     #[test]
