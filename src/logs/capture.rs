@@ -12,6 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How much is read at once, in bytes. Measured: a larger buffer gains nothing.
@@ -55,7 +56,7 @@ enum Brought {
 /// holds the pipe any more, and the run, when its own process ends.
 pub struct Captured {
     output: Option<File>,
-    end: Option<OwnedFd>,
+    end: Option<Arc<OwnedFd>>,
     on_end: Option<Box<dyn FnOnce(DateTime<Utc>) + Send>>,
     appender: Appender,
     /// What was read of a line that has not ended.

@@ -34,7 +34,7 @@ pub struct Capture {
     /// The reading end of the pipe that the run writes to.
     pub output: OwnedFd,
     /// A descriptor that becomes readable when the run's own process has ended.
-    pub end: OwnedFd,
+    pub end: Arc<OwnedFd>,
     /// Where its lines go.
     pub log: Arc<RunLog>,
     /// Called on the writer's thread, once, when the run has ended and what it had written is on

@@ -3,6 +3,7 @@
 use super::process_manager::{Inner, ProcessManager};
 use super::run::Run;
 use crate::process::{LeftBehind, Signal};
+use std::mem;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -24,13 +25,14 @@ impl ProcessManager {
     /// Ends the tree of a run whose ending the caller has claimed. Blocks until it is gone and its
     /// end is recorded, at most the grace and `FORCE_TIMEOUT`; gives what could not be ended.
     pub(super) fn drive_ending(&self, run: &Run, first: Signal) -> Vec<LeftBehind> {
-        if first != Signal::KILL && !self.is_over(run) {
-            run.tree.ask_to_end(&self.reaper, first);
-        }
+        let mut is_to_be_asked = first != Signal::KILL;
         loop {
             let seen = self.progress();
             if self.is_over(run) {
                 return Vec::new();
+            }
+            if mem::take(&mut is_to_be_asked) {
+                run.tree.ask_to_end(&self.reaper, first);
             }
             // Read each time: a kill that joins brings it forward, and wakes us.
             let now = Instant::now();

@@ -228,7 +228,7 @@ impl ProcessManager {
             pty: begin.is_on_terminal,
             pid: 0,
             start_ticks: 0,
-            boot_id: boot_id(),
+            boot_id: boot_id().to_owned(),
             created_at: begin.at,
             log: log.file_name().to_owned(),
             lines_before: log.glance().lines,

@@ -23,6 +23,8 @@ impl ProcessManager {
         if let OnEnd(Some(on_end)) = &self.config.on_end {
             on_end(&run.id, end);
         }
+        // Behind all that others wait for.
+        log::info!("run {} ended {}", run.id, end.words());
     }
 
     fn note_end(&self, run: &Run, at: DateTime<Utc>) {
@@ -37,7 +39,6 @@ impl ProcessManager {
         let _set_before = run.end.set(end);
         drop(inner);
         self.folder.ledger().ended(&run.id, record_of(run, &end));
-        log::info!("run {} ended {}", run.id, end.words());
     }
 }
 

@@ -213,11 +213,10 @@ impl RunView {
         self.run.stdin.as_ref().filter(|_| self.run.end.get().is_none())
     }
 
-    /// A descriptor that becomes readable when its own process has ended; `None` where there are
-    /// none left.
+    /// A descriptor that becomes readable when its own process has ended.
     #[must_use]
-    pub fn end_descriptor(&self) -> Option<OwnedFd> {
-        self.run.leader.end_descriptor().ok()
+    pub fn end_descriptor(&self) -> Arc<OwnedFd> {
+        self.run.leader.end_descriptor()
     }
 
     /// Its processes.

@@ -62,7 +62,8 @@ impl RunSpec {
     pub(super) fn directory_in(&self, own: &Path) -> Result<PathBuf> {
         let Some(directory) = &self.directory else { return Ok(own.to_owned()) };
         let path = own.join(directory);
-        let found = std::fs::read_dir(&path);
+        // Found only where it is a directory that may be entered.
+        let found = std::fs::metadata(path.join("."));
         found.map(|_| path).map_err(|source| Error::Directory { path: directory.clone(), source })
     }
 

@@ -2,17 +2,19 @@
 
 use super::cgroup::{self, RunCgroup};
 use super::command_line::CommandLine;
+use super::execution::Execution;
+use super::spawn::{Birth, Born};
 use super::stdin::Stdin;
 use super::surroundings::restore_descriptor_limit;
 use super::terminal::{self, Input, TERMINAL_TYPE, TerminalSize};
 use crate::error::Error;
 use nix::libc;
-use std::ffi::OsString;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 /// The longest command that can be handed to a shell, in bytes: the kernel's `MAX_ARG_STRLEN` is
@@ -41,82 +43,77 @@ pub struct Launch {
 
 /// A command that was started.
 pub(super) struct Spawned {
-    pub child: Child,
+    pub born: Born,
     /// What it prints, stdout and stderr as one stream.
     pub output: OwnedFd,
     /// Where its input is written to, if it has any.
     pub stdin: Option<Stdin>,
 }
 
+/// Both ends of a command's streams.
+struct Streams {
+    /// The command's: what it reads, and what it prints to.
+    theirs: (OwnedFd, OwnedFd),
+    output: OwnedFd,
+    stdin: Option<Stdin>,
+}
+
 impl Launch {
     /// Starts the command. Blocks until it was executed.
     pub(super) fn spawn(&self) -> io::Result<Spawned> {
-        let mut command = self.program();
-        command.current_dir(&self.directory);
-        command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
-        let (output, stdin) = match self.input {
-            Input::Terminal(size) => self.connect_terminal(&mut command, size)?,
-            Input::Nothing | Input::Pipe => self.connect_pipes(&mut command)?,
-        };
-        let begin = match self.input {
-            Input::Terminal(_) => begin_on_terminal,
-            Input::Nothing | Input::Pipe => begin,
+        let execution = self.execution()?;
+        let directory = CString::new(self.directory.as_os_str().as_bytes())?;
+        let Streams { theirs: (input, printed), output, stdin } = match self.input {
+            Input::Terminal(size) => connect_terminal(size)?,
+            Input::Nothing | Input::Pipe => self.connect_pipes()?,
         };
         let door = self.cgroup.as_ref().map(|cgroup| cgroup.door()).transpose()?;
-        let begin_in_cgroup = move || {
+        let begin = || {
             door.as_ref().map_or(Ok(()), cgroup::enter)?;
-            begin()
+            begin()?;
+            if self.input.is_terminal() { terminal::take_control() } else { Ok(()) }
         };
-        // SAFETY: they make only async-signal-safe calls and touch no memory of ours.
-        unsafe { command.pre_exec(begin_in_cgroup) };
-        Ok(Spawned { child: command.spawn()?, output, stdin })
+        let streams = [input.as_fd(), printed.as_fd(), printed.as_fd()];
+        let born = Birth { streams, directory, begin: &begin, execution }.spawn()?;
+        Ok(Spawned { born, output, stdin })
     }
 
-    fn connect_pipes(&self, command: &mut Command) -> io::Result<(OwnedFd, Option<Stdin>)> {
-        let (output, input) = io::pipe()?;
+    fn execution(&self) -> io::Result<Execution> {
+        let (program, arguments) = match &self.command {
+            CommandLine::Shell(text) => (self.shell.as_os_str(), vec!["-c", text]),
+            CommandLine::Arguments(words) => {
+                let program = words.first().map_or("", String::as_str);
+                (OsStr::new(program), words.iter().skip(1).map(String::as_str).collect())
+            }
+        };
+        let arguments = arguments.into_iter().map(OsStr::new);
+        let names_no_terminal = self.environment.iter().all(|(name, _)| name != "TERM");
+        if self.input.is_terminal() && names_no_terminal {
+            let terminal = ("TERM".into(), TERMINAL_TYPE.into());
+            let environment: Vec<_> = self.environment.iter().cloned().chain([terminal]).collect();
+            return Execution::new(program, arguments, &environment);
+        }
+        Execution::new(program, arguments, &self.environment)
+    }
+
+    fn connect_pipes(&self) -> io::Result<Streams> {
+        let (output, printed) = io::pipe()?;
         // An unprivileged user over the pipe quota gets EPERM: then it stays at 64 KiB.
         let _smaller = rustix::pipe::fcntl_setpipe_size(&output, PIPE_BYTES);
-        command.stdout(input.try_clone()?).stderr(input);
-        if self.input == Input::Nothing {
-            command.stdin(Stdio::null());
-            return Ok((output.into(), None));
-        }
-        let (reader, writer) = io::pipe()?;
-        command.stdin(reader);
-        Ok((output.into(), Some(Stdin::pipe(writer.into())?)))
-    }
-
-    fn connect_terminal(
-        &self,
-        command: &mut Command,
-        size: TerminalSize,
-    ) -> io::Result<(OwnedFd, Option<Stdin>)> {
-        let (ours, theirs) = terminal::open(size)?;
-        command.stdin(theirs.try_clone()?).stdout(theirs.try_clone()?).stderr(theirs);
-        if self.environment.iter().all(|(name, _)| name != "TERM") {
-            command.env("TERM", TERMINAL_TYPE);
-        }
-        let stdin = Stdin::terminal(ours.try_clone()?)?;
-        Ok((ours, Some(stdin)))
-    }
-
-    fn program(&self) -> Command {
-        match &self.command {
-            CommandLine::Shell(text) => {
-                let mut shell = Command::new(&self.shell);
-                shell.arg("-c").arg(text);
-                shell
-            }
-            CommandLine::Arguments(arguments) => {
-                let mut program = Command::new(arguments.first().map_or("", String::as_str));
-                program.args(arguments.iter().skip(1));
-                program
-            }
-        }
+        let (input, stdin) = if self.input == Input::Nothing {
+            (File::open("/dev/null")?.into(), None)
+        } else {
+            let (reader, writer) = io::pipe()?;
+            (reader.into(), Some(Stdin::pipe(writer.into())?))
+        };
+        Ok(Streams { theirs: (input, printed.into()), output: output.into(), stdin })
     }
 
     /// Why it could not be run, as a fact with its context.
     pub(super) fn failed(&self, source: io::Error) -> Error {
+        if source.raw_os_error() == Some(libc::ENOSYS) {
+            return Error::kernel("hold a process by a pidfd (Linux 5.4 or later does)", source);
+        }
         if is_shortage(&source) {
             return Error::kernel("start a process", source);
         }
@@ -136,9 +133,15 @@ fn is_shortage(source: &io::Error) -> bool {
     source.raw_os_error().is_some_and(|error| shortages.contains(&error))
 }
 
-/// Runs in the child before the shell is executed: a session of its own, and every signal at its
-/// default. (The standard library has emptied the mask; a handler of ours ends with exec; but a
-/// signal that was *ignored* when we were started, by nohup or a background job, would stay so.)
+fn connect_terminal(size: TerminalSize) -> io::Result<Streams> {
+    let (ours, theirs) = terminal::open(size)?;
+    let stdin = Some(Stdin::terminal(ours.try_clone()?)?);
+    Ok(Streams { theirs: (theirs.try_clone()?, theirs), output: ours, stdin })
+}
+
+/// Runs in the child before it is executed: a session of its own, and every signal at its default.
+/// (A handler of ours would end with exec; but a signal that was *ignored* when we were started, by
+/// nohup or a background job, would stay so.) Async-signal-safe.
 fn begin() -> io::Result<()> {
     nix::unistd::setsid()?;
     restore_descriptor_limit();
@@ -156,8 +159,43 @@ fn begin() -> io::Result<()> {
     Ok(())
 }
 
-/// The same on a terminal, which becomes the session's own: its ^C reaches the command.
-fn begin_on_terminal() -> io::Result<()> {
-    begin()?;
-    terminal::take_control()
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{launch_of, reaper};
+    use super::super::{Limit, run_to_end};
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
+
+    #[test]
+    fn what_cannot_be_executed_leaves_no_child() {
+        for (words, directory, error) in [
+            (["/nowhere/at/all"], "/", libc::ENOENT),
+            (["nowhere-at-all"], "/", libc::ENOENT),
+            (["/etc"], "/", libc::EACCES),
+            (["/bin/true"], "/nowhere", libc::ENOENT),
+        ] {
+            let command = CommandLine::Arguments(words.map(str::to_owned).into());
+            let launch = Launch { directory: directory.into(), ..launch_of(command) };
+            let refused = launch.spawn().map(|_| ()).unwrap_err();
+            assert_eq!(refused.raw_os_error(), Some(error), "{words:?} in {directory}");
+        }
+        assert_eq!(fs::read_to_string("/proc/thread-self/children").unwrap(), "");
+    }
+
+    #[test]
+    fn a_text_without_an_interpreter_is_run_by_sh() {
+        let place = tempfile::tempdir().unwrap();
+        let script = place.path().join("script");
+        fs::write(&script, "echo \"$1\" of $0").unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let command = CommandLine::Arguments(vec!["script".into(), "one".into()]);
+        let path = ("PATH".into(), format!("/nowhere:{}", place.path().display()).into());
+        let launch = Launch { environment: vec![path], ..launch_of(command) };
+        let limit = Limit { timeout: Duration::from_secs(20), until: None };
+        let ended = run_to_end(reaper(), launch, limit).unwrap();
+        let said = format!("one of {}\n", script.display());
+        assert_eq!(String::from_utf8(ended.output).unwrap(), said);
+    }
 }

@@ -3,30 +3,30 @@
 use super::outcome::Outcome;
 use super::procfs::{Procfs, Seen};
 use super::signal::Signal;
+use super::spawn::Born;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 /// The command's own process, held so that it can be watched and signalled without its number.
 #[derive(Debug)]
 pub struct Leader {
     pid: Pid,
-    pidfd: OwnedFd,
+    pidfd: Arc<OwnedFd>,
     /// What /proc showed of it at the launch; `None` where /proc shows nothing.
     seen: Option<Seen>,
 }
 
 impl Leader {
-    /// Takes hold of a child that nobody can have collected yet. The second descriptor is for
-    /// whoever waits for its end: it becomes readable then.
-    pub(super) fn watch(pid: Pid, procfs: Procfs) -> io::Result<(Self, OwnedFd)> {
+    /// Takes hold of a child that nobody can have collected yet.
+    pub(super) fn new(born: Born, procfs: Procfs) -> Self {
+        let Born { pid, pidfd } = born;
         let seen = procfs.number_of(pid).and_then(|number| procfs.see(number));
-        let pidfd = open_pidfd(pid)?;
-        let end = pidfd.try_clone()?;
-        Ok((Self { pid, pidfd, seen }, end))
+        Self { pid, pidfd: Arc::new(pidfd), seen }
     }
 
     /// The process's number. It is for people to read: signals go through the descriptor.
@@ -50,15 +50,13 @@ impl Leader {
     }
 
     /// A descriptor that becomes readable when it has ended.
-    ///
-    /// # Errors
-    /// What the kernel said.
-    pub fn end_descriptor(&self) -> io::Result<OwnedFd> {
-        self.pidfd.try_clone()
+    #[must_use]
+    pub fn end_descriptor(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.pidfd)
     }
 
     pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
-        Ok(pidfd_send_signal(&self.pidfd, signal.raw())?)
+        Ok(pidfd_send_signal(self.pidfd.as_fd(), signal.raw())?)
     }
 
     pub(super) fn process(&self) -> Pid {

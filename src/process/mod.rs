@@ -11,6 +11,7 @@
 mod cgroup;
 mod command_line;
 mod connections;
+mod execution;
 mod forest;
 mod launch;
 mod leader;
@@ -21,6 +22,7 @@ mod reaper;
 mod resource_limits;
 mod run_to_end;
 mod signal;
+mod spawn;
 mod stdin;
 mod strays;
 mod surroundings;

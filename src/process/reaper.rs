@@ -35,7 +35,7 @@ pub struct Descriptors {
     /// The reading end of the pipe that its stdout and stderr go into.
     pub output: OwnedFd,
     /// Readable when its own process has ended.
-    pub end: OwnedFd,
+    pub end: Arc<OwnedFd>,
 }
 
 /// What the reaper knows of our children.
@@ -86,8 +86,8 @@ impl Reaper {
     /// Launches a command. Blocks until it was executed, about a millisecond.
     ///
     /// # Errors
-    /// `SpawnShell` or `SpawnProgram` when it cannot be run, `Kernel` when the new process cannot
-    /// be watched, or could not be seen in /proc.
+    /// `SpawnShell` or `SpawnProgram` when it cannot be run, `Kernel` when the machine or
+    /// a limit has none to give, on Linux before 5.4, or when it could not be seen in /proc.
     pub fn launch(&self, launch: &Launch) -> Result<Launched> {
         if self.shared.procfs.orphans().is_none() {
             // What nobody can see, nobody could end.
@@ -97,22 +97,12 @@ impl Reaper {
         // cannot mistake one that ends at once for an orphan.
         let mut children = self.shared.lock();
         let spawned = launch.spawn().map_err(|source| launch.failed(source))?;
-        let Spawned { child, output, stdin } = spawned;
-        let pid = Pid::from_raw(child.id().cast_signed());
-        match Leader::watch(pid, self.shared.procfs) {
-            Ok((leader, end)) => {
-                children.leaders.insert(pid);
-                Ok(Launched { leader, descriptors: Descriptors { output, end }, stdin })
-            }
-            Err(error) => {
-                drop(children);
-                end_unwatched(child);
-                Err(Error::kernel(
-                    "watch the new process (by a pidfd of Linux 5.4, in /proc)",
-                    error,
-                ))
-            }
-        }
+        let Spawned { born, output, stdin } = spawned;
+        children.leaders.insert(born.pid);
+        drop(children);
+        let leader = Leader::new(born, self.shared.procfs);
+        let descriptors = Descriptors { output, end: leader.end_descriptor() };
+        Ok(Launched { leader, descriptors, stdin })
     }
 
     /// Collects a leader that has ended. `None` while it runs. Does not block.
@@ -205,11 +195,4 @@ fn collect_orphan(pid: Pid) -> bool {
     let Some(pid) = rustix::process::Pid::from_raw(pid.as_raw()) else { return false };
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
     matches!(retry(|| waitid(WaitId::Pid(pid), options)), Ok(Some(_)))
-}
-
-/// Ends a child that we could not get a descriptor for, while it is certainly still ours.
-fn end_unwatched(mut child: std::process::Child) {
-    // Both fail only when it is already gone.
-    let _gone = child.kill();
-    let _gone = child.wait();
 }

@@ -166,22 +166,13 @@ fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::reaper;
-    use super::super::{CommandLine, Input, Signal};
+    use super::super::tests::{launch_of, reaper};
+    use super::super::{CommandLine, Signal};
     use super::*;
     use std::fs;
 
     fn run(text: &str, timeout: f64) -> Ended {
-        let environment = std::env::vars_os().collect();
-        let command = CommandLine::Shell(text.to_owned());
-        let launch = Launch {
-            command,
-            shell: "/bin/sh".into(),
-            directory: ".".into(),
-            environment,
-            input: Input::Nothing,
-            cgroup: None,
-        };
+        let launch = launch_of(CommandLine::Shell(text.to_owned()));
         let limit = Limit { timeout: Duration::from_secs_f64(timeout), until: None };
         run_to_end(reaper(), launch, limit).unwrap()
     }

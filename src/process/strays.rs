@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// A run whose processes may have outlived the server that started it.
@@ -23,11 +24,14 @@ pub struct StrayRun {
     pub boot_id: String,
 }
 
-/// The present boot's id; empty where the kernel does not tell.
+/// The present boot's id; empty where the kernel does not tell. Read once.
 #[must_use]
-pub fn boot_id() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    id.trim().to_owned()
+pub fn boot_id() -> &'static str {
+    static ID: OnceLock<String> = OnceLock::new();
+    ID.get_or_init(|| {
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        id.trim().to_owned()
+    })
 }
 
 /// Sends SIGKILL to all that is left of these runs: their own processes, what carries their id,

@@ -1,6 +1,6 @@
 //! What unit tests that run commands stand on.
 
-use super::Reaper;
+use super::{CommandLine, Input, Launch, Reaper};
 use nix::sys::prctl;
 use std::sync::LazyLock;
 
@@ -12,4 +12,17 @@ pub fn reaper() -> &'static Reaper {
         Reaper::start().unwrap()
     });
     &REAPER
+}
+
+/// A launch of a command, with our own environment and without input.
+#[must_use]
+pub fn launch_of(command: CommandLine) -> Launch {
+    Launch {
+        command,
+        shell: "/bin/sh".into(),
+        directory: ".".into(),
+        environment: std::env::vars_os().collect(),
+        input: Input::Nothing,
+        cgroup: None,
+    }
 }

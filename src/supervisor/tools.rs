@@ -143,7 +143,7 @@ impl Tools {
             shell: &self.shell,
             directory: &directory,
             environment: &environment,
-            until: end.as_ref().map(AsFd::as_fd),
+            until: Some(end.as_fd()),
         })
     }
 

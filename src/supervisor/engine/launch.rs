@@ -53,7 +53,10 @@ fn work(launches: &Receiver<Launch>, outbox: &Sender<Message>) {
         // What the last run left behind is ended first, and that nobody else waits for.
         let (apart, service) = (outbox.clone(), launch.it.name().to_owned());
         let thread = thread::Builder::new().name("launcher-apart".into());
-        let spawned = thread.stack_size(256 * 1024).spawn(move || launch.tell_result(&apart));
+        let spawned = thread.stack_size(256 * 1024).spawn(move || {
+            launch.end_leftovers();
+            launch.tell_result(&apart);
+        });
         if let Err(error) = spawned {
             let result = Err(Error::kernel("start a thread that ends what it left behind", error));
             // An engine that is gone needs to know nothing.
@@ -65,7 +68,6 @@ fn work(launches: &Receiver<Launch>, outbox: &Sender<Message>) {
 impl Launch {
     fn tell_result(&self, outbox: &Sender<Message>) {
         self.it.manager().keep_logs_to(self.keep);
-        self.end_leftovers();
         let launch =
             || Tools::run_spec(&self.config).and_then(|spec| self.it.manager().start(&spec));
         let started = if self.is_cancelled.load(Ordering::SeqCst) {
@@ -78,14 +80,9 @@ impl Launch {
         // An engine that is gone needs to know nothing.
         let _gone = outbox.send(Message::Launched { service: self.it.name().to_owned(), result });
     }
-}
 
-impl Launch {
     /// Ends what the last run left behind, as a stop would.
     fn end_leftovers(&self) {
-        if self.it.last_run().is_none_or(|run| run.is_gone()) {
-            return;
-        }
         let (signal, grace) = (self.config.stop_signal, self.config.stop_timeout);
         // What cannot be ended is named by the manager, which goes on all the same.
         let _left = self.it.manager().end(Ending { by: EndedBy::Restart, signal, grace });
