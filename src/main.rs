@@ -27,9 +27,9 @@ fn start() -> Result<ExitCode, StartFault> {
             let listener = app::listen(&startup.settings)?;
             app::run(startup, listener)?;
         }
-        Task::Ctl { url, order } => {
+        Task::Ctl { destination, order } => {
             let startup = app::start_up(&flags, Mode::Shell)?;
-            let code = app::control(url.as_deref(), &order, &startup.settings)?;
+            let code = app::control(destination, &order, startup.settings)?;
             return Ok(ExitCode::from(code));
         }
         Task::Mcp { url } => {

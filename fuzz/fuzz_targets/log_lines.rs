@@ -36,7 +36,7 @@ fn printed(bytes: &[u8]) {
     let (on_end, is_over) = channel();
     WRITER.capture(Capture {
         output: output.into(),
-        end: end.into(),
+        end: Arc::new(end.into()),
         log: Arc::clone(&log),
         on_end: Box::new(move |_| on_end.send(()).expect("somebody waits")),
     });

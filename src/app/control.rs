@@ -2,7 +2,7 @@
 
 use super::mcp::authorization;
 use crate::client::{self, Client, Console, Order, Trouble};
-use crate::settings::Settings;
+use crate::settings::{Destination, Settings};
 use std::env;
 
 /// The port that Astra has where nothing else is set.
@@ -17,7 +17,14 @@ const SHELL_PORT: u16 = 8000;
 ///
 /// # Errors
 /// `Trouble` when the server is away, refuses us, or cannot do it.
-pub fn control(url: Option<&str>, order: &Order, settings: &Settings) -> Result<u8, Trouble> {
+pub fn control(
+    destination: Destination,
+    order: &Order,
+    mut settings: Settings,
+) -> Result<u8, Trouble> {
+    let Destination { url, token } = destination;
+    settings.token = token.or(settings.token);
+    let settings = &settings;
     let console = Console::of_process(env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
     let at = |port: u16| {
         let host = &settings.host;
@@ -28,7 +35,7 @@ pub fn control(url: Option<&str>, order: &Order, settings: &Settings) -> Result<
         };
         Client::of_url(&format!("http://{host}:{port}"), authorization(settings))
     };
-    let client = match (url, &settings.socket) {
+    let client = match (&url, &settings.socket) {
         (Some(url), _) => Client::of_url(url, authorization(settings)),
         (None, Some(socket)) => Client::of_socket(socket.clone(), authorization(settings)),
         (None, None) => at(settings.port),

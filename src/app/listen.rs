@@ -70,7 +70,7 @@ fn handed_over() -> std::result::Result<Option<Listener>, StartFault> {
         }
     }
     if let Ok(Some(listener)) = sockets.take_unix_listener(0) {
-        return Ok(Some(listener.into()));
+        return Listener::try_from(listener).map(Some).map_err(refused);
     }
     let taken = sockets.take_tcp_listener(0).map_err(refused)?;
     Ok(taken.map(Listener::from))

@@ -29,20 +29,19 @@ pub(super) fn ready(place: Place, target: &'static str, settings: &Settings) {
     let authorization = authorization(settings);
     notify::feed_watchdog(move |within| {
         // A new client each time: an old connection would lead past the door.
-        let Some(client) = client_of(&place, authorization.clone()) else { return true };
+        let client = client_of(&place, authorization.clone());
         let answered = client.get_within(target, within);
         answered.inspect_err(|away| log::error!("{away}")).is_ok()
     });
 }
 
-/// A client of this server; `None` where nothing leads to it: a socket without a name.
-fn client_of(place: &Place, authorization: Option<String>) -> Option<Client> {
+/// A client of this server.
+fn client_of(place: &Place, authorization: Option<String>) -> Client {
     match place {
         Place::Internet(address) => {
-            let url = format!("http://{}", from_here(*address));
-            Some(Client::of_url(&url, authorization))
+            Client::of_url(&format!("http://{}", from_here(*address)), authorization)
         }
-        Place::Unix(path) => path.clone().map(|path| Client::of_socket(path, authorization)),
+        Place::Unix(address) => Client::of_address(address.clone(), authorization),
     }
 }
 

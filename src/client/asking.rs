@@ -3,7 +3,7 @@
 use super::stream::StreamConnector;
 use std::fmt;
 use std::io::{self, Read};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 use ureq::http::Response;
@@ -14,6 +14,9 @@ use ureq::{Agent, Body, Error, RequestBuilder, config::Config};
 
 /// What requests over a Unix socket name as their host.
 const LOCAL: &str = "http://localhost";
+
+/// The media type of what may be no text.
+const BYTES: &str = "application/octet-stream";
 
 /// How long an answer may take: the longest wait that a request can ask for, and time to end a
 /// tree behind it.
@@ -81,6 +84,12 @@ impl Client {
         Self { url, authorization, ..Self::through(move || UnixStream::connect(&path)) }
     }
 
+    /// The same of a socket that may have a name that is no file's.
+    #[must_use]
+    pub fn of_address(address: SocketAddr, authorization: Option<String>) -> Self {
+        Self { authorization, ..Self::through(move || UnixStream::connect_addr(&address)) }
+    }
+
     /// A client of a server that is reached through what `connect` gives.
     pub fn through(connect: impl Fn() -> io::Result<UnixStream> + Send + Sync + 'static) -> Self {
         let connector = StreamConnector::new(connect);
@@ -105,15 +114,32 @@ impl Client {
         headers: &[(&str, String)],
         body: &[u8],
     ) -> Result<Answer, Away> {
+        self.send(target, headers, ("application/json", body))
+    }
+
+    fn send(
+        &self,
+        target: &str,
+        headers: &[(&str, String)],
+        (media_type, body): (&str, &[u8]),
+    ) -> Result<Answer, Away> {
         let mut request = self.agent.post(self.at(target));
         let authorization = self.authorization.iter().map(|value| ("Authorization", value));
         let headers = headers.iter().map(|(name, value)| (*name, value)).chain(authorization);
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let request = request.header("Content-Type", "application/json");
+        let request = request.header("Content-Type", media_type);
         let answer = request.send(body).map_err(|error| self.away(&error))?;
         self.whole(answer)
+    }
+
+    /// Sends whatever bytes to a path. Blocks until it is answered, 15 minutes at most.
+    ///
+    /// # Errors
+    /// As [`Self::post`].
+    pub fn post_bytes(&self, target: &str, body: &[u8]) -> Result<Answer, Away> {
+        self.send(target, &[], (BYTES, body))
     }
 
     /// Asks for a path. Blocks until it is answered, 15 minutes at most.

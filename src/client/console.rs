@@ -1,10 +1,15 @@
 //! Where `llm-shell ctl` writes to, and what can be shown there.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// How wide a line is where nobody says.
 const WIDTH_DEFAULT: usize = 100;
+
+/// How often it is told how long has been waited.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Stdout and stderr, for people or for programs.
 #[derive(Debug)]
@@ -44,6 +49,13 @@ impl Console {
         }
     }
 
+    /// One without colours, with lines of this width.
+    #[cfg(test)]
+    #[must_use]
+    pub fn plain(width: Option<usize>) -> Self {
+        Self { has_colours: false, width, lines: Mutex::default() }
+    }
+
     /// A text in a tone, where colours are shown.
     #[must_use]
     pub fn tinted(&self, text: &str, tone: Tone) -> String {
@@ -73,12 +85,17 @@ impl Console {
             return work();
         }
         std::thread::scope(|threads| {
-            let worker = threads.spawn(work);
-            let began = std::time::Instant::now();
-            while !worker.is_finished() {
-                eprint!("\r\u{1b}[Kwaiting {what}: {} s", began.elapsed().as_secs());
-                // What is shown changes with the seconds, and an end is to be seen soon.
-                std::thread::sleep(std::time::Duration::from_millis(50));
+            let (working, is_over) = mpsc::channel::<()>();
+            let worker = threads.spawn(move || {
+                // Dropped when the work is done, or panics.
+                let _working = working;
+                work()
+            });
+            for seconds in 0_u64.. {
+                eprint!("\r\u{1b}[KWaiting {what}: {seconds} s");
+                if is_over.recv_timeout(SECOND) != Err(RecvTimeoutError::Timeout) {
+                    break;
+                }
             }
             eprint!("\r\u{1b}[K");
             worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -6,7 +6,7 @@ use super::order::{Lines, Order, Verb};
 use super::target::Parameters;
 use super::trouble::Trouble;
 use super::{services, shell};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::io::{self, Read};
 
 /// What came of an order.
@@ -62,7 +62,7 @@ impl Server<'_> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let post = || self.client.post(target, &[], body.as_bytes());
         let answer = match self.order.wait {
-            Some(_) => self.console.while_waiting(target, post)?,
+            Some(_) => self.console.while_waiting("until it is done", post)?,
             None => post()?,
         };
         self.read(&answer)
@@ -102,9 +102,9 @@ impl Server<'_> {
             .with("format", Some(if self.order.is_json { "ndjson" } else { "text" }))
     }
 
-    /// Writes a text to a program, and tells how much of it was taken.
-    pub fn write(&self, target: &str, data: &str) -> Result<Outcome, Trouble> {
-        let written = self.post(target, &json!({ "data": data }))?;
+    /// Writes to a program, and tells how much of it was taken.
+    pub fn write(&self, target: &str, data: &[u8]) -> Result<Outcome, Trouble> {
+        let written = self.read(&self.client.post_bytes(target, data)?)?;
         if !self.tell_json(&written) {
             self.console.say(&format!("{} of {} bytes written", written["written"], data.len()));
         }
@@ -118,17 +118,15 @@ impl Server<'_> {
     }
 }
 
-/// What is written to a program: the text as a line, or all that stdin gives. `route` takes what is
-/// no text.
-pub fn input(text: &[String], route: &str) -> Result<String, Trouble> {
+/// What is written to a program: the text as a line, or all that stdin gives.
+pub fn input(text: &[String]) -> Result<Vec<u8>, Trouble> {
     if !text.is_empty() {
-        return Ok(text.join(" ") + "\n");
+        return Ok((text.join(" ") + "\n").into());
     }
     let mut all = Vec::new();
     let unreadable = |error| Trouble::Failed(format!("Stdin cannot be read ({error})."));
     io::stdin().lock().read_to_end(&mut all).map_err(unreadable)?;
-    let no_text = |_| Trouble::Wrong(format!("Stdin is no text: send it to POST {route}."));
-    String::from_utf8(all).map_err(no_text)
+    Ok(all)
 }
 
 /// So many seconds, as people say it.

@@ -162,7 +162,8 @@ fn status(server: &Server<'_>, names: &[String]) -> Result<Outcome, Trouble> {
     }
     let head =
         ["NAME", "STATUS", "HEALTH", "PID", "TIME", "CPU %", "MIB", "RESTARTS", "PORT", "MESSAGE"];
-    let mut table = Table::new(&head);
+    let mut table =
+        Table::new(&head, &["PORT", "MIB", "CPU %", "RESTARTS", "TIME", "PID", "HEALTH"]);
     for (name, state) in &wanted {
         table.add(row(name, state));
     }
@@ -217,8 +218,7 @@ fn logs(server: &Server<'_>, names: &[String], lines: &Lines) -> Result<Outcome,
 
 fn write(server: &Server<'_>, words: &[String]) -> Result<Outcome, Trouble> {
     let (name, rest) = words.split_first().ok_or_else(|| wrong("Which service? Give its name."))?;
-    let data = input(rest, "/supervisor/stdin")?;
-    server.write(&format!("/supervisor/stdin/{}", segment(name)), &data)
+    server.write(&format!("/supervisor/stdin/{}", segment(name)), &input(rest)?)
 }
 
 fn bulk(server: &Server<'_>, action: &str, names: &[String]) -> Result<Outcome, Trouble> {

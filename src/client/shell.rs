@@ -30,7 +30,7 @@ pub fn run(server: &Server<'_>) -> Result<Outcome, Trouble> {
             let target = Parameters::new().with("type", Some(signal)).of("/signal");
             Ok(tell(server, &server.post(&target, &Value::Null)?))
         }
-        Verb::Stdin(words) => server.write("/stdin", &input(words, "/stdin")?),
+        Verb::Stdin(words) => server.write("/stdin", &input(words)?),
         Verb::Health(names) => {
             no_names(names)?;
             let health = server.get("/health")?;
@@ -131,8 +131,10 @@ fn tell(server: &Server<'_>, run: &Value) -> Outcome {
     let is_well = status == "running" || (status == "exited" && code == 0);
     if !server.tell_json(run) {
         let tone = if is_well { Tone::Good } else { Tone::Bad };
-        let mut table =
-            Table::new(&["STATUS", "EXIT", "PID", "TIME", "CPU %", "MIB", "RUN", "COMMAND"]);
+        let mut table = Table::new(
+            &["STATUS", "EXIT", "PID", "TIME", "CPU %", "MIB", "RUN", "COMMAND"],
+            &["MIB", "CPU %", "RUN", "TIME", "PID"],
+        );
         let exit = match (run["signal"].as_str(), code.as_i64()) {
             (Some(signal), _) => format!("{signal} ({})", text(run, "ended_by")),
             (None, Some(code)) => code.to_string(),

@@ -3,6 +3,10 @@
 use super::asking::{Answer, Away};
 use serde_json::Value;
 
+/// What to do where the server wants to be shown something else.
+const CREDENTIALS: &str = "It wants a token or a password, and not the one that it was shown: give \
+    --token or --token-file, or set LLM_SHELL_TOKEN or LLM_SHELL_BASIC_AUTH.";
+
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
@@ -42,7 +46,8 @@ impl Trouble {
         let unknown = || format!("{url} answers {}, and not as a llm-shell does.", answer.status);
         let detail = detail.unwrap_or_else(unknown);
         match answer.status {
-            401 | 403 | 429 => Self::Refused { url: url.to_owned(), detail },
+            401 => Self::Refused { url: url.to_owned(), detail: CREDENTIALS.to_owned() },
+            403 | 429 => Self::Refused { url: url.to_owned(), detail },
             400 | 404 | 405 | 413 => Self::Wrong(detail),
             _ => Self::Failed(detail),
         }

@@ -5,9 +5,10 @@ use std::fs::{self, File, Permissions};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener, UnixStream};
+use std::path::Path;
 
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
@@ -23,20 +24,23 @@ const BACKLOG: i32 = 1024;
 pub(super) const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// Where a socket listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Place {
     /// At an address of the internet, or of this machine.
     Internet(SocketAddr),
-    /// At a path, where it has one.
-    Unix(Option<PathBuf>),
+    /// At a path, or at a name that is no file's.
+    Unix(UnixAddress),
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Internet(address) => write!(out, "http://{address}"),
-            Self::Unix(Some(path)) => write!(out, "{}", path.display()),
-            Self::Unix(None) => out.write_str("a Unix socket without a name"),
+            Self::Unix(address) => match (address.as_pathname(), address.as_abstract_name()) {
+                (Some(path), _) => write!(out, "{}", path.display()),
+                (None, Some(name)) => write!(out, "@{}", String::from_utf8_lossy(name)),
+                (None, None) => out.write_str("a Unix socket without a name"),
+            },
         }
     }
 }
@@ -58,11 +62,12 @@ impl From<TcpListener> for Listener {
     }
 }
 
-impl From<UnixListener> for Listener {
-    fn from(listener: UnixListener) -> Self {
-        let address = listener.local_addr().ok();
-        let path = address.and_then(|address| address.as_pathname().map(Path::to_owned));
-        Self { descriptor: listener.into(), place: Place::Unix(path) }
+impl TryFrom<UnixListener> for Listener {
+    type Error = io::Error;
+
+    fn try_from(listener: UnixListener) -> io::Result<Self> {
+        let place = Place::Unix(listener.local_addr()?);
+        Ok(Self { descriptor: listener.into(), place })
     }
 }
 
@@ -83,7 +88,8 @@ impl Listener {
         socket.set_permissions(Permissions::from_mode(UNIX_MODE))?;
         bind(&socket, &SocketAddrUnix::new(path)?)?;
         listen(&socket, BACKLOG)?;
-        Ok(Self { descriptor: socket.into(), place: Place::Unix(Some(path.to_owned())) })
+        let place = Place::Unix(UnixAddress::from_pathname(path)?);
+        Ok(Self { descriptor: socket.into(), place })
     }
 
     /// Where it listens.

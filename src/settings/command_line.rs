@@ -1,7 +1,7 @@
 //! The command line, made from the table.
 
 use super::export::{self, ExportOrder};
-use super::orders;
+use super::orders::{self, Destination};
 use super::table::SETTINGS;
 use crate::client::Order;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -22,6 +22,7 @@ pub fn command_line() -> Command {
             .value_name(setting.takes)
             .help(format!("{} [env: {}]{default}", setting.help, setting.environment))
             .global(true)
+            .help_heading("Settings")
             .allow_hyphen_values(true);
         Some(flag)
     });
@@ -150,7 +151,7 @@ pub enum Task {
     /// Ask a server that runs.
     Ctl {
         /// Which one, where that is said.
-        url: Option<String>,
+        destination: Destination,
         /// What of it.
         order: Order,
     },
@@ -190,8 +191,8 @@ impl Task {
                 exit_on_fatal: flags.get_flag("exit-on-fatal"),
             },
             Some(("ctl", flags)) => {
-                let (url, order) = orders::order(flags);
-                Self::Ctl { url, order }
+                let (destination, order) = orders::order(flags);
+                Self::Ctl { destination, order }
             }
             Some(("mcp", flags)) => Self::Mcp { url: flags.get_one("url").cloned() },
             Some(("check", flags)) => {

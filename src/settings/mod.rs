@@ -12,5 +12,6 @@ pub use clap_complete::Shell;
 pub use command_line::{Task, command_line, completions_of, manual_of};
 pub use export::ExportOrder;
 pub use load::{Loaded, SettingFault, Sources, load};
+pub use orders::Destination;
 pub use secret::Secret;
 pub use table::{CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, SETTINGS, Setting, Settings};

@@ -1,5 +1,6 @@
 //! `llm-shell ctl` on the command line.
 
+use super::secret::{Secret, token};
 use crate::client::{Lines, Order, Start, Verb};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::time::Duration;
@@ -13,6 +14,13 @@ pub fn ctl() -> Command {
         .long("url")
         .value_name("URL")
         .help("Server to ask; else the one at --socket, or at --host and --port")
+        .value_parser(web_address)
+        .global(true);
+    let shown = Arg::new("token")
+        .long("token")
+        .value_name("TOKEN")
+        .value_parser(token)
+        .help("Token to show; others here can see it in ps: a file or the environment hides it")
         .global(true);
     let json = Arg::new("json")
         .long("json")
@@ -37,7 +45,7 @@ pub fn ctl() -> Command {
              well. 2: the request was wrong.",
         )
         .subcommand_required(true)
-        .args([url, json, wait])
+        .args([url, shown, json, wait])
         .subcommands(verbs())
 }
 
@@ -143,8 +151,24 @@ fn bulk() -> Command {
         .arg(names().num_args(1..).required(true))
 }
 
-/// The server to ask, where one is named, and what of it.
-pub fn order(flags: &ArgMatches) -> (Option<String>, Order) {
+fn web_address(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let is_address =
+        rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace));
+    if is_address { Ok(text.to_owned()) } else { Err("give http://HOST:PORT".to_owned()) }
+}
+
+/// Which server is asked, as far as the command line says more than the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// Where it is.
+    pub url: Option<String>,
+    /// What it is shown.
+    pub token: Option<Secret>,
+}
+
+/// The server to ask, and what of it.
+pub fn order(flags: &ArgMatches) -> (Destination, Order) {
     let (name, given) = flags.subcommand().unwrap_or(("status", flags));
     let wait = given.get_one::<f64>("wait").copied();
     let order = Order {
@@ -152,7 +176,8 @@ pub fn order(flags: &ArgMatches) -> (Option<String>, Order) {
         is_json: given.get_flag("json"),
         wait: wait.map(duration),
     };
-    (given.get_one::<String>("url").cloned(), order)
+    let (url, token) = (given.get_one("url").cloned(), given.get_one("token").cloned());
+    (Destination { url, token }, order)
 }
 
 fn verb(name: &str, given: &ArgMatches) -> Verb {

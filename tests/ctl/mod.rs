@@ -67,6 +67,12 @@ fn a_command_is_started_read_written_to_and_ended() {
     let written = run(order(&server, &["stdin"]), b"by stdin\n");
     assert_eq!(written.out, "9 of 9 bytes written\n");
     server.wait_for_output("got by stdin");
+    server.post("/kill").expect(200);
+    told(&server, &["start", "--stdin", "head -c 3 | od -An -tx1"]);
+    assert_eq!(run(order(&server, &["stdin"]), b"\xff\0\n").out, "3 of 3 bytes written\n");
+    server.wait_for_output(" ff 00 0a");
+    server.ended();
+    told(&server, &["start", "sleep 60"]);
     assert_eq!(told(&server, &["stop"]), "killed\n");
     let status = run(order(&server, &["status"]), b"");
     assert_eq!(status.code, 1, "what was killed is not well");
@@ -140,9 +146,11 @@ fn why_something_is_not_done_is_told_apart() {
         elsewhere.code == 2 && elsewhere.err.contains("not as a llm-shell does"),
         "{elsewhere:?}"
     );
-    let mut wrong = binary();
-    wrong.args(["ctl", "nope"]);
-    assert_eq!(run(wrong, b"").code, 2);
+    for words in [&["ctl", "nope"][..], &["ctl", "--url", "nowhere", "status"]] {
+        let mut wrong = binary();
+        wrong.args(words);
+        assert_eq!(run(wrong, b"").code, 2, "{words:?}");
+    }
 }
 
 #[test]
@@ -152,7 +160,10 @@ fn credentials_and_places_are_those_of_the_settings() {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", "secret");
     let server = Server::start_command(command);
-    assert!(refused(&server, &["status"], 1).contains("refused us"));
+    let unknown = refused(&server, &["status"], 1);
+    assert!(unknown.contains("refused us") && unknown.contains("LLM_SHELL_TOKEN"), "{unknown}");
+    assert_eq!(refused(&server, &["status", "--token", "wrong"], 1), unknown);
+    assert!(told(&server, &["--token", "secret", "health"]).starts_with("healthy, "));
     let mut with_token = binary();
     with_token
         .env("LLM_SHELL_TOKEN", "secret")

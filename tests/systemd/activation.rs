@@ -5,7 +5,8 @@ use nix::libc;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -85,6 +86,24 @@ fn a_unix_socket_is_taken_over_and_its_file_is_left_alone() {
     let log = end(server);
     assert!(log.contains(&format!("listening on {}", path.display())), "{log}");
     assert!(path.exists());
+}
+
+#[test]
+fn a_socket_whose_name_is_no_file_s_is_asked_before_the_watchdog_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = folder.path().display().to_string();
+    let socket = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    let manager = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+    let mut command = handed(vec![socket.into()], &folder);
+    command.env("NOTIFY_SOCKET", folder.path().join("notify")).env("WATCHDOG_USEC", "400000");
+    let server = command.spawn().unwrap();
+    let mut told = [0; 1024];
+    while !told.starts_with(b"WATCHDOG=1") {
+        manager.recv(&mut told).unwrap();
+    }
+    let log = end(server);
+    assert!(log.contains(&format!("listening on @{name}")), "{log}");
+    assert!(log.contains("GET /status"), "{log}");
 }
 
 #[test]
