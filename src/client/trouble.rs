@@ -42,7 +42,7 @@ impl Trouble {
     /// What an answer that is no success means.
     pub(super) fn of(answer: &Answer, url: &str) -> Self {
         let problem: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let detail = problem["detail"].as_str().map(str::to_owned);
+        let detail = problem["detail"].as_str().map(in_our_words);
         let unknown = || format!("{url} answers {}, and not as a llm-shell does.", answer.status);
         let detail = detail.unwrap_or_else(unknown);
         match answer.status {
@@ -52,4 +52,10 @@ impl Trouble {
             _ => Self::Failed(detail),
         }
     }
+}
+
+/// A detail names what to ask for next by its route: each has a verb of the same name here.
+fn in_our_words(detail: &str) -> String {
+    let routes = ["POST /supervisor/", "GET /supervisor/", "POST /", "GET /"];
+    routes.iter().fold(detail.to_owned(), |detail, route| detail.replace(route, "ctl "))
 }

@@ -1,6 +1,9 @@
 //! Readings from /proc: who is whose child, and who is who.
 
+use super::leader::retry;
 use nix::unistd::{Pid, getpid};
+use std::fs::File;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::time::Duration;
 use std::{fs, thread};
@@ -85,7 +88,7 @@ impl Procfs {
 
     /// Looks at one process; `None` when it is gone (reaped).
     pub fn see(self, number: i32) -> Option<Seen> {
-        let stat = fs::read(format!("/proc/{number}/stat")).ok()?;
+        let stat = stat_of(number).ok()?;
         let Stat { state, parent, session, threads, start_ticks } = parse_stat(&stat)?;
         let pid = match self.depth {
             None => number,
@@ -104,6 +107,9 @@ impl Procfs {
         ours.into_iter().find(|number| self.see(*number).is_some_and(|seen| seen.pid == pid))
     }
 }
+
+/// More than a `stat` line has, in bytes: 52 fields of at most 20 digits, and a name of 64 bytes.
+const STAT_BYTES_MAX: usize = 2048;
 
 /// How often a process is looked at that is being executed, whose environment is not there yet, and
 /// how long is waited between two looks. Nothing tells when it is there; it takes far less than the
@@ -174,9 +180,19 @@ fn environment_bounds(number: i32) -> Option<Range<usize>> {
 
 /// What proc(5) tells of a process from field 3 on; `None` when it is gone.
 fn stat_behind_name(number: i32) -> Option<String> {
-    let stat = fs::read(format!("/proc/{number}/stat")).ok()?;
+    let stat = stat_of(number).ok()?;
     let name_end = memchr::memrchr(b')', &stat)?;
     Some(String::from_utf8_lossy(&stat[name_end + 1..]).into_owned())
+}
+
+/// The `stat` of a process: a line that the kernel gives whole to one read, of all fields at one
+/// moment. A thousand of them are looked at for a sample, so it is one read, and no more calls.
+fn stat_of(number: i32) -> io::Result<Vec<u8>> {
+    let mut stat = vec![0; STAT_BYTES_MAX];
+    let mut file = File::open(format!("/proc/{number}/stat"))?;
+    let length = retry(|| file.read(&mut stat).map_err(|error| error.kind()))?;
+    stat.truncate(length);
+    Ok(stat)
 }
 
 fn children_of_thread(number: i32, thread: i32) -> Vec<i32> {

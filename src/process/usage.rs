@@ -181,22 +181,15 @@ fn round_to_tenth(value: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::reaper;
-    use super::super::{CommandLine, Descriptors, Input, Launch, Signal, Strangers};
+    use super::super::tests::{launch_of, reaper};
+    use super::super::{CommandLine, Descriptors, Signal, Strangers};
     use super::*;
     use std::fs::File;
     use std::io::Read;
 
     /// The tree of a command that has printed something, and what holds its output open.
     fn run() -> (Tree, Descriptors) {
-        let launch = Launch {
-            command: CommandLine::Shell("echo; sleep 60 & wait".to_owned()),
-            shell: "/bin/sh".into(),
-            directory: ".".into(),
-            environment: std::env::vars_os().collect(),
-            input: Input::Nothing,
-            cgroup: None,
-        };
+        let launch = launch_of(CommandLine::Shell("echo; sleep 60 & wait".to_owned()));
         let launched = reaper().launch(&launch).unwrap();
         let mut output = File::from(launched.descriptors.output.try_clone().unwrap());
         output.read_exact(&mut [0]).unwrap();

@@ -95,7 +95,8 @@ fn a_start_that_waits_gives_the_output_and_an_exit_code_for_scripts() {
     assert_eq!(run(wrong, b"").code, 2);
     let still = told(&server, &["start", "--wait=0.1", "--timeout", "50", "sleep 60"]);
     assert!(still.contains("\nrunning "), "{still}");
-    assert!(refused(&server, &["start", "ls"], 1).contains("is still running"));
+    let running = refused(&server, &["start", "ls"], 1);
+    assert!(running.contains("is still running") && running.contains("ctl kill"), "{running}");
     assert_eq!(told(&server, &["kill"]), "killed\n");
     assert!(refused(&server, &["start", "--wait=601", "ls"], 2).contains("0 to 600"));
 }
@@ -129,7 +130,7 @@ fn output_is_followed_until_the_command_ends() {
 #[test]
 fn why_something_is_not_done_is_told_apart() {
     let server = Server::start();
-    assert!(refused(&server, &["status"], 2).contains("POST /start"));
+    assert!(refused(&server, &["status"], 2).contains("ctl start"));
     for words in [&["status", "web"][..], &["events"], &["reload"], &["bulk", "stop", "a"]] {
         assert!(refused(&server, words, 2).contains("Astra"), "{words:?}");
     }
