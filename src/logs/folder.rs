@@ -128,7 +128,9 @@ impl LogFolder {
 
     /// Makes what somebody removed once more: the directory, the lock, the ledger.
     pub(super) fn restore_lost(&self) -> Result<()> {
-        make_directory(&self.path)?;
+        if !self.path.exists() {
+            make_directory(&self.path)?;
+        }
         self.lock.restore_lost()?;
         self.ledger.restore_lost();
         Ok(())

@@ -123,7 +123,13 @@ impl Ledger {
     /// The runs, the newest first.
     #[must_use]
     pub fn runs(&self) -> Vec<RunRecord> {
-        self.inner().runs.iter().rev().cloned().collect()
+        self.last_runs(usize::MAX)
+    }
+
+    /// The last `count` runs, the newest first.
+    #[must_use]
+    pub fn last_runs(&self, count: usize) -> Vec<RunRecord> {
+        self.inner().runs.iter().rev().take(count).cloned().collect()
     }
 
     /// The runs, the newest first, down to the first that `is_last`; and how many lines ended

@@ -1,6 +1,7 @@
 //! How much is kept: old runs go when there are too many, or when all logs are too large.
 
 use super::stamp::has_form;
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
@@ -16,32 +17,25 @@ pub struct Keep {
     pub bytes_max: u64,
 }
 
-/// What a log has in its directory.
-#[derive(Debug, PartialEq, Eq)]
-struct Kept {
-    name: String,
-    bytes: u64,
-}
-
 /// Removes the oldest logs of a directory until what is left fits, `active` never; gives the names
 /// of those that went. Files that are no logs of ours are not looked at.
 pub fn enforce(folder: &Path, keep: Keep, active: &str) -> Vec<String> {
-    let mut kept = logs_in(folder);
-    kept.sort_by(|one, other| order(&one.name).cmp(&order(&other.name)));
-    let mut bytes: u64 = kept.iter().map(|log| log.bytes).sum();
+    let mut kept: Vec<(String, u64)> = logs_in(folder).into_iter().collect();
+    kept.sort_by(|(one, _), (other, _)| order(one).cmp(&order(other)));
+    let mut bytes: u64 = kept.iter().map(|(_, bytes)| bytes).sum();
     let mut runs = kept.len();
     let mut gone = Vec::new();
-    for log in kept.into_iter().filter(|log| log.name != active) {
+    for (log, its_bytes) in kept.into_iter().filter(|(log, _)| log != active) {
         if runs <= keep.runs_max && bytes <= keep.bytes_max {
             break;
         }
-        for file in [log.name.clone(), older_name(&log.name)] {
+        for file in [log.clone(), older_name(&log)] {
             // One that was never rotated has no older part; one that is gone is what we want.
             let _missing = fs::remove_file(folder.join(file));
         }
         runs -= 1;
-        bytes -= log.bytes;
-        gone.push(log.name);
+        bytes -= its_bytes;
+        gone.push(log);
     }
     gone
 }
@@ -51,20 +45,19 @@ pub fn older_name(log: &str) -> String {
     format!("{log}.1")
 }
 
-fn logs_in(folder: &Path) -> Vec<Kept> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let bytes_of = |name: &str| fs::metadata(folder.join(name)).map_or(0, |found| found.len());
-    // The older part of a log whose present one a crash has kept from being made is a log too.
-    let mut names: Vec<String> =
-        names.map(|name| name.strip_suffix(".1").map(str::to_owned).unwrap_or(name)).collect();
-    names.sort();
-    names.dedup();
-    names
-        .into_iter()
-        .filter(|name| is_log(name))
-        .map(|name| Kept { bytes: bytes_of(&name) + bytes_of(&older_name(&name)), name })
-        .collect()
+/// The bytes of each log, with its older part. Each file is asked about by its name in the open
+/// directory, once: that is done at each start.
+fn logs_in(folder: &Path) -> HashMap<String, u64> {
+    let mut logs = HashMap::new();
+    for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(name) = file.file_name().into_string() else { continue };
+        // The older part of a log whose present one a crash has kept from being made is a log too.
+        let log = name.strip_suffix(".1").unwrap_or(&name);
+        if is_log(log) {
+            *logs.entry(log.to_owned()).or_default() += file.metadata().map_or(0, |it| it.len());
+        }
+    }
+    logs
 }
 
 /// Whether a name has the form that we give: `YYYY-MM-DD_HH-MM-SS.log`, or `…_N.log`.

@@ -66,7 +66,7 @@ impl ProcessManager {
             Some(last) if last.run.id == record.run_id => RunInfo::Last(Box::new(last.snapshot())),
             _ => self.past(record),
         };
-        self.folder.ledger().runs().into_iter().take(count).map(info).collect()
+        self.folder.ledger().last_runs(count).into_iter().map(info).collect()
     }
 
     /// Has so much be kept of its logs from now on.
@@ -200,7 +200,7 @@ impl ProcessManager {
 
     /// How many lines the runs before the next one have, where its numbers go on behind theirs.
     pub(super) fn lines_before(&self) -> u64 {
-        let newest = self.folder.ledger().runs().into_iter().next();
+        let newest = self.folder.ledger().last_runs(1).pop();
         let Some(newest) = newest.filter(|_| self.config.numbering == Numbering::GoesOn) else {
             return 0;
         };
