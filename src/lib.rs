@@ -29,6 +29,7 @@
 //! | `second-signal` | [`app`] | waits for the second request to end | with the process |
 //! | `supervisor` | [`supervisor::Supervisor`] | decides about each service | `shut_down` |
 //! | `launcher` | the thread `supervisor` | launches services, one after the other | with that |
+//! | `sampler` | who asks for a sample of many processes | looks at a share of them | with the sample |
 //! | `ending`, `launcher-apart` | the same | ends one tree | with that |
 //! | `bulk` | [`supervisor::Bulk`] | one verb for several services | when they have settled |
 //! | `reload` | [`app`] | waits for SIGHUP, and reads the services file | with the process |
@@ -50,7 +51,8 @@
 //! 3. The reaper's register of children: over a launch, and over one look for the dead.
 //! 4. The logs of old runs that are open: over the reading of one that was not.
 //! 5. The name of the last log, then the ledger of runs: over the writing of a line.
-//! 6. How far a log is written; the inbox of the log writer; a usage meter: for a moment each.
+//! 6. How far a log is written; the inbox of the log writer; a usage meter, then its sampler:
+//!    for a moment each.
 //!
 //! # What lies on disk
 //! `LOG_DIR/*.log` are the logs, `*.log.1` the older parts of those that were rotated, `.runs` the

@@ -55,7 +55,7 @@ fn run_behind(
         cgroups: cgroups.clone(),
         strangers: Strangers::of_one_command(),
         numbering: Numbering::BeginsAnew,
-        metering: Metering::Own,
+        metering: Metering::Own(Arc::default()),
         on_end: OnEnd::default(),
     };
     let manager =

@@ -1,7 +1,7 @@
 //! What a manager needs to know about its surroundings.
 
 use super::run::End;
-use crate::process::{Cgroups, Strangers};
+use crate::process::{Cgroups, Sampler, Strangers, UsageMeter};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,12 +44,22 @@ pub struct ManagerConfig {
 }
 
 /// Whose business the usage of a manager's runs is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Metering {
-    /// Its own: snapshots have it.
-    Own,
+    /// Its own, by what all its runs share: snapshots have it.
+    Own(Arc<Sampler>),
     /// That of somebody who samples many runs at once: snapshots have none.
     Elsewhere,
+}
+
+impl Metering {
+    /// A meter for a run that starts now; `None` where that is somebody else's business.
+    pub(super) fn meter(&self) -> Option<UsageMeter> {
+        match self {
+            Self::Own(sampler) => Some(UsageMeter::new(Arc::clone(sampler))),
+            Self::Elsewhere => None,
+        }
+    }
 }
 
 /// Who is told of ends, if anybody.

@@ -1,15 +1,13 @@
 //! Start, status, kill, restart and the end of it all.
 
-use super::config::{ManagerConfig, Metering};
+use super::config::ManagerConfig;
 use super::history::{Beginning, Reopened};
 use super::run::{End, EndedBy, Run, RunView, Snapshot, new_run_id};
 use super::spec::RunSpec;
 use super::state::{Claim, Refusal, State};
 use crate::error::{Error, Result};
 use crate::logs::{Capture, LogFolder, LogWriter, now};
-use crate::process::{
-    Descriptors, Launch, LeftBehind, Reaper, RunCgroup, Signal, Tree, Usage, UsageMeter,
-};
+use crate::process::{Descriptors, Launch, LeftBehind, Reaper, RunCgroup, Signal, Tree};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -349,7 +347,6 @@ impl ProcessManager {
             self.inner().state.start_failed();
         })?;
         let run = Arc::new(run);
-        self.folder.enforce_retention(run.log.file_name());
         let mut inner = self.inner();
         let old = inner.run.replace(Arc::clone(&run));
         inner.state.started();
@@ -363,11 +360,8 @@ impl ProcessManager {
         }
         // Sampled aside, so that the first status is not answered with a sample of the first
         // millisecond; and before the writer has it, so that it is told as it was at its start.
-        let usage = match self.config.metering {
-            Metering::Own => UsageMeter::new().sample(&run.tree, &self.reaper),
-            Metering::Elsewhere => Usage::default(),
-        };
-        let snapshot = Snapshot::of(&run, None, usage, Vec::new());
+        let usage = self.config.metering.meter().map(|it| it.sample(&run.tree, &self.reaper));
+        let snapshot = Snapshot::of(&run, None, usage.unwrap_or_default(), Vec::new());
         log::info!("run {} started, process {}", run.id, run.leader.pid());
         if let Some(timeout) = spec.timeout {
             self.end_after(&run, timeout);
@@ -376,6 +370,8 @@ impl ProcessManager {
         let view = RunView { run: Arc::clone(&run), reaper: Arc::clone(&self.reaper) };
         let on_end = Box::new(move |at| manager.record_end(&run, at));
         self.writer.capture(Capture { output, end, log, on_end });
+        // Behind all that the command, or who waits for the answer, could be kept waiting by.
+        self.folder.enforce_retention(view.run.log.file_name());
         Ok((snapshot, view))
     }
 
@@ -419,7 +415,7 @@ impl ProcessManager {
             leader,
             log,
             stdin: launched.stdin,
-            meter: (self.config.metering == Metering::Own).then(UsageMeter::new),
+            meter: self.config.metering.meter(),
             end: OnceLock::new(),
         };
         Ok((run, launched.descriptors))

@@ -1,5 +1,6 @@
 //! Readings from /proc: who is whose child, and who is who.
 
+use super::division::{DIVIDED_FROM, divide};
 use super::leader::retry;
 use nix::unistd::{Pid, getpid};
 use std::fs::File;
@@ -83,7 +84,11 @@ impl Procfs {
     pub fn all(self) -> Vec<Seen> {
         let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
         let numbers = entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse::<i32>().ok());
-        numbers.filter_map(|number| self.see(number)).collect()
+        let numbers: Vec<i32> = numbers.collect();
+        let seen = divide(numbers.chunks(DIVIDED_FROM), |numbers| {
+            numbers.iter().filter_map(|number| self.see(*number)).collect::<Vec<Seen>>()
+        });
+        seen.concat()
     }
 
     /// Looks at one process; `None` when it is gone (reaped).

@@ -3,11 +3,11 @@
 use super::forest::members_of;
 use super::procfs::Seen;
 use super::reaper::Reaper;
+use super::sampler::{Cost, Sampler};
 use super::tree::Tree;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System};
 
 /// The shortest time between two samples: who asks earlier is given the last one.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
@@ -24,14 +24,14 @@ pub struct Usage {
 }
 
 /// Samples one run's usage at most once a second, for all who ask.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct UsageMeter(Mutex<(Reading, Option<Usage>)>);
 
 impl UsageMeter {
     /// A meter for a run that starts now.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(sampler: Arc<Sampler>) -> Self {
+        Self(Mutex::new((Reading::new(sampler), None)))
     }
 
     /// The usage of `tree`: the last sample if it is under a second old, else a new one. Blocks
@@ -52,7 +52,7 @@ impl UsageMeter {
 
 /// Samples the usage of many runs at once, at most once a second, for all who ask. A run that has
 /// begun since is sampled by itself, once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FleetMeter(Mutex<(Reading, FleetUsage)>);
 
 /// The usage of many runs, by the number of each one's own process.
@@ -61,8 +61,8 @@ pub type FleetUsage = Arc<HashMap<i32, Usage>>;
 impl FleetMeter {
     /// A meter for runs that start from now on.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(sampler: Arc<Sampler>) -> Self {
+        Self(Mutex::new((Reading::new(sampler), FleetUsage::default())))
     }
 
     /// The usage of each of `trees`: the last sample if it is under a second old, else a new one.
@@ -88,60 +88,51 @@ impl FleetMeter {
     }
 }
 
+/// What is known since the last sample.
 #[derive(Debug)]
 struct Reading {
+    sampler: Arc<Sampler>,
     at: Instant,
-    /// Kept, because a new one reads /proc/cpuinfo first.
-    system: Option<System>,
     /// CPU time by process and its start, so that a recycled number does not inherit one.
-    cpu_milliseconds: HashMap<(Pid, u64), u64>,
+    cpu_milliseconds: HashMap<(i32, u64), u64>,
     is_first: bool,
 }
 
-impl Default for Reading {
-    fn default() -> Self {
-        let (at, cpu_milliseconds) = (Instant::now(), HashMap::new());
-        Self { at, system: None, cpu_milliseconds, is_first: true }
-    }
-}
-
 impl Reading {
+    fn new(sampler: Arc<Sampler>) -> Self {
+        Self { sampler, at: Instant::now(), cpu_milliseconds: HashMap::new(), is_first: true }
+    }
+
     fn is_fresh(&self) -> bool {
         !self.is_first && self.at.elapsed() < SAMPLE_INTERVAL
     }
 
     /// The usage of each of these groups of processes since the last time.
     fn renew(&mut self, groups: &[Vec<Seen>]) -> Vec<Usage> {
-        let old: Vec<Pid> =
-            self.system.iter().flat_map(|it| it.processes().keys()).copied().collect();
-        // Those of the last look are named as well: the ones that are gone leave by that.
-        self.look_at(groups.iter().flatten().map(pid_of).chain(old));
-        let usages = self.usages(groups);
-        let mut now = HashMap::new();
-        let processes = self.system.iter().flat_map(System::processes);
-        for (pid, process) in processes {
-            now.insert((*pid, process.start_time()), process.accumulated_cpu_time());
-        }
-        (self.at, self.cpu_milliseconds, self.is_first) = (Instant::now(), now, false);
+        let costs = self.sampler.look_at(groups.iter().flatten());
+        let usages = self.usages(groups, &costs);
+        let spent =
+            |(number, cost): (&i32, &Cost)| ((*number, cost.start_time), cost.cpu_milliseconds);
+        self.cpu_milliseconds = costs.iter().map(spent).collect();
+        (self.at, self.is_first) = (Instant::now(), false);
         usages
     }
 
     /// The usage of each of these groups of processes, which began since the last time. What the
     /// next time is measured from stays what it was.
-    fn add(&mut self, groups: &[Vec<Seen>]) -> Vec<Usage> {
-        self.look_at(groups.iter().flatten().map(pid_of));
-        self.usages(groups)
+    fn add(&self, groups: &[Vec<Seen>]) -> Vec<Usage> {
+        self.usages(groups, &self.sampler.look_at(groups.iter().flatten()))
     }
 
-    fn usages(&self, groups: &[Vec<Seen>]) -> Vec<Usage> {
+    fn usages(&self, groups: &[Vec<Seen>], costs: &HashMap<i32, Cost>) -> Vec<Usage> {
         let elapsed_milliseconds = (self.at.elapsed().as_secs_f64() * 1000.0).max(1.0);
         let usages = groups.iter().map(|group| {
             let (mut bytes, mut spent) = (0, 0);
-            for process in group.iter().filter_map(|seen| self.process(pid_of(seen))) {
-                let key = (process.pid(), process.start_time());
-                let before = self.cpu_milliseconds.get(&key).copied().unwrap_or(0);
-                spent += process.accumulated_cpu_time().saturating_sub(before);
-                bytes += process.memory();
+            for (number, cost) in group.iter().filter_map(|seen| costs.get_key_value(&seen.number))
+            {
+                let before = self.cpu_milliseconds.get(&(*number, cost.start_time));
+                spent += cost.cpu_milliseconds.saturating_sub(before.copied().unwrap_or(0));
+                bytes += cost.bytes;
             }
             Usage {
                 cpu_percent: round_to_tenth(spent as f64 * 100.0 / elapsed_milliseconds),
@@ -151,28 +142,6 @@ impl Reading {
         });
         usages.collect()
     }
-
-    fn process(&self, pid: Pid) -> Option<&Process> {
-        self.system.as_ref()?.process(pid)
-    }
-
-    /// Has the system hold these processes as they are now, and none of them that is gone.
-    fn look_at(&mut self, pids: impl Iterator<Item = Pid>) {
-        if self.system.is_none() {
-            self.system = System::new().ok();
-        }
-        let Some(system) = &mut self.system else { return };
-        let what = ProcessRefreshKind::nothing().with_cpu().with_memory().without_tasks();
-        // Each is named once: what is named a second time is taken for gone.
-        let all: Vec<Pid> = pids.collect::<BTreeSet<_>>().into_iter().collect();
-        // How many were found is all that is given, and that is counted below.
-        let _refreshed =
-            system.refresh_processes_specifics(ProcessesToUpdate::Some(&all), true, what);
-    }
-}
-
-fn pid_of(seen: &Seen) -> Pid {
-    Pid::from_u32(seen.number.cast_unsigned())
 }
 
 fn round_to_tenth(value: f64) -> f64 {
@@ -200,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_run_that_began_since_the_last_sample_is_sampled_at_once() {
-        let (meter, (old, _output)) = (FleetMeter::new(), run());
+        let (meter, (old, _output)) = (FleetMeter::new(Arc::default()), run());
         let before = meter.sample(std::slice::from_ref(&old), reaper());
         let (young, _output) = run();
         let trees = [old, young];

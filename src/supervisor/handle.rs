@@ -65,7 +65,7 @@ impl Supervisor {
             .spawn(move || work.work())
             .map_err(|error| Error::kernel("start the supervisor", error))?;
         let (thread, readings, meter) =
-            (Mutex::new(Some(thread)), Mutex::new(0), FleetMeter::new());
+            (Mutex::new(Some(thread)), Mutex::new(0), FleetMeter::new(Arc::default()));
         let bulks = Arc::new(());
         Ok(Self { tools, roster, events, engine, thread, file, readings, meter, bulks })
     }
