@@ -15,6 +15,7 @@ missed, page.py writes it all down. Everything listens on loopback and works bel
 
 import argparse
 import json
+import shutil
 import signal
 import sys
 import time
@@ -53,6 +54,7 @@ def measure(rows: list[str], bench: Bench, results: dict, kept):
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         processes.end_all()
+        shutil.rmtree(places.SPENT, ignore_errors=True)
 
 
 def arguments():

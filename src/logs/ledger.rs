@@ -252,7 +252,9 @@ fn apply(runs: &mut Vec<RunRecord>, event: Event) {
 
 /// Puts a new file in the place of the old one, all of it or nothing.
 fn write_anew(path: &Path, runs: &[RunRecord]) -> io::Result<File> {
-    let new = path.with_extension("new");
+    // Of nothing, all or nothing is the same: a first ledger, of which there may be a thousand at
+    // once, is made in its place.
+    let new = if runs.is_empty() { path.to_owned() } else { path.with_extension("new") };
     let mut options = OpenOptions::new();
     let mut file = options.append(true).create(true).mode(0o600).open(&new)?;
     file.set_len(0)?;
@@ -260,7 +262,9 @@ fn write_anew(path: &Path, runs: &[RunRecord]) -> io::Result<File> {
         let line = serde_json::to_string(&Event::Started(run.clone()))?;
         file.write_all((line + "\n").as_bytes())?;
     }
-    fs::rename(&new, path)?;
+    if new != path {
+        fs::rename(&new, path)?;
+    }
     Ok(file)
 }
 

@@ -142,7 +142,8 @@ impl Shared {
 struct Desk {
     epoll: Epoll,
     shared: Arc<Shared>,
-    captured: HashMap<u64, Captured>,
+    /// Apart from their table, which would hold twice their size in each empty place.
+    captured: HashMap<u64, Box<Captured>>,
     /// The keys of those that the kernel does not watch.
     unwatched: Vec<u64>,
     next: u64,
@@ -199,7 +200,7 @@ impl Desk {
             log::error!("{captured:?} cannot be watched, it is looked at now and then: {error}");
             self.unwatched.push(key);
         }
-        self.captured.insert(key, captured);
+        self.captured.insert(key, Box::new(captured));
     }
 
     fn watch(&self, key: u64, captured: &Captured) -> nix::Result<()> {
