@@ -29,7 +29,7 @@
 //! | `second-signal` | [`app`] | waits for the second request to end | with the process |
 //! | `supervisor` | [`supervisor::Supervisor`] | decides about each service | `shut_down` |
 //! | `launcher` | the thread `supervisor` | launches services, one after the other | with that |
-//! | `sampler` | who asks for a sample of many processes | looks at a share of them | with the sample |
+//! | `sampler` | who samples many processes | looks at a share of them | with the sample |
 //! | `ending`, `launcher-apart` | the same | ends one tree | with that |
 //! | `bulk` | [`supervisor::Bulk`] | one verb for several services | when they have settled |
 //! | `reload` | [`app`] | waits for SIGHUP, and reads the services file | with the process |
