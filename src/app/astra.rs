@@ -10,7 +10,7 @@ use crate::logs::{FolderLock, LogFolder, LogWriter};
 use crate::mcp;
 use crate::notify;
 use crate::process::{self, Reaper};
-use crate::shutdown::{Hangup, Requests};
+use crate::shutdown::{Asker, Hangup, Requests};
 use crate::supervisor::services_file::check_limits;
 use crate::supervisor::{OnFatal, Service, ServicesFile, Supervisor, Tools};
 use std::path::{Path, PathBuf};
@@ -73,12 +73,7 @@ pub fn supervise(
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
     let (is_fatal, asker) = (Arc::new(AtomicBool::new(false)), requests.asker()?);
     let noted = Arc::clone(&is_fatal);
-    let end_it_all = move || {
-        if !noted.swap(true, Ordering::SeqCst) {
-            log::error!("a required service was given up: everything is ended");
-            asker.ask();
-        }
-    };
+    let end_it_all = move || ask_once(&noted, &asker);
     let tools = Tools {
         shell: settings.shell.clone(),
         environment: startup.environment.into(),
@@ -104,6 +99,14 @@ pub fn supervise(
     finish(&writer, &server, divided.as_deref());
     let failed = is_fatal.load(Ordering::SeqCst);
     Ok(if failed { Ended::GivenUp } else { Ended::AsAsked })
+}
+
+/// Asks for the end, because a required service was given up.
+fn ask_once(is_fatal: &AtomicBool, asker: &Asker) {
+    if !is_fatal.swap(true, Ordering::SeqCst) {
+        log::error!("a required service was given up: everything is ended");
+        asker.ask();
+    }
 }
 
 /// Reads the services file again at each SIGHUP, on a thread that lives until the process ends.

@@ -157,8 +157,8 @@ mod tests {
     use std::io::Read;
 
     /// The tree of a command that has printed something, and what holds its output open.
-    fn run() -> (Tree, Descriptors) {
-        let launch = launch_of(CommandLine::Shell("echo; sleep 60 & wait".to_owned()));
+    fn run(text: &str) -> (Tree, Descriptors) {
+        let launch = launch_of(CommandLine::Shell(text.to_owned()));
         let launched = reaper().launch(&launch).unwrap();
         let mut output = File::from(launched.descriptors.output.try_clone().unwrap());
         output.read_exact(&mut [0]).unwrap();
@@ -169,9 +169,10 @@ mod tests {
 
     #[test]
     fn a_run_that_began_since_the_last_sample_is_sampled_at_once() {
-        let (meter, (old, _output)) = (FleetMeter::new(Arc::default()), run());
+        let text = "echo; sleep 60 & wait";
+        let (meter, (old, _output)) = (FleetMeter::new(Arc::default()), run(text));
         let before = meter.sample(std::slice::from_ref(&old), reaper());
-        let (young, _output) = run();
+        let (young, _output) = run(text);
         let trees = [old, young];
         let usage = meter.sample(&trees, reaper());
         for tree in &trees {
@@ -180,5 +181,17 @@ mod tests {
         let [old, young] = trees.map(|tree| tree.leader_pid());
         assert_eq!(usage[&old], before[&old], "it is under a second old");
         assert!(usage[&young].memory_mb > 0.0 && usage[&young].threads > 0, "{usage:?}");
+    }
+
+    #[test]
+    fn none_of_many_processes_is_missed() {
+        let text = "i=0; while [ $i -lt 200 ]; do sleep 60 & i=$((i + 1)); done; echo; wait";
+        let (tree, _output) = run(text);
+        let trees = [tree];
+        let members = members_of(&trees, reaper()).concat();
+        let costs = Sampler::default().look_at(members.iter());
+        trees[0].signal(reaper(), Signal::KILL);
+        assert_eq!((members.len(), costs.len()), (201, 201));
+        assert!(members.iter().all(|member| costs[&member.number].bytes > 0), "{costs:?}");
     }
 }

@@ -1,8 +1,9 @@
 //! A machine that has no process to give.
 
 use super::{Crowd, as_user};
-use crate::harness::{Astra, Server, kill};
+use crate::harness::{Astra, Server, binary, fixture, kill};
 use serde_json::json;
+use std::process::Command;
 
 /// How many processes and threads the users here may have.
 const PROCESSES: u64 = 40;
@@ -24,6 +25,21 @@ fn a_start_that_gets_no_process_is_refused_and_leaves_nothing() {
     drop(crowd);
     assert_eq!(server.run_to_end("echo there")["exit_code"], 0);
     assert_eq!(server.content(""), "there");
+}
+
+#[test]
+fn a_start_that_gets_no_memory_for_a_process_is_refused_and_leaves_nothing() {
+    let mut command = Command::new("python3");
+    command.arg(fixture("no_memory_to_fork.py")).arg(binary().get_program());
+    let server = Server::start_command(command);
+    for _ in 0..3 {
+        let refused = server.post_json("/start", &json!({ "command": "sleep 60" }));
+        let detail = refused.problem(500, "internal");
+        assert!(detail.contains("Cannot allocate memory"), "{detail}");
+    }
+    server.get("/status").expect(404);
+    assert_eq!(server.get("/runs").expect(200).json()["runs"], json!([]));
+    assert_eq!(server.logs_count(), 0);
 }
 
 #[test]
