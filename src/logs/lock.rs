@@ -2,21 +2,28 @@
 
 use super::folder::make_directory;
 use crate::error::{Error, Result};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The file that a server holds locked while the directory is its own.
 const LOCK_NAME: &str = ".lock";
 
-/// How often a lock that somebody has is tried, and how long is waited between two tries: half a
-/// second in all, where a launch takes about a millisecond.
-const LOCK_LOOKS: u32 = 25;
-const LOCK_LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// How long a lock is waited for whose holder lives, as a server that is being killed still does.
+const LIVING_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long it is waited for where the holder is gone. A launch takes about a millisecond, and on
+/// a machine that is out of breath seconds.
+const GONE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long is waited between two tries: nothing tells when a lock is given back.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The lock on a log directory, until it is dropped, or with the process at the latest.
 #[derive(Debug)]
@@ -54,13 +61,10 @@ fn lock(folder: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
     let mut file = options.open(&path).map_err(failed)?;
-    match lock_soon(&file) {
+    match lock_soon(&file, &path) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            // A holder that has not written its number yet is told without one.
-            let _unknown = file.read_to_string(&mut holder);
-            let holder = holder.trim().parse().ok();
+            let holder = holder(&path).map(Pid::as_raw_pid);
             return Err(Error::LogFolderTaken { path: folder.to_owned(), holder });
         }
         Err(TryLockError::Error(source)) => return Err(failed(source)),
@@ -70,14 +74,61 @@ fn lock(folder: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Takes the lock, waiting a moment for it: a command that a killed server was just launching has
-/// it until it is executed, and nothing tells when that is.
-fn lock_soon(file: &File) -> std::result::Result<(), TryLockError> {
-    for _ in 0..LOCK_LOOKS {
+/// Takes the lock, waiting for it: a command that a killed server was just launching has it until
+/// it is executed. Only then it can be found and ended as what that server left behind.
+fn lock_soon(file: &File, path: &Path) -> std::result::Result<(), TryLockError> {
+    let began = Instant::now();
+    loop {
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_LOOK_INTERVAL),
+            Err(TryLockError::WouldBlock) if began.elapsed() < patience(holder(path)) => {
+                thread::sleep(LOOK_INTERVAL);
+            }
             done => return done,
         }
     }
-    file.try_lock()
+}
+
+fn patience(holder: Option<Pid>) -> Duration {
+    let is_gone = |holder| test_kill_process(holder) == Err(Errno::SRCH);
+    if holder.is_some_and(is_gone) { GONE_TIMEOUT } else { LIVING_TIMEOUT }
+}
+
+/// Who has the lock. A holder that has not written its number yet is told without one.
+fn holder(path: &Path) -> Option<Pid> {
+    Pid::from_raw(std::fs::read_to_string(path).ok()?.trim().parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn what_a_server_that_is_gone_was_launching_is_waited_for() {
+        let place = tempfile::tempdir().unwrap();
+        let mut gone = Command::new("true").spawn().unwrap();
+        gone.wait().unwrap();
+        let path = place.path().join(LOCK_NAME);
+        std::fs::write(&path, format!("{}\n", gone.id())).unwrap();
+        let launching = File::open(&path).unwrap();
+        launching.lock().unwrap();
+        let began = Instant::now();
+        thread::scope(|threads| {
+            let taken = threads.spawn(|| FolderLock::take(place.path()));
+            thread::sleep(2 * LIVING_TIMEOUT);
+            assert!(!taken.is_finished());
+            drop(launching);
+            taken.join().unwrap().unwrap();
+        });
+        assert!(began.elapsed() < GONE_TIMEOUT);
+    }
+
+    #[test]
+    fn a_server_that_lives_keeps_others_out_and_is_named() {
+        let place = tempfile::tempdir().unwrap();
+        let _lock = FolderLock::take(place.path()).unwrap();
+        let refused = FolderLock::take(place.path()).unwrap_err().to_string();
+        let own = format!("belongs to another server (process {})", std::process::id());
+        assert!(refused.contains(&own), "{refused}");
+    }
 }
