@@ -101,6 +101,19 @@ impl Instance {
         eventually(&format!("{text:?} is logged"), || self.log().contains(text).then_some(()));
     }
 
+    /// The state of the thread of each connection, as the kernel tells it: `S` sleeps, be it for a
+    /// request that has not come or for something of the server's own.
+    pub fn connections(&self) -> String {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        let state = |task: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).ok()?;
+            let (name, rest) = stat.split_once(" (")?.1.split_once(") ")?;
+            name.strip_prefix("http-")?.parse::<u64>().ok()?;
+            rest.chars().next()
+        };
+        tasks.filter_map(state).collect()
+    }
+
     pub fn get(&self, path: &str) -> Answer {
         self.request(&format!("GET {path}"), &[], b"")
     }

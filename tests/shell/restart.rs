@@ -1,5 +1,6 @@
 //! POST /restart.
 
+use crate::harness::raw::Client;
 use crate::harness::{Server, eventually};
 use serde_json::{Value, json};
 
@@ -76,17 +77,22 @@ fn a_kill_cancels_the_restarts_that_wait_for_their_turn_too() {
     let server = Server::start();
     server.run(STUBBORN);
     server.wait_for_output("ready");
-    std::thread::scope(|scope| {
-        let restarts: Vec<_> =
-            (0..3).map(|_| scope.spawn(|| server.post("/restart?timeout=3600"))).collect();
-        server.wait_for_output("asked");
-        let threads = || std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap().count();
-        eventually("all three are there", || (threads() >= 7).then_some(()));
-        server.post("/kill?type=SIGKILL").expect(200);
-        for restart in restarts {
-            restart.join().unwrap().problem(409, "conflict");
-        }
-    });
+    eventually("no request is left", || server.connections().is_empty().then_some(()));
+    let address = server.address();
+    let request = format!(
+        "POST /restart?timeout=3600 HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n"
+    );
+    let mut restarts = [(); 3].map(|()| Client::connect(address));
+    for restart in &mut restarts {
+        restart.send(&request);
+    }
+    // What they are to read is there, so that they sleep for nothing else than their turn.
+    eventually("all three wait", || (server.connections() == "SSS").then_some(()));
+    server.post("/kill?type=SIGKILL").expect(200);
+    for mut restart in restarts {
+        let answer = restart.answer();
+        assert_eq!((answer.status, answer.json("code")), (409, json!("conflict")));
+    }
     assert_eq!(server.get("/status").expect(200).json()["status"], "killed");
 }
 
