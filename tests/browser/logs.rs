@@ -197,6 +197,8 @@ fn lines_that_were_dropped_are_told_and_the_others_keep_their_numbers() {
     assert!(first > 1000, "{first} is the first that is kept");
     let browser = page(&server);
     browser.wait_for_text(".log-state", "100,000 lines, ended");
+    // The lines are drawn a frame after they are counted, and there is nothing to scroll before.
+    browser.wait_for_text(".log", "100000");
     browser.run("document.querySelector('.log').scrollTop = 0");
     browser.wait_for_text(".log", "(this line is no longer kept)");
     let to = "const log = document.querySelector('.log');
