@@ -129,10 +129,12 @@ check:
 		--manifest-path fuzz/Cargo.toml
 
 # Licences, doubled crates and sources of what we stand on, by deny.toml. The tool is built without
-# what asks the network, and without optimisation: that takes less time than it saves.
+# what asks the network, and without optimisation: that takes less time than it saves. It reads the
+# crates of all systems, of which a build has fetched those of this one.
 deny:
 	command -v cargo-deny >/dev/null || \
 		cargo install --locked --debug --no-default-features cargo-deny
+	cargo fetch --locked --quiet
 	cargo deny --offline check licenses bans sources
 
 # The package as it would be published: no warning, and what is in it builds.
