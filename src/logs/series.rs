@@ -9,28 +9,37 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct LogSeries {
     logs: Vec<Arc<RunLog>>,
-    /// How many lines there were before the first that is left, where that is in none of these.
-    lines_gone: Option<u64>,
+    /// Where older ones are left.
+    older: Option<Older>,
+}
+
+/// What is known of the older ones.
+#[derive(Clone, Copy, Debug)]
+struct Older {
+    /// How many lines there were before the first log that is at hand.
+    first: u64,
+    /// How many of those are gone.
+    lines_gone: u64,
 }
 
 impl LogSeries {
     /// The log of one run alone.
     #[must_use]
     pub fn of(log: Arc<RunLog>) -> Self {
-        Self { logs: vec![log], lines_gone: None }
+        Self { logs: vec![log], older: None }
     }
 
     /// All that are left.
     #[must_use]
     pub fn whole(logs: Vec<Arc<RunLog>>) -> Self {
-        Self { logs, lines_gone: None }
+        Self { logs, older: None }
     }
 
-    /// The newest, where there were `lines_gone` lines before the first that is left, which is in
-    /// none of these.
+    /// The newest. There were `first` lines before them, of which the first `lines_gone` are not
+    /// left.
     #[must_use]
-    pub fn newest(logs: Vec<Arc<RunLog>>, lines_gone: u64) -> Self {
-        Self { logs, lines_gone: Some(lines_gone) }
+    pub fn newest(logs: Vec<Arc<RunLog>>, first: u64, lines_gone: u64) -> Self {
+        Self { logs, older: Some(Older { first, lines_gone }) }
     }
 
     /// How far they are.
@@ -40,7 +49,10 @@ impl LogSeries {
         let mut glance = newest.glance();
         let mut parts: Vec<_> = older.iter().flat_map(|log| log.glance().parts).collect();
         parts.append(&mut glance.parts);
-        let lines_gone = self.lines_gone.unwrap_or(parts[0].lines_before);
+        // Where the first log has lost its beginning there is a hole, whatever lies before that.
+        let begin = parts[0].lines_before;
+        let older = self.older.filter(|older| begin <= older.first);
+        let lines_gone = older.map_or(begin, |older| older.lines_gone);
         Glance { lines_gone, parts, ..glance }
     }
 

@@ -122,7 +122,7 @@ impl ProcessManager {
             Range::Since(instant) => record.created_at <= instant,
         };
         let (records, lines_before) = self.folder.ledger().runs_down_to(reaches);
-        let (mut logs, mut lines, mut is_far_enough) = (Vec::new(), 0, false);
+        let (mut logs, mut lines, mut first) = (Vec::new(), 0, None);
         for record in &records {
             let log = match self.log_of(&record.run_id) {
                 // It went while we looked, or somebody removed it: what is older is not told, so
@@ -134,19 +134,19 @@ impl ProcessManager {
             let glance = log.glance();
             lines = glance.lines.max(lines);
             logs.push(log);
-            is_far_enough = match range {
+            let is_far_enough = match range {
                 Range::Last(count) => lines.saturating_sub(record.lines_before) >= count,
                 _ => reaches(record),
             };
             if is_far_enough {
+                first = Some(record.lines_before);
                 break;
             }
         }
         logs.reverse();
-        Ok(if is_far_enough {
-            LogSeries::newest(logs, lines_before)
-        } else {
-            LogSeries::whole(logs)
+        Ok(match first {
+            Some(first) => LogSeries::newest(logs, first, lines_before),
+            None => LogSeries::whole(logs),
         })
     }
 

@@ -194,3 +194,29 @@ fn a_stream_of_a_service_that_is_gone_from_the_file_ends() {
     assert_eq!(stream.event_that(|event| event.name == "end").data["status"], "stopped");
     assert_eq!(stream.rest(), "");
 }
+
+#[test]
+fn a_follower_over_rotations_gets_every_line_or_is_told_how_many_it_missed() {
+    let cmd = "echo begin; while [ ! -e go ]; do sleep 0.01; done; seq 200000; exec sleep 600";
+    let astra = Astra::start(json!({"web": {"cmd": cmd, "log": {"max_bytes": 200_000}}}));
+    astra.wait_for_line("web", "begin");
+    let mut stream = astra.stream(&format!("{FOLLOW}&after=1"));
+    astra.touch("go");
+    let mut next = 1;
+    while next <= 200_000 {
+        let line = stream.line();
+        if let Some(rest) = line.strip_prefix("[... ") {
+            next += rest.split(' ').next().unwrap().parse::<u64>().unwrap();
+        } else {
+            assert_eq!(line, next.to_string());
+            next += 1;
+        }
+    }
+    // Who comes back for what is gone by now is told, too.
+    let mut events = astra.events(&format!("{FOLLOW}&after=5"));
+    let missed = events.event();
+    assert_eq!(missed.name, "missed", "{missed:?}");
+    let missed = missed.data["lines"].as_u64().unwrap();
+    let first = events.event_that(|event| event.name.is_empty());
+    assert_eq!(first.id, Some(5 + missed + 1));
+}
