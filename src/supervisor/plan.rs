@@ -83,17 +83,6 @@ impl Plan {
         plan
     }
 
-    /// What is done of it: what `is_down` stays so, and only goes by its new values.
-    #[must_use]
-    pub fn sparing(mut self, is_down: impl Fn(&str) -> bool) -> Self {
-        for names in [&mut self.restart, &mut self.signal] {
-            let (down, up) = names.drain(..).partition(|name| is_down(name));
-            *names = up;
-            self.adopt.extend::<Vec<_>>(down);
-        }
-        self
-    }
-
     /// Whether nothing has changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {

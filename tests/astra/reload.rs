@@ -255,3 +255,75 @@ fn a_reload_that_waits_answers_when_what_is_gone_is_forgotten() {
         assert_eq!(early, 0, "of 20 answers");
     });
 }
+
+#[test]
+fn what_a_service_was_started_with_holds_on_and_the_rest_is_as_the_file_says_now() {
+    let astra = Astra::start(json!({"web": service(&json!({}))}));
+    let body = json!({"name": "web", "config": {"env": {"A": "2"}, "start_seconds": 0}});
+    astra.post_json("/supervisor/restart?wait=20", &body).expect(200);
+    let pid = astra.pid_of("web");
+    astra.write(json!({"web": service(&json!({
+        "optional": true, "restart_policy": {"mode": "never"}, "start_seconds": 600,
+        "health_check": {"cmd": "test $A = 2", "interval": 0.1},
+    }))}));
+    let answer = reload(&astra, &json!({"name": "web"}));
+    assert!(said(&answer).contains("but for what it was started with"), "{answer}");
+    let told = astra.wait_until("web", "checked", |it| it["health"] != "unknown");
+    assert_eq!((astra.pid_of("web"), &told["optional"]), (pid, &json!(true)));
+    let config = astra.get("/supervisor/services/web").expect(200).json()["config"].clone();
+    assert_eq!((&config["env"]["A"], &config["start_seconds"]), (&json!("2"), &json!(0.0)));
+    crate::harness::kill("KILL", pid);
+    astra.wait_for("web", "crashed");
+}
+
+#[test]
+fn what_comes_back_while_it_is_being_ended_is_told_and_waited_for() {
+    let file = json!({"web": {
+        "cmd": "trap 'sleep 0.5; exit 0' TERM; echo begin; while :; do sleep 0.05; done",
+    }});
+    let astra = Astra::start(file.clone());
+    for body in [json!({}), json!({"name": "web"})] {
+        astra.wait_for_line("web", "begin");
+        let pid = astra.wait_for("web", "running")["pid"].clone();
+        astra.write(json!({}));
+        astra.post_json("/supervisor/reload", &json!({})).expect(200);
+        astra.write(file.clone());
+        let answer = reload(&astra, &body);
+        assert!(said(&answer).contains("restarted"), "{answer}");
+        assert!(!said(&answer).contains("nothing"), "{answer}");
+        let told = astra.status("web");
+        assert!(told["status"] == "running" && told["pid"] != pid, "{told}");
+    }
+}
+
+#[test]
+fn what_is_not_up_is_restarted_in_the_place_of_a_reload_signal_and_said_to_be() {
+    let with = |size: &str| {
+        service(&json!({
+            "cmd": "exit 1", "reload_signal": "HUP", "env": {"SIZE": size},
+            "restart_policy": {"backoff_seconds": 600},
+        }))
+    };
+    let astra = Astra::start(json!({"web": with("1")}));
+    for (size, body) in [("2", json!({})), ("3", json!({"name": "web"}))] {
+        astra.wait_for("web", "backoff");
+        astra.write(json!({"web": with(size)}));
+        let answer = astra.post_json("/supervisor/reload", &body).expect(200).json();
+        assert!(
+            said(&answer).contains("restarted") && !said(&answer).contains("signal"),
+            "{answer}"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_started_is_not_told_to_be() {
+    let web = service(&json!({}));
+    let astra = Astra::start(json!({"web": web}));
+    let off = service(&json!({"autostart": false}));
+    astra.write(json!({"web": web, "off": off, "on": web}));
+    assert_eq!(said(&reload(&astra, &json!({}))), "The file has changed; started: on; added: off.");
+    astra.write(json!({"web": web}));
+    let answer = reload(&astra, &json!({}));
+    assert_eq!(said(&answer), "The file has changed; stopped: on; removed: off.");
+}

@@ -47,8 +47,10 @@ impl Engine {
             Verb::Stop => entry.life.stop(EndedBy::Kill, left).map_err(refused)?,
             Verb::Restart => entry.life.restart(EndedBy::Restart),
         };
-        if let Some(config) = config {
-            entry.config = config.config;
+        if let Some(service) = config {
+            // One that the request has added is as it defines it.
+            let overrides = ask.overrides.clone().filter(|_| entry.definition != service);
+            entry.go_by(service.config, overrides);
         }
         let message = said(ask.verb, before, entry.life.state());
         let (is_waiting, after) = (entry.life.is_waiting(), entry.life.state());
@@ -94,11 +96,11 @@ impl Engine {
         }
     }
 
-    fn names(&self) -> Vec<&str> {
+    pub(super) fn names(&self) -> Vec<&str> {
         self.entries.keys().map(String::as_str).collect()
     }
 
-    fn around<'a>(&'a self, known: &'a [&'a str]) -> Surroundings<'a> {
+    pub(super) fn around<'a>(&'a self, known: &'a [&'a str]) -> Surroundings<'a> {
         Surroundings { environment: &self.tools.environment, known }
     }
 

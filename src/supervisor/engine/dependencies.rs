@@ -43,7 +43,7 @@ impl Engine {
         if entry.life.start_if_down().is_none() {
             return false;
         }
-        entry.config = Arc::clone(&entry.definition.config);
+        entry.go_by(Arc::clone(&entry.definition.config), None);
         self.begin_generation(name);
         self.tell(name, "It is started for another one.");
         true

@@ -6,6 +6,7 @@ use crate::supervisor::life::{Leftovers, Life};
 use crate::supervisor::services_file::{HealthCheck, Service, ServiceConfig};
 use crate::supervisor::supervised::{Standing, Supervised};
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -19,6 +20,8 @@ pub struct Entry {
     pub definition: Service,
     /// What its run and its automatic restarts go by.
     pub config: Arc<ServiceConfig>,
+    /// What a request had differ in that from the definition.
+    pub overrides: Option<Value>,
     /// How it came to be supervised, and whether it goes on to be.
     pub standing: Standing,
     /// Whether it was ended because the supervisor is.
@@ -56,9 +59,9 @@ pub struct CheckState {
 }
 
 impl Entry {
-    /// Whether it is down, and the file does not want it back.
-    pub fn is_down_for_good(&self) -> bool {
-        self.life.state().is_down() && self.standing != Standing::Leaving
+    /// Has its next run, or the one that goes on, go by these.
+    pub fn go_by(&mut self, config: Arc<ServiceConfig>, overrides: Option<Value>) {
+        (self.config, self.overrides) = (config, overrides);
     }
 
     /// A service that was never started.
@@ -69,6 +72,7 @@ impl Entry {
             definition,
             launched_by: Arc::clone(&config),
             config,
+            overrides: None,
             standing: Standing::InFile,
             is_shut_down: false,
             run_id: None,

@@ -5,10 +5,13 @@ use super::message::{Reload, Reloaded};
 use crate::error::{Error, Result};
 use crate::manager::EndedBy;
 use crate::supervisor::plan::{Change, Plan};
-use crate::supervisor::services_file::Service;
+use crate::supervisor::services_file::{Service, ServiceConfig};
 use crate::supervisor::supervised::{Facts, Standing};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// What is said where there is nothing to do.
+const NOTHING: &str = "Nothing has changed in the file: nothing was restarted.";
 
 impl Engine {
     /// Does what another file asks for, as far as that goes without waiting.
@@ -30,19 +33,20 @@ impl Engine {
         };
         self.check_dependencies(new)?;
         let change = Change::between(&entry.definition.config, &new.config);
-        let done = match change {
-            Change::Restart | Change::Signal if entry.is_down_for_good() => Change::Adopt,
-            change => change,
-        };
+        let has_overrides = entry.overrides.is_some();
+        let done = self.change(new.clone(), change);
         let message = match done {
-            Change::Nothing => "Nothing has changed in the file: nothing was restarted.",
-            Change::Adopt => "What has changed holds from now on: nothing was restarted.",
-            Change::Signal => "It was sent its reload signal.",
-            Change::Restart => "It is restarted as the file says now.",
+            Done::Adopted if has_overrides => {
+                "What has changed holds from now on, but for what it was started with: nothing \
+                 was restarted."
+            }
+            Done::Adopted => "What has changed holds from now on: nothing was restarted.",
+            Done::Signalled => "It was sent its reload signal.",
+            Done::Restarted => "It is restarted as the file says now.",
+            _ => NOTHING,
         };
-        self.change(new.clone(), change);
-        let touched = if done == Change::Restart { vec![name.to_owned()] } else { Vec::new() };
-        Ok(Reloaded { message: message.to_owned(), touched })
+        let touched = Some(name.to_owned()).filter(|_| done.takes_time());
+        Ok(Reloaded { message: message.to_owned(), touched: touched.into_iter().collect() })
     }
 
     fn reload_all(&mut self, services: Vec<Service>) -> Result<Reloaded> {
@@ -59,13 +63,13 @@ impl Engine {
         for service in services.iter().filter(|service| plan.start.contains(&service.name)) {
             self.add(service.clone(), Standing::InFile)?;
         }
-        let starts: Vec<String> = services
+        let (starts, added): (Vec<_>, Vec<_>) = services
             .iter()
-            .filter(|it| plan.start.contains(&it.name) && it.config.autostart)
-            .map(|it| it.name.clone())
-            .collect();
-        let is_down = |name: &str| self.entries.get(name).is_some_and(|it| it.is_down_for_good());
-        let done = plan.clone().sparing(is_down);
+            .filter(|it| plan.start.contains(&it.name))
+            .map(|it| (it.name.clone(), it.config.autostart))
+            .partition(|(_, autostart)| *autostart);
+        let mut done: Vec<(Done, String)> =
+            added.into_iter().map(|(name, _)| (Done::Added, name)).collect();
         for service in services {
             let change = match &service.name {
                 name if plan.restart.contains(name) => Change::Restart,
@@ -73,16 +77,19 @@ impl Engine {
                 name if plan.adopt.contains(name) => Change::Adopt,
                 _ => Change::Nothing,
             };
-            self.change(service, change);
+            let name = service.name.clone();
+            done.push((self.change(service, change), name));
         }
-        for name in &plan.stop {
-            self.leave(name);
+        for name in plan.stop {
+            done.push((self.leave(&name), name));
         }
-        for name in &starts {
-            self.autostart(name);
+        for (name, _) in starts {
+            self.autostart(&name);
+            done.push((Done::Started, name));
         }
-        let touched = [&done.stop, &done.restart, &starts].into_iter().flatten().cloned();
-        Ok(Reloaded { message: told(&done), touched: touched.collect() })
+        let message = told(&done);
+        let touched = done.into_iter().filter(|(done, _)| done.takes_time());
+        Ok(Reloaded { message, touched: touched.map(|(_, name)| name).collect() })
     }
 
     /// Starts a service because its file says so.
@@ -95,46 +102,71 @@ impl Engine {
         }
     }
 
-    /// Has a service go by what the file says of it now.
-    fn change(&mut self, new: Service, change: Change) {
+    /// Has a service go by what the file says of it now. What was done to it for that.
+    fn change(&mut self, new: Service, change: Change) -> Done {
         let name = new.name.clone();
-        let Some(entry) = self.entries.get_mut(&name) else { return };
+        let overlaid = self.overlaid(&new);
+        let Some(entry) = self.entries.get_mut(&name) else { return Done::Nothing };
         let is_back = entry.standing == Standing::Leaving;
-        let has_overrides = entry.config != entry.definition.config;
         let config = Arc::clone(&new.config);
         (entry.definition, entry.standing) = (new, Standing::InFile);
         entry.it.replace(Facts { standing: entry.standing, ..entry.it.facts() });
-        if is_back {
-            entry.config = config;
-            return self.restart_for(&name, "It is started again, because the file has it again.");
+        let (is_down, is_up) = (entry.life.state().is_down(), entry.life.is_up());
+        let reason = match change {
+            _ if is_back => "It is started again, because the file has it again.",
+            Change::Nothing => return Done::Nothing,
+            Change::Signal if is_up => return self.adopt(&name, overlaid, change),
+            Change::Restart | Change::Signal if !is_down => {
+                "It is restarted, because the file has changed."
+            }
+            _ => return self.adopt(&name, overlaid, change),
+        };
+        entry.go_by(config, None);
+        self.restart_for(&name, reason);
+        Done::Restarted
+    }
+
+    /// What a service goes by as long as it goes on, once the file says `new`: what it was started
+    /// with holds until its run is over, where that still fits the file.
+    fn overlaid(&self, new: &Service) -> Arc<ServiceConfig> {
+        let overrides = self.entries.get(&new.name).and_then(|entry| entry.overrides.as_ref());
+        let Some(overrides) = overrides else { return Arc::clone(&new.config) };
+        let known = self.names();
+        let overlaid = new.with(overrides, self.around(&known)).map_err(Error::from);
+        match overlaid.and_then(|it| self.check_dependencies(&it).map(|()| it)) {
+            Ok(overlaid) => overlaid.config,
+            Err(error) => {
+                log::warn!("{}: what it was started with is left out: {error}", new.name);
+                Arc::clone(&new.config)
+            }
         }
-        if change == Change::Nothing || (has_overrides && change == Change::Adopt) {
-            return;
-        }
+    }
+
+    /// Has a service go by other values without ending what it runs.
+    fn adopt(&mut self, name: &str, config: Arc<ServiceConfig>, change: Change) -> Done {
+        let Some(entry) = self.entries.get_mut(name) else { return Done::Nothing };
         let checks_changed = entry.config.health_checks != config.health_checks;
-        entry.config = config;
-        if change == Change::Adopt {
+        let (overrides, is_up) = (entry.overrides.take(), entry.life.is_up());
+        entry.go_by(config, overrides);
+        let is_signalled = change == Change::Signal && is_up;
+        if is_signalled {
+            self.send_reload_signal(name);
+        } else if change == Change::Adopt {
             // What is run is as good as one of the new values: it is ended by those, too.
             entry.launched_by = Arc::clone(&entry.config);
-        }
-        let (is_down, is_up) = (entry.life.state().is_down(), entry.life.is_up());
-        match change {
-            Change::Signal if is_up => self.send_reload_signal(&name),
-            Change::Restart | Change::Signal if !is_down => {
-                return self.restart_for(&name, "It is restarted, because the file has changed.");
-            }
-            Change::Adopt if checks_changed && is_up => {
+            if checks_changed && is_up {
                 entry.health = crate::probe::HealthStatus::Unknown;
-                self.begin_generation(&name);
-                self.watch(&name);
+                self.begin_generation(name);
+                self.watch(name);
+            } else if self.is_waiting(name) {
+                self.await_dependencies(name);
             }
-            Change::Adopt if self.is_waiting(&name) => self.await_dependencies(&name),
-            Change::Restart | Change::Signal | Change::Adopt | Change::Nothing => {}
         }
-        let message = self.entries.get(&name).map(|entry| entry.message.clone());
-        self.tell(&name, &message.unwrap_or_default());
+        let message = self.entries.get(name).map(|entry| entry.message.clone());
+        self.tell(name, &message.unwrap_or_default());
         // One that lost its checks may be all that another one waits for, as it is.
-        self.release_waiting(&name);
+        self.release_waiting(name);
+        if is_signalled { Done::Signalled } else { Done::Adopted }
     }
 
     fn restart_for(&mut self, name: &str, reason: &str) {
@@ -160,14 +192,16 @@ impl Engine {
     }
 
     /// Stops a service that is gone from the file, and forgets it then.
-    fn leave(&mut self, name: &str) {
-        let Some(entry) = self.entries.get_mut(name) else { return };
+    fn leave(&mut self, name: &str) -> Done {
+        let Some(entry) = self.entries.get_mut(name) else { return Done::Nothing };
+        let is_down = entry.life.state().is_down();
         entry.standing = Standing::Leaving;
         // One that is down has nothing to stop.
         let left = entry.leftovers();
         let action = entry.life.stop(EndedBy::Reload, left).unwrap_or_default();
         self.perform(name, action);
         self.tell(name, "It is being ended, because the file does not have it any more.");
+        if is_down && !self.entries.contains_key(name) { Done::Removed } else { Done::Stopped }
     }
 
     /// Forgets a service that was to be, once it is down. Whether it was.
@@ -191,20 +225,52 @@ impl Engine {
     }
 }
 
-/// What a reload of the whole file does, in a sentence.
-fn told(plan: &Plan) -> String {
-    if plan.is_empty() {
-        return "Nothing has changed in the file: nothing was restarted.".to_owned();
-    }
-    let parts = [
-        ("started", &plan.start),
-        ("stopped", &plan.stop),
-        ("restarted", &plan.restart),
-        ("signalled", &plan.signal),
-        ("changed without a restart", &plan.adopt),
+/// What a reload does to a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    Nothing,
+    Started,
+    /// It is known from now on, and down.
+    Added,
+    Stopped,
+    /// It was down, and is forgotten.
+    Removed,
+    Restarted,
+    Signalled,
+    /// It goes by its new values.
+    Adopted,
+}
+
+impl Done {
+    /// Each with its words, in the order in which they are told.
+    const WORDS: [(Self, &str); 7] = [
+        (Self::Started, "started"),
+        (Self::Added, "added"),
+        (Self::Stopped, "stopped"),
+        (Self::Removed, "removed"),
+        (Self::Restarted, "restarted"),
+        (Self::Signalled, "signalled"),
+        (Self::Adopted, "changed without a restart"),
     ];
-    let said = parts.iter().filter(|(_, names)| !names.is_empty());
-    let said: Vec<String> =
-        said.map(|(what, names)| format!("{what}: {}", names.join(", "))).collect();
-    format!("The file has changed; {}.", said.join("; "))
+
+    /// Whether the service is on its way to another state.
+    fn takes_time(self) -> bool {
+        matches!(self, Self::Started | Self::Stopped | Self::Restarted)
+    }
+}
+
+/// What a reload of the whole file does, in a sentence.
+fn told(done: &[(Done, String)]) -> String {
+    let parts: Vec<String> = Done::WORDS
+        .iter()
+        .filter_map(|(kind, word)| {
+            let names = done.iter().filter(|(done, _)| done == kind).map(|(_, name)| name.as_str());
+            let names: Vec<&str> = names.collect();
+            (!names.is_empty()).then(|| format!("{word}: {}", names.join(", ")))
+        })
+        .collect();
+    if parts.is_empty() {
+        return NOTHING.to_owned();
+    }
+    format!("The file has changed; {}.", parts.join("; "))
 }
