@@ -261,7 +261,16 @@ fn health(server: &Server<'_>, names: &[String]) -> Result<Outcome, Trouble> {
                 server.console.say(&format!("  {check}: {}", found.as_str().unwrap_or_default()));
             }
         }
-        Ok(if status == "unhealthy" { Outcome::NotWell } else { Outcome::Well })
+        // Nothing is known of one without checks, and of one that is not up, which is not well.
+        let is_well = match status {
+            "healthy" => true,
+            "unhealthy" => false,
+            _ => {
+                let state = server.get(&format!("/supervisor/status/{}", segment(name)))?;
+                !matches!(text(&state, "status"), "fatal" | "crashed" | "backoff")
+            }
+        };
+        Ok(if is_well { Outcome::Well } else { Outcome::NotWell })
     })
 }
 

@@ -229,6 +229,8 @@ fn services_are_shown_and_steered_by_their_names() {
     let health = run(order(&astra, &["health"]), b"");
     assert_eq!((health.code, &*health.out), (1, "degraded\nbroken: crashed\n"));
     assert_eq!(told(&astra, &["health", "web"]), "web: unknown\n");
+    let broken = run(order(&astra, &["health", "broken"]), b"");
+    assert_eq!((broken.code, &*broken.out), (1, "broken: unknown\n"));
     let both = run(order(&astra, &["restart", "nope", "worker"]), b"");
     assert!(both.code == 2 && both.out.starts_with("worker: "), "the others are done: {both:?}");
 }
