@@ -22,7 +22,7 @@ pub fn of_services(data: &Value) -> String {
 /// What a verb came to.
 pub fn of_verb(data: &Value, state: Option<&Value>) -> String {
     let (Some(name), Some(state)) = (data["service"].as_str(), state) else {
-        let message = word(&data["message"]);
+        let message = shortened(word(&data["message"]));
         return format!("[{}]\n{message}\n[list_services shows all]\n", word(&data["status"]));
     };
     let mut parts = parts(name, state);
@@ -88,7 +88,7 @@ pub fn of_system(data: &Value) -> String {
     let body = if lines.is_empty() {
         "Every required service is as it should be.".to_owned()
     } else {
-        lines.join("\n")
+        fitting(lines, "list_services shows all").join("\n")
     };
     format!("[system | {}]\n{body}\n[list_services tells why]\n", word(&data["status"]))
 }
@@ -150,6 +150,13 @@ fn fitting(mut lines: Vec<String>, rest: &str) -> Vec<String> {
         lines.push(format!("… and {left} more: {rest}"));
     }
     lines
+}
+
+/// As much of a sentence as fits into a text.
+fn shortened(sentence: &str) -> String {
+    let end = sentence.floor_char_boundary(TEXT_BYTES_MAX);
+    let cut = if end < sentence.len() { " …" } else { "" };
+    format!("{}{cut}", &sentence[..end])
 }
 
 fn word(value: &Value) -> &str {
