@@ -146,6 +146,8 @@ pub struct ServiceStatus {
     next_restart_at: Option<String>,
     /// What it is started after.
     depends_on: Vec<String>,
+    /// Lines of its last run that could not be written to its log.
+    log_dropped_lines: u64,
     /// Why it is in its state, in one sentence.
     message: String,
 }
@@ -341,6 +343,7 @@ impl ServiceStatus {
             stopped_at: end.map(|end| format_instant(end.at)),
             next_restart_at: facts.next_restart_at.map(format_instant),
             depends_on: facts.config.depends_on.keys().cloned().collect(),
+            log_dropped_lines: run.as_ref().map_or(0, |run| run.log().dropped_lines()),
             message: facts.message,
         }
     }

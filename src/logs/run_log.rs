@@ -131,6 +131,12 @@ impl RunLog {
         self.written().glance()
     }
 
+    /// Lines that could not be written. Does not block.
+    #[must_use]
+    pub fn dropped_lines(&self) -> u64 {
+        self.written().dropped_lines
+    }
+
     /// Says that the run has ended and that all of its output is here.
     pub fn set_over(&self) {
         self.written().is_over = true;

@@ -46,3 +46,16 @@ fn a_log_directory_that_is_removed_keeps_nothing_from_going_on() {
     assert_eq!(second.status.code(), Some(1), "it is locked again");
     assert_eq!(astra.living().len(), 1, "{:?}", astra.living());
 }
+
+#[test]
+fn lines_that_cannot_be_written_are_counted_in_the_status() {
+    let cmd = "echo one; while [ ! -e go ]; do sleep 0.01; done; while sleep 0.1; do echo x; done";
+    let astra = Astra::start(json!({"web": {"cmd": cmd}}));
+    astra.wait_for_line("web", "one");
+    assert_eq!(astra.status("web")["log_dropped_lines"], 0);
+    let logs = astra.folder().join("logs/web");
+    std::fs::remove_dir_all(&logs).unwrap();
+    std::fs::write(&logs, "in the way").unwrap();
+    astra.touch("go");
+    astra.wait_until("web", "missing lines", |it| it["log_dropped_lines"].as_u64() > Some(0));
+}

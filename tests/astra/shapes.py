@@ -10,7 +10,8 @@ SERVICE = {
     "status": str, "pid": int | None, "uptime": NUMBER, "port": int | None, "cpu_percent": NUMBER,
     "memory_mb": NUMBER, "last_restart": TEXT, "restart_count": int, "exit_code": int | None,
     "signal": TEXT, "health": str, "optional": bool, "started_at": TEXT, "stopped_at": TEXT,
-    "next_restart_at": TEXT, "depends_on": object, "message": TEXT}
+    "next_restart_at": TEXT, "depends_on": object,
+    "log_dropped_lines": int, "message": TEXT}
 STATUS = {"services": {name: SERVICE for name in sorted(ALL)}, "system": {
     "total_services": 7, "running_services": int, "total_memory_mb": NUMBER,
     "total_cpu_percent": NUMBER}}

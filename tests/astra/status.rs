@@ -3,12 +3,13 @@
 use crate::harness::Astra;
 use serde_json::{Value, json};
 
-const SERVICE_FIELDS: [&str; 17] = [
+const SERVICE_FIELDS: [&str; 18] = [
     "cpu_percent",
     "depends_on",
     "exit_code",
     "health",
     "last_restart",
+    "log_dropped_lines",
     "memory_mb",
     "message",
     "next_restart_at",

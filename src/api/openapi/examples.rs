@@ -50,7 +50,7 @@ pub fn service() -> Value {
         "memory_mb": 81.5, "last_restart": null, "restart_count": 0, "exit_code": null,
         "signal": null, "health": "healthy", "optional": false,
         "started_at": "2026-01-02T03:04:05.678901Z", "stopped_at": null, "next_restart_at": null,
-        "depends_on": ["web"], "message": "tts is up.",
+        "depends_on": ["web"], "log_dropped_lines": 0, "message": "tts is up.",
     })
 }
 
