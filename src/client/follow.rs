@@ -23,7 +23,7 @@ pub fn copy(server: &Server<'_>, target: &str, named: Option<Named<'_>>) -> Resu
     let accept = if server.order.is_json { "application/x-ndjson" } else { "text/plain" };
     let stream = server.stream(target, accept)?;
     let done = match named {
-        None => copy_bytes(stream, LineEnds::of(server.verb())),
+        None => copy_bytes(stream, LineEnds::of(server)),
         Some(named) => copy_lines(server, BufReader::new(stream), named),
     };
     match done {
@@ -63,8 +63,9 @@ enum LineEnds {
 }
 
 impl LineEnds {
-    fn of(verb: &Verb) -> Self {
-        match verb {
+    fn of(server: &Server<'_>) -> Self {
+        match server.verb() {
+            Verb::Logs(..) if server.order.is_json => Self::BehindEach,
             Verb::Logs(_, lines) if lines.follows => Self::BehindEach,
             _ => Self::Between,
         }

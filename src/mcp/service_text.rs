@@ -26,7 +26,12 @@ pub fn of_verb(data: &Value, state: Option<&Value>) -> String {
         return format!("[{}]\n{message}\n[list_services shows all]\n", word(&data["status"]));
     };
     let mut parts = parts(name, state);
-    let message = parts.pop().unwrap_or_default();
+    let mut message = parts.pop().unwrap_or_default();
+    // What was done, where that is more than what the service is now.
+    let done = word(&data["message"]);
+    if !done.is_empty() && done != message {
+        message = format!("{done}\n{message}");
+    }
     let next = match word(&state["status"]) {
         "starting" | "stopping" | "restarting" | "backoff" => {
             format!("not settled: list_services name={name} looks again")

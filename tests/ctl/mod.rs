@@ -110,7 +110,9 @@ fn json_is_what_the_server_gives() {
     let ended = server.ended();
     let status: Value = serde_json::from_str(&told(&server, &["status", "--json"])).unwrap();
     assert_eq!(status["run_id"], ended["run_id"]);
-    let entry: Value = serde_json::from_str(&told(&server, &["logs", "--json"])).unwrap();
+    let entries = told(&server, &["logs", "--json"]);
+    assert!(entries.ends_with("}\n"), "a line an entry, and no more: {entries:?}");
+    let entry: Value = serde_json::from_str(&entries).unwrap();
     assert_eq!(entry["line"], "hello");
 }
 

@@ -50,6 +50,8 @@ fn a_service_is_stopped_started_restarted_and_reloaded() {
     assert!(restarted.contains(" | 1 restarts]\nIt runs."), "{restarted}");
     let reloaded = told(&astra, "reload_service", &json!({}));
     assert!(reloaded.contains("list_services"), "{reloaded}");
+    let unchanged = told(&astra, "reload_service", &json!({"name": "web"}));
+    assert!(unchanged.contains("nothing was restarted.\nIt runs."), "{unchanged}");
     astra.write_text("{");
     assert!(refused(&astra, "reload_service", &json!({})).contains("services.json:1:"));
     assert!(refused(&astra, "start_service", &json!({"name": "web", "wait": 51})).contains("50"));
