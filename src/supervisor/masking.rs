@@ -9,6 +9,25 @@ const MASK: &str = "***";
 const SECRET_WORDS: [&str; 8] =
     ["token", "secret", "pass", "pwd", "key", "credential", "auth", "cookie"];
 
+/// What is a part of the name of a secret, between other characters than letters and digits: a
+/// personal access token, the address of a database or of an error tracker with its password.
+const SECRET_PARTS: [&str; 3] = ["pat", "dsn", "webhook"];
+
+/// Programs that take a password right behind the letter of an option, and a blank or none
+/// between them.
+const PASSWORD_OPTIONS: [(&str, &str); 7] = [
+    ("mariadb", "-p"),
+    ("mysql", "-p"),
+    ("mysqladmin", "-p"),
+    ("mysqldump", "-p"),
+    ("sshpass", "-p"),
+    ("curl", "-u"),
+    ("redis-cli", "-a"),
+];
+
+/// What a URL has in it that lets whoever has it post: its path is the secret.
+const WEBHOOK_PLACES: [&str; 3] = ["://hooks.", "webhook", "://api.telegram.org/bot"];
+
 /// The shortest secret whose value is looked for elsewhere, in bytes: shorter ones stand in
 /// words that mean something else.
 const SOUGHT_BYTES_MIN: usize = 4;
@@ -43,13 +62,12 @@ impl Masking {
     /// Arguments, as they may be shown.
     #[must_use]
     pub fn arguments(&self, arguments: &[String]) -> Vec<String> {
-        let mut follows_secret_option = false;
+        let mut context = Context::default();
         let mut shown = Vec::new();
         for argument in arguments {
-            let is_value = follows_secret_option && !argument.starts_with('-');
-            follows_secret_option = is_secret_option(argument);
+            let secret = context.secret_in(argument);
             shown.push(match (argument.split_once('='), argument.split_once(": ")) {
-                _ if is_value => MASK.to_owned(),
+                _ if secret.is_some() => format!("{}{MASK}", &argument[..secret.unwrap_or(0)]),
                 // A header.
                 (_, Some((name, _))) if is_secret_word(name) => format!("{name}: {MASK}"),
                 (Some((name, _)), _) if is_secret_word(name) => format!("{name}={MASK}"),
@@ -63,7 +81,7 @@ impl Masking {
     #[must_use]
     pub fn text(&self, text: &str) -> String {
         let mut shown = String::with_capacity(text.len());
-        let (mut follows_secret_option, mut quote) = (false, None);
+        let (mut context, mut quote) = (Context::default(), None);
         for piece in text.split_inclusive(char::is_whitespace) {
             let word = piece.trim_end();
             let space = &piece[word.len()..];
@@ -78,24 +96,31 @@ impl Masking {
                 }
                 continue;
             }
-            let is_value = follows_secret_option && !word.starts_with('-');
-            follows_secret_option = is_secret_option(word);
+            let begin = context.secret_in(word);
             if word.ends_with(':') && is_secret_name(word) && !word.contains("://") {
                 // A header, as far as its quotes go, or its next word.
                 quote = word.chars().next().filter(|first| matches!(first, '\'' | '"'));
                 shown.extend([word, " ", MASK]);
                 shown.extend(quote);
                 shown += space;
-                follows_secret_option = quote.is_none();
+                context.awaits = if quote.is_none() { Awaits::Secret } else { Awaits::Nothing };
                 continue;
             }
             let assigned = word.split_once('=').filter(|(name, _)| is_secret_word(name));
-            let secret = if is_value { Some(word) } else { assigned.map(|(_, value)| value) };
-            match (secret, assigned) {
-                (Some(_), Some((name, _))) if !is_value => shown.extend([name, "=", MASK]),
-                (Some(_), _) => shown += MASK,
-                (None, _) => shown += &shown_url(word),
-            }
+            let secret = match (begin, assigned) {
+                (Some(begin), _) => {
+                    shown.extend([&word[..begin], MASK]);
+                    Some(&word[begin..])
+                }
+                (None, Some((name, value))) => {
+                    shown.extend([name, "=", MASK]);
+                    Some(value)
+                }
+                (None, None) => {
+                    shown += &shown_url(word);
+                    None
+                }
+            };
             quote = secret.and_then(open_quote);
             shown += space;
         }
@@ -106,11 +131,61 @@ impl Masking {
 /// Whether a variable or an option of this name is likely to hold a secret.
 fn is_secret_name(name: &str) -> bool {
     let name = name.to_lowercase();
+    let mut parts = name.split(|c: char| !c.is_alphanumeric());
     SECRET_WORDS.iter().any(|word| name.contains(word))
+        || parts.any(|part| SECRET_PARTS.contains(&part))
 }
 
-fn is_secret_option(word: &str) -> bool {
-    word.starts_with('-') && !word.contains('=') && is_secret_name(word)
+/// What the words before one say about it.
+#[derive(Debug, Default)]
+struct Context {
+    awaits: Awaits,
+    /// The option behind which the program at hand takes a password.
+    password_option: Option<&'static str>,
+}
+
+/// What the next word is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Awaits {
+    #[default]
+    Nothing,
+    /// A secret.
+    Secret,
+    /// A user, and behind a colon a password.
+    UserAndPassword,
+}
+
+impl Awaits {
+    /// What stands behind this option.
+    fn behind(word: &str) -> Self {
+        match word {
+            "-u" | "--user" => Self::UserAndPassword,
+            _ if word.starts_with('-') && !word.contains('=') && is_secret_name(word) => {
+                Self::Secret
+            }
+            _ => Self::Nothing,
+        }
+    }
+}
+
+impl Context {
+    /// Where in a word a secret begins, by the words before it and by its own option.
+    fn secret_in(&mut self, word: &str) -> Option<usize> {
+        let awaited = std::mem::replace(&mut self.awaits, Awaits::behind(word));
+        let program = word.rsplit('/').next().unwrap_or_default();
+        if let Some((_, option)) = PASSWORD_OPTIONS.iter().find(|(name, _)| *name == program) {
+            self.password_option = Some(option);
+        }
+        let is_pair = word.contains(':') && word.contains(char::is_alphabetic);
+        match awaited {
+            Awaits::Secret if !word.starts_with('-') => return Some(0),
+            Awaits::UserAndPassword if is_pair => return Some(0),
+            _ => {}
+        }
+        let option = self.password_option?;
+        let has_value = word.len() > option.len() && word.starts_with(option);
+        has_value.then_some(option.len())
+    }
 }
 
 /// The quote that a word begins with and that does not end in it.
@@ -127,6 +202,9 @@ fn is_secret_word(name: &str) -> bool {
 
 /// A word without what is secret in a URL in it: user and password, and parameters by their names.
 fn shown_url(word: &str) -> String {
+    if let Some(place) = webhook_place(word) {
+        return format!("{place}/{MASK}");
+    }
     let Some((place, query)) = word.split_once('?').filter(|_| word.contains("://")) else {
         return without_userinfo(word);
     };
@@ -135,6 +213,15 @@ fn shown_url(word: &str) -> String {
         _ => pair.to_owned(),
     });
     format!("{}?{}", without_userinfo(place), pairs.collect::<Vec<_>>().join("&"))
+}
+
+/// Scheme and host of a URL whose path is a secret.
+fn webhook_place(word: &str) -> Option<&str> {
+    let lower = word.to_ascii_lowercase();
+    WEBHOOK_PLACES.iter().find(|part| lower.contains(**part))?;
+    let host = word.find("://")? + "://".len();
+    let path = word[host..].find('/')?;
+    Some(&word[..host + path])
 }
 
 /// A word without the user and the password of a URL in it.
@@ -160,7 +247,7 @@ mod tests {
     fn a_variable_is_judged_by_its_name_and_a_url_by_its_userinfo() {
         let masking = masking();
         for name in
-            ["API_TOKEN", "db_password", "AWS_SECRET_ACCESS", "SSH_KEY", "OAUTH", "CREDENTIALS"]
+            ["API_TOKEN", "db_password", "AWS_SECRET_ACCESS", "SSH_KEY", "GITHUB_PAT", "SENTRY_DSN"]
         {
             assert_eq!(masking.value(name, "x"), MASK, "{name}");
         }
@@ -195,6 +282,17 @@ mod tests {
             ("curl -H Cookie: abc", "curl -H Cookie: *** ***"),
             ("MYSQL_PWD=x serve", "MYSQL_PWD=*** serve"),
             ("echo sesame | nc", "echo *** | nc"),
+            ("mysql -h db -phush app", "mysql -h db -p*** app"),
+            ("/usr/bin/mysqldump -p'a b' x", "/usr/bin/mysqldump -p*** x"),
+            ("mkdir -pv x", "mkdir -pv x"),
+            ("curl -u ann:hush h", "curl -u *** h"),
+            ("curl -uann:hush h", "curl -u*** h"),
+            ("docker run -u 1000:1000 x", "docker run -u 1000:1000 x"),
+            ("sudo -u ann x", "sudo -u ann x"),
+            ("GITHUB_PAT=x SENTRY_DSN=y serve", "GITHUB_PAT=*** SENTRY_DSN=*** serve"),
+            ("serve PATH=/bin", "serve PATH=/bin"),
+            ("curl https://hooks.slack.com/services/T/B/x", "curl https://hooks.slack.com/***"),
+            ("curl https://discord.com/api/webhooks/1/x?wait=1", "curl https://discord.com/***"),
             ("", ""),
         ] {
             let found = masking().text(text);
