@@ -137,8 +137,9 @@ pub(super) struct Secret {
 #[serde(rename_all = "camelCase")]
 pub(super) struct NetworkPolicy {
     pub pod_selector: Selector,
-    pub policy_types: [&'static str; 1],
+    pub policy_types: [&'static str; 2],
     pub ingress: Vec<Ingress>,
+    pub egress: Vec<Egress>,
 }
 
 #[derive(Debug, Serialize)]
@@ -148,14 +149,68 @@ pub(super) struct Ingress {
 }
 
 #[derive(Debug, Serialize)]
+pub(super) struct Egress {
+    pub to: Vec<Peer>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PolicyPort>,
+}
+
+/// Pods, or addresses.
+#[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Peer {
-    pub pod_selector: Selector,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace_selector: Option<AnyNamespace>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pod_selector: Option<Selector>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip_block: Option<IpBlock>,
+}
+
+/// An empty selector, which every namespace matches.
+#[derive(Debug, Serialize)]
+struct AnyNamespace {}
+
+#[derive(Debug, Serialize)]
+struct IpBlock {
+    cidr: &'static str,
+    except: &'static [&'static str],
+}
+
+impl Peer {
+    /// Pods of the same namespace.
+    pub(super) fn pods(selector: Selector) -> Self {
+        Self { pod_selector: Some(selector), ..Self::default() }
+    }
+
+    /// Pods wherever they are.
+    pub(super) fn pods_of_any_namespace(selector: Selector) -> Self {
+        Self { namespace_selector: Some(AnyNamespace {}), ..Self::pods(selector) }
+    }
+
+    /// Addresses of a block, without those of others in it.
+    pub(super) fn addresses(cidr: &'static str, except: &'static [&'static str]) -> Self {
+        Self { ip_block: Some(IpBlock { cidr, except }), ..Self::default() }
+    }
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct PolicyPort {
-    pub port: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<&'static str>,
+    port: u16,
+}
+
+impl PolicyPort {
+    /// A port of TCP, which needs not be said.
+    pub(super) fn tcp(port: u16) -> Self {
+        Self { protocol: None, port }
+    }
+
+    /// A port of UDP.
+    pub(super) fn udp(port: u16) -> Self {
+        Self { protocol: Some("UDP"), port }
+    }
 }
 
 impl Object {

@@ -39,16 +39,31 @@ pub(super) struct Os {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PodSecurity {
+    #[serde(flatten)]
+    pub user: Option<PodUser>,
+    pub seccomp_profile: Seccomp,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PodUser {
     pub run_as_non_root: bool,
     pub run_as_user: u32,
     pub run_as_group: u32,
     pub fs_group: u32,
-    pub seccomp_profile: Seccomp,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct Seccomp {
     pub r#type: &'static str,
+}
+
+impl PodSecurity {
+    /// The calls of the kernel that the runtime lets any program make; the user of the image, or
+    /// this one.
+    pub(super) fn of(user: Option<PodUser>) -> Self {
+        Self { user, seccomp_profile: Seccomp { r#type: "RuntimeDefault" } }
+    }
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -183,8 +198,20 @@ pub(super) struct Resources {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ContainerSecurity {
     pub allow_privilege_escalation: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read_only_root_filesystem: bool,
     pub capabilities: Capabilities,
+}
+
+impl ContainerSecurity {
+    /// No more privileges than the process begins with, and no capability of root's.
+    pub(super) fn without_privileges() -> Self {
+        Self {
+            allow_privilege_escalation: false,
+            read_only_root_filesystem: false,
+            capabilities: Capabilities { drop: ["ALL"] },
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]

@@ -3,13 +3,13 @@
 use super::fault::ExportFault;
 use super::names::{Namespace, SET_BYTES_MAX, checked, checked_object};
 use super::objects::{
-    Claim, ClaimSpec, Ingress, Metadata, NetworkPolicy, Object, Pairs, Peer, PolicyPort, Selector,
-    Service, ServicePort, Spec, StatefulSet, labels,
+    Claim, ClaimSpec, Egress, Ingress, Metadata, NetworkPolicy, Object, Pairs, Peer, PolicyPort,
+    Selector, Service, ServicePort, Spec, StatefulSet, labels,
 };
 use super::pod::{
-    Capabilities, Container, ContainerPort, ContainerSecurity, Content, EmptyDir, FieldOfPod,
-    HttpGet, Look, Mount, PodSecurity, PodSpec, PodTemplate, Port, Probe, Resources, Seccomp,
-    SecretVolume, Source, Variable, Volume,
+    Container, ContainerPort, ContainerSecurity, Content, EmptyDir, FieldOfPod, HttpGet, Look,
+    Mount, PodSecurity, PodSpec, PodTemplate, PodUser, Port, Probe, Resources, SecretVolume,
+    Source, Variable, Volume,
 };
 use super::yaml::Manifest;
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -31,6 +31,17 @@ const TOKEN: &str = "token";
 const WORK: &str = "/work";
 const LOGS: &str = "/var/log/llm-shell";
 const TOKEN_FILE: &str = "/run/llm-shell/token";
+
+/// The port of name services.
+const DNS_PORT: u16 = 53;
+
+/// The IPv4 addresses that are no public ones, where clusters and machines are: private (RFC
+/// 1918), shared (RFC 6598), link-local (RFC 3927).
+const PRIVATE_IPV4: &[&str] =
+    &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"];
+
+/// Those of IPv6: unique local (RFC 4193) and link-local (RFC 4291).
+const PRIVATE_IPV6: &[&str] = &["fc00::/7", "fe80::/10"];
 
 /// Bytes of logs that each shell keeps: they have to fit beside the work of the agent.
 const LOG_BYTES: &str = "268435456";
@@ -106,14 +117,27 @@ impl Shells {
         Object::of(self.metadata(self.name.clone()), Spec::Service(service))
     }
 
-    /// Lets in the pods that have the label of clients, and no other.
+    /// Lets in the pods that have the label of clients, and no other. Lets commands reach the
+    /// internet, and of the cluster the name service alone: neither other pods, nor the API, nor
+    /// the credentials that clouds give away at a link-local address.
     fn network_policy(&self) -> Object {
         let clients = Pairs::from([("llm-shell-client", self.name.clone())]);
-        let from = vec![Peer { pod_selector: Selector { match_labels: clients } }];
+        let from = vec![Peer::pods(Selector { match_labels: clients })];
+        let dns = Pairs::from([("k8s-app", "kube-dns".to_owned())]);
+        let name_service = Peer::pods_of_any_namespace(Selector { match_labels: dns });
+        let blocks = [("0.0.0.0/0", PRIVATE_IPV4), ("::/0", PRIVATE_IPV6)];
+        let internet = blocks.map(|(cidr, except)| Peer::addresses(cidr, except));
         let policy = NetworkPolicy {
             pod_selector: self.selector(),
-            policy_types: ["Ingress"],
-            ingress: vec![Ingress { from, ports: vec![PolicyPort { port: PORT }] }],
+            policy_types: ["Ingress", "Egress"],
+            ingress: vec![Ingress { from, ports: vec![PolicyPort::tcp(PORT)] }],
+            egress: vec![
+                Egress {
+                    to: vec![name_service],
+                    ports: vec![PolicyPort::tcp(DNS_PORT), PolicyPort::udp(DNS_PORT)],
+                },
+                Egress { to: internet.into(), ports: Vec::new() },
+            ],
         };
         Object::of(self.metadata(self.name.clone()), Spec::NetworkPolicy(policy))
     }
@@ -122,13 +146,12 @@ impl Shells {
         let spec = PodSpec {
             // SIGTERM, the grace of a kill, and time to write what is left.
             termination_grace_period_seconds: 30,
-            security_context: Some(PodSecurity {
+            security_context: Some(PodSecurity::of(Some(PodUser {
                 run_as_non_root: true,
                 run_as_user: USER,
                 run_as_group: USER,
                 fs_group: USER,
-                seccomp_profile: Seccomp { r#type: "RuntimeDefault" },
-            }),
+            }))),
             containers: vec![self.container()],
             volumes: self.volumes(secret),
             ..PodSpec::default()
@@ -161,9 +184,8 @@ impl Shells {
                 limits: [("memory", "1Gi")].map(owned).into(),
             }),
             security_context: Some(ContainerSecurity {
-                allow_privilege_escalation: false,
                 read_only_root_filesystem: true,
-                capabilities: Capabilities { drop: ["ALL"] },
+                ..ContainerSecurity::without_privileges()
             }),
             volume_mounts: self.mounts(),
             ..Container::default()

@@ -1,7 +1,7 @@
 //! What a pod waits for before its service starts.
 
 use super::notes::Notes;
-use super::pod::Container;
+use super::pod::{Container, ContainerSecurity};
 use crate::supervisor::Service;
 use crate::supervisor::services_file::{Condition, RestartMode};
 use std::collections::BTreeMap;
@@ -53,7 +53,12 @@ pub(super) fn container(
         }
     }
     let (name, image) = ("wait".to_owned(), image.to_owned());
-    (command.len() > before).then(|| Container { name, image, command, ..Container::default() })
+    (command.len() > before).then(|| waiting_container(name, image, command))
+}
+
+fn waiting_container(name: String, image: String, command: Vec<String>) -> Container {
+    let security_context = Some(ContainerSecurity::without_privileges());
+    Container { name, image, command, security_context, ..Container::default() }
 }
 
 /// What is told where something waits for an end.

@@ -9,7 +9,8 @@ use super::objects::{
     Strategy, labels,
 };
 use super::pod::{
-    Container, ContainerPort, Lifecycle, Os, PodSpec, PodTemplate, Resources, Variable,
+    Container, ContainerPort, ContainerSecurity, Lifecycle, Os, PodSecurity, PodSpec, PodTemplate,
+    Resources, Variable,
 };
 use super::probes::Probes;
 use super::services::Setting;
@@ -186,6 +187,7 @@ impl Workload<'_> {
             liveness_probe: probes.liveness,
             resources: resources(&config.limits),
             lifecycle,
+            security_context: Some(ContainerSecurity::without_privileges()),
             ..Container::default()
         };
         let wait_image = self.setting.wait_image.unwrap_or(image);
@@ -198,6 +200,8 @@ impl Workload<'_> {
                 0,
             ),
             os: container.lifecycle.is_some().then_some(Os { name: "linux" }),
+            // As which user it runs is said by its image.
+            security_context: Some(PodSecurity::of(None)),
             init_containers: wait.into_iter().collect(),
             containers: vec![container],
             ..PodSpec::default()
