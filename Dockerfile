@@ -23,7 +23,8 @@ RUN groupadd --gid 10001 llm-shell \
     && useradd --uid 10001 --gid 10001 --create-home --shell /bin/sh llm-shell \
     && install -d -o llm-shell -g llm-shell -m 0700 /workspace /var/log/llm-shell
 COPY LICENSE-APACHE LICENSE-MIT /usr/share/doc/llm-shell/
-COPY --from=build /usr/local/bin/llm-shell /usr/local/bin/
+# Its user can run it and not read it, so that nothing reads its memory in its first moment either.
+COPY --from=build --chmod=0711 /usr/local/bin/llm-shell /usr/local/bin/
 
 # Beyond loopback the server does not start without LLM_SHELL_TOKEN, LLM_SHELL_TOKEN_FILE, or a
 # password.

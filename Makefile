@@ -5,8 +5,10 @@ MAKEFLAGS += --no-print-directory
 .PHONY: test example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills fleet service-kills peers compare compare-page machine soak
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
-TOOLS := curl:curl nginx:nginx-light openssl:openssl python3:python3 unshare:util-linux setsid:util-linux setpriv:util-linux nsenter:util-linux useradd:passwd mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
+TOOLS := curl:curl script:bsdutils openssl:openssl python3:python3 unshare:util-linux setsid:util-linux setpriv:util-linux nsenter:util-linux useradd:passwd mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
 	vi:vim-tiny less:less chromium:chromium chromedriver:chromium-driver
+
+NGINX := target/nginx
 
 # Installs the packages of those of a list that are missing, with these options of apt-get.
 define install
@@ -18,7 +20,7 @@ define install
 	if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -qq -y $(2) $$missing; fi
 endef
 
-test:
+test: $(if $(shell PATH="$$PATH:/usr/sbin" command -v nginx),,$(NGINX)/usr/sbin/nginx)
 	$(call install,$(TOOLS))
 	cargo test
 	$(MAKE) example
@@ -28,6 +30,12 @@ test:
 	$(MAKE) kubernetes
 	python3 benches/soak/soak.py --binary $(DEBUG)/llm-shell --seconds 60
 	$(MAKE) browser
+
+# The proxy of SECURITY.md. Its package is only unpacked: installed, it would start at every boot.
+$(NGINX)/usr/sbin/nginx:
+	mkdir -p $(NGINX)
+	cd $(NGINX) && (apt-get download -qq nginx || \
+		(apt-get update -qq && apt-get download -qq nginx)) && dpkg-deb -x nginx_*.deb .
 
 # examples/astra: its page by itself, then all of it under the debug binary.
 DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug

@@ -15,6 +15,7 @@
 //! | 3 | [`manager`]: one command's life · [`probe`]: health checks |
 //! | 2 | [`process`]: the kernel edge · [`logs`]: the log engine · [`http`]: sockets and framing |
 //! | ground | [`error`]: what can go wrong, as facts · [`guarded`]: what may panic |
+//! | ground | [`env_file`]: lines of `NAME=value` |
 //!
 //! # Threads
 //! | name | owner | does | ends |
@@ -69,6 +70,7 @@
 pub mod api;
 pub mod app;
 pub mod client;
+pub mod env_file;
 pub mod error;
 pub mod export;
 pub mod guarded;

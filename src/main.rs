@@ -20,27 +20,30 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<ExitCode, StartFault> {
+    app::close_memory()?;
     let flags = command_line().get_matches();
     match Task::of(&flags) {
         Task::Serve => {
-            let startup = app::start_up(&flags, Mode::Shell)?;
+            let startup = app::start_up(&flags, Mode::Shell, &app::SettingsFile::Dotenv)?;
             let listener = app::listen(&startup.settings)?;
             app::run(startup, listener)?;
         }
         Task::Ctl { destination, order } => {
-            let startup = app::start_up(&flags, Mode::Shell)?;
+            let file = app::SettingsFile::of_flag(destination.env_file.clone());
+            let startup = app::start_up(&flags, Mode::Shell, &file)?;
             let code = app::control(destination, &order, startup.settings)?;
             return Ok(ExitCode::from(code));
         }
-        Task::Mcp { url } => {
-            let startup = app::start_up(&flags, Mode::Shell)?;
+        Task::Mcp { url, env_file } => {
+            let file = app::SettingsFile::of_flag(env_file);
+            let startup = app::start_up(&flags, Mode::Shell, &file)?;
             match url {
                 Some(url) => app::bridge(&url, &startup.settings)?,
                 None => app::run_inside(startup)?,
             }
         }
         Task::Astra { config, exit_on_fatal } => {
-            let startup = app::start_up(&flags, Mode::Astra)?;
+            let startup = app::start_up(&flags, Mode::Astra, &app::SettingsFile::Dotenv)?;
             let file = app::read_services(&config, &startup)?;
             let listener = app::listen(&startup.settings)?;
             let services = app::Services { file: config, services: file.services, exit_on_fatal };

@@ -1,6 +1,6 @@
 //! The house keeps its own rules: floors, homes, and lists that agree.
 
-use llm_shell::settings::SETTINGS;
+use llm_shell::settings::{SETTINGS, may_stand_in_dotenv};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. One may import those below it, none beside or above it.
 const FLOORS: [&[&str]; 8] = [
-    &["error", "guarded"],
+    &["env_file", "error", "guarded"],
     &["process", "logs", "http"],
     &["manager", "probe"],
     &["supervisor"],
@@ -131,13 +131,17 @@ fn every_file_says_what_it_is_for_and_nothing_is_left_to_do() {
 #[test]
 fn the_example_of_dotenv_is_the_table_of_settings() {
     let mut expected = String::from(
-        "# Settings of llm-shell, each with its default. A flag goes before the environment, the \
-         environment\n# before this file. Copy it to .env in the working directory and take the \
-         marks away.\n",
+        "# Settings of llm-shell that serve and astra read from .env in the working directory, each \
+         with its\n# default. Precedence: flags, environment, .env, defaults. The shell, the allowed \
+         origins and the\n# allowed hosts are not read from there. Copy this file to .env and remove \
+         the # before what you set;\n# it must belong to the server's user or root, and nobody else \
+         may be able to write it.\n",
     );
     for setting in SETTINGS {
         let (help, name, default) = (setting.help, setting.environment, setting.default);
-        write!(expected, "\n# {help}\n#{name}={default}\n").unwrap();
+        if may_stand_in_dotenv(name) {
+            write!(expected, "\n# {help}\n#{name}={default}\n").unwrap();
+        }
     }
     assert_eq!(include_str!("../.env.example"), expected);
 }

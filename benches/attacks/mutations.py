@@ -22,7 +22,7 @@ import time
 from attacks import left_over, settle
 from target import Target
 
-TOKEN = "Authorization: Bearer secret\r\n"
+TOKEN = "Authorization: Bearer secret-of-16-chars\r\n"
 SEEDS = [
     f"GET /logs?lines=5&seconds=1.5 HTTP/1.1\r\nHost: localhost\r\n{TOKEN}\r\n",
     f"GET /status HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n{TOKEN}Accept: */*\r\n\r\n"
@@ -109,7 +109,7 @@ def arguments():
 def main():
     multiprocessing.set_start_method("fork")
     options = arguments()
-    settings = {"LLM_SHELL_TOKEN": "secret", "RUST_LOG": "warn", "LLM_SHELL_SHELL": "/bin/true"}
+    settings = {"LLM_SHELL_TOKEN": "secret-of-16-chars", "RUST_LOG": "warn", "LLM_SHELL_SHELL": "/bin/true"}
     with Target("ours", options.ours, settings=settings) as target:
         settle(target)
         before, began = (target.descriptors(), target.threads()), time.monotonic()

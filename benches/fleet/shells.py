@@ -73,7 +73,7 @@ def measure(binary: pathlib.Path, folder: pathlib.Path) -> None:
 
 
 def measure_supervised(binary: pathlib.Path, folder: pathlib.Path) -> None:
-    (folder / "token").write_text("token\n")
+    (folder / "token").write_text("token-of-contract\n")
     services = {}
     for number, port in enumerate(free_ports()):
         serve = ["serve", "--port", str(port), "--token-file", "token", "--log-dir", f"logs-{number}"]
@@ -129,7 +129,7 @@ def running(port: int) -> int:
 
 def start(binary: pathlib.Path, folder: pathlib.Path) -> subprocess.Popen:
     folder.mkdir()
-    (folder / "token").write_text("token\n")
+    (folder / "token").write_text("token-of-contract\n")
     command = [binary, "serve", "--port", "0", "--token-file", "token"]
     with (folder / "messages").open("w") as messages:
         return subprocess.Popen(command, cwd=folder, stderr=messages)
@@ -148,7 +148,7 @@ def port_of(folder: pathlib.Path) -> int:
 
 def ask(port: int, method: str, path: str, body: dict | None = None) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    headers = {"Authorization": "Bearer token", "Content-Type": "application/json"}
+    headers = {"Authorization": "Bearer token-of-contract", "Content-Type": "application/json"}
     connection.request(method, path, json.dumps(body) if body else None, headers)
     answer = connection.getresponse()
     answer.read()

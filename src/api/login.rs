@@ -1,9 +1,10 @@
-//! POST /login: credentials for a cookie, so that a page in a browser can ask.
+//! POST /login and POST /logout: the session of a page in a browser.
 
 use super::body;
-use crate::http::{Guard, Login, Problem, Reply, Request, header};
+use crate::http::{Guard, Login, Problem, Reply, Request, Router, Session};
+use crate::logs::{format_instant, now};
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -35,11 +36,23 @@ pub struct PasswordLogin {
     password: String,
 }
 
-/// The handler of POST /login.
-pub fn handler(
-    guard: Arc<Guard>,
-) -> impl Fn(&mut Request<'_>) -> Result<Reply, Problem> + Send + Sync + 'static {
-    move |request| log_in(&guard, request)
+/// What POST /login answers.
+#[derive(Serialize, ToSchema)]
+pub struct LoginResponse {
+    /// The session's token, for `Authorization: Bearer`.
+    pub token: String,
+    /// When the session ends.
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+}
+
+/// Adds the two routes. Who logs in has nothing to show yet.
+pub fn add_routes(router: Router, guard: &Arc<Guard>) -> Router {
+    let (entrance, exit) = (Arc::clone(guard), Arc::clone(guard));
+    router
+        .post("/login", move |request| log_in(&entrance, request))
+        .open("/login")
+        .post("/logout", move |request| log_out(&exit, request))
 }
 
 fn log_in(guard: &Guard, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -50,7 +63,17 @@ fn log_in(guard: &Guard, request: &mut Request<'_>) -> Result<Reply, Problem> {
         LoginRequest::Token(login) => Login::Token(&login.token),
         LoginRequest::Password(login) => Login::Password(&login.user, &login.password),
     };
-    let is_tls = request.header("origin").is_some_and(|origin| origin.starts_with("https://"));
-    let cookie = guard.log_in(login, request.address(), is_tls)?;
-    Ok(Reply::empty(StatusCode::NO_CONTENT).with_header(header::SET_COOKIE, cookie))
+    let Session { token, lifetime } = guard.log_in(login, request.caller())?;
+    let expires_at = format_instant(now() + lifetime);
+    Ok(Reply::json(StatusCode::OK, &LoginResponse { token, expires_at }))
+}
+
+fn log_out(guard: &Guard, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    if guard.log_out(request.header("authorization")) {
+        return Ok(Reply::empty(StatusCode::NO_CONTENT));
+    }
+    Err(Problem::bad_request(
+        "The request shows no session that could be ended: send the token that POST /login gave.",
+    ))
 }

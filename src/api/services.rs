@@ -16,7 +16,7 @@ use super::talking::{self, StdinResponse};
 use super::{body, events, login, logs, metrics, panel, parameters, waiting};
 use crate::error::Error;
 use crate::http::{Guard, Problem, Reply, Request, Router};
-use crate::supervisor::{Ask, Bulk, Supervisor, Verb};
+use crate::supervisor::{Ask, Bulk, Standing, Supervisor, Verb};
 use http::{Method, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -90,13 +90,14 @@ pub fn service_routes(
         router = router.route(method.clone(), other_path, with_astra(*handler));
     }
     let router = router
-        .open("/supervisor/health")
-        .open("/api/supervisor/health")
+        .public("/supervisor/health")
+        .public("/api/supervisor/health")
+        .acting("/supervisor/health/{service}")
+        .acting("/api/supervisor/health/{service}")
         .get("/health", with_astra(health))
-        .open("/health")
-        .get("/metrics", with_astra(metrics::text))
-        .post("/login", login::handler(Arc::clone(&guard)))
-        .open("/login");
+        .public("/health")
+        .get("/metrics", with_astra(metrics::text));
+    let router = login::add_routes(router, &guard);
     let router = panel::add_routes(router, panel::Page::Astra).guarded_by(guard);
     openapi::documented(router, DocumentOf::Services)
 }
@@ -124,6 +125,8 @@ fn start(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let wait = wait_parameter(request)?;
     let example = "{\"name\": \"tts\"}";
     let ServiceRequest { name, config } = body::json(request, example)?;
+    may_act(astra, request, &name)?;
+    may_configure(request, config.as_ref())?;
     let ask = Ask { verb: Verb::Start, service: name, overrides: config };
     act(astra, request, ask, ("starting", wait))
 }
@@ -131,6 +134,7 @@ fn start(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
 fn stop(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let wait = wait_parameter(request)?;
     let StopRequest { name } = body::json(request, "{\"name\": \"tts\"}")?;
+    may_act(astra, request, &name)?;
     let ask = Ask { verb: Verb::Stop, service: name, overrides: None };
     act(astra, request, ask, ("stopping", wait))
 }
@@ -138,8 +142,27 @@ fn stop(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
 fn restart(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let wait = wait_parameter(request)?;
     let ServiceRequest { name, config } = body::json(request, "{\"name\": \"tts\"}")?;
+    may_act(astra, request, &name)?;
+    may_configure(request, config.as_ref())?;
     let ask = Ask { verb: Verb::Restart, service: name, overrides: config };
     act(astra, request, ask, ("restarting", wait))
+}
+
+/// Refuses a service that the file does not define to a request that may act on no other.
+fn may_act(astra: &Astra, request: &Request<'_>, name: &str) -> Result<(), Problem> {
+    let service = astra.supervisor.find(name).ok();
+    if service.is_some_and(|service| service.facts().standing == Standing::Added) {
+        return request.require_full_privilege("act on a service that the file does not define");
+    }
+    Ok(())
+}
+
+/// Refuses a configuration to a request that may not choose one.
+fn may_configure<C>(request: &Request<'_>, config: Option<&C>) -> Result<(), Problem> {
+    match config {
+        Some(_) => request.require_full_privilege("choose a service's configuration"),
+        None => Ok(()),
+    }
 }
 
 /// Asks it, and waits for the service to settle where that is wanted.
@@ -167,6 +190,9 @@ fn reload(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let wait = wait_parameter(request)?;
     let example = "{\"name\": \"tts\", \"type\": \"config\"}";
     let ReloadRequest { name, kind } = body::json_or_nothing(request, example)?.unwrap_or_default();
+    if let Some(name) = &name {
+        may_act(astra, request, name)?;
+    }
     if kind == ReloadKind::Code {
         let Some(name) = name else {
             return Err(Error::Input(
@@ -198,6 +224,7 @@ fn bulk(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let wait = wait_parameter(request)?;
     let example = "{\"action\": \"restart\", \"services\": [\"tts\"], \"parallel\": true}";
     let BulkRequest { action, services, parallel } = body::json(request, example)?;
+    services.iter().try_for_each(|name| may_act(astra, request, name))?;
     let _slot = wait.map(|_| astra.slots.take()).transpose()?;
     let bulk = Bulk { action: action.into(), services, is_parallel: parallel };
     let (operations, done) = bulk.begin(&astra.supervisor)?;
@@ -263,6 +290,7 @@ fn health(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
 }
 
 fn signal(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.require_full_privilege("send a signal")?;
     let signal = talking::signal(request)?;
     let service = astra.supervisor.signal(request.param("service"), signal)?;
     let usage = astra.supervisor.usage();
@@ -270,6 +298,7 @@ fn signal(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
 }
 
 fn stdin(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.require_full_privilege("write to a service")?;
     let service = astra.supervisor.find(request.param("service"))?;
     let _slot = astra.slots.take()?;
     let (data, ends) = talking::input(request)?;

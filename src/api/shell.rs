@@ -88,9 +88,8 @@ pub fn shell_routes(
         .get("/runs/{run_id}/logs", with_shell(run_logs))
         .get("/metrics", with_shell(metrics))
         .get("/health", with_shell(health))
-        .open("/health")
-        .post("/login", login::handler(Arc::clone(&guard)))
-        .open("/login");
+        .public("/health");
+    let router = login::add_routes(router, &guard);
     let router = panel::add_routes(router, panel::Page::Shell).guarded_by(guard);
     openapi::documented(router, DocumentOf::Shell)
 }

@@ -64,7 +64,7 @@ pub fn supervise(
     let requests = Requests::to_end(Hangup::DoesNotEnd)?;
     let reloads = Requests::to_reload()?;
     let settings = startup.settings;
-    let guard = Arc::new(guard(&settings));
+    let guard = Arc::new(guard(&settings, &listener.place()));
     let lock = Arc::new(FolderLock::take(&settings.log_directory)?);
     let cgroups = cgroups();
     let divided = cgroups.as_ref().ok().cloned();

@@ -1,8 +1,8 @@
 //! `llm-shell ctl`: which server is asked.
 
-use super::mcp::authorization;
+use super::credentials::{authorization, authorization_for};
 use crate::client::{self, Client, Console, Order, Trouble};
-use crate::settings::{Destination, Settings};
+use crate::settings::{Destination, Settings, token as token_of};
 use std::env;
 
 /// The port that Astra has where nothing else is set.
@@ -22,8 +22,11 @@ pub fn control(
     order: &Order,
     mut settings: Settings,
 ) -> Result<u8, Trouble> {
-    let Destination { url, token } = destination;
-    settings.token = token.or(settings.token);
+    let Destination { url, token, .. } = destination;
+    if let Some(text) = token {
+        let wrong = |wanted| Trouble::Wrong(format!("--token must be {wanted}"));
+        settings.token = Some(token_of(&text).map_err(wrong)?);
+    }
     let settings = &settings;
     let console = Console::of_process(env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
     let at = |port: u16| {
@@ -33,19 +36,20 @@ pub fn control(
         } else {
             host.clone()
         };
-        Client::of_url(&format!("http://{host}:{port}"), authorization(settings))
+        let url = format!("http://{host}:{port}");
+        authorization_for(&url, settings).map(|shown| Client::of_url(&url, shown))
     };
     let client = match (&url, &settings.socket) {
-        (Some(url), _) => Client::of_url(url, authorization(settings)),
+        (Some(url), _) => Client::of_url(url, authorization_for(url, settings)?),
         (None, Some(socket)) => Client::of_socket(socket.clone(), authorization(settings)),
-        (None, None) => at(settings.port),
+        (None, None) => at(settings.port)?,
     };
     let asked = client::run(order, &client, &console);
     let is_default = url.is_none() && settings.socket.is_none() && settings.port == SHELL_PORT;
     match asked {
         Err(Trouble::Away(away)) if is_default => {
             // Nobody said which of the two it is.
-            client::run(order, &at(ASTRA_PORT), &console).map_err(|trouble| match trouble {
+            client::run(order, &at(ASTRA_PORT)?, &console).map_err(|trouble| match trouble {
                 Trouble::Away(_) => Trouble::Away(away),
                 other => other,
             })

@@ -11,12 +11,18 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 /// settings name.
 ///
 /// # Errors
-/// `Host`, `Listen`, and `Open` where it is beyond loopback, nothing keeps strangers out, and
-/// nobody said that this is meant.
+/// `Host`, `Listen`, `Open` where it is beyond loopback, nothing keeps strangers out, and nobody
+/// said that this is meant, and `OpenSocket`.
 pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartFault> {
     if let Some(listener) = handed_over()? {
-        if let Place::Internet(address) = listener.place() {
-            keep_strangers_out(&address.ip().to_string(), &[address], settings)?;
+        match listener.place() {
+            Place::Internet(address) => {
+                keep_strangers_out(&address.ip().to_string(), &[address], settings)?;
+            }
+            Place::Unix(_) if listener.is_for_others() && !has_credentials(settings) => {
+                return Err(StartFault::OpenSocket { place: listener.place().to_string() });
+            }
+            Place::Unix(_) => {}
         }
         return Ok(listener);
     }
@@ -44,14 +50,17 @@ fn keep_strangers_out(
     addresses: &[SocketAddr],
     settings: &Settings,
 ) -> std::result::Result<(), StartFault> {
-    let is_kept = settings.token.is_some() || settings.basic_auth.is_some();
-    if !is_kept && addresses.iter().any(|address| !address.ip().is_loopback()) {
+    if !has_credentials(settings) && addresses.iter().any(|address| !address.ip().is_loopback()) {
         if !settings.insecure {
             return Err(StartFault::Open { host: host.to_owned() });
         }
         log::warn!("whoever reaches {host} has a shell: there is no token");
     }
     Ok(())
+}
+
+fn has_credentials(settings: &Settings) -> bool {
+    settings.token.is_some() || settings.basic_auth.is_some()
 }
 
 /// The socket that systemd listened on for us, if it did (`sd_listen_fds(3)`).

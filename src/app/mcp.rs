@@ -1,14 +1,13 @@
 //! The Model Context Protocol on stdin and stdout, for a server inside or elsewhere.
 
 use super::StartFault;
+use super::credentials::authorization_for;
 use crate::client::{Client, Trouble};
 use crate::error::{Error, Result};
 use crate::http::{self, Limits, Router, Server};
 use crate::mcp;
-use crate::settings::{Secret, Settings};
+use crate::settings::Settings;
 use crate::shutdown::Requests;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use std::io::{self, BufReader};
 use std::sync::Arc;
 use std::thread;
@@ -26,16 +25,7 @@ pub fn bridge(url: &str, settings: &Settings) -> std::result::Result<(), StartFa
         let why = format!("--url is {url:?}: give one that begins with http:// or https://.");
         return Err(Trouble::Wrong(why).into());
     }
-    Ok(carry(Client::of_url(url, authorization(settings)))?)
-}
-
-/// The `Authorization` that shows what the settings have.
-pub(super) fn authorization(settings: &Settings) -> Option<String> {
-    let token = settings.token.as_ref().map(Secret::reveal);
-    let password = settings.basic_auth.as_ref().map(Secret::reveal);
-    token
-        .map(|token| format!("Bearer {token}"))
-        .or_else(|| password.map(|password| format!("Basic {}", BASE64_STANDARD.encode(password))))
+    Ok(carry(Client::of_url(url, authorization_for(url, settings)?))?)
 }
 
 /// Opens a server for these routes whose one client is at stdin and stdout. Its end is asked for

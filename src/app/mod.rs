@@ -2,8 +2,10 @@
 
 mod astra;
 mod control;
+mod credentials;
 mod export;
 mod listen;
+mod logging;
 mod mcp;
 mod shell;
 mod stderr;
@@ -19,14 +21,14 @@ pub use shell::{run, run_inside};
 use crate::client::Trouble;
 use crate::error::{Error, Result};
 use crate::export::ExportFault;
-use crate::http::{Credentials, Guard, Limits, Listener, Router, Server};
+use crate::http::{Credentials, Guard, Limits, Listener, PeerRule, Place, Router, Server};
 use crate::logs::{Keep, LogWriter};
 use crate::manager::STRAYS_TIMEOUT;
 use crate::notify;
-use crate::process::{Cgroups, NoCgroup};
+use crate::process::{self, Cgroups, NoCgroup};
 use crate::settings::{
-    self, ArgMatches, CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, Secret, SettingFault,
-    Settings, Sources,
+    self, ArgMatches, CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, EnvFile, Mode, Secret,
+    SettingFault, Settings, Sources,
 };
 use crate::shutdown::Requests;
 use crate::supervisor::ServicesFile;
@@ -36,7 +38,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use std::{env, fs, io, panic, thread};
+use std::{env, io, thread};
 
 /// How long the writer may take, after all commands were ended, to end as well. Only a process
 /// that could not be ended holds its pipe open.
@@ -45,13 +47,32 @@ const WRITER_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long answers that are under way at the shutdown may take once all commands were ended.
 const ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What systemd gives to a service in its environment, which its commands are not to have.
-const FOR_US: [&str; 7] = [
+/// What systemd sets in the environment of a service about that service (`systemd.exec(5)`): the
+/// commands of the server are none, so they do not get it.
+const SYSTEMD_VARIABLES: [&str; 25] = [
     CREDENTIALS_DIRECTORY,
+    "EXIT_CODE",
+    "EXIT_STATUS",
+    "FDSTORE",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
     "LISTEN_FDNAMES",
     "LISTEN_FDS",
     "LISTEN_PID",
+    "LISTEN_PIDFDID",
+    "LOG_NAMESPACE",
+    "MAINPID",
+    "MAINPIDFDID",
+    "MANAGERPID",
+    "MANAGERPIDFDID",
+    "MEMORY_PRESSURE_WATCH",
+    "MEMORY_PRESSURE_WRITE",
     "NOTIFY_SOCKET",
+    "PIDFILE",
+    "REMOTE_ADDR",
+    "REMOTE_PORT",
+    "SERVICE_RESULT",
+    "SYSTEMD_EXEC_PID",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
 ];
@@ -70,6 +91,15 @@ pub enum StartFault {
     Open {
         /// The host as it was set.
         host: String,
+    },
+    /// It would open a shell to the users of this machine.
+    #[error(
+        "other users can connect to the inherited socket {place}, and whoever can has a shell: set \
+         SocketMode=0600 in its .socket unit, or set LLM_SHELL_TOKEN or LLM_SHELL_BASIC_AUTH"
+    )]
+    OpenSocket {
+        /// Where it listens.
+        place: String,
     },
     /// The host's name is not known.
     #[error("LLM_SHELL_HOST {host:?} is not known ({source}): give an address")]
@@ -108,6 +138,7 @@ impl StartFault {
         match self {
             Self::Setting(_)
             | Self::Open { .. }
+            | Self::OpenSocket { .. }
             | Self::Host { .. }
             | Self::File(_)
             | Self::Export(_) => 2,
@@ -126,25 +157,58 @@ pub struct Startup {
     pub environment: Vec<(OsString, OsString)>,
 }
 
-/// Reads the environment and `.env` besides the command line, and sets up logging to stderr.
+/// The file that settings are read from, besides flags and the environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SettingsFile {
+    /// `.env` in the working directory, if there is one.
+    Dotenv,
+    /// One that was named.
+    Named(PathBuf),
+    /// None.
+    None,
+}
+
+impl SettingsFile {
+    /// What clients read: they are run in directories of anybody, so only a file that was named.
+    #[must_use]
+    pub fn of_flag(path: Option<PathBuf>) -> Self {
+        path.map_or(Self::None, Self::Named)
+    }
+
+    fn read(&self) -> std::result::Result<Option<EnvFile>, SettingFault> {
+        match self {
+            Self::Dotenv => EnvFile::in_working_directory(),
+            Self::Named(path) => EnvFile::named(path).map(Some),
+            Self::None => Ok(None),
+        }
+    }
+}
+
+/// Closes the memory of this process to others: to be called before anything else.
+///
+/// # Errors
+/// `Machine`, which no kernel gives.
+pub fn close_memory() -> std::result::Result<(), StartFault> {
+    Ok(process::close_memory()?)
+}
+
+/// Reads the environment and a file besides the command line, and sets up logging to stderr.
 ///
 /// # Errors
 /// The setting that cannot be used.
-pub fn start_up(flags: &ArgMatches, mode: Mode) -> std::result::Result<Startup, StartFault> {
+pub fn start_up(
+    flags: &ArgMatches,
+    mode: Mode,
+    file: &SettingsFile,
+) -> std::result::Result<Startup, StartFault> {
     let environment: Vec<_> = env::vars_os().collect();
-    let dotenv = match fs::read(".env") {
-        Ok(content) => Some(content),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(SettingFault::Dotenv(error.to_string()).into()),
-    };
-    let sources = Sources { flags, environment: &environment, dotenv: dotenv.as_deref(), mode };
+    let env_file = file.read()?;
+    let sources = Sources { flags, environment: &environment, env_file: env_file.as_ref(), mode };
     let loaded = settings::load(&sources)?;
-    let filter = env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
-    let stderr = env_logger::Target::Pipe(Box::new(stderr::Stderr::default()));
-    let mut builder = env_logger::Builder::new();
-    builder.parse_filters(&filter).format_timestamp_millis().target(stderr).init();
-    // A fault of ours is told as all is: by a message that waits for nobody who does not read it.
-    panic::set_hook(Box::new(|panic| log::error!("{panic}: a fault of llm-shell, report it")));
+    logging::start(env_file.as_ref())?;
+    if !loaded.from_file.is_empty() {
+        log::info!("settings from a file: {}", loaded.from_file.join(", "));
+    }
     loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     Ok(Startup { settings: loaded.settings, environment: commands_environment() })
 }
@@ -152,7 +216,7 @@ pub fn start_up(flags: &ArgMatches, mode: Mode) -> std::result::Result<Startup, 
 /// The environment of the commands: the server's, without what is meant for the server alone.
 fn commands_environment() -> Vec<(OsString, OsString)> {
     let is_ours = |name: &OsString| {
-        FOR_US.iter().any(|ours| name == ours)
+        SYSTEMD_VARIABLES.iter().any(|ours| name == ours)
             || name.to_string_lossy().starts_with(ENVIRONMENT_PREFIX)
     };
     env::vars_os().filter(|(name, _)| !is_ours(name)).collect()
@@ -202,12 +266,14 @@ fn print(text: &[u8]) -> Result<()> {
     }
 }
 
-/// Who gets in, by the settings. The name that we were told to listen on is one of ours.
-fn guard(settings: &Settings) -> Guard {
+/// Who gets in, by the settings. The name that we were told to listen on is one of ours. Where
+/// the server listens beyond loopback without credentials, `--insecure` has said that anyone may.
+fn guard(settings: &Settings, place: &Place) -> Guard {
     let reveal = |secret: &Option<Secret>| secret.as_ref().map(|s| s.reveal().to_owned());
     let credentials = Credentials::new(reveal(&settings.token), reveal(&settings.basic_auth));
     let hosts = [&settings.allowed_hosts[..], std::slice::from_ref(&settings.host)].concat();
-    Guard::new(&hosts, settings.allowed_origins.clone(), credentials)
+    let rule = if place.is_beyond_this_machine() { PeerRule::Anyone } else { PeerRule::OwnUser };
+    Guard::new(&hosts, settings.allowed_origins.clone(), credentials, rule)
 }
 
 /// How much is kept of logs, by the settings.
@@ -226,6 +292,9 @@ fn serve(
     let server = Server::start(listener, router, Limits::default())
         .map_err(|e| Error::kernel("start the server", e))?;
     log::info!("listening on {place}");
+    if settings.token.is_none() && settings.basic_auth.is_none() && process::is_root() {
+        log::warn!("running as root without credentials: any program of root's can run commands");
+    }
     told::ready(place, alive, settings);
     Ok(Arc::new(server))
 }

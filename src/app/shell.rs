@@ -3,7 +3,7 @@
 use super::{Startup, cgroups, finish, guard, keep, own_directory, serve, told, wait_for_end};
 use crate::api;
 use crate::error::Result;
-use crate::http::{Credentials, Guard, Listener, Router, Server};
+use crate::http::{Credentials, Guard, Listener, PeerRule, Router, Server};
 use crate::logs::{LogFolder, LogWriter};
 use crate::manager::{ManagerConfig, Metering, Numbering, OnEnd, ProcessManager};
 use crate::mcp::{self, Tools};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// # Errors
 /// What the machine refused at the start.
 pub fn run(startup: Startup, listener: Listener) -> Result<()> {
-    let guard = guard(&startup.settings);
+    let guard = guard(&startup.settings, &listener.place());
     run_behind(startup, guard, |router, settings, _| serve(listener, router, "/status", settings))
 }
 
@@ -29,7 +29,8 @@ pub fn run(startup: Startup, listener: Listener) -> Result<()> {
 /// What the machine refused at the start.
 pub fn run_inside(startup: Startup) -> Result<()> {
     // Who started this process is let in without credentials.
-    let guard = Guard::new(&[], Vec::new(), Credentials::new(None, None));
+    let nothing = Credentials::new(None, None);
+    let guard = Guard::new(&[], Vec::new(), nothing, PeerRule::OwnUser);
     run_behind(startup, guard, |router, _, requests| super::mcp::serve_inside(router, requests))
 }
 

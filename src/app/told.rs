@@ -1,6 +1,6 @@
 //! What systemd is told, by what goes on in the server.
 
-use super::mcp::authorization;
+use super::credentials::authorization;
 use crate::client::Client;
 use crate::http::Place;
 use crate::manager::ProcessManager;

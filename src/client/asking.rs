@@ -97,6 +97,12 @@ impl Client {
         Self { agent, url: LOCAL.to_owned(), authorization: None }
     }
 
+    /// The same client, showing nothing of what the server asks for.
+    #[must_use]
+    pub fn without_credentials(&self) -> Self {
+        Self { authorization: None, ..self.clone() }
+    }
+
     /// Where the server is, for people.
     #[must_use]
     pub fn url(&self) -> &str {
@@ -204,6 +210,9 @@ fn config() -> Config {
     Agent::config_builder()
         .tls_config(tls)
         .http_status_as_error(false)
+        // A token is for the server alone: not for a proxy that the environment names, and not
+        // for where an answer leads.
+        .proxy(None)
         .max_redirects(0)
         .timeout_connect(Some(CONNECT_TIMEOUT))
         .timeout_global(Some(ANSWER_TIMEOUT))

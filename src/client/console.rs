@@ -1,5 +1,6 @@
 //! Where `llm-shell ctl` writes to, and what can be shown there.
 
+use super::terminal;
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +19,8 @@ pub struct Console {
     pub has_colours: bool,
     /// How wide a line may be; `None` where nobody looks.
     pub width: Option<usize>,
+    /// Whether stdout is a terminal, which must not be steered by what is printed.
+    pub is_terminal: bool,
     lines: Mutex<()>,
 }
 
@@ -45,6 +48,7 @@ impl Console {
         Self {
             has_colours: is_terminal && may_colour,
             width: is_terminal.then(|| width.unwrap_or(WIDTH_DEFAULT)),
+            is_terminal,
             lines: Mutex::default(),
         }
     }
@@ -53,7 +57,7 @@ impl Console {
     #[cfg(test)]
     #[must_use]
     pub fn plain(width: Option<usize>) -> Self {
-        Self { has_colours: false, width, lines: Mutex::default() }
+        Self { has_colours: false, width, is_terminal: false, lines: Mutex::default() }
     }
 
     /// A text in a tone, where colours are shown.
@@ -72,8 +76,9 @@ impl Console {
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
 
-    /// Prints a line. Whether somebody still reads.
+    /// Prints a line, on a terminal without what would steer that. Whether somebody still reads.
     pub fn say(&self, line: &str) -> bool {
+        let line = if self.is_terminal { terminal::line(line) } else { line.to_owned() };
         let _whole_lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let mut out = io::stdout().lock();
         writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()

@@ -25,8 +25,36 @@ pub enum Outcome {
 /// `Trouble` when the server is away, refuses us, or cannot do it.
 pub fn run(order: &Order, client: &Client, console: &Console) -> Result<u8, Trouble> {
     let server = Server { client, console, order };
+    if matches!(server.verb(), Verb::Health(names) if names.is_empty()) {
+        return Ok(u8::from(health(&server)? == Outcome::NotWell));
+    }
     let outcome = if server.has_services()? { services::run(&server) } else { shell::run(&server) };
     Ok(u8::from(outcome? == Outcome::NotWell))
+}
+
+/// Tells whether a server is well. That needs no credentials, so that none are where a command
+/// could find them.
+fn health(server: &Server<'_>) -> Result<Outcome, Trouble> {
+    let answer = server.client.without_credentials().get("/health")?;
+    let health: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let state = text(&health, "status");
+    if !matches!((answer.status, state), (200, "healthy") | (503, "degraded")) {
+        return Err(Trouble::of(&answer, server.client.url()));
+    }
+    if !server.tell_json(&health) {
+        let shown = server.console.tinted(state, services::tone(state));
+        let Some(troubled) = health["services"].as_object() else {
+            let (version, uptime) = (text(&health, "version"), health["uptime"].as_f64());
+            let uptime = lasting(uptime.unwrap_or_default());
+            server.console.say(&format!("{shown}, {version}, up {uptime}"));
+            return Ok(Outcome::Well);
+        };
+        server.console.say(&shown);
+        for (name, state) in troubled {
+            server.console.say(&format!("{name}: {}", state.as_str().unwrap_or_default()));
+        }
+    }
+    Ok(if answer.status == 200 { Outcome::Well } else { Outcome::NotWell })
 }
 
 /// The server that is asked, and what is wanted of it.

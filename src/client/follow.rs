@@ -3,6 +3,7 @@
 use super::console::Tone;
 use super::ctl::Server;
 use super::order::Verb;
+use super::terminal::TerminalText;
 use super::trouble::Trouble;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::thread;
@@ -23,7 +24,7 @@ pub fn copy(server: &Server<'_>, target: &str, named: Option<Named<'_>>) -> Resu
     let accept = if server.order.is_json { "application/x-ndjson" } else { "text/plain" };
     let stream = server.stream(target, accept)?;
     let done = match named {
-        None => copy_bytes(stream, LineEnds::of(server)),
+        None => copy_bytes(server, stream),
         Some(named) => copy_lines(server, BufReader::new(stream), named),
     };
     match done {
@@ -72,18 +73,26 @@ impl LineEnds {
     }
 }
 
-fn copy_bytes(stream: impl io::Read, line_ends: LineEnds) -> io::Result<()> {
+fn copy_bytes(server: &Server<'_>, stream: impl io::Read) -> io::Result<()> {
+    let line_ends = LineEnds::of(server);
     let mut reader = BufReader::new(stream);
     let mut out = io::stdout().lock();
+    let mut safe = server.console.is_terminal.then(TerminalText::default);
     let mut is_ended = true;
     loop {
         let bytes = reader.fill_buf()?;
         let Some(end) = bytes.last() else { break };
         is_ended = line_ends == LineEnds::BehindEach && *end == b'\n';
         let count = bytes.len();
-        out.write_all(bytes)?;
+        match &mut safe {
+            Some(safe) => out.write_all(safe.push(bytes).as_bytes())?,
+            None => out.write_all(bytes)?,
+        }
         out.flush()?;
         reader.consume(count);
+    }
+    if let Some(safe) = &mut safe {
+        out.write_all(safe.end().as_bytes())?;
     }
     if is_ended { Ok(()) } else { writeln!(out) }
 }

@@ -10,6 +10,7 @@ mod shell;
 mod stream;
 mod table;
 mod target;
+mod terminal;
 mod trouble;
 
 pub use asking::{Answer, Away, Client};

@@ -131,7 +131,7 @@ fn tell(server: &Server<'_>, name: &str, answer: &Value) -> Outcome {
     Outcome::Well
 }
 
-fn tone(status: &str) -> Tone {
+pub fn tone(status: &str) -> Tone {
     match status {
         "running" | "exited" | "healthy" | "ok" => Tone::Good,
         "crashed" | "fatal" | "unhealthy" | "error" | "degraded" => Tone::Bad,
@@ -239,18 +239,6 @@ fn bulk(server: &Server<'_>, action: &str, names: &[String]) -> Result<Outcome, 
 }
 
 fn health(server: &Server<'_>, names: &[String]) -> Result<Outcome, Trouble> {
-    if names.is_empty() {
-        let answer = server.client.get("/supervisor/health")?;
-        let health: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        if !server.tell_json(&health) {
-            let status = text(&health, "status");
-            server.console.say(&server.console.tinted(status, tone(status)));
-            for (name, state) in health["services"].as_object().into_iter().flatten() {
-                server.console.say(&format!("{name}: {}", state.as_str().unwrap_or_default()));
-            }
-        }
-        return Ok(if answer.status == 200 { Outcome::Well } else { Outcome::NotWell });
-    }
     each(names, |name| {
         let health = server.get(&format!("/supervisor/health/{}", segment(name)))?;
         let status = text(&health, "status");

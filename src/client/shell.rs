@@ -31,17 +31,7 @@ pub fn run(server: &Server<'_>) -> Result<Outcome, Trouble> {
             Ok(tell(server, &server.post(&target, &Value::Null)?))
         }
         Verb::Stdin(words) => server.write("/stdin", &input(words)?),
-        Verb::Health(names) => {
-            no_names(names)?;
-            let health = server.get("/health")?;
-            if !server.tell_json(&health) {
-                let uptime = health["uptime"].as_f64().unwrap_or_default();
-                let version = text(&health, "version");
-                let state = text(&health, "status");
-                server.console.say(&format!("{state}, {version}, up {}", lasting(uptime)));
-            }
-            Ok(Outcome::Well)
-        }
+        Verb::Health(names) => no_names(names).map(|()| Outcome::Well),
         Verb::Reload(_) | Verb::Bulk(..) | Verb::Events => Err(Trouble::Wrong(
             "This is a LLM Shell, which has no services: give the --url of Astra.".to_owned(),
         )),

@@ -57,5 +57,7 @@ impl Trouble {
 /// A detail names what to ask for next by its route: each has a verb of the same name here.
 fn in_our_words(detail: &str) -> String {
     let routes = ["POST /supervisor/", "GET /supervisor/", "POST /", "GET /"];
-    routes.iter().fold(detail.to_owned(), |detail, route| detail.replace(route, "ctl "))
+    let detail = routes.iter().fold(detail.to_owned(), |detail, it| detail.replace(it, "ctl "));
+    // It may quote a command: nothing in that steers the terminal.
+    detail.replace(char::is_control, " ")
 }

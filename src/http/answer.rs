@@ -4,10 +4,13 @@ use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, DATE,
+    TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
+
+/// What an answer that is no page may do in a browser: nothing, and in no frame.
+const POLICY: &[u8] = b"frame-ancestors 'none'; default-src 'none'";
 
 /// Everything of an answer but its body.
 #[derive(Clone, Copy, Debug)]
@@ -84,8 +87,12 @@ impl Envelope<'_> {
     }
 
     fn write_added(&self, out: &mut Vec<u8>) {
-        if !self.headers.iter().any(|(name, _)| name == CACHE_CONTROL) {
+        let has = |wanted: HeaderName| self.headers.iter().any(|(name, _)| *name == wanted);
+        if !has(CACHE_CONTROL) {
             line(out, "Cache-Control", b"no-store");
+        }
+        if !has(CONTENT_SECURITY_POLICY) {
+            line(out, "Content-Security-Policy", POLICY);
         }
         for (name, value) in self.headers {
             if !is_ours(name) {
@@ -156,7 +163,8 @@ mod tests {
     fn a_plain_head_is_complete() {
         let expected = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\
             Date: Thu, 01 Jan 1970 00:00:00 GMT\r\nX-Request-Id: abc-1\r\n\
-            X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\r\n";
+            X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\
+            Content-Security-Policy: frame-ancestors 'none'; default-src 'none'\r\n\r\n";
         assert_eq!(head(StatusCode::OK, &[], Extent::Length(5)), expected);
     }
 
@@ -172,6 +180,14 @@ mod tests {
         assert_eq!(head.matches("Transfer-Encoding: chunked\r\n").count(), 1);
         assert!(!head.contains("99") && !head.contains("gzip") && !head.contains("upgrade"));
         assert!(head.contains("cache-control: max-age=60\r\n") && !head.contains("no-store"));
+    }
+
+    #[test]
+    fn a_page_has_a_policy_of_its_own() {
+        let own = (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'self'"));
+        let head = head(StatusCode::OK, &[own], Extent::Length(5));
+        assert!(head.contains("content-security-policy: default-src 'self'\r\n"), "{head}");
+        assert!(!head.contains("default-src 'none'"), "{head}");
     }
 
     #[test]

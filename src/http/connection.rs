@@ -9,7 +9,7 @@ use http::{Method, Version};
 use super::access::Access;
 use super::body::Body;
 use super::dispatch::{Delivered, Dispatch, Terms, failure};
-use super::guard::Passage;
+use super::guard::{Passage, Privilege};
 use super::head::{Head, too_large};
 use super::head_scan::HeadScan;
 use super::problem::Problem;
@@ -23,6 +23,11 @@ use crate::guarded::guarded;
 /// Serves the connection on `seat` until it ends. Blocks for as long.
 pub(super) fn serve(service: &Service, seat: Arc<Seat>) {
     let wire = Wire::new(seat, service.limits.clone());
+    match service.router.guard() {
+        // Before the first read: once its request is here, the client may be gone.
+        Some(guard) => guard.meet(wire.caller(service.users.as_ref())),
+        None => wire.caller(None).trust(),
+    }
     let mut connection =
         Connection { service, wire, dispatch: Dispatch::default(), text: Vec::new() };
     loop {
@@ -140,7 +145,7 @@ impl Connection<'_> {
         let terms = Terms { id: &id, version: Version::HTTP_11, head_only: false, keep: false };
         let delivered = self.dispatch.deliver(&mut self.wire, problem.into(), terms);
         let status = delivered.status.as_u16();
-        Access { method: "-", path: "-", status, took: arrived.elapsed(), id: &id }.log();
+        self.log(status, arrived, "-", "-", &id);
         if delivered.whole { Next::Linger } else { Next::Close }
     }
 
@@ -157,32 +162,55 @@ impl Connection<'_> {
         let terms = Terms { id: &id, version: head.version, head_only, keep };
         let reply = reply.unwrap_or_else(|| failure(&id).into());
         let delivered = self.dispatch.deliver(&mut self.wire, reply, terms);
-        let status = delivered.status.as_u16();
-        let took = arrived.elapsed();
-        Access { method: head.method.as_str(), path: head.path, status, took, id: &id }.log();
+        self.log(delivered.status.as_u16(), arrived, head.method.as_str(), head.path, &id);
         self.next(delivered, &mut body)
+    }
+
+    fn log(&self, status: u16, arrived: Instant, method: &str, path: &str, id: &str) {
+        let (peer, took) = (&self.wire.peer, arrived.elapsed());
+        self.service.access_log.write(&Access { peer, method, path, status, took, id });
     }
 
     fn handle(&mut self, head: &Head<'_>, id: &str, body: &mut Body) -> Reply {
         let router = &self.service.router;
-        let Some(guard) = router.guard() else { return self.ask_handler(head, id, body) };
-        let address = || self.wire.seat.socket.peer();
-        let reply = match guard.pass(head, router.access(head.path), address) {
-            Ok(Passage::In) => self.ask_handler(head, id, body),
+        let Some(guard) = router.guard() else {
+            return self.ask_handler(head, id, body, Privilege::Full);
+        };
+        let access = router.access(&head.method, head.path);
+        let caller = self.wire.caller(self.service.users.as_ref());
+        let reply = match guard.pass(head, access, caller) {
+            Ok(Passage::In(privilege)) => self.ask_handler(head, id, body, privilege),
             Ok(Passage::Answered(reply)) => reply,
             Err(problem) => problem.into(),
         };
-        guard.dress(head, reply)
+        guard.dress(head, access, reply)
     }
 
-    fn ask_handler(&mut self, head: &Head<'_>, id: &str, body: &mut Body) -> Reply {
+    fn ask_handler(
+        &mut self,
+        head: &Head<'_>,
+        id: &str,
+        body: &mut Body,
+        privilege: Privilege,
+    ) -> Reply {
         let (handler, params) = match self.service.router.find(&head.method, head.path) {
             Ok(found) => found,
             Err(problem) => return problem.into(),
         };
         let (wire, router) = (&mut self.wire, &self.service.router);
-        let mut request =
-            Request { head, id, params, body, wire, kept: None, router, is_inner: false };
+        let users = self.service.users.as_ref();
+        let mut request = Request {
+            head,
+            id,
+            params,
+            body,
+            wire,
+            kept: None,
+            router,
+            users,
+            privilege,
+            is_inner: false,
+        };
         handler(&mut request).unwrap_or_else(Reply::from)
     }
 

@@ -12,6 +12,10 @@ use super::problem::Problem;
 pub(super) struct Head<'b> {
     /// The method.
     pub(super) method: Method,
+    /// The host and port that the client means: those of an absolute target where it sent one,
+    /// else those of its `Host` (RFC 9112, 3.2.2). `None` for a client of HTTP/1.0 that sent
+    /// neither.
+    pub(super) host: Option<&'b str>,
     /// The path as it was sent, without the query: `/runs/a%20b`, or `*`.
     pub(super) path: &'b str,
     /// What is behind the `?`.
@@ -46,11 +50,12 @@ impl<'b> Head<'b> {
         };
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| malformed("Its method is no method"))?;
-        let (path, query) = split_target(&method, target)?;
+        let Target { authority, path, query } = split_target(&method, target)?;
         let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
         let headers = parsed.headers.to_vec();
-        check_host(version, &headers)?;
+        let host = host_of(version, &headers)?;
         Ok(Self {
+            host: authority.or(host),
             framing: Framing::of(version, &headers)?,
             keep_alive: keeps_alive(version, &headers),
             expects_continue: version == Version::HTTP_11 && expects_continue(&headers),
@@ -119,40 +124,47 @@ fn names_other_version(bytes: &[u8]) -> bool {
     }
 }
 
-/// The path and the query of a request's target, in origin form (`/a?b`), absolute form
-/// (`http://host/a?b`, of which the authority counts for nothing here) or, for OPTIONS, `*`.
-fn split_target<'b>(
-    method: &Method,
-    target: &'b str,
-) -> Result<(&'b str, Option<&'b str>), Problem> {
+/// What a request line asks for.
+struct Target<'b> {
+    /// Host and port, where they stand there.
+    authority: Option<&'b str>,
+    path: &'b str,
+    query: Option<&'b str>,
+}
+
+/// Splits a target in origin form (`/a?b`), absolute form (`http://host/a?b`) or, for OPTIONS,
+/// `*`.
+fn split_target<'b>(method: &Method, target: &'b str) -> Result<Target<'b>, Problem> {
     if target.contains('#') {
         return Err(malformed("Its target has a fragment (#)"));
     }
-    let target = match target.as_bytes() {
-        [b'/', ..] => target,
-        b"*" if method == Method::OPTIONS => target,
-        _ => without_authority(target)
+    let (authority, rest) = match target.as_bytes() {
+        [b'/', ..] => (None, target),
+        b"*" if method == Method::OPTIONS => (None, target),
+        _ => split_authority(target)
+            .map(|(authority, rest)| (Some(authority), rest))
             .ok_or_else(|| malformed("Its target is neither a path nor an http URL"))?,
     };
-    Ok(match target.split_once('?') {
-        Some(("", query)) => ("/", Some(query)),
+    let (path, query) = match rest.split_once('?') {
         Some((path, query)) => (path, Some(query)),
-        None if target.is_empty() => ("/", None),
-        None => (target, None),
-    })
+        None => (rest, None),
+    };
+    Ok(Target { authority, path: if path.is_empty() { "/" } else { path }, query })
 }
 
-/// `/a?b` of `http://host/a?b`; `None` for anything else.
-fn without_authority(target: &str) -> Option<&str> {
+/// `host` and `/a?b` of `http://host/a?b`; `None` for anything else.
+fn split_authority(target: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = target.split_once("://")?;
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
         return None;
     }
-    let authority = rest.find(['/', '?']).unwrap_or(rest.len());
-    (authority > 0).then(|| &rest[authority..])
+    let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let is_host = !authority.is_empty() && authority.bytes().all(may_be_in_host);
+    is_host.then_some((authority, rest))
 }
 
-fn check_host(version: Version, headers: &[Header<'_>]) -> Result<(), Problem> {
+/// The value of `Host`.
+fn host_of<'b>(version: Version, headers: &[Header<'b>]) -> Result<Option<&'b str>, Problem> {
     let mut hosts = values(headers, "host");
     match (hosts.next(), hosts.next()) {
         (None, _) if version == Version::HTTP_11 => Err(malformed("It has no Host")),
@@ -160,7 +172,7 @@ fn check_host(version: Version, headers: &[Header<'_>]) -> Result<(), Problem> {
         (Some(host), None) if !host.iter().all(|&byte| may_be_in_host(byte)) => {
             Err(malformed("Its Host has a character that no host has"))
         }
-        _ => Ok(()),
+        (host, None) => Ok(host.and_then(|host| std::str::from_utf8(host).ok())),
     }
 }
 
@@ -222,6 +234,7 @@ mod tests {
             ("OPTIONS", "*", Some(("*", None))),
             ("GET", "*", None),
             ("GET", "http:///a", None),
+            ("GET", "http://user@other/a", None),
             ("GET", "ftp://other/a", None),
             ("GET", "a/b", None),
             ("GET", "/a#b", None),
@@ -234,6 +247,15 @@ mod tests {
             let expected =
                 expected.map(|(p, q): (&str, Option<&str>)| (p.to_owned(), q.map(str::to_owned)));
             assert_eq!(found, expected, "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn an_absolute_target_names_the_host() {
+        for (target, host) in [("http://Other:80/a", "Other:80"), ("/a", "a")] {
+            let bytes = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+            let head = Head::parse(bytes.as_bytes()).expect("a good head");
+            assert_eq!(head.host, Some(host), "{target}");
         }
     }
 

@@ -29,6 +29,10 @@ pub struct Limits {
     /// How many connections are open at once. `None`: min(512, soft `RLIMIT_NOFILE` / 4), so
     /// that most descriptors are left to the commands' pipes and logs.
     pub connections: Option<usize>,
+    /// How many of them one client may have: an IPv4 address, an IPv6 network of 64 bits, or all
+    /// programs of this machine. At that number its own most idle connection is closed for its
+    /// next. `None`: a quarter, so that no crowd from one place fills them all.
+    pub client_connections: Option<usize>,
     /// How long the whole head may take, from its first byte. 10 s: over any sane latency.
     pub head: Duration,
     /// How long the whole body may take, from when the handler asks for it. 60 s.
@@ -39,6 +43,9 @@ pub struct Limits {
     /// How long one write may make no progress, and what a whole answer is given beside its
     /// size's share. 30 s.
     pub write: Duration,
+    /// The same for a client that has not shown credentials. 5 s: it gets short refusals, and the
+    /// files of the web panel.
+    pub stranger_write: Duration,
     /// The slowest reader that an answer of known size, or a stream's piece, is kept up for.
     /// 64 KiB/s: a poor mobile link.
     pub write_bytes_per_second_min: u32,
@@ -62,10 +69,12 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: None,
+            client_connections: None,
             head: Duration::from_secs(10),
             body: Duration::from_mins(1),
             idle: Duration::from_secs(30),
             write: Duration::from_secs(30),
+            stranger_write: Duration::from_secs(5),
             write_bytes_per_second_min: 64 * 1024,
             head_bytes_max: 32 * 1024,
             skipped_body_bytes_max: 64 * 1024,
@@ -86,10 +95,16 @@ impl Limits {
         })
     }
 
-    /// How long `bytes` may take to be written as a whole.
-    pub(super) fn write_budget(&self, bytes: usize) -> Duration {
+    /// How many connections one client may have, with `None` resolved.
+    pub(super) fn client_connections_max(&self) -> usize {
+        self.client_connections.unwrap_or_else(|| self.connections_max().div_ceil(4))
+    }
+
+    /// How long `bytes` may take to be written as a whole, beside the time without progress that
+    /// any write has.
+    pub(super) fn share_of(&self, bytes: usize) -> Duration {
         let rate = f64::from(self.write_bytes_per_second_min.max(1));
-        self.write + Duration::from_secs_f64(bytes as f64 / rate)
+        Duration::from_secs_f64(bytes as f64 / rate)
     }
 }
 
@@ -100,8 +115,8 @@ mod tests {
     #[test]
     fn a_large_answer_is_given_time_in_proportion() {
         let limits = Limits::default();
-        assert_eq!(limits.write_budget(0), Duration::from_secs(30));
-        assert_eq!(limits.write_budget(64 * 1024 * 10), Duration::from_secs(40));
+        assert_eq!(limits.share_of(0), Duration::ZERO);
+        assert_eq!(limits.share_of(64 * 1024 * 10), Duration::from_secs(10));
     }
 
     #[test]

@@ -32,6 +32,14 @@ pub enum Place {
     Unix(UnixAddress),
 }
 
+impl Place {
+    /// Whether other machines can connect.
+    #[must_use]
+    pub fn is_beyond_this_machine(&self) -> bool {
+        matches!(self, Self::Internet(address) if !address.ip().is_loopback())
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -96,6 +104,19 @@ impl Listener {
     #[must_use]
     pub fn place(&self) -> Place {
         self.place.clone()
+    }
+
+    /// Whether it is a Unix socket that other users can connect to: by the mode of its file, or
+    /// because it has none. What the directories above it forbid does not count.
+    #[must_use]
+    pub fn is_for_others(&self) -> bool {
+        let Place::Unix(address) = &self.place else { return false };
+        let mode = |path: &Path| fs::metadata(path).map(|metadata| metadata.permissions().mode());
+        match address.as_pathname().map(mode) {
+            Some(Ok(mode)) => mode & 0o022 != 0,
+            // A name that is no file's has no mode; of a file that is gone nobody knows.
+            Some(Err(_)) | None => true,
+        }
     }
 
     /// The socket.

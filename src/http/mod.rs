@@ -9,7 +9,8 @@
 //! | `connection` | the loop of one connection: head, handler, answer, again |
 //! | `wire`, `socket`, `inbox` | reads and writes that end by a deadline, one small buffer |
 //! | `head`, `head_scan` | bytes to a request's head, or the reason why not (pure) |
-//! | [`Guard`] | who gets in: names, origins, credentials |
+//! | `peer`, `peer_user`, `socket_diag` | whose program is at the other end |
+//! | [`Guard`] | who gets in: names, origins, users, credentials |
 //! | `body`, `framing` | the body as it is asked for; lengths and chunks (pure) |
 //! | [`Router`], [`Request`], [`Query`] | what a handler is found by, and given |
 //! | [`Reply`], [`Problem`], [`StreamBody`], `answer` | what it gives back, and how that is sent |
@@ -35,6 +36,8 @@ mod limits;
 mod listener;
 #[cfg(test)]
 mod mutated;
+mod peer;
+mod peer_user;
 mod problem;
 mod query;
 mod refusal;
@@ -47,15 +50,17 @@ mod seat;
 mod server;
 mod service;
 mod socket;
+mod socket_diag;
 mod standby;
 mod stream;
 mod wire;
 
-pub use guard::{Credentials, Guard, Login, Origin, SESSION_COOKIE};
+pub use guard::{Credentials, Guard, Login, Origin, PeerRule, Session};
 pub use http::header::{HeaderName, HeaderValue};
 pub use http::{Method, StatusCode, header};
 pub use limits::Limits;
 pub use listener::{Listener, Place};
+pub use peer::Caller;
 pub use problem::Problem;
 pub use query::Query;
 pub use reply::Reply;

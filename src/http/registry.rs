@@ -1,10 +1,12 @@
 //! Everyone who is connected: who gets in, who is cut to make room, who is waited for.
 
+use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::peer::ClientKey;
 use super::seat::Seat;
 use super::socket::Socket;
 
@@ -19,14 +21,32 @@ pub(super) struct Registry {
     seats: Mutex<Seats>,
     left: Condvar,
     closing: AtomicBool,
+    numbered: AtomicU64,
     connections_max: usize,
+    /// How many one client may have, before its own most idle one makes room for its next.
+    client_connections_max: usize,
     epoch: Instant,
 }
 
 #[derive(Debug, Default)]
 struct Seats {
     taken: Vec<Arc<Seat>>,
-    numbered: u64,
+}
+
+impl Seats {
+    /// How many connections a client has, without those that were cut.
+    fn count_of(&self, client: ClientKey) -> usize {
+        self.taken.iter().filter(|seat| seat.client == client && !seat.is_cut()).count()
+    }
+
+    /// The client with the most connections: where there is a crowd, the crowd.
+    fn largest_client(&self) -> Option<ClientKey> {
+        let mut counts: HashMap<ClientKey, usize> = HashMap::new();
+        for seat in self.taken.iter().filter(|seat| !seat.is_cut()) {
+            *counts.entry(seat.client).or_default() += 1;
+        }
+        counts.into_iter().max_by_key(|(_, count)| *count).map(|(client, _)| client)
+    }
 }
 
 /// What became of a newcomer.
@@ -40,49 +60,61 @@ pub(super) enum Admission {
 }
 
 impl Registry {
-    /// An empty one with this many seats.
-    pub(super) fn new(connections_max: usize) -> Self {
+    /// An empty one with this many seats, of which each client may have so many.
+    pub(super) fn new(connections_max: usize, client_connections_max: usize) -> Self {
         Self {
             seats: Mutex::default(),
             left: Condvar::new(),
             closing: AtomicBool::new(false),
+            numbered: AtomicU64::new(0),
             connections_max,
+            client_connections_max,
             epoch: Instant::now(),
         }
     }
 
-    /// Gives a newcomer a seat. At the cap the connection that has been longest without a whole
-    /// request loses its own. Blocks up to 1 s, for that one to be gone.
+    /// Gives a newcomer a seat. A client that has its share loses the connection on which it was
+    /// waited for longest; at the cap the client with the most connections does. Blocks up to
+    /// 1 s at the cap, for that one to be gone.
     pub(super) fn admit(&self, descriptor: OwnedFd) -> Admission {
-        let socket = Socket::new(descriptor);
+        let seat = Seat::new(self.next_number(), Socket::new(descriptor), self.epoch);
         let mut seats = self.lock();
+        if seats.count_of(seat.client) >= self.client_connections_max {
+            // Where all of its connections are being answered it gets one more.
+            make_room(&seats, |other| other.client == seat.client);
+        }
         if seats.taken.len() >= self.connections_max {
-            if !(make_room(&seats, Seat::is_quiet) || make_room(&seats, |_| true)) {
-                return Admission::Full(socket);
+            let largest = seats.largest_client();
+            let is_largest = |other: &Seat| Some(other.client) == largest;
+            if !(make_room(&seats, is_largest) || make_room(&seats, |_| true)) {
+                return Admission::Full(seat.socket);
             }
             let full = |seats: &mut Seats| seats.taken.len() >= self.connections_max;
             let waited = self.left.wait_timeout_while(seats, ROOM_WAIT, full);
             let (freed, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             if timeout.timed_out() {
-                return Admission::Full(socket);
+                return Admission::Full(seat.socket);
             }
             seats = freed;
         }
         if self.is_closing() {
             return Admission::Closed;
         }
-        seats.numbered += 1;
-        let seat = Arc::new(Seat::new(seats.numbered, socket, self.epoch));
+        let seat = Arc::new(seat);
         seats.taken.push(Arc::clone(&seat));
         Admission::Seated(seat)
     }
 
-    /// Cuts the one that has been longest without a whole request, where descriptors or threads
-    /// are short before the cap is reached. Whether one is gone. Blocks up to 1 s for that.
+    fn next_number(&self) -> u64 {
+        self.numbered.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Cuts the one that was waited for longest, where descriptors or threads are short before the
+    /// cap is reached. Whether one is gone. Blocks up to 1 s for that.
     pub(super) fn relieve(&self) -> bool {
         let seats = self.lock();
         let before = seats.taken.len();
-        if !make_room(&seats, Seat::is_quiet) {
+        if !cut_longest_idle(&seats, Seat::is_quiet) {
             return false;
         }
         let unchanged = |seats: &mut Seats| seats.taken.len() >= before;
@@ -137,17 +169,24 @@ impl Registry {
     }
 }
 
-/// Cuts the one of those that may be cut that has been longest without a whole request, if there
-/// is one. Whether a seat is about to be free, be it that one's or another's that was cut before.
+/// Cuts one of those that may be cut: rather one that has nothing unread, whose request may be
+/// just coming. Whether a seat is about to be free.
 fn make_room(seats: &Seats, may_cut: impl Fn(&Seat) -> bool) -> bool {
-    let mut waiting: Vec<(u64, &Seat)> = seats
+    cut_longest_idle(seats, |seat| may_cut(seat) && seat.is_quiet())
+        || cut_longest_idle(seats, may_cut)
+}
+
+/// Cuts the one of those that may be cut whose client was waited for longest, if there is one.
+/// Whether a seat is about to be free, be it that one's or another's that was cut before.
+fn cut_longest_idle(seats: &Seats, may_cut: impl Fn(&Seat) -> bool) -> bool {
+    let mut idle: Vec<(u64, &Seat)> = seats
         .taken
         .iter()
-        .filter_map(|seat| seat.waiting_since().map(|since| (since, seat.as_ref())))
+        .filter_map(|seat| seat.idle_since().map(|since| (since, seat.as_ref())))
         .collect();
-    waiting.sort_unstable_by_key(|&(since, seat)| (since, seat.number));
+    idle.sort_unstable_by_key(|&(since, seat)| (since, seat.number));
     // One that was just handed a whole request is not cut: then it is the next one's turn.
-    waiting.iter().any(|(_, seat)| may_cut(seat) && seat.cut_unless_answering())
+    idle.iter().any(|(_, seat)| may_cut(seat) && seat.cut_if_idle())
         || seats.taken.iter().any(|seat| seat.is_cut())
 }
 
@@ -170,7 +209,7 @@ mod tests {
 
     #[test]
     fn the_longest_without_a_request_makes_room() {
-        let registry = Registry::new(2);
+        let registry = Registry::new(2, 2);
         let (oldest, _a) = seated(&registry);
         let (newer, _b) = seated(&registry);
         assert!(oldest.begin_answer() && oldest.begin_waiting() && newer.begin_answer());
@@ -189,7 +228,7 @@ mod tests {
 
     #[test]
     fn when_all_are_answering_the_next_is_refused() {
-        let registry = Registry::new(1);
+        let registry = Registry::new(1, 1);
         let (only, _client) = seated(&registry);
         assert!(only.begin_answer());
         assert!(matches!(admit(&registry).0, Admission::Full(_)));
@@ -198,7 +237,7 @@ mod tests {
     #[test]
     fn one_whose_words_were_not_yet_read_does_not_make_room_for_want_of_descriptors() {
         use std::io::Write;
-        let registry = Registry::new(8);
+        let registry = Registry::new(8, 8);
         let (asking, mut client) = seated(&registry);
         let (silent, _other) = seated(&registry);
         client.write_all(b"GET /").expect("it is connected");
@@ -216,7 +255,7 @@ mod tests {
 
     #[test]
     fn nobody_gets_in_after_the_door_was_closed() {
-        let registry = Registry::new(4);
+        let registry = Registry::new(4, 4);
         let (idle, _a) = seated(&registry);
         let (busy, _b) = seated(&registry);
         assert!(busy.begin_answer());
@@ -229,7 +268,7 @@ mod tests {
 
     #[test]
     fn an_empty_room_is_not_waited_for() {
-        let registry = Registry::new(1);
+        let registry = Registry::new(1, 1);
         assert!(registry.wait_empty(Duration::from_mins(1)));
         let (seat, _client) = seated(&registry);
         assert!(!registry.wait_empty(Duration::from_millis(1)));

@@ -82,7 +82,8 @@ impl Reply {
 
     /// The same answer with one header more.
     ///
-    /// `Cache-Control` takes the place of the floor's `no-store`. What the floor alone decides
+    /// `Cache-Control` replaces `no-store`, and `Content-Security-Policy` the one that lets an
+    /// answer do nothing. What the floor alone decides
     /// (`Connection`, `Content-Length`, `Transfer-Encoding`, `Date`, `X-Request-Id`,
     /// `X-Content-Type-Options`, `Content-Type`) is ignored here.
     #[must_use]

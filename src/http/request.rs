@@ -3,7 +3,10 @@
 use http::Method;
 
 use super::body::Body;
+use super::guard::Privilege;
 use super::head::Head;
+use super::peer::Caller;
+use super::peer_user::PeerUsers;
 use super::problem::Problem;
 use super::query::Query;
 use super::reply::Reply;
@@ -25,6 +28,10 @@ pub struct Request<'c> {
     pub(super) kept: Option<Vec<u8>>,
     /// What else could be asked for.
     pub(super) router: &'c Router,
+    /// Which users connect, where a guard wants to know.
+    pub(super) users: Option<&'c PeerUsers>,
+    /// What the guard lets it choose.
+    pub(super) privilege: Privilege,
     /// Whether another handler asks.
     pub(super) is_inner: bool,
 }
@@ -84,10 +91,25 @@ impl Request<'_> {
         self.id
     }
 
-    /// The address that it came from; `None` over a Unix socket. Behind a proxy, the proxy's.
+    /// Who sends it. Behind a proxy, the proxy.
     #[must_use]
-    pub fn address(&self) -> Option<std::net::IpAddr> {
-        self.wire.seat.socket.peer()
+    pub fn caller(&self) -> Caller<'_> {
+        self.wire.caller(self.users)
+    }
+
+    /// Refuses what a page of another origin may not do without credentials, though that origin
+    /// is allowed: to choose what is run, or how. `what` says it: `start a service with a config`.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn require_full_privilege(&self, what: &str) -> Result<(), Problem> {
+        match self.privilege {
+            Privilege::Full => Ok(()),
+            Privilege::Configured => Err(Problem::forbidden(format!(
+                "A page of another origin may not {what} without credentials: set LLM_SHELL_TOKEN, \
+                 and send it with the request."
+            ))),
+        }
     }
 
     /// The query's parameters.
@@ -145,6 +167,8 @@ impl Request<'_> {
                 wire: &mut *self.wire,
                 kept: Some(body.clone()),
                 router: self.router,
+                users: self.users,
+                privilege: self.privilege,
                 is_inner: true,
             })
         };

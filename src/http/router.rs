@@ -23,9 +23,17 @@ type Handler = Box<dyn Fn(&mut Request<'_>) -> Result<Reply, Problem> + Send + S
 #[derive(Default)]
 pub struct Router {
     routes: Vec<Route>,
-    /// Patterns that need no credentials.
-    open: Vec<&'static str>,
+    /// What else than credentials opens a pattern.
+    marks: Vec<(&'static str, Mark)>,
     guard: Option<Arc<Guard>>,
+}
+
+/// What is said of a pattern.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Open,
+    Public,
+    Acting,
 }
 
 struct Route {
@@ -79,10 +87,26 @@ impl Router {
         self
     }
 
-    /// Lets anybody ask for `pattern`, with credentials or without.
+    /// Lets `pattern` be asked for without credentials, where any are set.
     #[must_use]
-    pub fn open(mut self, pattern: &'static str) -> Self {
-        self.open.push(pattern);
+    pub fn open(self, pattern: &'static str) -> Self {
+        self.marked(pattern, Mark::Open)
+    }
+
+    /// Lets anybody ask for `pattern`, whatever there is to keep others out.
+    #[must_use]
+    pub fn public(self, pattern: &'static str) -> Self {
+        self.marked(pattern, Mark::Public)
+    }
+
+    /// Says that a GET of `pattern` does something: a link on a page of another site must not.
+    #[must_use]
+    pub fn acting(self, pattern: &'static str) -> Self {
+        self.marked(pattern, Mark::Acting)
+    }
+
+    fn marked(mut self, pattern: &'static str, mark: Mark) -> Self {
+        self.marks.push((pattern, mark));
         self
     }
 
@@ -98,12 +122,17 @@ impl Router {
         self.guard.as_deref()
     }
 
-    /// Whether the raw `path` needs credentials. One that leads nowhere does: who may not ask
-    /// does not learn what there is.
-    pub(super) fn access(&self, path: &str) -> Access {
+    /// What it takes to ask for the raw `path`. One that leads nowhere takes as much as any: who
+    /// may not ask does not learn what there is.
+    pub(super) fn access(&self, method: &Method, path: &str) -> Access {
         let path = without_trailing_slash(path);
-        let is_open = self.open.iter().any(|pattern| matches(pattern, path));
-        if is_open { Access::Open } else { Access::Guarded }
+        let mut marks = self.marks.iter().filter(|(pattern, _)| matches(pattern, path));
+        let mark = marks.next().map(|(_, mark)| *mark);
+        Access {
+            needs_credentials: !matches!(mark, Some(Mark::Open | Mark::Public)),
+            is_public: mark == Some(Mark::Public),
+            is_read: matches!(*method, Method::GET | Method::HEAD) && mark != Some(Mark::Acting),
+        }
     }
 
     /// Every route, in the order they were added.

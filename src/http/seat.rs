@@ -1,21 +1,27 @@
 //! One connection as the others see it: its socket, and what it is doing.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::peer::ClientKey;
 use super::socket::Socket;
 
 /// A connection's place in the registry, shared by its thread and by whoever may cut it.
 ///
 /// What the connection is doing is one number, so that its own thread and a cutter agree on who
-/// came first without a lock: the low two bits are a [`Phase`], the others the milliseconds
-/// since which it has been without a whole request.
+/// came first without a lock: the low three bits are a [`Phase`], the others the milliseconds
+/// since which the client has done nothing that was waited for.
 #[derive(Debug)]
 pub(super) struct Seat {
     /// Which connection of the server this is, counted from 1.
     pub(super) number: u64,
     /// The connection's only descriptor.
     pub(super) socket: Socket,
+    /// The address of the other side; `None` for a Unix socket.
+    pub(super) address: Option<SocketAddr>,
+    /// Which client's it is, where those are counted.
+    pub(super) client: ClientKey,
     state: AtomicU64,
     epoch: Instant,
 }
@@ -31,15 +37,37 @@ enum Phase {
     Receiving = 2,
     /// Another thread has cut it: the thread that serves it finds out by its next call.
     Cut = 3,
+    /// In the middle of an answer that the client does not read.
+    Stalled = 4,
 }
 
-const PHASE_BITS: u32 = 2;
-const PHASE_MASK: u64 = 0b11;
+impl Phase {
+    /// Whether the client is waited for, so that others may be let in for it.
+    fn is_idle(self) -> bool {
+        matches!(self, Self::Waiting | Self::Receiving | Self::Stalled)
+    }
+
+    fn of(state: u64) -> Self {
+        match state & PHASE_MASK {
+            0 => Self::Answering,
+            1 => Self::Waiting,
+            2 => Self::Receiving,
+            4 => Self::Stalled,
+            _ => Self::Cut,
+        }
+    }
+}
+
+const PHASE_BITS: u32 = 3;
+const PHASE_MASK: u64 = 0b111;
 
 impl Seat {
     /// A new connection, which waits for its first head. `epoch` is when the server started.
     pub(super) fn new(number: u64, socket: Socket, epoch: Instant) -> Self {
-        let seat = Self { number, socket, state: AtomicU64::new(0), epoch };
+        let address = socket.peer_address();
+        let client = ClientKey::of(address.map(|address| address.ip()));
+        let state = AtomicU64::new(0);
+        let seat = Self { number, socket, address, client, state, epoch };
         seat.state.store(seat.stamped(Phase::Waiting), Ordering::SeqCst);
         seat
     }
@@ -59,41 +87,48 @@ impl Seat {
         self.move_to(self.stamped(Phase::Receiving))
     }
 
-    /// Since when it has been without a whole request, in milliseconds; `None` while it is being
-    /// answered, or once it was cut.
-    pub(super) fn waiting_since(&self) -> Option<u64> {
+    /// The client does not read the answer: it may be cut to make room for others. Called again
+    /// each time that it has read some.
+    pub(super) fn begin_stalling(&self) -> bool {
+        self.move_to(self.stamped(Phase::Stalled))
+    }
+
+    /// Since when the client has been waited for, in milliseconds; `None` while it is not, or
+    /// once it was cut.
+    pub(super) fn idle_since(&self) -> Option<u64> {
         let state = self.state.load(Ordering::SeqCst);
-        let waits = has_phase(state, Phase::Waiting) || has_phase(state, Phase::Receiving);
-        waits.then_some(state >> PHASE_BITS)
+        Phase::of(state).is_idle().then_some(state >> PHASE_BITS)
     }
 
     /// Whether it was cut: its thread is on the way out.
     pub(super) fn is_cut(&self) -> bool {
-        has_phase(self.state.load(Ordering::SeqCst), Phase::Cut)
+        Phase::of(self.state.load(Ordering::SeqCst)) == Phase::Cut
     }
 
-    /// Whether all that has come was read: else its thread is about to see what that is.
+    /// Whether its thread has nothing to do: neither is there something to read, which may be a
+    /// whole request, nor can the answer before that be written.
     pub(super) fn is_quiet(&self) -> bool {
-        self.socket.unread() == 0
+        let phase = Phase::of(self.state.load(Ordering::SeqCst));
+        phase == Phase::Stalled || self.socket.unread() == 0
     }
 
-    /// Cuts it unless a whole request is being answered. True when it was cut by this call.
-    pub(super) fn cut_unless_answering(&self) -> bool {
-        self.cut_if(|state| has_phase(state, Phase::Waiting) || has_phase(state, Phase::Receiving))
+    /// Cuts it where its client is waited for. True when it was cut by this call.
+    pub(super) fn cut_if_idle(&self) -> bool {
+        self.cut_if(Phase::is_idle)
     }
 
     /// Cuts it where it is between requests. True when it was cut by this call.
     pub(super) fn cut_if_waiting(&self) -> bool {
-        self.cut_if(|state| has_phase(state, Phase::Waiting))
+        self.cut_if(|phase| phase == Phase::Waiting)
     }
 
     /// Cuts it whatever it does. True when it was cut by this call.
     pub(super) fn cut(&self) -> bool {
-        self.cut_if(|state| !has_phase(state, Phase::Cut))
+        self.cut_if(|phase| phase != Phase::Cut)
     }
 
-    fn cut_if(&self, may_cut: impl Fn(u64) -> bool) -> bool {
-        let change = |state| may_cut(state).then_some(Phase::Cut as u64);
+    fn cut_if(&self, may_cut: impl Fn(Phase) -> bool) -> bool {
+        let change = |state| may_cut(Phase::of(state)).then_some(Phase::Cut as u64);
         let cut = self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, change).is_ok();
         if cut {
             self.socket.cut();
@@ -103,7 +138,7 @@ impl Seat {
 
     /// Only the connection's own thread calls this, so the one other change it can meet is a cut.
     fn move_to(&self, next: u64) -> bool {
-        let change = |state| (!has_phase(state, Phase::Cut)).then_some(next);
+        let change = |state| (Phase::of(state) != Phase::Cut).then_some(next);
         self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, change).is_ok()
     }
 
@@ -111,10 +146,6 @@ impl Seat {
         let since = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX);
         since << PHASE_BITS | phase as u64
     }
-}
-
-fn has_phase(state: u64, phase: Phase) -> bool {
-    state & PHASE_MASK == phase as u64
 }
 
 #[cfg(test)]
@@ -138,10 +169,10 @@ mod tests {
     fn a_request_that_came_before_the_cut_is_let_finish() {
         let (seat, _client) = seat();
         assert!(seat.begin_answer());
-        assert!(!seat.cut_if_waiting() && !seat.cut_unless_answering());
-        assert_eq!(seat.waiting_since(), None);
+        assert!(!seat.cut_if_waiting() && !seat.cut_if_idle());
+        assert_eq!(seat.idle_since(), None);
         assert!(seat.begin_waiting());
-        assert!(seat.waiting_since().is_some());
+        assert!(seat.idle_since().is_some());
     }
 
     #[test]
@@ -149,7 +180,18 @@ mod tests {
         let (seat, _client) = seat();
         assert!(seat.begin_answer() && seat.begin_receiving());
         assert!(!seat.cut_if_waiting());
-        assert!(seat.cut_unless_answering());
+        assert!(seat.cut_if_idle());
+        assert!(!seat.begin_answer());
+    }
+
+    #[test]
+    fn an_answer_that_nobody_reads_is_cut_for_room() {
+        let (seat, _client) = seat();
+        assert!(seat.begin_answer() && seat.begin_stalling());
+        assert!(seat.idle_since().is_some());
+        assert!(!seat.cut_if_waiting(), "at closing time it is given its time");
+        assert!(seat.begin_answer() && !seat.cut_if_idle(), "it was read on");
+        assert!(seat.begin_stalling() && seat.cut_if_idle());
         assert!(!seat.begin_answer());
     }
 

@@ -103,11 +103,14 @@ impl Server {
     #[must_use = "requests that were cut are worth a line in the log"]
     pub fn finish(&self, within: Duration) -> usize {
         self.close_door();
-        if self.service.registry.wait_empty(within) {
-            return 0;
-        }
-        let cut = self.service.registry.cut_all();
-        self.service.registry.wait_empty(CUT_WAIT);
+        let cut = if self.service.registry.wait_empty(within) {
+            0
+        } else {
+            let cut = self.service.registry.cut_all();
+            self.service.registry.wait_empty(CUT_WAIT);
+            cut
+        };
+        self.service.access_log.finish();
         cut
     }
 }

@@ -1,6 +1,8 @@
 //! What all connections of a server share.
 
+use super::access::AccessLog;
 use super::limits::Limits;
+use super::peer_user::PeerUsers;
 use super::registry::Registry;
 use super::request_id::RequestIds;
 use super::router::Router;
@@ -15,12 +17,18 @@ pub(super) struct Service {
     pub(super) registry: Registry,
     /// What requests are called.
     pub(super) ids: RequestIds,
+    /// Which users connect, where a guard wants to know.
+    pub(super) users: Option<PeerUsers>,
+    /// What was asked.
+    pub(super) access_log: AccessLog,
 }
 
 impl Service {
     /// A service that nobody is connected to yet.
     pub(super) fn new(router: Router, limits: Limits) -> Self {
-        let registry = Registry::new(limits.connections_max());
-        Self { router, limits, registry, ids: RequestIds::new() }
+        let registry = Registry::new(limits.connections_max(), limits.client_connections_max());
+        let users = router.guard().map(|_| PeerUsers::new());
+        let (ids, access_log) = (RequestIds::new(), AccessLog::default());
+        Self { router, limits, registry, ids, users, access_log }
     }
 }

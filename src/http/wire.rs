@@ -8,7 +8,12 @@ use rustix::io::Errno;
 
 use super::inbox::Inbox;
 use super::limits::Limits;
+use super::peer::{Caller, Peer};
+use super::peer_user::PeerUsers;
 use super::seat::Seat;
+
+/// How much is written at once where the client is slow: what it takes of that is progress.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// How much a lingering connection is read at once.
 const LINGER_READ_BYTES: usize = 16 * 1024;
@@ -25,6 +30,8 @@ pub(super) struct Wire {
     pub(super) inbox: Inbox,
     /// The server's numbers.
     pub(super) limits: Limits,
+    /// What is known of the other end.
+    pub(super) peer: Peer,
     read_timeout: Duration,
     write_timeout: Duration,
 }
@@ -33,13 +40,20 @@ impl Wire {
     /// Takes over the connection on `seat`.
     pub(super) fn new(seat: Arc<Seat>, limits: Limits) -> Self {
         seat.socket.send_without_delay();
+        let peer = Peer::new(seat.address);
         Self {
             seat,
             inbox: Inbox::default(),
             limits,
+            peer,
             read_timeout: Duration::ZERO,
             write_timeout: Duration::ZERO,
         }
+    }
+
+    /// Who is at the other end.
+    pub(super) fn caller<'w>(&'w self, users: Option<&'w PeerUsers>) -> Caller<'w> {
+        Caller { peer: &self.peer, socket: &self.seat.socket, users }
     }
 
     /// Waits at most `within` for more bytes and puts them into the inbox, which may hold
@@ -65,18 +79,43 @@ impl Wire {
         Err(io::ErrorKind::TimedOut.into())
     }
 
-    /// Sends all of `bytes`. Blocks while the client reads, at most until `deadline`, and at
-    /// most `limits.write` without any progress.
+    /// Sends all of `bytes`. Blocks while the client reads, at most until `deadline`, and for so
+    /// long without any progress as [`Self::write_limit`] says. Meanwhile the connection may be
+    /// cut to make room.
     ///
     /// # Errors
     /// `TimedOut`, and whatever the socket reports. Some of the bytes may have been sent.
     pub(super) fn send(&mut self, bytes: &[u8], deadline: Instant) -> io::Result<()> {
-        let mut rest = bytes;
-        self.set_write_timeout(self.limits.write)?;
-        let mut progress = Instant::now();
+        let sent = match self.seat.socket.write_now(bytes) {
+            Ok(count) => count,
+            Err(Errno::INTR | Errno::AGAIN) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        if sent == bytes.len() {
+            return Ok(());
+        }
+        let result = self.send_slowly(&bytes[sent..], deadline);
+        if result.is_ok() && !self.seat.begin_answer() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        result
+    }
+
+    /// Sends what the kernel did not take at once.
+    fn send_slowly(&mut self, bytes: &[u8], deadline: Instant) -> io::Result<()> {
+        let (mut rest, mut progress) = (bytes, Instant::now());
         while !rest.is_empty() {
-            match self.seat.socket.write(rest) {
-                Ok(count) if count == rest.len() => return Ok(()),
+            if !self.seat.begin_stalling() {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+            let end = deadline.min(progress + self.write_limit());
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            self.set_write_timeout(left)?;
+            // In pieces, because a write of the kernel's returns only when all is taken.
+            match self.seat.socket.write(&rest[..rest.len().min(PIECE_BYTES)]) {
                 Ok(count) => {
                     rest = &rest[count..];
                     progress = Instant::now();
@@ -84,18 +123,18 @@ impl Wire {
                 Err(Errno::INTR | Errno::AGAIN) => {}
                 Err(error) => return Err(error.into()),
             }
-            let left = deadline.min(progress + self.limits.write) - Instant::now();
-            if left.is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            self.set_write_timeout(left)?;
         }
         Ok(())
     }
 
+    /// How long a write may make no progress.
+    fn write_limit(&self) -> Duration {
+        if self.peer.is_trusted() { self.limits.write } else { self.limits.stranger_write }
+    }
+
     /// Until when a write of `bytes` that starts now must be done.
     pub(super) fn write_deadline(&self, bytes: usize) -> Instant {
-        Instant::now() + self.limits.write_budget(bytes)
+        Instant::now() + self.write_limit() + self.limits.share_of(bytes)
     }
 
     /// Gives the client time to read the last answer: ends the sending side, and reads on for a

@@ -48,7 +48,7 @@ pub use sampler::Sampler;
 pub use signal::Signal;
 pub use stdin::{Stdin, StdinClosed};
 pub use strays::{StrayRun, boot_id, end_strays};
-pub use surroundings::{hangup_is_ignored, prepare, raise_descriptor_limit};
+pub use surroundings::{close_memory, hangup_is_ignored, is_root, prepare, raise_descriptor_limit};
 pub use terminal::{Input, TerminalSize};
 pub use tree::{LeftBehind, Strangers, Tree};
 pub use usage::{FleetMeter, FleetUsage, Usage, UsageMeter};

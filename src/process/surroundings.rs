@@ -9,8 +9,17 @@ use std::fs;
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 
+/// Closes the memory and the environment of this process to others of its user, which may be
+/// commands of a server: the token could be read there. Until this is called they are open.
+///
+/// # Errors
+/// `Kernel` where the kernel refuses it, which none does.
+pub fn close_memory() -> Result<()> {
+    prctl::set_dumpable(false).map_err(|e| Error::kernel("close our memory to others", e))
+}
+
 /// Makes this process fit to run commands: it becomes the one that orphans come back to, its
-/// memory and environment cannot be read, and descriptors that it was started with stay its own.
+/// memory is closed, and descriptors that it was started with stay its own.
 ///
 /// # Errors
 /// `Kernel` where there is no /proc to find processes in, or where the kernel refuses to make us a
@@ -18,10 +27,15 @@ use std::sync::OnceLock;
 pub fn prepare() -> Result<()> {
     fs::metadata("/proc/self/task").map_err(|e| Error::kernel("look into /proc (mount it)", e))?;
     prctl::set_child_subreaper(true).map_err(|e| Error::kernel("become a child subreaper", e))?;
-    // A command that runs as our user must not read the token from our memory or environment.
-    prctl::set_dumpable(false).map_err(|e| Error::kernel("close our memory to others", e))?;
+    close_memory()?;
     keep_inherited_descriptors();
     Ok(())
+}
+
+/// Whether this process may do everything.
+#[must_use]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// Whether whoever started us asked that a hangup be ignored, as `nohup` does.

@@ -31,7 +31,10 @@ pub fn command_line() -> Command {
         secrets.map(|secret| format!("{}: {}", secret.environment, secret.help)).collect();
     let insecure = Arg::new("insecure")
         .long("insecure")
-        .help("Listen beyond loopback although whoever gets there has a shell")
+        .help(
+            "Allow unauthenticated access from other machines; for clients, send the token over \
+             plain HTTP (dangerous)",
+        )
         .action(ArgAction::SetTrue)
         .global(true);
     let serve = Command::new("serve").about("Run the LLM Shell (what happens without a command)");
@@ -40,7 +43,8 @@ pub fn command_line() -> Command {
         .about("One shell command at a time over HTTP, with every line of its output on disk")
         .after_help(format!(
             "Secrets come from the environment alone, or from files:\n  {}\n\n\
-             Settings come from flags, then the environment, then .env in the working directory.\n\
+             Precedence: flags, environment, .env in the working directory, defaults. Only serve\n\
+             and astra read .env, but for the shell, the allowed origins and the allowed hosts.\n\
              RUST_LOG sets what is logged to stderr (default: info).",
             secrets.join("\n  ")
         ))
@@ -75,7 +79,9 @@ fn mcp() -> Command {
         .long("url")
         .value_name("URL")
         .help("Server to talk to, a LLM Shell or Astra; without one, a LLM Shell runs inside");
-    Command::new("mcp").about("Speak the Model Context Protocol on stdin and stdout").arg(url)
+    Command::new("mcp")
+        .about("Speak the Model Context Protocol on stdin and stdout")
+        .args([url, orders::env_file()])
 }
 
 fn services_file(id: &'static str) -> Arg {
@@ -159,6 +165,8 @@ pub enum Task {
     Mcp {
         /// The server to talk to; `None` for one inside.
         url: Option<String>,
+        /// A file that settings stand in.
+        env_file: Option<PathBuf>,
     },
     /// Check a services file.
     Check {
@@ -194,7 +202,10 @@ impl Task {
                 let (destination, order) = orders::order(flags);
                 Self::Ctl { destination, order }
             }
-            Some(("mcp", flags)) => Self::Mcp { url: flags.get_one("url").cloned() },
+            Some(("mcp", flags)) => Self::Mcp {
+                url: flags.get_one("url").cloned(),
+                env_file: flags.get_one("env-file").cloned(),
+            },
             Some(("check", flags)) => {
                 Self::Check { file: flags.get_one("file").cloned().unwrap_or_default() }
             }

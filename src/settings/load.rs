@@ -1,9 +1,9 @@
-//! Finding each setting's value: flag, then environment, then `.env`, then default.
+//! Finding each setting's value: flag, then environment, then file, then default.
 
+use super::env_file::EnvFile;
 use super::secret;
 use super::table::{CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, SETTINGS, Setting, Settings};
 use clap::ArgMatches;
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
@@ -14,8 +14,8 @@ pub struct Sources<'a> {
     pub flags: &'a ArgMatches,
     /// The server's environment.
     pub environment: &'a [(OsString, OsString)],
-    /// What stands in `.env`, where there is one.
-    pub dotenv: Option<&'a [u8]>,
+    /// The file that settings stand in, where there is one.
+    pub env_file: Option<&'a EnvFile>,
     /// Whose defaults hold.
     pub mode: Mode,
 }
@@ -25,11 +25,13 @@ pub struct Sources<'a> {
 pub struct Loaded {
     /// What the server goes by.
     pub settings: Settings,
-    /// Sentences about variables that begin with `LLM_SHELL_` and are no settings.
+    /// The names of the settings that came from a file, where there are any.
+    pub from_file: Vec<&'static str>,
+    /// What is suspicious about the settings.
     pub warnings: Vec<String>,
 }
 
-/// A setting that cannot be used, or a `.env` that cannot be read.
+/// A setting that cannot be used, or a file of settings that cannot be.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingFault {
     /// A value that its setting cannot take.
@@ -38,7 +40,7 @@ pub enum SettingFault {
         /// The setting's name, as its source has it.
         setting: String,
         /// Where the value stands.
-        source_name: &'static str,
+        source_name: String,
         /// The value.
         value: String,
         /// What it should have been.
@@ -50,7 +52,7 @@ pub enum SettingFault {
         /// The setting's name, as its source has it.
         setting: String,
         /// Where it stands.
-        source_name: &'static str,
+        source_name: String,
         /// What it should have been.
         wanted: String,
     },
@@ -60,16 +62,20 @@ pub enum SettingFault {
         /// The setting's name, as its source has it.
         setting: String,
         /// Where it stands.
-        source_name: &'static str,
+        source_name: String,
     },
-    /// A `.env` that is none.
-    #[error(".env in the working directory cannot be read: {0}")]
-    Dotenv(String),
+    /// A file of settings that cannot be used.
+    #[error("{name}: {why}")]
+    EnvFile {
+        /// The file.
+        name: String,
+        /// What is wrong with it; nothing of what stands in it.
+        why: String,
+    },
 }
 
 const FROM_FLAG: &str = "command line";
 const FROM_ENVIRONMENT: &str = "environment";
-const FROM_DOTENV: &str = ".env";
 const FROM_CREDENTIALS: &str = "systemd credential";
 
 /// Loads the settings.
@@ -77,46 +83,80 @@ const FROM_CREDENTIALS: &str = "systemd credential";
 /// # Errors
 /// The first value, in the order of the table, that cannot be used, with its name and source.
 pub fn load(sources: &Sources<'_>) -> Result<Loaded, SettingFault> {
-    let dotenv = read_dotenv(sources.dotenv.unwrap_or_default())?;
-    let mut settings = Settings::blank();
+    let mut loaded =
+        Loaded { settings: Settings::blank(), from_file: Vec::new(), warnings: Vec::new() };
     for setting in SETTINGS {
-        apply(setting, &mut settings, sources, &dotenv)?;
+        apply(setting, &mut loaded, sources)?;
     }
-    settings.insecure = sources.flags.get_flag("insecure");
-    take_credentials(&mut settings, sources)?;
+    loaded.settings.insecure = sources.flags.get_flag("insecure");
+    take_credentials(&mut loaded.settings, sources)?;
     let names = sources.environment.iter().filter_map(|(name, _)| name.to_str());
-    let mut warnings = unknown(names, FROM_ENVIRONMENT);
-    warnings.extend(unknown(dotenv.keys().map(String::as_str), FROM_DOTENV));
-    Ok(Loaded { settings, warnings })
+    loaded.warnings.extend(unknown(names, FROM_ENVIRONMENT));
+    if let Some(file) = sources.env_file {
+        let names = file.variables.iter().map(|it| it.name.as_str());
+        loaded.warnings.extend(unknown(names, &file.name));
+        loaded.warnings.extend(file.ignored.iter().map(|name| {
+            format!("{name} in {} is ignored: set it by its flag or in the environment", file.name)
+        }));
+    }
+    Ok(loaded)
+}
+
+/// A value that was found for a setting.
+struct Found {
+    /// The setting's name, as its source has it.
+    name: String,
+    source_name: String,
+    value: String,
+}
+
+fn find(setting: &Setting, sources: &Sources<'_>, from_file: &mut Vec<&str>) -> Option<Found> {
+    let found = |name: &str, source: &str, value: String| {
+        Some(Found { name: name.to_owned(), source_name: source.to_owned(), value })
+    };
+    let flag = setting.flag.and_then(|flag| sources.flags.get_one::<String>(flag).cloned());
+    if let Some(value) = flag {
+        return found(&format!("--{}", setting.flag.unwrap_or_default()), FROM_FLAG, value);
+    }
+    if let Some(value) = variable(sources, setting.environment) {
+        return found(setting.environment, FROM_ENVIRONMENT, value);
+    }
+    let in_file = |file: &EnvFile| file.value(setting.environment).map(str::to_owned);
+    if let Some((file, value)) = sources.env_file.and_then(|it| Some((it, in_file(it)?))) {
+        from_file.push(setting.environment);
+        return found(setting.environment, &file.name, value);
+    }
+    let default = setting.default_in(sources.mode);
+    if default.is_empty() {
+        return None;
+    }
+    found(setting.environment, "default", default.to_owned())
 }
 
 fn apply(
     setting: &Setting,
-    settings: &mut Settings,
+    loaded: &mut Loaded,
     sources: &Sources<'_>,
-    dotenv: &BTreeMap<String, String>,
 ) -> Result<(), SettingFault> {
-    let default = setting.default_in(sources.mode);
-    let flag = setting.flag.and_then(|flag| sources.flags.get_one::<String>(flag).cloned());
-    let (name, source_name, value) = if let Some(value) = flag {
-        (format!("--{}", setting.flag.unwrap_or_default()), FROM_FLAG, value)
-    } else if let Some(value) = variable(sources, setting.environment) {
-        (setting.environment.to_owned(), FROM_ENVIRONMENT, value)
-    } else if let Some(value) = dotenv.get(setting.environment) {
-        (setting.environment.to_owned(), FROM_DOTENV, value.clone())
-    } else if default.is_empty() {
-        return Ok(());
-    } else {
-        (setting.environment.to_owned(), "default", default.to_owned())
-    };
+    let Some(found) = find(setting, sources, &mut loaded.from_file) else { return Ok(()) };
+    let Found { name, source_name, value } = found;
     if value.is_empty() {
         return Err(SettingFault::Empty { setting: name, source_name });
     }
-    let read = (setting.read)(settings, &value);
-    read.map_err(|wanted| match setting.flag {
-        Some(_) => SettingFault::Value { setting: name, source_name, value, wanted },
-        None => SettingFault::Secret { setting: name, source_name, wanted },
-    })
+    match (setting.read)(&mut loaded.settings, &value) {
+        Err(wanted) if setting.is_secret() => {
+            Err(SettingFault::Secret { setting: name, source_name, wanted })
+        }
+        Err(wanted) => Err(SettingFault::Value { setting: name, source_name, value, wanted }),
+        Ok(()) => {
+            if setting.holds_secret_file() && secret::others_can_read(&value) {
+                loaded.warnings.push(format!(
+                    "{name} ({source_name}): other users can read that file: chmod go-r"
+                ));
+            }
+            Ok(())
+        }
+    }
 }
 
 fn variable(sources: &Sources<'_>, name: &str) -> Option<String> {
@@ -141,17 +181,12 @@ fn take_credentials(settings: &mut Settings, sources: &Sources<'_>) -> Result<()
             let taken = secret::file(&path, read).and_then(|found| secret::set(place, found));
             taken.map_err(|wanted| SettingFault::Secret {
                 setting,
-                source_name: FROM_CREDENTIALS,
+                source_name: FROM_CREDENTIALS.to_owned(),
                 wanted,
             })?;
         }
     }
     Ok(())
-}
-
-fn read_dotenv(content: &[u8]) -> Result<BTreeMap<String, String>, SettingFault> {
-    let entries = dotenvy::from_read_iter(content);
-    entries.map(|entry| entry.map_err(|error| SettingFault::Dotenv(error.to_string()))).collect()
 }
 
 fn unknown<'a>(names: impl Iterator<Item = &'a str>, source_name: &str) -> Vec<String> {
@@ -175,9 +210,10 @@ mod tests {
     ) -> Result<Loaded, String> {
         let flags = command_line().get_matches_from([&["llm-shell"], flags].concat());
         let environment: Vec<_> = environment.iter().map(|(n, v)| (n.into(), v.into())).collect();
-        let dotenv = Some(dotenv.as_bytes());
+        let file = EnvFile::parse(".env", dotenv.as_bytes()).map_err(|fault| fault.to_string())?;
         let mode = Mode::Shell;
-        let sources = Sources { flags: &flags, environment: &environment, dotenv, mode };
+        let env_file = Some(&file);
+        let sources = Sources { flags: &flags, environment: &environment, env_file, mode };
         load(&sources).map_err(|fault| fault.to_string())
     }
 
@@ -218,8 +254,8 @@ mod tests {
         assert!(fault.starts_with("LLM_SHELL_KILL_TIMEOUT (.env) is \"-1\""), "{fault}");
         let fault = load_from(&[], &[], "LLM_SHELL_KILL_TIMEOUT=NaN").unwrap_err();
         assert!(fault.contains("seconds from 0 to 86400"), "{fault}");
-        let fault = load_from(&[], &[], "LLM SHELL\n").unwrap_err();
-        assert!(fault.starts_with(".env in the working directory"), "{fault}");
+        let fault = load_from(&[], &[], "A=1\nLLM_SHELL_TOKEN s3cret\n").unwrap_err();
+        assert_eq!(fault, ".env: line 2: expected NAME=value");
     }
 
     #[test]

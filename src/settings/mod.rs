@@ -1,6 +1,7 @@
-//! What the server is told: flag, then environment, then `.env`, then default, by one table.
+//! What the server is told: flag, then environment, then file, then default, by one table.
 
 mod command_line;
+mod env_file;
 mod export;
 mod load;
 mod orders;
@@ -10,8 +11,12 @@ mod table;
 pub use clap::ArgMatches;
 pub use clap_complete::Shell;
 pub use command_line::{Task, command_line, completions_of, manual_of};
+pub use env_file::{EnvFile, RUST_LOG};
 pub use export::ExportOrder;
 pub use load::{Loaded, SettingFault, Sources, load};
 pub use orders::Destination;
-pub use secret::Secret;
-pub use table::{CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, SETTINGS, Setting, Settings};
+pub use secret::{Secret, token};
+pub use table::{
+    CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, SETTINGS, Setting, Settings,
+    may_stand_in_dotenv,
+};

@@ -1,8 +1,9 @@
 //! `llm-shell ctl` on the command line.
 
-use super::secret::{Secret, token};
 use crate::client::{Lines, Order, Start, Verb};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long `--wait` waits without a number, in seconds.
@@ -19,7 +20,6 @@ pub fn ctl() -> Command {
     let shown = Arg::new("token")
         .long("token")
         .value_name("TOKEN")
-        .value_parser(token)
         .help("Token to show; others here can see it in ps: a file or the environment hides it")
         .global(true);
     let json = Arg::new("json")
@@ -45,8 +45,18 @@ pub fn ctl() -> Command {
              well. 2: the request was wrong.",
         )
         .subcommand_required(true)
-        .args([url, shown, json, wait])
+        .args([url, shown, env_file(), json, wait])
         .subcommands(verbs())
+}
+
+/// The flag for a file that settings stand in.
+pub fn env_file() -> Arg {
+    Arg::new("env-file")
+        .long("env-file")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .help("File of LLM_SHELL_* settings; .env is not read here")
+        .global(true)
 }
 
 fn verbs() -> Vec<Command> {
@@ -159,12 +169,20 @@ fn web_address(text: &str) -> Result<String, String> {
 }
 
 /// Which server is asked, as far as the command line says more than the settings.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Destination {
     /// Where it is.
     pub url: Option<String>,
     /// What it is shown.
-    pub token: Option<Secret>,
+    pub token: Option<String>,
+    /// A file that settings stand in.
+    pub env_file: Option<PathBuf>,
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Destination").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 /// The server to ask, and what of it.
@@ -177,7 +195,7 @@ pub fn order(flags: &ArgMatches) -> (Destination, Order) {
         wait: wait.map(duration),
     };
     let (url, token) = (given.get_one("url").cloned(), given.get_one("token").cloned());
-    (Destination { url, token }, order)
+    (Destination { url, token, env_file: given.get_one("env-file").cloned() }, order)
 }
 
 fn verb(name: &str, given: &ArgMatches) -> Verb {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// A value that no message, log line or debug output shows.
@@ -22,19 +23,33 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads a token: what can stand in a header, without blanks.
-pub(super) fn token(value: &str) -> Result<Secret, String> {
-    let is_plain = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic());
-    let token = is_plain.then(|| Secret(value.to_owned()));
-    token.ok_or_else(|| "visible ASCII characters without blanks".to_owned())
+/// The shortest token, in characters: at ten guesses a minute nobody finds such a one by trying.
+const TOKEN_CHARS_MIN: usize = 16;
+
+/// The shortest password, in characters.
+const PASSWORD_CHARS_MIN: usize = 8;
+
+/// Reads a token: what can stand in a header, without blanks, and cannot be guessed.
+///
+/// # Errors
+/// What it should have been.
+pub fn token(value: &str) -> Result<Secret, String> {
+    let is_plain = value.bytes().all(|byte| byte.is_ascii_graphic());
+    let token = (is_plain && value.len() >= TOKEN_CHARS_MIN).then(|| Secret(value.to_owned()));
+    token.ok_or_else(|| {
+        format!("at least {TOKEN_CHARS_MIN} visible ASCII characters without blanks")
+    })
 }
 
 /// Reads a user and a password.
 pub(super) fn password(value: &str) -> Result<Secret, String> {
+    let is_long = |word: &str| word.chars().count() >= PASSWORD_CHARS_MIN;
     let is_pair =
-        value.split_once(':').is_some_and(|(user, word)| !user.is_empty() && !word.is_empty());
+        value.split_once(':').is_some_and(|(user, word)| !user.is_empty() && is_long(word));
     let password = (is_pair && !value.contains(char::is_control)).then(|| Secret(value.to_owned()));
-    password.ok_or_else(|| "user:password, neither of them empty".to_owned())
+    password.ok_or_else(|| {
+        format!("user:password, with at least {PASSWORD_CHARS_MIN} characters in the password")
+    })
 }
 
 /// Reads a secret from a file, where one line end at its end does not count.
@@ -44,6 +59,11 @@ pub(super) fn file(path: &str, read: fn(&str) -> Result<Secret, String>) -> Resu
     let line = content.strip_suffix('\n').unwrap_or(&content);
     let line = line.strip_suffix('\r').unwrap_or(line);
     read(line).map_err(|wanted| format!("a file that holds {wanted}"))
+}
+
+/// Whether others than a file's owner can read it.
+pub(super) fn others_can_read(path: &str) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
 }
 
 /// Puts a secret where none was.
@@ -61,17 +81,29 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_shown() {
-        assert!(!format!("{:?}", token("hunter2")).contains("hunter2"));
+        let secret = token("hunter2-hunter2-hunter2");
+        assert!(secret.is_ok() && !format!("{secret:?}").contains("hunter2"));
     }
 
     #[test]
     fn what_could_never_be_shown_by_a_client_is_refused() {
-        for bad in ["", "two words", "tab\t", "umlaut\u{fc}"] {
+        for bad in [
+            "",
+            "two words of a token",
+            "a-token-with-a-tab\t",
+            "umlauts-\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}\u{fc}",
+        ] {
             assert!(token(bad).is_err(), "{bad:?}");
         }
-        for bad in ["", "user", "user:", ":password", "user:pass\n"] {
+        for bad in ["", "user", "user:", ":password", "user:password\n"] {
             assert!(password(bad).is_err(), "{bad:?}");
         }
         assert!(password("user:pass:word with blanks").is_ok());
+    }
+
+    #[test]
+    fn what_could_be_guessed_is_refused() {
+        assert!(token("fifteen-letters").is_err() && token("sixteen--letters").is_ok());
+        assert!(password("user:seven77").is_err() && password("user:eight888").is_ok());
     }
 }

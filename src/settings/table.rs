@@ -62,7 +62,33 @@ pub enum Mode {
     Astra,
 }
 
+/// The settings that choose what is run or who may ask. They are not taken from `.env` in the
+/// working directory, which whoever writes there could have written.
+const NEVER_FROM_DOTENV: [&str; 4] = [
+    "LLM_SHELL_ALLOWED_HOSTS",
+    "LLM_SHELL_ALLOWED_ORIGINS",
+    "LLM_SHELL_INSECURE",
+    "LLM_SHELL_SHELL",
+];
+
+/// Whether a setting of this name is taken from `.env` in the working directory.
+#[must_use]
+pub fn may_stand_in_dotenv(name: &str) -> bool {
+    !NEVER_FROM_DOTENV.contains(&name)
+}
+
 impl Setting {
+    /// Whether its value is not shown, be it because it is a secret, or because it is the name of
+    /// a file with one: whoever mistakes the one for the other gives the secret itself.
+    pub(super) fn is_secret(&self) -> bool {
+        self.flag.is_none() || self.holds_secret_file()
+    }
+
+    /// Whether its value is the name of a file that holds a secret.
+    pub(super) fn holds_secret_file(&self) -> bool {
+        self.takes == "FILE"
+    }
+
     /// Its value where nothing is set; empty where it then is not set at all.
     #[must_use]
     pub fn default_in(&self, mode: Mode) -> &'static str {

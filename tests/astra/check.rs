@@ -34,7 +34,10 @@ fn check_tells_every_fault_with_its_place_and_ends_with_2() {
                 {\"A\": \"${LLM_SHELL_TOKEN}\"}}\n}\n";
     fs::write(&path, file).unwrap();
     let mut command = binary();
-    command.args(["check", "bad.json"]).current_dir(folder.path()).env("LLM_SHELL_TOKEN", "secret");
+    command
+        .args(["check", "bad.json"])
+        .current_dir(folder.path())
+        .env("LLM_SHELL_TOKEN", "secret-of-16-chars");
     let (code, stdout, stderr) = outcome(&mut command);
     assert_eq!((code, &*stdout), (Some(2), ""));
     let lines: Vec<&str> = stderr.lines().collect();

@@ -67,7 +67,7 @@ fn a_required_service_that_failed_degrades_the_supervisor_which_names_it() {
 #[test]
 fn health_needs_no_credentials_and_all_else_does() {
     let mut command = binary();
-    command.env("LLM_SHELL_TOKEN", "secret");
+    command.env("LLM_SHELL_TOKEN", "secret-of-16-chars");
     let astra = Astra::start_command(command, json!({"web": {"cmd": "exec sleep 60"}}));
     for path in PATHS {
         astra.get(path).expect(200);
@@ -79,7 +79,7 @@ fn health_needs_no_credentials_and_all_else_does() {
     }
     let body = json!({"name": "web"});
     astra.post_json("/supervisor/stop", &body).problem(401, "unauthorized");
-    let token = ["Authorization: Bearer secret"];
+    let token = ["Authorization: Bearer secret-of-16-chars"];
     astra.request("GET /supervisor/status", &token, b"").expect(200);
 }
 

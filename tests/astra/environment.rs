@@ -13,7 +13,10 @@ fn prints(more: &Value) -> Value {
 #[test]
 fn a_service_gets_our_environment_without_our_settings_and_with_its_run_id() {
     let mut command = binary();
-    command.env("LLM_SHELL_TOKEN", "secret").env("LLM_SHELL_OTHER", "x").env("MINE", "kept");
+    command
+        .env("LLM_SHELL_TOKEN", "secret-of-16-chars")
+        .env("LLM_SHELL_OTHER", "x")
+        .env("MINE", "kept");
     let astra = Astra::start_command(command, json!({"web": prints(&json!({}))}));
     let log = eventually("it has printed", || {
         let folder = std::fs::read_dir(astra.folder().join("logs/web")).ok()?;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 fn guarded() -> Server {
     let mut command = binary();
-    command.env("LLM_SHELL_TOKEN", "s3cret-token").env("LLM_SHELL_BASIC_AUTH", "ann:word");
+    command.env("LLM_SHELL_TOKEN", "s3cret-token-0123").env("LLM_SHELL_BASIC_AUTH", "ann:wordword");
     Server::start_command(command)
 }
 
@@ -19,13 +19,13 @@ fn page(server: &Server) -> Browser {
 }
 
 #[test]
-fn the_token_opens_the_page_and_is_kept_where_no_script_reads_it() {
+fn the_token_opens_the_page_and_is_not_kept_by_it() {
     let server = guarded();
     let browser = page(&server);
     browser.fill("Token", "wrong");
     browser.click("Log in");
     browser.wait_for_text("dialog", "These are not the right ones");
-    browser.fill("Token", "s3cret-token");
+    browser.fill("Token", "s3cret-token-0123");
     browser.click("Log in");
     browser.wait_gone("dialog");
     browser.fill("Command", "echo behind the door");
@@ -43,11 +43,27 @@ fn the_token_opens_the_page_and_is_kept_where_no_script_reads_it() {
 }
 
 #[test]
+fn a_page_that_logged_out_asks_again() {
+    let server = guarded();
+    let browser = page(&server);
+    browser.fill("Token", "s3cret-token-0123");
+    browser.click("Log in");
+    browser.wait_gone("dialog");
+    let session = browser.run("return localStorage.getItem('llm-shell.session')");
+    let shown = format!("Authorization: Bearer {}", session.as_str().unwrap());
+    server.request("GET /runs", &[&shown], b"").expect(200);
+    browser.click("Log out");
+    browser.wait_for_text("dialog", "Log in");
+    server.request("GET /runs", &[&shown], b"").expect(401);
+    assert_eq!(browser.run("return localStorage.getItem('llm-shell.session')"), json!(null));
+}
+
+#[test]
 fn a_user_and_a_password_open_it_too() {
     let server = guarded();
     let browser = page(&server);
     browser.fill("User", "ann");
-    browser.fill("Password", "word");
+    browser.fill("Password", "wordword");
     browser.click("Log in");
     browser.wait_gone("dialog");
     browser.wait_for_text("#run", "Nothing was started yet");
@@ -56,13 +72,13 @@ fn a_user_and_a_password_open_it_too() {
 #[test]
 fn the_page_of_astra_asks_as_well() {
     let mut command = binary();
-    command.env("LLM_SHELL_BASIC_AUTH", "ann:word");
+    command.env("LLM_SHELL_BASIC_AUTH", "ann:wordword");
     let astra = Astra::start_command(command, json!({"web": {"cmd": "exec sleep 60"}}));
     let browser = Browser::start();
     browser.open(&format!("http://{}/", astra.address()));
     browser.wait_for_text("dialog", "Log in");
     browser.fill("User", "ann");
-    browser.fill("Password", "word");
+    browser.fill("Password", "wordword");
     browser.press(&[key::ENTER]);
     browser.wait_gone("dialog");
     browser.wait_for_text("tr[data-service=web]", "running");

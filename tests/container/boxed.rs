@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// What lets a request in.
-pub const TOKEN: &str = "Authorization: Bearer s3cret-token";
+pub const TOKEN: &str = "Authorization: Bearer s3cret-token-0123";
 
 /// Names and values of variables.
 type Pairs<'a> = &'a [(&'a str, &'a str)];

@@ -5,7 +5,7 @@ use super::dockerfile::Dockerfile;
 use crate::harness::{eventually, processes_in};
 use serde_json::{Value, json};
 
-const TOKENS: [(&str, &str); 1] = [("LLM_SHELL_TOKEN", "s3cret-token")];
+const TOKENS: [(&str, &str); 1] = [("LLM_SHELL_TOKEN", "s3cret-token-0123")];
 
 /// The status of the command once it has ended.
 fn run_to_end(container: &Container, command: &str) -> Value {
@@ -53,7 +53,7 @@ fn a_token_is_needed_and_may_be_in_a_file() {
     container.ask("127.0.0.1:8000", "GET /health", &[], "").expect(200);
     drop(container);
     let path = [("LLM_SHELL_TOKEN_FILE", "/workspace/token")];
-    let container = Container::run_with(("token", "s3cret-token\n"), &path, &[]).unwrap();
+    let container = Container::run_with(("token", "s3cret-token-0123\n"), &path, &[]).unwrap();
     container.ask("127.0.0.1:8000", "GET /status", &[], "").problem(401, "unauthorized");
     container.ask_as_owner("GET /status", "").expect(404);
 }

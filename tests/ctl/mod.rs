@@ -161,15 +161,15 @@ fn credentials_and_places_are_those_of_the_settings() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("socket");
     let mut command = binary();
-    command.env("LLM_SHELL_TOKEN", "secret");
+    command.env("LLM_SHELL_TOKEN", "secret-of-16-chars");
     let server = Server::start_command(command);
     let unknown = refused(&server, &["status"], 1);
     assert!(unknown.contains("refused us") && unknown.contains("LLM_SHELL_TOKEN"), "{unknown}");
-    assert_eq!(refused(&server, &["status", "--token", "wrong"], 1), unknown);
-    assert!(told(&server, &["--token", "secret", "health"]).starts_with("healthy, "));
+    assert_eq!(refused(&server, &["status", "--token", "wrong-token-of-22-chars"], 1), unknown);
+    assert!(told(&server, &["--token", "secret-of-16-chars", "health"]).starts_with("healthy, "));
     let mut with_token = binary();
     with_token
-        .env("LLM_SHELL_TOKEN", "secret")
+        .env("LLM_SHELL_TOKEN", "secret-of-16-chars")
         .env("LLM_SHELL_PORT", server.address().port().to_string());
     with_token.args(["ctl", "health"]);
     assert_eq!(run(with_token, b"").code, 0);
@@ -183,6 +183,22 @@ fn credentials_and_places_are_those_of_the_settings() {
     assert!(said.code == 0 && said.out.starts_with("hello\n"), "{said:?}");
     crate::harness::kill("TERM", listening.id());
     assert!(listening.wait().unwrap().success());
+}
+
+/// A program may print what makes a terminal hand over its clipboard (OSC 52).
+#[test]
+fn what_a_terminal_is_shown_does_not_steer_it() {
+    let server = Server::start();
+    let printed = "\\033[31mred\\033[0m \\033]52;c;ZXZpbA==\\007\\033[2Jend\\n";
+    server.run_to_end(&format!("printf '{printed}'"));
+    let ctl =
+        format!("{} ctl logs --url http://{}", env!("CARGO_BIN_EXE_llm-shell"), server.address());
+    let mut on_a_terminal = Command::new("script");
+    on_a_terminal.args(["--quiet", "--return", "--command", &ctl, "/dev/null"]);
+    let shown = run(on_a_terminal, b"").out;
+    assert_eq!(shown, "\u{1b}[31mred\u{1b}[0m end\r\n");
+    let piped = told(&server, &["logs"]);
+    assert!(piped.contains("\u{1b}]52;c;"), "a program gets what was printed: {piped:?}");
 }
 
 fn services() -> Astra {

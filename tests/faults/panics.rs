@@ -47,7 +47,7 @@ fn a_server_with_a_fault_in_it() {
     let flags = command_line().get_matches_from(["llm-shell", "astra"]);
     let environment: Vec<_> = std::env::vars_os().collect();
     let sources =
-        Sources { flags: &flags, environment: &environment, dotenv: None, mode: Mode::Astra };
+        Sources { flags: &flags, environment: &environment, env_file: None, mode: Mode::Astra };
     let settings = load(&sources).expect("the settings are good").settings;
     let startup = Startup { settings, environment };
     let file = Path::new("services.json");

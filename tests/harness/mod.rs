@@ -11,7 +11,7 @@ mod web;
 
 pub use astra::Astra;
 pub use client::{Answer, send};
-pub use instance::{Instance, binary, kill};
+pub use instance::{Instance, binary, kill, open_folder};
 pub use server::Server;
 pub use stream::{Event, Stream};
 pub use web::Web;

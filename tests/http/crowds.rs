@@ -15,12 +15,14 @@ const HALF: &str = "GET /hello HTTP/1.1\r\nHo";
 fn seats(count: usize) -> Served {
     // No deadline of a client that says nothing may end it before the cap does.
     let (head, idle) = (Duration::from_mins(5), Duration::from_mins(5));
-    Served::with(Limits { connections: Some(count), head, idle, ..Limits::default() })
+    let connections = Some(count);
+    let client_connections = connections;
+    Served::with(Limits { connections, client_connections, head, idle, ..Limits::default() })
 }
 
 #[test]
 fn bursts_of_connections_are_all_answered() {
-    let served = Served::start();
+    let served = Served::with(Limits { client_connections: Some(200), ..Limits::default() });
     for size in [6, 16, 64, 200] {
         let mut clients: Vec<Client> = (0..size).map(|_| served.client()).collect();
         for round in 0..5 {

@@ -60,13 +60,13 @@ for unit in llm-shell astra; do
     cp /opt/tests/hardening.conf "/etc/systemd/system/$unit.service.d/"
 done
 printf '[Service]\nLoadCredential=llm-shell.token:/etc/llm-shell.token\n' >/etc/systemd/system/llm-shell.service.d/token.conf
-echo a-token >/etc/llm-shell.token; chmod 600 /etc/llm-shell.token
+echo a-token-for-a-machine >/etc/llm-shell.token; chmod 600 /etc/llm-shell.token
 systemctl daemon-reload
 systemctl start llm-shell.socket
 check "a socket of systemd starts the hardened shell" says healthy shell /health
 check "a credential of systemd keeps strangers out" says unauthorized shell /status
 try='{"command":"id -un; touch /usr/x; python3 -c \"print(6 * 7)\"","wait":20}'
-check "a hardened shell runs commands as its user" says 'llm-shell\ntouch' shell /start -H 'Authorization: Bearer a-token' -d "$try"
+check "a hardened shell runs commands as its user" says 'llm-shell\ntouch' shell /start -H 'Authorization: Bearer a-token-for-a-machine' -d "$try"
 check "the hardened astra runs, with its groups" systemctl start astra
 check "and its limits" says '"status":"running"' astra /status/busy
 systemctl stop llm-shell.socket llm-shell astra

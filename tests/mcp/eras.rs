@@ -165,9 +165,9 @@ fn several_messages_at_once_are_answered_where_an_older_client_sends_them() {
 #[test]
 fn a_token_is_needed_here_as_well() {
     let mut command = crate::harness::binary();
-    command.env("LLM_SHELL_TOKEN", "secret");
+    command.env("LLM_SHELL_TOKEN", "secret-of-16-chars");
     let server = Server::start_command(command);
     let ping = request("ping", &json!({}));
     post(&server, &[], &ping).problem(401, "unauthorized");
-    post(&server, &["Authorization: Bearer secret".to_owned()], &ping).expect(200);
+    post(&server, &["Authorization: Bearer secret-of-16-chars".to_owned()], &ping).expect(200);
 }

@@ -113,7 +113,7 @@ fn a_short_request_is_answered_beside_a_long_one_and_a_cancelled_one_never() {
 #[test]
 fn a_running_server_is_spoken_to_with_its_token() {
     let mut command = binary();
-    command.env("LLM_SHELL_TOKEN", "secret");
+    command.env("LLM_SHELL_TOKEN", "secret-of-16-chars");
     let server = Server::start_command(command);
     let url = format!("http://{}", server.address());
     let mut speaker = Speaker::start(binary(), &["--url", &url]);
@@ -122,7 +122,7 @@ fn a_running_server_is_spoken_to_with_its_token() {
     assert!(message.contains("LLM_SHELL_TOKEN") || message.contains("Authorization"), "{message}");
     assert!(speaker.leave().success());
     let mut with_token = binary();
-    with_token.env("LLM_SHELL_TOKEN", "secret");
+    with_token.env("LLM_SHELL_TOKEN", "secret-of-16-chars");
     let mut speaker = Speaker::start(with_token, &["--url", &url]);
     let text = speaker.call(1, "start_command", &json!({"command": "echo there"}));
     assert!(text.contains("\nthere\n"), "{text}");

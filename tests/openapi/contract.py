@@ -39,7 +39,7 @@ def serving(binary: Path, mode: str):
     (folder / "services.json").write_text(json.dumps(SERVICES))
     command = [binary, "--port", "0"] if mode == "shell" else [
         binary, "astra", "--config", "services.json", "--port", "0"]
-    environment = {**os.environ, "LLM_SHELL_TOKEN": "token", "RUST_LOG": "info,access=off"}
+    environment = {**os.environ, "LLM_SHELL_TOKEN": "token-of-contract", "RUST_LOG": "info,access=off"}
     log = folder / "server.log"
     with log.open("w") as stderr:
         server = subprocess.Popen(command, cwd=folder, env=environment, stderr=stderr)
@@ -64,7 +64,7 @@ def serving(binary: Path, mode: str):
 
 def hold(url: str, tools: Path) -> bool:
     """Whether the server at the URL does what its document says."""
-    asked = urllib.request.Request(f"{url}/openapi.json", headers={"Authorization": "Bearer token"})
+    asked = urllib.request.Request(f"{url}/openapi.json", headers={"Authorization": "Bearer token-of-contract"})
     with tempfile.TemporaryDirectory() as folder:
         document = Path(folder) / "openapi.json"
         document.write_bytes(urllib.request.urlopen(asked, timeout=10).read())
@@ -72,7 +72,7 @@ def hold(url: str, tools: Path) -> bool:
             return False
         command = [
             tools / "st", "run", document, "--url", url, "--no-color",
-            "--header", "Authorization: Bearer token", "--checks", ",".join(CHECKS),
+            "--header", "Authorization: Bearer token-of-contract", "--checks", ",".join(CHECKS),
             "--phases", "examples,coverage,fuzzing", "--max-examples", "25",
             "--max-time", str(SECONDS), "--request-timeout", "10", "--no-shrink",
             "--continue-on-failure", "--generation-deterministic",

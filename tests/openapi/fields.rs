@@ -1,7 +1,7 @@
 //! The fields of real answers are those that the document names, and no others.
 
 use super::document::Document;
-use crate::harness::{Answer, Astra, Server, eventually};
+use crate::harness::{Answer, Astra, Server, binary, eventually};
 use serde_json::json;
 
 /// What no test can bring about: a process that withstands SIGKILL.
@@ -35,9 +35,18 @@ fn answers_of_the_shell_have_the_fields_of_the_document() {
     check("GET", "/runs/{run_id}", server.get(&format!("/runs/{run_id}")).expect(200));
     check("GET", "/runs/{run_id}/logs", server.get(&format!("/runs/{run_id}/logs")).expect(200));
     check("POST", "/login", server.post_json("/login", &json!({"token": "a"})).expect(400));
+    document.check("POST", "/login", &login());
     let mut unseen = document.unseen();
     unseen.retain(|it| !WITHSTANDING.contains(&it.as_str()));
     assert!(unseen.is_empty(), "described, and in no answer: {unseen:?}");
+}
+
+/// The answer to a login.
+fn login() -> Answer {
+    let mut command = binary();
+    command.env("LLM_SHELL_TOKEN", "s3cret-token-0123");
+    let server = Server::start_command(command);
+    server.post_json("/login", &json!({"token": "s3cret-token-0123"})).expect(200)
 }
 
 #[test]
@@ -101,6 +110,7 @@ fn answers_of_astra_have_the_fields_of_the_document() {
     check("POST", "/supervisor/signal/{service}", signalled);
     check("POST", "/supervisor/stdin/{service}", astra.post("/supervisor/stdin/web").expect(409));
     document.check_named("EventBody", &events.event().data);
+    document.check("POST", "/login", &login());
     let mut unseen = document.unseen();
     unseen.retain(|it| it != "StdinResponse.written");
     assert!(unseen.is_empty(), "described, and in no answer: {unseen:?}");

@@ -112,7 +112,7 @@ def tame_query(case, query):
 
 def ask(method, case, path, **body):
     return requests.request(method, f"{case.operation.base_url}{path}", timeout=10,
-                            headers={"Authorization": "Bearer token"}, **body)
+                            headers={"Authorization": "Bearer token-of-contract"}, **body)
 
 
 def tame_path(case, parts):

@@ -81,7 +81,7 @@ fn each_mode_has_its_page_and_all_that_the_page_names() {
 #[test]
 fn the_page_is_open_and_what_it_asks_for_is_not() {
     let mut command = binary();
-    command.env("LLM_SHELL_TOKEN", "s3cret-token").env("LLM_SHELL_BASIC_AUTH", "ann:word");
+    command.env("LLM_SHELL_TOKEN", "s3cret-token-0123").env("LLM_SHELL_BASIC_AUTH", "ann:wordword");
     let server = Server::start_command(command);
     check_page(|path| server.get(path), "LLM Shell");
     server.get("/runs").problem(401, "unauthorized");

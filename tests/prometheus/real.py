@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples" / "prometheus"
-TOKEN = "s3cret-token"
+TOKEN = "s3cret-token-0123"
 PATIENCE_SECONDS = 60
 SERVICES = {
     "web": {"cmd": "while :; do echo line; sleep 0.1; done", "start_seconds": 0},

@@ -1,6 +1,7 @@
 //! Pages of strangers: other origins, and names that are not ours.
 
-use crate::harness::{Server, binary};
+use crate::harness::{Astra, Server, binary};
+use serde_json::{Value, json};
 
 #[test]
 fn a_name_that_is_not_ours_is_refused() {
@@ -42,6 +43,108 @@ fn a_page_of_another_origin_is_refused() {
     server.request("GET /health", &[&own, "Sec-Fetch-Site: same-origin"], b"").expect(200);
     let link = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate"];
     server.request("GET /health", &link, b"").expect(200);
+    let form = server.request("POST /start", &link, b"{\"command\":\"touch pwned\"}");
+    form.problem(403, "forbidden");
+    server.get("/status").expect(404);
+}
+
+#[test]
+fn an_absolute_target_is_what_the_host_is_judged_by() {
+    let server = Server::start();
+    let own = server.address().to_string();
+    let ask = |target: &str, host: &str| server.request_as(host, target, &[], b"");
+    ask("GET http://evil.example/health", &own).problem(403, "forbidden");
+    ask(&format!("GET http://{own}/health"), "evil.example").expect(200);
+}
+
+#[test]
+fn what_is_no_page_stands_in_no_frame() {
+    let server = Server::start();
+    server.run_to_end("echo '<script>alert(1)</script>'");
+    for path in ["/logs?format=text", "/status", "/nope", "/health"] {
+        let answer = server.get(path);
+        let policy = answer.header("content-security-policy");
+        assert_eq!(policy, Some("frame-ancestors 'none'; default-src 'none'"), "{path}");
+    }
+}
+
+fn services() -> Astra {
+    let check = json!({"cmd": ["touch", "checked"], "interval": 3600});
+    Astra::start(json!({
+        "web": {"cmd": "exec sleep 60"},
+        "checked": {"cmd": "exec sleep 60", "autostart": false, "health_check": check},
+    }))
+}
+
+#[test]
+fn a_link_of_another_site_runs_no_check() {
+    let astra = services();
+    astra.post_json("/supervisor/start?wait=20", &json!({"name": "checked"})).expect(200);
+    let ran = astra.folder().join("checked");
+    std::fs::remove_file(&ran).unwrap();
+    let link = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate"];
+    for prefix in ["/supervisor", "/api/supervisor"] {
+        let path = format!("GET {prefix}/health/checked");
+        astra.request(&path, &link, b"").problem(403, "forbidden");
+    }
+    assert!(!ran.exists());
+    astra.request("GET /supervisor/logs/web", &link, b"").expect(200);
+}
+
+#[test]
+fn an_allowed_origin_chooses_nothing_that_is_run() {
+    let astra = services();
+    let page = ["Origin: http://localhost:3000"];
+    let ask = |route: &str, body: Value| {
+        astra.request(&format!("POST /supervisor/{route}"), &page, body.to_string().as_bytes())
+    };
+    astra.request("GET /supervisor/status", &page, b"").expect(200);
+    ask("restart?wait=20", json!({"name": "web"})).expect(200);
+    ask("stop?wait=20", json!({"name": "web"})).expect(200);
+    ask("start?wait=20", json!({"name": "web"})).expect(200);
+    ask("bulk", json!({"action": "restart", "services": ["web"]})).expect(200);
+    ask("reload", json!({})).expect(200);
+    let evil = json!({"name": "evil", "config": {"cmd": "touch pwned"}});
+    let steered = json!({"name": "web", "config": {"env": {"BASH_FUNC_ls%%": "() { id; }"}}});
+    for (route, body) in [
+        ("start", &evil),
+        ("start", &steered),
+        ("restart", &steered),
+        ("stdin/web", &json!({"data": "x"})),
+        ("signal/web?type=KILL", &Value::Null),
+    ] {
+        let detail = ask(route, body.clone()).problem(403, "forbidden");
+        assert!(detail.contains("LLM_SHELL_TOKEN"), "{detail}");
+    }
+    astra
+        .post_json(
+            "/supervisor/start?wait=20",
+            &json!({
+                "name": "added", "config": {"cmd": "exec sleep 60"},
+            }),
+        )
+        .expect(200);
+    for route in ["stop", "restart", "reload"] {
+        ask(route, json!({"name": "added"})).problem(403, "forbidden");
+    }
+    ask("bulk", json!({"action": "stop", "services": ["web", "added"]})).problem(403, "forbidden");
+    let tool = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+        "name": "start_service", "arguments": evil,
+    }});
+    let call = astra.request("POST /mcp", &page, tool.to_string().as_bytes()).text();
+    assert!(call.contains("without credentials"), "{call}");
+    assert!(!astra.folder().join("pwned").exists());
+}
+
+#[test]
+fn an_allowed_origin_with_the_token_may_do_everything() {
+    let mut command = binary();
+    command.env("LLM_SHELL_TOKEN", "s3cret-token-0123");
+    let astra = Astra::start_command(command, json!({}));
+    let page = ["Origin: http://localhost:3000", "Authorization: Bearer s3cret-token-0123"];
+    let body = json!({"name": "added", "config": {"cmd": "exec sleep 60"}}).to_string();
+    astra.request("POST /supervisor/start", &page[..1], body.as_bytes()).expect(401);
+    astra.request("POST /supervisor/start?wait=20", &page, body.as_bytes()).expect(200);
 }
 
 #[test]
@@ -49,9 +152,10 @@ fn a_page_of_an_allowed_origin_is_told_that_it_may() {
     let mut command = binary();
     command
         .env("LLM_SHELL_ALLOWED_ORIGINS", "http://localhost:3000,https://ui.example")
-        .env("LLM_SHELL_TOKEN", "s3cret-token");
+        .env("LLM_SHELL_TOKEN", "s3cret-token-0123");
     let server = Server::start_command(command);
-    let (allowed, token) = ("Origin: http://localhost:3000", "Authorization: Bearer s3cret-token");
+    let (allowed, token) =
+        ("Origin: http://localhost:3000", "Authorization: Bearer s3cret-token-0123");
     let preflight = [allowed, "Access-Control-Request-Method: POST"];
     let answer = server.request("OPTIONS /start", &preflight, b"").expect(204);
     for (name, value) in [

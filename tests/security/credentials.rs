@@ -1,14 +1,17 @@
 //! Tokens and passwords.
 
+use crate::harness::raw::Client;
 use crate::harness::{Answer, Server, binary};
 
-const TOKEN: &str = "Authorization: Bearer s3cret-token";
+const TOKEN: &str = "Authorization: Bearer s3cret-token-0123";
 /// `ann:pass:word`
 const PASSWORD: &str = "Authorization: Basic YW5uOnBhc3M6d29yZA==";
 
 fn guarded() -> Server {
     let mut command = binary();
-    command.env("LLM_SHELL_TOKEN", "s3cret-token").env("LLM_SHELL_BASIC_AUTH", "ann:pass:word");
+    command
+        .env("LLM_SHELL_TOKEN", "s3cret-token-0123")
+        .env("LLM_SHELL_BASIC_AUTH", "ann:pass:word");
     Server::start_command(command)
 }
 
@@ -41,37 +44,63 @@ fn everything_but_health_needs_credentials() {
 }
 
 #[test]
-fn wrong_credentials_are_refused_and_the_right_ones_always_pass() {
+fn after_ten_wrong_guesses_nothing_is_compared() {
     let server = guarded();
+    let session = session(&server);
+    let mut authenticated = Client::connect(server.address());
+    let ask = format!("GET /status HTTP/1.1\r\nHost: localhost\r\n{TOKEN}\r\n\r\n");
+    authenticated.send(&ask);
+    assert_eq!(authenticated.answer().status, 404);
     for _ in 0..10 {
-        get(&server, "/status", &["Authorization: Bearer s3cret-tokem"]).expect(401);
+        get(&server, "/status", &["Authorization: Bearer s3cret-token-012E"]).expect(401);
     }
     let answer = get(&server, "/status", &["Authorization: Basic YW5uOnBhc3M="]).expect(429);
     let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=61).contains(&wait), "{wait}");
     answer.problem(429, "too_many_requests");
-    get(&server, "/status", &[TOKEN]).expect(404);
+    get(&server, "/status", &[TOKEN]).expect(429);
     get(&server, "/status", &[]).expect(401);
     get(&server, "/health", &[]).expect(200);
+    get(&server, "/status", &[&session]).expect(404);
+    authenticated.send(&ask);
+    assert_eq!(authenticated.answer().status, 404, "it was right on this connection before");
+    let log = server.log();
+    let failures = log.matches("authentication failed: wrong credentials from 127.0.0.1:").count();
+    assert_eq!(failures, 10, "{log}");
+    assert!(!log.contains("s3cret"), "{log}");
+}
+
+/// The header that shows a session.
+fn session(server: &Server) -> String {
+    let body = format!("{{\"token\":\"{}\"}}", TOKEN.split(' ').next_back().unwrap());
+    let answer = server.request("POST /login", &[], body.as_bytes()).expect(200).json();
+    format!("Authorization: Bearer {}", answer["token"].as_str().unwrap())
 }
 
 #[test]
-fn a_login_gives_a_cookie_that_opens() {
+fn a_login_gives_a_token_that_opens_until_the_logout() {
     let server = guarded();
     let log_in = |body: &str| server.request("POST /login", &[], body.as_bytes());
-    for body in ["{\"token\":\"s3cret-token\"}", "{\"user\":\"ann\",\"password\":\"pass:word\"}"] {
-        let answer = log_in(body).expect(204);
-        let cookie = answer.header("set-cookie").unwrap().to_owned();
-        for attribute in ["HttpOnly", "SameSite=Strict", "Path=/"] {
-            assert!(cookie.contains(attribute), "{cookie}");
-        }
-        assert!(!cookie.contains("s3cret") && !cookie.contains("Secure"), "{cookie}");
-        let cookie = format!("Cookie: {}", cookie.split(';').next().unwrap());
-        get(&server, "/status", &[&cookie]).expect(404);
-        get(&server, "/status", &[&format!("{cookie}x")]).expect(401);
+    for body in
+        ["{\"token\":\"s3cret-token-0123\"}", "{\"user\":\"ann\",\"password\":\"pass:word\"}"]
+    {
+        let answer = log_in(body).expect(200);
+        assert_eq!(answer.header("set-cookie"), None, "a cookie goes to every port of the host");
+        let answer = answer.json();
+        let token = answer["token"].as_str().unwrap();
+        assert!(token.len() == 64 && !token.contains("s3cret"), "{token}");
+        assert!(answer["expires_at"].as_str().unwrap().ends_with('Z'), "{answer}");
+        let shown = format!("Authorization: Bearer {token}");
+        get(&server, "/status", &[&shown]).expect(404);
+        get(&server, "/status", &[&format!("Cookie: llm_shell_session={token}")]).expect(401);
+        get(&server, "/status", &[&format!("{shown}0")]).expect(401);
+        server.request("POST /logout", &[&shown], b"").expect(204);
+        get(&server, "/status", &[&shown]).expect(401);
     }
+    server.request("POST /logout", &[TOKEN], b"").problem(400, "bad_request");
+    server.request("POST /logout", &[], b"").problem(401, "unauthorized");
     let tls = ["Origin: https://localhost", "Host: localhost"];
-    let answer = server.request("POST /login", &tls[..1], b"{\"token\":\"s3cret-token\"}");
+    let answer = server.request("POST /login", &tls[..1], b"{\"token\":\"s3cret-token-0123\"}");
     answer.expect(403);
     log_in("{\"token\":\"wrong\"}").problem(401, "unauthorized");
     log_in("{\"user\":\"ann\"}").problem(400, "bad_request");
@@ -89,7 +118,7 @@ fn guesses_at_a_login_are_counted() {
     }
     server.request("POST /login", &[], b"{\"token\":\"wrong\"}").expect(429);
     get(&server, "/status", &["Authorization: Bearer wrong"]).expect(429);
-    server.request("POST /login", &[], b"{\"token\":\"s3cret-token\"}").expect(204);
+    server.request("POST /login", &[], b"{\"token\":\"s3cret-token-0123\"}").expect(429);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod browsers;
 mod credentials;
+mod crowd;
 mod proxy;
 mod secrets;
 mod sockets;
+mod users;

@@ -2,10 +2,16 @@
 
 use crate::harness::{Server, binary};
 use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-const TOKEN: &str = "s3cret-token";
-const SHOWN: [&str; 1] = ["Authorization: Bearer s3cret-token"];
+const TOKEN: &str = "s3cret-token-0123";
+const SHOWN: [&str; 1] = ["Authorization: Bearer s3cret-token-0123"];
 
 #[test]
 fn a_secret_may_stand_in_a_file() {
@@ -46,13 +52,19 @@ fn a_secret_that_cannot_be_used_is_named_and_not_shown() {
     fs::write(&empty, "\n").unwrap();
     let empty = empty.to_str().unwrap();
     for (variables, said) in [
-        (vec![("LLM_SHELL_TOKEN", "two words")], "LLM_SHELL_TOKEN (environment) must be visible"),
+        (vec![("LLM_SHELL_TOKEN", "two words")], "LLM_SHELL_TOKEN (environment) must be at least"),
+        (vec![("LLM_SHELL_TOKEN", "fifteen-letters")], "at least 16 visible ASCII characters"),
         (vec![("LLM_SHELL_BASIC_AUTH", "nocolon")], "must be user:password"),
+        (vec![("LLM_SHELL_BASIC_AUTH", "ann:seven77")], "with at least 8 characters"),
+        (
+            vec![("LLM_SHELL_TOKEN_FILE", "a-token-by-mistake")],
+            "LLM_SHELL_TOKEN_FILE (environment)",
+        ),
         (vec![("LLM_SHELL_TOKEN", "")], "LLM_SHELL_TOKEN (environment) is empty"),
         (vec![("LLM_SHELL_TOKEN_FILE", "/no/such/file")], "LLM_SHELL_TOKEN_FILE (environment)"),
-        (vec![("LLM_SHELL_TOKEN_FILE", empty)], "a file that holds visible ASCII"),
+        (vec![("LLM_SHELL_TOKEN_FILE", empty)], "a file that holds at least 16 visible ASCII"),
         (
-            vec![("LLM_SHELL_TOKEN", "direct"), ("LLM_SHELL_TOKEN_FILE", "/dev/null")],
+            vec![("LLM_SHELL_TOKEN", "given-directly-16"), ("LLM_SHELL_TOKEN_FILE", "/dev/null")],
             "LLM_SHELL_TOKEN_FILE",
         ),
     ] {
@@ -101,4 +113,132 @@ fn a_command_cannot_read_the_secret_from_us() {
     assert!(!status.contains(TOKEN), "{status}");
     assert!(!server.log().contains(TOKEN), "{}", server.log());
     server.request("POST /kill", &SHOWN, b"");
+}
+
+#[test]
+fn a_token_file_that_others_can_read_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    fs::write(&file, TOKEN).unwrap();
+    for (mode, is_warned) in [(0o644, true), (0o600, false)] {
+        fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+        let mut command = binary();
+        command.env("LLM_SHELL_TOKEN_FILE", &file);
+        let log = Server::start_command(command).log();
+        assert_eq!(log.contains("other users can read that file"), is_warned, "{log}");
+        assert!(!log.contains("running as root without credentials"), "{log}");
+    }
+    let log = Server::start().log();
+    let is_root = nix::unistd::geteuid().is_root();
+    assert_eq!(log.contains("running as root without credentials"), is_root, "{log}");
+}
+
+/// What a proxy of the environment would be told: it listens, and answers nothing good.
+fn proxy(answers: usize) -> (String, std::thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let heard = std::thread::spawn(move || {
+        let mut heard = Vec::new();
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while heard.len() < answers && Instant::now() < deadline {
+            let Ok((mut stream, _)) = listener.accept() else {
+                std::thread::park_timeout(Duration::from_millis(5));
+                continue;
+            };
+            stream.set_nonblocking(false).unwrap();
+            let mut request = [0; 4096];
+            let count = stream.read(&mut request).unwrap_or(0);
+            heard.push(String::from_utf8_lossy(&request[..count]).into_owned());
+        }
+        heard
+    });
+    (url, heard)
+}
+
+#[test]
+fn no_client_of_ours_tells_a_proxy_of_the_environment() {
+    let (url, heard) = proxy(1);
+    let with_proxy = |command: &mut Command| {
+        for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
+            command.env(name, &url);
+        }
+        command.env("LLM_SHELL_TOKEN", TOKEN);
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let manager = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+    let mut command = binary();
+    with_proxy(&mut command);
+    command.env("NOTIFY_SOCKET", folder.path().join("notify")).env("WATCHDOG_USEC", "200000");
+    let server = Server::start_command(command);
+    let mut told = [0; 1024];
+    while !told.starts_with(b"WATCHDOG=1") {
+        manager.recv(&mut told).unwrap();
+    }
+    server.request("POST /start", &SHOWN, b"{\"command\":\"true\"}").expect(201);
+    let server_url = format!("http://{}", server.address());
+    for words in [["ctl", "logs"].as_slice(), &["ctl", "health"], &["mcp"]] {
+        let mut client = binary();
+        with_proxy(&mut client);
+        client.args(words).args(["--url", &server_url]);
+        let output = client.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(heard.join().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_token_goes_over_plain_http_to_this_machine_alone() {
+    for words in [vec!["ctl", "status"], vec!["mcp"]] {
+        let ask = |more: &[&str]| {
+            let mut client = binary();
+            client.env("LLM_SHELL_TOKEN", TOKEN).args(&words);
+            // A name that nobody has (RFC 2606).
+            client.args(["--url", "http://shell.invalid:1"]).args(more);
+            let output = client.output().unwrap();
+            (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        };
+        let (code, said) = ask(&[]);
+        assert!(code == Some(2) && said.contains("--insecure"), "{code:?} {said}");
+        let (_, said) = ask(&["--insecure"]);
+        assert!(!said.contains("--insecure"), "{said}");
+    }
+}
+
+#[test]
+fn what_a_client_logs_holds_no_token() {
+    let mut command = binary();
+    command.env("LLM_SHELL_TOKEN", TOKEN);
+    let server = Server::start_command(command);
+    server.request("POST /start", &SHOWN, b"{\"command\":\"true\"}").expect(201);
+    let mut client = binary();
+    client.env("LLM_SHELL_TOKEN", TOKEN).env("RUST_LOG", "trace");
+    let url = format!("http://{}", server.address());
+    let output = client.args(["ctl", "logs", "--url", &url]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!said.contains(TOKEN), "{said}");
+    let output = binary().args(["ctl", "--token", "too-short", "status"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && !said.contains("too-short"), "{said}");
+}
+
+/// `ctl health`, which the image asks for every half minute, and the bridge have the token in
+/// their environment.
+#[test]
+fn a_command_cannot_read_the_secret_from_a_client_of_ours() {
+    assert!(nix::unistd::geteuid().is_root(), "only root can be somebody else: run it as root");
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "1", "--clear-groups", env!("CARGO_BIN_EXE_llm-shell"), "mcp"]);
+    command.args(["--url", "http://127.0.0.1:1"]).env("LLM_SHELL_TOKEN", TOKEN);
+    let mut bridge = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let name = || fs::read_to_string(format!("/proc/{}/comm", bridge.id())).unwrap();
+    crate::harness::eventually("it runs", || (name() == "llm-shell\n").then_some(()));
+    let path = format!("/proc/{}/environ", bridge.id());
+    crate::harness::eventually("its environment is closed", || {
+        let mut cat = Command::new("setpriv");
+        let cat = cat.args(["--reuid", "1", "--clear-groups", "cat", &path]).output().unwrap();
+        (!cat.status.success() && cat.stdout.is_empty()).then_some(())
+    });
+    drop(bridge.stdin.take());
+    bridge.wait().unwrap();
 }

@@ -9,7 +9,7 @@ use std::process::Stdio;
 #[test]
 fn a_token_lets_us_listen_beyond_loopback() {
     let mut command = binary();
-    command.env("LLM_SHELL_TOKEN", "s3cret-token").args(["--host", "0.0.0.0"]);
+    command.env("LLM_SHELL_TOKEN", "s3cret-token-0123").args(["--host", "0.0.0.0"]);
     let server = crate::harness::Server::start_command(command);
     assert!(server.address().ip().is_unspecified());
 }

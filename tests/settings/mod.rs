@@ -3,6 +3,7 @@
 use crate::harness::{Server, binary};
 use llm_shell::settings::SETTINGS;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 fn output(command: &mut Command) -> (Option<i32>, String) {
@@ -34,17 +35,92 @@ fn a_bad_setting_in_dotenv_is_named_with_its_source() {
     assert!(stderr.contains("LLM_SHELL_PORT (.env) is \"x\""), "{stderr}");
 }
 
-#[test]
-fn dotenv_is_read_from_the_working_directory() {
+/// The server in a folder with this `.env`.
+fn server_with_dotenv(content: &str) -> Server {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join(".env"), "LLM_SHELL_SHELL=/no/such\nOTHER=1\n").unwrap();
+    std::fs::write(folder.path().join(".env"), content).unwrap();
     let mut command = Command::new("sh");
     let start = format!("cp {}/.env . && exec \"$0\"", folder.path().display());
     command.args(["-c", &start, env!("CARGO_BIN_EXE_llm-shell")]);
-    let server = Server::start_command(command);
-    let body = serde_json::json!({"command": "ls"});
-    let detail = server.post_json("/start", &body).problem(500, "internal");
-    assert!(detail.contains("/no/such"), "{detail}");
+    Server::start_command(command)
+}
+
+#[test]
+fn dotenv_is_read_from_the_working_directory() {
+    let server = server_with_dotenv("LLM_SHELL_LOG_DIR=elsewhere\nOTHER line\nRUST_LOG=debug\n");
+    assert!(server.folder().join("elsewhere").is_dir());
+    let log = server.log();
+    assert!(
+        log.contains("settings from a file: LLM_SHELL_LOG_DIR") && log.contains("DEBUG"),
+        "{log}"
+    );
+}
+
+/// A command can write that file, because it is started in the same directory.
+#[test]
+fn dotenv_chooses_neither_the_shell_nor_who_may_ask() {
+    let names = ["SHELL", "ALLOWED_ORIGINS", "ALLOWED_HOSTS", "INSECURE"];
+    let lines = names.map(|name| format!("LLM_SHELL_{name}=http://evil.example\n"));
+    let server = server_with_dotenv(&lines.concat());
+    assert_eq!(server.run_to_end("true")["exit_code"], 0);
+    let page = ["Origin: http://evil.example"];
+    server.request("GET /status", &page, b"").problem(403, "forbidden");
+    server.request_as("evil.example", "GET /status", &[], b"").problem(403, "forbidden");
+    let log = server.log();
+    for name in names {
+        assert!(log.contains(&format!("LLM_SHELL_{name} in .env is ignored")), "{log}");
+    }
+}
+
+#[test]
+fn a_dotenv_that_others_may_have_written_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(".env");
+    let refused = |said: &str| {
+        let (code, stderr) = output(binary().args(["--port", "0"]).current_dir(folder.path()));
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(stderr.contains(said) && stderr.lines().count() == 1, "{stderr}");
+    };
+    std::fs::write(&path, "LLM_SHELL_PORT=0\nLLM_SHELL_TOKEN hunter2-hunter2\n").unwrap();
+    refused(".env: line 2: expected NAME=value");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o646)).unwrap();
+    refused(".env: other users can write it");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+    assert!(nix::unistd::geteuid().is_root(), "only root can give a file away: run it as root");
+    std::os::unix::fs::chown(&path, Some(1), Some(1)).unwrap();
+    refused(".env: belongs to another user");
+    std::fs::remove_file(&path).unwrap();
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    refused(".env: not a regular file");
+}
+
+#[test]
+fn clients_read_no_dotenv_but_a_file_that_is_named() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let settings = format!("LLM_SHELL_PORT={}\n", server.address().port());
+    std::fs::write(folder.path().join(".env"), "LLM_SHELL_PORT=1\nLLM_SHELL_TOKEN broken\n")
+        .unwrap();
+    std::fs::write(folder.path().join("named"), settings).unwrap();
+    let mut client = binary();
+    client.args(["ctl", "--env-file", "named", "health"]).current_dir(folder.path());
+    let (code, stderr) = output(&mut client);
+    assert_eq!(code, Some(0), "{stderr}");
+    let mut mcp = binary();
+    let (code, stderr) = output(mcp.arg("mcp").current_dir(folder.path()));
+    assert_eq!(code, Some(0), "{stderr}");
+    let (code, stderr) = output(binary().args(["ctl", "--env-file", "/no/such", "health"]));
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("/no/such: no such file"), "{stderr}");
+}
+
+#[test]
+fn a_rust_log_that_is_none_is_refused() {
+    for bad in ["inf", "llm_shell=loud"] {
+        let (code, stderr) = output(binary().args(["--port", "0"]).env("RUST_LOG", bad));
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(stderr.contains(&format!("RUST_LOG (environment) is {bad:?}")), "{stderr}");
+    }
 }
 
 #[test]

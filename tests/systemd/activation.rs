@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -96,6 +97,8 @@ fn a_socket_whose_name_is_no_file_s_is_asked_before_the_watchdog_is_told() {
     let manager = UnixDatagram::bind(folder.path().join("notify")).unwrap();
     let mut command = handed(vec![socket.into()], &folder);
     command.env("NOTIFY_SOCKET", folder.path().join("notify")).env("WATCHDOG_USEC", "400000");
+    // Anybody can connect to such a name.
+    command.env("LLM_SHELL_TOKEN", "secret-of-16-chars");
     let server = command.spawn().unwrap();
     let mut told = [0; 1024];
     while !told.starts_with(b"WATCHDOG=1") {
@@ -114,6 +117,32 @@ fn a_socket_that_strangers_reach_is_not_taken_over_without_a_token() {
     let log = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{log}");
     assert!(log.contains("\"0.0.0.0\" is beyond loopback"), "{log}");
+}
+
+/// systemd makes its sockets so, unless `SocketMode=` says otherwise.
+#[test]
+fn an_inherited_socket_for_everybody_needs_credentials() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let socket = || {
+        let _ = std::fs::remove_file(&path);
+        let socket = UnixListener::bind(&path).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o666)).unwrap();
+        vec![socket.into()]
+    };
+    let output = handed(socket(), &folder).output().unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{log}");
+    assert!(log.contains("SocketMode=0600") && log.contains("LLM_SHELL_TOKEN"), "{log}");
+    let mut command = handed(socket(), &folder);
+    let mut server = command.env("LLM_SHELL_TOKEN", "secret-of-16-chars").spawn().unwrap();
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream.write_all(b"GET /status HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    kill("TERM", server.id());
+    assert!(server.wait().unwrap().success());
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn systemd_is_told_how_the_services_are_and_of_a_reload() {
 fn the_watchdog_is_told_after_requests_to_ourselves_and_only_while_they_are_answered() {
     let manager = Manager::new();
     let mut command = manager.binary();
-    command.env("WATCHDOG_USEC", "400000").env("LLM_SHELL_TOKEN", "secret");
+    command.env("WATCHDOG_USEC", "400000").env("LLM_SHELL_TOKEN", "secret-of-16-chars");
     let server = Server::start_command(command);
     eventually("the watchdog is told", || (manager.count("WATCHDOG=1") >= 3).then_some(()));
     assert!(server.log().contains("GET /status"), "{}", server.log());
@@ -122,7 +122,20 @@ fn a_server_that_cannot_be_reached_does_not_tell_the_watchdog() {
 fn commands_get_nothing_that_systemd_gave_to_the_server() {
     let manager = Manager::new();
     let mut command = manager.binary();
-    let names = ["WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDNAMES"];
+    let names = [
+        "WATCHDOG_USEC",
+        "WATCHDOG_PID",
+        "LISTEN_PID",
+        "LISTEN_PIDFDID",
+        "LISTEN_FDNAMES",
+        "MAINPID",
+        "MANAGERPID",
+        "INVOCATION_ID",
+        "JOURNAL_STREAM",
+        "MEMORY_PRESSURE_WATCH",
+        "MEMORY_PRESSURE_WRITE",
+        "SYSTEMD_EXEC_PID",
+    ];
     for name in names {
         command.env(name, "1");
     }

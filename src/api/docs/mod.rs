@@ -1,6 +1,6 @@
 //! GET /docs: a page to try the API, Swagger UI from the binary itself.
 
-use crate::http::{HeaderValue, Problem, Reply, Request, header};
+use crate::http::{HeaderValue, Problem, Reply, Request, Router, header};
 use http::StatusCode;
 
 /// The page may load what this server has, and nothing else. Swagger UI sets styles on elements,
@@ -43,8 +43,14 @@ const FILES: [File; 3] = [
     },
 ];
 
+/// Adds the routes of the page. Its files tell nothing of the server, so that they need no
+/// credentials; the document that they ask for does.
+pub fn add_routes(router: Router) -> Router {
+    router.get("/docs", page).open("/docs").get("/docs/{file}", file).open("/docs/{file}")
+}
+
 /// Answers with the page.
-pub fn page(request: &mut Request<'_>) -> Result<Reply, Problem> {
+fn page(request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let page = include_bytes!("index.html").to_vec();
     let policy = HeaderValue::from_static(POLICY);
@@ -53,7 +59,7 @@ pub fn page(request: &mut Request<'_>) -> Result<Reply, Problem> {
 }
 
 /// Answers with a file of the page.
-pub fn file(request: &mut Request<'_>) -> Result<Reply, Problem> {
+fn file(request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let name = request.param("file");
     let Some(file) = FILES.iter().find(|file| file.name == name) else {

@@ -43,7 +43,7 @@ const CONVENTIONS: &str = "JSON is UTF-8. Instants are RFC 3339 in UTC, duration
 pub fn documented(router: Router, of: DocumentOf) -> Router {
     let router = router.get("/openapi.json", handler(of));
     #[cfg(feature = "docs")]
-    let router = router.get("/docs", super::docs::page).get("/docs/{file}", super::docs::file);
+    let router = super::docs::add_routes(router);
     router
 }
 
@@ -84,7 +84,7 @@ fn document(of: DocumentOf) -> Value {
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "This server."}],
-        "security": [{}, {"bearer": []}, {"basic": []}, {"cookie": []}],
+        "security": [{}, {"bearer": []}, {"basic": []}],
         "tags": tags.collect::<Vec<_>>(),
         "paths": paths,
         "components": components(schemas, of),
@@ -120,15 +120,12 @@ fn components(schemas: Schemas, of: DocumentOf) -> Value {
         "headers": {"X-Request-Id": id},
         "securitySchemes": {
             "bearer": {
-                "type": "http", "scheme": "bearer", "description": "Where LLM_SHELL_TOKEN is set.",
+                "type": "http", "scheme": "bearer",
+                "description": "Where LLM_SHELL_TOKEN is set: that, or what `POST /login` gave.",
             },
             "basic": {
                 "type": "http", "scheme": "basic",
                 "description": "Where LLM_SHELL_BASIC_AUTH is set.",
-            },
-            "cookie": {
-                "type": "apiKey", "in": "cookie", "name": crate::http::SESSION_COOKIE,
-                "description": "That of `POST /login`, where either is set.",
             },
         },
     })

@@ -162,13 +162,6 @@ impl Route {
         self
     }
 
-    /// An answer of this status carries a header.
-    pub fn with_header(mut self, status: u16, name: &str, description: &str) -> Self {
-        let header = json!({"description": description, "schema": {"type": "string"}});
-        self.answer(status, "")["headers"][name] = header;
-        self
-    }
-
     /// Can answer with this.
     pub fn refuses(mut self, problem: impl Into<Problem>) -> Self {
         let problem = problem.into();

@@ -3,7 +3,7 @@
 use super::parameters as take;
 use super::route::Route;
 use super::shapes::Message;
-use crate::api::login::LoginRequest;
+use crate::api::login::{LoginRequest, LoginResponse};
 use crate::http::Problem;
 use serde_json::json;
 
@@ -27,6 +27,7 @@ pub fn routes() -> Vec<Route> {
             .does("server", "Metrics for Prometheus", "In the text of `OpenMetrics`.")
             .answers_text((200, "All that is measured."), OPEN_METRICS, METRICS),
         log_in(),
+        log_out(),
         Route::post("/mcp", "mcp")
             .does("server", "The Model Context Protocol", MCP)
             .reads::<Message>(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}))
@@ -71,12 +72,23 @@ fn log_in() -> Route {
                  WWW-Authenticate says.";
     let no_need = "This server has no token and no password: just use it, without logging in.";
     Route::post("/login", "logIn")
-        .does("server", "A cookie for a page", "Where a token or a password is set.")
-        .reads::<LoginRequest>(&json!({"token": "7f3a"}))
-        .answers_nothing((204, "The cookie is set."))
-        .with_header(204, "Set-Cookie", "The cookie, for twelve hours.")
+        .does("server", "Begin a session of a page", "Where a token or a password is set.")
+        .reads::<LoginRequest>(&json!({"token": "7f3a9c0e51d2b846"}))
+        .answers::<LoginResponse>(
+            (200, "The token of the session, to be sent as `Authorization: Bearer`."),
+            &json!({"token": "9f0c…", "expires_at": "2026-11-23T22:20:22.778260Z"}),
+        )
         .refuses(Problem::bad_request(no_need))
         .refuses(Problem::unauthorized(wrong))
         .may(&["TooManyRequests"])
         .open()
+}
+
+fn log_out() -> Route {
+    let none = "The request shows no session that could be ended: send the token that POST /login \
+                gave.";
+    Route::post("/logout", "logOut")
+        .does("server", "End a session of a page", "The one whose token the request shows.")
+        .answers_nothing((204, "It is ended: its token opens nothing any more."))
+        .refuses(Problem::bad_request(none))
 }

@@ -13,17 +13,6 @@ pub struct Credentials {
     basic: Option<String>,
 }
 
-/// What a request showed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
-    /// Nothing that we know to read.
-    Nothing,
-    /// What opens.
-    Right,
-    /// Something else.
-    Wrong,
-}
-
 impl Credentials {
     /// A token for `Authorization: Bearer`, a `user:password` for Basic.
     #[must_use]
@@ -46,18 +35,16 @@ impl Credentials {
         }
     }
 
-    /// What an `Authorization` header shows.
-    pub(super) fn read(&self, header: &str) -> Shown {
-        let Some((scheme, shown)) = header.split_once(' ') else { return Shown::Wrong };
+    /// Whether an `Authorization` header shows the token or the password.
+    pub(super) fn are_right(&self, header: &str) -> bool {
+        let Some((scheme, shown)) = header.split_once(' ') else { return false };
         let shown = shown.trim_start_matches(' ');
         if scheme.eq_ignore_ascii_case("Bearer") {
-            return judged(self.has_token(shown));
+            return self.has_token(shown);
         }
-        if scheme.eq_ignore_ascii_case("Basic") {
-            let decoded = BASE64_STANDARD.decode(shown).unwrap_or_default();
-            return judged(is_same(self.basic.as_deref(), &decoded));
-        }
-        Shown::Wrong
+        let is_basic = scheme.eq_ignore_ascii_case("Basic");
+        let decoded = if is_basic { BASE64_STANDARD.decode(shown).ok() } else { None };
+        decoded.is_some_and(|decoded| is_same(self.basic.as_deref(), &decoded))
     }
 
     /// Whether this is the token.
@@ -69,10 +56,6 @@ impl Credentials {
     pub(super) fn has_password(&self, user: &str, password: &str) -> bool {
         is_same(self.basic.as_deref(), format!("{user}:{password}").as_bytes())
     }
-}
-
-fn judged(is_right: bool) -> Shown {
-    if is_right { Shown::Right } else { Shown::Wrong }
 }
 
 /// Whether what was shown is the secret, in a time that depends on the lengths alone.
@@ -95,7 +78,7 @@ mod tests {
     fn a_token_and_a_password_open_and_nothing_else_does() {
         let both = Credentials::new(Some("s3cret".into()), Some("ann:pa:ss".into()));
         for right in ["Bearer s3cret", "bearer  s3cret", "Basic YW5uOnBhOnNz"] {
-            assert_eq!(both.read(right), Shown::Right, "{right}");
+            assert!(both.are_right(right), "{right}");
         }
         for wrong in [
             "Bearer s3cre",
@@ -109,7 +92,7 @@ mod tests {
             "Digest s3cret",
             "",
         ] {
-            assert_eq!(both.read(wrong), Shown::Wrong, "{wrong}");
+            assert!(!both.are_right(wrong), "{wrong}");
         }
         assert!(both.has_password("ann", "pa:ss") && !both.has_password("ann", "pa"));
     }
@@ -117,7 +100,7 @@ mod tests {
     #[test]
     fn what_is_not_set_opens_nothing() {
         let token = Credentials::new(Some("t".into()), None);
-        assert_eq!(token.read("Basic "), Shown::Wrong);
+        assert!(!token.are_right("Basic "));
         assert!(!token.has_password("", ""));
         assert!(!Credentials::default().has_token(""));
     }

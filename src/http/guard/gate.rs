@@ -1,23 +1,24 @@
 //! The gate: every request passes here before its handler.
 
 use std::fmt;
-use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Method, StatusCode};
+use rustix::process::geteuid;
 
 use super::super::head::Head;
+use super::super::peer::Caller;
 use super::super::problem::Problem;
 use super::super::reply::Reply;
-use super::credentials::{Credentials, Shown};
-use super::failures::Failures;
+use super::credentials::Credentials;
+use super::failures::{Attempt, Failures};
 use super::host::Hosts;
 use super::origin::{Origin, Provenance, Source, source};
-use super::sessions::{COOKIE, SESSION_LIFETIME, Sessions};
+use super::sessions::{Session, Sessions};
 
 /// How long a browser may keep the answer to a preflight, in seconds.
 const PREFLIGHT_SECONDS: &str = "600";
@@ -30,13 +31,34 @@ const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, Las
 /// over a page that has a form for it.
 const SCRIPT_CHALLENGE: &str = "Bearer realm=\"llm-shell\"";
 
-/// Whether a route needs credentials.
+/// What it takes to ask for a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Only who shows credentials, where any are set, gets in.
-    Guarded,
-    /// Anybody gets in.
-    Open,
+pub struct Access {
+    /// Whether credentials are needed, where any are set.
+    pub needs_credentials: bool,
+    /// Whether anybody may ask, whoever they are.
+    pub is_public: bool,
+    /// Whether nothing is done but to answer.
+    pub is_read: bool,
+}
+
+/// Who may connect where no credentials are set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerRule {
+    /// Programs of the server's own user, and of root.
+    OwnUser,
+    /// Whoever reaches the server.
+    Anyone,
+}
+
+/// What a request may choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Privilege {
+    /// What is run, and how.
+    Full,
+    /// What becomes of that which is configured: the request comes from a page of an allowed
+    /// origin, without credentials.
+    Configured,
 }
 
 /// What a request to log in shows.
@@ -60,6 +82,7 @@ pub struct Guard {
     hosts: Hosts,
     origins: Vec<Origin>,
     credentials: Credentials,
+    peer_rule: PeerRule,
     failures: Failures,
     sessions: Sessions,
 }
@@ -67,96 +90,110 @@ pub struct Guard {
 /// What became of a request at the gate.
 pub(in super::super) enum Passage {
     /// To its handler.
-    In,
+    In(Privilege),
     /// Answered here.
     Answered(Reply),
 }
 
 impl Guard {
     /// A guard that answers to `hosts` (besides addresses and `localhost`), lets pages of
-    /// `origins` ask (besides our own), and asks for `credentials` where any are set.
+    /// `origins` ask (besides our own), and asks for `credentials` where any are set. Where none
+    /// are, `peer_rule` says who may connect.
     #[must_use]
-    pub fn new(hosts: &[String], origins: Vec<Origin>, credentials: Credentials) -> Self {
+    pub fn new(
+        hosts: &[String],
+        origins: Vec<Origin>,
+        credentials: Credentials,
+        peer_rule: PeerRule,
+    ) -> Self {
         let (failures, sessions) = (Failures::default(), Sessions::default());
-        Self { hosts: Hosts::new(hosts), origins, credentials, failures, sessions }
+        Self { hosts: Hosts::new(hosts), origins, credentials, peer_rule, failures, sessions }
     }
 
-    /// Begins a browser's session; gives the `Set-Cookie` for it. `is_tls` where the browser came
-    /// over TLS, and the cookie must not leave it.
+    /// Begins a session of a page.
     ///
     /// # Errors
     /// 400 where nothing is set to log in with, 401 for wrong credentials, 429 for too many of
     /// those.
-    pub fn log_in(
-        &self,
-        login: Login<'_>,
-        address: Option<IpAddr>,
-        is_tls: bool,
-    ) -> Result<HeaderValue, Problem> {
+    pub fn log_in(&self, login: Login<'_>, caller: Caller<'_>) -> Result<Session, Problem> {
         if !self.credentials.are_needed() {
             return Err(Problem::bad_request(
                 "This server has no token and no password: just use it, without logging in.",
             ));
         }
-        let is_right = match login {
+        self.judge(caller, SCRIPT_CHALLENGE, || match login {
             Login::Token(token) => self.credentials.has_token(token),
             Login::Password(user, password) => self.credentials.has_password(user, password),
-        };
-        if !is_right {
-            return Err(self.wrong(address, SCRIPT_CHALLENGE));
-        }
-        let failed = |error: &dyn fmt::Display| {
-            log::error!("A session could not be begun: {error}");
+        })?;
+        self.sessions.begin(Instant::now()).map_err(|error| {
+            log::error!("cannot begin a session: {error}");
             Problem::internal("The session could not be begun: see the server's log.")
-        };
-        let cookie = self.sessions.begin(Instant::now()).map_err(|error| failed(&error))?;
-        let seconds = SESSION_LIFETIME.as_secs();
-        let secure = if is_tls { "; Secure" } else { "" };
-        let header = format!(
-            "{COOKIE}={cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}"
-        );
-        HeaderValue::from_str(&header).map_err(|error| failed(&error))
+        })
     }
 
-    /// Looks at a request's head; `address` finds out whose it is, where that matters.
+    /// Ends the session whose token an `Authorization` header shows. Whether it shows one.
+    #[must_use]
+    pub fn log_out(&self, authorization: Option<&str>) -> bool {
+        authorization.and_then(bearer).is_some_and(|token| self.sessions.end(token))
+    }
+
+    /// Takes note of a new connection, before anything was read from it.
+    pub(in super::super) fn meet(&self, caller: Caller<'_>) {
+        if self.credentials.are_needed() {
+            return;
+        }
+        let is_own = || caller.user().is_some_and(|uid| uid == 0 || uid == geteuid().as_raw());
+        if self.peer_rule == PeerRule::Anyone || is_own() {
+            caller.trust();
+        }
+    }
+
+    /// Looks at a request's head.
     pub(in super::super) fn pass(
         &self,
         head: &Head<'_>,
         access: Access,
-        address: impl FnOnce() -> Option<IpAddr>,
+        caller: Caller<'_>,
     ) -> Result<Passage, Problem> {
-        let host = header(head, "host").unwrap_or_default();
         // HTTP/1.0 knows no Host, and no browser speaks it.
-        if header(head, "host").is_some() && !self.hosts.has(host) {
+        if let Some(host) = head.host.filter(|host| !self.hosts.has(host)) {
             return Err(Problem::forbidden(format!(
                 "This server does not go by the name {host:?}: ask for an address or localhost, or \
                  add the name to LLM_SHELL_ALLOWED_HOSTS."
             )));
         }
-        if self.source(head) == Source::Foreign {
+        let source = self.source(head, access);
+        if source == Source::Foreign {
             return Err(Problem::forbidden(
                 "A page of another origin asks: add that origin to LLM_SHELL_ALLOWED_ORIGINS if it \
                  may.",
             ));
         }
+        if !self.credentials.are_needed() && !caller.is_trusted() && !access.is_public {
+            return Err(stranger(caller));
+        }
         if is_preflight(head) {
             return Ok(Passage::Answered(preflight_reply()));
         }
-        if access == Access::Guarded && self.credentials.are_needed() {
-            self.check_credentials(head, address)?;
+        if access.needs_credentials && self.credentials.are_needed() {
+            self.check_credentials(head, caller)?;
+            return Ok(Passage::In(Privilege::Full));
         }
-        Ok(Passage::In)
+        Ok(Passage::In(match source {
+            Source::Allowed => Privilege::Configured,
+            Source::Ours | Source::Foreign => Privilege::Full,
+        }))
     }
 
     /// Adds to an answer what the page that asked must be told.
-    pub(in super::super) fn dress(&self, head: &Head<'_>, reply: Reply) -> Reply {
+    pub(in super::super) fn dress(&self, head: &Head<'_>, access: Access, reply: Reply) -> Reply {
         if self.origins.is_empty() {
             return reply;
         }
         let reply = reply.with_header(VARY, HeaderValue::from_static("Origin"));
         let origin = header(head, "origin").and_then(|origin| HeaderValue::from_str(origin).ok());
         match origin {
-            Some(origin) if self.source(head) == Source::Allowed => {
+            Some(origin) if self.source(head, access) == Source::Allowed => {
                 reply.with_header(ACCESS_CONTROL_ALLOW_ORIGIN, origin).with_header(
                     ACCESS_CONTROL_EXPOSE_HEADERS,
                     HeaderValue::from_static("X-Request-Id, Retry-After"),
@@ -166,50 +203,84 @@ impl Guard {
         }
     }
 
-    fn source(&self, head: &Head<'_>) -> Source {
+    fn source(&self, head: &Head<'_>, access: Access) -> Source {
         let asked = Provenance {
-            host: header(head, "host").unwrap_or_default(),
+            host: head.host.unwrap_or_default(),
             origin: header(head, "origin"),
             site: header(head, "sec-fetch-site"),
             mode: header(head, "sec-fetch-mode"),
+            is_read: access.is_read,
         };
         source(asked, &self.origins)
     }
 
-    fn check_credentials(
-        &self,
-        head: &Head<'_>,
-        address: impl FnOnce() -> Option<IpAddr>,
-    ) -> Result<(), Problem> {
-        let cookie = header(head, "cookie");
-        if cookie.is_some_and(|cookie| self.sessions.has(cookie, Instant::now())) {
-            return Ok(());
-        }
-        let shown = header(head, "authorization").map(|shown| self.credentials.read(shown));
+    fn check_credentials(&self, head: &Head<'_>, caller: Caller<'_>) -> Result<(), Problem> {
         let is_script = header(head, "sec-fetch-dest") == Some("empty");
         let challenge = if is_script { SCRIPT_CHALLENGE } else { self.credentials.challenge() };
-        match shown.unwrap_or(Shown::Nothing) {
-            Shown::Right => Ok(()),
-            Shown::Nothing => Err(unauthorized("needs credentials", challenge)),
-            Shown::Wrong => Err(self.wrong(address(), challenge)),
+        let Some(shown) = header(head, "authorization") else {
+            return Err(unauthorized("needs credentials", challenge));
+        };
+        if bearer(shown).is_some_and(|token| self.sessions.has(token, Instant::now())) {
+            caller.trust();
+            return Ok(());
         }
+        self.judge(caller, challenge, || self.credentials.are_right(shown))
     }
 
-    /// What a client with wrong credentials is told, and counted.
-    fn wrong(&self, address: Option<IpAddr>, challenge: &'static str) -> Problem {
-        match self.failures.count(address, Instant::now()) {
-            Ok(()) => unauthorized("does not know these credentials", challenge),
-            Err(wait) => {
-                let seconds = wait.as_secs() + 1;
-                let detail = format!(
-                    "There were too many wrong credentials from this address: wait {seconds} s, or \
-                     send the right ones."
-                );
-                Problem::too_many_requests(detail)
-                    .with_header(RETRY_AFTER, HeaderValue::from(seconds))
+    /// Whether a caller shows the right credentials, as `is_right` finds out. A connection on
+    /// which they were right once is not counted.
+    fn judge(
+        &self,
+        caller: Caller<'_>,
+        challenge: &'static str,
+        is_right: impl FnOnce() -> bool,
+    ) -> Result<(), Problem> {
+        let attempt = if !caller.is_trusted() {
+            self.failures.attempt(caller, is_right)
+        } else if is_right() {
+            Attempt::Right
+        } else {
+            Attempt::Wrong
+        };
+        match attempt {
+            Attempt::Right => {
+                caller.trust();
+                Ok(())
             }
+            Attempt::Wrong => {
+                log::warn!("authentication failed: wrong credentials from {caller}");
+                Err(unauthorized("does not know these credentials", challenge))
+            }
+            Attempt::Refused(wait) => Err(too_many_failures(wait)),
         }
     }
+}
+
+/// What a client is told that may not connect, because it is somebody else's.
+fn stranger(caller: Caller<'_>) -> Problem {
+    let whose = match caller.user() {
+        Some(uid) => format!("user {uid}"),
+        None => "a user that could not be determined".to_owned(),
+    };
+    Problem::forbidden(format!(
+        "Without credentials this server serves only its own user and root, and this connection \
+         belongs to {whose}: set LLM_SHELL_TOKEN, and send it with the request."
+    ))
+}
+
+fn too_many_failures(wait: Duration) -> Problem {
+    let seconds = wait.as_secs() + 1;
+    Problem::too_many_requests(format!(
+        "Too many wrong credentials came from this address: wait {seconds} s. Until then none are \
+         looked at."
+    ))
+    .with_header(RETRY_AFTER, HeaderValue::from(seconds))
+}
+
+/// The token of `Authorization: Bearer`.
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_start_matches(' '))
 }
 
 fn unauthorized(what: &str, challenge: &'static str) -> Problem {

@@ -1,7 +1,8 @@
-//! Who gets in: names we answer to, pages that may ask, and credentials.
+//! Who gets in: names we answer to, pages that may ask, users, and credentials.
 //!
 //! In this order, before any handler: the `Host` (against DNS rebinding), the `Origin` and what
-//! else a browser says of where a request comes from (against other sites), the credentials.
+//! else a browser says of where a request comes from (against other sites), then the credentials,
+//! or, where none are set, the user whose program has connected.
 
 mod credentials;
 mod failures;
@@ -12,6 +13,6 @@ mod sessions;
 
 pub use credentials::Credentials;
 pub(super) use gate::Passage;
-pub use gate::{Access, Guard, Login};
+pub use gate::{Access, Guard, Login, PeerRule, Privilege};
 pub use origin::Origin;
-pub use sessions::COOKIE as SESSION_COOKIE;
+pub use sessions::Session;

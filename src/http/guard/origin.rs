@@ -36,8 +36,10 @@ pub struct Provenance<'a> {
     pub origin: Option<&'a str>,
     /// `Sec-Fetch-Site`, which comes with every request of a present browser.
     pub site: Option<&'a str>,
-    /// `Sec-Fetch-Mode`: `navigate` where somebody follows a link.
+    /// `Sec-Fetch-Mode`: `navigate` where somebody follows a link or sends a form.
     pub mode: Option<&'a str>,
+    /// Whether nothing is done but to answer.
+    pub is_read: bool,
 }
 
 /// Where a request comes from.
@@ -55,10 +57,11 @@ pub enum Source {
 /// nothing and is trusted to be none: it could say anything.
 pub fn source(asked: Provenance<'_>, allowed: &[Origin]) -> Source {
     let Some(origin) = asked.origin else {
-        // A read without an Origin: an image, a script, a link. Only a link that somebody
-        // follows is let through, because it shows them the page and nothing to the one it is on.
+        // A request without an Origin: an image, a script, a link, in some browsers a form. Only
+        // a link to read that somebody follows is let through, because it shows the answer to
+        // them, and nothing to the page it is on.
         let is_foreign = matches!(asked.site, Some("cross-site" | "same-site"));
-        let is_link = asked.mode == Some("navigate");
+        let is_link = asked.is_read && asked.mode == Some("navigate");
         return if is_foreign && !is_link { Source::Foreign } else { Source::Ours };
     };
     let Ok(origin) = origin.parse::<Origin>() else { return Source::Foreign };
@@ -122,13 +125,18 @@ mod tests {
 
     #[test]
     fn a_read_that_another_page_makes_is_foreign_and_a_link_is_not() {
-        let from =
-            |site, mode| source(Provenance { host: "localhost", origin: None, site, mode }, &[]);
+        let of = |site, mode, is_read| {
+            source(Provenance { host: "localhost", origin: None, site, mode, is_read }, &[])
+        };
+        let from = |site, mode| of(site, mode, true);
         assert_eq!(from(None, None), Source::Ours);
         assert_eq!(from(Some("none"), Some("navigate")), Source::Ours);
         assert_eq!(from(Some("same-origin"), Some("cors")), Source::Ours);
         assert_eq!(from(Some("cross-site"), Some("navigate")), Source::Ours);
         assert_eq!(from(Some("cross-site"), Some("no-cors")), Source::Foreign);
         assert_eq!(from(Some("same-site"), Some("no-cors")), Source::Foreign);
+        let navigate = Some("navigate");
+        assert_eq!(of(Some("cross-site"), navigate, false), Source::Foreign, "a form");
+        assert_eq!(of(Some("same-origin"), navigate, false), Source::Ours);
     }
 }

@@ -7,6 +7,7 @@ import { Table } from "./table.js";
 import { afterPaint, byId } from "../common/dom.js";
 import { post } from "../common/api.js";
 import { confirm } from "../common/confirm.js";
+import { showLogOut } from "../common/logout.js";
 import { tellDone, tellFault } from "../common/notices.js";
 
 const services = new Services();
@@ -28,6 +29,7 @@ services.onChange(() => {
 let showSelected = () => {};
 const table = new Table(services, actions, () => showSelected());
 showSummary(services);
+showLogOut();
 
 // What is not seen at once is loaded behind the paint.
 

@@ -1,6 +1,7 @@
 // Asks the server, and turns what it refuses into a sentence.
 
 import { lost } from "./connection.js";
+import { keepSession, sessionToken } from "./session.js";
 
 /** What the server refused, with its own sentence about it. */
 export class Refusal extends Error {
@@ -32,9 +33,11 @@ export let clockAhead = 0;
  * @returns {Promise<Response>}
  */
 export async function request(path, options = {}) {
+  const token = sessionToken();
+  const shown = token === null ? {} : { Authorization: `Bearer ${token}` };
   let answer;
   try {
-    answer = await fetch(path, options);
+    answer = await fetch(path, { ...options, headers: { ...options.headers, ...shown } });
   } catch (error) {
     if (options.signal?.aborted) throw error;
     lost();
@@ -42,6 +45,8 @@ export async function request(path, options = {}) {
   }
   noteClock(answer);
   if (answer.status === 401) {
+    // Another request may have begun a new session meanwhile.
+    if (token !== null && token === sessionToken()) keepSession(null);
     const { logIn } = await import("./login.js");
     await logIn();
     return request(path, options);

@@ -1,7 +1,7 @@
-// Asks for the token, or the user and the password, and gives them for a cookie that scripts
-// cannot read.
+// Asks for the token, or the user and the password, and gives them for a session.
 
 import { el } from "./dom.js";
+import { keepSession } from "./session.js";
 
 let asking = null;
 
@@ -56,7 +56,10 @@ function ask() {
 async function send(body) {
   try {
     const answer = await fetch("login", { method: "POST", body: JSON.stringify(body) });
-    if (answer.ok) return null;
+    if (answer.ok) {
+      keepSession((await answer.json()).token);
+      return null;
+    }
     if (answer.status === 401) return "These are not the right ones: see LLM_SHELL_TOKEN or LLM_SHELL_BASIC_AUTH of the server.";
     return (await answer.json()).detail;
   } catch {

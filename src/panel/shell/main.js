@@ -1,6 +1,7 @@
 // Puts the page of the LLM Shell together.
 
 import { afterPaint } from "../common/dom.js";
+import { showLogOut } from "../common/logout.js";
 import { showHistory } from "./history.js";
 import { RunView } from "./run.js";
 import { Runs } from "./runs.js";
@@ -36,4 +37,5 @@ runs.onChange(() => {
   afterPaint(() => performance.mark("runs-painted"));
 });
 
+showLogOut();
 runs.begin();

@@ -1,5 +1,6 @@
 //! What is known of a service: valid values only, defaults filled in.
 
+use crate::env_file::{self, Variable};
 use crate::error::{Error, Result};
 use crate::probe::Check;
 use crate::process::{CommandLine, ResourceLimits, Signal};
@@ -77,14 +78,9 @@ fn read_environment(path: &Path) -> Result<BTreeMap<String, Option<String>>> {
         return Err(refused(why));
     }
     let content = fs::read(path).map_err(|error| refused(error.to_string()))?;
-    let entries = dotenvy::from_read_iter(&content[..]);
-    let pairs = entries.map(|entry| entry.map(|(name, value)| (name, Some(value))));
-    // What stands in such a line may be a secret, so it is not told.
-    let told = |error| match error {
-        dotenvy::Error::LineParse(_, _) => "a line of it is no NAME=value".to_owned(),
-        other => other.to_string(),
-    };
-    pairs.collect::<std::result::Result<_, _>>().map_err(|error| refused(told(error)))
+    let variables = env_file::parse(&content, |_| true);
+    let variables = variables.map_err(|error| refused(error.to_string()))?.into_iter();
+    Ok(variables.map(|Variable { name, value }| (name, Some(value))).collect())
 }
 
 /// One health check: what is looked at, how often, and what follows from it.
@@ -217,7 +213,8 @@ mod tests {
                 .map(|(name, value)| (name.to_owned(), value.map(str::to_owned)));
             assert_eq!(environment, expected.into());
         }
-        fs::write(&path, "NO VALUE\n").unwrap();
-        assert!(config.run_environment().is_err());
+        fs::write(&path, "PW=pa$$word\nNO VALUE\n").unwrap();
+        let fault = config.run_environment().unwrap_err().to_string();
+        assert!(fault.contains("line 2: expected NAME=value"), "{fault}");
     }
 }

@@ -1,0 +1,112 @@
+//! What is logged to stderr.
+
+use super::stderr::Stderr;
+use crate::settings::{EnvFile, RUST_LOG, SettingFault};
+use env_filter::Filter;
+use env_logger::{Builder, Logger, Target};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use std::{env, panic};
+
+/// What is logged where nothing is said.
+const DEFAULT: &str = "info";
+
+/// What the messages of this program are from: its modules, and the access log.
+const OWN_TARGETS: [&str; 2] = ["llm_shell", "access"];
+
+/// The messages that `RUST_LOG` lets pass. Of other libraries only warnings and errors do: what
+/// they say in detail is what is sent and received, credentials included.
+struct OwnLog {
+    filter: Filter,
+    inner: Logger,
+}
+
+impl Log for OwnLog {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        is_shown(metadata) && self.filter.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if is_shown(record.metadata()) && self.filter.matches(record) {
+            self.inner.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.inner.flush();
+    }
+}
+
+fn is_shown(metadata: &Metadata<'_>) -> bool {
+    let target = metadata.target();
+    metadata.level() <= Level::Warn || OWN_TARGETS.iter().any(|own| target.starts_with(own))
+}
+
+/// Logs to stderr what `RUST_LOG` says, in the environment or else in a file of settings. To be
+/// called once.
+///
+/// # Errors
+/// A `RUST_LOG` that is none.
+pub(super) fn start(env_file: Option<&EnvFile>) -> Result<(), SettingFault> {
+    let in_file = || env_file.and_then(|file| file.value(RUST_LOG)).map(str::to_owned);
+    let (text, source_name) = match env::var(RUST_LOG) {
+        Ok(text) => (text, "environment"),
+        Err(_) => (in_file().unwrap_or_else(|| DEFAULT.to_owned()), "file of settings"),
+    };
+    let filter = filter(&text).map_err(|wanted| SettingFault::Value {
+        setting: RUST_LOG.to_owned(),
+        source_name: source_name.to_owned(),
+        value: text,
+        wanted,
+    })?;
+    let mut builder = Builder::new();
+    builder.filter_level(LevelFilter::Trace).format_timestamp_millis();
+    let inner = builder.target(Target::Pipe(Box::new(Stderr::default()))).build();
+    let most = filter.filter();
+    if log::set_boxed_logger(Box::new(OwnLog { filter, inner })).is_ok() {
+        log::set_max_level(most);
+    }
+    // A panic is logged as everything is: by a message that waits for nobody who does not read it.
+    panic::set_hook(Box::new(|panic| log::error!("{panic}: a fault of llm-shell, report it")));
+    Ok(())
+}
+
+/// Reads `info`, `llm_shell::logs=debug`, or several with commas between them.
+fn filter(text: &str) -> Result<Filter, String> {
+    let directives = text.split('/').next().unwrap_or_default().split(',').map(str::trim);
+    // A word that is no level would be taken for a module, and silence everything else.
+    let is_typo = |word: &&str| {
+        let is_level = word.parse::<LevelFilter>().is_ok();
+        let is_module = word.contains('=') || word.contains("::");
+        !word.is_empty() && !is_level && !is_module && !OWN_TARGETS.contains(word)
+    };
+    let wanted = "a level (off, error, warn, info, debug, trace), or module=level, with commas \
+                  between several";
+    if directives.into_iter().any(|word| is_typo(&word)) {
+        return Err(wanted.to_owned());
+    }
+    let mut builder = env_filter::Builder::new();
+    builder.try_parse(text).map_err(|_| wanted.to_owned())?;
+    Ok(builder.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_and_modules_are_understood() {
+        for good in ["info", "DEBUG", "", "warn,llm_shell::logs=debug", "access=off,info", "off"] {
+            assert!(filter(good).is_ok(), "{good}");
+        }
+        for bad in ["inf", "verbose", "info,debg", "llm_shell=loud"] {
+            assert!(filter(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn other_libraries_may_only_warn() {
+        let of = |target, level| is_shown(&Metadata::builder().target(target).level(level).build());
+        assert!(of("ureq::run", Level::Warn) && !of("ureq::run", Level::Debug));
+        assert!(of("llm_shell::client", Level::Trace) && of("access", Level::Info));
+    }
+}

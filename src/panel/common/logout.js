@@ -1,0 +1,28 @@
+// The button that ends the session.
+
+import { request } from "./api.js";
+import { byId } from "./dom.js";
+import { tellFault } from "./notices.js";
+import { keepSession, onSession, sessionToken } from "./session.js";
+
+/** Shows the button while there is a session. */
+export function showLogOut() {
+  const button = byId("log-out");
+  const update = () => {
+    button.hidden = sessionToken() === null;
+  };
+  button.addEventListener("click", () => void logOut());
+  onSession(update);
+  update();
+}
+
+async function logOut() {
+  try {
+    await request("logout", { method: "POST" });
+  } catch (error) {
+    // While the server is away the session goes on there: it is not ended by forgetting it here.
+    return tellFault(error.message);
+  }
+  keepSession(null);
+  location.reload();
+}
