@@ -71,13 +71,12 @@ pub fn word<T: Copy>(
     found.map(|(_, meaning)| Some(*meaning)).ok_or_else(|| refused(name, &given, &known()))
 }
 
-/// Something that says itself what it should have been, where it was given.
-pub fn parsed<T: FromStr<Err = String>>(
-    query: &mut Query,
-    name: &str,
-) -> Result<Option<T>, Problem> {
+/// A signal, where it was given.
+pub fn signal(query: &mut Query, name: &str) -> Result<Option<Signal>, Problem> {
     let Some(given) = query.take(name) else { return Ok(None) };
-    given.parse().map(Some).map_err(|wanted: String| refused(name, &given, &wanted))
+    // The plus of SIGRTMIN+3 is a space in a query, where nobody has encoded it.
+    let read = given.replace(' ', "+").parse();
+    read.map(Some).map_err(|wanted: String| refused(name, &given, &wanted))
 }
 
 fn parse<T: FromStr>(query: &mut Query, name: &str, wanted: &str) -> Result<Option<T>, Problem> {

@@ -79,7 +79,7 @@ pub fn input(request: &mut Request<'_>) -> Result<(Vec<u8>, EndsInput), Problem>
 /// The signal that is to be sent.
 pub fn signal(request: &Request<'_>) -> Result<Signal, Problem> {
     let mut query = request.query()?;
-    let signal: Option<Signal> = parameters::parsed(&mut query, "type")?;
+    let signal = parameters::signal(&mut query, "type")?;
     query.finish()?;
     let missing =
         || Error::Input("There is no signal to send: give type=SIGINT or another.".into());

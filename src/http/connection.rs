@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
 
 use http::{Method, Version};
@@ -230,6 +231,11 @@ impl Connection<'_> {
             return Next::Linger;
         }
         self.wire.inbox.shrink();
+        if !self.wire.peer.is_trusted() && !self.wire.inbox.data().is_empty() {
+            // Its next request is here already. A crowd of such clients would take every processor
+            // from those who wait for their answers, and from the thread that accepts.
+            thread::sleep(self.wire.limits.stranger_pause);
+        }
         Next::Request
     }
 }

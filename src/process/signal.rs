@@ -62,9 +62,11 @@ impl FromStr for Signal {
         let name = text.to_ascii_uppercase();
         let name = name.strip_prefix("SIG").unwrap_or(&name);
         if let Some(above) = name.strip_prefix("RTMIN") {
-            let above = above.strip_prefix('+').unwrap_or("0");
-            let number = above.parse::<u8>().map(|above| libc::SIGRTMIN() + i32::from(above));
-            return number.ok().and_then(Self::of).ok_or_else(wanted);
+            let above = if above.is_empty() { Some("0") } else { above.strip_prefix('+') };
+            let is_number = |above: &&str| above.bytes().all(|byte| byte.is_ascii_digit());
+            let above = above.filter(is_number).and_then(|above| above.parse::<u8>().ok());
+            let number = above.map(|above| libc::SIGRTMIN() + i32::from(above));
+            return number.and_then(Self::of).ok_or_else(wanted);
         }
         let signal = format!("SIG{name}").parse::<nix::sys::signal::Signal>();
         signal.map(|signal| Self(signal as i32)).map_err(|_| wanted())
@@ -94,7 +96,8 @@ mod tests {
             assert_eq!(text.parse::<Signal>().unwrap().number(), 2, "{text}");
         }
         assert_eq!("RTMIN+2".parse::<Signal>().unwrap().number(), libc::SIGRTMIN() + 2);
-        for text in ["", "SIG", "0", "-1", "65", "SIGNOTHING", "RTMIN+99", "15x"] {
+        for text in ["", "SIG", "0", "-1", "65", "SIGNOTHING", "RTMIN+99", "RTMINfoo", "SIGRTMIN++1", "15x"]
+        {
             assert!(text.parse::<Signal>().is_err(), "{text}");
         }
     }
