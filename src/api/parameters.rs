@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::http::{Problem, Query};
 use crate::manager::SECONDS_MAX;
+use crate::process::Signal;
 use std::str::FromStr;
 use std::time::Duration;
 

@@ -96,7 +96,8 @@ mod tests {
             assert_eq!(text.parse::<Signal>().unwrap().number(), 2, "{text}");
         }
         assert_eq!("RTMIN+2".parse::<Signal>().unwrap().number(), libc::SIGRTMIN() + 2);
-        for text in ["", "SIG", "0", "-1", "65", "SIGNOTHING", "RTMIN+99", "RTMINfoo", "SIGRTMIN++1", "15x"]
+        for text in
+            ["", "SIG", "0", "-1", "65", "SIGNOTHING", "RTMIN+99", "RTMINfoo", "SIGRTMIN++1", "15x"]
         {
             assert!(text.parse::<Signal>().is_err(), "{text}");
         }

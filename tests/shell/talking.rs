@@ -223,3 +223,18 @@ fn a_run_whose_time_is_up_is_ended_and_says_so() {
     let answer = start(&server, &json!({"command": "echo quick", "timeout": 30, "wait": 20}));
     assert_eq!(answer["ended_by"], "itself");
 }
+
+/// A plus in a query is a space, where nobody has encoded it.
+#[test]
+fn a_real_time_signal_may_be_given_with_a_bare_plus() {
+    let server = Server::start();
+    let number = nix::libc::SIGRTMIN() + 3;
+    server.run(&format!(
+        "trap 'echo got it; exit' {number}; echo ready; while :; do sleep 0.1; done"
+    ));
+    server.wait_for_output("ready");
+    server.post("/signal?type=RTMINfoo").problem(400, "bad_request");
+    server.post("/signal?type=SIGRTMIN+3").expect(200);
+    assert_eq!(server.ended()["exit_code"], 0);
+    assert_eq!(server.content(""), "ready\ngot it");
+}
