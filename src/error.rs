@@ -126,6 +126,17 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
+    /// A log, its directory, or what belongs to them is not what we would have made.
+    #[error(
+        "The log {path} is refused, because {why}: remove it, or choose another directory with \
+         LLM_SHELL_LOG_DIR."
+    )]
+    LogRefused {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it, as a clause.
+        why: &'static str,
+    },
     /// Another server has the log directory.
     #[error(
         "The log directory {path} belongs to another server{}: give this one another, see \
@@ -266,6 +277,7 @@ impl Error {
             Self::SpawnShell { .. }
             | Self::SpawnProgram { .. }
             | Self::Log { .. }
+            | Self::LogRefused { .. }
             | Self::LogFolderTaken { .. }
             | Self::Panicked
             | Self::Kernel { .. } => ErrorKind::Internal,

@@ -1,5 +1,6 @@
 //! The logs of one command or service: new files, the ledger of runs, what is kept of the old ones.
 
+use super::directory::{check_file, open_directory};
 use super::ledger::{Ledger, RunRecord};
 use super::lock::FolderLock;
 use super::reopen::reopen;
@@ -7,9 +8,9 @@ use super::retention::{self, Keep};
 use super::run_log::RunLog;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,12 +27,12 @@ pub struct LogFolder {
 }
 
 impl LogFolder {
-    /// Takes a directory, made with mode 0700 where there is none; one that exists is left as it
-    /// is.
+    /// Takes a directory, made with mode 0700 where there is none; one that others can write to
+    /// gets that mode.
     ///
     /// # Errors
-    /// `Log` when it cannot be made, or is something else than a directory; `LogFolderTaken` when
-    /// another server has it.
+    /// `Log` when it cannot be made, or is something else than a directory; `LogRefused` when it
+    /// or a file in it is not ours alone; `LogFolderTaken` when another server has it.
     pub fn open(path: &Path, keep: Keep) -> Result<Self> {
         Self::under(&Arc::new(FolderLock::take(path)?), path, keep)
     }
@@ -39,22 +40,27 @@ impl LogFolder {
     /// The same for a directory in one that is locked already.
     ///
     /// # Errors
-    /// `Log` when it cannot be made, or is something else than a directory.
+    /// `Log` when it cannot be made, or is something else than a directory; `LogRefused` when it
+    /// or a file in it is not ours alone.
     pub fn under(lock: &Arc<FolderLock>, path: &Path, keep: Keep) -> Result<Self> {
-        make_directory(path)?;
-        let (ledger, latest, lock) = (Ledger::open(path), Mutex::default(), Arc::clone(lock));
+        open_directory(path)?;
+        for name in retention::files_of_logs(path) {
+            check_file(&path.join(name))?;
+        }
+        let (ledger, latest, lock) = (Ledger::open(path)?, Mutex::default(), Arc::clone(lock));
         let (path, keep) = (path.to_owned(), Mutex::new(keep));
         Ok(Self { path, keep, ledger, latest, lock })
     }
 
     /// Those in one that is locked already that have a ledger.
-    #[must_use]
-    pub fn all_under(lock: &Arc<FolderLock>, path: &Path, keep: Keep) -> Vec<Arc<Self>> {
+    ///
+    /// # Errors
+    /// Those of `under`.
+    pub fn all_under(lock: &Arc<FolderLock>, path: &Path, keep: Keep) -> Result<Vec<Arc<Self>>> {
         let entries = std::fs::read_dir(path).into_iter().flatten();
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
         let with_ledger = paths.filter(|path| Ledger::is_in(path));
-        let folders = with_ledger.filter_map(|it| Self::under(lock, &it, keep).ok());
-        folders.map(Arc::new).collect()
+        with_ledger.map(|path| Self::under(lock, &path, keep).map(Arc::new)).collect()
     }
 
     /// What is known of the runs whose logs are here.
@@ -105,11 +111,10 @@ impl LogFolder {
     /// The log of a run that was before. Reads all of it once, to find its lines.
     ///
     /// # Errors
-    /// `Log` when it cannot be read.
+    /// `Log` when it cannot be read; `LogRefused` when it is not ours alone.
     pub fn old_log(self: &Arc<Self>, run: &RunRecord) -> Result<RunLog> {
         let path = self.path.join(&run.log);
-        let log = reopen(&path, run, Arc::clone(self));
-        log.map_err(|source| Error::Log { path, doing: "read", source })
+        reopen(&path, run, Arc::clone(self))
     }
 
     /// How much is kept from now on.
@@ -128,8 +133,8 @@ impl LogFolder {
 
     /// Makes what somebody removed once more: the directory, the lock, the ledger.
     pub(super) fn restore_lost(&self) -> Result<()> {
-        if !self.path.exists() {
-            make_directory(&self.path)?;
+        if !std::fs::symlink_metadata(&self.path).is_ok_and(|it| it.is_dir()) {
+            open_directory(&self.path)?;
         }
         self.lock.restore_lost()?;
         self.ledger.restore_lost();
@@ -158,11 +163,6 @@ fn log_name(stem: &str, repeat: u64) -> String {
         0 => format!("{stem}.log"),
         repeat => format!("{stem}_{repeat}.log"),
     }
-}
-
-pub(super) fn make_directory(path: &Path) -> Result<()> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| Error::Log { path: path.to_owned(), doing: "created", source })
 }
 
 /// Makes a new file that is read and appended to.

@@ -1,10 +1,13 @@
 //! The ledger of runs: what was started and how it ended, so that it is known after a restart of
 //! the server, however that ended.
 
+use super::directory::open_file;
+use super::retention::is_log;
+use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -97,27 +100,33 @@ struct Inner {
 impl Ledger {
     /// Whether a directory has one.
     pub(super) fn is_in(folder: &Path) -> bool {
-        folder.join(FILE_NAME).is_file()
+        folder.join(FILE_NAME).symlink_metadata().is_ok()
     }
 
     /// Reads the ledger of a directory and writes it anew, without what is no longer true: runs
     /// whose log is gone, and lines that a crash tore.
-    #[must_use]
-    pub fn open(folder: &Path) -> Self {
+    ///
+    /// # Errors
+    /// `LogRefused` where it is not ours alone, and `Log` where it cannot be read.
+    pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE_NAME);
         let mut runs = Vec::new();
-        let content = fs::read(&path).unwrap_or_default();
-        for line in content.split(|byte| *byte == b'\n') {
+        for line in read(&path)?.split(|byte| *byte == b'\n') {
             // A torn line tells nothing.
             if let Ok(event) = serde_json::from_slice(line) {
                 apply(&mut runs, event);
             }
         }
+        let known = runs.len();
+        runs.retain(RunRecord::is_ours);
+        if runs.len() < known {
+            log::warn!("{} names {} runs that are not ours", path.display(), known - runs.len());
+        }
         // What has no end is still to be looked for, whether its log is there or not.
         runs.retain(|run: &RunRecord| run.end.is_none() || folder.join(&run.log).exists());
         let mut inner = Inner { file: None, lines: runs.len(), runs, is_torn: false };
         inner.write_anew(&path);
-        Self { path, inner: Mutex::new(inner) }
+        Ok(Self { path, inner: Mutex::new(inner) })
     }
 
     /// The runs, the newest first.
@@ -217,9 +226,30 @@ impl Inner {
             Ok(file) => {
                 (self.file, self.lines, self.is_torn) = (Some(file), self.runs.len(), false);
             }
-            Err(error) => log::error!("{} cannot be written: {error}", path.display()),
+            Err(error) => log::error!("{error}"),
         }
     }
+}
+
+impl RunRecord {
+    /// Whether its names are such as we give: the log is in this directory, and the id is one that
+    /// no other program gives to its processes.
+    fn is_ours(&self) -> bool {
+        let is_id = |id: &str| id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_id(&self.run_id) && is_log(&self.log)
+    }
+}
+
+/// The content of the file; nothing where there is none.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let mut content = Vec::new();
+    if path.symlink_metadata().is_err() {
+        return Ok(content);
+    }
+    let mut file = open_file(path, OpenOptions::new().read(true), "read")?;
+    let read = file.read_to_end(&mut content);
+    read.map_err(|source| Error::Log { path: path.to_owned(), doing: "read", source })?;
+    Ok(content)
 }
 
 fn apply(runs: &mut Vec<RunRecord>, event: Event) {
@@ -251,20 +281,28 @@ fn apply(runs: &mut Vec<RunRecord>, event: Event) {
 }
 
 /// Puts a new file in the place of the old one, all of it or nothing.
-fn write_anew(path: &Path, runs: &[RunRecord]) -> io::Result<File> {
+fn write_anew(path: &Path, runs: &[RunRecord]) -> Result<File> {
     // Of nothing, all or nothing is the same: a first ledger, of which there may be a thousand at
     // once, is made in its place.
     let new = if runs.is_empty() { path.to_owned() } else { path.with_extension("new") };
     let mut options = OpenOptions::new();
-    let mut file = options.append(true).create(true).mode(0o600).open(&new)?;
-    file.set_len(0)?;
-    for run in runs {
-        let line = serde_json::to_string(&Event::Started(run.clone()))?;
-        file.write_all((line + "\n").as_bytes())?;
-    }
+    let options = options.append(true).create(true).mode(0o600);
     if new != path {
-        fs::rename(&new, path)?;
+        // What a crash left there, whatever it is.
+        let _missing = fs::remove_file(&new);
+        options.create_new(true);
     }
+    let mut file = open_file(&new, options, "written")?;
+    let write = |file: &mut File| {
+        file.set_len(0)?;
+        for run in runs {
+            let line = serde_json::to_string(&Event::Started(run.clone()))?;
+            file.write_all((line + "\n").as_bytes())?;
+        }
+        if new == path { Ok(()) } else { fs::rename(&new, path) }
+    };
+    let written: io::Result<()> = write(&mut file);
+    written.map_err(|source| Error::Log { path: path.to_owned(), doing: "written", source })?;
     Ok(file)
 }
 
@@ -272,9 +310,13 @@ fn write_anew(path: &Path, runs: &[RunRecord]) -> io::Result<File> {
 mod tests {
     use super::*;
 
+    fn log_name(number: u32) -> String {
+        format!("2026-01-02_03-04-05_{number}.log")
+    }
+
     fn run(number: u32) -> RunRecord {
         RunRecord {
-            run_id: format!("run{number}"),
+            run_id: format!("{number:016x}"),
             command: "true".into(),
             cwd: "/".into(),
             pty: false,
@@ -282,7 +324,7 @@ mod tests {
             start_ticks: 0,
             boot_id: "boot".into(),
             created_at: DateTime::UNIX_EPOCH,
-            log: format!("{number}.log"),
+            log: log_name(number),
             lines_before: 0,
             lines_rotated: 0,
             end: None,
@@ -293,9 +335,9 @@ mod tests {
     fn a_ledger_is_read_as_it_was_written_without_what_was_torn_or_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         for number in [1, 3, 4] {
-            File::create(folder.path().join(format!("{number}.log"))).unwrap();
+            File::create(folder.path().join(log_name(number))).unwrap();
         }
-        let ledger = Ledger::open(folder.path());
+        let ledger = Ledger::open(folder.path()).unwrap();
         (1..=4).for_each(|number| ledger.started(run(number)));
         let end = EndRecord {
             at: DateTime::UNIX_EPOCH,
@@ -304,17 +346,17 @@ mod tests {
             ended_by: "kill".into(),
             dropped_lines: 0,
         };
-        ledger.ended("run3", end.clone());
-        ledger.launched("run1", 7, 9);
-        ledger.started(RunRecord { log: "1.log".into(), ..run(5) });
-        ledger.failed("run5");
-        ledger.rotated("4.log", 12);
+        ledger.ended(&run(3).run_id, end.clone());
+        ledger.launched(&run(1).run_id, 7, 9);
+        ledger.started(RunRecord { log: log_name(1), ..run(5) });
+        ledger.failed(&run(5).run_id);
+        ledger.rotated(&log_name(4), 12);
         drop(ledger);
         let path = folder.path().join(FILE_NAME);
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
-        file.write_all(b"{\"event\":\"ended\",\"run_id\":\"run1\",\"en").unwrap();
+        file.write_all(b"{\"event\":\"ended\",\"run_id\":\"0000000000000001\",\"en").unwrap();
         for _ in 0..2 {
-            let runs = Ledger::open(folder.path()).runs();
+            let runs = Ledger::open(folder.path()).unwrap().runs();
             let expected = [
                 RunRecord { lines_rotated: 12, ..run(4) },
                 RunRecord { end: Some(end.clone()), ..run(3) },
@@ -326,12 +368,28 @@ mod tests {
     }
 
     #[test]
+    fn names_that_we_do_not_give_are_not_taken_from_a_ledger() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("x"), "secret").unwrap();
+        let ledger = Ledger::open(folder.path()).unwrap();
+        ledger.started(run(1));
+        for log in ["../x", "x", "/etc/passwd", "2026-01-02_03-04-05.log/../x"] {
+            ledger.started(RunRecord { log: log.into(), ..run(2) });
+        }
+        for run_id in ["1", "", "000000000000000g", "../../0000000000"] {
+            ledger.started(RunRecord { run_id: run_id.into(), ..run(3) });
+        }
+        drop(ledger);
+        assert_eq!(Ledger::open(folder.path()).unwrap().runs(), [run(1)]);
+    }
+
+    #[test]
     fn a_ledger_does_not_grow_with_runs_that_are_forgotten() {
         let folder = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(folder.path());
+        let ledger = Ledger::open(folder.path()).unwrap();
         for number in 0..5000 {
             ledger.started(run(number));
-            ledger.forget(&[format!("{number}.log")]);
+            ledger.forget(&[log_name(number)]);
         }
         let content = fs::read_to_string(folder.path().join(FILE_NAME)).unwrap();
         assert!(content.lines().count() <= SPARE_LINES + 1, "{}", content.lines().count());

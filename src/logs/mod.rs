@@ -6,6 +6,7 @@
 mod append;
 mod block;
 mod capture;
+mod directory;
 mod entry;
 mod escape;
 mod filter;

@@ -1,19 +1,21 @@
 //! The log of a run that was before: read once, so that its lines are found again.
 
+use super::directory::open_file;
 use super::folder::LogFolder;
 use super::index::{Index, Mark};
 use super::ledger::RunRecord;
 use super::reader::for_each_entry;
 use super::retention::older_name;
 use super::run_log::{Part, RunLog, Written};
-use std::fs::File;
+use crate::error::{Error, Result};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
 /// Opens a log that nobody writes to any more. Reads all of it.
-pub(super) fn reopen(path: &Path, run: &RunRecord, folder: Arc<LogFolder>) -> io::Result<RunLog> {
+pub(super) fn reopen(path: &Path, run: &RunRecord, folder: Arc<LogFolder>) -> Result<RunLog> {
     let Scanned { mut part, index, lines, is_line_open } = scan(path)?;
     part.lines_before = run.lines_rotated.max(run.lines_before);
     let older = scan(&path.with_file_name(older_name(&run.log)));
@@ -47,8 +49,13 @@ struct Scanned {
     is_line_open: bool,
 }
 
-fn scan(path: &Path) -> io::Result<Scanned> {
-    let file = File::open(path)?;
+fn scan(path: &Path) -> Result<Scanned> {
+    let file = open_file(path, OpenOptions::new().read(true), "read")?;
+    let scanned = scan_file(file);
+    scanned.map_err(|source| Error::Log { path: path.to_owned(), doing: "read", source })
+}
+
+fn scan_file(file: File) -> io::Result<Scanned> {
     let bytes = file.metadata()?.len();
     let (mut index, mut lines, mut begins_line) = (Index::new(), 0, true);
     for_each_entry(&file, 0..bytes, |stored, at| {

@@ -45,6 +45,13 @@ pub fn older_name(log: &str) -> String {
     format!("{log}.1")
 }
 
+/// The names of the files of all logs in a directory, whatever they are.
+pub fn files_of_logs(folder: &Path) -> impl Iterator<Item = String> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = files.filter_map(|file| file.file_name().into_string().ok());
+    names.filter(|name| is_log(name.strip_suffix(".1").unwrap_or(name)))
+}
+
 /// The bytes of each log, with its older part. Each file is asked about by its name in the open
 /// directory, once: that is done at each start.
 fn logs_in(folder: &Path) -> HashMap<String, u64> {
@@ -61,7 +68,7 @@ fn logs_in(folder: &Path) -> HashMap<String, u64> {
 }
 
 /// Whether a name has the form that we give: `YYYY-MM-DD_HH-MM-SS.log`, or `…_N.log`.
-fn is_log(name: &str) -> bool {
+pub fn is_log(name: &str) -> bool {
     let Some(stem) = name.strip_suffix(".log") else { return false };
     let (second, repeat) = stem.split_at_checked(19).unwrap_or((stem, ""));
     let number = repeat.strip_prefix('_').unwrap_or("0");

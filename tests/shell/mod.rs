@@ -7,6 +7,7 @@ mod environment;
 mod following;
 mod history;
 mod keeping;
+mod log_directory;
 mod logs;
 mod output;
 mod programs;
