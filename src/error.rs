@@ -155,6 +155,17 @@ pub enum Error {
         /// The id.
         run_id: String,
     },
+    /// Another run is asked for than the last one.
+    #[error(
+        "The last command is the run {last:?} and not {run_id:?}: GET /runs/{run_id}/logs reads \
+         that one."
+    )]
+    AnotherRun {
+        /// The run that is asked for.
+        run_id: String,
+        /// The last one.
+        last: String,
+    },
     /// There is no run of this id in the log of a service.
     #[error(
         "The log of {name} has no run {run_id:?}: leave run out to read all that there are, or \
@@ -267,6 +278,7 @@ impl Error {
             | Self::NotInFile { .. } => ErrorKind::NotFound,
             Self::AlreadyRunning { .. }
             | Self::RestartCancelled
+            | Self::AnotherRun { .. }
             | Self::NotRunning { .. }
             | Self::StdinNotOpen { .. }
             | Self::NoTerminal { .. }

@@ -146,6 +146,8 @@ pub struct ProcessStatus {
 pub struct LogsResponse {
     /// The file that they are in.
     pub log_file: String,
+    /// The run that printed them.
+    pub run_id: String,
     /// How many lines the whole log has.
     pub total_lines: u64,
     /// The lines, with a line end between them.
@@ -164,6 +166,14 @@ pub struct LogsResponse {
     /// A last line that has not ended, where `after` was given: a prompt, maybe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
+    /// How many lines behind `after` are no longer kept: `content` begins behind those. Left out
+    /// where there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: u64,
+    /// True where `after` is beyond the log, or of another run: `content` begins with the first
+    /// line. Left out otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cursor_reset: bool,
 }
 
 /// What POST /start answers where it was to wait.
@@ -321,6 +331,12 @@ impl KillResponse {
             left: left.map(|left| Left { pid: left.pid, why: left.why }).collect(),
         }
     }
+}
+
+/// Whether there is nothing to tell.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+pub fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Seconds, to the millisecond.

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::logs::{Glance, LogSeries, RunRecord, Selection, format_instant};
 use crate::supervisor::Supervised;
 use serde_json::{Value, json};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,6 +17,10 @@ pub struct ServiceSource(pub Arc<Supervised>);
 impl Source for ServiceSource {
     fn name(&self) -> Named {
         Named::Service { name: self.0.name().to_owned() }
+    }
+
+    fn line_numbers(&self) -> Range<u64> {
+        0..self.0.manager().lines_total()
     }
 
     fn series(&self, selection: &Selection) -> Result<LogSeries> {

@@ -130,6 +130,13 @@ impl Page {
         self.glance.lines
     }
 
+    /// How many lines behind the cursor are no longer kept: the page begins behind those.
+    #[must_use]
+    pub fn lines_skipped(&self) -> u64 {
+        let cursor = self.selection.range.cursor();
+        cursor.map_or(0, |cursor| self.glance.lines_gone.saturating_sub(cursor))
+    }
+
     /// The log as it was at that moment.
     #[must_use]
     pub fn glance(&self) -> &Glance {

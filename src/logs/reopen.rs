@@ -36,7 +36,7 @@ pub(super) fn reopen(path: &Path, run: &RunRecord, folder: Arc<LogFolder>) -> Re
         is_over: true,
         is_closed: true,
     };
-    Ok(RunLog::of(path.to_owned(), written, folder))
+    Ok(RunLog::of(path.to_owned(), written, run.lines_before, folder))
 }
 
 /// What one file holds.

@@ -4,6 +4,7 @@ use super::folder::LogFolder;
 use super::index::Index;
 use chrono::{DateTime, Utc};
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,6 +18,8 @@ pub struct RunLog {
     folder: Arc<LogFolder>,
     path: PathBuf,
     name: String,
+    /// How many lines ended before its first, in the runs before it.
+    lines_before: u64,
     written: Mutex<Written>,
     changed: Condvar,
     /// How many wait for a change: while nobody does, the writer is spared the call that wakes.
@@ -109,20 +112,32 @@ impl RunLog {
             is_over: false,
             is_closed: false,
         };
-        Self::of(path, written, folder)
+        Self::of(path, written, lines_before, folder)
     }
 
-    /// A log that is this far.
-    pub(super) fn of(path: PathBuf, written: Written, folder: Arc<LogFolder>) -> Self {
+    /// A log that is this far, whose first line had the number behind `lines_before`.
+    pub(super) fn of(
+        path: PathBuf,
+        written: Written,
+        lines_before: u64,
+        folder: Arc<LogFolder>,
+    ) -> Self {
         let name = path.to_string_lossy().into_owned();
         let (written, changed) = (Mutex::new(written), Condvar::new());
-        Self { folder, path, name, written, changed, watchers: AtomicUsize::new(0) }
+        let watchers = AtomicUsize::new(0);
+        Self { folder, path, name, lines_before, written, changed, watchers }
     }
 
     /// The file's name, as users see it: the log directory as it was set, and the file in it.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The numbers of its lines: those over the start, up to the end. Does not block.
+    #[must_use]
+    pub fn line_numbers(&self) -> Range<u64> {
+        self.lines_before..self.written().lines
     }
 
     /// How far the log is now. Blocks for the copying of a prompt only.

@@ -150,6 +150,18 @@ impl ProcessManager {
         })
     }
 
+    /// How many lines there are over all runs. Reads all of the last one's log where that is of a
+    /// server before this one and was not read before.
+    #[must_use]
+    pub fn lines_total(&self) -> u64 {
+        if let Ok(last) = self.last_run() {
+            return last.log().line_numbers().end;
+        }
+        let Some(newest) = self.folder.ledger().last_runs(1).pop() else { return 0 };
+        let log = self.log_of(&newest.run_id);
+        log.map_or(newest.lines_before.max(newest.lines_rotated), |log| log.line_numbers().end)
+    }
+
     /// Grows with each begin and end of a run, behind what `run_records` gives of it. Does not
     /// block.
     #[must_use]

@@ -9,7 +9,7 @@ const WITHSTANDING: [&str; 3] = ["KillResponse.left", "Left.pid", "Left.why"];
 
 #[test]
 fn answers_of_the_shell_have_the_fields_of_the_document() {
-    let server = Server::start();
+    let server = Server::start_with(&["--log-max-bytes", "65536"]);
     let document = Document::of(&server.get("/openapi.json").expect(200));
     let check = |method: &str, path: &str, answer: Answer| {
         document.check(method, path, &answer);
@@ -19,6 +19,10 @@ fn answers_of_the_shell_have_the_fields_of_the_document() {
     check("GET", "/health", server.get("/health"));
     let waited = server.post_json("/start", &json!({"command": "echo a", "wait": 20})).expect(201);
     check("POST", "/start", waited);
+    check("GET", "/logs", server.get("/logs?after=999").expect(200));
+    check("GET", "/logs", server.get("/logs?run_id=another").expect(409));
+    server.run_to_end("seq 20000");
+    check("GET", "/logs", server.get("/logs?after=0&limit=1").expect(200));
     let asks = json!({"command": "printf 'name? '; read name; exec sleep 60", "pty": true});
     let started = check("POST", "/start", server.post_json("/start", &asks).expect(201));
     server.wait_for_output("name?");
@@ -50,6 +54,7 @@ fn answers_of_astra_have_the_fields_of_the_document() {
             "start_timeout": 0.1,
         },
         "lost": {"cmd": "exit 3", "restart_policy": {"mode": "never"}},
+        "flood": {"cmd": "seq 20000", "log": {"max_bytes": 65536}},
         "rest": {"cmd": "true", "depends_on": ["web"], "autostart": false},
         "checked": {
             "cmd": "true",
@@ -89,6 +94,11 @@ fn answers_of_astra_have_the_fields_of_the_document() {
     }
     astra.wait_for_line("web", "up");
     check("GET", "/supervisor/logs/{service}", astra.get("/supervisor/logs/web"));
+    astra.wait_for("flood", "exited");
+    for after in [0, 99_999] {
+        let path = format!("/supervisor/logs/flood?limit=1&after={after}");
+        check("GET", "/supervisor/logs/{service}", astra.get(&path).expect(200));
+    }
     let unhealthy = eventually("the check fails", || {
         let answer = astra.get("/supervisor/health/ill").expect(200);
         (answer.json()["status"] == "unhealthy").then_some(answer)

@@ -1,6 +1,7 @@
 //! The LLM Shell, driven over HTTP as its users drive it.
 
 mod conventions;
+mod cursors;
 mod ending;
 mod ends;
 mod environment;
