@@ -159,7 +159,7 @@ pub struct LogsResponse {
     pub first: Option<u64>,
     /// The number of the last line that was looked at: give it as `after` for what is new.
     pub next: u64,
-    /// Whether something was left out to keep to `max_bytes`.
+    /// Whether something was left out: to keep to `max_bytes`, or of a line over 16 MiB.
     pub truncated: bool,
     /// Whether the command runs.
     pub running: bool,

@@ -138,7 +138,7 @@ pub fn output(
     let (counts, truncated) =
         write_content(&page, query.bytes_max, &query.again, &mut Held(&mut content))
             .map_err(|error| unreadable(&error))?;
-    let PageCounts { lines_returned, first, next, unfinished } = counts;
+    let PageCounts { lines_returned, first, next, unfinished, is_cut } = counts;
     let prompt = page.has_cursor().then(|| prompt(&unfinished, query.bytes_max)).flatten();
     Ok(LogsResponse {
         log_file: log.name().to_owned(),
@@ -148,7 +148,7 @@ pub fn output(
         lines_returned,
         first,
         next,
-        truncated,
+        truncated: truncated || is_cut,
         running,
         prompt: prompt.map(str::to_owned),
         skipped: page.lines_skipped(),
@@ -202,7 +202,8 @@ fn write_json(page: &Page, query: &LogQuery, head: &Head, to: &mut impl Write) -
             lines
         }
     };
-    let PageCounts { lines_returned, first, next, unfinished } = counts;
+    let PageCounts { lines_returned, first, next, unfinished, is_cut: is_line_cut } = counts;
+    let is_cut = is_cut || is_line_cut;
     write!(to, ",\"lines_returned\":{lines_returned},\"first\":{},", Value::from(first))?;
     write!(to, "\"next\":{next},\"truncated\":{is_cut},\"running\":{}", head.is_running)?;
     if page.has_cursor() || matches!(head.name, Named::Service { .. }) {

@@ -43,7 +43,7 @@ pub struct ServiceLogs {
     first: Option<u64>,
     /// The number of the last line that was looked at: give it as `after` for what is new.
     next: u64,
-    /// Whether something was left out to keep to `max_bytes`.
+    /// Whether something was left out: to keep to `max_bytes`, or of a line over 16 MiB.
     truncated: bool,
     /// Whether the service runs.
     running: bool,
