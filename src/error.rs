@@ -149,7 +149,16 @@ pub enum Error {
         /// The other server's process, where that could be read.
         holder: Option<i32>,
     },
-    /// There is no run of this id, or its log is gone.
+    /// The log of a run was removed; the run itself is known.
+    #[error(
+        "The log of the run {run_id:?} is gone: it was removed, or made room for others (see \
+         LLM_SHELL_LOG_KEEP_RUNS and LLM_SHELL_LOG_MAX_BYTES)."
+    )]
+    LogGone {
+        /// The run's id.
+        run_id: String,
+    },
+    /// There is no run of this id, or it was forgotten.
     #[error("There is no run {run_id:?}: GET /runs lists those that there are.")]
     NoSuchRun {
         /// The id.
@@ -251,6 +260,8 @@ pub enum ErrorKind {
     BadRequest,
     /// There is no such thing.
     NotFound,
+    /// There was such a thing.
+    Gone,
     /// It does not fit the state of things.
     Conflict,
     /// It cannot be done now, and may be done later.
@@ -276,6 +287,7 @@ impl Error {
             | Self::NoSuchServiceRun { .. }
             | Self::NoSuchService { .. }
             | Self::NotInFile { .. } => ErrorKind::NotFound,
+            Self::LogGone { .. } => ErrorKind::Gone,
             Self::AlreadyRunning { .. }
             | Self::RestartCancelled
             | Self::AnotherRun { .. }

@@ -284,8 +284,8 @@ impl ProcessStatus {
     /// one lost have had theirs since its start.
     fn of_the_past(past: PastRun) -> Self {
         let PastRun { record: run, log_name } = past;
+        let uptime = run.lasted().map_or(0.0, seconds);
         let end = run.end.as_ref();
-        let lasted = end.and_then(|end| (end.at - run.created_at).to_std().ok());
         let status = match end {
             None => RunStatus::Running,
             Some(end) if end.ended_by == EndedBy::Itself.word() => RunStatus::Exited,
@@ -303,7 +303,7 @@ impl ProcessStatus {
             command: run.command,
             log_file: log_name,
             run_id: run.run_id,
-            uptime: lasted.map_or(0.0, seconds),
+            uptime,
             cpu_percent: 0.0,
             memory_mb: 0.0,
             idle: None,

@@ -61,7 +61,8 @@ impl Source for ServiceSource {
                 "at": format_instant(run.created_at),
             });
             let lines_before = run.lines_before;
-            marks.push(RunMark { lines_before, at: run.created_at, data: begin });
+            let run_id = run.run_id.clone();
+            marks.push(RunMark { lines_before, run_id, is_end: false, data: begin });
             let next = runs.get(index + 1).map_or(lines.max(lines_before), |run| run.lines_before);
             marks.extend(end_mark(run, next));
         }
@@ -75,5 +76,5 @@ fn end_mark(run: &RunRecord, lines_before: u64) -> Option<RunMark> {
         "event": "ended", "run_id": run.run_id, "exit_code": end.exit_code,
         "signal": end.signal, "ended_by": end.ended_by, "at": format_instant(end.at),
     });
-    Some(RunMark { lines_before, at: end.at, data })
+    Some(RunMark { lines_before, run_id: run.run_id.clone(), is_end: true, data })
 }

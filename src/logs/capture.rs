@@ -3,10 +3,9 @@
 use super::append::Appender;
 use super::block::{BLOCK_MARGIN, Encoder, LastPiece};
 use super::pace::Pace;
-use super::stamp::{LogClock, Stamp, now};
+use super::stamp::{LogClock, Moment, Stamp};
 use super::writer::Capture;
 use crate::guarded::guarded;
-use chrono::{DateTime, Utc};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
@@ -57,7 +56,7 @@ enum Brought {
 pub struct Captured {
     output: Option<File>,
     end: Option<Arc<OwnedFd>>,
-    on_end: Option<Box<dyn FnOnce(DateTime<Utc>) + Send>>,
+    on_end: Option<Box<dyn FnOnce(Moment) + Send>>,
     appender: Appender,
     /// What was read of a line that has not ended.
     held: Vec<u8>,
@@ -126,12 +125,12 @@ impl Captured {
     /// The run's own process has ended: takes to disk what the pipe holds now, then reports the
     /// end. What a grandchild still writes is captured later and holds nothing back.
     pub fn take_end(&mut self, bench: &mut Bench) {
-        let at = now();
+        let at = Moment::now();
         self.drain(bench);
         self.tell_end(at);
     }
 
-    fn tell_end(&mut self, at: DateTime<Utc>) {
+    fn tell_end(&mut self, at: Moment) {
         self.end = None;
         if let Some(on_end) = self.on_end.take() {
             on_end(at);
@@ -152,7 +151,7 @@ impl Captured {
             self.appender.log().set_closed();
         }
         if has_ended {
-            let _panicked = guarded("The end of a run", || self.tell_end(now()));
+            let _panicked = guarded("The end of a run", || self.tell_end(Moment::now()));
         }
     }
 

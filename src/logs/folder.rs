@@ -1,11 +1,12 @@
 //! The logs of one command or service: new files, the ledger of runs, what is kept of the old ones.
 
 use super::directory::{check_file, open_directory};
-use super::ledger::{Ledger, RunRecord};
+use super::ledger::Ledger;
 use super::lock::FolderLock;
 use super::reopen::reopen;
 use super::retention::{self, Keep};
 use super::run_log::RunLog;
+use super::run_record::RunRecord;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use std::fs::{File, OpenOptions};
@@ -47,7 +48,8 @@ impl LogFolder {
         for name in retention::files_of_logs(path) {
             check_file(&path.join(name))?;
         }
-        let (ledger, latest, lock) = (Ledger::open(path)?, Mutex::default(), Arc::clone(lock));
+        let ledger = Ledger::open(path, keep.records_max)?;
+        let (latest, lock) = (Mutex::default(), Arc::clone(lock));
         let (path, keep) = (path.to_owned(), Mutex::new(keep));
         Ok(Self { path, keep, ledger, latest, lock })
     }
@@ -85,7 +87,7 @@ impl LogFolder {
         self.restore_lost()?;
         let stem = at.format("%Y-%m-%d_%H-%M-%S").to_string();
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        // A name that retention has freed is not given again: the order of names is that of runs.
+        // A name that retention has freed is not given again: whoever has it means another run.
         let first = if latest.0 == stem { latest.1 + 1 } else { 0 };
         for repeat in first.. {
             let name = log_name(&stem, repeat);
@@ -120,15 +122,16 @@ impl LogFolder {
     /// How much is kept from now on.
     pub fn set_keep(&self, keep: Keep) {
         *self.keep.lock().unwrap_or_else(PoisonError::into_inner) = keep;
+        self.ledger.set_runs_max(keep.records_max);
     }
 
     fn keep(&self) -> Keep {
         *self.keep.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How large one file of a log may get: two of them are as large as all logs may be.
+    /// How large one file of a log may get: two of them are as large as that log may be.
     pub(super) fn part_bytes_max(&self) -> u64 {
-        self.keep().bytes_max / 2
+        self.keep().run_bytes() / 2
     }
 
     /// Makes what somebody removed once more: the directory, the lock, the ledger.
@@ -141,19 +144,12 @@ impl LogFolder {
         Ok(())
     }
 
-    /// Removes all logs but `active`, because that alone is as large as all may be.
-    pub(super) fn drop_runs_before(&self, active: &str) {
-        let gone =
-            retention::enforce(&self.path, Keep { runs_max: 1, bytes_max: u64::MAX }, active);
-        self.ledger.forget(&gone);
-    }
-
-    /// Removes old logs, as many as must, `active` never.
+    /// Removes logs of ended runs, as many as must, `active` never.
     pub fn enforce_retention(&self, active: &str) {
-        let gone = retention::enforce(&self.path, self.keep(), active);
+        let gone = retention::enforce(&self.path, self.keep(), active, &self.ledger);
         if !gone.is_empty() {
             log::info!("{} old logs were removed", gone.len());
-            self.ledger.forget(&gone);
+            self.ledger.removed(&gone);
         }
     }
 }
@@ -175,10 +171,16 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
+    const EVERYTHING: Keep = Keep {
+        runs_max: usize::MAX,
+        bytes_max: u64::MAX,
+        run_bytes_max: u64::MAX,
+        records_max: 1000,
+    };
+
     /// A directory that keeps everything.
     fn folder_in(path: &Path) -> Arc<LogFolder> {
-        let keep = Keep { runs_max: usize::MAX, bytes_max: u64::MAX };
-        Arc::new(LogFolder::open(path, keep).unwrap())
+        Arc::new(LogFolder::open(path, EVERYTHING).unwrap())
     }
 
     #[test]
@@ -207,10 +209,9 @@ mod tests {
     fn a_directory_belongs_to_one() {
         let place = tempfile::tempdir().unwrap();
         let first = folder_in(place.path());
-        let keep = Keep { runs_max: 1, bytes_max: 1 };
-        let taken = LogFolder::open(place.path(), keep).unwrap_err().to_string();
+        let taken = LogFolder::open(place.path(), EVERYTHING).unwrap_err().to_string();
         assert!(taken.contains(&std::process::id().to_string()), "{taken}");
         drop(first);
-        assert!(LogFolder::open(place.path(), keep).is_ok());
+        assert!(LogFolder::open(place.path(), EVERYTHING).is_ok());
     }
 }

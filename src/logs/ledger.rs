@@ -2,10 +2,10 @@
 //! the server, however that ended.
 
 use super::directory::open_file;
-use super::retention::is_log;
+use super::retention::{Removal, older_name};
+use super::run_record::{EndRecord, Event, OlderPart, RunRecord};
 use crate::error::{Error, Result};
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,66 +19,6 @@ const FILE_NAME: &str = ".runs";
 /// it is written anew without the runs that were forgotten.
 const SPARE_LINES: usize = 1000;
 
-/// What is known of one run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunRecord {
-    /// The run's id.
-    pub run_id: String,
-    /// What the shell was given to run.
-    pub command: String,
-    /// The directory that it was started in.
-    pub cwd: String,
-    /// Whether it was started on a terminal.
-    #[serde(default)]
-    pub pty: bool,
-    /// The number of its own process; 0 while it is being launched.
-    pub pid: i32,
-    /// When that process started, in clock ticks since the boot.
-    pub start_ticks: u64,
-    /// The boot that both belong to.
-    pub boot_id: String,
-    /// When it was started.
-    pub created_at: DateTime<Utc>,
-    /// The name of its log in the log directory.
-    pub log: String,
-    /// How many lines ended before its first, in the runs before it.
-    #[serde(default)]
-    pub lines_before: u64,
-    /// How many lines ended before the present file of its log, once that was rotated.
-    #[serde(default)]
-    pub lines_rotated: u64,
-    /// Its end; `None` while nobody has seen one.
-    #[serde(default)]
-    pub end: Option<EndRecord>,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EndRecord {
-    /// When that was noticed.
-    pub at: DateTime<Utc>,
-    /// The exit status, or minus the signal's number; `None` where nobody knows.
-    pub exit_code: Option<i32>,
-    /// The signal's name, where one ended it.
-    pub signal: Option<String>,
-    /// What ended it, in the word that clients see.
-    pub ended_by: String,
-    /// Lines of its output that could not be written.
-    #[serde(default)]
-    pub dropped_lines: u64,
-}
-
-/// One line of the file.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
-enum Event {
-    Started(RunRecord),
-    Launched { run_id: String, pid: i32, start_ticks: u64 },
-    Failed { run_id: String },
-    Ended { run_id: String, end: EndRecord },
-    Rotated { log: String, lines: u64 },
-}
-
 /// The runs of one log directory, the oldest first.
 #[derive(Debug)]
 pub struct Ledger {
@@ -91,6 +31,10 @@ struct Inner {
     /// `None` where the file cannot be written: then it is in memory alone.
     file: Option<File>,
     runs: Vec<RunRecord>,
+    /// How many runs are known at most, beside those that have a log.
+    runs_max: usize,
+    /// How many runs have ended.
+    ends: u64,
     /// How many lines the file has.
     lines: usize,
     /// Whether its last line may be a part of one.
@@ -103,28 +47,32 @@ impl Ledger {
         folder.join(FILE_NAME).symlink_metadata().is_ok()
     }
 
-    /// Reads the ledger of a directory and writes it anew, without what is no longer true: runs
-    /// whose log is gone, and lines that a crash tore.
+    /// Reads the ledger of a directory and writes it anew, without what is no longer true. Keeps
+    /// as many runs as `runs_max`, and those that have a log.
     ///
     /// # Errors
     /// `LogRefused` where it is not ours alone, and `Log` where it cannot be read.
-    pub fn open(folder: &Path) -> Result<Self> {
+    pub fn open(folder: &Path, runs_max: usize) -> Result<Self> {
         let path = folder.join(FILE_NAME);
         let mut runs = Vec::new();
         for line in read(&path)?.split(|byte| *byte == b'\n') {
             // A torn line tells nothing.
-            if let Ok(event) = serde_json::from_slice(line) {
-                apply(&mut runs, event);
+            if let Ok(event) = serde_json::from_slice::<Event>(line) {
+                event.apply_to(&mut runs);
             }
         }
         let known = runs.len();
-        runs.retain(RunRecord::is_ours);
+        runs.retain(RunRecord::has_names_of_ours);
         if runs.len() < known {
             log::warn!("{} names {} runs that are not ours", path.display(), known - runs.len());
         }
-        // What has no end is still to be looked for, whether its log is there or not.
-        runs.retain(|run: &RunRecord| run.end.is_none() || folder.join(&run.log).exists());
-        let mut inner = Inner { file: None, lines: runs.len(), runs, is_torn: false };
+        for run in &mut runs {
+            let has_file = |name: &str| folder.join(name).exists();
+            run.is_log_gone = !has_file(&run.log) && !has_file(&older_name(&run.log));
+        }
+        let ends = runs.iter().map(|run| run.ended_as).max().unwrap_or_default();
+        let mut inner = Inner { file: None, runs, runs_max, ends, lines: 0, is_torn: false };
+        inner.forget_oldest();
         inner.write_anew(&path);
         Ok(Self { path, inner: Mutex::new(inner) })
     }
@@ -142,14 +90,15 @@ impl Ledger {
     }
 
     /// The runs, the newest first, down to the first that `is_last`; and how many lines ended
-    /// before the oldest of all.
+    /// before the oldest of all that have a log.
     #[must_use]
     pub fn runs_down_to(&self, is_last: impl Fn(&RunRecord) -> bool) -> (Vec<RunRecord>, u64) {
         let inner = self.inner();
         let newest_first = inner.runs.iter().rev();
         let count =
             newest_first.clone().position(is_last).map_or(inner.runs.len(), |last| last + 1);
-        let lines_before = inner.runs.first().map_or(0, |oldest| oldest.lines_before);
+        let oldest = inner.runs.iter().find(|run| !run.is_log_gone);
+        let lines_before = oldest.map_or(0, |oldest| oldest.lines_before);
         (newest_first.take(count).cloned().collect(), lines_before)
     }
 
@@ -177,12 +126,36 @@ impl Ledger {
 
     /// Takes note of an end.
     pub fn ended(&self, run_id: &str, end: EndRecord) {
-        self.record(Event::Ended { run_id: run_id.to_owned(), end });
+        let ended_as = {
+            let mut inner = self.inner();
+            inner.ends += 1;
+            inner.ends
+        };
+        self.record(Event::Ended { run_id: run_id.to_owned(), end, ended_as });
     }
 
-    /// Takes note that a log goes on in a new file behind so many lines.
-    pub(super) fn rotated(&self, log: &str, lines: u64) {
-        self.record(Event::Rotated { log: log.to_owned(), lines });
+    /// Takes note that a log goes on, or is about to, in a new file behind so many lines.
+    pub(super) fn rotated(&self, log: &str, lines: u64, older_part: OlderPart) {
+        self.record(Event::Rotated { log: log.to_owned(), lines, older_part });
+    }
+
+    /// When each of these logs may be removed: those that nobody knows first, then those of ended
+    /// runs in the order of their ends; never that of a run without an end.
+    pub(super) fn removal_order(&self, logs: &[String]) -> Vec<Option<Removal>> {
+        let inner = self.inner();
+        let known = inner.runs.iter().enumerate();
+        let removal = |(position, run): (usize, &RunRecord)| {
+            run.end.as_ref().map(|_| Removal::Ended { ended_as: run.ended_as, position })
+        };
+        let known: HashMap<&str, Option<Removal>> =
+            known.map(|it| (it.1.log.as_str(), removal(it))).collect();
+        let of = |log: &String| known.get(log.as_str()).copied().unwrap_or(Some(Removal::Unknown));
+        logs.iter().map(of).collect()
+    }
+
+    /// How many runs are known from now on, beside those that have a log.
+    pub(super) fn set_runs_max(&self, runs_max: usize) {
+        self.inner().runs_max = runs_max;
     }
 
     /// Writes the file once more, where somebody removed it.
@@ -192,9 +165,9 @@ impl Ledger {
         }
     }
 
-    /// Forgets the runs of these logs.
-    pub(super) fn forget(&self, logs: &[String]) {
-        self.inner().runs.retain(|run| !logs.contains(&run.log));
+    /// Takes note that these logs are gone. How their runs ended is kept for a while.
+    pub(super) fn removed(&self, logs: &[String]) {
+        self.record(Event::Removed { logs: logs.to_vec() });
     }
 
     fn record(&self, event: Event) {
@@ -207,7 +180,8 @@ impl Ledger {
             // A part of the line may be there: the next event does not go behind it.
             inner.is_torn = true;
         }
-        apply(&mut inner.runs, event);
+        event.apply_to(&mut inner.runs);
+        inner.forget_oldest();
         inner.lines += 1;
         if inner.is_torn || inner.lines > 4 * inner.runs.len() + SPARE_LINES {
             inner.write_anew(&self.path);
@@ -220,6 +194,18 @@ impl Ledger {
 }
 
 impl Inner {
+    /// Forgets the oldest of the runs that have ended and have no log, while there are too many.
+    fn forget_oldest(&mut self) {
+        let mut spare = self.runs.len().saturating_sub(self.runs_max);
+        if spare > 0 {
+            self.runs.retain(|run| {
+                let goes = spare > 0 && run.is_log_gone && run.end.is_some();
+                spare -= usize::from(goes);
+                !goes
+            });
+        }
+    }
+
     /// Puts a file of the runs that are still known in the place of the present one.
     fn write_anew(&mut self, path: &Path) {
         match write_anew(path, &self.runs) {
@@ -228,15 +214,6 @@ impl Inner {
             }
             Err(error) => log::error!("{error}"),
         }
-    }
-}
-
-impl RunRecord {
-    /// Whether its names are such as we give: the log is in this directory, and the id is one that
-    /// no other program gives to its processes.
-    fn is_ours(&self) -> bool {
-        let is_id = |id: &str| id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_id(&self.run_id) && is_log(&self.log)
     }
 }
 
@@ -250,34 +227,6 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     let read = file.read_to_end(&mut content);
     read.map_err(|source| Error::Log { path: path.to_owned(), doing: "read", source })?;
     Ok(content)
-}
-
-fn apply(runs: &mut Vec<RunRecord>, event: Event) {
-    match event {
-        Event::Started(run) => {
-            if runs.is_empty() {
-                // Most services are started once: room for four would be for nothing.
-                runs.reserve_exact(1);
-            }
-            runs.push(run);
-        }
-        Event::Launched { run_id, pid, start_ticks } => {
-            if let Some(run) = runs.iter_mut().rev().find(|run| run.run_id == run_id) {
-                (run.pid, run.start_ticks) = (pid, start_ticks);
-            }
-        }
-        Event::Failed { run_id } => runs.retain(|run| run.run_id != run_id),
-        Event::Ended { run_id, end } => {
-            if let Some(run) = runs.iter_mut().rev().find(|run| run.run_id == run_id) {
-                run.end = Some(end);
-            }
-        }
-        Event::Rotated { log, lines } => {
-            if let Some(run) = runs.iter_mut().rev().find(|run| run.log == log) {
-                run.lines_rotated = lines;
-            }
-        }
-    }
 }
 
 /// Puts a new file in the place of the old one, all of it or nothing.
@@ -307,91 +256,4 @@ fn write_anew(path: &Path, runs: &[RunRecord]) -> Result<File> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn log_name(number: u32) -> String {
-        format!("2026-01-02_03-04-05_{number}.log")
-    }
-
-    fn run(number: u32) -> RunRecord {
-        RunRecord {
-            run_id: format!("{number:016x}"),
-            command: "true".into(),
-            cwd: "/".into(),
-            pty: false,
-            pid: 0,
-            start_ticks: 0,
-            boot_id: "boot".into(),
-            created_at: DateTime::UNIX_EPOCH,
-            log: log_name(number),
-            lines_before: 0,
-            lines_rotated: 0,
-            end: None,
-        }
-    }
-
-    #[test]
-    fn a_ledger_is_read_as_it_was_written_without_what_was_torn_or_is_gone() {
-        let folder = tempfile::tempdir().unwrap();
-        for number in [1, 3, 4] {
-            File::create(folder.path().join(log_name(number))).unwrap();
-        }
-        let ledger = Ledger::open(folder.path()).unwrap();
-        (1..=4).for_each(|number| ledger.started(run(number)));
-        let end = EndRecord {
-            at: DateTime::UNIX_EPOCH,
-            exit_code: Some(-9),
-            signal: Some("SIGKILL".into()),
-            ended_by: "kill".into(),
-            dropped_lines: 0,
-        };
-        ledger.ended(&run(3).run_id, end.clone());
-        ledger.launched(&run(1).run_id, 7, 9);
-        ledger.started(RunRecord { log: log_name(1), ..run(5) });
-        ledger.failed(&run(5).run_id);
-        ledger.rotated(&log_name(4), 12);
-        drop(ledger);
-        let path = folder.path().join(FILE_NAME);
-        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
-        file.write_all(b"{\"event\":\"ended\",\"run_id\":\"0000000000000001\",\"en").unwrap();
-        for _ in 0..2 {
-            let runs = Ledger::open(folder.path()).unwrap().runs();
-            let expected = [
-                RunRecord { lines_rotated: 12, ..run(4) },
-                RunRecord { end: Some(end.clone()), ..run(3) },
-                run(2),
-                RunRecord { pid: 7, start_ticks: 9, ..run(1) },
-            ];
-            assert_eq!(runs, expected);
-        }
-    }
-
-    #[test]
-    fn names_that_we_do_not_give_are_not_taken_from_a_ledger() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("x"), "secret").unwrap();
-        let ledger = Ledger::open(folder.path()).unwrap();
-        ledger.started(run(1));
-        for log in ["../x", "x", "/etc/passwd", "2026-01-02_03-04-05.log/../x"] {
-            ledger.started(RunRecord { log: log.into(), ..run(2) });
-        }
-        for run_id in ["1", "", "000000000000000g", "../../0000000000"] {
-            ledger.started(RunRecord { run_id: run_id.into(), ..run(3) });
-        }
-        drop(ledger);
-        assert_eq!(Ledger::open(folder.path()).unwrap().runs(), [run(1)]);
-    }
-
-    #[test]
-    fn a_ledger_does_not_grow_with_runs_that_are_forgotten() {
-        let folder = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(folder.path()).unwrap();
-        for number in 0..5000 {
-            ledger.started(run(number));
-            ledger.forget(&[log_name(number)]);
-        }
-        let content = fs::read_to_string(folder.path().join(FILE_NAME)).unwrap();
-        assert!(content.lines().count() <= SPARE_LINES + 1, "{}", content.lines().count());
-    }
-}
+mod tests;

@@ -2,9 +2,9 @@
 
 use super::capture::{Bench, Captured};
 use super::run_log::RunLog;
+use super::stamp::Moment;
 use crate::error::{Error, Result};
 use crate::guarded::guarded;
-use chrono::{DateTime, Utc};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -38,8 +38,8 @@ pub struct Capture {
     /// Where its lines go.
     pub log: Arc<RunLog>,
     /// Called on the writer's thread, once, when the run has ended and what it had written is on
-    /// disk; takes the instant of the end. It must not block.
-    pub on_end: Box<dyn FnOnce(DateTime<Utc>) + Send>,
+    /// disk; takes the moment of the end. It must not block.
+    pub on_end: Box<dyn FnOnce(Moment) + Send>,
 }
 
 impl std::fmt::Debug for Capture {

@@ -4,18 +4,22 @@ use super::config::OnEnd;
 use super::process_manager::ProcessManager;
 use super::run::{End, EndedBy, Run};
 use crate::guarded::guarded;
-use crate::logs::EndRecord;
+use crate::logs::{EndRecord, Moment};
 use crate::process::Outcome;
-use chrono::{DateTime, Utc};
 use std::sync::atomic::Ordering;
 
 impl ProcessManager {
     /// Called by the writer when all that the run had written is on disk: from here on its end
     /// may be told. Whatever panics in the recording, others are not left to wait for it.
-    pub(super) fn record_end(&self, run: &Run, at: DateTime<Utc>) {
+    pub(super) fn record_end(&self, run: &Run, at: Moment) {
         let what = format_args!("The recording of the end of run {}", run.id);
         let _panicked = guarded(what, || self.note_end(run, at));
-        let unknown = || End { at, outcome: Outcome::Unknown, by: EndedBy::Lost };
+        let unknown = || End {
+            at: at.time(),
+            outcome: Outcome::Unknown,
+            by: EndedBy::Lost,
+            lasted: at.since(run.began),
+        };
         let end = *run.end.get_or_init(unknown);
         self.turns.fetch_add(1, Ordering::SeqCst);
         run.log.set_over();
@@ -27,14 +31,14 @@ impl ProcessManager {
         log::info!("run {} ended {}", run.id, end.words());
     }
 
-    fn note_end(&self, run: &Run, at: DateTime<Utc>) {
+    fn note_end(&self, run: &Run, at: Moment) {
         let outcome = self.reaper.collect(&run.leader).unwrap_or(Outcome::Unknown);
         let mut inner = self.inner();
         let by = match inner.state.leader_ended(outcome) {
             EndedBy::Signal if run.tree.has_run_out_of_memory() => EndedBy::Limit,
             by => by,
         };
-        let end = End { at, outcome, by };
+        let end = End { at: at.time(), outcome, by, lasted: at.since(run.began) };
         // It is set once: the writer reports an end once.
         let _set_before = run.end.set(end);
         drop(inner);
@@ -49,5 +53,6 @@ fn record_of(run: &Run, end: &End) -> EndRecord {
         signal: end.outcome.signal(),
         ended_by: end.by.word().to_owned(),
         dropped_lines: run.log.glance().dropped_lines,
+        lasted_ms: u64::try_from(end.lasted.as_millis()).ok(),
     }
 }

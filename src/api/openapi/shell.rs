@@ -31,6 +31,10 @@ fn no_run() -> Error {
     Error::NoSuchRun { run_id: "dcf70dd5071ec0f4".to_owned() }
 }
 
+fn log_gone() -> Error {
+    Error::LogGone { run_id: "dcf70dd5071ec0f4".to_owned() }
+}
+
 fn another_run() -> Error {
     let (run_id, last) = ("dcf70dd5071ec0f4".to_owned(), "0f4ec1705dd07fcd".to_owned());
     Error::AnotherRun { run_id, last }
@@ -148,7 +152,8 @@ fn reading() -> [Route; 4] {
                 .does("logs", "What a run printed", LOGS)
                 .with([take::run_id()]),
         )
-        .refuses(no_run()),
+        .refuses(no_run())
+        .refuses(log_gone()),
     ]
 }
 
