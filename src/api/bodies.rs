@@ -139,6 +139,10 @@ pub struct ProcessStatus {
     pub leftover_pids: Vec<i32>,
     /// Lines of its output that could not be written.
     pub log_dropped_lines: u64,
+    /// True where it has ended and output of it is not on disk yet, because that does not answer.
+    /// Left out otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub log_pending: bool,
 }
 
 /// Lines of a run's log.
@@ -259,6 +263,7 @@ impl From<Snapshot> for ProcessStatus {
             cwd: run.directory.to_string_lossy().into_owned(),
             leftover_pids: run.leftover_pids,
             log_dropped_lines: run.log.dropped_lines,
+            log_pending: run.is_log_pending,
         }
     }
 }
@@ -311,6 +316,7 @@ impl ProcessStatus {
             stdin_open: false,
             cwd: run.cwd,
             leftover_pids: Vec::new(),
+            log_pending: false,
         }
     }
 }

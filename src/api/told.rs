@@ -113,7 +113,8 @@ fn state(status: &ProcessStatus) -> String {
     };
     let ProcessStatus { run_id, process_pid: pid, uptime, log_dropped_lines: lost, .. } = status;
     let lost = if *lost > 0 { format!(" | {lost} lines lost") } else { String::new() };
-    format!("run {run_id} | {how}{with} | pid {pid} | {uptime:.1} s{lost}")
+    let pending = if status.log_pending { " | its last output is not on disk yet" } else { "" };
+    format!("run {run_id} | {how}{with} | pid {pid} | {uptime:.1} s{lost}{pending}")
 }
 
 /// `lines 121-180 of 180`

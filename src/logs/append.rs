@@ -89,6 +89,8 @@ impl Appender {
         if entries.is_empty() {
             return;
         }
+        let disk = Arc::clone(self.log.disk());
+        let _operation = disk.begin();
         if !self.has_name(stamp) {
             self.lose(lines);
             return;

@@ -2,9 +2,10 @@
 
 use super::append::Appender;
 use super::block::{BLOCK_MARGIN, Encoder, LastPiece};
+use super::end_notice::EndNotice;
 use super::pace::Pace;
 use super::stamp::{LogClock, Moment, Stamp};
-use super::writer::Capture;
+use super::writer::Handed;
 use crate::guarded::guarded;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -56,7 +57,7 @@ enum Brought {
 pub struct Captured {
     output: Option<File>,
     end: Option<Arc<OwnedFd>>,
-    on_end: Option<Box<dyn FnOnce(Moment) + Send>>,
+    notice: Arc<EndNotice>,
     appender: Appender,
     /// What was read of a line that has not ended.
     held: Vec<u8>,
@@ -71,7 +72,9 @@ pub struct Captured {
 
 impl Captured {
     /// Takes over the descriptors of a new run.
-    pub fn begin(capture: Capture) -> Self {
+    pub fn begin(capture: Handed) -> Self {
+        // What could not be written of its start while the disk did not answer.
+        capture.notice.log().save_ledger();
         // Our end alone becomes non-blocking: the command has the other end, a description of its
         // own. Were it refused, the readiness of the descriptor would still keep us from waiting.
         let _blocks = fcntl(&capture.output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
@@ -79,8 +82,8 @@ impl Captured {
         Self {
             output: Some(File::from(capture.output)),
             end: Some(capture.end),
-            on_end: Some(capture.on_end),
             appender: Appender::new(capture.log),
+            notice: capture.notice,
             held: Vec::new(),
             is_terminal,
             clock: LogClock::new(),
@@ -132,9 +135,7 @@ impl Captured {
 
     fn tell_end(&mut self, at: Moment) {
         self.end = None;
-        if let Some(on_end) = self.on_end.take() {
-            on_end(at);
-        }
+        self.notice.tell(at);
     }
 
     /// Goes on behind a panic in one of the above. What was being taken is lost, which its log

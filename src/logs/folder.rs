@@ -1,6 +1,7 @@
 //! The logs of one command or service: new files, the ledger of runs, what is kept of the old ones.
 
 use super::directory::{check_file, open_directory};
+use super::disk::DiskMonitor;
 use super::ledger::Ledger;
 use super::lock::FolderLock;
 use super::reopen::reopen;
@@ -14,6 +15,9 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// The first number in the names of logs that are made without a look at the disk.
+const UNCHECKED_REPEAT: u64 = 1_000_000;
 
 /// A directory that logs are kept in. It belongs to one server at a time.
 #[derive(Debug)]
@@ -48,7 +52,7 @@ impl LogFolder {
         for name in retention::files_of_logs(path) {
             check_file(&path.join(name))?;
         }
-        let ledger = Ledger::open(path, keep.records_max)?;
+        let ledger = Ledger::open(path, keep.records_max, Arc::clone(lock.disk()))?;
         let (latest, lock) = (Mutex::default(), Arc::clone(lock));
         let (path, keep) = (path.to_owned(), Mutex::new(keep));
         Ok(Self { path, keep, ledger, latest, lock })
@@ -79,13 +83,18 @@ impl LogFolder {
 
     /// Makes the log of a run that begins at `at`: `YYYY-MM-DD_HH-MM-SS.log`, with `_1`, `_2`, …
     /// for further runs in the same second, mode 0600. Its first line has the number behind
-    /// `lines_before`. A directory that was lost is made again, with its lock and its ledger.
+    /// `lines_before`. A directory that was lost is made again, with its lock and its ledger. Where
+    /// the disk does not answer the file is made later, with what is printed first.
     ///
     /// # Errors
     /// `Log` when the file cannot be made.
     pub fn new_log(self: &Arc<Self>, at: DateTime<Utc>, lines_before: u64) -> Result<RunLog> {
-        self.restore_lost()?;
         let stem = at.format("%Y-%m-%d_%H-%M-%S").to_string();
+        if self.disk().is_stalled() {
+            return self.log_without_file(&stem, at, lines_before);
+        }
+        let _operation = self.disk().begin();
+        self.restore_lost()?;
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         // A name that retention has freed is not given again: whoever has it means another run.
         let first = if latest.0 == stem { latest.1 + 1 } else { 0 };
@@ -104,8 +113,35 @@ impl LogFolder {
         unreachable!("a counter of 64 bits does not run out within a second")
     }
 
+    /// A log whose file is still to be made, under a name that none has had in this second.
+    fn log_without_file(
+        self: &Arc<Self>,
+        stem: &str,
+        at: DateTime<Utc>,
+        lines_before: u64,
+    ) -> Result<RunLog> {
+        let repeat = UNCHECKED_REPEAT + u64::from(at.timestamp_subsec_micros());
+        let path = self.path.join(log_name(stem, repeat));
+        let file = rustix::fs::memfd_create("llm-shell-log", rustix::fs::MemfdFlags::CLOEXEC);
+        let file = file.map_err(|source| Error::Log {
+            path: path.clone(),
+            doing: "created",
+            source: source.into(),
+        })?;
+        Ok(RunLog::new(path, File::from(file), lines_before, Arc::clone(self)))
+    }
+
+    /// The disk that it is on.
+    pub(super) fn disk(&self) -> &Arc<DiskMonitor> {
+        self.lock.disk()
+    }
+
     /// Removes the log of a run that never began.
     pub fn discard(&self, log: &RunLog) {
+        if self.disk().is_stalled() {
+            return;
+        }
+        let _operation = self.disk().begin();
         // An empty file that stays is a blemish; the run's own error is what the user is told.
         let _stays = std::fs::remove_file(log.path());
     }
@@ -146,7 +182,13 @@ impl LogFolder {
 
     /// Removes logs of ended runs, as many as must, `active` never.
     pub fn enforce_retention(&self, active: &str) {
+        if self.disk().is_stalled() {
+            // The next run that is started, or that prints much, does it.
+            return;
+        }
+        let operation = self.disk().begin();
         let gone = retention::enforce(&self.path, self.keep(), active, &self.ledger);
+        drop(operation);
         if !gone.is_empty() {
             log::info!("{} old logs were removed", gone.len());
             self.ledger.removed(&gone);

@@ -2,6 +2,7 @@
 //! the server, however that ended.
 
 use super::directory::open_file;
+use super::disk::{DiskMonitor, STALL};
 use super::retention::{Removal, older_name};
 use super::run_record::{EndRecord, Event, OlderPart, RunRecord};
 use crate::error::{Error, Result};
@@ -10,7 +11,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The file's name in the log directory.
 const FILE_NAME: &str = ".runs";
@@ -23,19 +24,31 @@ const SPARE_LINES: usize = 1000;
 #[derive(Debug)]
 pub struct Ledger {
     path: PathBuf,
+    disk: Arc<DiskMonitor>,
     inner: Mutex<Inner>,
+    file: Mutex<LedgerFile>,
+    /// Whether a thread writes to the file, which may take as long as the disk is frozen.
+    is_writing: Mutex<bool>,
+    written: Condvar,
 }
 
 #[derive(Debug)]
 struct Inner {
-    /// `None` where the file cannot be written: then it is in memory alone.
-    file: Option<File>,
     runs: Vec<RunRecord>,
     /// How many runs are known at most, beside those that have a log.
     runs_max: usize,
     /// How many runs have ended.
     ends: u64,
-    /// How many lines the file has.
+    /// Lines that are still to be written.
+    unwritten: Vec<String>,
+}
+
+/// The file of a ledger.
+#[derive(Debug, Default)]
+struct LedgerFile {
+    /// `None` where the file cannot be written: then it is in memory alone.
+    file: Option<File>,
+    /// How many lines it has.
     lines: usize,
     /// Whether its last line may be a part of one.
     is_torn: bool,
@@ -52,7 +65,7 @@ impl Ledger {
     ///
     /// # Errors
     /// `LogRefused` where it is not ours alone, and `Log` where it cannot be read.
-    pub fn open(folder: &Path, runs_max: usize) -> Result<Self> {
+    pub fn open(folder: &Path, runs_max: usize, disk: Arc<DiskMonitor>) -> Result<Self> {
         let path = folder.join(FILE_NAME);
         let mut runs = Vec::new();
         for line in read(&path)?.split(|byte| *byte == b'\n') {
@@ -71,10 +84,13 @@ impl Ledger {
             run.is_log_gone = !has_file(&run.log) && !has_file(&older_name(&run.log));
         }
         let ends = runs.iter().map(|run| run.ended_as).max().unwrap_or_default();
-        let mut inner = Inner { file: None, runs, runs_max, ends, lines: 0, is_torn: false };
+        let mut inner = Inner { runs, runs_max, ends, unwritten: Vec::new() };
         inner.forget_oldest();
-        inner.write_anew(&path);
-        Ok(Self { path, inner: Mutex::new(inner) })
+        let mut file = LedgerFile::default();
+        file.write_anew(&path, &inner.runs);
+        let (inner, file) = (Mutex::new(inner), Mutex::new(file));
+        let (is_writing, written) = (Mutex::default(), Condvar::new());
+        Ok(Self { path, disk, inner, file, is_writing, written })
     }
 
     /// The runs, the newest first.
@@ -124,14 +140,14 @@ impl Ledger {
         self.record(Event::Failed { run_id: run_id.to_owned() });
     }
 
-    /// Takes note of an end.
+    /// Takes note of an end; `save` has it written.
     pub fn ended(&self, run_id: &str, end: EndRecord) {
         let ended_as = {
             let mut inner = self.inner();
             inner.ends += 1;
             inner.ends
         };
-        self.record(Event::Ended { run_id: run_id.to_owned(), end, ended_as });
+        self.note(Event::Ended { run_id: run_id.to_owned(), end, ended_as });
     }
 
     /// Takes note that a log goes on, or is about to, in a new file behind so many lines.
@@ -161,7 +177,8 @@ impl Ledger {
     /// Writes the file once more, where somebody removed it.
     pub(super) fn restore_lost(&self) {
         if !self.path.exists() {
-            self.inner().write_anew(&self.path);
+            let runs = self.inner().runs.clone();
+            self.file().write_anew(&self.path, &runs);
         }
     }
 
@@ -171,21 +188,77 @@ impl Ledger {
     }
 
     fn record(&self, event: Event) {
+        self.note(event);
+        self.save();
+    }
+
+    /// Has the runs be as they are after an event, which is still to be written. Does not block.
+    fn note(&self, event: Event) {
         let line = serde_json::to_string(&event).map(|line| line + "\n");
         let mut inner = self.inner();
-        if let (Some(file), Ok(line)) = (&mut inner.file, line)
-            && let Err(error) = file.write_all(line.as_bytes())
+        inner.unwritten.extend(line);
+        event.apply_to(&mut inner.runs);
+        inner.forget_oldest();
+    }
+
+    /// Writes what was noted. Where the disk does not answer that is left to the thread that waits
+    /// for it, or to whoever comes next; blocks for a moment at most then, unless it is the first.
+    pub fn save(&self) {
+        if self.inner().unwritten.is_empty() || !self.may_write() {
+            return;
+        }
+        loop {
+            let lines = std::mem::take(&mut self.inner().unwritten);
+            if lines.is_empty() {
+                break;
+            }
+            // Ended before the next look: who sees it end comes to write himself.
+            let operation = self.disk.begin();
+            self.write(&lines);
+            drop(operation);
+        }
+        *self.is_writing.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.written.notify_one();
+    }
+
+    /// Waits until nobody writes, and is then the one who does. False where the disk does not
+    /// answer.
+    fn may_write(&self) -> bool {
+        let mut is_writing = self.is_writing.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if self.disk.is_stalled() {
+                return false;
+            }
+            if !std::mem::replace(&mut *is_writing, true) {
+                return true;
+            }
+            let waited = self.written.wait_timeout(is_writing, STALL);
+            is_writing = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn write(&self, lines: &[String]) {
+        let mut file = self.file();
+        if let Some(writer) = &mut file.file
+            && let Err(error) = writer.write_all(lines.concat().as_bytes())
         {
             log::error!("{} cannot be written: {error}", self.path.display());
             // A part of the line may be there: the next event does not go behind it.
-            inner.is_torn = true;
+            file.is_torn = true;
         }
-        event.apply_to(&mut inner.runs);
-        inner.forget_oldest();
-        inner.lines += 1;
-        if inner.is_torn || inner.lines > 4 * inner.runs.len() + SPARE_LINES {
-            inner.write_anew(&self.path);
+        file.lines += lines.len();
+        let mut inner = self.inner();
+        if file.is_torn || file.lines > 4 * inner.runs.len() + SPARE_LINES {
+            // What was noted meanwhile is written with the rest.
+            inner.unwritten.clear();
+            let runs = inner.runs.clone();
+            drop(inner);
+            file.write_anew(&self.path, &runs);
         }
+    }
+
+    fn file(&self) -> MutexGuard<'_, LedgerFile> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -205,13 +278,13 @@ impl Inner {
             });
         }
     }
+}
 
-    /// Puts a file of the runs that are still known in the place of the present one.
-    fn write_anew(&mut self, path: &Path) {
-        match write_anew(path, &self.runs) {
-            Ok(file) => {
-                (self.file, self.lines, self.is_torn) = (Some(file), self.runs.len(), false);
-            }
+impl LedgerFile {
+    /// Puts a file of these runs in the place of the present one.
+    fn write_anew(&mut self, path: &Path, runs: &[RunRecord]) {
+        match write_anew(path, runs) {
+            Ok(file) => *self = Self { file: Some(file), lines: runs.len(), is_torn: false },
             Err(error) => log::error!("{error}"),
         }
     }

@@ -1,6 +1,7 @@
 //! The lock that keeps a log directory to one server.
 
 use super::directory::{open_directory, open_file};
+use super::disk::DiskMonitor;
 use crate::error::{Error, Result};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
@@ -8,7 +9,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 pub struct FolderLock {
     folder: PathBuf,
     file: Mutex<File>,
+    /// The disk that the directory is on.
+    disk: Arc<DiskMonitor>,
 }
 
 impl FolderLock {
@@ -41,7 +44,12 @@ impl FolderLock {
     pub fn take(folder: &Path) -> Result<Self> {
         open_directory(folder)?;
         let file = Mutex::new(lock(folder)?);
-        Ok(Self { folder: folder.to_owned(), file })
+        Ok(Self { folder: folder.to_owned(), file, disk: Arc::default() })
+    }
+
+    /// The disk that the directory is on.
+    pub(super) fn disk(&self) -> &Arc<DiskMonitor> {
+        &self.disk
     }
 
     /// Takes it once more where somebody removed the file.

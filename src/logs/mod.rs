@@ -7,6 +7,9 @@ mod append;
 mod block;
 mod capture;
 mod directory;
+mod disk;
+mod end_notice;
+mod ends;
 mod entry;
 mod escape;
 mod filter;
@@ -32,6 +35,7 @@ mod stamp;
 mod tests;
 mod writer;
 
+pub use end_notice::OnEnd;
 pub use entry::PIECE_BYTES_MAX;
 pub use filter::Filter;
 pub use fold::{FOLD_BYTES_MIN, Fold, Omission};

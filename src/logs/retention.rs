@@ -159,7 +159,7 @@ mod tests {
             || names.iter().for_each(|n| fs::write(folder.path().join(n), [0; 100]).unwrap());
         fill();
         fs::write(folder.path().join("notes.log"), [0; 5000]).unwrap();
-        let ledger = Ledger::open(folder.path(), 1).unwrap();
+        let ledger = Ledger::open(folder.path(), 1, std::sync::Arc::default()).unwrap();
         let enforce = |runs_max, bytes_max, active| {
             let keep = Keep { runs_max, bytes_max, run_bytes_max: bytes_max, records_max: 1 };
             enforce(folder.path(), keep, active, &ledger)

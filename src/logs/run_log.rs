@@ -1,12 +1,13 @@
 //! The log of one run, as its writer and all its readers share it.
 
+use super::disk::DiskMonitor;
 use super::folder::LogFolder;
 use super::index::Index;
 use chrono::{DateTime, Utc};
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ pub struct RunLog {
     changed: Condvar,
     /// How many wait for a change: while nobody does, the writer is spared the call that wakes.
     watchers: AtomicUsize,
+    /// Whether the run has ended, and output of it is not on disk yet.
+    is_behind: AtomicBool,
 }
 
 /// One file of a log. A log has one, until that is rotated.
@@ -124,8 +127,8 @@ impl RunLog {
     ) -> Self {
         let name = path.to_string_lossy().into_owned();
         let (written, changed) = (Mutex::new(written), Condvar::new());
-        let watchers = AtomicUsize::new(0);
-        Self { folder, path, name, lines_before, written, changed, watchers }
+        let (watchers, is_behind) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Self { folder, path, name, lines_before, written, changed, watchers, is_behind }
     }
 
     /// The file's name, as users see it: the log directory as it was set, and the file in it.
@@ -164,6 +167,17 @@ impl RunLog {
         self.announce();
     }
 
+    /// Says whether the run has ended and output of it is not on disk yet.
+    pub(super) fn set_behind(&self, is_behind: bool) {
+        self.is_behind.store(is_behind, Ordering::SeqCst);
+    }
+
+    /// Whether the run has ended, and output of it is not on disk yet. Does not block.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.is_behind.load(Ordering::SeqCst)
+    }
+
     /// Waits until `is_enough` of the log, looking at each change, or until `deadline`.
     pub fn wait_until(&self, deadline: Instant, mut is_enough: impl FnMut(&Glance) -> bool) {
         // Counted before the first look: a change that comes behind it finds the count.
@@ -198,8 +212,18 @@ impl RunLog {
         self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
     }
 
+    /// Has written what is known of runs and could not be written before.
+    pub(super) fn save_ledger(&self) {
+        self.folder.ledger().save();
+    }
+
     pub(super) fn folder(&self) -> &LogFolder {
         &self.folder
+    }
+
+    /// The disk that it is on.
+    pub(super) fn disk(&self) -> &Arc<DiskMonitor> {
+        self.folder.disk()
     }
 
     /// The file that is written to.

@@ -303,6 +303,7 @@ pub fn recover(folders: &[Arc<LogFolder>]) {
             };
             folder.ledger().ended(&run.run_id, end);
         }
+        folder.ledger().save();
     }
     if ended > 0 || lost_count > 0 {
         log::warn!("{lost_count} runs were lost, {ended} processes of old runs were ended");

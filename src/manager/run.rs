@@ -273,6 +273,8 @@ pub struct Snapshot {
     pub log_name: String,
     /// How far its log is.
     pub log: Glance,
+    /// Whether it has ended and output of it is not on disk yet, because that does not answer.
+    pub is_log_pending: bool,
     /// Whether it runs on a terminal.
     pub is_on_terminal: bool,
     /// Whether its input can be written to.
@@ -295,6 +297,7 @@ impl Snapshot {
             leftover_pids,
             log_name: run.log.name().to_owned(),
             log: run.log.glance(),
+            is_log_pending: run.log.is_behind(),
             is_on_terminal: run.spec.input.is_terminal(),
             is_stdin_open: end.is_none() && run.stdin.as_ref().is_some_and(Stdin::is_open),
         }

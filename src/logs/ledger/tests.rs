@@ -47,7 +47,7 @@ fn a_ledger_is_read_as_it_was_written_without_what_was_torn() {
     for number in [1, 3, 4] {
         File::create(folder.path().join(log_name(number))).unwrap();
     }
-    let ledger = Ledger::open(folder.path(), RUNS).unwrap();
+    let ledger = Ledger::open(folder.path(), RUNS, Arc::default()).unwrap();
     (1..=4).for_each(|number| ledger.started(run(number)));
     let signal = Some("SIGKILL".to_owned());
     let end = EndRecord { signal, lasted_ms: Some(7), ..end(-9) };
@@ -62,7 +62,7 @@ fn a_ledger_is_read_as_it_was_written_without_what_was_torn() {
     let mut file = OpenOptions::new().append(true).open(&path).unwrap();
     file.write_all(b"{\"event\":\"ended\",\"run_id\":\"0000000000000001\",\"en").unwrap();
     for _ in 0..2 {
-        let runs = Ledger::open(folder.path(), RUNS).unwrap().runs();
+        let runs = Ledger::open(folder.path(), RUNS, Arc::default()).unwrap().runs();
         let expected = [
             RunRecord { lines_rotated: 12, older_part, ..run(4) },
             RunRecord { end: Some(end.clone()), ended_as: 1, ..run(3) },
@@ -77,7 +77,7 @@ fn a_ledger_is_read_as_it_was_written_without_what_was_torn() {
 fn names_that_we_do_not_give_are_not_taken_from_a_ledger() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("x"), "secret").unwrap();
-    let ledger = Ledger::open(folder.path(), RUNS).unwrap();
+    let ledger = Ledger::open(folder.path(), RUNS, Arc::default()).unwrap();
     ledger.started(run(1));
     for log in ["../x", "x", "/etc/passwd", "2026-01-02_03-04-05.log/../x"] {
         ledger.started(RunRecord { log: log.into(), ..run(2) });
@@ -86,14 +86,14 @@ fn names_that_we_do_not_give_are_not_taken_from_a_ledger() {
         ledger.started(RunRecord { run_id: run_id.into(), ..run(3) });
     }
     drop(ledger);
-    let runs = Ledger::open(folder.path(), RUNS).unwrap().runs();
+    let runs = Ledger::open(folder.path(), RUNS, Arc::default()).unwrap().runs();
     assert_eq!(runs, [RunRecord { is_log_gone: true, ..run(1) }]);
 }
 
 #[test]
 fn ends_are_kept_when_logs_are_gone_as_many_as_may_be() {
     let folder = tempfile::tempdir().unwrap();
-    let open = || Ledger::open(folder.path(), RUNS).unwrap();
+    let open = || Ledger::open(folder.path(), RUNS, Arc::default()).unwrap();
     let ledger = open();
     for number in 0..5000 {
         ledger.started(run(number));
@@ -120,7 +120,7 @@ fn ends_are_kept_when_logs_are_gone_as_many_as_may_be() {
 #[test]
 fn logs_go_in_the_order_in_which_their_runs_ended() {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(folder.path(), RUNS).unwrap();
+    let ledger = Ledger::open(folder.path(), RUNS, Arc::default()).unwrap();
     // As if the clock had been set back: the names have the other order.
     for number in [9, 5, 3, 1] {
         ledger.started(run(number));
