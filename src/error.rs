@@ -126,6 +126,17 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
+    /// A log, its directory, or what belongs to them is not what we would have made.
+    #[error(
+        "The log {path} is refused, because {why}: remove it, or choose another directory with \
+         LLM_SHELL_LOG_DIR."
+    )]
+    LogRefused {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it, as a clause.
+        why: &'static str,
+    },
     /// Another server has the log directory.
     #[error(
         "The log directory {path} belongs to another server{}: give this one another, see \
@@ -138,11 +149,31 @@ pub enum Error {
         /// The other server's process, where that could be read.
         holder: Option<i32>,
     },
-    /// There is no run of this id, or its log is gone.
+    /// The log of a run was removed; the run itself is known.
+    #[error(
+        "The log of the run {run_id:?} is gone: it was removed, or made room for others (see \
+         LLM_SHELL_LOG_KEEP_RUNS and LLM_SHELL_LOG_MAX_BYTES)."
+    )]
+    LogGone {
+        /// The run's id.
+        run_id: String,
+    },
+    /// There is no run of this id, or it was forgotten.
     #[error("There is no run {run_id:?}: GET /runs lists those that there are.")]
     NoSuchRun {
         /// The id.
         run_id: String,
+    },
+    /// Another run is asked for than the last one.
+    #[error(
+        "The last command is the run {last:?} and not {run_id:?}: GET /runs/{run_id}/logs reads \
+         that one."
+    )]
+    AnotherRun {
+        /// The run that is asked for.
+        run_id: String,
+        /// The last one.
+        last: String,
     },
     /// There is no run of this id in the log of a service.
     #[error(
@@ -229,6 +260,8 @@ pub enum ErrorKind {
     BadRequest,
     /// There is no such thing.
     NotFound,
+    /// There was such a thing.
+    Gone,
     /// It does not fit the state of things.
     Conflict,
     /// It cannot be done now, and may be done later.
@@ -254,8 +287,10 @@ impl Error {
             | Self::NoSuchServiceRun { .. }
             | Self::NoSuchService { .. }
             | Self::NotInFile { .. } => ErrorKind::NotFound,
+            Self::LogGone { .. } => ErrorKind::Gone,
             Self::AlreadyRunning { .. }
             | Self::RestartCancelled
+            | Self::AnotherRun { .. }
             | Self::NotRunning { .. }
             | Self::StdinNotOpen { .. }
             | Self::NoTerminal { .. }
@@ -266,6 +301,7 @@ impl Error {
             Self::SpawnShell { .. }
             | Self::SpawnProgram { .. }
             | Self::Log { .. }
+            | Self::LogRefused { .. }
             | Self::LogFolderTaken { .. }
             | Self::Panicked
             | Self::Kernel { .. } => ErrorKind::Internal,

@@ -22,6 +22,7 @@
 //! |---|---|---|---|
 //! | `main` | the process | waits for signals to end | with the process |
 //! | `log-writer` | [`logs::LogWriter`] | reads output, appends it, reports ends | `finish` |
+//! | `log-ends` | the same | reports ends where the disk does not answer | `finish` |
 //! | `reaper` | [`process::Reaper`] | collects dead orphans | drop |
 //! | `http-accept`, `http-…` | [`http::Server`] | one for the door, one a connection | `finish` |
 //! | `http-standby` | the thread `http-accept` | serve where no thread can be had | with that |
@@ -42,7 +43,10 @@
 //! The kernel makes the leader's pidfd readable. The log writer, which waits for it together with
 //! the pipe, takes what the pipe holds to disk and only then calls the manager. The manager
 //! collects the leader's status, records the end under its `state` lock, and wakes those who wait
-//! for it. So whoever reads "ended" finds all that was printed before.
+//! for it. So whoever reads "ended" finds all that was printed before. Where the disk does not
+//! answer for 250 ms, the thread `log-ends`, which waits for the same pidfd, calls the manager, and
+//! the end is marked: its output is not on disk yet. Nothing that waits for the disk is done where
+//! another thread waits for it already.
 //!
 //! # Locks, in the order in which they may be taken
 //! 0. A reload of the services file; the list of services; what is known of one: the engine takes
@@ -51,7 +55,8 @@
 //! 2. `state` of a manager: for a copy or an assignment; never across a wait, a read or a write.
 //! 3. The reaper's register of children: over a launch, and over one look for the dead.
 //! 4. The logs of old runs that are open: over the reading of one that was not.
-//! 5. The name of the last log, then the ledger of runs: over the writing of a line.
+//! 5. The name of the last log, then what the ledger of runs knows: for a moment each. Its file has
+//!    a lock of its own, over the writing of a line.
 //! 6. How far a log is written; the inbox of the log writer; a usage meter, then its sampler:
 //!    for a moment each.
 //!

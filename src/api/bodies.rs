@@ -139,6 +139,10 @@ pub struct ProcessStatus {
     pub leftover_pids: Vec<i32>,
     /// Lines of its output that could not be written.
     pub log_dropped_lines: u64,
+    /// True where it has ended and output of it is not on disk yet, because that does not answer.
+    /// Left out otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub log_pending: bool,
 }
 
 /// Lines of a run's log.
@@ -146,6 +150,8 @@ pub struct ProcessStatus {
 pub struct LogsResponse {
     /// The file that they are in.
     pub log_file: String,
+    /// The run that printed them.
+    pub run_id: String,
     /// How many lines the whole log has.
     pub total_lines: u64,
     /// The lines, with a line end between them.
@@ -157,13 +163,21 @@ pub struct LogsResponse {
     pub first: Option<u64>,
     /// The number of the last line that was looked at: give it as `after` for what is new.
     pub next: u64,
-    /// Whether something was left out to keep to `max_bytes`.
+    /// Whether something was left out: to keep to `max_bytes`, or of a line over 16 MiB.
     pub truncated: bool,
     /// Whether the command runs.
     pub running: bool,
     /// A last line that has not ended, where `after` was given: a prompt, maybe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
+    /// How many lines behind `after` are no longer kept: `content` begins behind those. Left out
+    /// where there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: u64,
+    /// True where `after` is beyond the log, or of another run: `content` begins with the first
+    /// line. Left out otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cursor_reset: bool,
 }
 
 /// What POST /start answers where it was to wait.
@@ -249,6 +263,7 @@ impl From<Snapshot> for ProcessStatus {
             cwd: run.directory.to_string_lossy().into_owned(),
             leftover_pids: run.leftover_pids,
             log_dropped_lines: run.log.dropped_lines,
+            log_pending: run.is_log_pending,
         }
     }
 }
@@ -274,8 +289,8 @@ impl ProcessStatus {
     /// one lost have had theirs since its start.
     fn of_the_past(past: PastRun) -> Self {
         let PastRun { record: run, log_name } = past;
+        let uptime = run.lasted().map_or(0.0, seconds);
         let end = run.end.as_ref();
-        let lasted = end.and_then(|end| (end.at - run.created_at).to_std().ok());
         let status = match end {
             None => RunStatus::Running,
             Some(end) if end.ended_by == EndedBy::Itself.word() => RunStatus::Exited,
@@ -293,7 +308,7 @@ impl ProcessStatus {
             command: run.command,
             log_file: log_name,
             run_id: run.run_id,
-            uptime: lasted.map_or(0.0, seconds),
+            uptime,
             cpu_percent: 0.0,
             memory_mb: 0.0,
             idle: None,
@@ -301,6 +316,7 @@ impl ProcessStatus {
             stdin_open: false,
             cwd: run.cwd,
             leftover_pids: Vec::new(),
+            log_pending: false,
         }
     }
 }
@@ -321,6 +337,12 @@ impl KillResponse {
             left: left.map(|left| Left { pid: left.pid, why: left.why }).collect(),
         }
     }
+}
+
+/// Whether there is nothing to tell.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+pub fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Seconds, to the millisecond.

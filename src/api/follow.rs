@@ -1,7 +1,7 @@
 //! A log as it goes on: plain lines, entries, or Server-Sent Events.
 
 use super::log_query::{Form, LogQuery, NDJSON};
-use super::logs::{Source, TEXT, write_entry};
+use super::logs::{Named, Source, TEXT, write_entry};
 use super::run_marks::RunMarks;
 use super::slots::Slot;
 use super::waiting::{HEARTBEAT, SILENCE_MAX, next_look};
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::http::{Problem, Reply, StreamBody};
 use crate::logs::{Line, Page, PageCounts, Range, Selection};
 use http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,7 @@ pub fn answer(query: LogQuery, source: Box<dyn Source>, slot: Slot) -> Result<Re
         Form::Json | Form::Text => TEXT,
     };
     let (form, selection) = (query.form, query.selection);
+    let run_id = if let Named::Run { run_id, .. } = source.name() { Some(run_id) } else { None };
     Ok(Reply::stream(StatusCode::OK, content_type, move |to| {
         // The slot is given back when the stream ends, however it ends.
         let _slot = slot;
@@ -45,12 +46,16 @@ pub fn answer(query: LogQuery, source: Box<dyn Source>, slot: Slot) -> Result<Re
         let mut stream = Stream {
             to,
             form,
+            id_prefix: run_id.as_ref().map_or_else(String::new, |run_id| format!("{run_id}:")),
             cursor,
             prompt: String::new(),
             told: String::new(),
             runs: RunMarks::behind(page.lines_before(), &*source),
             sent_at: Instant::now(),
         };
+        if query.cursor_reset {
+            stream.send_cursor_reset(run_id.as_deref())?;
+        }
         if selection.range.cursor().is_some() {
             stream.send_missed(page.glance().lines_gone)?;
         }
@@ -65,6 +70,8 @@ pub fn answer(query: LogQuery, source: Box<dyn Source>, slot: Slot) -> Result<Re
 struct Stream<'a, 'b> {
     to: &'a mut StreamBody<'b>,
     form: Form,
+    /// What stands before the number of a line in the id of its event.
+    id_prefix: String,
     /// The last line that was looked at.
     cursor: u64,
     /// The line that had not ended when it was last looked at.
@@ -145,7 +152,7 @@ impl Stream<'_, '_> {
     fn send_line(&mut self, line: Line<'_>, text: &str) -> io::Result<()> {
         match self.form {
             Form::Events => {
-                write!(self.to, "id: {}\ndata: ", line.number)?;
+                write!(self.to, "id: {}{}\ndata: ", self.id_prefix, line.number)?;
                 write_entry(self.to, line.stamp, text)?;
                 self.to.write_all(b"\n")
             }
@@ -162,6 +169,21 @@ impl Stream<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Says that the cursor was of another log, and that this is the whole of this one.
+    fn send_cursor_reset(&mut self, run_id: Option<&str>) -> io::Result<()> {
+        let mut data = json!({"cursor_reset": true});
+        if let Some(run_id) = run_id {
+            data["run_id"] = run_id.into();
+        }
+        match self.form {
+            Form::Events => write!(self.to, "event: cursor_reset\ndata: {data}\n\n"),
+            Form::Ndjson => writeln!(self.to, "{data}"),
+            Form::Json | Form::Text => {
+                writeln!(self.to, "[... the cursor is of another log: from the first line ...]")
+            }
+        }
     }
 
     /// Says how many lines were dropped before this client had read them.

@@ -5,6 +5,7 @@ use super::parameters;
 use crate::error::Error;
 use crate::http::{Problem, Query, Request};
 use crate::logs::{FOLD_BYTES_MIN, Filter, Range, Selection, now};
+use std::ops;
 use std::time::Duration;
 
 /// The largest content that can be cut to, in bytes: what is kept is in memory meanwhile.
@@ -28,11 +29,24 @@ pub enum Form {
 
 /// What a log is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogOf {
-    /// One run: all of it, where nothing else is said.
-    Run,
+pub enum LogOf<'a> {
+    /// The last run, by its id: all of it, where nothing else is said, and only as long as it is
+    /// the one that is asked for, where one is.
+    LastRun(&'a str),
+    /// One run, by its id: all of it, where nothing else is said.
+    Run(&'a str),
     /// A service: its last hundred lines, where nothing else is said, and maybe one run alone.
     Service,
+}
+
+impl<'a> LogOf<'a> {
+    /// The run, where it is of one.
+    pub fn run_id(self) -> Option<&'a str> {
+        match self {
+            Self::LastRun(run_id) | Self::Run(run_id) => Some(run_id),
+            Self::Service => None,
+        }
+    }
 }
 
 /// How many lines of a service's log are given where nothing else is said.
@@ -55,6 +69,8 @@ pub struct LogQuery {
     pub resumes: bool,
     /// The run whose lines alone are wanted.
     pub run_id: Option<String>,
+    /// Whether the cursor was of another run, or beyond the log, and was put at its beginning.
+    pub cursor_reset: bool,
     /// Path and filters, for a request that asks for what was left out.
     pub again: Again,
 }
@@ -111,18 +127,23 @@ impl LogQuery {
     ///
     /// # Errors
     /// 400 for a parameter that is unknown, malformed, or that another one excludes.
-    pub fn read(request: &Request<'_>, of: LogOf) -> Result<Self, Problem> {
+    pub fn read(request: &Request<'_>, of: LogOf<'_>) -> Result<Self, Problem> {
         let mut query = request.query()?;
-        let run_id = if of == LogOf::Service { query.take("run") } else { None };
+        let run_id = match of {
+            LogOf::LastRun(last) => same_run(query.take("run_id"), last)?,
+            LogOf::Run(_) => None,
+            LogOf::Service => query.take("run"),
+        };
         let follows = parameters::flag(&mut query, "follow")?;
         let form = form(&mut query, request.header("accept"), follows)?;
-        let resumed = request.header("last-event-id").and_then(|id| id.parse().ok());
+        let resumed = request.header("last-event-id").filter(|_| form == Form::Events);
+        let resumed = resumed.and_then(|id| Cursor::read(id, of));
         let limit = parameters::count(&mut query, "limit")?;
         let default = match of {
             LogOf::Service if limit.is_none() => Range::Last(SERVICE_LINES_DEFAULT),
-            LogOf::Service | LogOf::Run => Range::All,
+            LogOf::Service | LogOf::Run(_) | LogOf::LastRun(_) => Range::All,
         };
-        let range = range(&mut query, resumed.filter(|_| form == Form::Events), default)?;
+        let range = range(&mut query, resumed.map(|it| it.line), default)?;
         let wait = parameters::wait(&mut query, "wait")?;
         let bytes_max = parameters::count(&mut query, "max_bytes")?;
         let (grep, strips) = (query.take("grep"), parameters::flag(&mut query, "strip_ansi")?);
@@ -134,7 +155,8 @@ impl LogQuery {
             bytes_max: bytes_max.map(bytes).transpose()?,
             wait,
             follows,
-            resumes: form == Form::Events && resumed.is_some(),
+            resumes: resumed.is_some(),
+            cursor_reset: resumed.is_some_and(|cursor| cursor.is_of_another_run),
             again: again(request, of, run_id.as_deref(), grep, strips),
             run_id,
         };
@@ -142,12 +164,13 @@ impl LogQuery {
         Ok(read)
     }
 
-    /// What is answered of a command's output beside its state, from `range` on: cut to
+    /// What is answered of a run's output beside its state, from `range` on: cut to
     /// `bytes_max`, or to what is ever held in memory.
     ///
     /// # Errors
     /// 400 for a size that cannot be.
     pub fn of_output(
+        run_id: &str,
         range: Range,
         bytes_max: Option<u64>,
         escapes: Escapes,
@@ -165,8 +188,18 @@ impl LogQuery {
             follows: false,
             resumes: false,
             run_id: None,
-            again: Again::Request { path: "/logs".to_owned(), filters: String::new() },
+            cursor_reset: false,
+            again: Again::Request { path: format!("/runs/{run_id}/logs"), filters: String::new() },
         })
+    }
+
+    /// Has the cursor fit a log with lines of these numbers: one that is beyond them is of a log
+    /// that was longer, and begins anew, so that no line is passed over.
+    pub fn fit_cursor(&mut self, lines: &ops::Range<u64>) {
+        let Range::After(after) = self.selection.range else { return };
+        self.cursor_reset |= after > lines.end;
+        let after = if self.cursor_reset { lines.start } else { after.max(lines.start) };
+        self.selection.range = Range::After(after);
     }
 
     /// Refuses what makes no sense together.
@@ -192,6 +225,37 @@ impl LogQuery {
             }
         }
         Ok(())
+    }
+}
+
+/// Where a stream of events is taken up again.
+#[derive(Clone, Copy)]
+struct Cursor {
+    line: u64,
+    is_of_another_run: bool,
+}
+
+impl Cursor {
+    /// Reads the id of an event: `RUN_ID:N`, or `N` alone. The lines of a service have numbers
+    /// that go on over its runs. `None` for what is no such id.
+    fn read(id: &str, of: LogOf<'_>) -> Option<Self> {
+        let (run_id, line) = id.rsplit_once(':').map_or((None, id), |(run, n)| (Some(run), n));
+        let line = line.parse().ok()?;
+        let is_of_another_run = match of {
+            LogOf::LastRun(own) | LogOf::Run(own) => run_id.is_some_and(|run_id| run_id != own),
+            LogOf::Service => false,
+        };
+        Some(Self { line, is_of_another_run })
+    }
+}
+
+/// Refuses a run that is not the last one.
+fn same_run(run_id: Option<String>, last: &str) -> Result<Option<String>, Problem> {
+    match run_id {
+        Some(run_id) if run_id != last => {
+            Err(Error::AnotherRun { run_id, last: last.to_owned() }.into())
+        }
+        run_id => Ok(run_id),
     }
 }
 
@@ -243,19 +307,24 @@ fn bytes(given: u64) -> Result<usize, Problem> {
 
 fn again(
     request: &Request<'_>,
-    of: LogOf,
+    of: LogOf<'_>,
     run_id: Option<&str>,
     grep: Option<String>,
     strips_ansi: bool,
 ) -> Again {
+    // Of this run, whichever is the last one then.
+    let (path, whose, run_id) = match of {
+        LogOf::LastRun(run_id) | LogOf::Run(run_id) => {
+            (format!("/runs/{run_id}/logs"), format!("read_logs run_id={run_id}"), None)
+        }
+        LogOf::Service => {
+            let whose = format!("service_logs name={}", request.param("service"));
+            (request.path().to_owned(), whose, run_id)
+        }
+    };
     if !request.is_inner() {
-        let path = request.path().to_owned();
         return Again::Request { path, filters: filters(run_id, grep, strips_ansi) };
     }
-    let whose = match of {
-        LogOf::Run => format!("read_logs run_id={}", request.param("run_id")),
-        LogOf::Service => format!("service_logs name={}", request.param("service")),
-    };
     let run = run_id.map(|run_id| format!(" run={run_id}"));
     let grep = grep.map(|grep| format!(" grep={}", serde_json::Value::from(grep)));
     Again::Call { whose, filters: run.unwrap_or_default() + &grep.unwrap_or_default() }

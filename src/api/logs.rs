@@ -11,6 +11,7 @@ use crate::logs::{Fold, Glance, LogSeries, Omission, Page, PageCounts, Range, Ru
 use http::StatusCode;
 use serde_json::Value;
 use std::io::{self, Write};
+use std::ops;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,6 +30,8 @@ pub enum Named {
     Run {
         /// The directory as it was set, and the file in it.
         log_file: String,
+        /// The run's id.
+        run_id: String,
     },
     /// A service's.
     Service {
@@ -41,6 +44,9 @@ pub enum Named {
 pub trait Source: Send {
     /// What it is called.
     fn name(&self) -> Named;
+
+    /// The numbers of its lines: those over the start, up to the end.
+    fn line_numbers(&self) -> ops::Range<u64>;
 
     /// As much of it as the selection reaches.
     ///
@@ -69,11 +75,12 @@ pub trait Source: Send {
 
 /// Answers a request for lines of a log.
 pub fn answer(
-    query: LogQuery,
+    mut query: LogQuery,
     source: Box<dyn Source>,
     slots: &Slots,
     request: &Request<'_>,
 ) -> Result<Reply, Problem> {
+    query.fit_cursor(&source.line_numbers());
     if query.follows {
         return follow::answer(query, source, slots.take()?);
     }
@@ -118,30 +125,34 @@ fn wait(request: &Request<'_>, query: &LogQuery, source: &dyn Source, slot: Opti
 
 /// What a run has printed so far from `range` on, at most `bytes_max` bytes of content.
 pub fn output(
+    run_id: &str,
     log: &Arc<RunLog>,
     range: Range,
     bytes_max: Option<u64>,
     escapes: Escapes,
 ) -> Result<LogsResponse, Problem> {
-    let query = LogQuery::of_output(range, bytes_max, escapes)?;
+    let query = LogQuery::of_output(run_id, range, bytes_max, escapes)?;
     let running = !log.glance().is_over;
     let page = Page::select(&LogSeries::of(Arc::clone(log)), query.selection)?;
     let mut content = String::new();
     let (counts, truncated) =
         write_content(&page, query.bytes_max, &query.again, &mut Held(&mut content))
             .map_err(|error| unreadable(&error))?;
-    let PageCounts { lines_returned, first, next, unfinished } = counts;
+    let PageCounts { lines_returned, first, next, unfinished, is_cut } = counts;
     let prompt = page.has_cursor().then(|| prompt(&unfinished, query.bytes_max)).flatten();
     Ok(LogsResponse {
         log_file: log.name().to_owned(),
+        run_id: run_id.to_owned(),
         total_lines: page.lines_total(),
         content,
         lines_returned,
         first,
         next,
-        truncated,
+        truncated: truncated || is_cut,
         running,
         prompt: prompt.map(str::to_owned),
+        skipped: page.lines_skipped(),
+        cursor_reset: false,
     })
 }
 
@@ -171,9 +182,10 @@ struct Head {
 fn write_json(page: &Page, query: &LogQuery, head: &Head, to: &mut impl Write) -> io::Result<()> {
     let total = page.lines_total();
     let (counts, is_cut) = match &head.name {
-        Named::Run { log_file } => {
-            let name = Value::from(&**log_file);
-            write!(to, "{{\"log_file\":{name},\"total_lines\":{total},\"content\":\"")?;
+        Named::Run { log_file, run_id } => {
+            let (name, run_id) = (Value::from(&**log_file), Value::from(&**run_id));
+            write!(to, "{{\"log_file\":{name},\"run_id\":{run_id},\"total_lines\":{total},")?;
+            to.write_all(b"\"content\":\"")?;
             let content = if page.is_plain() && query.bytes_max.is_none() {
                 (page.write_escaped(to)?, false)
             } else {
@@ -190,11 +202,18 @@ fn write_json(page: &Page, query: &LogQuery, head: &Head, to: &mut impl Write) -
             lines
         }
     };
-    let PageCounts { lines_returned, first, next, unfinished } = counts;
+    let PageCounts { lines_returned, first, next, unfinished, is_cut: is_line_cut } = counts;
+    let is_cut = is_cut || is_line_cut;
     write!(to, ",\"lines_returned\":{lines_returned},\"first\":{},", Value::from(first))?;
     write!(to, "\"next\":{next},\"truncated\":{is_cut},\"running\":{}", head.is_running)?;
     if page.has_cursor() || matches!(head.name, Named::Service { .. }) {
         write!(to, ",\"prompt\":{}", Value::from(prompt(&unfinished, query.bytes_max)))?;
+    }
+    if page.lines_skipped() > 0 {
+        write!(to, ",\"skipped\":{}", page.lines_skipped())?;
+    }
+    if query.cursor_reset {
+        to.write_all(b",\"cursor_reset\":true")?;
     }
     to.write_all(b"}\n")
 }

@@ -9,6 +9,7 @@ impl From<Error> for Problem {
         match error.kind() {
             ErrorKind::BadRequest => Self::bad_request(detail),
             ErrorKind::NotFound => Self::not_found(detail),
+            ErrorKind::Gone => Self::gone(detail),
             ErrorKind::Conflict => Self::conflict(detail),
             ErrorKind::Unavailable => Self::unavailable(detail),
             ErrorKind::Internal => {

@@ -1,7 +1,6 @@
 //! Where runs begin and end in a log that spans several.
 
 use super::logs::Source;
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::collections::VecDeque;
 
@@ -10,8 +9,10 @@ use std::collections::VecDeque;
 pub struct RunMark {
     /// How many lines there are before it.
     pub lines_before: u64,
-    /// When it was.
-    pub at: DateTime<Utc>,
+    /// Which run, by its id.
+    pub run_id: String,
+    /// Whether it is the end.
+    pub is_end: bool,
     /// What is told of it.
     pub data: Value,
 }
@@ -21,8 +22,9 @@ pub struct RunMark {
 pub struct RunMarks {
     /// In the order of the log.
     left: VecDeque<RunMark>,
-    /// When the last of those was that were looked at.
-    known: Option<DateTime<Utc>>,
+    /// The last of those that were looked at: the run, and whether it was its end. Not when it
+    /// was, because the clock may be set back.
+    known: Option<(String, bool)>,
     /// How far the source was then.
     turns: u64,
 }
@@ -51,9 +53,16 @@ impl RunMarks {
     }
 
     fn add(&mut self, marks: Vec<RunMark>) {
-        let known = self.known;
-        self.known = marks.last().map(|mark| mark.at).or(known);
-        self.left.extend(marks.into_iter().filter(|mark| Some(mark.at) > known));
+        let known = self.known.take();
+        let is_known = |mark: &RunMark| {
+            known
+                .as_ref()
+                .is_some_and(|(run_id, is_end)| (&mark.run_id, &mark.is_end) == (run_id, is_end))
+        };
+        // Of a run that is forgotten by now: all that are left came behind it.
+        let new = marks.iter().rposition(is_known).map_or(0, |last| last + 1);
+        self.known = marks.last().map(|mark| (mark.run_id.clone(), mark.is_end)).or(known);
+        self.left.extend(marks.into_iter().skip(new));
     }
 
     fn pass_over(&mut self, lines: u64) {
@@ -71,10 +80,12 @@ mod tests {
     use super::*;
 
     fn marks(from: u64, to: u64) -> Vec<RunMark> {
-        let at =
-            |number: u64| DateTime::UNIX_EPOCH + chrono::Duration::seconds(number.cast_signed());
-        let mark =
-            |number| RunMark { lines_before: number * 10, at: at(number), data: number.into() };
+        let mark = |number: u64| RunMark {
+            lines_before: number * 10,
+            run_id: (number / 2).to_string(),
+            is_end: number % 2 == 1,
+            data: number.into(),
+        };
         (from..=to).map(mark).collect()
     }
 

@@ -5,6 +5,7 @@ use super::run_marks::RunMark;
 use crate::error::Result;
 use crate::logs::{Glance, LogSeries, RunLog, Selection};
 use serde_json::Value;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,6 +22,10 @@ pub struct RunSource {
 impl Source for RunSource {
     fn name(&self) -> Named {
         self.name.clone()
+    }
+
+    fn line_numbers(&self) -> Range<u64> {
+        self.log.line_numbers()
     }
 
     fn series(&self, _: &Selection) -> Result<LogSeries> {

@@ -148,6 +148,11 @@ pub struct ServiceStatus {
     depends_on: Vec<String>,
     /// Lines of its last run that could not be written to its log.
     log_dropped_lines: u64,
+    /// True where its last run has ended and output of it is not on disk yet, because that does not
+    /// answer. Left out otherwise.
+    #[schema(required = false)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    log_pending: bool,
     /// Why it is in its state, in one sentence.
     message: String,
 }
@@ -344,6 +349,7 @@ impl ServiceStatus {
             next_restart_at: facts.next_restart_at.map(format_instant),
             depends_on: facts.config.depends_on.keys().cloned().collect(),
             log_dropped_lines: run.as_ref().map_or(0, |run| run.log().dropped_lines()),
+            log_pending: run.as_ref().is_some_and(|run| run.log().is_behind()),
             message: facts.message,
         }
     }

@@ -8,7 +8,6 @@ use crate::supervisor::{HealthCheck, Masking, RestartPolicy, ServiceConfig, Stan
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::time::Duration;
 use utoipa::ToSchema;
 
 /// How many ends are told of.
@@ -201,9 +200,8 @@ fn command(command: &CommandLine, masking: &Masking) -> Value {
 
 /// How a run ended, once it has.
 fn exit(run: RunRecord) -> Option<Exit> {
+    let lasted = run.lasted()?;
     let end = run.end?;
-    // A clock that was set back makes no run of a negative length.
-    let lasted = (end.at - run.created_at).to_std().unwrap_or(Duration::ZERO);
     Some(Exit {
         run_id: run.run_id,
         stopped_at: format_instant(end.at),

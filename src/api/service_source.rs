@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::logs::{Glance, LogSeries, RunRecord, Selection, format_instant};
 use crate::supervisor::Supervised;
 use serde_json::{Value, json};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,6 +17,10 @@ pub struct ServiceSource(pub Arc<Supervised>);
 impl Source for ServiceSource {
     fn name(&self) -> Named {
         Named::Service { name: self.0.name().to_owned() }
+    }
+
+    fn line_numbers(&self) -> Range<u64> {
+        0..self.0.manager().lines_total()
     }
 
     fn series(&self, selection: &Selection) -> Result<LogSeries> {
@@ -56,7 +61,8 @@ impl Source for ServiceSource {
                 "at": format_instant(run.created_at),
             });
             let lines_before = run.lines_before;
-            marks.push(RunMark { lines_before, at: run.created_at, data: begin });
+            let run_id = run.run_id.clone();
+            marks.push(RunMark { lines_before, run_id, is_end: false, data: begin });
             let next = runs.get(index + 1).map_or(lines.max(lines_before), |run| run.lines_before);
             marks.extend(end_mark(run, next));
         }
@@ -70,5 +76,5 @@ fn end_mark(run: &RunRecord, lines_before: u64) -> Option<RunMark> {
         "event": "ended", "run_id": run.run_id, "exit_code": end.exit_code,
         "signal": end.signal, "ended_by": end.ended_by, "at": format_instant(end.at),
     });
-    Some(RunMark { lines_before, at: end.at, data })
+    Some(RunMark { lines_before, run_id: run.run_id.clone(), is_end: true, data })
 }

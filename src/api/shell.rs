@@ -100,7 +100,7 @@ fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let wait = parameters::fitting_wait("wait", body.wait)?;
     let bytes_max = body.max_bytes;
     // Refused before anything has an effect.
-    LogQuery::of_output(Range::All, bytes_max, Escapes::Kept)?;
+    LogQuery::of_output("", Range::All, bytes_max, Escapes::Kept)?;
     let spec = body.spec()?;
     let _slot = wait.map(|_| shell.slots.take()).transpose()?;
     let turn = shell.turns.take()?;
@@ -125,7 +125,7 @@ fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
         );
     }
     // Behind the state: "ended" then means that all is there.
-    let output = logs::output(run.log(), Range::All, bytes_max, Escapes::Kept)?;
+    let output = logs::output(run.id(), run.log(), Range::All, bytes_max, Escapes::Kept)?;
     let status = snapshot.into();
     Ok(Reply::json(StatusCode::CREATED, &StartResponse { status, output }))
 }
@@ -145,7 +145,8 @@ fn told(
     bytes_max: u64,
 ) -> Result<Reply, Problem> {
     let after = told::first_looked_at(0, run.log().glance().lines);
-    let output = logs::output(run.log(), Range::After(after), Some(bytes_max), Escapes::Stripped)?;
+    let range = Range::After(after);
+    let output = logs::output(run.id(), run.log(), range, Some(bytes_max), Escapes::Stripped)?;
     let last = shell.manager.last_run()?;
     let newer = (last.id() != run.id()).then(|| last.id());
     let text = told::of_run(&snapshot.into(), &output, newer, Reader::Http);
@@ -213,9 +214,9 @@ fn resize(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
 
 fn read_logs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let run = shell.manager.last_run()?;
-    let log = Arc::clone(run.log());
+    let (log, run_id) = (Arc::clone(run.log()), run.id().to_owned());
     let status = Box::new(move || ProcessStatus::from(run.snapshot()).json());
-    answer_logs(shell, request, log, status)
+    answer_logs(shell, request, (log, LogOf::LastRun(&run_id)), status)
 }
 
 fn runs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -236,20 +237,21 @@ fn one_run(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
 fn run_logs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let run_id = request.param("run_id").to_owned();
     let log = shell.manager.log_of(&run_id)?;
-    let manager = Arc::clone(&shell.manager);
-    let status = move || manager.run(&run_id).map(|run| ProcessStatus::from(run).json());
+    let (manager, id) = (Arc::clone(&shell.manager), run_id.clone());
+    let status = move || manager.run(&id).map(|run| ProcessStatus::from(run).json());
     let status = Box::new(move || status().unwrap_or_default());
-    answer_logs(shell, request, log, status)
+    answer_logs(shell, request, (log, LogOf::Run(&run_id)), status)
 }
 
 fn answer_logs(
     shell: &Shell,
     request: &Request<'_>,
-    log: Arc<RunLog>,
+    (log, of): (Arc<RunLog>, LogOf<'_>),
     status: Box<dyn Fn() -> Value + Send>,
 ) -> Result<Reply, Problem> {
-    let query = LogQuery::read(request, LogOf::Run)?;
-    let name = Named::Run { log_file: log.name().to_owned() };
+    let query = LogQuery::read(request, of)?;
+    let run_id = of.run_id().unwrap_or_default().to_owned();
+    let name = Named::Run { log_file: log.name().to_owned(), run_id };
     logs::answer(query, Box::new(RunSource { name, log, status }), &shell.slots, request)
 }
 

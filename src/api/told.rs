@@ -113,13 +113,16 @@ fn state(status: &ProcessStatus) -> String {
     };
     let ProcessStatus { run_id, process_pid: pid, uptime, log_dropped_lines: lost, .. } = status;
     let lost = if *lost > 0 { format!(" | {lost} lines lost") } else { String::new() };
-    format!("run {run_id} | {how}{with} | pid {pid} | {uptime:.1} s{lost}")
+    let pending = if status.log_pending { " | its last output is not on disk yet" } else { "" };
+    format!("run {run_id} | {how}{with} | pid {pid} | {uptime:.1} s{lost}{pending}")
 }
 
 /// `lines 121-180 of 180`
 fn lines(output: &LogsResponse) -> String {
-    let LogsResponse { lines_returned, next, .. } = output;
-    match (output.first, output.total_lines) {
+    let LogsResponse { lines_returned, next, skipped, .. } = output;
+    let skipped = if *skipped > 0 { format!(", {skipped} no longer kept") } else { String::new() };
+    let reset = if output.cursor_reset { ", after= was beyond them" } else { "" };
+    let lines = match (output.first, output.total_lines) {
         // Some between them do not match what was looked for.
         (Some(first), total) if *lines_returned < (next + 1).saturating_sub(first) => {
             format!("{lines_returned} of the lines {first}-{next} of {total}")
@@ -127,7 +130,8 @@ fn lines(output: &LogsResponse) -> String {
         (Some(first), total) => format!("lines {first}-{next} of {total}"),
         (None, 0) => "no lines".to_owned(),
         (None, total) => format!("none of {total} lines"),
-    }
+    };
+    lines + &skipped + reset
 }
 
 fn next_call(
@@ -198,8 +202,8 @@ mod tests {
             "leftover_pids": [], "log_dropped_lines": 0,
         });
         let mut page = json!({
-            "log_file": "", "total_lines": 0, "content": "", "lines_returned": 0, "first": null,
-            "next": 0, "truncated": false, "running": true,
+            "log_file": "", "run_id": "7", "total_lines": 0, "content": "",
+            "lines_returned": 0, "first": null, "next": 0, "truncated": false, "running": true,
         });
         for (to, from) in [(&mut whole, status), (&mut page, output)] {
             to.as_object_mut().unwrap().extend(from.as_object().unwrap().clone());
@@ -240,6 +244,20 @@ mod tests {
         );
         let told = told(ended("itself", 0, None), json!({}));
         assert!(told.ends_with("]\n(no output)\n[ended: POST /start runs the next command]\n"));
+    }
+
+    #[test]
+    fn lines_that_were_not_asked_for_are_told_why() {
+        let page = json!({
+            "first": 1, "next": 2, "total_lines": 2, "lines_returned": 2, "cursor_reset": true,
+        });
+        let reset = told(json!({}), page);
+        assert!(reset.contains("| lines 1-2 of 2, after= was beyond them]"), "{reset}");
+        let page = json!({
+            "first": 9, "next": 9, "total_lines": 9, "lines_returned": 1, "skipped": 5,
+        });
+        let skipped = told(json!({}), page);
+        assert!(skipped.contains("| lines 9-9 of 9, 5 no longer kept]"), "{skipped}");
     }
 
     #[test]

@@ -86,7 +86,8 @@ pub fn supervise(
         cgroups,
         on_fatal: OnFatal(services.exit_on_fatal.then(|| Box::new(end_it_all) as _)),
     };
-    crate::manager::recover(&LogFolder::all_under(&lock, &settings.log_directory, keep(&settings)));
+    let logs = LogFolder::all_under(&lock, &settings.log_directory, keep(&settings))?;
+    crate::manager::recover(&logs);
     let supervisor = Arc::new(Supervisor::start(tools, services.file, services.services)?);
     reload_when_asked(reloads, Arc::clone(&supervisor))?;
     let router = api::service_routes(Arc::clone(&supervisor), guard, settings.streams_max);

@@ -44,6 +44,9 @@ use std::{env, io, thread};
 /// that could not be ended holds its pipe open.
 const WRITER_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How many runs are known with their ends, those whose logs are gone included.
+const RECORDS_MAX: usize = 1000;
+
 /// How long answers that are under way at the shutdown may take once all commands were ended.
 const ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -278,7 +281,12 @@ fn guard(settings: &Settings, place: &Place) -> Guard {
 
 /// How much is kept of logs, by the settings.
 fn keep(settings: &Settings) -> Keep {
-    Keep { runs_max: settings.log_runs_max, bytes_max: settings.log_bytes_max }
+    Keep {
+        runs_max: settings.log_runs_max,
+        bytes_max: settings.log_bytes_max,
+        run_bytes_max: settings.log_run_bytes_max,
+        records_max: RECORDS_MAX.max(settings.log_runs_max),
+    }
 }
 
 /// Serves these routes. `alive` is what is asked, where a watchdog wants to know that we answer.

@@ -10,7 +10,6 @@ use memchr::memchr_iter;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
 /// The writing side of one log. There is one.
@@ -37,6 +36,8 @@ struct NameCheck {
     at: Second,
     /// Whether it was removed and cannot be made again.
     is_removed: bool,
+    /// Whether a new file may be begun; where that failed it is tried again in the next second.
+    may_rotate: bool,
 }
 
 /// The part of a stamp that changes once a second.
@@ -88,16 +89,17 @@ impl Appender {
         if entries.is_empty() {
             return;
         }
+        let disk = Arc::clone(self.log.disk());
+        let _operation = disk.begin();
         if !self.has_name(stamp) {
             self.lose(lines);
             return;
         }
         let is_damaged = self.missing_lines > 0 || self.is_torn || self.has_gap;
-        if is_damaged && !self.mend(stamp) {
+        if !self.make_room(entries.len(), stamp) || is_damaged && !self.mend(stamp) {
             self.lose(lines);
             return;
         }
-        self.make_room(entries.len(), stamp);
         let (written, result) = write_whole(&self.log.file(), entries);
         self.line_goes_on = entries[..written].ends_with(END_OF_PIECE);
         let Err(error) = result else {
@@ -122,12 +124,15 @@ impl Appender {
             return !self.name.is_removed;
         }
         self.name.at = second;
-        if self.log.file().metadata().is_ok_and(|file| file.nlink() > 0) {
+        self.name.may_rotate = true;
+        if self.log.is_in_place() {
             return true;
         }
         let replaced = self.log.replace_removed();
         match &replaced {
-            Ok(()) => log::error!("{} was removed: it goes on in a new file", self.log.name()),
+            Ok(()) => {
+                log::error!("{} was removed: it goes on in a new file", self.log.name());
+            }
             Err(error) if self.name.is_removed => log::debug!("{error}"),
             Err(error) => {
                 log::error!("{} was removed, lines are dropped: {error}", self.log.name());
@@ -145,8 +150,9 @@ impl Appender {
     }
 
     /// Sees to it that all logs together stay as small as they must, before so many bytes are
-    /// added: the oldest runs go, then the older half of this one.
-    fn make_room(&mut self, bytes: usize, stamp: &Stamp) {
+    /// added: runs that have ended go, and the older half of this one. False where there is no
+    /// room.
+    fn make_room(&mut self, bytes: usize, stamp: &Stamp) -> bool {
         let bytes = bytes as u64;
         self.since_look += bytes;
         let part_bytes_max = self.log.folder().part_bytes_max();
@@ -155,17 +161,29 @@ impl Appender {
             self.log.folder().enforce_retention(self.log.file_name());
         }
         let part_bytes = self.log.written().active.bytes;
-        if part_bytes > 0 && part_bytes + bytes > part_bytes_max {
-            // A line without an end would grow without one: it is ended here, and says so.
-            if self.line_goes_on && !self.write_line(CUT_NOTICE, stamp) {
-                return;
+        if part_bytes == 0 || part_bytes + bytes <= part_bytes_max {
+            return true;
+        }
+        if !std::mem::take(&mut self.name.may_rotate) {
+            return false;
+        }
+        // A line without an end would grow without one: it is ended here, and says so.
+        if self.line_goes_on && !self.write_line(CUT_NOTICE, stamp) {
+            return false;
+        }
+        let rotated = self.log.rotate();
+        match &rotated {
+            Ok(()) => {
+                self.name.may_rotate = true;
+                self.log.folder().enforce_retention(self.log.file_name());
             }
-            match self.log.rotate() {
-                Ok(()) => self.log.folder().enforce_retention(self.log.file_name()),
-                // It goes on in the file that it has.
-                Err(error) => log::error!("{} cannot be rotated: {error}", self.log.name()),
+            Err(error) if self.missing_lines > 0 => log::debug!("{error}"),
+            Err(error) => {
+                let name = self.log.name();
+                log::error!("{name} is full and cannot be rotated, lines are dropped: {error}");
             }
         }
+        rotated.is_ok()
     }
 
     /// Ends what was left unfinished and says how many lines are missing. False while that cannot

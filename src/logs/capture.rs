@@ -2,11 +2,11 @@
 
 use super::append::Appender;
 use super::block::{BLOCK_MARGIN, Encoder, LastPiece};
+use super::end_notice::EndNotice;
 use super::pace::Pace;
-use super::stamp::{LogClock, Stamp, now};
-use super::writer::Capture;
+use super::stamp::{LogClock, Moment, Stamp};
+use super::writer::Handed;
 use crate::guarded::guarded;
-use chrono::{DateTime, Utc};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
@@ -57,7 +57,7 @@ enum Brought {
 pub struct Captured {
     output: Option<File>,
     end: Option<Arc<OwnedFd>>,
-    on_end: Option<Box<dyn FnOnce(DateTime<Utc>) + Send>>,
+    notice: Arc<EndNotice>,
     appender: Appender,
     /// What was read of a line that has not ended.
     held: Vec<u8>,
@@ -72,7 +72,9 @@ pub struct Captured {
 
 impl Captured {
     /// Takes over the descriptors of a new run.
-    pub fn begin(capture: Capture) -> Self {
+    pub fn begin(capture: Handed) -> Self {
+        // What could not be written of its start while the disk did not answer.
+        capture.notice.log().save_ledger();
         // Our end alone becomes non-blocking: the command has the other end, a description of its
         // own. Were it refused, the readiness of the descriptor would still keep us from waiting.
         let _blocks = fcntl(&capture.output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
@@ -80,8 +82,8 @@ impl Captured {
         Self {
             output: Some(File::from(capture.output)),
             end: Some(capture.end),
-            on_end: Some(capture.on_end),
             appender: Appender::new(capture.log),
+            notice: capture.notice,
             held: Vec::new(),
             is_terminal,
             clock: LogClock::new(),
@@ -126,16 +128,14 @@ impl Captured {
     /// The run's own process has ended: takes to disk what the pipe holds now, then reports the
     /// end. What a grandchild still writes is captured later and holds nothing back.
     pub fn take_end(&mut self, bench: &mut Bench) {
-        let at = now();
+        let at = Moment::now();
         self.drain(bench);
         self.tell_end(at);
     }
 
-    fn tell_end(&mut self, at: DateTime<Utc>) {
+    fn tell_end(&mut self, at: Moment) {
         self.end = None;
-        if let Some(on_end) = self.on_end.take() {
-            on_end(at);
-        }
+        self.notice.tell(at);
     }
 
     /// Goes on behind a panic in one of the above. What was being taken is lost, which its log
@@ -152,7 +152,7 @@ impl Captured {
             self.appender.log().set_closed();
         }
         if has_ended {
-            let _panicked = guarded("The end of a run", || self.tell_end(now()));
+            let _panicked = guarded("The end of a run", || self.tell_end(Moment::now()));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Which lines are wanted, and what is left of them: escape sequences and redrawing.
 
+use super::long_line::Search;
 use crate::error::{Error, Result};
 use regex::Regex;
 use std::borrow::Cow;
@@ -55,14 +56,25 @@ impl Filter {
     /// What is left of a line; `None` where it is not wanted.
     #[must_use]
     pub fn apply<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
+        let text = self.strip(text);
+        let is_wanted = self.grep.as_ref().is_none_or(|grep| grep.is_match(&text));
+        is_wanted.then_some(text)
+    }
+
+    /// What is left of the beginning of a line, whatever is looked for.
+    #[must_use]
+    pub fn strip<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let needs_screen = |byte: u8| byte < 0x20 && byte != b'\t' || byte == 0x7f;
-        let text = if self.strips_ansi && text.bytes().any(needs_screen) {
+        if self.strips_ansi && text.bytes().any(needs_screen) {
             Cow::Owned(as_on_a_screen(text))
         } else {
             Cow::Borrowed(text)
-        };
-        let is_wanted = self.grep.as_ref().is_none_or(|grep| grep.is_match(&text));
-        is_wanted.then_some(text)
+        }
+    }
+
+    /// What looks at a line that is not held whole; `None` where every line passes.
+    pub(super) fn search(&self) -> Option<Search> {
+        self.grep.as_ref().map(|grep| Search::new(grep.as_str(), self.strips_ansi))
     }
 }
 

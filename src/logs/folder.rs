@@ -1,17 +1,23 @@
 //! The logs of one command or service: new files, the ledger of runs, what is kept of the old ones.
 
-use super::ledger::{Ledger, RunRecord};
+use super::directory::{check_file, open_directory};
+use super::disk::DiskMonitor;
+use super::ledger::Ledger;
 use super::lock::FolderLock;
 use super::reopen::reopen;
 use super::retention::{self, Keep};
 use super::run_log::RunLog;
+use super::run_record::RunRecord;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// The first number in the names of logs that are made without a look at the disk.
+const UNCHECKED_REPEAT: u64 = 1_000_000;
 
 /// A directory that logs are kept in. It belongs to one server at a time.
 #[derive(Debug)]
@@ -26,12 +32,12 @@ pub struct LogFolder {
 }
 
 impl LogFolder {
-    /// Takes a directory, made with mode 0700 where there is none; one that exists is left as it
-    /// is.
+    /// Takes a directory, made with mode 0700 where there is none; one that others can write to
+    /// gets that mode.
     ///
     /// # Errors
-    /// `Log` when it cannot be made, or is something else than a directory; `LogFolderTaken` when
-    /// another server has it.
+    /// `Log` when it cannot be made, or is something else than a directory; `LogRefused` when it
+    /// or a file in it is not ours alone; `LogFolderTaken` when another server has it.
     pub fn open(path: &Path, keep: Keep) -> Result<Self> {
         Self::under(&Arc::new(FolderLock::take(path)?), path, keep)
     }
@@ -39,22 +45,28 @@ impl LogFolder {
     /// The same for a directory in one that is locked already.
     ///
     /// # Errors
-    /// `Log` when it cannot be made, or is something else than a directory.
+    /// `Log` when it cannot be made, or is something else than a directory; `LogRefused` when it
+    /// or a file in it is not ours alone.
     pub fn under(lock: &Arc<FolderLock>, path: &Path, keep: Keep) -> Result<Self> {
-        make_directory(path)?;
-        let (ledger, latest, lock) = (Ledger::open(path), Mutex::default(), Arc::clone(lock));
+        open_directory(path)?;
+        for name in retention::files_of_logs(path) {
+            check_file(&path.join(name))?;
+        }
+        let ledger = Ledger::open(path, keep.records_max, Arc::clone(lock.disk()))?;
+        let (latest, lock) = (Mutex::default(), Arc::clone(lock));
         let (path, keep) = (path.to_owned(), Mutex::new(keep));
         Ok(Self { path, keep, ledger, latest, lock })
     }
 
     /// Those in one that is locked already that have a ledger.
-    #[must_use]
-    pub fn all_under(lock: &Arc<FolderLock>, path: &Path, keep: Keep) -> Vec<Arc<Self>> {
+    ///
+    /// # Errors
+    /// Those of `under`.
+    pub fn all_under(lock: &Arc<FolderLock>, path: &Path, keep: Keep) -> Result<Vec<Arc<Self>>> {
         let entries = std::fs::read_dir(path).into_iter().flatten();
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
         let with_ledger = paths.filter(|path| Ledger::is_in(path));
-        let folders = with_ledger.filter_map(|it| Self::under(lock, &it, keep).ok());
-        folders.map(Arc::new).collect()
+        with_ledger.map(|path| Self::under(lock, &path, keep).map(Arc::new)).collect()
     }
 
     /// What is known of the runs whose logs are here.
@@ -71,15 +83,20 @@ impl LogFolder {
 
     /// Makes the log of a run that begins at `at`: `YYYY-MM-DD_HH-MM-SS.log`, with `_1`, `_2`, …
     /// for further runs in the same second, mode 0600. Its first line has the number behind
-    /// `lines_before`. A directory that was lost is made again, with its lock and its ledger.
+    /// `lines_before`. A directory that was lost is made again, with its lock and its ledger. Where
+    /// the disk does not answer the file is made later, with what is printed first.
     ///
     /// # Errors
     /// `Log` when the file cannot be made.
     pub fn new_log(self: &Arc<Self>, at: DateTime<Utc>, lines_before: u64) -> Result<RunLog> {
-        self.restore_lost()?;
         let stem = at.format("%Y-%m-%d_%H-%M-%S").to_string();
+        if self.disk().is_stalled() {
+            return self.log_without_file(&stem, at, lines_before);
+        }
+        let _operation = self.disk().begin();
+        self.restore_lost()?;
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        // A name that retention has freed is not given again: the order of names is that of runs.
+        // A name that retention has freed is not given again: whoever has it means another run.
         let first = if latest.0 == stem { latest.1 + 1 } else { 0 };
         for repeat in first.. {
             let name = log_name(&stem, repeat);
@@ -96,8 +113,35 @@ impl LogFolder {
         unreachable!("a counter of 64 bits does not run out within a second")
     }
 
+    /// A log whose file is still to be made, under a name that none has had in this second.
+    fn log_without_file(
+        self: &Arc<Self>,
+        stem: &str,
+        at: DateTime<Utc>,
+        lines_before: u64,
+    ) -> Result<RunLog> {
+        let repeat = UNCHECKED_REPEAT + u64::from(at.timestamp_subsec_micros());
+        let path = self.path.join(log_name(stem, repeat));
+        let file = rustix::fs::memfd_create("llm-shell-log", rustix::fs::MemfdFlags::CLOEXEC);
+        let file = file.map_err(|source| Error::Log {
+            path: path.clone(),
+            doing: "created",
+            source: source.into(),
+        })?;
+        Ok(RunLog::new(path, File::from(file), lines_before, Arc::clone(self)))
+    }
+
+    /// The disk that it is on.
+    pub(super) fn disk(&self) -> &Arc<DiskMonitor> {
+        self.lock.disk()
+    }
+
     /// Removes the log of a run that never began.
     pub fn discard(&self, log: &RunLog) {
+        if self.disk().is_stalled() {
+            return;
+        }
+        let _operation = self.disk().begin();
         // An empty file that stays is a blemish; the run's own error is what the user is told.
         let _stays = std::fs::remove_file(log.path());
     }
@@ -105,50 +149,49 @@ impl LogFolder {
     /// The log of a run that was before. Reads all of it once, to find its lines.
     ///
     /// # Errors
-    /// `Log` when it cannot be read.
+    /// `Log` when it cannot be read; `LogRefused` when it is not ours alone.
     pub fn old_log(self: &Arc<Self>, run: &RunRecord) -> Result<RunLog> {
         let path = self.path.join(&run.log);
-        let log = reopen(&path, run, Arc::clone(self));
-        log.map_err(|source| Error::Log { path, doing: "read", source })
+        reopen(&path, run, Arc::clone(self))
     }
 
     /// How much is kept from now on.
     pub fn set_keep(&self, keep: Keep) {
         *self.keep.lock().unwrap_or_else(PoisonError::into_inner) = keep;
+        self.ledger.set_runs_max(keep.records_max);
     }
 
     fn keep(&self) -> Keep {
         *self.keep.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How large one file of a log may get: two of them are as large as all logs may be.
+    /// How large one file of a log may get: two of them are as large as that log may be.
     pub(super) fn part_bytes_max(&self) -> u64 {
-        self.keep().bytes_max / 2
+        self.keep().run_bytes() / 2
     }
 
     /// Makes what somebody removed once more: the directory, the lock, the ledger.
     pub(super) fn restore_lost(&self) -> Result<()> {
-        if !self.path.exists() {
-            make_directory(&self.path)?;
+        if !std::fs::symlink_metadata(&self.path).is_ok_and(|it| it.is_dir()) {
+            open_directory(&self.path)?;
         }
         self.lock.restore_lost()?;
         self.ledger.restore_lost();
         Ok(())
     }
 
-    /// Removes all logs but `active`, because that alone is as large as all may be.
-    pub(super) fn drop_runs_before(&self, active: &str) {
-        let gone =
-            retention::enforce(&self.path, Keep { runs_max: 1, bytes_max: u64::MAX }, active);
-        self.ledger.forget(&gone);
-    }
-
-    /// Removes old logs, as many as must, `active` never.
+    /// Removes logs of ended runs, as many as must, `active` never.
     pub fn enforce_retention(&self, active: &str) {
-        let gone = retention::enforce(&self.path, self.keep(), active);
+        if self.disk().is_stalled() {
+            // The next run that is started, or that prints much, does it.
+            return;
+        }
+        let operation = self.disk().begin();
+        let gone = retention::enforce(&self.path, self.keep(), active, &self.ledger);
+        drop(operation);
         if !gone.is_empty() {
             log::info!("{} old logs were removed", gone.len());
-            self.ledger.forget(&gone);
+            self.ledger.removed(&gone);
         }
     }
 }
@@ -158,11 +201,6 @@ fn log_name(stem: &str, repeat: u64) -> String {
         0 => format!("{stem}.log"),
         repeat => format!("{stem}_{repeat}.log"),
     }
-}
-
-pub(super) fn make_directory(path: &Path) -> Result<()> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| Error::Log { path: path.to_owned(), doing: "created", source })
 }
 
 /// Makes a new file that is read and appended to.
@@ -175,10 +213,16 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
+    const EVERYTHING: Keep = Keep {
+        runs_max: usize::MAX,
+        bytes_max: u64::MAX,
+        run_bytes_max: u64::MAX,
+        records_max: 1000,
+    };
+
     /// A directory that keeps everything.
     fn folder_in(path: &Path) -> Arc<LogFolder> {
-        let keep = Keep { runs_max: usize::MAX, bytes_max: u64::MAX };
-        Arc::new(LogFolder::open(path, keep).unwrap())
+        Arc::new(LogFolder::open(path, EVERYTHING).unwrap())
     }
 
     #[test]
@@ -207,10 +251,9 @@ mod tests {
     fn a_directory_belongs_to_one() {
         let place = tempfile::tempdir().unwrap();
         let first = folder_in(place.path());
-        let keep = Keep { runs_max: 1, bytes_max: 1 };
-        let taken = LogFolder::open(place.path(), keep).unwrap_err().to_string();
+        let taken = LogFolder::open(place.path(), EVERYTHING).unwrap_err().to_string();
         assert!(taken.contains(&std::process::id().to_string()), "{taken}");
         drop(first);
-        assert!(LogFolder::open(place.path(), keep).is_ok());
+        assert!(LogFolder::open(place.path(), EVERYTHING).is_ok());
     }
 }

@@ -1,13 +1,17 @@
 //! The ledger of runs: what was started and how it ended, so that it is known after a restart of
 //! the server, however that ended.
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use super::directory::open_file;
+use super::disk::{DiskMonitor, STALL};
+use super::retention::{Removal, older_name};
+use super::run_record::{EndRecord, Event, OlderPart, RunRecord};
+use crate::error::{Error, Result};
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The file's name in the log directory.
 const FILE_NAME: &str = ".runs";
@@ -16,79 +20,35 @@ const FILE_NAME: &str = ".runs";
 /// it is written anew without the runs that were forgotten.
 const SPARE_LINES: usize = 1000;
 
-/// What is known of one run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunRecord {
-    /// The run's id.
-    pub run_id: String,
-    /// What the shell was given to run.
-    pub command: String,
-    /// The directory that it was started in.
-    pub cwd: String,
-    /// Whether it was started on a terminal.
-    #[serde(default)]
-    pub pty: bool,
-    /// The number of its own process; 0 while it is being launched.
-    pub pid: i32,
-    /// When that process started, in clock ticks since the boot.
-    pub start_ticks: u64,
-    /// The boot that both belong to.
-    pub boot_id: String,
-    /// When it was started.
-    pub created_at: DateTime<Utc>,
-    /// The name of its log in the log directory.
-    pub log: String,
-    /// How many lines ended before its first, in the runs before it.
-    #[serde(default)]
-    pub lines_before: u64,
-    /// How many lines ended before the present file of its log, once that was rotated.
-    #[serde(default)]
-    pub lines_rotated: u64,
-    /// Its end; `None` while nobody has seen one.
-    #[serde(default)]
-    pub end: Option<EndRecord>,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EndRecord {
-    /// When that was noticed.
-    pub at: DateTime<Utc>,
-    /// The exit status, or minus the signal's number; `None` where nobody knows.
-    pub exit_code: Option<i32>,
-    /// The signal's name, where one ended it.
-    pub signal: Option<String>,
-    /// What ended it, in the word that clients see.
-    pub ended_by: String,
-    /// Lines of its output that could not be written.
-    #[serde(default)]
-    pub dropped_lines: u64,
-}
-
-/// One line of the file.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
-enum Event {
-    Started(RunRecord),
-    Launched { run_id: String, pid: i32, start_ticks: u64 },
-    Failed { run_id: String },
-    Ended { run_id: String, end: EndRecord },
-    Rotated { log: String, lines: u64 },
-}
-
 /// The runs of one log directory, the oldest first.
 #[derive(Debug)]
 pub struct Ledger {
     path: PathBuf,
+    disk: Arc<DiskMonitor>,
     inner: Mutex<Inner>,
+    file: Mutex<LedgerFile>,
+    /// Whether a thread writes to the file, which may take as long as the disk is frozen.
+    is_writing: Mutex<bool>,
+    written: Condvar,
 }
 
 #[derive(Debug)]
 struct Inner {
+    runs: Vec<RunRecord>,
+    /// How many runs are known at most, beside those that have a log.
+    runs_max: usize,
+    /// How many runs have ended.
+    ends: u64,
+    /// Lines that are still to be written.
+    unwritten: Vec<String>,
+}
+
+/// The file of a ledger.
+#[derive(Debug, Default)]
+struct LedgerFile {
     /// `None` where the file cannot be written: then it is in memory alone.
     file: Option<File>,
-    runs: Vec<RunRecord>,
-    /// How many lines the file has.
+    /// How many lines it has.
     lines: usize,
     /// Whether its last line may be a part of one.
     is_torn: bool,
@@ -97,27 +57,40 @@ struct Inner {
 impl Ledger {
     /// Whether a directory has one.
     pub(super) fn is_in(folder: &Path) -> bool {
-        folder.join(FILE_NAME).is_file()
+        folder.join(FILE_NAME).symlink_metadata().is_ok()
     }
 
-    /// Reads the ledger of a directory and writes it anew, without what is no longer true: runs
-    /// whose log is gone, and lines that a crash tore.
-    #[must_use]
-    pub fn open(folder: &Path) -> Self {
+    /// Reads the ledger of a directory and writes it anew, without what is no longer true. Keeps
+    /// as many runs as `runs_max`, and those that have a log.
+    ///
+    /// # Errors
+    /// `LogRefused` where it is not ours alone, and `Log` where it cannot be read.
+    pub fn open(folder: &Path, runs_max: usize, disk: Arc<DiskMonitor>) -> Result<Self> {
         let path = folder.join(FILE_NAME);
         let mut runs = Vec::new();
-        let content = fs::read(&path).unwrap_or_default();
-        for line in content.split(|byte| *byte == b'\n') {
+        for line in read(&path)?.split(|byte| *byte == b'\n') {
             // A torn line tells nothing.
-            if let Ok(event) = serde_json::from_slice(line) {
-                apply(&mut runs, event);
+            if let Ok(event) = serde_json::from_slice::<Event>(line) {
+                event.apply_to(&mut runs);
             }
         }
-        // What has no end is still to be looked for, whether its log is there or not.
-        runs.retain(|run: &RunRecord| run.end.is_none() || folder.join(&run.log).exists());
-        let mut inner = Inner { file: None, lines: runs.len(), runs, is_torn: false };
-        inner.write_anew(&path);
-        Self { path, inner: Mutex::new(inner) }
+        let known = runs.len();
+        runs.retain(RunRecord::has_names_of_ours);
+        if runs.len() < known {
+            log::warn!("{} names {} runs that are not ours", path.display(), known - runs.len());
+        }
+        for run in &mut runs {
+            let has_file = |name: &str| folder.join(name).exists();
+            run.is_log_gone = !has_file(&run.log) && !has_file(&older_name(&run.log));
+        }
+        let ends = runs.iter().map(|run| run.ended_as).max().unwrap_or_default();
+        let mut inner = Inner { runs, runs_max, ends, unwritten: Vec::new() };
+        inner.forget_oldest();
+        let mut file = LedgerFile::default();
+        file.write_anew(&path, &inner.runs);
+        let (inner, file) = (Mutex::new(inner), Mutex::new(file));
+        let (is_writing, written) = (Mutex::default(), Condvar::new());
+        Ok(Self { path, disk, inner, file, is_writing, written })
     }
 
     /// The runs, the newest first.
@@ -133,14 +106,15 @@ impl Ledger {
     }
 
     /// The runs, the newest first, down to the first that `is_last`; and how many lines ended
-    /// before the oldest of all.
+    /// before the oldest of all that have a log.
     #[must_use]
     pub fn runs_down_to(&self, is_last: impl Fn(&RunRecord) -> bool) -> (Vec<RunRecord>, u64) {
         let inner = self.inner();
         let newest_first = inner.runs.iter().rev();
         let count =
             newest_first.clone().position(is_last).map_or(inner.runs.len(), |last| last + 1);
-        let lines_before = inner.runs.first().map_or(0, |oldest| oldest.lines_before);
+        let oldest = inner.runs.iter().find(|run| !run.is_log_gone);
+        let lines_before = oldest.map_or(0, |oldest| oldest.lines_before);
         (newest_first.take(count).cloned().collect(), lines_before)
     }
 
@@ -166,43 +140,125 @@ impl Ledger {
         self.record(Event::Failed { run_id: run_id.to_owned() });
     }
 
-    /// Takes note of an end.
+    /// Takes note of an end; `save` has it written.
     pub fn ended(&self, run_id: &str, end: EndRecord) {
-        self.record(Event::Ended { run_id: run_id.to_owned(), end });
+        let ended_as = {
+            let mut inner = self.inner();
+            inner.ends += 1;
+            inner.ends
+        };
+        self.note(Event::Ended { run_id: run_id.to_owned(), end, ended_as });
     }
 
-    /// Takes note that a log goes on in a new file behind so many lines.
-    pub(super) fn rotated(&self, log: &str, lines: u64) {
-        self.record(Event::Rotated { log: log.to_owned(), lines });
+    /// Takes note that a log goes on, or is about to, in a new file behind so many lines.
+    pub(super) fn rotated(&self, log: &str, lines: u64, older_part: OlderPart) {
+        self.record(Event::Rotated { log: log.to_owned(), lines, older_part });
+    }
+
+    /// When each of these logs may be removed: those that nobody knows first, then those of ended
+    /// runs in the order of their ends; never that of a run without an end.
+    pub(super) fn removal_order(&self, logs: &[String]) -> Vec<Option<Removal>> {
+        let inner = self.inner();
+        let known = inner.runs.iter().enumerate();
+        let removal = |(position, run): (usize, &RunRecord)| {
+            run.end.as_ref().map(|_| Removal::Ended { ended_as: run.ended_as, position })
+        };
+        let known: HashMap<&str, Option<Removal>> =
+            known.map(|it| (it.1.log.as_str(), removal(it))).collect();
+        let of = |log: &String| known.get(log.as_str()).copied().unwrap_or(Some(Removal::Unknown));
+        logs.iter().map(of).collect()
+    }
+
+    /// How many runs are known from now on, beside those that have a log.
+    pub(super) fn set_runs_max(&self, runs_max: usize) {
+        self.inner().runs_max = runs_max;
     }
 
     /// Writes the file once more, where somebody removed it.
     pub(super) fn restore_lost(&self) {
         if !self.path.exists() {
-            self.inner().write_anew(&self.path);
+            let runs = self.inner().runs.clone();
+            self.file().write_anew(&self.path, &runs);
         }
     }
 
-    /// Forgets the runs of these logs.
-    pub(super) fn forget(&self, logs: &[String]) {
-        self.inner().runs.retain(|run| !logs.contains(&run.log));
+    /// Takes note that these logs are gone. How their runs ended is kept for a while.
+    pub(super) fn removed(&self, logs: &[String]) {
+        self.record(Event::Removed { logs: logs.to_vec() });
     }
 
     fn record(&self, event: Event) {
+        self.note(event);
+        self.save();
+    }
+
+    /// Has the runs be as they are after an event, which is still to be written. Does not block.
+    fn note(&self, event: Event) {
         let line = serde_json::to_string(&event).map(|line| line + "\n");
         let mut inner = self.inner();
-        if let (Some(file), Ok(line)) = (&mut inner.file, line)
-            && let Err(error) = file.write_all(line.as_bytes())
+        inner.unwritten.extend(line);
+        event.apply_to(&mut inner.runs);
+        inner.forget_oldest();
+    }
+
+    /// Writes what was noted. Where the disk does not answer that is left to the thread that waits
+    /// for it, or to whoever comes next; blocks for a moment at most then, unless it is the first.
+    pub fn save(&self) {
+        if self.inner().unwritten.is_empty() || !self.may_write() {
+            return;
+        }
+        loop {
+            let lines = std::mem::take(&mut self.inner().unwritten);
+            if lines.is_empty() {
+                break;
+            }
+            // Ended before the next look: who sees it end comes to write himself.
+            let operation = self.disk.begin();
+            self.write(&lines);
+            drop(operation);
+        }
+        *self.is_writing.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.written.notify_one();
+    }
+
+    /// Waits until nobody writes, and is then the one who does. False where the disk does not
+    /// answer.
+    fn may_write(&self) -> bool {
+        let mut is_writing = self.is_writing.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if self.disk.is_stalled() {
+                return false;
+            }
+            if !std::mem::replace(&mut *is_writing, true) {
+                return true;
+            }
+            let waited = self.written.wait_timeout(is_writing, STALL);
+            is_writing = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn write(&self, lines: &[String]) {
+        let mut file = self.file();
+        if let Some(writer) = &mut file.file
+            && let Err(error) = writer.write_all(lines.concat().as_bytes())
         {
             log::error!("{} cannot be written: {error}", self.path.display());
             // A part of the line may be there: the next event does not go behind it.
-            inner.is_torn = true;
+            file.is_torn = true;
         }
-        apply(&mut inner.runs, event);
-        inner.lines += 1;
-        if inner.is_torn || inner.lines > 4 * inner.runs.len() + SPARE_LINES {
-            inner.write_anew(&self.path);
+        file.lines += lines.len();
+        let mut inner = self.inner();
+        if file.is_torn || file.lines > 4 * inner.runs.len() + SPARE_LINES {
+            // What was noted meanwhile is written with the rest.
+            inner.unwritten.clear();
+            let runs = inner.runs.clone();
+            drop(inner);
+            file.write_anew(&self.path, &runs);
         }
+    }
+
+    fn file(&self) -> MutexGuard<'_, LedgerFile> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -211,129 +267,66 @@ impl Ledger {
 }
 
 impl Inner {
-    /// Puts a file of the runs that are still known in the place of the present one.
-    fn write_anew(&mut self, path: &Path) {
-        match write_anew(path, &self.runs) {
-            Ok(file) => {
-                (self.file, self.lines, self.is_torn) = (Some(file), self.runs.len(), false);
-            }
-            Err(error) => log::error!("{} cannot be written: {error}", path.display()),
+    /// Forgets the oldest of the runs that have ended and have no log, while there are too many.
+    fn forget_oldest(&mut self) {
+        let mut spare = self.runs.len().saturating_sub(self.runs_max);
+        if spare > 0 {
+            self.runs.retain(|run| {
+                let goes = spare > 0 && run.is_log_gone && run.end.is_some();
+                spare -= usize::from(goes);
+                !goes
+            });
         }
     }
 }
 
-fn apply(runs: &mut Vec<RunRecord>, event: Event) {
-    match event {
-        Event::Started(run) => {
-            if runs.is_empty() {
-                // Most services are started once: room for four would be for nothing.
-                runs.reserve_exact(1);
-            }
-            runs.push(run);
-        }
-        Event::Launched { run_id, pid, start_ticks } => {
-            if let Some(run) = runs.iter_mut().rev().find(|run| run.run_id == run_id) {
-                (run.pid, run.start_ticks) = (pid, start_ticks);
-            }
-        }
-        Event::Failed { run_id } => runs.retain(|run| run.run_id != run_id),
-        Event::Ended { run_id, end } => {
-            if let Some(run) = runs.iter_mut().rev().find(|run| run.run_id == run_id) {
-                run.end = Some(end);
-            }
-        }
-        Event::Rotated { log, lines } => {
-            if let Some(run) = runs.iter_mut().rev().find(|run| run.log == log) {
-                run.lines_rotated = lines;
-            }
+impl LedgerFile {
+    /// Puts a file of these runs in the place of the present one.
+    fn write_anew(&mut self, path: &Path, runs: &[RunRecord]) {
+        match write_anew(path, runs) {
+            Ok(file) => *self = Self { file: Some(file), lines: runs.len(), is_torn: false },
+            Err(error) => log::error!("{error}"),
         }
     }
+}
+
+/// The content of the file; nothing where there is none.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let mut content = Vec::new();
+    if path.symlink_metadata().is_err() {
+        return Ok(content);
+    }
+    let mut file = open_file(path, OpenOptions::new().read(true), "read")?;
+    let read = file.read_to_end(&mut content);
+    read.map_err(|source| Error::Log { path: path.to_owned(), doing: "read", source })?;
+    Ok(content)
 }
 
 /// Puts a new file in the place of the old one, all of it or nothing.
-fn write_anew(path: &Path, runs: &[RunRecord]) -> io::Result<File> {
+fn write_anew(path: &Path, runs: &[RunRecord]) -> Result<File> {
     // Of nothing, all or nothing is the same: a first ledger, of which there may be a thousand at
     // once, is made in its place.
     let new = if runs.is_empty() { path.to_owned() } else { path.with_extension("new") };
     let mut options = OpenOptions::new();
-    let mut file = options.append(true).create(true).mode(0o600).open(&new)?;
-    file.set_len(0)?;
-    for run in runs {
-        let line = serde_json::to_string(&Event::Started(run.clone()))?;
-        file.write_all((line + "\n").as_bytes())?;
-    }
+    let options = options.append(true).create(true).mode(0o600);
     if new != path {
-        fs::rename(&new, path)?;
+        // What a crash left there, whatever it is.
+        let _missing = fs::remove_file(&new);
+        options.create_new(true);
     }
+    let mut file = open_file(&new, options, "written")?;
+    let write = |file: &mut File| {
+        file.set_len(0)?;
+        for run in runs {
+            let line = serde_json::to_string(&Event::Started(run.clone()))?;
+            file.write_all((line + "\n").as_bytes())?;
+        }
+        if new == path { Ok(()) } else { fs::rename(&new, path) }
+    };
+    let written: io::Result<()> = write(&mut file);
+    written.map_err(|source| Error::Log { path: path.to_owned(), doing: "written", source })?;
     Ok(file)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run(number: u32) -> RunRecord {
-        RunRecord {
-            run_id: format!("run{number}"),
-            command: "true".into(),
-            cwd: "/".into(),
-            pty: false,
-            pid: 0,
-            start_ticks: 0,
-            boot_id: "boot".into(),
-            created_at: DateTime::UNIX_EPOCH,
-            log: format!("{number}.log"),
-            lines_before: 0,
-            lines_rotated: 0,
-            end: None,
-        }
-    }
-
-    #[test]
-    fn a_ledger_is_read_as_it_was_written_without_what_was_torn_or_is_gone() {
-        let folder = tempfile::tempdir().unwrap();
-        for number in [1, 3, 4] {
-            File::create(folder.path().join(format!("{number}.log"))).unwrap();
-        }
-        let ledger = Ledger::open(folder.path());
-        (1..=4).for_each(|number| ledger.started(run(number)));
-        let end = EndRecord {
-            at: DateTime::UNIX_EPOCH,
-            exit_code: Some(-9),
-            signal: Some("SIGKILL".into()),
-            ended_by: "kill".into(),
-            dropped_lines: 0,
-        };
-        ledger.ended("run3", end.clone());
-        ledger.launched("run1", 7, 9);
-        ledger.started(RunRecord { log: "1.log".into(), ..run(5) });
-        ledger.failed("run5");
-        ledger.rotated("4.log", 12);
-        drop(ledger);
-        let path = folder.path().join(FILE_NAME);
-        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
-        file.write_all(b"{\"event\":\"ended\",\"run_id\":\"run1\",\"en").unwrap();
-        for _ in 0..2 {
-            let runs = Ledger::open(folder.path()).runs();
-            let expected = [
-                RunRecord { lines_rotated: 12, ..run(4) },
-                RunRecord { end: Some(end.clone()), ..run(3) },
-                run(2),
-                RunRecord { pid: 7, start_ticks: 9, ..run(1) },
-            ];
-            assert_eq!(runs, expected);
-        }
-    }
-
-    #[test]
-    fn a_ledger_does_not_grow_with_runs_that_are_forgotten() {
-        let folder = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(folder.path());
-        for number in 0..5000 {
-            ledger.started(run(number));
-            ledger.forget(&[format!("{number}.log")]);
-        }
-        let content = fs::read_to_string(folder.path().join(FILE_NAME)).unwrap();
-        assert!(content.lines().count() <= SPARE_LINES + 1, "{}", content.lines().count());
-    }
-}
+mod tests;

@@ -1,6 +1,8 @@
 //! Lines as they were printed: entries joined and unescaped, with their numbers.
 
 use super::entry::Stored;
+use super::filter::Filter;
+use super::long_line::Search;
 use super::reader::for_each_entry;
 use super::stamp::STAMP_BYTES;
 use std::fs::File;
@@ -31,11 +33,19 @@ pub struct Line<'a> {
     pub text: &'a str,
     /// False for the last one, where the end of the line is not here yet.
     pub is_ended: bool,
+    /// Where the line is longer than the text: whether the whole of it has what is looked for.
+    pub is_cut_and_wanted: Option<bool>,
 }
 
 /// Calls `each` with every line of the spans, in order, until that says to break. The first has
-/// the number after `lines_before`. Memory is that of the longest line, at most 16 MiB.
-pub fn for_each_line<F>(spans: &[Span], lines_before: u64, mut each: F) -> io::Result<()>
+/// the number after `lines_before`. Memory is that of the longest line, at most 16 MiB; what is
+/// beyond that of a line is looked at for the filter alone.
+pub fn for_each_line<F>(
+    spans: &[Span],
+    lines_before: u64,
+    filter: &Filter,
+    mut each: F,
+) -> io::Result<()>
 where
     F: FnMut(Line<'_>) -> io::Result<ControlFlow<()>>,
 {
@@ -50,7 +60,7 @@ where
             return Ok(());
         }
         for_each_entry(&span.file, span.range.clone(), |stored, _| {
-            joined.add(stored);
+            joined.add(stored, filter);
             if !stored.partial {
                 flow = each(joined.line(true))?;
                 joined.begin_next();
@@ -75,22 +85,53 @@ struct Joined {
     text: String,
     so_far: JoinedText,
     is_begun: bool,
+    /// Set where the text is the beginning of the line alone.
+    beyond: Option<Beyond>,
+}
+
+/// What is known of a line beyond its text.
+struct Beyond {
+    /// `None` where every line is wanted.
+    search: Option<Search>,
 }
 
 impl Joined {
-    fn add(&mut self, stored: Stored<'_>) {
+    fn add(&mut self, stored: Stored<'_>, filter: &Filter) {
         self.is_begun = true;
         self.stamp.clear();
         self.stamp.push_str(std::str::from_utf8(stored.stamp).unwrap_or(""));
         debug_assert_eq!(self.stamp.len(), STAMP_BYTES);
         match self.so_far.cut(stored) {
             None => unescape(stored.text, &mut self.text),
-            Some(cut) => self.text.push_str(&cut),
+            Some(piece) => {
+                self.text.push_str(piece.kept());
+                if !piece.beyond().is_empty() {
+                    self.look_beyond(piece.beyond(), filter);
+                }
+            }
         }
     }
 
-    fn line(&self, is_ended: bool) -> Line<'_> {
-        Line { number: self.number, stamp: &self.stamp, text: &self.text, is_ended }
+    fn look_beyond(&mut self, piece: &str, filter: &Filter) {
+        let text = &self.text;
+        let begin = || {
+            let mut search = filter.search();
+            if let Some(search) = &mut search {
+                search.feed(text);
+            }
+            Beyond { search }
+        };
+        let beyond = self.beyond.get_or_insert_with(begin);
+        if let Some(search) = &mut beyond.search {
+            search.feed(piece);
+        }
+    }
+
+    fn line(&mut self, is_ended: bool) -> Line<'_> {
+        let beyond = self.beyond.take();
+        let is_cut_and_wanted = beyond.map(|it| it.search.is_none_or(Search::finish));
+        let (number, stamp, text) = (self.number, &*self.stamp, &*self.text);
+        Line { number, stamp, text, is_ended, is_cut_and_wanted }
     }
 
     fn begin_next(&mut self) {
@@ -109,9 +150,9 @@ pub struct JoinedText {
 }
 
 impl JoinedText {
-    /// What is left of a piece's text, unescaped; `None` of a line in one piece, which is far
-    /// shorter.
-    pub fn cut(&mut self, stored: Stored<'_>) -> Option<String> {
+    /// A piece's text, unescaped, and how much of it is left; `None` of a line in one piece, which
+    /// is far shorter.
+    pub fn cut(&mut self, stored: Stored<'_>) -> Option<Piece> {
         if self.bytes == 0 && !stored.partial {
             return None;
         }
@@ -119,8 +160,26 @@ impl JoinedText {
         unescape(stored.text, &mut text);
         let end = text.floor_char_boundary(JOINED_BYTES_MAX.saturating_sub(self.bytes));
         self.bytes = if stored.partial { self.bytes + text.len() } else { 0 };
-        text.truncate(end);
-        Some(text)
+        Some(Piece { text, end })
+    }
+}
+
+/// A piece of a line, of which maybe only the beginning is left.
+#[derive(Debug)]
+pub struct Piece {
+    text: String,
+    end: usize,
+}
+
+impl Piece {
+    /// What is left of it.
+    pub fn kept(&self) -> &str {
+        &self.text[..self.end]
+    }
+
+    /// What is not.
+    pub fn beyond(&self) -> &str {
+        &self.text[self.end..]
     }
 }
 

@@ -1,6 +1,7 @@
 //! The lock that keeps a log directory to one server.
 
-use super::folder::make_directory;
+use super::directory::{open_directory, open_file};
+use super::disk::DiskMonitor;
 use crate::error::{Error, Result};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
@@ -8,12 +9,12 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// The file that a server holds locked while the directory is its own.
-const LOCK_NAME: &str = ".lock";
+pub(super) const LOCK_NAME: &str = ".lock";
 
 /// How long a lock is waited for whose holder lives, as a server that is being killed still does.
 const LIVING_TIMEOUT: Duration = Duration::from_millis(500);
@@ -30,18 +31,25 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 pub struct FolderLock {
     folder: PathBuf,
     file: Mutex<File>,
+    /// The disk that the directory is on.
+    disk: Arc<DiskMonitor>,
 }
 
 impl FolderLock {
     /// Takes a directory, made with mode 0700 where there is none.
     ///
     /// # Errors
-    /// `Log` when it cannot be made, or is something else than a directory; `LogFolderTaken` when
-    /// another server has it.
+    /// `Log` when it cannot be made, or is something else than a directory; `LogRefused` when it or
+    /// its lock is not ours alone; `LogFolderTaken` when another server has it.
     pub fn take(folder: &Path) -> Result<Self> {
-        make_directory(folder)?;
+        open_directory(folder)?;
         let file = Mutex::new(lock(folder)?);
-        Ok(Self { folder: folder.to_owned(), file })
+        Ok(Self { folder: folder.to_owned(), file, disk: Arc::default() })
+    }
+
+    /// The disk that the directory is on.
+    pub(super) fn disk(&self) -> &Arc<DiskMonitor> {
+        &self.disk
     }
 
     /// Takes it once more where somebody removed the file.
@@ -60,7 +68,7 @@ fn lock(folder: &Path) -> Result<File> {
     let failed = |source| Error::Log { path: path.clone(), doing: "locked", source };
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut file = options.open(&path).map_err(failed)?;
+    let mut file = open_file(&path, options, "locked")?;
     match lock_soon(&file, &path) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

@@ -1,10 +1,10 @@
 //! An answer of lines: which of a log, and their text.
 
 use super::filter::Filter;
-use super::index::{Index, Mark};
 use super::lines::{JoinedText, Line, Span, for_each_line};
+use super::place::{line_at, place_after};
 use super::reader::{for_each_entry, start_of_last, start_since};
-use super::run_log::{Glance, Part, Written};
+use super::run_log::{Glance, Part};
 use super::series::LogSeries;
 use super::stamp::stamp_of;
 use crate::error::{Error, Result};
@@ -80,6 +80,8 @@ pub struct PageCounts {
     pub next: u64,
     /// The line that has not ended, where the page went as far as that; maybe empty.
     pub unfinished: String,
+    /// Whether the end of a line is not in it, because the line is too long.
+    pub is_cut: bool,
 }
 
 impl Page {
@@ -130,6 +132,13 @@ impl Page {
         self.glance.lines
     }
 
+    /// How many lines behind the cursor are no longer kept: the page begins behind those.
+    #[must_use]
+    pub fn lines_skipped(&self) -> u64 {
+        let cursor = self.selection.range.cursor();
+        cursor.map_or(0, |cursor| self.glance.lines_gone.saturating_sub(cursor))
+    }
+
     /// The log as it was at that moment.
     #[must_use]
     pub fn glance(&self) -> &Glance {
@@ -157,7 +166,7 @@ impl Page {
     /// What reading the file or writing to `to` gave.
     pub fn write_escaped(&self, to: &mut impl Write) -> io::Result<PageCounts> {
         let (mut lines_returned, mut goes_on, mut is_first) = (0, false, true);
-        let mut joined = JoinedText::default();
+        let (mut joined, mut is_cut) = (JoinedText::default(), false);
         for span in &self.spans {
             if span.begins_run && std::mem::take(&mut goes_on) {
                 (lines_returned, joined) = (lines_returned + 1, JoinedText::default());
@@ -168,7 +177,10 @@ impl Page {
                 }
                 match joined.cut(stored) {
                     None => to.write_all(stored.text)?,
-                    Some(cut) => to.write_all(escaped(&cut)?.as_bytes())?,
+                    Some(piece) => {
+                        to.write_all(escaped(piece.kept())?.as_bytes())?;
+                        is_cut |= !piece.beyond().is_empty();
+                    }
                 }
                 (is_first, goes_on) = (false, stored.partial);
                 lines_returned += u64::from(!stored.partial);
@@ -181,7 +193,7 @@ impl Page {
             }
             to.write_all(escaped(&self.glance.prompt)?.as_bytes())?;
         }
-        Ok(self.counts(lines_returned))
+        Ok(PageCounts { is_cut, ..self.counts(lines_returned) })
     }
 
     /// Writes the entries as they lie on disk. Only where the page `is_plain`.
@@ -220,6 +232,7 @@ impl Page {
         self.for_each_passing(|line, text| {
             if !line.is_ended {
                 text.clone_into(&mut counts.unfinished);
+                counts.is_cut |= line.is_cut_and_wanted.is_some();
                 return Ok(ControlFlow::Continue(()));
             }
             if to_skip > 0 {
@@ -227,6 +240,7 @@ impl Page {
                 return Ok(ControlFlow::Continue(()));
             }
             each(line, text)?;
+            counts.is_cut |= line.is_cut_and_wanted.is_some();
             counts.lines_returned += 1;
             counts.first = counts.first.or(Some(line.number));
             if counts.lines_returned < limit {
@@ -255,8 +269,13 @@ impl Page {
     where
         F: FnMut(Line<'_>, &str) -> io::Result<ControlFlow<()>>,
     {
-        for_each_line(&self.spans, self.lines_before, |line| {
-            match self.selection.filter.apply(line.text) {
+        let filter = &self.selection.filter;
+        for_each_line(&self.spans, self.lines_before, filter, |line| {
+            let left = match line.is_cut_and_wanted {
+                None => filter.apply(line.text),
+                Some(is_wanted) => is_wanted.then(|| filter.strip(line.text)),
+            };
+            match left {
                 Some(text) => each(line, &text),
                 None => Ok(ControlFlow::Continue(())),
             }
@@ -269,6 +288,7 @@ impl Page {
             first: (lines_returned > 0).then_some(self.lines_before + 1),
             next: self.glance.lines,
             unfinished: String::new(),
+            is_cut: false,
         }
     }
 
@@ -344,51 +364,4 @@ fn end_runs_where_others_begin(log: &LogSeries, parts: &mut [Part]) -> io::Resul
 fn span(part: &Part, from: u64) -> Span {
     let (file, begins_run) = (Arc::clone(&part.file), part.begins_run);
     Span { file, range: from..part.bytes, begins_run }
-}
-
-/// How many lines of the log ended before a place in a part.
-fn line_at(log: &LogSeries, part: &Part, at: u64) -> io::Result<u64> {
-    let mark = mark_in(log, part, |index| index.before_place(at));
-    let mut lines = part.lines_before + mark.lines;
-    for_each_entry(&part.file, mark.at..at, |stored, _| {
-        lines += u64::from(!stored.partial);
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(lines)
-}
-
-/// Where the line behind so many lines of the log begins in a part.
-fn place_after(log: &LogSeries, part: &Part, lines: u64) -> io::Result<u64> {
-    let wanted = lines - part.lines_before;
-    let mark = mark_in(log, part, |index| index.before_line(wanted));
-    let mut left = wanted - mark.lines;
-    let mut place = if left == 0 { Some(mark.at) } else { None };
-    if place.is_none() {
-        let mut ends_before = false;
-        for_each_entry(&part.file, mark.at..part.bytes, |stored, at| {
-            if ends_before {
-                place = Some(at);
-                return Ok(ControlFlow::Break(()));
-            }
-            left -= u64::from(!stored.partial);
-            ends_before = left == 0;
-            Ok(ControlFlow::Continue(()))
-        })?;
-    }
-    Ok(place.unwrap_or(part.bytes))
-}
-
-/// What the index of a part says; its beginning where that is no longer one of these logs.
-fn mark_in(log: &LogSeries, part: &Part, find: impl Fn(&Index) -> Mark) -> Mark {
-    let mut found = log.logs().iter().filter_map(|log| log.written().index_of(part).map(&find));
-    found.next().unwrap_or_default()
-}
-
-impl Written {
-    /// The index of a part, if that is still one of this log.
-    fn index_of(&self, part: &Part) -> Option<&Index> {
-        let older = self.older.iter().map(|(part, index)| (part, index));
-        let mut all = older.chain([(&self.active, &self.index)]);
-        all.find(|(found, _)| Arc::ptr_eq(&found.file, &part.file)).map(|(_, index)| index)
-    }
 }

@@ -1,5 +1,6 @@
-//! How much is kept: old runs go when there are too many, or when all logs are too large.
+//! How much is kept: logs of ended runs go when there are too many, or when all are too large.
 
+use super::ledger::Ledger;
 use super::stamp::has_form;
 use std::collections::HashMap;
 use std::fs;
@@ -11,22 +12,60 @@ pub const LOG_BYTES_MIN: u64 = 64 * 1024;
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Keep {
-    /// How many runs.
+    /// How many runs with their logs.
     pub runs_max: usize,
     /// How many bytes, over all runs.
     pub bytes_max: u64,
+    /// How many bytes of one run, as long as that is not over a quarter of all.
+    pub run_bytes_max: u64,
+    /// How many runs are known, those whose logs are gone included.
+    pub records_max: usize,
 }
 
-/// Removes the oldest logs of a directory until what is left fits, `active` never; gives the names
-/// of those that went. Files that are no logs of ours are not looked at.
-pub fn enforce(folder: &Path, keep: Keep, active: &str) -> Vec<String> {
-    let mut kept: Vec<(String, u64)> = logs_in(folder).into_iter().collect();
-    kept.sort_by(|(one, _), (other, _)| order(one).cmp(&order(other)));
-    let mut bytes: u64 = kept.iter().map(|(_, bytes)| bytes).sum();
-    let mut runs = kept.len();
+impl Keep {
+    /// How large the log of one run may get.
+    pub(super) fn run_bytes(&self) -> u64 {
+        self.run_bytes_max.min(self.bytes_max / RUNS_IN_ALL_MIN)
+    }
+}
+
+/// So many runs that are as large as one may be have room in all logs: one that floods leaves the
+/// others theirs.
+const RUNS_IN_ALL_MIN: u64 = 4;
+
+/// Which logs are removed before others, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Removal {
+    /// That of a run that nobody knows.
+    Unknown,
+    /// That of a run that has ended.
+    Ended {
+        /// How many had ended then.
+        ended_as: u64,
+        /// Where it stands in the ledger, for those of which nobody knows how many had.
+        position: usize,
+    },
+}
+
+/// Removes logs of a directory until what is left fits, `active` and those of runs without an end
+/// never; gives the names of those that went. Files that are no logs of ours are not looked at.
+pub fn enforce(folder: &Path, keep: Keep, active: &str, ledger: &Ledger) -> Vec<String> {
+    let (logs, sizes): (Vec<String>, Vec<u64>) = logs_in(folder).into_iter().unzip();
+    let (mut runs, mut bytes) = (logs.len(), sizes.iter().sum::<u64>());
+    let is_too_much = |runs, bytes| runs > keep.runs_max || bytes > keep.bytes_max;
+    if !is_too_much(runs, bytes) {
+        return Vec::new();
+    }
+    let order = ledger.removal_order(&logs);
+    let known = order.into_iter().zip(logs.into_iter().zip(sizes));
+    let may_go = known.filter_map(|(removal, log)| Some((removal?, log)));
+    let mut may_go: Vec<_> = may_go.filter(|(_, (log, _))| log != active).collect();
+    may_go.sort_by(|(one, (first, _)), (other, (second, _))| {
+        one.cmp(other).then_with(|| name_order(first).cmp(&name_order(second)))
+    });
     let mut gone = Vec::new();
-    for (log, its_bytes) in kept.into_iter().filter(|(log, _)| log != active) {
-        if runs <= keep.runs_max && bytes <= keep.bytes_max {
+    for (_, (log, its_bytes)) in may_go {
+        if !is_too_much(runs, bytes) {
             break;
         }
         for file in [log.clone(), older_name(&log)] {
@@ -45,6 +84,13 @@ pub fn older_name(log: &str) -> String {
     format!("{log}.1")
 }
 
+/// The names of the files of all logs in a directory, whatever they are.
+pub fn files_of_logs(folder: &Path) -> impl Iterator<Item = String> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = files.filter_map(|file| file.file_name().into_string().ok());
+    names.filter(|name| is_log(name.strip_suffix(".1").unwrap_or(name)))
+}
+
 /// The bytes of each log, with its older part. Each file is asked about by its name in the open
 /// directory, once: that is done at each start.
 fn logs_in(folder: &Path) -> HashMap<String, u64> {
@@ -61,7 +107,7 @@ fn logs_in(folder: &Path) -> HashMap<String, u64> {
 }
 
 /// Whether a name has the form that we give: `YYYY-MM-DD_HH-MM-SS.log`, or `…_N.log`.
-fn is_log(name: &str) -> bool {
+pub fn is_log(name: &str) -> bool {
     let Some(stem) = name.strip_suffix(".log") else { return false };
     let (second, repeat) = stem.split_at_checked(19).unwrap_or((stem, ""));
     let number = repeat.strip_prefix('_').unwrap_or("0");
@@ -71,8 +117,8 @@ fn is_log(name: &str) -> bool {
         && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Logs in the order of their runs: by the second, then by the number within it.
-fn order(name: &str) -> (&str, u64) {
+/// Logs in the order of their names: by the second, then by the number within it.
+fn name_order(name: &str) -> (&str, u64) {
     let stem = name.strip_suffix(".log").unwrap_or(name);
     let (second, repeat) = stem.split_at_checked(19).unwrap_or((stem, ""));
     (second, repeat.strip_prefix('_').and_then(|number| number.parse().ok()).unwrap_or(0))
@@ -101,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_go_first_and_the_active_one_never() {
+    fn logs_that_nobody_knows_go_by_their_names_and_the_active_one_never() {
         let folder = tempfile::tempdir().unwrap();
         let names = [
             "2026-01-02_03-04-05.log",
@@ -113,8 +159,10 @@ mod tests {
             || names.iter().for_each(|n| fs::write(folder.path().join(n), [0; 100]).unwrap());
         fill();
         fs::write(folder.path().join("notes.log"), [0; 5000]).unwrap();
+        let ledger = Ledger::open(folder.path(), 1, std::sync::Arc::default()).unwrap();
         let enforce = |runs_max, bytes_max, active| {
-            enforce(folder.path(), Keep { runs_max, bytes_max }, active)
+            let keep = Keep { runs_max, bytes_max, run_bytes_max: bytes_max, records_max: 1 };
+            enforce(folder.path(), keep, active, &ledger)
         };
         assert_eq!(enforce(4, 400, names[3]), Vec::<String>::new());
         assert_eq!(enforce(3, 400, names[3]), [names[0]]);

@@ -4,9 +4,11 @@ use super::folder::create;
 use super::index::Index;
 use super::retention::older_name;
 use super::run_log::{Part, RunLog};
+use super::run_record::OlderPart;
 use crate::error::{Error, Result};
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 impl RunLog {
@@ -16,11 +18,13 @@ impl RunLog {
     /// # Errors
     /// What the kernel said; the log then goes on in the file that it has.
     pub(super) fn rotate(&self) -> io::Result<()> {
-        if self.written().older.is_some() {
-            // A part of this run goes: the runs before it go first, so that what is left of all
-            // has no hole.
-            self.folder().drop_runs_before(self.file_name());
-        }
+        let (file, lines_before, lines) = {
+            let written = self.written();
+            (Arc::clone(&written.active.file), written.active.lines_before, written.lines)
+        };
+        let older_part = OlderPart::Rotated { inode: file.metadata()?.ino(), lines_before };
+        // Before it is done: which of both names the file has then tells whether it was.
+        self.folder().ledger().rotated(self.file_name(), lines, older_part);
         let older_path = self.path().with_file_name(older_name(self.file_name()));
         fs::rename(self.path(), &older_path)?;
         let file = create(self.path()).inspect_err(|_| {
@@ -32,6 +36,13 @@ impl RunLog {
         Ok(())
     }
 
+    /// Whether the file that is written to still has its name, and is not somewhere else.
+    pub(super) fn is_in_place(&self) -> bool {
+        let identity = |it: fs::Metadata| (it.dev(), it.ino());
+        let named = fs::symlink_metadata(self.path()).map(identity).ok();
+        named.is_some() && named == self.file().metadata().map(identity).ok()
+    }
+
     /// Begins a new file in the place of one that was removed, with its directory where that is
     /// gone as well. What is in the old one is read as long as the log is.
     ///
@@ -39,6 +50,8 @@ impl RunLog {
     /// `Log` when that cannot be.
     pub(super) fn replace_removed(&self) -> Result<()> {
         self.folder().restore_lost()?;
+        let lines = self.written().lines;
+        self.folder().ledger().rotated(self.file_name(), lines, OlderPart::Lost);
         let file = create(self.path()).map_err(|source| Error::Log {
             path: self.path().to_owned(),
             doing: "created",
@@ -49,16 +62,11 @@ impl RunLog {
     }
 
     pub(super) fn go_on_in(&self, file: File) {
-        let lines = {
-            let mut written = self.written();
-            let lines = written.lines;
-            let new =
-                Part { file: Arc::new(file), lines_before: lines, bytes: 0, begins_run: false };
-            let part = std::mem::replace(&mut written.active, new);
-            let index = std::mem::replace(&mut written.index, Index::new());
-            written.older = Some((part, index));
-            lines
-        };
-        self.folder().ledger().rotated(self.file_name(), lines);
+        let mut written = self.written();
+        let lines_before = written.lines;
+        let new = Part { file: Arc::new(file), lines_before, bytes: 0, begins_run: false };
+        let part = std::mem::replace(&mut written.active, new);
+        let index = std::mem::replace(&mut written.index, Index::new());
+        written.older = Some((part, index));
     }
 }

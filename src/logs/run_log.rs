@@ -1,11 +1,13 @@
 //! The log of one run, as its writer and all its readers share it.
 
+use super::disk::DiskMonitor;
 use super::folder::LogFolder;
 use super::index::Index;
 use chrono::{DateTime, Utc};
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,10 +19,14 @@ pub struct RunLog {
     folder: Arc<LogFolder>,
     path: PathBuf,
     name: String,
+    /// How many lines ended before its first, in the runs before it.
+    lines_before: u64,
     written: Mutex<Written>,
     changed: Condvar,
     /// How many wait for a change: while nobody does, the writer is spared the call that wakes.
     watchers: AtomicUsize,
+    /// Whether the run has ended, and output of it is not on disk yet.
+    is_behind: AtomicBool,
 }
 
 /// One file of a log. A log has one, until that is rotated.
@@ -109,20 +115,32 @@ impl RunLog {
             is_over: false,
             is_closed: false,
         };
-        Self::of(path, written, folder)
+        Self::of(path, written, lines_before, folder)
     }
 
-    /// A log that is this far.
-    pub(super) fn of(path: PathBuf, written: Written, folder: Arc<LogFolder>) -> Self {
+    /// A log that is this far, whose first line had the number behind `lines_before`.
+    pub(super) fn of(
+        path: PathBuf,
+        written: Written,
+        lines_before: u64,
+        folder: Arc<LogFolder>,
+    ) -> Self {
         let name = path.to_string_lossy().into_owned();
         let (written, changed) = (Mutex::new(written), Condvar::new());
-        Self { folder, path, name, written, changed, watchers: AtomicUsize::new(0) }
+        let (watchers, is_behind) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Self { folder, path, name, lines_before, written, changed, watchers, is_behind }
     }
 
     /// The file's name, as users see it: the log directory as it was set, and the file in it.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The numbers of its lines: those over the start, up to the end. Does not block.
+    #[must_use]
+    pub fn line_numbers(&self) -> Range<u64> {
+        self.lines_before..self.written().lines
     }
 
     /// How far the log is now. Blocks for the copying of a prompt only.
@@ -147,6 +165,17 @@ impl RunLog {
     pub(super) fn set_closed(&self) {
         self.written().is_closed = true;
         self.announce();
+    }
+
+    /// Says whether the run has ended and output of it is not on disk yet.
+    pub(super) fn set_behind(&self, is_behind: bool) {
+        self.is_behind.store(is_behind, Ordering::SeqCst);
+    }
+
+    /// Whether the run has ended, and output of it is not on disk yet. Does not block.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.is_behind.load(Ordering::SeqCst)
     }
 
     /// Waits until `is_enough` of the log, looking at each change, or until `deadline`.
@@ -183,8 +212,18 @@ impl RunLog {
         self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
     }
 
+    /// Has written what is known of runs and could not be written before.
+    pub(super) fn save_ledger(&self) {
+        self.folder.ledger().save();
+    }
+
     pub(super) fn folder(&self) -> &LogFolder {
         &self.folder
+    }
+
+    /// The disk that it is on.
+    pub(super) fn disk(&self) -> &Arc<DiskMonitor> {
+        self.folder.disk()
     }
 
     /// The file that is written to.

@@ -1,6 +1,7 @@
 //! Instants as text: RFC 3339, UTC, microseconds, always 27 bytes.
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
+use std::time::{Duration, Instant};
 
 /// How long an instant is as text, in bytes.
 pub const STAMP_BYTES: usize = 27;
@@ -13,6 +14,33 @@ pub type Stamp = [u8; STAMP_BYTES];
 pub fn now() -> DateTime<Utc> {
     let now = Utc::now();
     now.with_nanosecond(now.nanosecond() / 1000 * 1000).unwrap_or(now)
+}
+
+/// A moment by two clocks: the one of the wall, which may be set, and one that nobody sets.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    time: DateTime<Utc>,
+    instant: Instant,
+}
+
+impl Moment {
+    /// The present one.
+    #[must_use]
+    pub fn now() -> Self {
+        Self { time: now(), instant: Instant::now() }
+    }
+
+    /// What the clock on the wall shows.
+    #[must_use]
+    pub fn time(self) -> DateTime<Utc> {
+        self.time
+    }
+
+    /// How long it is since `earlier`, whatever was done to the clock on the wall.
+    #[must_use]
+    pub fn since(self, earlier: Instant) -> Duration {
+        self.instant.saturating_duration_since(earlier)
+    }
 }
 
 /// The text of an instant.

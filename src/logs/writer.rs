@@ -1,17 +1,19 @@
 //! The dedicated writer thread: it does nothing but read output and append it.
 
 use super::capture::{Bench, Captured};
+use super::disk::{DiskMonitor, STALL};
+use super::end_notice::{EndNotice, OnEnd};
+use super::ends::EndWatch;
 use super::run_log::RunLog;
 use crate::error::{Error, Result};
 use crate::guarded::guarded;
-use chrono::{DateTime, Utc};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::collections::HashMap;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -37,9 +39,9 @@ pub struct Capture {
     pub end: Arc<OwnedFd>,
     /// Where its lines go.
     pub log: Arc<RunLog>,
-    /// Called on the writer's thread, once, when the run has ended and what it had written is on
-    /// disk; takes the instant of the end. It must not block.
-    pub on_end: Box<dyn FnOnce(DateTime<Utc>) + Send>,
+    /// Told when the run has ended and what it had written is on disk, on the writer's thread; or,
+    /// where the disk does not answer, a moment later on the thread `log-ends`.
+    pub on_end: Arc<dyn OnEnd>,
 }
 
 impl std::fmt::Debug for Capture {
@@ -48,18 +50,28 @@ impl std::fmt::Debug for Capture {
     }
 }
 
+/// A run as it is handed to the thread.
+pub(super) struct Handed {
+    pub output: OwnedFd,
+    pub end: Arc<OwnedFd>,
+    pub log: Arc<RunLog>,
+    pub notice: Arc<EndNotice>,
+}
+
 /// What is handed to the thread.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inbox {
-    captures: Vec<Capture>,
+    captures: Vec<Handed>,
     /// When the thread must be done, once it was asked to end.
     end_by: Option<Instant>,
 }
 
-#[derive(Debug)]
 struct Shared {
     inbox: Mutex<Inbox>,
     wake: EventFd,
+    /// Whether the thread has ended.
+    is_done: Mutex<bool>,
+    done: Condvar,
 }
 
 /// Owner of the thread `log-writer`.
@@ -67,6 +79,9 @@ struct Shared {
 pub struct LogWriter {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    ends: EndWatch,
+    /// The disk that the logs are on, once there is one.
+    disk: OnceLock<Arc<DiskMonitor>>,
 }
 
 impl LogWriter {
@@ -82,7 +97,9 @@ impl LogWriter {
         epoll
             .add(&wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))
             .map_err(|e| Error::kernel("watch a descriptor", e))?;
-        let shared = Arc::new(Shared { inbox: Mutex::default(), wake });
+        let ends = EndWatch::start()?;
+        let (is_done, done) = (Mutex::default(), Condvar::new());
+        let shared = Arc::new(Shared { inbox: Mutex::default(), wake, is_done, done });
         let desk = Desk {
             epoll,
             shared: Arc::clone(&shared),
@@ -93,19 +110,29 @@ impl LogWriter {
         let thread = thread::Builder::new()
             .name("log-writer".into())
             .stack_size(256 * 1024)
-            .spawn(move || desk.work(&mut Bench::new(piece_bytes_max)))
+            .spawn(move || {
+                let shared = Arc::clone(&desk.shared);
+                desk.work(&mut Bench::new(piece_bytes_max));
+                shared.set_done();
+            })
             .map_err(|e| Error::kernel("start the log writer", e))?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+        let (thread, disk) = (Mutex::new(Some(thread)), OnceLock::new());
+        Ok(Self { shared, thread, ends, disk })
     }
 
     /// Hands a run over to the thread. Does not block.
     pub fn capture(&self, capture: Capture) {
-        self.shared.inbox().captures.push(capture);
+        let Capture { output, end, log, on_end } = capture;
+        self.disk.get_or_init(|| Arc::clone(log.disk()));
+        let notice = Arc::new(EndNotice::new(on_end, Arc::clone(&log)));
+        self.ends.add(&end, &notice);
+        self.shared.inbox().captures.push(Handed { output, end, log, notice });
         self.shared.wake();
     }
 
     /// Ends the thread when all that it captures has ended, or after `within`; what the pipes
-    /// hold then is still taken to disk. Blocks until it has ended.
+    /// hold then is still taken to disk. Blocks until it has ended, or until then where the disk
+    /// does not answer: the thread is then left to that.
     pub fn finish(&self, within: Duration) {
         self.end_by(Instant::now() + within);
     }
@@ -115,9 +142,28 @@ impl LogWriter {
         let Some(thread) = thread else { return };
         self.shared.inbox().end_by = Some(end_by);
         self.shared.wake();
+        if !self.wait_until_done(end_by) {
+            return log::error!("the disk does not answer: what is not on it yet is lost");
+        }
         if thread.join().is_err() {
             log::error!("the log writer had panicked");
         }
+    }
+}
+
+impl LogWriter {
+    /// Waits for the end of the thread. False where `end_by` is over and the disk does not answer.
+    fn wait_until_done(&self, end_by: Instant) -> bool {
+        let mut is_done = self.shared.is_done.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*is_done {
+            let is_stalled = self.disk.get().is_some_and(|disk| disk.is_stalled());
+            if is_stalled && Instant::now() >= end_by {
+                return false;
+            }
+            let waited = self.shared.done.wait_timeout(is_done, STALL);
+            is_done = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
     }
 }
 
@@ -132,9 +178,20 @@ impl Shared {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn set_done(&self) {
+        *self.is_done.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.done.notify_all();
+    }
+
     fn wake(&self) {
         // It fails only when the counter is full, and then the thread is being woken anyway.
         let _full = self.wake.write(1);
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
     }
 }
 

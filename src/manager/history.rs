@@ -4,7 +4,9 @@ use super::config::Numbering;
 use super::process_manager::{Inner, ProcessManager};
 use super::run::{EndedBy, Run, RunView, Snapshot};
 use crate::error::{Error, Result};
-use crate::logs::{EndRecord, Glance, Keep, LogFolder, LogSeries, Range, RunLog, RunRecord, now};
+use crate::logs::{
+    EndRecord, Glance, Keep, LogFolder, LogSeries, OlderPart, Range, RunLog, RunRecord, now,
+};
 use crate::process::{CommandLine, StrayRun, boot_id, end_strays};
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
@@ -94,18 +96,27 @@ impl ProcessManager {
     /// The log of one run. Reads all of it where it was not read before.
     ///
     /// # Errors
-    /// `NoSuchRun`, or `Log` when it cannot be read.
+    /// `NoSuchRun`; `LogGone`; or `Log` when it cannot be read.
     pub fn log_of(&self, run_id: &str) -> Result<Arc<RunLog>> {
         if let Some(last) = self.last_run_of(run_id) {
             return Ok(Arc::clone(last.log()));
         }
         let record = self.record_of(run_id)?;
+        let gone = || Error::LogGone { run_id: run_id.to_owned() };
+        if record.is_log_gone {
+            return Err(gone());
+        }
         let place = self.place_of(run_id);
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(log) = &*place {
             return Ok(Arc::clone(log));
         }
-        let log = Arc::new(self.folder.old_log(&record)?);
+        let log = self.folder.old_log(&record).map_err(|error| match error {
+            // Somebody removed it, or it went while we looked.
+            Error::Log { source, .. } if source.kind() == io::ErrorKind::NotFound => gone(),
+            error => error,
+        });
+        let log = Arc::new(log?);
         *place = Some(Arc::clone(&log));
         Ok(log)
     }
@@ -125,15 +136,18 @@ impl ProcessManager {
         let (mut logs, mut lines, mut first) = (Vec::new(), 0, None);
         for record in &records {
             let log = match self.log_of(&record.run_id) {
-                // It went while we looked, or somebody removed it: what is older is not told, so
-                // that the numbers have no hole.
-                Err(Error::NoSuchRun { .. }) => break,
-                Err(Error::Log { source, .. }) if source.kind() == io::ErrorKind::NotFound => break,
+                // What is older is not told, so that the numbers have no hole.
+                Err(Error::NoSuchRun { .. } | Error::LogGone { .. }) => break,
                 log => log?,
             };
             let glance = log.glance();
+            let has_begin = glance.lines_gone <= record.lines_before;
             lines = glance.lines.max(lines);
             logs.push(log);
+            // Of a log that has dropped its oldest lines those before it are not told either.
+            if !has_begin {
+                break;
+            }
             let is_far_enough = match range {
                 Range::Last(count) => lines.saturating_sub(record.lines_before) >= count,
                 _ => reaches(record),
@@ -148,6 +162,18 @@ impl ProcessManager {
             Some(first) => LogSeries::newest(logs, first, lines_before),
             None => LogSeries::whole(logs),
         })
+    }
+
+    /// How many lines there are over all runs. Reads all of the last one's log where that is of a
+    /// server before this one and was not read before.
+    #[must_use]
+    pub fn lines_total(&self) -> u64 {
+        if let Ok(last) = self.last_run() {
+            return last.log().line_numbers().end;
+        }
+        let Some(newest) = self.folder.ledger().last_runs(1).pop() else { return 0 };
+        let log = self.log_of(&newest.run_id);
+        log.map_or(newest.lines_before.max(newest.lines_rotated), |log| log.line_numbers().end)
     }
 
     /// Grows with each begin and end of a run, behind what `run_records` gives of it. Does not
@@ -233,7 +259,10 @@ impl ProcessManager {
             log: log.file_name().to_owned(),
             lines_before: log.glance().lines,
             lines_rotated: 0,
+            older_part: OlderPart::Unsaid,
             end: None,
+            ended_as: 0,
+            is_log_gone: false,
         });
     }
 
@@ -270,9 +299,11 @@ pub fn recover(folders: &[Arc<LogFolder>]) {
                 signal: None,
                 ended_by: EndedBy::Lost.word().to_owned(),
                 dropped_lines: 0,
+                lasted_ms: None,
             };
             folder.ledger().ended(&run.run_id, end);
         }
+        folder.ledger().save();
     }
     if ended > 0 || lost_count > 0 {
         log::warn!("{lost_count} runs were lost, {ended} processes of old runs were ended");

@@ -2,6 +2,7 @@
 
 use super::config::ManagerConfig;
 use super::history::{Beginning, Reopened};
+use super::recording::RunEnd;
 use super::run::{End, EndedBy, Run, RunView, Snapshot, new_run_id};
 use super::spec::RunSpec;
 use super::state::{Claim, Refusal, State};
@@ -368,7 +369,7 @@ impl ProcessManager {
         }
         let (manager, log) = (Arc::clone(self), Arc::clone(&run.log));
         let view = RunView { run: Arc::clone(&run), reaper: Arc::clone(&self.reaper) };
-        let on_end = Box::new(move |at| manager.record_end(&run, at));
+        let on_end = Arc::new(RunEnd { manager, run });
         self.writer.capture(Capture { output, end, log, on_end });
         // Behind all that the command, or who waits for the answer, could be kept waiting by.
         self.folder.enforce_retention(view.run.log.file_name());

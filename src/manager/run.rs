@@ -103,6 +103,8 @@ pub struct End {
     pub outcome: Outcome,
     /// What ended it.
     pub by: EndedBy,
+    /// How long it ran, by a clock that nobody sets.
+    pub lasted: Duration,
 }
 
 impl End {
@@ -271,6 +273,8 @@ pub struct Snapshot {
     pub log_name: String,
     /// How far its log is.
     pub log: Glance,
+    /// Whether it has ended and output of it is not on disk yet, because that does not answer.
+    pub is_log_pending: bool,
     /// Whether it runs on a terminal.
     pub is_on_terminal: bool,
     /// Whether its input can be written to.
@@ -287,12 +291,13 @@ impl Snapshot {
             run_id: run.id.clone(),
             directory: run.directory.clone(),
             created_at: run.created_at,
-            uptime: end.map_or_else(|| run.began.elapsed(), |end| between(run.created_at, end.at)),
+            uptime: end.map_or_else(|| run.began.elapsed(), |end| end.lasted),
             end,
             usage,
             leftover_pids,
             log_name: run.log.name().to_owned(),
             log: run.log.glance(),
+            is_log_pending: run.log.is_behind(),
             is_on_terminal: run.spec.input.is_terminal(),
             is_stdin_open: end.is_none() && run.stdin.as_ref().is_some_and(Stdin::is_open),
         }
@@ -303,11 +308,6 @@ impl Snapshot {
     pub fn status(&self) -> RunStatus {
         self.end.as_ref().map_or(RunStatus::Running, End::status)
     }
-}
-
-fn between(start: DateTime<Utc>, end: DateTime<Utc>) -> Duration {
-    // Negative where the machine's clock was set back meanwhile.
-    (end - start).to_std().unwrap_or_default()
 }
 
 /// An id that no other run has, on this machine or another: 64 bits of the standard library's
@@ -328,7 +328,8 @@ mod tests {
 
     #[test]
     fn only_an_end_by_itself_is_exited() {
-        let end = |by| End { at: DateTime::UNIX_EPOCH, outcome: Outcome::Exited(0), by };
+        let (at, lasted) = (DateTime::UNIX_EPOCH, Duration::ZERO);
+        let end = |by| End { at, outcome: Outcome::Exited(0), by, lasted };
         assert_eq!(end(EndedBy::Itself).status(), RunStatus::Exited);
         for by in [EndedBy::Kill, EndedBy::Restart, EndedBy::Shutdown, EndedBy::Signal] {
             assert_eq!(end(by).status(), RunStatus::Killed);

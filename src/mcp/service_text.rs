@@ -57,6 +57,9 @@ pub fn of_logs(data: &Value) -> String {
         Some(first) => format!("lines {first}-{next} of {total}"),
         None => format!("none of {total} lines"),
     };
+    let skipped = data["skipped"].as_u64().map(|lines| format!(", {lines} no longer kept"));
+    let reset = if data["cursor_reset"] == true { ", after= was beyond them" } else { "" };
+    let range = range + &skipped.unwrap_or_default() + reset;
     let state = if data["running"] == true { "running" } else { "not running" };
     let call = if data["running"] == true {
         format!("service_logs name={name} after={next} wait=20 waits for more")

@@ -37,6 +37,8 @@ pub struct Settings {
     pub log_runs_max: usize,
     /// How many bytes of logs are kept, over all runs.
     pub log_bytes_max: u64,
+    /// How many bytes of one run's log are kept.
+    pub log_run_bytes_max: u64,
     /// How many requests may wait or stream at once.
     pub streams_max: usize,
     /// What `Authorization: Bearer` must hold.
@@ -193,7 +195,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "COUNT",
         default: "100",
         astra_default: None,
-        help: "Runs whose logs are kept; the oldest go first",
+        help: "Runs whose logs are kept; those that ended first go first",
         read: |settings, value| runs(value).map(|runs| settings.log_runs_max = runs),
     },
     Setting {
@@ -202,8 +204,17 @@ pub const SETTINGS: &[Setting] = &[
         takes: "BYTES",
         default: "1073741824",
         astra_default: None,
-        help: "Bytes of logs that are kept, over all runs; a larger one drops its oldest part",
+        help: "Bytes of logs that are kept, over all runs; those of ended runs go, the first first",
         read: |settings, value| log_bytes(value).map(|bytes| settings.log_bytes_max = bytes),
+    },
+    Setting {
+        flag: Some("log-run-max-bytes"),
+        environment: "LLM_SHELL_LOG_RUN_MAX_BYTES",
+        takes: "BYTES",
+        default: "268435456",
+        astra_default: None,
+        help: "Bytes of one run's log, at most a quarter of all; over that its oldest lines go",
+        read: |settings, value| log_bytes(value).map(|bytes| settings.log_run_bytes_max = bytes),
     },
     Setting {
         flag: Some("max-streams"),
@@ -304,6 +315,7 @@ impl Settings {
             line_bytes_max: 0,
             log_runs_max: 0,
             log_bytes_max: 0,
+            log_run_bytes_max: 0,
             streams_max: 0,
             token: None,
             basic_auth: None,

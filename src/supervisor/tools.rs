@@ -15,6 +15,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How many runs of a service are known with their ends, those whose logs are gone included. Each
+/// takes about half a KiB, and there may be a thousand services.
+const RECORDS_MAX: usize = 100;
+
 /// What every service is run with.
 #[derive(Debug)]
 pub struct Tools {
@@ -72,10 +76,10 @@ impl Tools {
     /// How much is kept of a service's logs.
     #[must_use]
     pub fn keep_of(&self, config: &ServiceConfig) -> Keep {
-        Keep {
-            runs_max: config.log.runs_max.unwrap_or(self.keep.runs_max),
-            bytes_max: config.log.bytes_max.unwrap_or(self.keep.bytes_max),
-        }
+        let runs_max = config.log.runs_max.unwrap_or(self.keep.runs_max);
+        let bytes_max = config.log.bytes_max.unwrap_or(self.keep.bytes_max);
+        let records_max = RECORDS_MAX.max(runs_max);
+        Keep { runs_max, bytes_max, records_max, ..self.keep }
     }
 
     /// A service that was never started. `on_end` is told of the ends of its runs.

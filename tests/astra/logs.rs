@@ -156,7 +156,8 @@ fn a_wait_ends_with_the_next_line_in_whatever_run_it_comes() {
         astra.settle("restart", "web");
         assert_eq!(texts(&waiting.join().unwrap())[0], "begin");
     });
-    let none = page(&astra, "?after=100&wait=0.05");
+    astra.wait_until("web", "silent", |_| astra.lines("web").len() == 4);
+    let none = page(&astra, "?after=4&wait=0.05");
     assert_eq!((&none["lines_returned"], &none["running"]), (&json!(0), &json!(true)));
 }
 
@@ -223,4 +224,29 @@ fn a_service_that_never_ran_has_no_lines() {
     let page = page(&astra, "");
     assert_eq!((&page["logs"], &page["total_lines"]), (&json!([]), &json!(0)));
     assert_eq!((&page["next"], &page["running"]), (&json!(0), &json!(false)));
+}
+
+#[test]
+fn a_cursor_beyond_a_services_log_starts_at_the_first_line() {
+    let mut astra = Astra::start(prints("seq 3"));
+    run(&astra);
+    run(&astra);
+    let beyond = page(&astra, "?after=7&wait=30");
+    assert_eq!((texts(&beyond).len(), &beyond["cursor_reset"]), (6, &json!(true)));
+    assert_eq!(page(&astra, "?after=6").get("cursor_reset"), None);
+    // The lines of one run have numbers of their own, which none before it had.
+    let runs = astra.get("/supervisor/services/web").expect(200).json();
+    let last = runs["exits"][0]["run_id"].as_str().expect("a run").to_owned();
+    let of_last = page(&astra, &format!("?run={last}&after=0"));
+    assert_eq!((&of_last["first"], of_last.get("skipped")), (&json!(4), None), "{of_last}");
+    let of_last = page(&astra, &format!("?run={last}&after=99"));
+    assert_eq!((&of_last["first"], &of_last["cursor_reset"]), (&json!(4), &json!(true)));
+    // As it is where somebody removed the logs.
+    astra.signal("TERM");
+    astra.wait();
+    std::fs::remove_dir_all(astra.folder().join("logs")).unwrap();
+    astra.start_again();
+    run(&astra);
+    let anew = page(&astra, "?after=6");
+    assert_eq!((texts(&anew), &anew["cursor_reset"]), (vec!["1", "2", "3"], &json!(true)));
 }

@@ -2,6 +2,7 @@
 
 mod bombs;
 mod files;
+mod frozen;
 mod panics;
 mod proc;
 mod processes;

@@ -11,6 +11,7 @@ pub struct Stream(BufReader<TcpStream>);
 /// A Server-Sent Event. What has no name is a line of a log.
 #[derive(Debug, PartialEq)]
 pub struct Event {
+    /// The number in its id, which may have a run's before it.
     pub id: Option<u64>,
     pub name: String,
     pub data: Value,
@@ -50,7 +51,7 @@ impl Stream {
             let bytes = self.0.read_line(&mut line).expect("a line in time");
             assert!(bytes > 0, "the stream has ended");
             match line.trim_end().split_once(": ") {
-                Some(("id", id)) => event.id = Some(id.parse().expect("a number")),
+                Some(("id", id)) => event.id = Some(number_in(id)),
                 Some(("event", name)) => name.clone_into(&mut event.name),
                 Some(("data", data)) => event.data = serde_json::from_str(data).expect("JSON"),
                 _ if event.data != Value::Null => return event,
@@ -77,4 +78,10 @@ impl Stream {
         self.0.read_to_string(&mut rest).expect("the end in time");
         rest
     }
+}
+
+/// `N` of `N` and of `RUN_ID:N`.
+fn number_in(id: &str) -> u64 {
+    let number = id.rsplit_once(':').map_or(id, |(_, number)| number);
+    number.parse().expect("a number")
 }

@@ -68,6 +68,9 @@ fn a_server_is_started_waited_for_read_by_cursor_restarted_and_ended() {
     let command = "echo starting; sleep 0.3; echo ready; exec sleep 60";
     let text = told(&server, "start_command", &json!({"command": command, "wait": 0}));
     assert!(text.contains(" | running | "), "{text}");
+    // A number beyond what was printed is one of another run.
+    let text = told(&server, "read_logs", &json!({"after": 7, "wait": 20}));
+    assert!(text.contains("| lines 1-1 of 1, after= was beyond them]\nstarting\n"), "{text}");
     let text = told(&server, "read_logs", &json!({"after": 1, "wait": 20}));
     assert!(
         text.contains(

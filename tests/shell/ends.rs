@@ -177,7 +177,8 @@ fn the_ends_that_a_server_brought_are_told_by_the_next_one() {
     let start = |server: &Server| {
         let body = json!({"command": format!("echo ready; {DEAF}"), "pty": true});
         server.post_json("/start", &body).expect(201);
-        server.wait_for_output("ready");
+        // The second one says that it is deaf.
+        server.wait_for_output("ready\nready");
     };
     let end = |server: &mut Server, signal: &str| {
         server.signal(signal);

@@ -54,11 +54,12 @@ fn a_follow_begins_with_what_is_selected() {
 fn events_carry_numbers_prompts_and_the_end_and_can_be_resumed() {
     let server = Server::start();
     let accept = "Accept: text/event-stream";
-    server
+    let run = server
         .run("echo one; printf 'name? '; while [ ! -e go ]; do sleep 0.01; done; echo Ann; exit 3");
+    let id = |line| format!("id: {}:{line}", run["run_id"].as_str().unwrap());
     server.wait_for_output("name? ");
     let mut followed = follow(&server, "follow=true", &[accept]);
-    assert_eq!(followed.line(), "id: 1");
+    assert_eq!(followed.line(), id(1));
     let entry: Value =
         serde_json::from_str(followed.line().strip_prefix("data: ").unwrap()).unwrap();
     assert_eq!(entry["line"], "one");
@@ -67,7 +68,7 @@ fn events_carry_numbers_prompts_and_the_end_and_can_be_resumed() {
         ["", "event: prompt", "data: \"name? \"", ""]
     );
     std::fs::write(server.folder().join("go"), "").unwrap();
-    assert_eq!(followed.line(), "id: 2");
+    assert_eq!(followed.line(), id(2));
     let rest = followed.rest();
     assert!(rest.contains("\"line\":\"name? Ann\""), "{rest}");
     let end = rest.split("event: end\ndata: ").nth(1).unwrap();
@@ -75,7 +76,7 @@ fn events_carry_numbers_prompts_and_the_end_and_can_be_resumed() {
     assert_eq!((&end["status"], &end["exit_code"]), (&"exited".into(), &3.into()));
     let resumed = server.request("GET /logs?follow=true", &[accept, "Last-Event-ID: 1"], b"");
     let resumed = resumed.expect(200).text();
-    assert!(resumed.starts_with("id: 2\n") && resumed.contains("event: end"), "{resumed}");
+    assert!(resumed.starts_with(&id(2)) && resumed.contains("event: end"), "{resumed}");
     server.request("GET /logs?follow=true", &[accept, "Last-Event-ID: 2"], b"").expect(204);
 }
 

@@ -173,10 +173,10 @@ fn a_run_that_was_being_launched_when_its_server_was_killed_is_found_by_its_id()
     // As far as it is written before the launch.
     let mut run: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     assert_eq!(run["pid"], 0);
-    run["run_id"] = json!("launched");
+    run["run_id"] = json!("00000000deadbeef");
     std::fs::write(&ledger, format!("{run}\n")).unwrap();
     let mut sleep = std::process::Command::new("sleep");
-    let sleep = sleep.arg("60").env("RUN_ID", "launched").current_dir(server.folder());
+    let sleep = sleep.arg("60").env("RUN_ID", "00000000deadbeef").current_dir(server.folder());
     let mut sleeper = sleep.spawn().unwrap();
     server.start_again();
     assert!(!sleeper.wait().unwrap().success());
@@ -193,7 +193,7 @@ fn a_stranger_with_the_number_of_a_lost_run_is_not_touched() {
     let text = std::fs::read_to_string(&ledger).unwrap();
     // As if the number had been given to the sleeper anew, and the run had been another.
     let mut run: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
-    run["run_id"] = json!("another");
+    run["run_id"] = json!("00000000deadbeef");
     run["pid"] = started["process_pid"].clone();
     run["start_ticks"] = json!(1);
     std::fs::write(&ledger, format!("{run}\n")).unwrap();

@@ -14,6 +14,7 @@ fn the_answer_has_every_field() {
     let page = page(&server, "?lines=2");
     for (field, expected) in [
         ("log_file", run["log_file"].clone()),
+        ("run_id", run["run_id"].clone()),
         ("total_lines", json!(5)),
         ("lines_returned", json!(2)),
         ("content", json!("4\n5")),
@@ -24,7 +25,7 @@ fn the_answer_has_every_field() {
     ] {
         assert_eq!(page[field], expected, "{field} in {page}");
     }
-    assert_eq!(page.as_object().unwrap().len(), 8, "{page}");
+    assert_eq!(page.as_object().unwrap().len(), 9, "{page}");
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! The LLM Shell, driven over HTTP as its users drive it.
 
 mod conventions;
+mod cursors;
 mod ending;
 mod ends;
 mod environment;
 mod following;
 mod history;
 mod keeping;
+mod log_directory;
 mod logs;
 mod output;
 mod programs;

@@ -107,6 +107,24 @@ fn a_line_that_is_too_large_to_be_joined_is_cut_in_the_same_place_however_it_is_
         let content = page(&server, query)["content"].as_str().unwrap().to_owned();
         assert_eq!(content.len(), 16 * 1024 * 1024 + "\nend".len(), "{query}");
         assert!(content.ends_with("y\nend"));
+        assert_eq!(page(&server, &format!("{query}&grep=^end$"))["truncated"], false);
+        assert_eq!(page(&server, query)["truncated"], true, "{query}");
+    }
+}
+
+#[test]
+fn the_end_of_a_line_that_is_cut_is_found() {
+    let server = Server::start();
+    let flood = "head -c 17000000 /dev/zero | tr '\\0'";
+    server.run_to_end(&format!("{flood} y; echo needle; {flood} z; echo; echo end"));
+    for (grep, lines) in
+        [("needle$", 1), ("^y+needle$", 1), ("z$", 1), ("y$", 0), ("^z", 1), ("^needle", 0)]
+    {
+        for others in ["", "&strip_ansi=true", "&max_bytes=300"] {
+            let found = page(&server, &format!("grep={}{others}", grep.replace('+', "%2B")));
+            assert_eq!(found["lines_returned"], lines, "{grep}{others}");
+            assert_eq!(found["truncated"], lines > 0, "{grep}{others}");
+        }
     }
 }
 

@@ -194,7 +194,7 @@ fn a_start_can_wait_for_the_end_and_bring_the_output() {
     let body = json!({"command": "seq 10000", "wait": 20, "max_bytes": 500});
     let content = start(&server, &body)["output"]["content"].as_str().unwrap().to_owned();
     assert!(content.len() <= 500 && content.starts_with("1\n2\n") && content.ends_with("\n10000"));
-    assert!(content.contains("GET /logs?after="), "{content}");
+    assert!(content.contains("GET /runs/"), "{content}");
     let answer = start(&server, &json!({"command": "echo begun; sleep 60", "wait": 0.5}));
     assert_eq!(
         (&answer["status"], &answer["output"]["running"]),

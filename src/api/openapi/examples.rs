@@ -7,7 +7,7 @@ pub const EXCLUDED: &str =
     "The parameters lines, seconds and after exclude each other: give one of them.";
 
 /// A stream of events of a log.
-pub const EVENTS: &str = "id: 1\n\
+pub const EVENTS: &str = "id: dcf70dd5071ec0f4:1\n\
     data: {\"timestamp\":\"2026-01-02T03:04:05.678901Z\",\"line\":\"Hello World\"}\n\n\
     event: end\ndata: {\"status\":\"exited\"}\n\n";
 
@@ -38,8 +38,9 @@ pub fn kill() -> Value {
 /// What a command printed.
 pub fn logs() -> Value {
     json!({
-        "log_file": "logs/2026-01-02_03-04-05.log", "total_lines": 1, "content": "Hello World",
-        "lines_returned": 1, "first": 1, "next": 1, "truncated": false, "running": false,
+        "log_file": "logs/2026-01-02_03-04-05.log", "run_id": "dcf70dd5071ec0f4",
+        "total_lines": 1, "content": "Hello World", "lines_returned": 1, "first": 1,
+        "next": 1, "truncated": false, "running": false,
     })
 }
 

@@ -83,6 +83,12 @@ pub fn run_id() -> Value {
     path("run_id", "The run_id of a status.", &json!({"type": "string", "minLength": 1}))
 }
 
+/// The run that is expected to be the last one.
+pub fn expected_run_id() -> Value {
+    let description = "The run that is expected to be the last one; 409 where another one is.";
+    query("run_id", description, &json!({"type": "string"}))
+}
+
 /// A service, by its name.
 pub fn service() -> Value {
     path("service", "The name of a service.", &json!({"type": "string", "pattern": SERVICE_NAME}))
@@ -124,7 +130,11 @@ pub fn of_logs() -> Vec<Value> {
     vec![
         count("lines", "The last so many lines; 0: all. Not with `seconds`, `after`, `limit`."),
         seconds("seconds", "The lines of the last so many seconds.", SECONDS_MAX),
-        count("after", "The lines numbered over this: the last answer's `next` gives what is new."),
+        count(
+            "after",
+            "The lines numbered over this: the last answer's `next` gives what is new. A number \
+             beyond the log gives all of it, with `cursor_reset`.",
+        ),
         count("limit", "So many lines at most. Not with `lines` or `follow`."),
         wait(
             "With `after`: answers when there is a line, or at the end, or after so many seconds.",
@@ -137,6 +147,9 @@ pub fn of_logs() -> Vec<Value> {
             "follow",
             "A stream that goes on until the end. Not with `wait`, `limit`, `max_bytes`.",
         ),
-        last_event_id("With `follow` as events: goes on behind this line."),
+        last_event_id(
+            "With `follow` as events: goes on behind this one; where it is of another run, with \
+             the first line.",
+        ),
     ]
 }

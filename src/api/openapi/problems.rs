@@ -66,10 +66,11 @@ pub struct ProblemCode;
 
 impl PartialSchema for ProblemCode {
     fn schema() -> RefOr<Schema> {
-        let others: [fn(&str) -> Problem; 4] = [
+        let others: [fn(&str) -> Problem; 5] = [
             |detail| Problem::bad_request(detail),
             |detail| Problem::not_found(detail),
             |detail| Problem::conflict(detail),
+            |detail| Problem::gone(detail),
             |detail| Problem::insufficient_storage(detail),
         ];
         let codes = COMMON.iter().map(|(_, _, make)| make().code());

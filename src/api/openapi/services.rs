@@ -95,6 +95,7 @@ fn telling() -> [Route; 4] {
             .answers::<ServiceLogs>((200, "The lines, in the form asked for."), &service_logs())
             .forms_of_logs()
             .refuses(Error::Input(super::examples::EXCLUDED.to_owned()))
+            .refuses(Error::LogGone { run_id: "dcf70dd5071ec0f4".to_owned() })
             .refuses(unknown()),
     ]
 }

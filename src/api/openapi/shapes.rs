@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "the fields are never read: only their schema is of use")]
 
+use crate::api::bodies::is_zero;
 use crate::supervisor::services_file;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -42,13 +43,22 @@ pub struct ServiceLogs {
     first: Option<u64>,
     /// The number of the last line that was looked at: give it as `after` for what is new.
     next: u64,
-    /// Whether something was left out to keep to `max_bytes`.
+    /// Whether something was left out: to keep to `max_bytes`, or of a line over 16 MiB.
     truncated: bool,
     /// Whether the service runs.
     running: bool,
     /// A last line that has not ended: a prompt, maybe.
     #[schema(required)]
     prompt: Option<String>,
+    /// How many lines behind `after` are no longer kept: these begin behind those. Left out where
+    /// there are none.
+    #[schema(required = false)]
+    #[serde(skip_serializing_if = "is_zero")]
+    skipped: u64,
+    /// True where `after` is beyond the log: these begin with the first line. Left out otherwise.
+    #[schema(required = false)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cursor_reset: bool,
 }
 
 /// A message of JSON-RPC 2.0, as the Model Context Protocol has them.

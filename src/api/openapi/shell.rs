@@ -31,6 +31,15 @@ fn no_run() -> Error {
     Error::NoSuchRun { run_id: "dcf70dd5071ec0f4".to_owned() }
 }
 
+fn log_gone() -> Error {
+    Error::LogGone { run_id: "dcf70dd5071ec0f4".to_owned() }
+}
+
+fn another_run() -> Error {
+    let (run_id, last) = ("dcf70dd5071ec0f4".to_owned(), "0f4ec1705dd07fcd".to_owned());
+    Error::AnotherRun { run_id, last }
+}
+
 /// Every route of the LLM Shell that Astra does not have likewise.
 pub fn routes() -> Vec<Route> {
     let all: [Vec<Route>; 5] =
@@ -122,8 +131,13 @@ fn reading() -> [Route; 4] {
             .forms_of_logs()
     };
     [
-        lines(Route::get("/logs", "logs").does("logs", "What the last command printed", LOGS))
-            .refuses(Error::NeverStarted),
+        lines(
+            Route::get("/logs", "logs")
+                .does("logs", "What the last command printed", LOGS)
+                .with([take::expected_run_id()]),
+        )
+        .refuses(another_run())
+        .refuses(Error::NeverStarted),
         Route::get("/runs", "runs")
             .does("logs", "The runs that were", "Those before a restart of the server too.")
             .with([take::runs_limit()])
@@ -138,7 +152,8 @@ fn reading() -> [Route; 4] {
                 .does("logs", "What a run printed", LOGS)
                 .with([take::run_id()]),
         )
-        .refuses(no_run()),
+        .refuses(no_run())
+        .refuses(log_gone()),
     ]
 }
 

@@ -13,7 +13,7 @@ export function takeEvents(model, events) {
   for (const event of events) {
     if (event.name === "message") {
       const { timestamp, line } = JSON.parse(event.data);
-      model.put({ n: Number(event.id), at: timestamp, text: line });
+      model.put({ n: lineNumber(event.id), at: timestamp, text: line });
       model.prompt = "";
     } else if (event.name === "prompt") {
       model.prompt = JSON.parse(event.data);
@@ -26,6 +26,11 @@ export function takeEvents(model, events) {
     }
   }
   return ended;
+}
+
+/** The number of a line in the id of its event: `RUN_ID:N`, or `N` of a service. */
+function lineNumber(id) {
+  return Number(id.slice(id.lastIndexOf(":") + 1));
 }
 
 /** Notes that a run begins or ends before the next line. */

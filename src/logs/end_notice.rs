@@ -1,0 +1,109 @@
+//! The end of a run, told once, whichever thread comes to it first.
+
+use super::run_log::RunLog;
+use super::stamp::Moment;
+use crate::guarded::guarded;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Who is told that a run has ended. Each of these is called once.
+pub trait OnEnd: Send + Sync {
+    /// Takes note of the end, in memory.
+    fn record(&self, at: Moment);
+
+    /// Has what was noted be written to disk. Blocks as long as the disk does.
+    fn save(&self);
+
+    /// Tells others of the end. Must not block.
+    fn publish(&self);
+}
+
+/// Tells the end of one run: the log writer does when all that it had printed is on disk, or the
+/// thread `log-ends` where the disk does not answer.
+pub struct EndNotice {
+    /// Until all of it is done: it holds what belongs to the run, which is to go with that.
+    on_end: Mutex<Option<Arc<dyn OnEnd>>>,
+    log: Arc<RunLog>,
+    state: Mutex<State>,
+}
+
+/// How far it is told.
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    told: Told,
+    /// Whether what the run had printed before its end is on disk.
+    is_drained: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    #[default]
+    Nothing,
+    Recorded,
+    Published,
+}
+
+impl EndNotice {
+    /// The notice of a run that goes on.
+    pub fn new(on_end: Arc<dyn OnEnd>, log: Arc<RunLog>) -> Self {
+        Self { on_end: Mutex::new(Some(on_end)), log, state: Mutex::default() }
+    }
+
+    /// The log of the run.
+    pub fn log(&self) -> &RunLog {
+        &self.log
+    }
+
+    /// Whether others were told of the end.
+    pub fn is_published(&self) -> bool {
+        self.state().told == Told::Published
+    }
+
+    /// Tells of the end, all that was printed being on disk. Called by the log writer.
+    pub fn tell(&self, at: Moment) {
+        let Some(on_end) = self.on_end() else { return };
+        {
+            let mut state = self.state();
+            state.is_drained = true;
+            self.log.set_behind(false);
+        }
+        self.record_once(&*on_end, at);
+        let _panicked = guarded("The saving of an end", || on_end.save());
+        self.publish_once(&*on_end);
+        *self.on_end.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Tells of the end though the disk does not answer.
+    pub fn tell_before_disk(&self, at: Moment) {
+        let Some(on_end) = self.on_end() else { return };
+        self.record_once(&*on_end, at);
+        {
+            let state = self.state();
+            self.log.set_behind(!state.is_drained);
+        }
+        self.publish_once(&*on_end);
+    }
+
+    fn on_end(&self) -> Option<Arc<dyn OnEnd>> {
+        self.on_end.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The lock is held meanwhile: who comes second finds it recorded.
+    fn record_once(&self, on_end: &dyn OnEnd, at: Moment) {
+        let mut state = self.state();
+        if state.told == Told::Nothing {
+            let _panicked = guarded("The recording of an end", || on_end.record(at));
+            state.told = Told::Recorded;
+        }
+    }
+
+    fn publish_once(&self, on_end: &dyn OnEnd) {
+        let before = std::mem::replace(&mut self.state().told, Told::Published);
+        if before < Told::Published {
+            let _panicked = guarded("The telling of an end", || on_end.publish());
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,154 @@
+//! Tells ends where the log writer cannot, because the disk does not answer.
+
+use super::disk::STALL;
+use super::end_notice::EndNotice;
+use super::stamp::Moment;
+use crate::error::{Error, Result};
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::collections::{HashMap, VecDeque};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How many ends are taken from the kernel at once.
+const EVENTS_MAX: usize = 64;
+
+/// The key under which the thread's own wake-up is known; runs count from zero.
+const WAKE: u64 = u64::MAX;
+
+/// Owner of the thread `log-ends`. It waits for the ends that the log writer waits for, and a
+/// moment later looks whether that has told them. Where it has not, and the disk does not answer,
+/// it tells them itself.
+#[derive(Debug)]
+pub struct EndWatch {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    epoll: Epoll,
+    wake: EventFd,
+    watched: Mutex<Watched>,
+}
+
+#[derive(Default)]
+struct Watched {
+    next: u64,
+    runs: HashMap<u64, (Arc<OwnedFd>, Arc<EndNotice>)>,
+    is_over: bool,
+}
+
+/// An end that the log writer is to tell.
+#[derive(Clone, Copy)]
+struct Due {
+    key: u64,
+    at: Moment,
+    look_at: Instant,
+}
+
+impl EndWatch {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// `Kernel` when a descriptor or a thread cannot be had.
+    pub fn start() -> Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
+            .map_err(|e| Error::kernel("make an epoll descriptor", e))?;
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+            .map_err(|e| Error::kernel("make an event descriptor", e))?;
+        epoll
+            .add(&wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))
+            .map_err(|e| Error::kernel("watch a descriptor", e))?;
+        let shared = Arc::new(Shared { epoll, wake, watched: Mutex::default() });
+        let works = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name("log-ends".into())
+            .stack_size(128 * 1024)
+            .spawn(move || works.work())
+            .map_err(|e| Error::kernel("start the watch over ends", e))?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Watches a run until its end was told. Does not block.
+    pub fn add(&self, end: &Arc<OwnedFd>, notice: &Arc<EndNotice>) {
+        let mut watched = self.shared.watched();
+        let key = watched.next;
+        watched.next += 1;
+        watched.runs.insert(key, (Arc::clone(end), Arc::clone(notice)));
+        drop(watched);
+        let event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT, key);
+        if let Err(error) = self.shared.epoll.add(end, event) {
+            // The log writer tells it, as long as the disk answers.
+            log::warn!("the end of a run is not watched apart from its output: {error}");
+            self.shared.watched().runs.remove(&key);
+        }
+    }
+}
+
+impl Drop for EndWatch {
+    fn drop(&mut self) {
+        self.shared.watched().is_over = true;
+        // It fails only when the counter is full, and then the thread is being woken anyway.
+        let _full = self.shared.wake.write(1);
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            log::error!("the watch over ends had panicked");
+        }
+    }
+}
+
+impl Shared {
+    fn work(&self) {
+        let mut events = [EpollEvent::empty(); EVENTS_MAX];
+        let mut due: VecDeque<Due> = VecDeque::new();
+        while !self.watched().is_over {
+            let ready = match self.epoll.wait(&mut events, timeout(due.front())) {
+                Ok(ready) => ready,
+                Err(Errno::EINTR) => continue,
+                Err(error) => return log::error!("ends cannot be watched: {error}"),
+            };
+            let look_at = Instant::now() + STALL;
+            let keys = events[..ready].iter().map(EpollEvent::data).filter(|key| *key != WAKE);
+            due.extend(keys.map(|key| Due { key, at: Moment::now(), look_at }));
+            while due.front().is_some_and(|due| due.look_at <= Instant::now()) {
+                let again = due.pop_front().and_then(|it| self.look(it));
+                due.extend(again);
+            }
+        }
+    }
+
+    /// Looks whether an end was told. Gives it back where that is to be looked at again.
+    fn look(&self, due: Due) -> Option<Due> {
+        let (end, notice) = self.watched().runs.get(&due.key).cloned()?;
+        if !notice.is_published() {
+            if !notice.log().disk().is_stalled() {
+                // The machine is slow, or the command has printed much.
+                return Some(Due { look_at: Instant::now() + STALL, ..due });
+            }
+            log::error!("the disk does not answer: {} is behind the end", notice.log().name());
+            notice.tell_before_disk(due.at);
+        }
+        // It is in the set, so that cannot fail.
+        let _deleted = self.epoll.delete(&*end);
+        self.watched().runs.remove(&due.key);
+        None
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("runs", &self.watched().runs.len()).finish_non_exhaustive()
+    }
+}
+
+fn timeout(first: Option<&Due>) -> EpollTimeout {
+    let Some(first) = first else { return EpollTimeout::NONE };
+    let left = first.look_at.saturating_duration_since(Instant::now());
+    EpollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX)
+}

@@ -1,0 +1,135 @@
+//! Looks for an expression in a line that is too long to be held in memory.
+
+use regex_automata::hybrid::LazyStateID;
+use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::util::start;
+use vte::{Params, Parser, Perform};
+
+/// The search of one line, of which piece after piece is given. Takes the memory of the automaton,
+/// however long the line is.
+pub struct Search {
+    automaton: Option<Automaton>,
+    /// What takes the escape sequences out first, where they are to be.
+    printed: Option<(Parser, Printed)>,
+    is_found: bool,
+}
+
+struct Automaton {
+    dfa: DFA,
+    cache: Cache,
+    state: LazyStateID,
+}
+
+impl Search {
+    /// A search for an expression that was compiled before.
+    pub fn new(expression: &str, strips_ansi: bool) -> Self {
+        let automaton = Automaton::new(expression);
+        let printed = strips_ansi.then(|| (Parser::new(), Printed::default()));
+        // Where it cannot be looked for, the line is shown rather than missed.
+        let is_found = automaton.is_none();
+        Self { automaton, printed, is_found }
+    }
+
+    /// Takes the next piece of the line.
+    pub fn feed(&mut self, piece: &str) {
+        if self.is_found {
+            return;
+        }
+        let text = match &mut self.printed {
+            None => piece,
+            Some((parser, printed)) => {
+                printed.0.clear();
+                parser.advance(printed, piece.as_bytes());
+                &printed.0
+            }
+        };
+        let automaton = self.automaton.as_mut();
+        self.is_found = automaton.is_some_and(|automaton| automaton.finds_in(text.as_bytes()));
+    }
+
+    /// Whether the line, which ends here, has it.
+    pub fn finish(mut self) -> bool {
+        self.is_found || self.automaton.as_mut().is_some_and(Automaton::finds_at_end)
+    }
+}
+
+impl Automaton {
+    fn new(expression: &str) -> Option<Self> {
+        let config = DFA::config().unicode_word_boundary(true).skip_cache_capacity_check(true);
+        let dfa = DFA::builder().configure(config).build(expression).ok()?;
+        let mut cache = dfa.create_cache();
+        let state = dfa.start_state(&mut cache, &start::Config::new()).ok()?;
+        Some(Self { dfa, cache, state })
+    }
+
+    /// Whether the line has it, as far as that is known with these bytes. Where the automaton gives
+    /// up (`\b` beside what is not ASCII), the line is shown rather than missed.
+    fn finds_in(&mut self, bytes: &[u8]) -> bool {
+        for byte in bytes {
+            match self.dfa.next_state(&mut self.cache, self.state, *byte) {
+                Ok(state) if state.is_match() || state.is_quit() => return true,
+                Ok(state) => self.state = state,
+                Err(_) => return true,
+            }
+        }
+        false
+    }
+
+    fn finds_at_end(&mut self) -> bool {
+        let end = self.dfa.next_eoi_state(&mut self.cache, self.state);
+        end.is_ok_and(|state| state.is_match())
+    }
+}
+
+/// What is printed of a text with escape sequences.
+#[derive(Default)]
+struct Printed(String);
+
+impl Perform for Printed {
+    fn print(&mut self, character: char) {
+        self.0.push(character);
+    }
+
+    fn execute(&mut self, control: u8) {
+        if control == b'\t' {
+            self.0.push('\t');
+        }
+    }
+
+    fn csi_dispatch(&mut self, _: &Params, _: &[u8], _: bool, _: char) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn finds(expression: &str, strips_ansi: bool, pieces: &[&str]) -> bool {
+        let mut search = Search::new(expression, strips_ansi);
+        for piece in pieces {
+            search.feed(piece);
+        }
+        search.finish()
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_are_searched_as_the_whole_line_is(
+            pieces in proptest::collection::vec("[abé ]{0,6}", 0..6),
+            expression in prop_oneof![
+                Just("ab"), Just("^a"), Just("b$"), Just("a.*b"), Just("^$"), Just("(?i)B +A"),
+                Just("é{2}"), Just("^(a|b)+$"), Just("[^ab]"),
+            ],
+        ) {
+            let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+            let whole = regex::Regex::new(expression).unwrap().is_match(&pieces.concat());
+            prop_assert_eq!(finds(expression, false, &pieces), whole);
+        }
+    }
+
+    #[test]
+    fn escape_sequences_are_taken_out_across_pieces() {
+        let pieces = ["a\x1b[3", "1mb\x1b[0m", "c"];
+        assert!(finds("^abc$", true, &pieces) && !finds("abc", false, &pieces));
+    }
+}

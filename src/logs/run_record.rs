@@ -1,0 +1,170 @@
+//! What is known of a run, and the lines of the ledger that tell it.
+
+use super::retention::is_log;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What is known of one run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The run's id.
+    pub run_id: String,
+    /// What the shell was given to run.
+    pub command: String,
+    /// The directory that it was started in.
+    pub cwd: String,
+    /// Whether it was started on a terminal.
+    #[serde(default)]
+    pub pty: bool,
+    /// The number of its own process; 0 while it is being launched.
+    pub pid: i32,
+    /// When that process started, in clock ticks since the boot.
+    pub start_ticks: u64,
+    /// The boot that both belong to.
+    pub boot_id: String,
+    /// When it was started.
+    pub created_at: DateTime<Utc>,
+    /// The name of its log in the log directory.
+    pub log: String,
+    /// How many lines ended before its first, in the runs before it.
+    #[serde(default)]
+    pub lines_before: u64,
+    /// How many lines ended before the present file of its log, once that was rotated.
+    #[serde(default)]
+    pub lines_rotated: u64,
+    /// The file before the present one.
+    #[serde(default)]
+    pub older_part: OlderPart,
+    /// Its end; `None` while nobody has seen one.
+    #[serde(default)]
+    pub end: Option<EndRecord>,
+    /// How many runs had ended before it, this one included; 0 while it runs. The clock may be set
+    /// back, so that it does not tell.
+    #[serde(default)]
+    pub ended_as: u64,
+    /// Whether its log was removed: only what is here is left of it.
+    #[serde(default)]
+    pub is_log_gone: bool,
+}
+
+/// The file of a log before the present one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OlderPart {
+    /// A version of this program wrote the ledger that did not say.
+    #[default]
+    Unsaid,
+    /// It was lost, and what has its name is older.
+    Lost,
+    /// What was rotated away, or was about to be when the server was killed.
+    Rotated {
+        /// The file by its inode: where that still has the log's name, it was not renamed.
+        inode: u64,
+        /// How many lines ended before it.
+        lines_before: u64,
+    },
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndRecord {
+    /// When that was noticed.
+    pub at: DateTime<Utc>,
+    /// The exit status, or minus the signal's number; `None` where nobody knows.
+    pub exit_code: Option<i32>,
+    /// The signal's name, where one ended it.
+    pub signal: Option<String>,
+    /// What ended it, in the word that clients see.
+    pub ended_by: String,
+    /// Lines of its output that could not be written.
+    #[serde(default)]
+    pub dropped_lines: u64,
+    /// How long it ran, in milliseconds, by a clock that nobody sets; `None` where nobody knows.
+    #[serde(default)]
+    pub lasted_ms: Option<u64>,
+}
+
+/// One line of the file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub(super) enum Event {
+    Started(RunRecord),
+    Launched {
+        run_id: String,
+        pid: i32,
+        start_ticks: u64,
+    },
+    Failed {
+        run_id: String,
+    },
+    Ended {
+        run_id: String,
+        end: EndRecord,
+        #[serde(default)]
+        ended_as: u64,
+    },
+    Rotated {
+        log: String,
+        lines: u64,
+        #[serde(default)]
+        older_part: OlderPart,
+    },
+    Removed {
+        logs: Vec<String>,
+    },
+}
+
+impl RunRecord {
+    /// How long it ran; `None` while it does. Where a version of this program that did not say, or
+    /// a killed server, left it to the clock on the wall, that may have been set meanwhile.
+    #[must_use]
+    pub fn lasted(&self) -> Option<Duration> {
+        let end = self.end.as_ref()?;
+        let by_the_wall = || (end.at - self.created_at).to_std().unwrap_or_default();
+        Some(end.lasted_ms.map_or_else(by_the_wall, Duration::from_millis))
+    }
+
+    /// Whether its names are such as we give: the log is in this directory, and the id is one that
+    /// no other program gives to its processes.
+    pub(super) fn has_names_of_ours(&self) -> bool {
+        let is_id = |id: &str| id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_id(&self.run_id) && is_log(&self.log)
+    }
+}
+
+impl Event {
+    /// Has the runs be as they are after it.
+    pub(super) fn apply_to(self, runs: &mut Vec<RunRecord>) {
+        match self {
+            Self::Started(run) => {
+                if runs.is_empty() {
+                    // Most services are started once: room for four would be for nothing.
+                    runs.reserve_exact(1);
+                }
+                runs.push(run);
+            }
+            Self::Launched { run_id, pid, start_ticks } => {
+                if let Some(run) = runs.iter_mut().rev().find(|run| run.run_id == run_id) {
+                    (run.pid, run.start_ticks) = (pid, start_ticks);
+                }
+            }
+            Self::Failed { run_id } => runs.retain(|run| run.run_id != run_id),
+            Self::Ended { run_id, end, ended_as } => {
+                if let Some(run) = runs.iter_mut().rev().find(|run| run.run_id == run_id) {
+                    (run.end, run.ended_as) = (Some(end), ended_as);
+                }
+            }
+            Self::Rotated { log, lines, older_part } => {
+                if let Some(run) = runs.iter_mut().rev().find(|run| run.log == log) {
+                    (run.lines_rotated, run.older_part) = (lines, older_part);
+                }
+            }
+            Self::Removed { logs } => {
+                for run in runs.iter_mut().filter(|run| logs.contains(&run.log)) {
+                    run.is_log_gone = true;
+                }
+            }
+        }
+    }
+}

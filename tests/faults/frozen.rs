@@ -1,0 +1,175 @@
+//! A disk that does not answer: what runs is looked after all the same.
+
+use crate::harness::{Astra, Server, binary, eventually, kill};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A file system of its own, in a file, which can be frozen. Needs root and a loop device.
+struct Disk {
+    folder: TempDir,
+}
+
+/// A disk that is frozen, until this is dropped. To be declared behind the server: that cannot end
+/// before the disk is thawed.
+struct Frozen(PathBuf);
+
+#[track_caller]
+fn run(program: &str, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "this test needs {program} {arguments:?}: {said}");
+}
+
+impl Disk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (image, disk) = (folder.path().join("image"), folder.path().join("disk"));
+        std::fs::File::create(&image).unwrap().set_len(32 * 1024 * 1024).unwrap();
+        std::fs::create_dir(&disk).unwrap();
+        run("mkfs.ext4", &["-q", image.to_str().unwrap()]);
+        run("mount", &["-o", "loop", image.to_str().unwrap(), disk.to_str().unwrap()]);
+        Self { folder }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("disk")
+    }
+
+    /// The directory for the logs, as a flag's value.
+    fn logs(&self) -> String {
+        self.path().join("logs").display().to_string()
+    }
+
+    fn freeze(&self) -> Frozen {
+        run("fsfreeze", &["--freeze", self.path().to_str().unwrap()]);
+        Frozen(self.path())
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        run("fsfreeze", &["--unfreeze", self.0.to_str().unwrap()]);
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // The kernel may still be closing the files of the server.
+        eventually("the disk is free", || {
+            let unmounted = Command::new("umount").arg(self.path()).output();
+            unmounted.is_ok_and(|output| output.status.success()).then_some(())
+        });
+    }
+}
+
+/// Prints numbers, one every hundredth of a second.
+const COUNTS: &str = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done";
+
+fn astra_on(disk: &Disk) -> Astra {
+    let services = json!({
+        "counts": {"cmd": COUNTS, "restart_policy": {"mode": "never"}},
+        "sleeps": {
+            "cmd": "exec sleep 600",
+            "restart_policy": {"mode": "always", "backoff_seconds": 0.1},
+        },
+    });
+    let mut command = binary();
+    command.args(["astra", "--config", "services.json", "--log-dir", &disk.logs()]);
+    let astra = Astra::start_bare(command, services);
+    astra.wait_for_line("counts", "3");
+    astra.wait_for("sleeps", "running");
+    astra
+}
+
+/// Whether a text that was stored on a disk is there.
+fn is_stored(folder: &Path, end: &str, text: &str) -> bool {
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let mut files = files.filter(|file| file.to_str().unwrap().ends_with(end));
+    files.any(|file| std::fs::read_to_string(file).unwrap().contains(text))
+}
+
+#[test]
+fn a_frozen_disk_hides_no_end_and_stops_no_restart() {
+    let disk = Disk::new();
+    let astra = astra_on(&disk);
+    let pids = ["sleeps", "counts"].map(|name| astra.pid_of(name));
+    let frozen = disk.freeze();
+    for pid in pids {
+        kill("KILL", pid);
+    }
+    let is_another = |pid: &Value| pid.is_u64() && *pid != pids[0];
+    let is_again = |it: &Value| it["status"] == "running" && is_another(&it["pid"]);
+    let again = astra.wait_until("sleeps", "running again", is_again);
+    assert_eq!(again["restart_count"], 1);
+    let exits = astra.get("/supervisor/services/sleeps").expect(200).json()["exits"].clone();
+    assert_eq!((&exits[0]["exit_code"], &exits[0]["ended_by"]), (&json!(-9), &json!("signal")));
+    let counts = astra.wait_for("counts", "crashed");
+    assert_eq!((&counts["log_pending"], &counts["exit_code"]), (&json!(true), &json!(-9)));
+    drop(frozen);
+    astra.wait_until("counts", "on disk", |it| it.get("log_pending").is_none());
+    // Nothing of what it had printed is lost, and what could not be noted is noted.
+    let lines = astra.lines("counts");
+    let expected: Vec<String> = (1..=lines.len()).map(|number| number.to_string()).collect();
+    assert!(lines.len() > 3 && lines == expected, "{lines:?}");
+    let ledger = disk.path().join("logs/sleeps");
+    eventually("the ledger is written", || {
+        let run_id = exits[0]["run_id"].as_str().unwrap();
+        let text = std::fs::read_to_string(ledger.join(".runs")).unwrap();
+        (text.matches(run_id).count() == 3 && text.matches("started").count() == 2).then_some(())
+    });
+}
+
+#[test]
+fn a_command_ends_and_the_next_starts_on_a_frozen_disk() {
+    let disk = Disk::new();
+    let mut command = binary();
+    command.args(["--log-dir", &disk.logs()]);
+    let server = Server::start_command(command);
+    server.run("echo one; while [ ! -e go ]; do sleep 0.01; done; echo two; exit 3");
+    server.wait_for_output("one");
+    let frozen = disk.freeze();
+    std::fs::write(server.folder().join("go"), "").unwrap();
+    let ended = server.ended();
+    assert_eq!((&ended["exit_code"], &ended["log_pending"]), (&json!(3), &json!(true)), "{ended}");
+    let path = format!("/runs/{}", ended["run_id"].as_str().unwrap());
+    let next = server.run("echo next; exec sleep 60");
+    assert_eq!(next["status"], "running");
+    drop(frozen);
+    server.wait_for_output("next");
+    assert_eq!(server.get(&format!("{path}/logs")).expect(200).json()["content"], "one\ntwo");
+    eventually("it has a file", || {
+        is_stored(&disk.path().join("logs"), ".log", "\"next\"").then_some(())
+    });
+    server.post("/kill").expect(200);
+    // The next server knows both.
+    let mut server = server;
+    server.signal("TERM");
+    server.wait();
+    server.start_again();
+    assert_eq!(server.get(&path).expect(200).json()["exit_code"], 3);
+    let next = format!("/runs/{}/logs", next["run_id"].as_str().unwrap());
+    assert_eq!(server.get(&next).expect(200).json()["content"], "next");
+}
+
+#[test]
+fn two_signals_end_a_server_whose_disk_is_frozen() {
+    let disk = Disk::new();
+    let mut astra = astra_on(&disk);
+    let frozen = disk.freeze();
+    astra.signal("TERM");
+    astra.wait_for_log("asked to end");
+    astra.signal("TERM");
+    // The kernel keeps the thread that writes until the disk is thawed; all else has ended.
+    let stat = format!("/proc/{}/stat", astra.pid());
+    let state =
+        || std::fs::read_to_string(&stat).unwrap().split_once(") ").unwrap().1[..1].to_owned();
+    eventually("its main thread has ended", || (state() == "Z").then_some(()));
+    assert_eq!(astra.living(), Vec::<String>::new());
+    assert!(std::net::TcpStream::connect(astra.address()).is_err(), "its port is closed");
+    assert!(astra.log().contains("the disk does not answer"), "{}", astra.log());
+    drop(frozen);
+    assert_eq!(astra.wait().code(), Some(0));
+}
