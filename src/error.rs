@@ -1,5 +1,6 @@
 //! What can go wrong, as facts with their context.
 
+use crate::nearest::nearest;
 use std::io;
 use std::path::PathBuf;
 
@@ -187,7 +188,7 @@ pub enum Error {
         run_id: String,
     },
     /// There is no service of this name.
-    #[error("There is no service {name:?}: {}.", list(known))]
+    #[error("There is no service {name:?}: {}.", offer(name, known))]
     NoSuchService {
         /// The name.
         name: String,
@@ -315,13 +316,11 @@ impl Error {
 }
 
 /// Names in a row, as far as that helps.
-fn list(names: &[String]) -> String {
-    const SHOWN_MAX: usize = 50;
-    match names.len() {
-        0 => "there are none".to_owned(),
-        1..=SHOWN_MAX => format!("there are {}", names.join(", ")),
-        more => {
-            format!("there are {} and {} more", names[..SHOWN_MAX].join(", "), more - SHOWN_MAX)
-        }
+fn offer(name: &str, known: &[String]) -> String {
+    let offered = nearest(name, known.iter().map(String::as_str));
+    match (&offered[..], known.len()) {
+        ([], _) => "there are none".to_owned(),
+        (all, count) if all.len() == count => format!("there are {}", all.join(", ")),
+        (some, count) => format!("of {count} the nearest are {}", some.join(", ")),
     }
 }

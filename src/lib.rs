@@ -14,8 +14,9 @@
 //! | 4 | [`supervisor`]: many services at once |
 //! | 3 | [`manager`]: one command's life · [`probe`]: health checks |
 //! | 2 | [`process`]: the kernel edge · [`logs`]: the log engine · [`http`]: sockets and framing |
-//! | ground | [`error`]: what can go wrong, as facts · [`guarded`]: what may panic |
-//! | ground | [`env_file`]: lines of `NAME=value` |
+//! | 1 | [`error`]: what can go wrong, as facts |
+//! | ground | [`guarded`]: what may panic · [`env_file`]: `NAME=value` · [`nearest`]: names |
+//! | ground | [`printable`]: what terminals are shown |
 //!
 //! # Threads
 //! | name | owner | does | ends |
@@ -83,7 +84,9 @@ pub mod http;
 pub mod logs;
 pub mod manager;
 pub mod mcp;
+pub mod nearest;
 pub mod notify;
+pub mod printable;
 pub mod probe;
 pub mod process;
 pub mod settings;

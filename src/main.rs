@@ -1,6 +1,7 @@
 //! Parse, run, exit code.
 
 use llm_shell::app::{self, Ended, StartFault};
+use llm_shell::printable::printable;
 use llm_shell::settings::{Mode, Task, command_line};
 use std::process::ExitCode;
 
@@ -9,11 +10,11 @@ fn main() -> ExitCode {
         Ok(code) => code,
         // Each fault of a file is a line of its own, which begins with the file's name.
         Err(StartFault::File(faults)) => {
-            eprintln!("{faults}");
+            eprintln!("{}", printable(&faults.to_string()));
             ExitCode::from(2)
         }
         Err(fault) => {
-            eprintln!("llm-shell: {fault}");
+            eprintln!("llm-shell: {}", printable(&fault.to_string()));
             ExitCode::from(fault.exit_code())
         }
     }

@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. One may import those below it, none beside or above it.
-const FLOORS: [&[&str]; 8] = [
-    &["env_file", "error", "guarded"],
+const FLOORS: [&[&str]; 9] = [
+    &["env_file", "guarded", "nearest", "printable"],
+    &["error"],
     &["process", "logs", "http"],
     &["manager", "probe"],
     &["supervisor"],

@@ -1,5 +1,6 @@
 //! Request bodies: JSON, whatever the Content-Type says, whole and valid or refused.
 
+use super::wrong_type;
 use crate::error::Error;
 use crate::http::{Problem, Request};
 use serde::de::DeserializeOwned;
@@ -57,6 +58,10 @@ fn parse<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Error> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let (field, why) = (error.path().to_string(), error.inner().to_string());
+        let place = if field == "." { "" } else { &field };
+        if let Some(wrong) = wrong_type::explain(place, &why) {
+            return Error::Input(format!("{wrong}: send {example}."));
+        }
         // The path of the whole body is a dot, that of what broke off a question mark; and an
         // unknown field's error names it itself.
         let is_named = [".", "?"].contains(&&*field) || why.contains(&format!("`{field}`"));
@@ -82,10 +87,7 @@ mod tests {
     fn a_fault_is_named_with_line_column_and_field() {
         for (body, said) in [
             ("", "line 1 column 0"),
-            (
-                "{\"command\":\n 5}",
-                "command: invalid type: integer `5`, expected a string at line 2",
-            ),
+            ("{\"command\":\n 5}", "\"command\" must be a string, got a number at line 2"),
             (
                 "{\"comand\":\"ls\"}",
                 "unknown field `comand`, expected `command` at line 1 column 9",
@@ -93,7 +95,7 @@ mod tests {
             ("{\"command\":\"ls\"} x", "trailing characters at line 1 column 18"),
             ("{\"command\":\"ls\",\"command\":\"ls\"}", "duplicate field `command`"),
             (" [\"ls\"]", "it is an array"),
-            ("\"ls\"", "expected struct Body"),
+            ("\"ls\"", "the body must be an object, got a string"),
             ("{\"command\":\"ls\"", "refused (EOF while parsing an object"),
             ("{}", "missing field `command`"),
             ("{\"command\":\"\u{1}\"}", "control character"),

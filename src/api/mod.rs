@@ -30,6 +30,7 @@ mod talking;
 pub mod told;
 mod waiting;
 mod whole;
+mod wrong_type;
 
 pub use bodies::{KillResponse, LogsResponse, ProcessStatus, StartRequest};
 pub use openapi::ServiceLogs;

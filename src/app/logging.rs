@@ -76,7 +76,10 @@ fn filter(text: &str) -> Result<Filter, String> {
     // A word that is no level would be taken for a module, and silence everything else.
     let is_typo = |word: &&str| {
         let is_level = word.parse::<LevelFilter>().is_ok();
-        let is_module = word.contains('=') || word.contains("::");
+        let is_module = match word.split_once('=') {
+            Some((module, level)) => !module.is_empty() && !level.is_empty(),
+            None => word.contains("::"),
+        };
         !word.is_empty() && !is_level && !is_module && !OWN_TARGETS.contains(word)
     };
     let wanted = "a level (off, error, warn, info, debug, trace), or module=level, with commas \
@@ -98,7 +101,7 @@ mod tests {
         for good in ["info", "DEBUG", "", "warn,llm_shell::logs=debug", "access=off,info", "off"] {
             assert!(filter(good).is_ok(), "{good}");
         }
-        for bad in ["inf", "verbose", "info,debg", "llm_shell=loud"] {
+        for bad in ["inf", "verbose", "info,debg", "llm_shell=loud", "llm_shell="] {
             assert!(filter(bad).is_err(), "{bad}");
         }
     }

@@ -52,7 +52,9 @@ const ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What systemd sets in the environment of a service about that service (`systemd.exec(5)`): the
 /// commands of the server are none, so they do not get it.
-const SYSTEMD_VARIABLES: [&str; 25] = [
+const SYSTEMD_VARIABLES: [&str; 39] = [
+    "CACHE_DIRECTORY",
+    "CONFIGURATION_DIRECTORY",
     CREDENTIALS_DIRECTORY,
     "EXIT_CODE",
     "EXIT_STATUS",
@@ -63,6 +65,7 @@ const SYSTEMD_VARIABLES: [&str; 25] = [
     "LISTEN_FDS",
     "LISTEN_PID",
     "LISTEN_PIDFDID",
+    "LOGS_DIRECTORY",
     "LOG_NAMESPACE",
     "MAINPID",
     "MAINPIDFDID",
@@ -70,12 +73,23 @@ const SYSTEMD_VARIABLES: [&str; 25] = [
     "MANAGERPIDFDID",
     "MEMORY_PRESSURE_WATCH",
     "MEMORY_PRESSURE_WRITE",
+    "MONITOR_EXIT_CODE",
+    "MONITOR_EXIT_STATUS",
+    "MONITOR_INVOCATION_ID",
+    "MONITOR_SERVICE_RESULT",
+    "MONITOR_UNIT",
     "NOTIFY_SOCKET",
     "PIDFILE",
     "REMOTE_ADDR",
     "REMOTE_PORT",
+    "RUNTIME_DIRECTORY",
     "SERVICE_RESULT",
+    "STATE_DIRECTORY",
     "SYSTEMD_EXEC_PID",
+    "TRIGGER_PATH",
+    "TRIGGER_TIMER_MONOTONIC_USEC",
+    "TRIGGER_TIMER_REALTIME_USEC",
+    "TRIGGER_UNIT",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
 ];

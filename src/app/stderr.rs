@@ -1,5 +1,6 @@
 //! Messages to stderr that never wait for whoever reads them.
 
+use crate::printable::printable;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -22,7 +23,9 @@ impl Write for Stderr {
             io::stderr().write_all(notice.as_bytes())?;
             self.dropped = 0;
         }
-        for piece in message.chunks(PIECE_BYTES_MAX) {
+        // It may quote a name or a command.
+        let shown = printable(&String::from_utf8_lossy(message));
+        for piece in shown.as_bytes().chunks(PIECE_BYTES_MAX) {
             if !takes_more() {
                 self.dropped += 1;
                 break;

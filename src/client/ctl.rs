@@ -67,9 +67,11 @@ pub struct Server<'a> {
 impl Server<'_> {
     /// Whether it is Astra.
     fn has_services(&self) -> Result<bool, Trouble> {
-        let answer = self.client.get("/supervisor/health")?;
+        // That needs no credentials, so that a server that is none of ours gets none for it.
+        let answer = self.client.without_credentials().get("/supervisor/health")?;
         match answer.status {
-            404 => Ok(false),
+            // Of a LLM Shell it is a path like any other that it does not have.
+            401 | 403 | 404 => Ok(false),
             200 | 503 => Ok(true),
             _ => Err(Trouble::of(&answer, self.client.url())),
         }

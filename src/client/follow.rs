@@ -2,7 +2,6 @@
 
 use super::console::Tone;
 use super::ctl::Server;
-use super::order::Verb;
 use super::terminal::TerminalText;
 use super::trouble::Trouble;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
@@ -54,27 +53,7 @@ pub fn copy_all(server: &Server<'_>, targets: &[(Named<'_>, String)]) -> Result<
     })
 }
 
-/// Where a stream has line ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LineEnds {
-    /// Behind each line, as in one that goes on.
-    BehindEach,
-    /// Between two lines alone, as in a text.
-    Between,
-}
-
-impl LineEnds {
-    fn of(server: &Server<'_>) -> Self {
-        match server.verb() {
-            Verb::Logs(..) if server.order.is_json => Self::BehindEach,
-            Verb::Logs(_, lines) if lines.follows => Self::BehindEach,
-            _ => Self::Between,
-        }
-    }
-}
-
 fn copy_bytes(server: &Server<'_>, stream: impl io::Read) -> io::Result<()> {
-    let line_ends = LineEnds::of(server);
     let mut reader = BufReader::new(stream);
     let mut out = io::stdout().lock();
     let mut safe = server.console.is_terminal.then(TerminalText::default);
@@ -82,7 +61,7 @@ fn copy_bytes(server: &Server<'_>, stream: impl io::Read) -> io::Result<()> {
     loop {
         let bytes = reader.fill_buf()?;
         let Some(end) = bytes.last() else { break };
-        is_ended = line_ends == LineEnds::BehindEach && *end == b'\n';
+        is_ended = *end == b'\n';
         let count = bytes.len();
         match &mut safe {
             Some(safe) => out.write_all(safe.push(bytes).as_bytes())?,

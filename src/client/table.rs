@@ -1,6 +1,7 @@
 //! Tables that fit a terminal.
 
 use super::console::{Console, Tone};
+use crate::printable::is_hidden;
 
 /// What stands between two columns.
 const GAP: usize = 2;
@@ -35,7 +36,7 @@ impl<T: ToString> From<T> for Cell {
     fn from(value: T) -> Self {
         // A line end or an escape sequence in a command must not tear the table.
         let text = value.to_string();
-        let plain = |c: char| if c.is_control() { ' ' } else { c };
+        let plain = |c: char| if is_hidden(c) { ' ' } else { c };
         Self { text: text.chars().map(plain).collect(), tone: None }
     }
 }

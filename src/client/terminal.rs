@@ -3,13 +3,15 @@
 //! A terminal that gets the output of a program as it is does what that says: it moves the cursor
 //! over earlier lines, changes its title, or hands over its clipboard (OSC 52).
 
+use crate::printable::is_hidden;
 use std::fmt::Write;
 use vte::{Params, Parser, Perform};
 
 /// What ends all colours.
 const RESET: &str = "\u{1b}[0m";
 
-/// Passes on text, line ends, tabs and colours (SGR), and drops every other control.
+/// Passes on text, line ends, tabs and colours (SGR), and drops every other control. A return to
+/// the beginning of a line is shown as its end, so that nothing is written over.
 #[derive(Default)]
 pub struct TerminalText {
     parser: Parser,
@@ -29,10 +31,10 @@ impl TerminalText {
     }
 }
 
-/// One line as it is shown, with its colours ended, and without returns to its beginning.
+/// One line as it is shown, with its colours ended.
 pub fn line(text: &str) -> String {
     let mut safe = TerminalText::default();
-    let shown = safe.push(text.as_bytes()).replace('\r', " ");
+    let shown = safe.push(text.as_bytes()).replace('\n', " ");
     shown + safe.end()
 }
 
@@ -44,12 +46,16 @@ struct Shown {
 
 impl Perform for Shown {
     fn print(&mut self, character: char) {
-        self.text.push(character);
+        if !is_hidden(character) {
+            self.text.push(character);
+        }
     }
 
     fn execute(&mut self, control: u8) {
-        if matches!(control, b'\n' | b'\r' | b'\t') {
-            self.text.push(control.into());
+        match control {
+            b'\n' | b'\r' => self.text.push('\n'),
+            b'\t' => self.text.push('\t'),
+            _ => {}
         }
     }
 
@@ -84,6 +90,7 @@ mod tests {
             ("a\u{9b}2Jb\u{9d}52;c;x\u{9c}", "a2Jb52;c;x"),
             ("left \u{1b}[31mon", "left \u{1b}[31mon\u{1b}[0m"),
             ("web\rdb | forged", "web db | forged"),
+            ("\u{7f}a\u{202e}b\u{e0041}c", "abc"),
         ] {
             assert_eq!(line(given), shown, "{given:?}");
         }

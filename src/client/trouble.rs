@@ -1,6 +1,7 @@
 //! Why something that was asked for was not done, for people and for scripts.
 
 use super::asking::{Answer, Away};
+use crate::printable::printable;
 use serde_json::Value;
 
 /// What to do where the server wants to be shown something else.
@@ -59,5 +60,5 @@ fn in_our_words(detail: &str) -> String {
     let routes = ["POST /supervisor/", "GET /supervisor/", "POST /", "GET /"];
     let detail = routes.iter().fold(detail.to_owned(), |detail, it| detail.replace(it, "ctl "));
     // It may quote a command: nothing in that steers the terminal.
-    detail.replace(char::is_control, " ")
+    printable(&detail)
 }

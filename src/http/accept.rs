@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
-use rustix::net::{SocketFlags, accept_with};
+use rustix::net::{SocketFlags, acceptfrom_with};
 
 use super::listener::Listener;
 use super::refusal::Refusals;
@@ -87,8 +87,8 @@ impl AcceptLoop {
     }
 
     fn accept(&mut self) {
-        match accept_with(self.listener.descriptor(), SocketFlags::CLOEXEC) {
-            Ok(descriptor) => match self.service.registry.admit(descriptor) {
+        match acceptfrom_with(self.listener.descriptor(), SocketFlags::CLOEXEC) {
+            Ok((descriptor, address)) => match self.service.registry.admit(descriptor, address) {
                 Admission::Seated(seat) => self.seat(seat),
                 Admission::Full(socket) => self.refuse(socket, "all connections are busy"),
                 Admission::Closed => {}

@@ -1,5 +1,7 @@
 //! Sends one reply.
 
+use std::io::ErrorKind;
+
 use http::{StatusCode, Version};
 
 use super::answer::{Clock, Envelope, Extent, Persistence, has_body};
@@ -66,6 +68,8 @@ impl Dispatch {
             Content::Stream(write) => match send_stream(wire, envelope, extent, write) {
                 Ending::Whole => true,
                 Ending::Cut => false,
+                // The writer has seen that the client is gone.
+                Ending::Unsent(error) if error.kind() == ErrorKind::ConnectionAborted => false,
                 Ending::Unsent(error) => {
                     log::error!("Request {}: its stream failed at once: {error}", terms.id);
                     let terms = Terms { keep: false, ..terms };

@@ -54,6 +54,7 @@ impl<'b> Head<'b> {
         let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
         let headers = parsed.headers.to_vec();
         let host = host_of(version, &headers)?;
+        refuse_doubled(&headers)?;
         Ok(Self {
             host: authority.or(host),
             framing: Framing::of(version, &headers)?,
@@ -174,6 +175,16 @@ fn host_of<'b>(version: Version, headers: &[Header<'b>]) -> Result<Option<&'b st
         }
         (host, None) => Ok(host.and_then(|host| std::str::from_utf8(host).ok())),
     }
+}
+
+/// Refuses two of a header that says who asks: a program before us may have read the other one.
+fn refuse_doubled(headers: &[Header<'_>]) -> Result<(), Problem> {
+    for name in ["authorization", "origin", "sec-fetch-site", "sec-fetch-mode"] {
+        if values(headers, name).nth(1).is_some() {
+            return Err(malformed(&format!("It has more than one {name}")));
+        }
+    }
+    Ok(())
 }
 
 /// RFC 3986: `uri-host [ ":" port ]`.
@@ -331,6 +342,13 @@ mod tests {
             let head = format!("GET / {version}\r\n{hosts}\r\n");
             assert_eq!(refused(head.as_bytes()), status, "{head:?}");
         }
+    }
+
+    #[test]
+    fn what_says_who_asks_is_there_once() {
+        assert_eq!(refused(&with("Origin: http://a\r\nORIGIN: http://b")), 400);
+        assert_eq!(refused(&with("Authorization: Bearer a\r\nAuthorization: Bearer a")), 400);
+        assert_eq!(refused(&with("Accept: a\r\nAccept: b")), 0);
     }
 
     #[test]

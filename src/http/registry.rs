@@ -1,10 +1,13 @@
 //! Everyone who is connected: who gets in, who is cut to make room, who is waited for.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use rustix::net::SocketAddrAny;
 
 use super::peer::ClientKey;
 use super::seat::Seat;
@@ -76,8 +79,10 @@ impl Registry {
     /// Gives a newcomer a seat. A client that has its share loses the connection on which it was
     /// waited for longest; at the cap the client with the most connections does. Blocks up to
     /// 1 s at the cap, for that one to be gone.
-    pub(super) fn admit(&self, descriptor: OwnedFd) -> Admission {
-        let seat = Seat::new(self.next_number(), Socket::new(descriptor), self.epoch);
+    pub(super) fn admit(&self, descriptor: OwnedFd, from: Option<SocketAddrAny>) -> Admission {
+        // That of a Unix socket is none here.
+        let address = from.and_then(|from| SocketAddr::try_from(from).ok());
+        let seat = Seat::new(self.next_number(), Socket::new(descriptor), address, self.epoch);
         let mut seats = self.lock();
         if seats.count_of(seat.client) >= self.client_connections_max {
             // Where all of its connections are being answered it gets one more.
@@ -197,7 +202,7 @@ mod tests {
 
     fn admit(registry: &Registry) -> (Admission, UnixStream) {
         let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
-        (registry.admit(ours.into()), theirs)
+        (registry.admit(ours.into(), None), theirs)
     }
 
     fn seated(registry: &Registry) -> (Arc<Seat>, UnixStream) {

@@ -1,5 +1,7 @@
 //! A request, as a handler sees it.
 
+use std::sync::Arc;
+
 use http::Method;
 
 use super::body::Body;
@@ -185,6 +187,13 @@ impl Request<'_> {
     #[must_use]
     pub fn query_text(&self) -> Option<&str> {
         self.head.query
+    }
+
+    /// What says whether the client has hung up, as [`Self::client_gone`] does, to whoever works
+    /// on the answer.
+    pub fn client_watch(&self) -> impl Fn() -> bool + Send + Sync + use<> {
+        let seat = Arc::clone(&self.wire.seat);
+        move || seat.socket.hung_up(std::time::Duration::ZERO)
     }
 
     /// Whether the client has hung up, or has ended its sending side. Does not block.

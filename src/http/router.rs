@@ -1,5 +1,6 @@
 //! The table of routes: which handler answers a method at a path.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::Method;
@@ -9,6 +10,13 @@ use super::guard::{Access, Guard};
 use super::problem::Problem;
 use super::reply::Reply;
 use super::request::Request;
+use crate::nearest::nearest;
+
+/// How many routes are named where a path is unknown.
+const NAMED_MAX: usize = 3;
+
+/// How much of an unknown path is repeated.
+const PATH_SHOWN_CHARS_MAX: usize = 100;
 
 /// What answers a request, on the connection's own thread: it may block as long as it likes and
 /// holds up nobody else.
@@ -168,6 +176,19 @@ impl Router {
         best
     }
 
+    /// 404, with the routes whose paths are nearest: the whole list is in the documentation.
+    fn unknown(&self, path: &str) -> Problem {
+        let patterns: BTreeSet<&str> = self.routes().map(|(_, pattern)| pattern).collect();
+        let nearest = nearest(path, patterns);
+        let named = |(method, pattern): (&Method, &str)| {
+            nearest.contains(&pattern).then(|| format!("{method} {pattern}"))
+        };
+        let routes: Vec<_> = self.routes().filter_map(named).take(NAMED_MAX).collect();
+        let shown: String = path.chars().take(PATH_SHOWN_CHARS_MAX).collect();
+        let routes = routes.join(", ");
+        Problem::not_found(format!("There is no path {shown:?}: the nearest are {routes}."))
+    }
+
     fn refusal(&self, method: &Method, path: &str) -> Problem {
         let mut allowed: Vec<&str> = Vec::new();
         for route in self.routes.iter().filter(|route| matches(route.pattern, path)) {
@@ -182,9 +203,7 @@ impl Router {
             }
         }
         if allowed.is_empty() {
-            let routes = self.routes().map(|(method, pattern)| format!("{method} {pattern}"));
-            let routes = routes.collect::<Vec<_>>().join(", ");
-            return Problem::not_found(format!("There is no such path: ask for one of {routes}."));
+            return self.unknown(path);
         }
         let allowed = allowed.join(", ");
         let detail = format!("This path does not know the method {method}: use {allowed}.");

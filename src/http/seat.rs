@@ -62,9 +62,14 @@ const PHASE_BITS: u32 = 3;
 const PHASE_MASK: u64 = 0b111;
 
 impl Seat {
-    /// A new connection, which waits for its first head. `epoch` is when the server started.
-    pub(super) fn new(number: u64, socket: Socket, epoch: Instant) -> Self {
-        let address = socket.peer_address();
+    /// A new connection, which waits for its first head. `address` is that of the other side, as
+    /// it was when the connection was accepted; `epoch` is when the server started.
+    pub(super) fn new(
+        number: u64,
+        socket: Socket,
+        address: Option<SocketAddr>,
+        epoch: Instant,
+    ) -> Self {
         let client = ClientKey::of(address.map(|address| address.ip()));
         let state = AtomicU64::new(0);
         let seat = Self { number, socket, address, client, state, epoch };
@@ -155,7 +160,7 @@ mod tests {
 
     fn seat() -> (Seat, UnixStream) {
         let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
-        (Seat::new(1, Socket::new(ours.into()), Instant::now()), theirs)
+        (Seat::new(1, Socket::new(ours.into()), None, Instant::now()), theirs)
     }
 
     #[test]

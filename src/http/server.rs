@@ -69,7 +69,7 @@ impl Server {
     /// there may be, and when the door is closed.
     pub fn connect(&self) -> io::Result<UnixStream> {
         let (ours, theirs) = UnixStream::pair()?;
-        match self.service.registry.admit(theirs.into()) {
+        match self.service.registry.admit(theirs.into(), None) {
             Admission::Seated(seat) => {
                 attend(&self.service, seat).map_err(|(error, _)| error).map(|()| ours)
             }

@@ -4,7 +4,7 @@ use super::load::SettingFault;
 use super::table::{ENVIRONMENT_PREFIX, may_stand_in_dotenv};
 use crate::env_file::{self, Variable};
 use nix::unistd::{Gid, Group, Uid, User};
-use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, open};
+use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, lstat, open};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::Read;
@@ -86,6 +86,12 @@ fn fault(name: &str, why: &str) -> SettingFault {
 /// What a file holds; `None` where there is none.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, SettingFault> {
     let refused = |why: &str| fault(&path.display().to_string(), why);
+    let link = match lstat(path) {
+        Err(Errno::NOENT) => return Ok(None),
+        found => found.map_err(|error| refused(&error.to_string()))?,
+    };
+    // Whoever made a link has chosen what is read.
+    check_owner(&link).map_err(refused)?;
     // Not to wait where somebody has put a FIFO in its place.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let descriptor = match open(path, flags, Mode::empty()) {
@@ -105,17 +111,23 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, SettingFault> {
 
 /// Refuses what others may have written.
 fn check(status: &Stat) -> Result<(), &'static str> {
-    let (owner, own) = (Uid::from_raw(status.st_uid), Uid::effective());
+    let owner = Uid::from_raw(status.st_uid);
     if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
         return Err("not a regular file");
     }
-    if owner != own && !owner.is_root() {
-        return Err("belongs to another user: remove it, or change its owner");
-    }
+    check_owner(status)?;
     let may_write = |bits: u32| status.st_mode & bits != 0;
     let group = Gid::from_raw(status.st_gid);
     if may_write(0o002) || (may_write(0o020) && !is_private(group, owner)) {
         return Err("other users can write it: chmod go-w");
+    }
+    Ok(())
+}
+
+fn check_owner(status: &Stat) -> Result<(), &'static str> {
+    let owner = Uid::from_raw(status.st_uid);
+    if owner != Uid::effective() && !owner.is_root() {
+        return Err("belongs to another user: remove it, or change its owner");
     }
     Ok(())
 }

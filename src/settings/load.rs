@@ -1,6 +1,6 @@
 //! Finding each setting's value: flag, then environment, then file, then default.
 
-use super::env_file::EnvFile;
+use super::env_file::{EnvFile, RUST_LOG};
 use super::secret;
 use super::table::{CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, SETTINGS, Setting, Settings};
 use clap::ArgMatches;
@@ -88,6 +88,10 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, SettingFault> {
     for setting in SETTINGS {
         apply(setting, &mut loaded, sources)?;
     }
+    let is_set = |file: &EnvFile| file.value(RUST_LOG).is_some();
+    if sources.env_file.is_some_and(is_set) && variable(sources, RUST_LOG).is_none() {
+        loaded.from_file.push(RUST_LOG);
+    }
     loaded.settings.insecure = sources.flags.get_flag("insecure");
     take_credentials(&mut loaded.settings, sources)?;
     let names = sources.environment.iter().filter_map(|(name, _)| name.to_str());
@@ -149,9 +153,16 @@ fn apply(
         }
         Err(wanted) => Err(SettingFault::Value { setting: name, source_name, value, wanted }),
         Ok(()) => {
-            if setting.holds_secret_file() && secret::others_can_read(&value) {
+            let file = if setting.holds_secret_file() {
+                Some((&*value, format!("{name} ({source_name})")))
+            } else {
+                let is_in_file = setting.is_secret() && loaded.from_file.last() == Some(&&*name);
+                is_in_file.then(|| (&*source_name, source_name.clone()))
+            };
+            if let Some((_, shown)) = file.filter(|(path, _)| secret::is_for_others(path)) {
                 loaded.warnings.push(format!(
-                    "{name} ({source_name}): other users can read that file: chmod go-r"
+                    "{shown} holds a secret, and other users can read or change the file: \
+                     chmod 600"
                 ));
             }
             Ok(())

@@ -1,8 +1,10 @@
 //! Secrets among the settings: never shown, given directly, by a file or by systemd.
 
+use rustix::process::{getegid, geteuid};
 use std::fmt;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 /// A value that no message, log line or debug output shows.
@@ -29,6 +31,9 @@ const TOKEN_CHARS_MIN: usize = 16;
 /// The shortest password, in characters.
 const PASSWORD_CHARS_MIN: usize = 8;
 
+/// How much of a file is read, in bytes: a secret is far shorter, and a device has no end.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
 /// Reads a token: what can stand in a header, without blanks, and cannot be guessed.
 ///
 /// # Errors
@@ -54,16 +59,23 @@ pub(super) fn password(value: &str) -> Result<Secret, String> {
 
 /// Reads a secret from a file, where one line end at its end does not count.
 pub(super) fn file(path: &str, read: fn(&str) -> Result<Secret, String>) -> Result<Secret, String> {
-    let content = fs::read_to_string(Path::new(path));
-    let content = content.map_err(|error| format!("a file that can be read ({error})"))?;
+    let mut content = String::new();
+    let opened = fs::File::open(Path::new(path));
+    let taken = opened.and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut content));
+    taken.map_err(|error| format!("a file that can be read ({error})"))?;
     let line = content.strip_suffix('\n').unwrap_or(&content);
     let line = line.strip_suffix('\r').unwrap_or(line);
     read(line).map_err(|wanted| format!("a file that holds {wanted}"))
 }
 
-/// Whether others than a file's owner can read it.
-pub(super) fn others_can_read(path: &str) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
+/// Whether other users than the server's can read or change a file: by its mode, or because it is
+/// somebody else's. Its group does not count where that is the server's own.
+pub(super) fn is_for_others(path: &str) -> bool {
+    let Ok(metadata) = fs::metadata(path) else { return false };
+    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+    let is_somebody_elses = metadata.uid() != uid && metadata.uid() != 0;
+    let bits = if metadata.gid() == gid && gid != 0 { 0o006 } else { 0o066 };
+    is_somebody_elses || metadata.permissions().mode() & bits != 0
 }
 
 /// Puts a secret where none was.

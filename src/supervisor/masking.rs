@@ -11,18 +11,28 @@ const SECRET_WORDS: [&str; 8] =
 
 /// What is a part of the name of a secret, between other characters than letters and digits: a
 /// personal access token, the address of a database or of an error tracker with its password.
-const SECRET_PARTS: [&str; 3] = ["pat", "dsn", "webhook"];
+const SECRET_PARTS: [&str; 6] = ["pat", "dsn", "webhook", "jwt", "sas", "sig"];
 
-/// Programs that take a password right behind the letter of an option, and a blank or none
-/// between them.
-const PASSWORD_OPTIONS: [(&str, &str); 7] = [
+/// Programs that take a password right behind the letter of an option.
+const ATTACHED_OPTIONS: [(&str, &str); 6] = [
     ("mariadb", "-p"),
     ("mysql", "-p"),
     ("mysqladmin", "-p"),
     ("mysqldump", "-p"),
     ("sshpass", "-p"),
     ("curl", "-u"),
+];
+
+/// Programs that take a password as the word behind an option.
+const SEPARATE_OPTIONS: [(&str, &str); 8] = [
+    ("docker", "-p"),
+    ("ldapsearch", "-w"),
+    ("mosquitto_pub", "-P"),
+    ("mosquitto_sub", "-P"),
+    ("podman", "-p"),
     ("redis-cli", "-a"),
+    ("sshpass", "-p"),
+    ("curl", "-b"),
 ];
 
 /// What a URL has in it that lets whoever has it post: its path is the secret.
@@ -140,8 +150,10 @@ fn is_secret_name(name: &str) -> bool {
 #[derive(Debug, Default)]
 struct Context {
     awaits: Awaits,
-    /// The option behind which the program at hand takes a password.
-    password_option: Option<&'static str>,
+    /// The option with which the program at hand takes a password in the same word.
+    attached: Option<&'static str>,
+    /// The option behind which it takes one.
+    separate: Option<&'static str>,
 }
 
 /// What the next word is.
@@ -159,7 +171,9 @@ impl Awaits {
     /// What stands behind this option.
     fn behind(word: &str) -> Self {
         match word {
-            "-u" | "--user" => Self::UserAndPassword,
+            "-u" | "--user" | "--proxy-user" => Self::UserAndPassword,
+            // `curl -su user:password`
+            _ if is_short_options(word) && word.ends_with('u') => Self::UserAndPassword,
             _ if word.starts_with('-') && !word.contains('=') && is_secret_name(word) => {
                 Self::Secret
             }
@@ -168,21 +182,32 @@ impl Awaits {
     }
 }
 
+/// Whether a word is several options of a letter each, as `-su`.
+fn is_short_options(word: &str) -> bool {
+    word.strip_prefix('-').is_some_and(|letters| {
+        letters.len() > 1 && letters.bytes().all(|byte| byte.is_ascii_alphabetic())
+    })
+}
+
 impl Context {
     /// Where in a word a secret begins, by the words before it and by its own option.
     fn secret_in(&mut self, word: &str) -> Option<usize> {
-        let awaited = std::mem::replace(&mut self.awaits, Awaits::behind(word));
+        let behind =
+            if self.separate == Some(word) { Awaits::Secret } else { Awaits::behind(word) };
+        let awaited = std::mem::replace(&mut self.awaits, behind);
         let program = word.rsplit('/').next().unwrap_or_default();
-        if let Some((_, option)) = PASSWORD_OPTIONS.iter().find(|(name, _)| *name == program) {
-            self.password_option = Some(option);
-        }
+        let option_in = |options: &[(&str, &'static str)]| {
+            options.iter().find(|(name, _)| *name == program).map(|(_, option)| *option)
+        };
+        self.attached = option_in(&ATTACHED_OPTIONS).or(self.attached);
+        self.separate = option_in(&SEPARATE_OPTIONS).or(self.separate);
         let is_pair = word.contains(':') && word.contains(char::is_alphabetic);
         match awaited {
             Awaits::Secret if !word.starts_with('-') => return Some(0),
             Awaits::UserAndPassword if is_pair => return Some(0),
             _ => {}
         }
-        let option = self.password_option?;
+        let option = self.attached?;
         let has_value = word.len() > option.len() && word.starts_with(option);
         has_value.then_some(option.len())
     }
@@ -287,6 +312,11 @@ mod tests {
             ("mkdir -pv x", "mkdir -pv x"),
             ("curl -u ann:hush h", "curl -u *** h"),
             ("curl -uann:hush h", "curl -u*** h"),
+            ("curl -su ann:hush h", "curl -su *** h"),
+            ("sshpass -p hush ssh h", "sshpass -p *** ssh h"),
+            ("docker login -p hush h", "docker login -p *** h"),
+            ("redis-cli -a hush ping", "redis-cli -a *** ping"),
+            ("curl 'https://h/x?sig=hush&y=1'", "curl 'https://h/x?sig=***&y=1'"),
             ("docker run -u 1000:1000 x", "docker run -u 1000:1000 x"),
             ("sudo -u ann x", "sudo -u ann x"),
             ("GITHUB_PAT=x SENTRY_DSN=y serve", "GITHUB_PAT=*** SENTRY_DSN=*** serve"),

@@ -150,7 +150,10 @@ fn a_faulty_body_is_named_with_its_place_and_does_nothing() {
     for verb in ["start", "stop", "restart", "reload", "bulk"] {
         for (body, said) in [
             ("{\n", "line 2 column 0"),
-            ("{\"name\":5}", if verb == "bulk" { "`name`" } else { "name: invalid type" }),
+            (
+                "{\"name\":5}",
+                if verb == "bulk" { "`name`" } else { "\"name\" must be a string, got a number" },
+            ),
             ("[\"web\"]", "array"),
         ] {
             let answer = astra.request(&format!("POST /supervisor/{verb}"), &[], body.as_bytes());

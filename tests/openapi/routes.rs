@@ -4,12 +4,38 @@ use super::document::Document;
 use crate::harness::{Astra, Instance, Server};
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::path::Path;
 
-/// The routes that a server names to who asks for none of them.
+/// The routes that a server has: of every path in the sources the methods that it allows.
 fn served(server: &Instance) -> BTreeSet<String> {
-    let detail = server.get("/nowhere").problem(404, "not_found");
-    let routes = detail.split("ask for one of ").nth(1).expect("routes").trim_end_matches('.');
-    routes.split(", ").map(str::to_owned).collect()
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = ["api", "api/docs", "api/openapi", "mcp"].map(|folder| sources.join(folder));
+    let files = files.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let files = files.map(|file| file.unwrap().path()).filter(|path| path.is_file());
+    let mut routes = BTreeSet::new();
+    for text in files.map(|path| std::fs::read_to_string(path).unwrap_or_default()) {
+        let literals = text.split('"').filter(|literal| {
+            let is_plain = |c: char| c.is_ascii_alphabetic() || "/_{}.".contains(c);
+            let is_template = literal.contains("{}") || literal.ends_with(".js");
+            literal.starts_with('/') && literal.chars().all(is_plain) && !is_template
+        });
+        for path in literals {
+            let answer = server.request(&format!("UNKNOWN {path}"), &[], b"");
+            let allowed = answer.header("allow").unwrap_or_default().split(", ");
+            let methods = allowed.filter(|method| !["", "HEAD"].contains(method));
+            routes.extend(methods.map(|method| format!("{method} {path}")));
+        }
+    }
+    routes
+}
+
+#[test]
+fn an_unknown_path_names_the_nearest_three_routes() {
+    let detail = Server::start().get("/statsu").problem(404, "not_found");
+    assert!(detail.contains("GET /status") && detail.len() < 120, "{detail}");
+    let astra = Astra::start(json!({}));
+    let detail = astra.get("/supervisor/statsu").problem(404, "not_found");
+    assert!(detail.contains("GET /supervisor/status") && detail.len() < 200, "{detail}");
 }
 
 fn described(document: &Document) -> BTreeSet<String> {

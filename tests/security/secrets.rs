@@ -125,7 +125,7 @@ fn a_token_file_that_others_can_read_is_warned_of() {
         let mut command = binary();
         command.env("LLM_SHELL_TOKEN_FILE", &file);
         let log = Server::start_command(command).log();
-        assert_eq!(log.contains("other users can read that file"), is_warned, "{log}");
+        assert_eq!(log.contains("other users can read or change the file"), is_warned, "{log}");
         assert!(!log.contains("running as root without credentials"), "{log}");
     }
     let log = Server::start().log();

@@ -209,7 +209,9 @@ impl Guard {
             origin: header(head, "origin"),
             site: header(head, "sec-fetch-site"),
             mode: header(head, "sec-fetch-mode"),
-            is_read: access.is_read,
+            // What is shown in a frame is no link that somebody follows.
+            is_read: access.is_read
+                && matches!(header(head, "sec-fetch-dest"), None | Some("document")),
         };
         source(asked, &self.origins)
     }

@@ -1,7 +1,7 @@
 //! The fields of an object of a services file.
 
-use super::nearest::nearest;
 use super::node::Node;
+use crate::nearest;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
@@ -76,7 +76,7 @@ impl<'r> Fields<'r> {
     /// Ends the taking: every field that is left is noted as unknown.
     pub(super) fn finish(self) {
         for entry in self.entries {
-            let meant = nearest(&entry.name, self.known.iter().copied());
+            let meant = nearest::meant(&entry.name, self.known.iter().copied());
             entry.key.fault(match meant {
                 Some(name) => format!("is unknown: did you mean \"{name}\"?"),
                 None => format!("is unknown: the fields here are {}", self.known.join(", ")),

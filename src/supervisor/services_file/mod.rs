@@ -10,7 +10,6 @@ mod fault;
 mod fields;
 mod file;
 mod limits;
-mod nearest;
 mod node;
 mod overlay;
 mod port;

@@ -155,7 +155,7 @@ mod tests {
         let faults = service().with(&over, AROUND).unwrap_err().to_string();
         for said in [
             "tts.prot: is unknown: did you mean \"port\"?",
-            "tts.env.A: must be a string, or null to remove it, and it is 1",
+            "tts.env.A: must be a string, or null to remove it",
             "tts.health_check: looks at nothing",
             "tts.health_check.timeout: must be a number of seconds from 0.001 to 86400, and it",
         ] {

@@ -3,10 +3,10 @@
 use super::checks::read_checks;
 use super::config::{Condition, LogLimits, RestartMode, RestartPolicy, ServiceConfig};
 use super::fields::Fields;
-use super::nearest::nearest;
 use super::node::Node;
 use super::port::port_of;
 use crate::logs::LOG_BYTES_MIN;
+use crate::nearest;
 use crate::process::{COMMAND_BYTES_MAX, CommandLine, ResourceLimits, Signal};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -113,7 +113,8 @@ fn read_environment(node: &Node<'_>) -> Option<BTreeMap<String, Option<String>>>
         } else if entry.value.is_text() {
             Some(entry.value.text().unwrap_or_default())
         } else {
-            entry.value.refuse::<()>("a string, or null to remove it");
+            // What it is may be a secret.
+            entry.value.fault("must be a string, or null to remove it");
             None
         };
         environment.insert(entry.name, value);
@@ -155,7 +156,7 @@ fn read_dependencies(
         if other == name {
             node.fault(format!("is a cycle: {name} -> {name}"));
         } else if !known.contains(&other.as_str()) {
-            let meant = nearest(&other, known.iter().copied());
+            let meant = nearest::meant(&other, known.iter().copied());
             let meant = meant.map_or(String::new(), |name| format!(": did you mean \"{name}\"?"));
             node.fault(format!("there is no service \"{other}\"{meant}"));
         } else if dependencies.insert(other, condition).is_some() {

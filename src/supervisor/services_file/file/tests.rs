@@ -203,7 +203,7 @@ fn what_cannot_be_is_refused() {
         (r#""env": {"": "x"}"#, "cannot be a variable"),
         (r#""env": {"A=B": "x"}"#, "a.env.A=B: cannot be a variable"),
         (r#""env": {"A\u0000": "x"}"#, "a.env: has a NUL"),
-        (r#""env": {"A": 1}"#, "a.env.A: must be a string, or null to remove it, and it is 1"),
+        (r#""env": {"A": 1}"#, "a.env.A: must be a string, or null to remove it"),
         (r#""env": {"A": "x", "A": "y"}"#, "a.env.A: is given twice"),
         (r#""port": 0"#, "a.port: must be a whole number from 1 to 65535, and it is 0"),
         (r#""port": 65536"#, "a.port: must be a whole number"),

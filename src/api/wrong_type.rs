@@ -1,0 +1,78 @@
+//! What a JSON body's reader says of a value that it cannot take, in the words of JSON.
+
+/// Rewrites serde's `invalid type: string "5", expected f64 at line 1 column 9` about a field;
+/// `None` for what is no such message.
+pub fn explain(field: &str, message: &str) -> Option<String> {
+    let (is_type, rest) = match message.strip_prefix("invalid type: ") {
+        Some(rest) => (true, rest),
+        None => (false, message.strip_prefix("invalid value: ")?),
+    };
+    let (found, rest) = rest.rsplit_once(", expected ")?;
+    let (expected, place) = match rest.rsplit_once(" at line ") {
+        Some((expected, place)) => (expected, format!(" at line {place}")),
+        None => (rest, String::new()),
+    };
+    let found = if is_type { kind(found) } else { value(found) };
+    let subject = if field.is_empty() { "the body".to_owned() } else { format!("{field:?}") };
+    Some(format!("{subject} must be {}, got {found}{place}", wanted(expected)))
+}
+
+/// `a string` of `string "5"`.
+fn kind(found: &str) -> &str {
+    match found.split(' ').next().unwrap_or_default() {
+        "string" => "a string",
+        "integer" | "floating" => "a number",
+        "boolean" => "a boolean",
+        "sequence" => "an array",
+        "map" => "an object",
+        _ => found,
+    }
+}
+
+/// `-1` of ``integer `-1` ``.
+fn value(found: &str) -> &str {
+    found.split(['`', '"']).nth(1).unwrap_or(found)
+}
+
+fn wanted(expected: &str) -> &str {
+    match expected {
+        "f64" | "f32" => "a number",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
+        "a boolean" => "true or false",
+        "a map" => "an object",
+        "a sequence" => "an array",
+        _ if expected.starts_with("struct ") => "an object",
+        _ => expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_named_as_json_names_them() {
+        for (message, said) in [
+            (
+                "invalid type: string \"5\", expected f64 at line 1 column 9",
+                "\"x\" must be a number, got a string at line 1 column 9",
+            ),
+            (
+                "invalid type: integer `5`, expected a string",
+                "\"x\" must be a string, got a number",
+            ),
+            ("invalid type: map, expected a boolean", "\"x\" must be true or false, got an object"),
+            ("invalid type: null, expected u64", "\"x\" must be a whole number from 0, got null"),
+            (
+                "invalid value: integer `-1`, expected u64 at line 1 column 2",
+                "\"x\" must be a whole number from 0, got -1 at line 1 column 2",
+            ),
+        ] {
+            assert_eq!(explain("x", message).as_deref(), Some(said));
+        }
+        assert_eq!(explain("x", "missing field `command`"), None);
+        let body = explain("", "invalid type: string \"ls\", expected struct Body");
+        assert_eq!(body.as_deref(), Some("the body must be an object, got a string"));
+    }
+}
