@@ -165,6 +165,8 @@ pub struct LogsResponse {
     pub next: u64,
     /// Whether something was left out: to keep to `max_bytes`, or of a line over 16 MiB.
     pub truncated: bool,
+    /// How many lines of those that were asked for are not in `content`, or not whole.
+    pub omitted_lines: u64,
     /// Whether the command runs.
     pub running: bool,
     /// A last line that has not ended, where `after` was given: a prompt, maybe.

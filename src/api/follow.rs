@@ -153,10 +153,10 @@ impl Stream<'_, '_> {
         match self.form {
             Form::Events => {
                 write!(self.to, "id: {}{}\ndata: ", self.id_prefix, line.number)?;
-                write_entry(self.to, line.stamp, text)?;
+                write_entry(self.to, line, text)?;
                 self.to.write_all(b"\n")
             }
-            Form::Ndjson => write_entry(self.to, line.stamp, text),
+            Form::Ndjson => write_entry(self.to, line, text),
             Form::Json | Form::Text => writeln!(self.to, "{text}"),
         }
     }
@@ -203,7 +203,8 @@ impl Stream<'_, '_> {
     fn send_end(&mut self, counts: &PageCounts, source: &dyn Source) -> io::Result<()> {
         match self.form {
             Form::Events => write!(self.to, "event: end\ndata: {}\n\n", source.status()),
-            Form::Json | Form::Text => self.to.write_all(counts.unfinished.as_bytes()),
+            Form::Json | Form::Text if counts.unfinished.is_empty() => Ok(()),
+            Form::Json | Form::Text => writeln!(self.to, "{}", counts.unfinished),
             Form::Ndjson => Ok(()),
         }
     }

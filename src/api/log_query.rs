@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::http::{Problem, Query, Request};
 use crate::logs::{FOLD_BYTES_MIN, Filter, Range, Selection, now};
 use std::ops;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The largest content that can be cut to, in bytes: what is kept is in memory meanwhile.
@@ -148,7 +149,7 @@ impl LogQuery {
         let bytes_max = parameters::count(&mut query, "max_bytes")?;
         let (grep, strips) = (query.take("grep"), parameters::flag(&mut query, "strip_ansi")?);
         query.finish()?;
-        let filter = Filter::new(grep.as_deref(), strips)?;
+        let filter = Filter::new(grep.as_deref(), strips, Some(Arc::new(request.client_watch())))?;
         let read = Self {
             selection: Selection { range, limit, filter },
             form,
@@ -180,7 +181,7 @@ impl LogQuery {
             selection: Selection {
                 range,
                 limit: None,
-                filter: Filter::new(None, escapes == Escapes::Stripped)?,
+                filter: Filter::new(None, escapes == Escapes::Stripped, None)?,
             },
             form: Form::Json,
             bytes_max: Some(bytes_max),

@@ -3,11 +3,13 @@
 use super::bodies::LogsResponse;
 use super::log_query::{Again, Escapes, Form, LogQuery, NDJSON};
 use super::run_marks::RunMark;
-use super::slots::{Slot, Slots};
+use super::slots::Slots;
 use super::{follow, service_lines, told, waiting};
 use crate::error::Result as Found;
 use crate::http::{Problem, Reply, Request, StreamBody};
-use crate::logs::{Fold, Glance, LogSeries, Omission, Page, PageCounts, Range, RunLog, Selection};
+use crate::logs::{
+    Fold, Glance, Line, LogSeries, Omission, Page, PageCounts, Range, RunLog, Selection,
+};
 use http::StatusCode;
 use serde_json::Value;
 use std::io::{self, Write};
@@ -84,15 +86,24 @@ pub fn answer(
     if query.follows {
         return follow::answer(query, source, slots.take()?);
     }
-    let slot = query.wait.map(|_| slots.take()).transpose()?;
-    wait(request, &query, &*source, slot);
+    // A scan may take as long as a wait.
+    let scans = !query.selection.filter.passes_all();
+    let slot = (scans || query.wait.is_some()).then(|| slots.take()).transpose()?;
+    wait(request, &query, &*source);
+    let slot = slot.filter(|_| scans);
     // Looked at behind the wait, and before the log: "ended" then means that all is there.
     let is_running = source.is_running();
     let page = Page::select(&source.series(&query.selection)?, query.selection.clone())?;
     Ok(match query.form {
-        Form::Ndjson => Reply::stream(StatusCode::OK, NDJSON, move |to| write_ndjson(&page, to)),
+        Form::Ndjson => Reply::stream(StatusCode::OK, NDJSON, move |to| {
+            let _slot = slot;
+            write_ndjson(&page, to)
+        }),
         Form::Text => Reply::stream(StatusCode::OK, TEXT, move |to| {
-            write_content(&page, query.bytes_max, &query.again, &mut Plain(to)).map(drop)
+            let _slot = slot;
+            let mut plain = Plain { to, has_text: false };
+            write_content(&page, query.bytes_max, &query.again, &mut plain)?;
+            if plain.has_text { to.write_all(b"\n") } else { Ok(()) }
         }),
         Form::Json | Form::Events => {
             let head = Head { name: source.name(), is_running };
@@ -100,6 +111,7 @@ pub fn answer(
                 return json_of_bounded(&page, &query, &head);
             }
             Reply::stream(StatusCode::OK, JSON, move |to: &mut StreamBody<'_>| {
+                let _slot = slot;
                 write_json(&page, &query, &head, to)
             })
         }
@@ -107,7 +119,7 @@ pub fn answer(
 }
 
 /// Waits for a line behind the cursor, or for the end of the run.
-fn wait(request: &Request<'_>, query: &LogQuery, source: &dyn Source, slot: Option<Slot>) {
+fn wait(request: &Request<'_>, query: &LogQuery, source: &dyn Source) {
     let (Some(wait), Some(cursor)) = (query.wait, query.selection.range.cursor()) else { return };
     let was_running = source.is_running();
     waiting::wait(request, wait, |until| {
@@ -120,7 +132,6 @@ fn wait(request: &Request<'_>, query: &LogQuery, source: &dyn Source, slot: Opti
         }
         is_enough || source.is_over()
     });
-    drop(slot);
 }
 
 /// What a run has printed so far from `range` on, at most `bytes_max` bytes of content.
@@ -135,7 +146,7 @@ pub fn output(
     let running = !log.glance().is_over;
     let page = Page::select(&LogSeries::of(Arc::clone(log)), query.selection)?;
     let mut content = String::new();
-    let (counts, truncated) =
+    let (counts, omitted_lines) =
         write_content(&page, query.bytes_max, &query.again, &mut Held(&mut content))
             .map_err(|error| unreadable(&error))?;
     let PageCounts { lines_returned, first, next, unfinished, is_cut } = counts;
@@ -148,7 +159,8 @@ pub fn output(
         lines_returned,
         first,
         next,
-        truncated: truncated || is_cut,
+        truncated: omitted_lines > 0 || is_cut,
+        omitted_lines,
         running,
         prompt: prompt.map(str::to_owned),
         skipped: page.lines_skipped(),
@@ -181,13 +193,13 @@ struct Head {
 /// The counts stand behind the content, because they are known when it was passed on.
 fn write_json(page: &Page, query: &LogQuery, head: &Head, to: &mut impl Write) -> io::Result<()> {
     let total = page.lines_total();
-    let (counts, is_cut) = match &head.name {
+    let (counts, omitted) = match &head.name {
         Named::Run { log_file, run_id } => {
             let (name, run_id) = (Value::from(&**log_file), Value::from(&**run_id));
             write!(to, "{{\"log_file\":{name},\"run_id\":{run_id},\"total_lines\":{total},")?;
             to.write_all(b"\"content\":\"")?;
             let content = if page.is_plain() && query.bytes_max.is_none() {
-                (page.write_escaped(to)?, false)
+                (page.write_escaped(to)?, 0)
             } else {
                 write_content(page, query.bytes_max, &query.again, &mut Escaped(to))?
             };
@@ -203,9 +215,10 @@ fn write_json(page: &Page, query: &LogQuery, head: &Head, to: &mut impl Write) -
         }
     };
     let PageCounts { lines_returned, first, next, unfinished, is_cut: is_line_cut } = counts;
-    let is_cut = is_cut || is_line_cut;
+    let is_cut = omitted > 0 || is_line_cut;
     write!(to, ",\"lines_returned\":{lines_returned},\"first\":{},", Value::from(first))?;
-    write!(to, "\"next\":{next},\"truncated\":{is_cut},\"running\":{}", head.is_running)?;
+    write!(to, "\"next\":{next},\"truncated\":{is_cut},\"omitted_lines\":{omitted},")?;
+    write!(to, "\"running\":{}", head.is_running)?;
     if page.has_cursor() || matches!(head.name, Named::Service { .. }) {
         write!(to, ",\"prompt\":{}", Value::from(prompt(&unfinished, query.bytes_max)))?;
     }
@@ -222,12 +235,13 @@ fn write_ndjson(page: &Page, to: &mut StreamBody<'_>) -> io::Result<()> {
     if page.is_plain() {
         return page.write_stored(to).map(drop);
     }
-    page.for_each(|line, text| write_entry(to, line.stamp, text)).map(drop)
+    page.for_each(|line, text| write_entry(to, line, text)).map(drop)
 }
 
-/// One entry, as it is stored, on a line of its own.
-pub fn write_entry(to: &mut impl Write, stamp: &str, text: &str) -> io::Result<()> {
-    writeln!(to, "{{\"timestamp\":\"{stamp}\",\"line\":{}}}", Value::from(text))
+/// One entry, with the number of its line, on a line of its own.
+pub fn write_entry(to: &mut impl Write, line: Line<'_>, text: &str) -> io::Result<()> {
+    let Line { number, stamp, .. } = line;
+    writeln!(to, "{{\"n\":{number},\"timestamp\":\"{stamp}\",\"line\":{}}}", Value::from(text))
 }
 
 /// Where text goes, in its form.
@@ -235,11 +249,16 @@ trait Text {
     fn put(&mut self, text: &str) -> io::Result<()>;
 }
 
-struct Plain<'a, W>(&'a mut W);
+struct Plain<'a, W> {
+    to: &'a mut W,
+    /// Whether there is a line that is to be ended, be it an empty one.
+    has_text: bool,
+}
 
 impl<W: Write> Text for Plain<'_, W> {
     fn put(&mut self, text: &str) -> io::Result<()> {
-        self.0.write_all(text.as_bytes())
+        self.has_text = true;
+        self.to.write_all(text.as_bytes())
     }
 }
 
@@ -264,13 +283,13 @@ impl<W: Write> Text for Escaped<'_, W> {
 }
 
 /// Writes the lines with a line end between them, the one that has not ended last where there is
-/// no cursor. Gives the counts, and whether something was left out.
+/// no cursor. Gives the counts, and how many lines were left out.
 fn write_content(
     page: &Page,
     bytes_max: Option<usize>,
     again: &Again,
     to: &mut impl Text,
-) -> io::Result<(PageCounts, bool)> {
+) -> io::Result<(PageCounts, u64)> {
     if let Some(bytes_max) = bytes_max {
         return write_folded(page, bytes_max, again, to);
     }
@@ -285,7 +304,7 @@ fn write_content(
     if !page.has_cursor() && !counts.unfinished.is_empty() {
         put(&counts.unfinished)?;
     }
-    Ok((counts, false))
+    Ok((counts, 0))
 }
 
 fn write_folded(
@@ -293,18 +312,17 @@ fn write_folded(
     bytes_max: usize,
     again: &Again,
     to: &mut impl Text,
-) -> io::Result<(PageCounts, bool)> {
+) -> io::Result<(PageCounts, u64)> {
     let mut folding = Folding::new(bytes_max, again);
-    let counts = page.for_each(|line, text| {
-        folding.push(line.number, text);
-        Ok(())
-    })?;
+    let mut counts = folding.take(page, |_, text| text.to_owned())?;
     if !page.has_cursor() && !counts.unfinished.is_empty() {
         folding.push(counts.next + 1, &counts.unfinished);
     }
-    let (content, is_cut) = folding.finish();
-    to.put(&content)?;
-    Ok((counts, is_cut))
+    let (content, omitted) = folding.finish(&mut counts);
+    if !content.is_empty() {
+        to.put(&content)?;
+    }
+    Ok((counts, omitted))
 }
 
 /// A content that is cut to a size, with a line that says how to ask for the rest.
@@ -324,18 +342,48 @@ impl<'a> Folding<'a> {
         Self { fold: Fold::new(bytes_max, note_bytes), again, names_request }
     }
 
+    /// Takes the lines of a page, each as `shown` gives it. Of a page that is far too long only the
+    /// beginning and the end are read.
+    pub fn take(
+        &mut self,
+        page: &Page,
+        shown: impl Fn(&Line<'_>, &str) -> String,
+    ) -> io::Result<PageCounts> {
+        let side = self.fold.side_lines_max();
+        let mut push = |line: Line<'_>, text: &str| {
+            self.fold.push(line.number, &shown(&line, text));
+            Ok(())
+        };
+        let between = page.lines_known().and_then(|lines| lines.checked_sub(2 * side));
+        let Some(between) = between.filter(|lines| *lines > 0) else {
+            return page.for_each(push);
+        };
+        let head = page.first(side).for_each(&mut push)?;
+        self.fold.skip(head.next + 1, between);
+        let mut push = |line: Line<'_>, text: &str| {
+            self.fold.push(line.number, &shown(&line, text));
+            Ok(())
+        };
+        let tail = page.last(side)?.for_each(&mut push)?;
+        let lines_returned = head.lines_returned + between + tail.lines_returned;
+        Ok(PageCounts { lines_returned, first: head.first, ..tail })
+    }
+
     /// Takes one more line.
     pub fn push(&mut self, number: u64, text: &str) {
         self.fold.push(number, text);
     }
 
-    /// What is left, and whether that is not all.
-    pub fn finish(self) -> (String, bool) {
-        let (content, omission) = self.fold.finish(|Omission { after, lines, bytes }| {
+    /// What is left, and how many lines are not. The counts are then of what is left.
+    pub fn finish(self, counts: &mut PageCounts) -> (String, u64) {
+        let (content, omission) = self.fold.finish(|Omission { after, lines, bytes, .. }| {
             let request = self.again.request(after, lines);
             let request = if self.names_request { format!(": {request}") } else { String::new() };
-            format!("[... {lines} lines, {bytes} bytes left out{request} ...]")
+            let bytes = bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
+            format!("[... {lines} lines{bytes} left out{request} ...]")
         });
-        (content, omission.is_some())
+        let Some(omission) = omission else { return (content, 0) };
+        counts.lines_returned = omission.shown;
+        (content, omission.lines)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::http::Problem;
+use std::io;
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
@@ -12,10 +13,17 @@ impl From<Error> for Problem {
             ErrorKind::Gone => Self::gone(detail),
             ErrorKind::Conflict => Self::conflict(detail),
             ErrorKind::Unavailable => Self::unavailable(detail),
+            // Nobody reads this, and nothing has failed.
+            ErrorKind::Internal if is_of_client_that_left(&error) => Self::internal(detail),
             ErrorKind::Internal => {
                 log::error!("{detail}");
                 Self::internal(detail)
             }
         }
     }
+}
+
+/// Whether it ended the search for a client that did not wait for the answer.
+fn is_of_client_that_left(error: &Error) -> bool {
+    matches!(error, Error::Log { source, .. } if source.kind() == io::ErrorKind::ConnectionAborted)
 }

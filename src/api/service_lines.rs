@@ -6,13 +6,13 @@ use crate::logs::{Page, PageCounts};
 use serde_json::Value;
 use std::io::{self, Write};
 
-/// Writes the lines with commas between them. Gives the counts, and whether something was left out.
+/// Writes the lines with commas between them. Gives the counts, and how many were left out.
 pub fn write(
     page: &Page,
     bytes_max: Option<usize>,
     again: &Again,
     to: &mut impl Write,
-) -> io::Result<(PageCounts, bool)> {
+) -> io::Result<(PageCounts, u64)> {
     let mut comma = "";
     let mut put = |line: &str| {
         let quoted = Value::from(line);
@@ -20,18 +20,15 @@ pub fn write(
     };
     let Some(bytes_max) = bytes_max else {
         let counts = page.for_each(|line, text| put(&stamped(line.stamp, text)))?;
-        return Ok((counts, false));
+        return Ok((counts, 0));
     };
     let mut folding = Folding::new(bytes_max, again);
-    let counts = page.for_each(|line, text| {
-        folding.push(line.number, &stamped(line.stamp, text));
-        Ok(())
-    })?;
-    let (content, is_cut) = folding.finish();
+    let mut counts = folding.take(page, |line, text| stamped(line.stamp, text))?;
+    let (content, omitted) = folding.finish(&mut counts);
     if !content.is_empty() {
         content.split('\n').try_for_each(put)?;
     }
-    Ok((counts, is_cut))
+    Ok((counts, omitted))
 }
 
 /// A line behind its stamp's day and second.

@@ -144,8 +144,7 @@ fn told(
     snapshot: Snapshot,
     bytes_max: u64,
 ) -> Result<Reply, Problem> {
-    let after = told::first_looked_at(0, run.log().glance().lines);
-    let range = Range::After(after);
+    let range = Range::After(0);
     let output = logs::output(run.id(), run.log(), range, Some(bytes_max), Escapes::Stripped)?;
     let last = shell.manager.last_run()?;
     let newer = (last.id() != run.id()).then(|| last.id());

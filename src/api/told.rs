@@ -6,10 +6,6 @@ use std::fmt::Write;
 /// How much of a line that has not ended is told, from its end, in bytes: a prompt is short.
 const PROMPT_BYTES_MAX: usize = 512;
 
-/// How many lines are looked at for it at most, the last ones: what is told costs no more however
-/// long a log is.
-const LINES_MAX: u64 = 20_000;
-
 /// How many processes that were left behind are named.
 const PIDS_MAX: usize = 10;
 
@@ -58,12 +54,6 @@ impl Reader {
             Self::Tools => ["start_command", "send_input", "kill"],
         }
     }
-}
-
-/// The line behind which a log of so many lines is looked at, for those behind `after`.
-#[must_use]
-pub fn first_looked_at(after: u64, lines: u64) -> u64 {
-    after.max(lines.saturating_sub(LINES_MAX))
 }
 
 /// As much as is told of a line that has not ended; empty where there is none.

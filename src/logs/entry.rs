@@ -60,10 +60,11 @@ impl<'a> Stored<'a> {
 }
 
 impl Stored<'_> {
-    /// Writes it as it lies on disk, with its line end.
-    pub fn write_entry(&self, to: &mut impl Write) -> io::Result<()> {
+    /// Writes it as it lies on disk, with the number of its line before the rest, and its line end.
+    pub fn write_entry(&self, number: u64, to: &mut impl Write) -> io::Result<()> {
         let end = if self.partial { END_OF_PIECE } else { END_OF_LINE };
-        for bytes in [BEFORE_STAMP, self.stamp, BEFORE_TEXT, self.text, end] {
+        write!(to, "{{\"n\":{number},")?;
+        for bytes in [&BEFORE_STAMP[1..], self.stamp, BEFORE_TEXT, self.text, end] {
             to.write_all(bytes)?;
         }
         Ok(())

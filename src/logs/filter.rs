@@ -1,13 +1,11 @@
 //! Which lines are wanted, and what is left of them: escape sequences and redrawing.
 
+use super::grep::{Grep, IsAbandoned};
 use super::long_line::Search;
-use crate::error::{Error, Result};
-use regex::Regex;
+use crate::error::Result;
 use std::borrow::Cow;
+use std::io;
 use vte::{Params, Parser, Perform};
-
-/// How much memory a compiled expression may take, in bytes: far over any that people write.
-const REGEX_BYTES_MAX: usize = 1024 * 1024;
 
 /// How many cells one line may blank again and again, in all: thousands of redraws of a wide one.
 const BLANKED_MAX: usize = 4 * 1024 * 1024;
@@ -18,27 +16,24 @@ const COLUMNS_MAX: usize = 4096;
 /// What is done to lines before they are counted.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    grep: Option<Regex>,
+    grep: Option<Grep>,
     strips_ansi: bool,
 }
 
 impl Filter {
     /// Keeps lines that `grep` matches (all, where it is none), without their escape sequences
-    /// where those are to be stripped, which is done first.
+    /// where those are to be stripped, which is done first. `is_abandoned` says when looking for
+    /// it is in vain.
     ///
     /// # Errors
     /// `Input` for an expression that is none or that is too large.
-    pub fn new(grep: Option<&str>, strips_ansi: bool) -> Result<Self> {
-        let compile = |grep: &str| {
-            let built = regex::RegexBuilder::new(grep).size_limit(REGEX_BYTES_MAX).build();
-            built.map_err(|error| {
-                let why = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-                Error::Input(format!(
-                    "The parameter grep is no regular expression ({why}): mend it."
-                ))
-            })
-        };
-        Ok(Self { grep: grep.map(compile).transpose()?, strips_ansi })
+    pub fn new(
+        grep: Option<&str>,
+        strips_ansi: bool,
+        is_abandoned: Option<IsAbandoned>,
+    ) -> Result<Self> {
+        let grep = grep.map(|grep| Grep::new(grep, is_abandoned)).transpose()?;
+        Ok(Self { grep, strips_ansi })
     }
 
     /// Whether every line passes as it is.
@@ -54,11 +49,16 @@ impl Filter {
     }
 
     /// What is left of a line; `None` where it is not wanted.
-    #[must_use]
-    pub fn apply<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
+    ///
+    /// # Errors
+    /// `ConnectionAborted` where nobody waits for the answer any more.
+    pub fn apply<'a>(&self, text: &'a str) -> io::Result<Option<Cow<'a, str>>> {
         let text = self.strip(text);
-        let is_wanted = self.grep.as_ref().is_none_or(|grep| grep.is_match(&text));
-        is_wanted.then_some(text)
+        let is_wanted = match &self.grep {
+            Some(grep) => grep.is_match(&text)?,
+            None => true,
+        };
+        Ok(is_wanted.then_some(text))
     }
 
     /// What is left of the beginning of a line, whatever is looked for.
@@ -74,7 +74,7 @@ impl Filter {
 
     /// What looks at a line that is not held whole; `None` where every line passes.
     pub(super) fn search(&self) -> Option<Search> {
-        self.grep.as_ref().map(|grep| Search::new(grep.as_str(), self.strips_ansi))
+        self.grep.as_ref().map(|grep| grep.search(self.strips_ansi))
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     fn stripped(text: &str) -> String {
-        Filter::new(None, true).unwrap().apply(text).unwrap().into_owned()
+        Filter::new(None, true, None).unwrap().apply(text).unwrap().unwrap().into_owned()
     }
 
     #[test]
@@ -198,16 +198,22 @@ mod tests {
 
     #[test]
     fn lines_are_matched_after_they_are_stripped() {
-        let filter = Filter::new(Some("(?i)^error"), true).unwrap();
-        assert_eq!(filter.apply("\u{1b}[31mERROR: x\u{1b}[0m").as_deref(), Some("ERROR: x"));
-        assert_eq!(filter.apply("no error"), None);
-        assert_eq!(Filter::new(Some("^error"), false).unwrap().apply("\u{1b}[31merror"), None);
+        let filter = Filter::new(Some("(?i)^error"), true, None).unwrap();
+        assert_eq!(
+            filter.apply("\u{1b}[31mERROR: x\u{1b}[0m").unwrap().as_deref(),
+            Some("ERROR: x")
+        );
+        assert_eq!(filter.apply("no error").unwrap(), None);
+        assert_eq!(
+            Filter::new(Some("^error"), false, None).unwrap().apply("\u{1b}[31merror").unwrap(),
+            None
+        );
     }
 
     #[test]
     fn what_is_no_expression_is_named() {
         for bad in ["(", "[a", "a{100000}{100000}"] {
-            let error = Filter::new(Some(bad), false).unwrap_err().to_string();
+            let error = Filter::new(Some(bad), false, None).unwrap_err().to_string();
             assert!(error.contains("grep"), "{error}");
         }
     }

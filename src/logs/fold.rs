@@ -21,6 +21,8 @@ pub struct Fold {
     lines: u64,
     /// The bytes of all lines, with a line end after each.
     bytes: usize,
+    /// Whether lines were left out whose bytes nobody has counted.
+    has_gap: bool,
 }
 
 /// The lines on one side.
@@ -40,8 +42,10 @@ pub struct Omission {
     pub after: u64,
     /// How many lines are not here, or not whole.
     pub lines: u64,
-    /// How many bytes are not here.
-    pub bytes: usize,
+    /// How many bytes are not here, where they were counted.
+    pub bytes: Option<usize>,
+    /// How many lines are here, in part or whole.
+    pub shown: u64,
 }
 
 impl Fold {
@@ -62,7 +66,28 @@ impl Fold {
             first_left_out: None,
             lines: 0,
             bytes: 0,
+            has_gap: false,
         }
+    }
+
+    /// How many lines are all that one side can hold.
+    #[must_use]
+    pub fn side_lines_max(&self) -> u64 {
+        u64::try_from(self.half).unwrap_or(u64::MAX)
+    }
+
+    /// Leaves out so many lines from this one on without having seen them. Those before are at
+    /// least as many as one side can hold, and so are those behind.
+    pub fn skip(&mut self, number: u64, lines: u64) {
+        let fitted = self.fits();
+        self.has_gap = true;
+        self.lines += lines;
+        self.first_left_out.get_or_insert(number);
+        if fitted {
+            self.keep_head("");
+        }
+        self.end.clear();
+        (self.tail_from, self.tail) = (0, Side::default());
     }
 
     /// Takes one more line.
@@ -91,7 +116,10 @@ impl Fold {
         let omission = Omission {
             after: self.first_left_out.unwrap_or(1) - 1,
             lines: self.lines.saturating_sub(whole(self.head) + whole(self.tail)),
-            bytes: self.bytes.saturating_sub(self.head.bytes + self.tail.bytes),
+            bytes: (!self.has_gap)
+                .then(|| self.bytes.saturating_sub(self.head.bytes + self.tail.bytes)),
+            // A line of which both ends are here is one.
+            shown: self.lines.min(self.head.lines + self.tail.lines),
         };
         let end = &self.end[self.tail_from..];
         let end = end.strip_suffix('\n').unwrap_or(end);
@@ -100,7 +128,7 @@ impl Fold {
 
     /// Whether all lines fit. The last one has no end of its own.
     fn fits(&self) -> bool {
-        self.bytes <= self.bytes_max + 1
+        self.bytes <= self.bytes_max + 1 && !self.has_gap
     }
 
     fn push_to_head(&mut self, number: u64, text: &str) {
@@ -167,7 +195,8 @@ mod tests {
     const NOTE_BYTES: usize = 80;
 
     fn note(omission: Omission) -> String {
-        format!("[... {} lines, {} bytes left out ...]", omission.lines, omission.bytes)
+        let bytes = omission.bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
+        format!("[... {} lines{bytes} left out ...]", omission.lines)
     }
 
     fn folded(lines: &[String], bytes_max: usize) -> (String, Option<Omission>) {
@@ -222,7 +251,28 @@ mod tests {
             // Without the line between and its line ends, and with the line end that the last
             // line does not have: what is here and what is left out is all there is.
             let here = head.trim_end_matches('\n').len() + tail.trim_start_matches('\n').len();
-            prop_assert!(here + omission.bytes <= all.len() + 1);
+            prop_assert!(here + omission.bytes.expect("they were seen") <= all.len() + 1);
+        }
+
+        #[test]
+        fn lines_that_were_skipped_are_as_if_they_had_been_seen(
+            lines in proptest::collection::vec("[a-zé]{0,9}", 1000..2000),
+            bytes_max in FOLD_BYTES_MIN..800,
+        ) {
+            let (content, omission) = folded(&lines, bytes_max);
+            let mut fold = Fold::new(bytes_max, NOTE_BYTES);
+            let side = usize::try_from(fold.side_lines_max()).unwrap();
+            let numbered = || lines.iter().zip(1_u64..);
+            numbered().take(side).for_each(|(line, number)| fold.push(number, line));
+            fold.skip(side as u64 + 1, (lines.len() - 2 * side) as u64);
+            numbered().skip(lines.len() - side).for_each(|(line, number)| fold.push(number, line));
+            let (skipped, gap) = fold.finish(note);
+            let lines_of = |text: &str| -> Vec<String> {
+                text.lines().filter(|line| !line.starts_with("[...")).map(str::to_owned).collect()
+            };
+            prop_assert_eq!(lines_of(&skipped), lines_of(&content));
+            let counts = |omission: Omission| (omission.after, omission.lines, omission.shown);
+            prop_assert_eq!(gap.map(counts), omission.map(counts));
         }
     }
 }

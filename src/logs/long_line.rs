@@ -18,12 +18,20 @@ struct Automaton {
     dfa: DFA,
     cache: Cache,
     state: LazyStateID,
+    /// Whether what was found is only that it cannot tell.
+    gave_up: bool,
 }
 
 impl Search {
-    /// A search for an expression that was compiled before.
-    pub fn new(expression: &str, strips_ansi: bool) -> Self {
-        let automaton = Automaton::new(expression);
+    /// The automaton of an expression, for searches; `None` where it has none of this kind.
+    pub fn automaton(expression: &str) -> Option<DFA> {
+        let config = DFA::config().unicode_word_boundary(true).skip_cache_capacity_check(true);
+        DFA::builder().configure(config).build(expression).ok()
+    }
+
+    /// A search by an automaton.
+    pub fn new(automaton: Option<DFA>, strips_ansi: bool) -> Self {
+        let automaton = automaton.and_then(Automaton::new);
         let printed = strips_ansi.then(|| (Parser::new(), Printed::default()));
         // Where it cannot be looked for, the line is shown rather than missed.
         let is_found = automaton.is_none();
@@ -47,6 +55,16 @@ impl Search {
         self.is_found = automaton.is_some_and(|automaton| automaton.finds_in(text.as_bytes()));
     }
 
+    /// Whether the rest of the line makes no difference.
+    pub fn is_over(&self) -> bool {
+        self.is_found
+    }
+
+    /// Whether the automaton could not say whether the line has it, and it is taken to have it.
+    pub fn gave_up(&self) -> bool {
+        self.automaton.as_ref().is_none_or(|automaton| automaton.gave_up)
+    }
+
     /// Whether the line, which ends here, has it.
     pub fn finish(mut self) -> bool {
         self.is_found || self.automaton.as_mut().is_some_and(Automaton::finds_at_end)
@@ -54,12 +72,10 @@ impl Search {
 }
 
 impl Automaton {
-    fn new(expression: &str) -> Option<Self> {
-        let config = DFA::config().unicode_word_boundary(true).skip_cache_capacity_check(true);
-        let dfa = DFA::builder().configure(config).build(expression).ok()?;
+    fn new(dfa: DFA) -> Option<Self> {
         let mut cache = dfa.create_cache();
         let state = dfa.start_state(&mut cache, &start::Config::new()).ok()?;
-        Some(Self { dfa, cache, state })
+        Some(Self { dfa, cache, state, gave_up: false })
     }
 
     /// Whether the line has it, as far as that is known with these bytes. Where the automaton gives
@@ -67,9 +83,12 @@ impl Automaton {
     fn finds_in(&mut self, bytes: &[u8]) -> bool {
         for byte in bytes {
             match self.dfa.next_state(&mut self.cache, self.state, *byte) {
-                Ok(state) if state.is_match() || state.is_quit() => return true,
-                Ok(state) => self.state = state,
-                Err(_) => return true,
+                Ok(state) if state.is_match() => return true,
+                Ok(state) if !state.is_quit() => self.state = state,
+                Ok(_) | Err(_) => {
+                    self.gave_up = true;
+                    return true;
+                }
             }
         }
         false
@@ -105,7 +124,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn finds(expression: &str, strips_ansi: bool, pieces: &[&str]) -> bool {
-        let mut search = Search::new(expression, strips_ansi);
+        let mut search = Search::new(Search::automaton(expression), strips_ansi);
         for piece in pieces {
             search.feed(piece);
         }

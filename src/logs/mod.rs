@@ -15,6 +15,7 @@ mod escape;
 mod filter;
 mod fold;
 mod folder;
+mod grep;
 mod index;
 mod ledger;
 mod lines;

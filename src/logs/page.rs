@@ -120,6 +120,35 @@ impl Page {
         Ok(page)
     }
 
+    /// How many lines of the page there are to be read without looking at each, where that is
+    /// known: where none is filtered out.
+    #[must_use]
+    pub fn lines_known(&self) -> Option<u64> {
+        let is_known = self.selection.filter.passes_all() && self.selection.limit.is_none();
+        is_known.then(|| self.glance.lines.saturating_sub(self.lines_before))
+    }
+
+    /// The page's first lines, at most so many.
+    #[must_use]
+    pub fn first(&self, count: u64) -> Self {
+        let selection = Selection { limit: Some(count), ..self.selection.clone() };
+        let (glance, spans) = (self.glance.clone(), self.spans.clone());
+        Self { glance, selection, spans, ..*self }
+    }
+
+    /// The last lines of the log, so many.
+    ///
+    /// # Errors
+    /// What reading the file gave.
+    pub fn last(&self, count: u64) -> io::Result<Self> {
+        let selection = Selection { limit: None, ..self.selection.clone() };
+        let glance = self.glance.clone();
+        let spans = glance.parts.iter().map(|part| span(part, 0)).collect();
+        let mut page = Self { glance, selection, spans, ..*self };
+        page.begin_with_last(count)?;
+        Ok(page)
+    }
+
     /// How many lines there are before the first that was selected.
     #[must_use]
     pub fn lines_before(&self) -> u64 {
@@ -196,7 +225,7 @@ impl Page {
         Ok(PageCounts { is_cut, ..self.counts(lines_returned) })
     }
 
-    /// Writes the entries as they lie on disk. Only where the page `is_plain`.
+    /// Writes the entries as they lie on disk, each with the number of its line. Only where the page `is_plain`.
     ///
     /// # Errors
     /// What reading the file or writing to `to` gave.
@@ -205,9 +234,9 @@ impl Page {
         for span in &self.spans {
             lines_returned += u64::from(span.begins_run && std::mem::take(&mut goes_on));
             for_each_entry(&span.file, span.range.clone(), |stored, _| {
+                stored.write_entry(self.lines_before + lines_returned + 1, to)?;
                 lines_returned += u64::from(!stored.partial);
                 goes_on = stored.partial;
-                stored.write_entry(to)?;
                 Ok(ControlFlow::Continue(()))
             })?;
         }
@@ -251,7 +280,7 @@ impl Page {
         })?;
         if !is_cut && self.has_prompt() {
             let filter = &self.selection.filter;
-            counts.unfinished += &filter.apply(&self.glance.prompt).unwrap_or_default();
+            counts.unfinished += &filter.apply(&self.glance.prompt)?.unwrap_or_default();
         }
         Ok(counts)
     }
@@ -272,7 +301,7 @@ impl Page {
         let filter = &self.selection.filter;
         for_each_line(&self.spans, self.lines_before, filter, |line| {
             let left = match line.is_cut_and_wanted {
-                None => filter.apply(line.text),
+                None => filter.apply(line.text)?,
                 Some(is_wanted) => is_wanted.then(|| filter.strip(line.text)),
             };
             match left {

@@ -57,7 +57,7 @@ fn page_of(
     limit: Option<u64>,
     grep: Option<&str>,
 ) -> (Vec<(u64, String)>, u64) {
-    let filter = Filter::new(grep, false).unwrap();
+    let filter = Filter::new(grep, false, None).unwrap();
     let page = Page::select(log, Selection { range, limit, filter }).unwrap();
     let mut lines = Vec::new();
     let counts = page

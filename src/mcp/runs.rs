@@ -168,16 +168,6 @@ pub fn report(
     Ok(Told { text, data: json!(RunReport { run, output }) })
 }
 
-/// The lines behind one, as far as a text goes back at most.
-pub fn lately_behind(
-    routes: &mut Routes<'_, '_>,
-    run_id: &str,
-    after: u64,
-    bytes: u64,
-) -> Result<Parameters, Failure> {
-    Ok(behind(told::first_looked_at(after, lines_total(routes, run_id)?), bytes))
-}
-
 fn logs_of(run_id: &str) -> String {
     format!("/runs/{}/logs", segment(run_id))
 }

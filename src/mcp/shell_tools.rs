@@ -3,11 +3,10 @@
 use super::arguments::{Arguments, with_wait};
 use super::routes::Routes;
 use super::runs::{
-    Before, RunReport, behind, bytes, glance, lately_behind, lines_total, prompt, report,
-    wait_for_end, wait_for_line, wait_for_reaction,
+    Before, RunReport, behind, bytes, glance, lines_total, prompt, report, wait_for_end,
+    wait_for_line, wait_for_reaction,
 };
 use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, empty, input_of, output_of};
-use crate::api::told;
 use crate::api::whole_or_null;
 use crate::api::{KillResponse, LogsResponse, ProcessStatus, StartRequest, StdinRequest};
 use crate::client::Parameters;
@@ -241,7 +240,7 @@ fn start(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, 
     let run: ProcessStatus = routes.post_json("/start", &arguments.rest())?;
     // It runs: that it could not be waited for is no failure any more.
     let waited = wait_for_end(routes, &run, wait);
-    let wanted = lately_behind(routes, &run.run_id, 0, bytes)?;
+    let wanted = behind(0, bytes);
     Ok(report(routes, &run.run_id, wanted)?.noting(waited.err()))
 }
 
@@ -259,17 +258,12 @@ fn read_logs(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<To
         Some(run_id) => run_id,
         None => routes.get::<ProcessStatus>("/status")?.run_id,
     };
-    let is_all = wanted.lines.is_none() && wanted.seconds.is_none() && wanted.limit.is_none();
     let (after, lines) = match (wanted.after, wanted.lines) {
         // By number, so that a line that has not ended is apart.
         (None, Some(count @ 1..)) if wanted.grep.is_none() && wanted.seconds.is_none() => {
             (Some(lines_total(routes, &run_id)?.saturating_sub(count)), None)
         }
-        (None, None) if wanted.seconds.is_none() => {
-            let is_bounded = is_all && wanted.grep.is_none();
-            let lines = if is_bounded { lines_total(routes, &run_id)? } else { 0 };
-            (Some(told::first_looked_at(0, lines)), None)
-        }
+        (None, None) if wanted.seconds.is_none() => (Some(0), None),
         given => given,
     };
     let output = Parameters::new()
@@ -295,7 +289,7 @@ fn wait(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, F
     let bytes = bytes(max_bytes)?;
     let run: ProcessStatus = routes.get("/status")?;
     wait_for_end(routes, &run, seconds)?;
-    let wanted = lately_behind(routes, &run.run_id, after.unwrap_or(0), bytes)?;
+    let wanted = behind(after.unwrap_or(0), bytes);
     report(routes, &run.run_id, wanted)
 }
 

@@ -173,7 +173,7 @@ fn all_parameters_of_logs_hold() {
     assert_eq!(texts(&page(&astra, "?after=39&limit=1")), ["19"]);
     let text = astra.get("/supervisor/logs/web?lines=2&format=text").expect(200);
     assert_eq!(text.header("content-type"), Some("text/plain; charset=utf-8"));
-    assert_eq!(text.text(), "20\n\u{1b}[1mbold\u{1b}[0m");
+    assert_eq!(text.text(), "20\n\u{1b}[1mbold\u{1b}[0m\n");
     let entries = astra.get("/supervisor/logs/web?lines=2&format=ndjson").expect(200).text();
     let entries: Vec<Value> = entries.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
     assert_eq!((entries.len(), &entries[0]["line"]), (2, &json!("20")));

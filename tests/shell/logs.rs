@@ -21,11 +21,12 @@ fn the_answer_has_every_field() {
         ("first", json!(4)),
         ("next", json!(5)),
         ("truncated", json!(false)),
+        ("omitted_lines", json!(0)),
         ("running", json!(false)),
     ] {
         assert_eq!(page[field], expected, "{field} in {page}");
     }
-    assert_eq!(page.as_object().unwrap().len(), 9, "{page}");
+    assert_eq!(page.as_object().unwrap().len(), 10, "{page}");
 }
 
 #[test]

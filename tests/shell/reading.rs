@@ -1,7 +1,10 @@
 //! GET /logs for agents: cursors, waiting, cutting, filters and forms; contract section 2.1.
 
+use crate::harness::raw::Client;
 use crate::harness::{Server, eventually};
 use serde_json::{Value, json};
+use std::io::Read;
+use std::time::Duration;
 
 fn page(server: &Server, query: &str) -> Value {
     server.get(&format!("/logs?{query}")).expect(200).json()
@@ -175,13 +178,16 @@ fn the_content_can_be_had_alone_and_the_entries_as_they_are_stored() {
     let plain = ["Accept: text/plain"];
     for answer in [server.get("/logs?format=text"), server.request("GET /logs", &plain, b"")] {
         assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
-        assert_eq!(answer.expect(200).text(), "say \"hi\"\ntwo");
+        assert_eq!(answer.expect(200).text(), "say \"hi\"\ntwo\n");
     }
     let stored = std::fs::read_to_string(server.log_path()).unwrap();
+    let numbered =
+        (1..).zip(stored.lines()).map(|(n, line)| format!("{{\"n\":{n},{}\n", &line[1..]));
+    let numbered: String = numbered.collect();
     let accept = ["Accept: application/x-ndjson"];
     for answer in [server.get("/logs?format=ndjson"), server.request("GET /logs", &accept, b"")] {
         assert_eq!(answer.header("content-type"), Some("application/x-ndjson"));
-        assert_eq!(answer.expect(200).text(), stored);
+        assert_eq!(answer.expect(200).text(), numbered);
     }
     assert_eq!(server.get("/logs?format=ndjson&grep=two").expect(200).text().lines().count(), 1);
 }
@@ -212,5 +218,92 @@ fn parameters_that_do_not_go_together_are_refused() {
         let mut names = query.split('&').filter_map(|pair| pair.split('=').next());
         let is_named = names.any(|name| detail.contains(name));
         assert!(is_named || detail.contains("together"), "{query}: {detail}");
+    }
+}
+
+/// The expression has some 800 states, and the line 15 MB: half a minute of a processor.
+#[test]
+fn a_search_ends_when_its_client_leaves() {
+    let server = Server::start();
+    // Any order of the two letters, so that no state of the search comes twice.
+    let letters = "LC_ALL=C tr '\\000-\\177' x | LC_ALL=C tr '\\200-\\377' y";
+    server.run_to_end(&format!("head -c 15000000 /dev/urandom | {letters}; echo; echo end"));
+    let ticks = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).unwrap();
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        // utime and stime, of the process with all of its threads.
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    for query in
+        ["grep=x[xy]{400}[wv]", "grep=x[xy]{400}[wv]&lines=5", "grep=x[xy]{400}[wv]&format=text"]
+    {
+        let mut client = Client::connect(server.address());
+        client.send(format!("GET /logs?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        let before = ticks();
+        eventually("it searches", || (ticks() > before + 5).then_some(()));
+        drop(client);
+        eventually("it has stopped searching", || {
+            let now = ticks();
+            std::thread::park_timeout(Duration::from_millis(200));
+            (ticks() <= now + 1).then_some(())
+        });
+    }
+    assert!(!server.log().contains("ERROR"), "{}", server.log());
+    assert_eq!(server.content("?grep=^en"), "end");
+}
+
+#[test]
+fn a_search_takes_the_place_of_a_stream() {
+    let server = Server::start_with(&["--max-streams", "1"]);
+    server.run("echo begun; exec sleep 60");
+    server.wait_for_output("begun");
+    let mut follower = Client::connect(server.address());
+    follower.send("GET /logs?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    follower.socket.read_exact(&mut [0; 1]).unwrap();
+    server.get("/logs?grep=begun").problem(503, "unavailable");
+    server.get("/logs?lines=1").expect(200);
+    drop(follower);
+    eventually("the search has a place", || {
+        (server.get("/logs?grep=begun").status == 200).then_some(())
+    });
+}
+
+#[test]
+fn what_is_cut_has_its_true_beginning_and_counts() {
+    let server = Server::start();
+    server.run_to_end("seq 100000");
+    for (query, first) in [("max_bytes=1000", 1), ("after=10&max_bytes=1000", 11)] {
+        let cut = page(&server, query);
+        let content = text(&cut["content"]);
+        assert!(content.starts_with(&format!("{first}\n{}\n", first + 1)), "{content}");
+        assert!(content.ends_with("\n99999\n100000") && content.len() <= 1000, "{content}");
+        let shown = content.lines().filter(|line| !line.starts_with("[...")).count() as u64;
+        assert_eq!(cut["lines_returned"], shown);
+        let omitted = cut["omitted_lines"].as_u64().unwrap();
+        assert_eq!(shown + omitted, 100_001 - first);
+        let note = content.lines().find(|line| line.starts_with("[...")).unwrap();
+        let request = note.split("GET ").nth(1).unwrap().split(' ').next().unwrap();
+        assert!(note.contains(&format!("{omitted} lines")) && request.contains("/runs/"), "{note}");
+        let rest = server.get(request).expect(200).json();
+        assert_eq!(rest["lines_returned"], omitted);
+        let between: Vec<_> = content.split(note).map(str::trim).collect();
+        let whole = [between[0], text(&rest["content"]), between[1]].join("\n");
+        let expected: Vec<_> = (first..=100_000).map(|number| number.to_string()).collect();
+        assert_eq!(whole, expected.join("\n"));
+    }
+}
+
+#[test]
+fn text_ends_with_a_newline_and_entries_have_numbers() {
+    let server = Server::start();
+    server.run_to_end("printf 'one\\ntwo'");
+    assert_eq!(server.get("/logs?format=text").text(), "one\ntwo\n");
+    assert_eq!(server.get("/logs?format=text&follow=true").text(), "one\ntwo\n");
+    assert_eq!(server.get("/logs?format=text&grep=nothing").text(), "");
+    for query in ["format=ndjson", "format=ndjson&after=0", "format=ndjson&follow=true"] {
+        let text = server.get(&format!("/logs?{query}")).text();
+        let entries = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let seen: Vec<_> = entries.map(|it| (it["n"].clone(), it["line"].clone())).collect();
+        assert_eq!(seen, [(json!(1), json!("one")), (json!(2), json!("two"))], "{query}");
     }
 }

@@ -230,7 +230,7 @@ fn a_real_time_signal_may_be_given_with_a_bare_plus() {
     let server = Server::start();
     let number = nix::libc::SIGRTMIN() + 3;
     server.run(&format!(
-        "trap 'echo got it; exit' {number}; echo ready; while :; do sleep 0.1; done"
+        "trap 'echo got it; exit 0' {number}; echo ready; while :; do sleep 0.1; done"
     ));
     server.wait_for_output("ready");
     server.post("/signal?type=RTMINfoo").problem(400, "bad_request");

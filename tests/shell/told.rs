@@ -69,7 +69,13 @@ fn a_text_is_cut_with_how_to_get_the_rest() {
     let server = Server::start();
     let text = told(&server, &json!({"command": "seq 100000", "wait": 60}));
     assert!((30_000..34_000).contains(&text.len()), "{}", text.len());
-    assert!(text.contains("bytes left out: GET /runs/"), "{}", &text[..200]);
+    assert!(
+        text.starts_with("[run ")
+            && text.contains("]\n1\n2\n")
+            && text.contains("left out: GET /runs/"),
+        "{}",
+        &text[..200]
+    );
     assert!(text.contains("\n100000\n[ended"));
     let brief = status(&server);
     assert!((3_000..5_000).contains(&brief.len()), "{}", brief.len());

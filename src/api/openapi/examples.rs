@@ -40,7 +40,7 @@ pub fn logs() -> Value {
     json!({
         "log_file": "logs/2026-01-02_03-04-05.log", "run_id": "dcf70dd5071ec0f4",
         "total_lines": 1, "content": "Hello World", "lines_returned": 1, "first": 1,
-        "next": 1, "truncated": false, "running": false,
+        "next": 1, "truncated": false, "omitted_lines": 0, "running": false,
     })
 }
 
@@ -68,7 +68,8 @@ pub fn system() -> Value {
 pub fn service_logs() -> Value {
     json!({
         "service": "tts", "total_lines": 1, "logs": ["[2026-01-02 03:04:05] Hello World"],
-        "lines_returned": 1, "first": 1, "next": 1, "truncated": false, "running": true,
+        "lines_returned": 1, "first": 1, "next": 1, "truncated": false, "omitted_lines": 0,
+        "running": true,
         "prompt": null,
     })
 }

@@ -45,6 +45,8 @@ pub struct ServiceLogs {
     next: u64,
     /// Whether something was left out: to keep to `max_bytes`, or of a line over 16 MiB.
     truncated: bool,
+    /// How many lines of those that were asked for are not in `logs`, or not whole.
+    omitted_lines: u64,
     /// Whether the service runs.
     running: bool,
     /// A last line that has not ended: a prompt, maybe.

@@ -1,0 +1,147 @@
+//! Looks for an expression in lines, and ends where nobody waits for the answer any more.
+//!
+//! An expression of some hundred states takes half a minute for a line of 15 MB, and the search of
+//! a library cannot be interrupted: so what may take long is searched in pieces.
+
+use super::long_line::Search;
+use crate::error::{Error, Result};
+use regex::Regex;
+use regex_automata::hybrid::dfa::DFA;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How much memory a compiled expression may take, in bytes: far over any that people write.
+const REGEX_BYTES_MAX: usize = 1024 * 1024;
+
+/// How much is searched before somebody looks whether the answer is still waited for, in bytes
+/// times states of the expression: in the worst case some 40 ms.
+const STEP_COST: usize = 2 * 1024 * 1024;
+
+/// The same for what has to be searched in one go, because `\b` stands beside what is not ASCII:
+/// some 2 s. A line over that is shown rather than missed.
+const WHOLE_COST_MAX: usize = 50 * STEP_COST;
+
+/// Says whether nobody waits for the answer any more. Does not block.
+pub type IsAbandoned = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// An expression, ready to be looked for.
+#[derive(Clone)]
+pub struct Grep(Arc<Inner>);
+
+struct Inner {
+    regex: Regex,
+    /// `None` where the expression has no automaton of this kind.
+    automaton: Option<DFA>,
+    states: usize,
+    is_abandoned: Option<IsAbandoned>,
+    /// The cost of what was searched since somebody looked.
+    spent: AtomicUsize,
+}
+
+impl fmt::Debug for Grep {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Grep({:?})", self.0.regex.as_str())
+    }
+}
+
+impl Grep {
+    /// Compiles an expression.
+    ///
+    /// # Errors
+    /// `Input` for an expression that is none or that is too large.
+    pub fn new(expression: &str, is_abandoned: Option<IsAbandoned>) -> Result<Self> {
+        let built = regex::RegexBuilder::new(expression).size_limit(REGEX_BYTES_MAX).build();
+        let regex = built.map_err(|error| {
+            let why = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+            Error::Input(format!(
+                "The parameter grep is not a regular expression ({why}): correct it."
+            ))
+        })?;
+        let automaton = Search::automaton(expression);
+        // Where there is none, the memory of the expression says as much.
+        let states = automaton.as_ref().map_or(REGEX_BYTES_MAX, |it| it.get_nfa().states().len());
+        let spent = AtomicUsize::new(0);
+        Ok(Self(Arc::new(Inner { regex, automaton, states, is_abandoned, spent })))
+    }
+
+    /// Whether a text has it.
+    ///
+    /// # Errors
+    /// `ConnectionAborted` where nobody waits for the answer any more.
+    pub fn is_match(&self, text: &str) -> io::Result<bool> {
+        let cost = text.len().saturating_mul(self.0.states);
+        if cost <= STEP_COST {
+            self.spend(cost)?;
+            return Ok(self.0.regex.is_match(text));
+        }
+        let mut search = self.search(false);
+        let piece_bytes = (STEP_COST / self.0.states).max(64);
+        let mut rest = text;
+        while !rest.is_empty() && !search.is_over() {
+            self.spend(STEP_COST)?;
+            let (piece, after) = rest.split_at(rest.floor_char_boundary(piece_bytes));
+            search.feed(piece);
+            rest = after;
+        }
+        if search.gave_up() && cost <= WHOLE_COST_MAX {
+            return Ok(self.0.regex.is_match(text));
+        }
+        Ok(search.finish())
+    }
+
+    /// A search of a line that is not held whole.
+    pub fn search(&self, strips_ansi: bool) -> Search {
+        Search::new(self.0.automaton.clone(), strips_ansi)
+    }
+
+    /// Counts what is about to be searched, and looks now and then whether that is wanted.
+    fn spend(&self, cost: usize) -> io::Result<()> {
+        if self.0.spent.fetch_add(cost, Ordering::Relaxed) < STEP_COST {
+            return Ok(());
+        }
+        self.0.spent.store(0, Ordering::Relaxed);
+        if self.0.is_abandoned.as_ref().is_some_and(|is_abandoned| is_abandoned()) {
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the client left"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Far over what is searched in one go with this many states.
+    fn long(text: &str) -> String {
+        format!("{}{text}{}", "y".repeat(STEP_COST / 2), "z".repeat(STEP_COST / 2))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn long_lines_are_searched_as_short_ones_are(
+            text in "[abé ]{0,8}",
+            expression in prop_oneof![
+                Just("ab"), Just("^y+a"), Just("b *z+$"), Just("a.*b"), Just("é{2}"),
+                Just(r"\ba\b"), Just(r"y\b"), Just("^(y|z)+$"), Just("x[xy]{20}"),
+            ],
+        ) {
+            let text = long(&text);
+            let expected = Regex::new(expression).unwrap().is_match(&text);
+            prop_assert_eq!(Grep::new(expression, None).unwrap().is_match(&text).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_search_ends_where_nobody_waits() {
+        let gone: IsAbandoned = Arc::new(|| true);
+        let grep = Grep::new("x[xy]{400}[wv]", Some(gone)).unwrap();
+        let text = "xy".repeat(4 * 1024 * 1024);
+        assert_eq!(grep.is_match(&text).unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+        let many = (0..1_000_000).map(|_| grep.is_match("xyxyxy")).find(io::Result::is_err);
+        assert!(many.is_some(), "short lines count together");
+    }
+}
