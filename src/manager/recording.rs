@@ -7,14 +7,21 @@ use crate::guarded::guarded;
 use crate::logs::EndRecord;
 use crate::process::Outcome;
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl ProcessManager {
     /// Called by the writer when all that the run had written is on disk: from here on its end
     /// may be told. Whatever panics in the recording, others are not left to wait for it.
-    pub(super) fn record_end(&self, run: &Run, at: DateTime<Utc>) {
+    /// Where a debugger holds the status of its own process, that is recorded when it lets go.
+    pub(super) fn record_end(self: &Arc<Self>, run: Arc<Run>, at: DateTime<Utc>) {
+        let (manager, leader) = (Arc::clone(self), Arc::clone(&run.leader));
+        self.reaper.collect_in_time(&leader, move |outcome| manager.record(&run, at, outcome));
+    }
+
+    fn record(&self, run: &Run, at: DateTime<Utc>, outcome: Outcome) {
         let what = format_args!("The recording of the end of run {}", run.id);
-        let _panicked = guarded(what, || self.note_end(run, at));
+        let _panicked = guarded(what, || self.note_end(run, at, outcome));
         let unknown = || End { at, outcome: Outcome::Unknown, by: EndedBy::Lost };
         let end = *run.end.get_or_init(unknown);
         self.turns.fetch_add(1, Ordering::SeqCst);
@@ -27,8 +34,7 @@ impl ProcessManager {
         log::info!("run {} ended {}", run.id, end.words());
     }
 
-    fn note_end(&self, run: &Run, at: DateTime<Utc>) {
-        let outcome = self.reaper.collect(&run.leader).unwrap_or(Outcome::Unknown);
+    fn note_end(&self, run: &Run, at: DateTime<Utc>, outcome: Outcome) {
         let mut inner = self.inner();
         let by = match inner.state.leader_ended(outcome) {
             EndedBy::Signal if run.tree.has_run_out_of_memory() => EndedBy::Limit,

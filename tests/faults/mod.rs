@@ -2,6 +2,8 @@
 
 mod bombs;
 mod files;
+mod hangs;
+mod held;
 mod panics;
 mod proc;
 mod processes;
