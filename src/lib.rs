@@ -26,8 +26,8 @@
 //! | `http-accept`, `http-…` | [`http::Server`] | one for the door, one a connection | `finish` |
 //! | `http-standby` | the thread `http-accept` | serve where no thread can be had | with that |
 //! | `probe` | [`supervisor`], [`api`] | looks once with a health check | with its timeout |
-//! | `probe-resolve` | [`probe::Prober`] | looks a host up, one for a check | when that is answered |
-//! | `second-signal` | [`app`] | hurries the end at the second request, forces it | with the process |
+//! | `probe-resolve` | [`probe::Prober`] | looks a host up, one a check | when that is answered |
+//! | `second-signal` | [`app`] | hurries the end, or forces it | with the process |
 //! | `supervisor` | [`supervisor::Supervisor`] | decides about each service | `shut_down` |
 //! | `launcher` | the thread `supervisor` | launches services; more where one hangs | with that |
 //! | `sampler` | who samples many processes | looks at a share of them | with the sample |

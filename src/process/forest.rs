@@ -56,8 +56,9 @@ impl<'a> Owners<'a> {
 
     fn find(&self, orphan: Seen) -> Option<usize> {
         let marks = Marks::read(orphan.number);
-        let by_id = marks.ids().rev().find_map(|id| self.ids.get(id));
-        by_id.or_else(|| self.limits.get(&marks.limit()?)).copied().or_else(|| {
+        let by_limit = marks.limit().and_then(|limit| self.limits.get(&limit));
+        let by_id = || marks.ids().rev().find_map(|id| self.ids.get(id));
+        by_limit.or_else(by_id).copied().or_else(|| {
             let grouped = run_id_of(orphan.number);
             let by_group = grouped.and_then(|id| self.ids.get(id.as_str()).copied());
             let by_session = || self.sessions.get(&orphan.session).copied();

@@ -8,6 +8,7 @@
 
 use super::procfs::environment_value;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -70,19 +71,19 @@ pub(super) fn mark_limit(limit: u64) {
     }
 }
 
-/// The marks that a process carries.
+/// The marks that a process carries, as far as we may read them.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
-    ids: String,
+    number: i32,
     limit: Option<u64>,
+    /// Read when they are asked for: where the limit tells, nobody needs them.
+    ids: OnceCell<String>,
 }
 
 impl Marks {
-    /// Reads those of a process, as far as we may.
+    /// Those of a process.
     pub fn read(number: i32) -> Self {
-        let ids = environment_value(number, VARIABLE.as_bytes()).unwrap_or_default();
-        let ids = String::from_utf8_lossy(&ids).into_owned();
-        Self { ids, limit: read_limit(number) }
+        Self { number, limit: read_limit(number), ids: OnceCell::new() }
     }
 
     /// Whether this one is among them.
@@ -98,7 +99,11 @@ impl Marks {
 
     /// The ids, the innermost server's last.
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.ids.split(':').filter(|id| !id.is_empty())
+        let read = || {
+            let ids = environment_value(self.number, VARIABLE.as_bytes()).unwrap_or_default();
+            String::from_utf8_lossy(&ids).into_owned()
+        };
+        self.ids.get_or_init(read).split(':').filter(|id| !id.is_empty())
     }
 
     /// The limit, where it is a mark.
@@ -108,7 +113,7 @@ impl Marks {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.ids.is_empty() && self.limit.is_none()
+        self.limit.is_none() && self.ids().next().is_none()
     }
 }
 
@@ -142,8 +147,9 @@ mod tests {
     #[test]
     fn a_mark_is_found_by_its_id_or_by_its_limit_alone() {
         let (mark, other) = (Mark::of("0123456789abcdef"), Mark::of("0123456789abcdee"));
-        let by_id = Marks { ids: "outer:0123456789abcdef".to_owned(), limit: None };
-        let by_limit = Marks { ids: String::new(), limit: Some(mark.limit()) };
+        let marks = |ids: &str, limit| Marks { number: 0, limit, ids: ids.to_owned().into() };
+        let by_id = marks("outer:0123456789abcdef", None);
+        let by_limit = marks("", Some(mark.limit()));
         for marks in [by_id, by_limit] {
             assert!(marks.has(&mark) && !marks.has(&other), "{marks:?}");
         }

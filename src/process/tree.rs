@@ -65,6 +65,8 @@ pub struct Tree {
     strangers: Strangers,
     /// Whether another run has taken its place: orphans are no longer its own.
     is_sealed: Arc<AtomicBool>,
+    /// Whether nothing of it was found once: then nothing of it ever lives again.
+    was_gone: Arc<AtomicBool>,
     /// The control group that all of it is in, if it has one.
     cgroup: Option<Arc<RunCgroup>>,
 }
@@ -75,7 +77,8 @@ impl Tree {
     #[must_use]
     pub fn new(leader: Arc<Leader>, id: &str, strangers: Strangers) -> Self {
         let mark = Mark::of(id);
-        Self { leader, mark, strangers, is_sealed: Arc::default(), cgroup: None }
+        let (is_sealed, was_gone) = (Arc::default(), Arc::default());
+        Self { leader, mark, strangers, is_sealed, was_gone, cgroup: None }
     }
 
     /// The same in its control group, if it has one.
@@ -106,7 +109,22 @@ impl Tree {
     /// /proc shows nothing it is not said to be gone, because nobody can know.
     #[must_use]
     pub fn is_gone(&self, reaper: &Reaper) -> bool {
-        self.leader.has_ended() && self.orphans(reaper).is_some_and(|orphans| orphans.is_empty())
+        if self.was_gone.load(Ordering::SeqCst) {
+            return true;
+        }
+        // Asked for first: a tree that is sealed meanwhile has orphans that nobody looked for.
+        let is_sealed = self.is_sealed.load(Ordering::SeqCst);
+        let is_gone = self.leader.has_ended()
+            && self.orphans(reaper).is_some_and(|orphans| orphans.is_empty());
+        if is_gone && !is_sealed && !self.is_sealed.load(Ordering::SeqCst) {
+            self.was_gone.store(true, Ordering::SeqCst);
+        }
+        is_gone
+    }
+
+    /// Whether /proc shows nothing, so that only the leader can be reached.
+    fn is_out_of_sight(&self, reaper: &Reaper) -> bool {
+        !self.is_sealed.load(Ordering::SeqCst) && reaper.procfs().orphans().is_none()
     }
 
     /// The numbers of all that lives, parents before children. One that is forked meanwhile may
@@ -149,7 +167,7 @@ impl Tree {
     /// Sends a signal once to every process of the tree, parents first: a shell whose child is
     /// ended before it would go on to its next line. Does not wait for the effect.
     pub fn signal(&self, reaper: &Reaper, signal: Signal) {
-        if self.orphans(reaper).is_none() {
+        if self.is_out_of_sight(reaper) {
             return self.signal_blindly(signal);
         }
         self.for_each_member(reaper, |member| {
@@ -161,7 +179,7 @@ impl Tree {
     /// The same with a signal that asks them to end: those that are stopped get SIGCONT as well,
     /// so that they can act on it.
     pub fn ask_to_end(&self, reaper: &Reaper, signal: Signal) {
-        if self.orphans(reaper).is_none() {
+        if self.is_out_of_sight(reaper) {
             return self.signal_blindly(signal);
         }
         self.for_each_member(reaper, |member| {
@@ -178,7 +196,7 @@ impl Tree {
         if let Some(cgroup) = &self.cgroup {
             cgroup.kill();
         }
-        if self.orphans(reaper).is_none() {
+        if self.is_out_of_sight(reaper) {
             self.signal_blindly(Signal::KILL);
             return vec![LeftBehind { pid: self.leader.pid(), why: UNSEEN }];
         }

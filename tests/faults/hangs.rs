@@ -36,7 +36,9 @@ fn astra_that_hangs() -> (Astra, Hang) {
     let astra = Astra::start(json!({
         "hang": {"cmd": ["./program", "60"], "autostart": false},
         "prints": {"cmd": "while :; do echo line; sleep 0.02; done"},
-        "ends": {"cmd": "until [ -e go ]; do sleep 0.02; done", "restart_policy": {"mode": "never"}},
+        "ends": {
+            "cmd": "until [ -e go ]; do sleep 0.02; done", "restart_policy": {"mode": "never"},
+        },
         "other": {"cmd": "exec sleep 60", "autostart": false},
     }));
     let program = astra.folder().join("program");

@@ -127,7 +127,10 @@ fn a_check_that_cannot_be_ended_is_not_doubled() {
     let check = ["./program", "--reuid", "0", "--clear-groups", "sleep", "600"];
     let check = json!({"cmd": check, "timeout": 0.2, "interval": 0.1, "retries": 1});
     let services = json!({
-        "web": {"cmd": "exec sleep 60", "health_check": check, "start_timeout": 0.1, "autostart": false},
+        "web": {
+            "cmd": "exec sleep 60", "health_check": check, "start_timeout": 0.1,
+            "autostart": false,
+        },
     });
     let astra = Astra::start_command_in_open_folder(command, services);
     become_root_by(&astra.folder().join("program"));

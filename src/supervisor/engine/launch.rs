@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 /// How long the launches before it may keep a launch waiting without any being done, before
 /// another thread goes on.
-pub(super) const HANG_INTERVAL: Duration = Duration::from_millis(20);
+pub(super) const HANG_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long a launch that hangs and is given up may take to notice that itself.
 pub(super) const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -215,7 +215,7 @@ impl Engine {
     pub(super) fn launch_hangs(&mut self, name: &str) {
         self.launcher.help_where_stuck();
         if self.entries.get(name).is_some_and(|entry| entry.life.is_launching()) {
-            self.add_timer(name, Instant::now() + HANG_INTERVAL * 5, Due::LaunchHangs);
+            self.add_timer(name, Instant::now() + HANG_INTERVAL, Due::LaunchHangs);
         }
     }
 
