@@ -22,7 +22,7 @@
 //! | `main` | the process | waits for signals to end | with the process |
 //! | `log-writer` | [`logs::LogWriter`] | reads output, appends it, reports ends | `finish` |
 //! | `reaper` | [`process::Reaper`] | collects dead orphans, and statuses a debugger held | drop |
-//! | `spawner` | the same | makes children; more where one hangs | with the process |
+//! | `spawner` | the same | makes children; more where one hangs | with its children |
 //! | `http-accept`, `http-…` | [`http::Server`] | one for the door, one a connection | `finish` |
 //! | `http-standby` | the thread `http-accept` | serve where no thread can be had | with that |
 //! | `probe` | [`supervisor`], [`api`] | looks once with a health check | with its timeout |

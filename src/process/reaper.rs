@@ -228,6 +228,10 @@ impl Shared {
         self.children.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub fn procfs(&self) -> Procfs {
+        self.procfs
+    }
+
     /// Says that a child is about to be made, which nobody must take for an orphan.
     pub fn begin_child(&self, unborn: &Unborn) {
         let _children = self.lock();

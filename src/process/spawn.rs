@@ -120,13 +120,24 @@ impl Birth<'_> {
             // child loses.
             Errno::result(unsafe { libc::dup2(stream.as_raw_fd(), number) })?;
         }
+        (self.begin)()?;
+        close_all_but_streams();
         // SAFETY: the string ends with a NUL.
         Errno::result(unsafe { libc::chdir(self.directory.as_ptr()) })?;
-        (self.begin)()?;
         // Last: from here on a signal has its default effect, on the child alone.
         pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
         Ok(())
     }
+}
+
+/// Closes the child's copies of our descriptors, which the execution would close as well: that may
+/// hang, and until then a client would wait for the end of its connection, and others for that of a
+/// pipe. Async-signal-safe, for between clone and exec.
+fn close_all_but_streams() {
+    let first = libc::STDERR_FILENO.cast_unsigned() + 1;
+    // SAFETY: it takes numbers; the child has a table of its own, and uses none of these any more.
+    // Linux before 5.9 has no such call, and closes them when the program is executed.
+    let _refused = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0_u32) };
 }
 
 /// Ends a child without a descriptor, while it is certainly still ours.

@@ -1,10 +1,10 @@
-//! The threads that make children. Each makes one at a time, and lives as long as the process.
+//! The threads that make children. Each makes one at a time, and lives as long as any of those.
 //!
 //! Making a child blocks until its program is executed, which is for ever where a file system
 //! hangs. So whoever launches something does not do it on a thread of its own: it hands the launch
-//! to an idle spawner, or to a new one where all are busy, and may leave it behind. A spawner never
-//! ends, because a child that asked for a signal at the death of its parent (`PR_SET_PDEATHSIG`)
-//! would get it then: to the kernel that parent is the thread.
+//! to an idle spawner, or to a new one where all are busy, and may leave it behind. A spawner does
+//! not end before its children, because one that asked for a signal at the death of its parent
+//! (`PR_SET_PDEATHSIG`) would get it then: to the kernel that parent is the thread.
 
 use super::launch::{Launch, Spawned};
 use super::reaper::Shared;
@@ -79,10 +79,18 @@ struct Job {
     reply: Sender<Result<Spawned>>,
 }
 
+/// What a spawner is told.
+enum Order {
+    Make(Job),
+    End,
+}
+
 /// A spawner that has nothing to do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Spawner {
-    jobs: Sender<Job>,
+    /// Its number under /proc. Of two that are idle the older one has the next launch.
+    thread: i32,
+    orders: Sender<Order>,
     unborn: Arc<Unborn>,
 }
 
@@ -106,7 +114,7 @@ impl Shared {
         let spawner = self.idle_spawner()?;
         let (what, began) = (launch.command.to_string(), Instant::now());
         let (unborn, (reply, answer)) = (Arc::clone(&spawner.unborn), mpsc::channel());
-        if spawner.jobs.send(Job { launch, reply }).is_err() {
+        if spawner.orders.send(Order::Make(Job { launch, reply })).is_err() {
             return Err(Error::Panicked);
         }
         let mut is_told = false;
@@ -138,8 +146,20 @@ impl Shared {
     }
 
     fn idle_spawner(self: &Arc<Self>) -> Result<Spawner> {
-        let idle = self.idle().pop();
-        idle.map_or_else(|| self.new_spawner(), Ok)
+        let mut idle = self.idle();
+        if idle.is_empty() {
+            drop(idle);
+            return self.new_spawner();
+        }
+        let spawner = idle.remove(0);
+        // Those that were needed for a while and have no child any more.
+        for extra in
+            idle.extract_if(.., |it| self.procfs().children_of_thread(it.thread).is_empty())
+        {
+            // It has ended where it does not take it.
+            let _ended = extra.orders.send(Order::End);
+        }
+        Ok(spawner)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Spawner>> {
@@ -147,51 +167,49 @@ impl Shared {
     }
 
     fn new_spawner(self: &Arc<Self>) -> Result<Spawner> {
-        let unborn = Arc::new(Unborn::default());
-        let (jobs, receiver) = mpsc::channel();
-        let (shared, for_thread) = (Arc::clone(self), Arc::clone(&unborn));
-        let (returned, ready) = (jobs.clone(), mpsc::channel());
+        let (orders, receiver) = mpsc::channel();
+        let (shared, ready) = (Arc::clone(self), mpsc::channel());
         let work = move || {
-            let number = own_number();
-            let is_known = number.is_some_and(|it| shared.register(it, Arc::clone(&for_thread)));
-            let _gone = ready.0.send(is_known);
+            let (thread, unborn) = (own_number().unwrap_or_default(), Arc::default());
+            let spawner = Spawner { thread, orders, unborn };
+            let is_known = thread != 0 && shared.register(&spawner);
+            let _gone = ready.0.send(is_known.then(|| spawner.clone()));
             if is_known {
-                shared.make_children(&receiver, &returned, &for_thread);
+                shared.make_children(&receiver, &spawner);
             }
         };
         let thread = thread::Builder::new().name("spawner".into()).stack_size(128 * 1024);
         let refused = |error| Error::kernel("start a process", error);
         thread.spawn(work).map_err(refused)?;
         match ready.1.recv() {
-            Ok(true) => Ok(Spawner { jobs, unborn }),
-            Ok(false) => Err(Error::kernel("start a process: too many hang", Errno::EAGAIN)),
+            Ok(Some(spawner)) => Ok(spawner),
+            Ok(None) => Err(Error::kernel("start a process: too many hang", Errno::EAGAIN)),
             Err(_) => Err(Error::Panicked),
         }
     }
 
     /// Whether there is room for one more spawner, whose children are looked at from now on.
-    fn register(&self, thread: i32, unborn: Arc<Unborn>) -> bool {
+    fn register(&self, spawner: &Spawner) -> bool {
         let mut children = self.lock();
         let has_room = children.makers.len() < SPAWNERS_MAX;
         if has_room {
-            children.makers.push((thread, unborn));
+            children.makers.push((spawner.thread, Arc::clone(&spawner.unborn)));
         }
         has_room
     }
 
-    fn make_children(
-        self: &Arc<Self>,
-        jobs: &Receiver<Job>,
-        own: &Sender<Job>,
-        unborn: &Arc<Unborn>,
-    ) {
-        for Job { launch, reply } in jobs {
-            let spawned = launch.spawn(self, unborn);
-            self.idle().push(Spawner { jobs: own.clone(), unborn: Arc::clone(unborn) });
+    fn make_children(&self, orders: &Receiver<Order>, own: &Spawner) {
+        while let Ok(Order::Make(Job { launch, reply })) = orders.recv() {
+            let spawned = launch.spawn(self, &own.unborn);
+            let mut idle = self.idle();
+            idle.push(own.clone());
+            idle.sort_by_key(|spawner| spawner.thread);
+            drop(idle);
             if let Err(mpsc::SendError(Ok(unwanted))) = reply.send(spawned) {
                 self.end_unwanted(&unwanted);
             }
         }
+        self.lock().makers.retain(|(thread, _)| *thread != own.thread);
     }
 }
 

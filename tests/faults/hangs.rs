@@ -66,6 +66,23 @@ fn a_launch_that_hangs_delays_no_other_service() {
 }
 
 #[test]
+fn a_spawner_that_was_needed_for_a_hang_ends_again() {
+    let (astra, _hang) = astra_that_hangs();
+    let spawners = || {
+        let tasks = fs::read_dir(format!("/proc/{}/task", astra.pid())).expect("it lives");
+        let name = |task: std::io::Result<fs::DirEntry>| {
+            fs::read_to_string(task.ok()?.path().join("comm")).ok()
+        };
+        tasks.filter_map(name).filter(|name| name == "spawner\n").count()
+    };
+    assert_eq!(astra.settle("start", "other"), "running");
+    assert_eq!(spawners(), 2);
+    assert_eq!(astra.settle("stop", "hang"), "stopped");
+    assert_eq!(astra.settle("restart", "other"), "running");
+    eventually("one is left", || (spawners() == 1).then_some(()));
+}
+
+#[test]
 fn two_signals_end_astra_while_a_launch_hangs() {
     let (mut astra, _hang) = astra_that_hangs();
     let began = Instant::now();
