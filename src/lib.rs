@@ -24,16 +24,18 @@
 //! | `main` | the process | waits for signals to end | with the process |
 //! | `log-writer` | [`logs::LogWriter`] | reads output, appends it, reports ends | `finish` |
 //! | `log-ends` | the same | reports ends where the disk does not answer | `finish` |
-//! | `reaper` | [`process::Reaper`] | collects dead orphans | drop |
+//! | `reaper` | [`process::Reaper`] | collects dead orphans, and statuses a debugger held | drop |
+//! | `spawner` | the same | makes children; more where one hangs | with its children |
 //! | `http-accept`, `http-…` | [`http::Server`] | one for the door, one a connection | `finish` |
 //! | `http-standby` | the thread `http-accept` | serve where no thread can be had | with that |
 //! | `probe` | [`supervisor`], [`api`] | looks once with a health check | with its timeout |
-//! | `probe-resolve` | [`probe::look`] | looks a host up | when the system's resolver answers |
-//! | `second-signal` | [`app`] | waits for the second request to end | with the process |
+//! | `probe-resolve` | [`probe::Prober`] | looks a host up, one a check | when that is answered |
+//! | `second-signal` | [`app`] | hurries the end, or forces it | with the process |
 //! | `supervisor` | [`supervisor::Supervisor`] | decides about each service | `shut_down` |
-//! | `launcher` | the thread `supervisor` | launches services, one after the other | with that |
+//! | `launcher` | the thread `supervisor` | launches services; more where one hangs | with that |
 //! | `sampler` | who samples many processes | looks at a share of them | with the sample |
-//! | `ending`, `launcher-apart` | the same | ends one tree | with that |
+//! | `ending`, `launcher-apart` | the thread `supervisor` | ends one tree | with that |
+//! | `ending-reserve` | the same | ends trees where no thread is to be had | with that |
 //! | `bulk` | [`supervisor::Bulk`] | one verb for several services | when they have settled |
 //! | `reload` | [`app`] | waits for SIGHUP, and reads the services file | with the process |
 //! | `status`, `watchdog` | [`app`], [`notify`] | tell systemd how we are | with the process |
@@ -42,19 +44,21 @@
 //!
 //! # How an end is told
 //! The kernel makes the leader's pidfd readable. The log writer, which waits for it together with
-//! the pipe, takes what the pipe holds to disk and only then calls the manager. The manager
-//! collects the leader's status, records the end under its `state` lock, and wakes those who wait
-//! for it. So whoever reads "ended" finds all that was printed before. Where the disk does not
-//! answer for 250 ms, the thread `log-ends`, which waits for the same pidfd, calls the manager, and
-//! the end is marked: its output is not on disk yet. Nothing that waits for the disk is done where
-//! another thread waits for it already.
+//! the pipe, takes what the pipe holds to disk, waits for others that hold the pipe (100 ms), and
+//! only then calls the manager. The manager collects the leader's status (where a debugger holds
+//! it, the reaper does when that lets go), records the end under its `state` lock, and wakes those
+//! who wait for it. So whoever reads "ended" finds all that was printed before. Where the disk does
+//! not answer for 250 ms, the thread `log-ends`, which waits for the same pidfd, calls the manager,
+//! and the end is marked: its output is not on disk yet. Nothing that waits for the disk is done
+//! where another thread waits for it already.
 //!
 //! # Locks, in the order in which they may be taken
 //! 0. A reload of the services file; the list of services; what is known of one: the engine takes
 //!    no other while it holds one of these.
 //! 1. `operation` of a manager: over a whole start or restart.
 //! 2. `state` of a manager: for a copy or an assignment; never across a wait, a read or a write.
-//! 3. The reaper's register of children: over a launch, and over one look for the dead.
+//! 3. The reaper's register of children: over one look for the dead, never over a launch; then
+//!    the list of idle spawners, for a moment.
 //! 4. The logs of old runs that are open: over the reading of one that was not.
 //! 5. The name of the last log, then what the ledger of runs knows: for a moment each. Its file has
 //!    a lock of its own, over the writing of a line.

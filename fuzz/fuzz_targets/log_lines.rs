@@ -37,6 +37,7 @@ fn printed(bytes: &[u8]) {
     WRITER.capture(Capture {
         output: output.into(),
         end: Arc::new(end.into()),
+        terminal: None,
         log: Arc::clone(&log),
         on_end: Box::new(move |_| on_end.send(()).expect("somebody waits")),
     });

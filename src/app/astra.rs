@@ -1,7 +1,8 @@
 //! Astra, from its settings to its end.
 
 use super::{
-    StartFault, Startup, cgroups, finish, guard, keep, own_directory, serve, told, wait_for_end,
+    StartFault, Startup, cgroups, end_remaining, finish, guard, keep, own_directory, serve, told,
+    wait_for_end,
 };
 use crate::api;
 use crate::error::{Error, Result};
@@ -9,7 +10,7 @@ use crate::http::Listener;
 use crate::logs::{FolderLock, LogFolder, LogWriter};
 use crate::mcp;
 use crate::notify;
-use crate::process::{self, Reaper};
+use crate::process::{self, Reaper, Strangers};
 use crate::shutdown::{Asker, Hangup, Requests};
 use crate::supervisor::services_file::check_limits;
 use crate::supervisor::{OnFatal, Service, ServicesFile, Supervisor, Tools};
@@ -73,6 +74,7 @@ pub fn supervise(
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
     let (is_fatal, asker) = (Arc::new(AtomicBool::new(false)), requests.asker()?);
     let noted = Arc::clone(&is_fatal);
+    let (strangers, reaper) = (Strangers::of_one_command(), Arc::new(Reaper::start()?));
     let end_it_all = move || ask_once(&noted, &asker);
     let tools = Tools {
         shell: settings.shell.clone(),
@@ -82,7 +84,7 @@ pub fn supervise(
         lock: Arc::clone(&lock),
         keep: keep(&settings),
         writer: Arc::clone(&writer),
-        reaper: Arc::new(Reaper::start()?),
+        reaper: Arc::clone(&reaper),
         cgroups,
         on_fatal: OnFatal(services.exit_on_fatal.then(|| Box::new(end_it_all) as _)),
     };
@@ -97,6 +99,7 @@ pub fn supervise(
     let in_a_hurry = Arc::clone(&supervisor);
     wait_for_end(requests, &server, move || in_a_hurry.hurry());
     supervisor.shut_down();
+    end_remaining(&reaper, strangers);
     finish(&writer, &server, divided.as_deref());
     let failed = is_fatal.load(Ordering::SeqCst);
     Ok(if failed { Ended::GivenUp } else { Ended::AsAsked })

@@ -25,7 +25,7 @@ use crate::http::{Credentials, Guard, Limits, Listener, PeerRule, Place, Router,
 use crate::logs::{Keep, LogWriter};
 use crate::manager::STRAYS_TIMEOUT;
 use crate::notify;
-use crate::process::{self, Cgroups, NoCgroup};
+use crate::process::{self, Cgroups, NoCgroup, Reaper, Strangers};
 use crate::settings::{
     self, ArgMatches, CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, EnvFile, Mode, Secret,
     SettingFault, Settings, Sources,
@@ -46,6 +46,9 @@ const WRITER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How many runs are known with their ends, those whose logs are gone included.
 const RECORDS_MAX: usize = 1000;
+/// How long the end may take once it was asked for twice. All that is waited for till then has a
+/// limit of its own, which adds up to less; what has none is a fault of ours, or of the machine.
+const HURRY_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// How long answers that are under way at the shutdown may take once all commands were ended.
 const ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -332,6 +335,9 @@ fn wait_for_end(mut requests: Requests, server: &Server, hurry: impl FnOnce() + 
         requests.wait();
         log::info!("asked to end at once");
         hurry();
+        thread::sleep(HURRY_TIMEOUT);
+        log::error!("the end takes too long: what still runs is left behind");
+        process::exit_at_once(1);
     });
     if let Err(error) = second {
         log::warn!("a second signal will not hurry the end: {error}");
@@ -347,6 +353,13 @@ fn cgroups() -> std::result::Result<Arc<Cgroups>, NoCgroup> {
         Err(none) => log::debug!("no run gets a control group of its own: {none}"),
     }
     adopted
+}
+
+/// Ends what is left of all that descends from us, and names what cannot be ended.
+fn end_remaining(reaper: &Reaper, strangers: Strangers) {
+    for left in reaper.end_remaining(strangers) {
+        log::warn!("process {} is left behind: {}", left.pid, left.why);
+    }
 }
 
 /// Ends the log writer and the answers that are under way, once all commands were ended.

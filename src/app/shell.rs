@@ -1,6 +1,8 @@
 //! The LLM Shell, from its settings to its end.
 
-use super::{Startup, cgroups, finish, guard, keep, own_directory, serve, told, wait_for_end};
+use super::{
+    Startup, cgroups, end_remaining, finish, guard, keep, own_directory, serve, told, wait_for_end,
+};
 use crate::api;
 use crate::error::Result;
 use crate::http::{Credentials, Guard, Listener, PeerRule, Router, Server};
@@ -48,19 +50,21 @@ fn run_behind(
     let cgroups = cgroups().ok();
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
     let reaper = Arc::new(Reaper::start()?);
+    let strangers = Strangers::of_one_command();
     let config = ManagerConfig {
         shell: settings.shell.clone(),
         environment: startup.environment.into(),
         directory: own_directory()?,
         kill_grace: settings.kill_timeout,
         cgroups: cgroups.clone(),
-        strangers: Strangers::of_one_command(),
+        strangers,
         numbering: Numbering::BeginsAnew,
         metering: Metering::Own(Arc::default()),
         on_end: OnEnd::default(),
     };
-    let manager =
-        Arc::new(ProcessManager::new(config, Arc::clone(&folder), Arc::clone(&writer), reaper));
+    let (folder_of, writer_of) = (Arc::clone(&folder), Arc::clone(&writer));
+    let manager = ProcessManager::new(config, folder_of, writer_of, Arc::clone(&reaper));
+    let manager = Arc::new(manager);
     crate::manager::recover(&[folder]);
     let (restart_timeout, streams_max) = (settings.restart_timeout, settings.streams_max);
     let router =
@@ -70,6 +74,7 @@ fn run_behind(
     let in_a_hurry = Arc::clone(&manager);
     wait_for_end(requests, &server, move || in_a_hurry.hurry());
     manager.shut_down();
+    end_remaining(&reaper, strangers);
     finish(&writer, &server, cgroups.as_deref());
     Ok(())
 }

@@ -23,6 +23,14 @@ const READ_BYTES: usize = 256 * 1024;
 /// read waits for that.
 const TERMINAL_BYTES: usize = 1024 * 1024;
 
+/// How long the end of a run waits for other processes that hold its output, such as the `tee` of
+/// `exec > >(tee log)`: they have its last lines still.
+const HOLDERS_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// How much they may print meanwhile, in bytes: more than all pipes between them and the run hold.
+/// What prints more has lines of its own, and could push those of the run out of a full log.
+const HOLDERS_BYTES: usize = 1024 * 1024;
+
 /// How often the taking of one run's output may panic before it is given up: what panics without
 /// having read would do so for ever.
 const PANICS_MAX: u32 = 100;
@@ -52,12 +60,25 @@ enum Brought {
     End,
 }
 
+/// An end that was seen and is not told, because others hold the output.
+#[derive(Clone, Copy, Debug)]
+struct SeenEnd {
+    at: Moment,
+    /// When it is to be told at the latest.
+    told_by: Instant,
+    bytes_left: usize,
+}
+
 /// A run whose output is being captured. Two things end, in any order: the output, when nobody
 /// holds the pipe any more, and the run, when its own process ends.
 pub struct Captured {
     output: Option<File>,
     end: Option<Arc<OwnedFd>>,
     notice: Arc<EndNotice>,
+    /// The other side of a terminal, until the run's own process has ended.
+    terminal: Option<OwnedFd>,
+    /// That end, where it is not told yet.
+    ended: Option<SeenEnd>,
     appender: Appender,
     /// What was read of a line that has not ended.
     held: Vec<u8>,
@@ -82,6 +103,8 @@ impl Captured {
         Self {
             output: Some(File::from(capture.output)),
             end: Some(capture.end),
+            terminal: capture.terminal,
+            ended: None,
             appender: Appender::new(capture.log),
             notice: capture.notice,
             held: Vec::new(),
@@ -98,14 +121,19 @@ impl Captured {
         self.output.as_ref().map(AsFd::as_fd)
     }
 
-    /// The descriptor that tells the run's end, until it was told.
+    /// The descriptor that tells the run's end, until that was seen.
     pub fn end(&self) -> Option<BorrowedFd<'_>> {
         self.end.as_ref().map(AsFd::as_fd)
     }
 
     /// Whether both have ended.
     pub fn is_over(&self) -> bool {
-        self.output.is_none() && self.end.is_none()
+        self.output.is_none() && self.end.is_none() && self.ended.is_none()
+    }
+
+    /// When an end that was seen is to be told at the latest; `None` where there is none.
+    pub fn told_by(&self) -> Option<Instant> {
+        self.ended.map(|ended| ended.told_by)
     }
 
     /// Takes what one read brings to disk, and gives how long to rest before the next. Does not
@@ -114,27 +142,57 @@ impl Captured {
         let before = self.read_at;
         match self.read(bench, READ_BYTES) {
             Brought::Bytes(bytes) => {
+                self.count_behind_end(bytes);
                 let gap = self.read_at.saturating_duration_since(before);
                 self.pace.rest_after(bytes, READ_BYTES, gap)
             }
             Brought::Nothing => Duration::ZERO,
             Brought::End => {
                 self.close(bench);
+                if let Some(ended) = self.ended {
+                    self.tell_end(ended.at);
+                }
                 Duration::ZERO
             }
         }
     }
 
     /// The run's own process has ended: takes to disk what the pipe holds now, then reports the
-    /// end. What a grandchild still writes is captured later and holds nothing back.
+    /// end; where others hold the pipe, after a while.
     pub fn take_end(&mut self, bench: &mut Bench) {
         let at = Moment::now();
+        (self.end, self.terminal) = (None, None);
         self.drain(bench);
+        if self.output.is_none() {
+            return self.tell_end(at);
+        }
+        let told_by = Instant::now() + HOLDERS_TIMEOUT;
+        self.ended = Some(SeenEnd { at, told_by, bytes_left: HOLDERS_BYTES });
+    }
+
+    /// An end that was seen is told at once when others print more than they may.
+    fn count_behind_end(&mut self, bytes: usize) {
+        if let Some(ended) = &mut self.ended {
+            ended.bytes_left = ended.bytes_left.saturating_sub(bytes);
+            if ended.bytes_left == 0 {
+                ended.told_by = Instant::now();
+            }
+        }
+    }
+
+    /// Reports an end that was seen, behind what the pipe holds now. What a grandchild still writes
+    /// is captured later and holds nothing back.
+    pub fn finish_end(&mut self, bench: &mut Bench) {
+        let Some(SeenEnd { at, .. }) = self.ended else { return };
+        self.drain(bench);
+        if self.output.is_some() {
+            self.end_line(bench, LastPiece::MayGoOn);
+        }
         self.tell_end(at);
     }
 
     fn tell_end(&mut self, at: Moment) {
-        self.end = None;
+        (self.end, self.ended) = (None, None);
         self.notice.tell(at);
     }
 
@@ -159,7 +217,11 @@ impl Captured {
     /// Takes to disk what there is, because the server ends.
     pub fn give_up(&mut self, bench: &mut Bench) {
         self.drain(bench);
+        self.end_line(bench, LastPiece::MayGoOn);
         self.output = None;
+        if let Some(ended) = self.ended {
+            self.tell_end(ended.at);
+        }
         self.appender.log().set_closed();
     }
 
@@ -179,11 +241,8 @@ impl Captured {
                 Brought::Nothing | Brought::End => break,
             }
         }
-        let is_over = self.output().is_none_or(is_hung_up);
-        if is_over {
+        if self.output().is_none_or(is_hung_up) {
             self.close(bench);
-        } else {
-            self.end_line(bench, LastPiece::MayGoOn);
         }
     }
 

@@ -37,6 +37,8 @@ pub struct Capture {
     pub output: OwnedFd,
     /// A descriptor that becomes readable when the run's own process has ended.
     pub end: Arc<OwnedFd>,
+    /// The other side of a terminal, which is held open until then.
+    pub terminal: Option<OwnedFd>,
     /// Where its lines go.
     pub log: Arc<RunLog>,
     /// Told when the run has ended and what it had written is on disk, on the writer's thread; or,
@@ -54,6 +56,7 @@ impl std::fmt::Debug for Capture {
 pub(super) struct Handed {
     pub output: OwnedFd,
     pub end: Arc<OwnedFd>,
+    pub terminal: Option<OwnedFd>,
     pub log: Arc<RunLog>,
     pub notice: Arc<EndNotice>,
 }
@@ -105,6 +108,7 @@ impl LogWriter {
             shared: Arc::clone(&shared),
             captured: HashMap::new(),
             unwatched: Vec::new(),
+            ending: Vec::new(),
             next: 0,
         };
         let thread = thread::Builder::new()
@@ -122,11 +126,11 @@ impl LogWriter {
 
     /// Hands a run over to the thread. Does not block.
     pub fn capture(&self, capture: Capture) {
-        let Capture { output, end, log, on_end } = capture;
+        let Capture { output, end, terminal, log, on_end } = capture;
         self.disk.get_or_init(|| Arc::clone(log.disk()));
         let notice = Arc::new(EndNotice::new(on_end, Arc::clone(&log)));
         self.ends.add(&end, &notice);
-        self.shared.inbox().captures.push(Handed { output, end, log, notice });
+        self.shared.inbox().captures.push(Handed { output, end, terminal, log, notice });
         self.shared.wake();
     }
 
@@ -203,6 +207,8 @@ struct Desk {
     captured: HashMap<u64, Box<Captured>>,
     /// The keys of those that the kernel does not watch.
     unwatched: Vec<u64>,
+    /// The keys of those whose own process has ended while others hold their output.
+    ending: Vec<u64>,
     next: u64,
 }
 
@@ -215,6 +221,7 @@ impl Desk {
                 break;
             }
             self.look_at_unwatched(bench);
+            self.finish_endings(bench);
             let ready = match self.epoll.wait(&mut events, self.timeout(end_by)) {
                 Ok(ready) => ready,
                 Err(Errno::EINTR) => continue,
@@ -286,6 +293,9 @@ impl Desk {
             if guarded(WHO, look).is_none() {
                 captured.mend(has_ended);
             }
+            if captured.told_by().is_some() {
+                self.ending.push(key);
+            }
             if captured.is_over() {
                 self.captured.remove(&key);
             } else if self.captured.get(&key).is_some_and(|it| self.watch(key, it).is_err()) {
@@ -294,10 +304,34 @@ impl Desk {
         }
     }
 
+    /// Tells the ends whose output others have held for long enough.
+    fn finish_endings(&mut self, bench: &mut Bench) {
+        let now = Instant::now();
+        for key in std::mem::take(&mut self.ending) {
+            let Some(captured) = self.captured.get_mut(&key) else { continue };
+            match captured.told_by() {
+                // It was told, because nobody holds it any more.
+                None => {}
+                Some(by) if by > now => self.ending.push(key),
+                Some(_) => {
+                    if guarded(WHO, || captured.finish_end(bench)).is_none() {
+                        captured.mend(true);
+                    }
+                    if captured.is_over() {
+                        self.captured.remove(&key);
+                    }
+                }
+            }
+        }
+    }
+
     fn timeout(&self, end_by: Option<Instant>) -> EpollTimeout {
         let left = end_by.map(|by| by.saturating_duration_since(Instant::now()));
         let look = (!self.unwatched.is_empty()).then_some(UNWATCHED_INTERVAL);
-        let Some(first) = left.into_iter().chain(look).min() else { return EpollTimeout::NONE };
+        let endings = self.ending.iter().filter_map(|key| self.captured.get(key)?.told_by());
+        let endings = endings.map(|by| by.saturating_duration_since(Instant::now()));
+        let first = left.into_iter().chain(look).chain(endings).min();
+        let Some(first) = first else { return EpollTimeout::NONE };
         EpollTimeout::try_from(first + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX)
     }
 
@@ -328,6 +362,9 @@ impl Desk {
             // out. It is in the set, so that cannot fail.
             let _deleted = captured.end().map(|end| self.epoll.delete(end));
             captured.take_end(bench);
+            if captured.told_by().is_some() {
+                self.ending.push(key);
+            }
         }
         if captured.is_over() {
             self.captured.remove(&key);

@@ -55,7 +55,10 @@ impl ProcessManager {
             if self.is_over(run) {
                 return Vec::new();
             }
-            let left = run.tree.left_behind(&self.reaper);
+            let mut left = run.tree.left_behind(&self.reaper);
+            if left.is_empty() && self.reaper.is_status_held(&run.leader) {
+                left.push(run.tree.held_by_debugger());
+            }
             let now = Instant::now();
             if now >= deadline {
                 return left;

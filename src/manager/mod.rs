@@ -8,6 +8,7 @@
 mod config;
 mod ending;
 mod history;
+mod launching;
 mod process_manager;
 mod recording;
 mod run;

@@ -1,16 +1,15 @@
 //! Start, status, kill, restart and the end of it all.
 
 use super::config::ManagerConfig;
-use super::history::{Beginning, Reopened};
-use super::recording::RunEnd;
-use super::run::{End, EndedBy, Run, RunView, Snapshot, new_run_id};
+use super::history::Reopened;
+use super::run::{End, EndedBy, Run, RunView, Snapshot};
 use super::spec::RunSpec;
 use super::state::{Claim, Refusal, State};
 use crate::error::{Error, Result};
-use crate::logs::{Capture, LogFolder, LogWriter, now};
-use crate::process::{Descriptors, Launch, LeftBehind, Reaper, RunCgroup, Signal, Tree};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use crate::logs::{LogFolder, LogWriter};
+use crate::process::{LeftBehind, Reaper, Signal};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How much of a command is quoted in a message, in characters.
@@ -46,13 +45,13 @@ pub struct ProcessManager {
     pub(super) config: ManagerConfig,
     pub(super) folder: Arc<LogFolder>,
     pub(super) reopened: Mutex<Reopened>,
-    writer: Arc<LogWriter>,
+    pub(super) writer: Arc<LogWriter>,
     pub(super) reaper: Arc<Reaper>,
     /// Held over a whole start or restart. Taken before `inner`, never after.
     operation: Mutex<()>,
     inner: Mutex<Inner>,
     /// How many runs were started.
-    starts: AtomicU64,
+    pub(super) starts: AtomicU64,
     /// Counts the begins and ends of runs and the end of them all, for those who wait for output.
     /// Grows behind what the ledger is told of that.
     pub(super) turns: AtomicU64,
@@ -68,6 +67,8 @@ pub(super) struct Inner {
     pub changes: u64,
     /// What the last ending could not end.
     left: Vec<LeftBehind>,
+    /// Tells the launch that is under way to give up, where it hangs.
+    pub is_launch_given_up: Arc<AtomicBool>,
 }
 
 impl ProcessManager {
@@ -79,7 +80,13 @@ impl ProcessManager {
         writer: Arc<LogWriter>,
         reaper: Arc<Reaper>,
     ) -> Self {
-        let inner = Inner { state: State::new(), run: None, changes: 0, left: Vec::new() };
+        let inner = Inner {
+            state: State::new(),
+            run: None,
+            changes: 0,
+            left: Vec::new(),
+            is_launch_given_up: Arc::default(),
+        };
         let (operation, inner, changed) = (Mutex::new(()), Mutex::new(inner), Condvar::new());
         Self {
             config,
@@ -164,7 +171,7 @@ impl ProcessManager {
     /// The same for `only` this run, where that is given.
     pub(super) fn end_run(&self, ending: Ending, only: Option<&Run>) -> Result<KillReport> {
         let Ending { by, signal, grace } = ending;
-        let mut inner = self.wait_until(|inner| !inner.state.is_starting());
+        let mut inner = self.wait_for_launch(grace);
         if inner.run.as_ref().is_some_and(|run| run.leader.has_ended()) {
             inner = self.wait_for_record(inner);
         }
@@ -175,7 +182,7 @@ impl ProcessManager {
         {
             return Err(already_ended(&run, end));
         }
-        let mut inner = self.wait_until(|inner| !inner.state.is_starting());
+        let mut inner = self.wait_for_launch(grace);
         let is_it = |only: &Run| inner.run.as_ref().is_some_and(|run| run.id == only.id);
         if only.is_some_and(|only| !is_it(only)) {
             return Err(Error::NeverStarted);
@@ -340,93 +347,6 @@ impl ProcessManager {
         }
         self.changed.notify_all();
         launched
-    }
-
-    fn launch(self: &Arc<Self>, spec: &RunSpec) -> Result<(Snapshot, RunView)> {
-        let launched = self.new_run(spec);
-        let (run, Descriptors { output, end }) = launched.inspect_err(|_| {
-            self.inner().state.start_failed();
-        })?;
-        let run = Arc::new(run);
-        let mut inner = self.inner();
-        let old = inner.run.replace(Arc::clone(&run));
-        inner.state.started();
-        self.starts.fetch_add(1, Ordering::Relaxed);
-        self.turns.fetch_add(1, Ordering::SeqCst);
-        drop(inner);
-        if let Some(old) = old {
-            self.keep_log(&old);
-            // Those who wait for its lines go on with the new one's.
-            old.log.announce();
-        }
-        // Sampled aside, so that the first status is not answered with a sample of the first
-        // millisecond; and before the writer has it, so that it is told as it was at its start.
-        let usage = self.config.metering.meter().map(|it| it.sample(&run.tree, &self.reaper));
-        let snapshot = Snapshot::of(&run, None, usage.unwrap_or_default(), Vec::new());
-        log::info!("run {} started, process {}", run.id, run.leader.pid());
-        if let Some(timeout) = spec.timeout {
-            self.end_after(&run, timeout);
-        }
-        let (manager, log) = (Arc::clone(self), Arc::clone(&run.log));
-        let view = RunView { run: Arc::clone(&run), reaper: Arc::clone(&self.reaper) };
-        let on_end = Arc::new(RunEnd { manager, run });
-        self.writer.capture(Capture { output, end, log, on_end });
-        // Behind all that the command, or who waits for the answer, could be kept waiting by.
-        self.folder.enforce_retention(view.run.log.file_name());
-        Ok((snapshot, view))
-    }
-
-    fn new_run(&self, spec: &RunSpec) -> Result<(Run, Descriptors)> {
-        let (created_at, id) = (now(), new_run_id());
-        let directory = spec.directory_in(&self.config.directory)?;
-        let log = Arc::new(self.folder.new_log(created_at, self.lines_before())?);
-        let begin = Beginning {
-            at: created_at,
-            command: &spec.command,
-            directory: &directory,
-            is_on_terminal: spec.input.is_terminal(),
-        };
-        self.record_start(&id, begin, &log);
-        let launched = self.group_for(&id, spec).and_then(|cgroup| {
-            let launched = self.reaper.launch(&Launch {
-                command: spec.command.clone(),
-                shell: self.config.shell.clone(),
-                directory: directory.clone(),
-                environment: spec.environment_over(&self.config.environment, &id),
-                input: spec.input,
-                cgroup: cgroup.clone(),
-            });
-            Ok((launched?, cgroup))
-        });
-        let (launched, cgroup) = launched.inspect_err(|_| {
-            self.folder.discard(&log);
-            self.folder.ledger().failed(&id);
-        })?;
-        let leader = Arc::new(launched.leader);
-        self.folder.ledger().launched(&id, leader.pid(), leader.start_ticks());
-        let mark = format!("RUN_ID={id}");
-        let run = Run {
-            id,
-            command: spec.command.to_string(),
-            spec: spec.clone(),
-            directory,
-            created_at,
-            began: Instant::now(),
-            tree: Tree::new(Arc::clone(&leader), mark, self.config.strangers).in_cgroup(cgroup),
-            leader,
-            log,
-            stdin: launched.stdin,
-            meter: self.config.metering.meter(),
-            end: OnceLock::new(),
-        };
-        Ok((run, launched.descriptors))
-    }
-
-    /// The control group of a new run, where there is one to divide.
-    fn group_for(&self, run_id: &str, spec: &RunSpec) -> Result<Option<Arc<RunCgroup>>> {
-        let Some(cgroups) = &self.config.cgroups else { return Ok(None) };
-        let made = cgroups.make_for(run_id, &spec.limits);
-        made.map(Some).map_err(|error| Error::kernel("make a control group for the run", error))
     }
 }
 

@@ -31,7 +31,7 @@ pub enum EndedBy {
     Shutdown,
     /// A signal that was not ours.
     Signal,
-    /// Nobody knows: the server itself was killed meanwhile.
+    /// Nobody knows: the server itself was killed meanwhile, or somebody else took the exit status.
     Lost,
 }
 
@@ -134,7 +134,10 @@ impl End {
             Outcome::Signalled(_) => {
                 format!("{by}, with {}", self.outcome.signal().unwrap_or_default())
             }
-            Outcome::Unknown => format!("{by}, with a status that nobody knows"),
+            Outcome::Unknown if self.by == EndedBy::Lost => {
+                "with an exit status that nobody knows".to_owned()
+            }
+            Outcome::Unknown => format!("{by}, with an exit status that nobody knows"),
         }
     }
 }
@@ -231,6 +234,13 @@ impl RunView {
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.run.end.get().is_some() && self.run.tree.is_gone(&self.reaper)
+    }
+
+    /// What lives of its tree although its own process has ended.
+    #[must_use]
+    pub fn leftover_pids(&self) -> Vec<i32> {
+        let has_ended = self.run.end.get().is_some();
+        if has_ended { self.run.tree.pids(&self.reaper) } else { Vec::new() }
     }
 
     /// Everything that can be told of it now. Blocks for a sample of its usage at most.

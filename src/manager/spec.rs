@@ -59,12 +59,8 @@ impl RunSpec {
     }
 
     /// The directory that it starts in, where `own` is the server's.
-    pub(super) fn directory_in(&self, own: &Path) -> Result<PathBuf> {
-        let Some(directory) = &self.directory else { return Ok(own.to_owned()) };
-        let path = own.join(directory);
-        // Found only where it is a directory that may be entered.
-        let found = std::fs::metadata(path.join("."));
-        found.map(|_| path).map_err(|source| Error::Directory { path: directory.clone(), source })
+    pub(super) fn directory_in(&self, own: &Path) -> PathBuf {
+        self.directory.as_ref().map_or_else(|| own.to_owned(), |directory| own.join(directory))
     }
 
     /// The whole environment: the server's, changed as is wanted, with the run's id.

@@ -201,9 +201,15 @@ impl State {
         self.life = Life::Ended;
         let alone = match outcome {
             Outcome::Signalled(_) => EndedBy::Signal,
-            Outcome::Exited(_) | Outcome::Unknown => EndedBy::Itself,
+            Outcome::Exited(_) => EndedBy::Itself,
+            Outcome::Unknown => EndedBy::Lost,
         };
         wanted.unwrap_or(alone)
+    }
+
+    /// Whether no grace is given any more.
+    pub fn is_hurried(&self) -> bool {
+        self.is_hurried
     }
 
     /// No grace is given from now on.
@@ -263,6 +269,7 @@ mod tests {
         };
         assert_eq!(ended(None, Outcome::Exited(1)), EndedBy::Itself);
         assert_eq!(ended(None, Outcome::Signalled(9)), EndedBy::Signal);
+        assert_eq!(ended(None, Outcome::Unknown), EndedBy::Lost);
         assert_eq!(ended(Some(EndedBy::Kill), Outcome::Exited(0)), EndedBy::Kill);
         assert_eq!(ended(Some(EndedBy::Shutdown), Outcome::Signalled(15)), EndedBy::Shutdown);
     }

@@ -4,7 +4,7 @@ use super::process_manager::ProcessManager;
 use super::run::RunView;
 use crate::error::{Error, Result};
 use crate::process::{Signal, Stdin, TerminalSize};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a program may take to read before its writer is told how much it has taken.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,9 +32,10 @@ impl ProcessManager {
         let run = self.living_run()?;
         let closed = |_| Error::StdinNotOpen { pid: run.pid(), how: OPENED_BY };
         let stdin = run.stdin().ok_or_else(|| closed(crate::process::StdinClosed))?;
-        let written = stdin.write(data, READ_TIMEOUT).map_err(closed)?;
+        let deadline = Instant::now() + READ_TIMEOUT;
+        let written = stdin.write(data, deadline).map_err(closed)?;
         if ends == EndsInput::Yes && written == data.len() {
-            stdin.end(READ_TIMEOUT).map_err(closed)?;
+            stdin.end(deadline).map_err(closed)?;
         }
         Ok(written)
     }

@@ -1,16 +1,15 @@
 //! One look of a health check.
 
 use super::check::Check;
+use super::prober::Prober;
 use super::web;
 use crate::guarded::guarded;
 use crate::process::{CommandLine, Input, Launch, Limit, Outcome, Reaper, run_to_end};
 use std::ffi::OsString;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
-use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// How much of a command's last line is told, in characters.
@@ -33,20 +32,27 @@ pub struct Surroundings<'a> {
     pub directory: &'a Path,
     /// The whole environment of commands.
     pub environment: &'a [(OsString, OsString)],
+    /// The run that is looked at: what its checks leave behind is ended with it.
+    pub run_id: Option<&'a str>,
     /// Readable when what is looked at is gone: a command is ended then.
     pub until: Option<BorrowedFd<'a>>,
 }
 
-/// Looks once. Blocks for `timeout` at most, and for what it takes to end a command that is not
-/// done by then.
+/// Looks once, with what the check keeps from look to look. Blocks for `timeout` at most, and for
+/// what it takes to end a command that is not done by then.
 ///
 /// # Errors
 /// Why it failed, in a few words: `HTTP 500`, `connection refused`, `no answer within 5 s`.
-pub fn look(check: &Check, timeout: Duration, around: Surroundings<'_>) -> Result<(), String> {
+pub fn look(
+    check: &Check,
+    timeout: Duration,
+    prober: &Prober,
+    around: Surroundings<'_>,
+) -> Result<(), String> {
     let found = guarded("A health check", || match check {
-        Check::Http { url } => web::get(url, timeout),
-        Check::Tcp { host, port } => connect(host, *port, timeout),
-        Check::Command(command) => run(command, timeout, around),
+        Check::Http { url } => web::get(url, timeout, prober),
+        Check::Tcp { host, port } => connect(host, *port, timeout, prober),
+        Check::Command(command) => run(command, timeout, prober, around),
     });
     found.unwrap_or_else(|| Err("the check itself failed, see the server's log".to_owned()))
 }
@@ -69,10 +75,11 @@ pub(super) fn io_reason(error: &io::Error, timeout: Duration) -> String {
     }
 }
 
-fn connect(host: &str, port: u16, timeout: Duration) -> Result<(), String> {
+fn connect(host: &str, port: u16, timeout: Duration, prober: &Prober) -> Result<(), String> {
     let deadline = Instant::now() + timeout;
     let mut why = no_answer(timeout);
-    for address in resolve(host, port, timeout)? {
+    let addresses = prober.resolve(host, port, timeout);
+    for address in addresses.map_err(|error| io_reason(&error, timeout))? {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
@@ -85,28 +92,15 @@ fn connect(host: &str, port: u16, timeout: Duration) -> Result<(), String> {
     Err(why)
 }
 
-/// The addresses of a host. The system's resolver knows no deadline, so names are asked for in a
-/// thread that ends when it answers, whether or not somebody still waits for that.
-fn resolve(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, String> {
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, port)]);
+fn run(
+    command: &CommandLine,
+    timeout: Duration,
+    prober: &Prober,
+    around: Surroundings<'_>,
+) -> Result<(), String> {
+    if let Some(pid) = prober.still_there() {
+        return Err(format!("process {pid} of the last check cannot be ended: none is begun"));
     }
-    let (answer, answers) = mpsc::channel();
-    let name = host.to_owned();
-    let ask = move || {
-        let found = (name.as_str(), port).to_socket_addrs();
-        // Nobody waits any more where the time is up.
-        let _unheard = answer.send(found.map(Iterator::collect::<Vec<_>>));
-    };
-    let thread = thread::Builder::new().name("probe-resolve".into()).spawn(ask);
-    thread.map_err(|error| format!("no thread to look the host up with: {error}"))?;
-    match answers.recv_timeout(timeout) {
-        Ok(addresses) => addresses.map_err(|error| io_reason(&error, timeout)),
-        Err(_) => Err(no_answer(timeout)),
-    }
-}
-
-fn run(command: &CommandLine, timeout: Duration, around: Surroundings<'_>) -> Result<(), String> {
     let launch = Launch {
         command: command.clone(),
         shell: around.shell.to_owned(),
@@ -114,9 +108,11 @@ fn run(command: &CommandLine, timeout: Duration, around: Surroundings<'_>) -> Re
         environment: around.environment.to_vec(),
         input: Input::Nothing,
         cgroup: None,
+        marks: around.run_id.map(str::to_owned).into_iter().collect(),
     };
     let ended = run_to_end(around.reaper, launch, Limit { timeout, until: around.until })
         .map_err(|error| error.to_string())?;
+    ended.remains.into_iter().for_each(|leader| prober.left(leader));
     let how = match ended.outcome {
         Some(Outcome::Exited(0)) => return Ok(()),
         Some(Outcome::Exited(code)) => format!("exit code {code}"),

@@ -5,6 +5,7 @@
 
 mod check;
 mod look;
+mod prober;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -12,4 +13,5 @@ mod web;
 
 pub use check::Check;
 pub use look::{Surroundings, look};
+pub use prober::Prober;
 pub use report::{HealthReport, HealthStatus};

@@ -2,6 +2,7 @@
 
 use super::check::Check;
 use super::look::{Surroundings, look};
+use super::prober::Prober;
 use std::io;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
@@ -50,17 +51,18 @@ impl HealthReport {
         Self { status: HealthStatus::Unknown, checks: Vec::new(), response_time: None }
     }
 
-    /// Looks with each check (a name, what is looked at, how long that may take), all at once.
+    /// Looks with each check (a name, what is looked at, how long that may take, what it keeps),
+    /// all at once.
     /// Blocks for the longest of the timeouts at most, and little more.
     #[must_use]
-    pub fn take(checks: &[(&str, &Check, Duration)], around: Surroundings<'_>) -> Self {
+    pub fn take(checks: &[(&str, &Check, Duration, Prober)], around: Surroundings<'_>) -> Self {
         let looks = thread::scope(|scope| {
             let mut threads = Vec::with_capacity(checks.len());
-            for &(name, check, timeout) in checks {
+            for (name, check, timeout, prober) in checks {
                 let thread = thread::Builder::new()
                     .name("probe".into())
-                    .spawn_scoped(scope, move || timed(check, timeout, around));
-                threads.push((name.to_owned(), thread));
+                    .spawn_scoped(scope, move || timed(check, *timeout, prober, around));
+                threads.push(((*name).to_owned(), thread));
             }
             let join = |(name, thread): (String, io::Result<_>)| {
                 (name, thread.map_or_else(|error| no_thread(&error), join))
@@ -92,9 +94,9 @@ impl HealthReport {
 /// What a look found, and how long it took.
 type Look = (Result<(), String>, Duration);
 
-fn timed(check: &Check, timeout: Duration, around: Surroundings<'_>) -> Look {
+fn timed(check: &Check, timeout: Duration, prober: &Prober, around: Surroundings<'_>) -> Look {
     let began = Instant::now();
-    let found = look(check, timeout, around);
+    let found = look(check, timeout, prober, around);
     (found, began.elapsed())
 }
 

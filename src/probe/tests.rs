@@ -16,12 +16,13 @@ fn around() -> Surroundings<'static> {
         shell: Path::new("/bin/sh"),
         directory: Path::new("/"),
         environment: &[],
+        run_id: None,
         until: None,
     }
 }
 
 fn look_at(check: &Check, timeout: Duration) -> Result<(), String> {
-    look(check, timeout, around())
+    look(check, timeout, &Prober::default(), around())
 }
 
 /// A server that lets `answer` see each request's head and connection; its port.
@@ -215,7 +216,7 @@ fn a_command_gets_the_directory_and_the_environment_that_are_given() {
     let text = r#"test "$PWD $GIVEN ${PATH_OF_TESTS-no}" = "/ 1 no" || { env; exit 1; }"#;
     let check = Check::Command(CommandLine::Shell(text.to_owned()));
     let around = Surroundings { environment: &environment, ..around() };
-    assert_eq!(look(&check, PATIENT, around), Ok(()));
+    assert_eq!(look(&check, PATIENT, &Prober::default(), around), Ok(()));
 }
 
 #[test]
@@ -231,16 +232,19 @@ fn a_command_that_hangs_is_ended_in_time() {
 fn a_report_is_as_its_checks_which_wait_for_nobody() {
     let command = |text: &str| Check::Command(CommandLine::Shell(text.to_owned()));
     let (good, slow, bad) = (command("true"), command("sleep 0.4"), command("exit 7"));
-    let report = HealthReport::take(&[("a", &good, PATIENT), ("b", &slow, PATIENT)], around());
+    let prober = Prober::default;
+    let both = [("a", &good, PATIENT, prober()), ("b", &slow, PATIENT, prober())];
+    let report = HealthReport::take(&both, around());
     assert_eq!((report.status, report.error()), (HealthStatus::Healthy, None));
     let slowest = report.response_time.unwrap();
     assert!(slowest >= Duration::from_millis(400) && slowest < PATIENT, "{slowest:?}");
-    let checks = [("slow", &slow, PATIENT), ("bad", &bad, PATIENT), ("good", &good, PATIENT)];
+    let checks = [("slow", &slow), ("bad", &bad), ("good", &good)]
+        .map(|(name, check)| (name, check, PATIENT, prober()));
     let report = HealthReport::take(&checks, around());
     assert_eq!((report.status, report.error()), (HealthStatus::Unhealthy, Some("exit code 7")));
     let names: Vec<_> = report.checks.iter().map(|(name, _)| &**name).collect();
     assert_eq!(names, ["slow", "bad", "good"]);
-    let many: Vec<_> = (0..8).map(|_| ("slow", &slow, PATIENT)).collect();
+    let many: Vec<_> = (0..8).map(|_| ("slow", &slow, PATIENT, prober())).collect();
     let began = Instant::now();
     assert_eq!(HealthReport::take(&many, around()).status, HealthStatus::Healthy);
     assert!(began.elapsed() < Duration::from_millis(8 * 400), "{:?}", began.elapsed());

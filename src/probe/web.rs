@@ -1,18 +1,25 @@
 //! Asking a URL whether all is well.
 
 use super::look::{UNKNOWN_HOST, io_reason, no_answer};
+use super::prober::Prober;
 use http::Uri;
-use std::sync::LazyLock;
+use std::io;
 use std::time::Duration;
+use ureq::config::Config;
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Error};
 
 /// How many redirects are followed.
 const REDIRECTS_MAX: u32 = 5;
 
+/// How many addresses of a host are tried: as many as the client takes.
+const ADDRESSES_MAX: usize = 16;
+
 /// What asks. It keeps no connection: the next look is to find out whether one can be made. It
 /// takes no proxy from the environment: what is asked about is the service, not the way to it.
-static AGENT: LazyLock<Agent> = LazyLock::new(|| {
+fn agent(prober: &Prober) -> Agent {
     let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
     let config = Agent::config_builder()
         .tls_config(tls)
@@ -22,15 +29,42 @@ static AGENT: LazyLock<Agent> = LazyLock::new(|| {
         .max_idle_connections(0)
         .max_idle_connections_per_host(0)
         .user_agent(concat!("llm-shell/", env!("CARGO_PKG_VERSION")));
-    config.build().new_agent()
-});
+    let (config, names) = (config.build(), Names(prober.clone()));
+    Agent::with_parts(config, DefaultConnector::default(), names)
+}
+
+/// Resolves names for one check.
+#[derive(Debug)]
+struct Names(Prober);
+
+impl Resolver for Names {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        _config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+        let host = uri.host().unwrap_or_default();
+        let host = host.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(host);
+        let found = self.0.resolve(host, uri.port_u16().unwrap_or(default), *timeout.after);
+        let found = found.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => Error::Timeout(timeout.reason),
+            _ => Error::Io(error),
+        })?;
+        let mut addresses = self.empty();
+        found.into_iter().take(ADDRESSES_MAX).for_each(|address| addresses.push(address));
+        if addresses.is_empty() { Err(Error::HostNotFound) } else { Ok(addresses) }
+    }
+}
 
 /// Asks a URL, and reads no more of the answer than its head. Blocks for `timeout` at most.
 ///
 /// # Errors
 /// Why it is not well, in a few words: anything but an answer of 2xx in time.
-pub(super) fn get(url: &Uri, timeout: Duration) -> Result<(), String> {
-    let request = AGENT.get(url).config().timeout_global(Some(timeout)).build();
+pub(super) fn get(url: &Uri, timeout: Duration, prober: &Prober) -> Result<(), String> {
+    let agent = prober.agent(|| agent(prober));
+    let request = agent.get(url).config().timeout_global(Some(timeout)).build();
     match request.call() {
         Ok(answer) if answer.status().is_success() => Ok(()),
         Ok(answer) => Err(format!("HTTP {}", answer.status().as_u16())),

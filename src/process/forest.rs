@@ -1,7 +1,8 @@
 //! Whose process is whose, for many trees by one look at /proc.
 
 use super::cgroup::run_id_of;
-use super::procfs::{Seen, environment_value};
+use super::mark::Marks;
+use super::procfs::{Procfs, Seen};
 use super::reaper::Reaper;
 use super::tree::Tree;
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ pub(super) fn members_of(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<Seen>> {
     let leaders: HashMap<i32, usize> = leaders.collect();
     let mut members = vec![Vec::new(); trees.len()];
     let own = procfs.own_number();
-    let owners_of = Owners::of(trees);
+    let owners_of = Owners::of(trees, procfs);
     // Where an orphan belongs is asked once, however many descend from it.
     let mut owners: HashMap<i32, Option<usize>> = HashMap::new();
     for seen in all.iter().filter(|seen| seen.state != 'Z') {
@@ -38,28 +39,30 @@ pub(super) fn members_of(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<Seen>> {
 
 /// By what an orphan is known to be a tree's.
 struct Owners<'a> {
-    by_session: HashMap<i32, usize>,
-    by_mark: HashMap<&'a [u8], usize>,
+    sessions: HashMap<i32, usize>,
+    ids: HashMap<&'a str, usize>,
+    limits: HashMap<u64, usize>,
 }
 
 impl<'a> Owners<'a> {
-    fn of(trees: &'a [Tree]) -> Self {
-        let sessions = trees.iter().enumerate().filter_map(|(i, tree)| Some((tree.session()?, i)));
-        let marks = trees.iter().enumerate().map(|(index, tree)| (tree.mark(), index));
-        Self { by_session: sessions.collect(), by_mark: marks.collect() }
+    fn of(trees: &'a [Tree], procfs: Procfs) -> Self {
+        let each = || trees.iter().enumerate();
+        Self {
+            sessions: each().filter_map(|(i, tree)| Some((tree.session(procfs)?, i))).collect(),
+            ids: each().map(|(index, tree)| (tree.mark().id(), index)).collect(),
+            limits: each().map(|(index, tree)| (tree.mark().limit(), index)).collect(),
+        }
     }
 
     fn find(&self, orphan: Seen) -> Option<usize> {
-        self.by_session.get(&orphan.session).copied().or_else(|| {
-            let marked = environment_value(orphan.number, b"RUN_ID");
-            marked.and_then(|id| self.marked(&id)).or_else(|| {
-                let grouped = run_id_of(orphan.number)?;
-                self.marked(grouped.as_bytes())
-            })
+        let marks = Marks::read(orphan.number);
+        let by_limit = marks.limit().and_then(|limit| self.limits.get(&limit));
+        let by_id = || marks.ids().rev().find_map(|id| self.ids.get(id));
+        by_limit.or_else(by_id).copied().or_else(|| {
+            let grouped = run_id_of(orphan.number);
+            let by_group = grouped.and_then(|id| self.ids.get(id.as_str()).copied());
+            let by_session = || self.sessions.get(&orphan.session).copied();
+            by_group.or_else(|| if marks.is_empty() { by_session() } else { None })
         })
-    }
-
-    fn marked(&self, run_id: &[u8]) -> Option<usize> {
-        self.by_mark.get([b"RUN_ID=", run_id].concat().as_slice()).copied()
     }
 }

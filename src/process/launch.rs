@@ -3,14 +3,17 @@
 use super::cgroup::{self, RunCgroup};
 use super::command_line::CommandLine;
 use super::execution::Execution;
+use super::mark::{Mark, mark_environment, mark_limit};
+use super::reaper::Shared;
 use super::spawn::{Birth, Born};
+use super::spawner::Unborn;
 use super::stdin::Stdin;
 use super::surroundings::restore_descriptor_limit;
 use super::terminal::{self, Input, TERMINAL_TYPE, TerminalSize};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use nix::libc;
 use std::ffi::{CString, OsStr, OsString};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -39,6 +42,8 @@ pub struct Launch {
     pub input: Input,
     /// The control group that it is born into, if it has one.
     pub cgroup: Option<Arc<RunCgroup>>,
+    /// The ids by which what it starts is found again: those of what it is a part of, then its own.
+    pub marks: Vec<String>,
 }
 
 /// A command that was started.
@@ -48,6 +53,8 @@ pub(super) struct Spawned {
     pub output: OwnedFd,
     /// Where its input is written to, if it has any.
     pub stdin: Option<Stdin>,
+    /// The command's side of its terminal, if it has one.
+    pub terminal: Option<OwnedFd>,
 }
 
 /// Both ends of a command's streams.
@@ -56,14 +63,28 @@ struct Streams {
     theirs: (OwnedFd, OwnedFd),
     output: OwnedFd,
     stdin: Option<Stdin>,
+    /// Another descriptor of theirs, where it is a terminal.
+    terminal: Option<OwnedFd>,
 }
 
 impl Launch {
-    /// Starts the command. Blocks until it was executed.
-    pub(super) fn spawn(&self) -> io::Result<Spawned> {
+    /// Starts the command. Blocks until it was executed, for ever where its program or its
+    /// directory is on a file system that hangs.
+    ///
+    /// # Errors
+    /// `Directory`, `SpawnShell` or `SpawnProgram` for what cannot be run, else `Kernel`.
+    pub(super) fn spawn(&self, shared: &Shared, unborn: &Unborn) -> Result<Spawned> {
+        // Found only where it is a directory that may be entered.
+        fs::metadata(self.directory.join("."))
+            .map_err(|source| Error::Directory { path: self.directory.clone(), source })?;
+        self.make_child(shared, unborn).map_err(|source| self.failed(source))
+    }
+
+    fn make_child(&self, shared: &Shared, unborn: &Unborn) -> io::Result<Spawned> {
         let execution = self.execution()?;
+        let limit = self.marks.last().map(|id| Mark::of(id).limit());
         let directory = CString::new(self.directory.as_os_str().as_bytes())?;
-        let Streams { theirs: (input, printed), output, stdin } = match self.input {
+        let Streams { theirs: (input, printed), output, stdin, terminal } = match self.input {
             Input::Terminal(size) => connect_terminal(size)?,
             Input::Nothing | Input::Pipe => self.connect_pipes()?,
         };
@@ -71,11 +92,13 @@ impl Launch {
         let begin = || {
             door.as_ref().map_or(Ok(()), cgroup::enter)?;
             begin()?;
+            limit.into_iter().for_each(mark_limit);
             if self.input.is_terminal() { terminal::take_control() } else { Ok(()) }
         };
         let streams = [input.as_fd(), printed.as_fd(), printed.as_fd()];
-        let born = Birth { streams, directory, begin: &begin, execution }.spawn()?;
-        Ok(Spawned { born, output, stdin })
+        let born = Birth { streams, directory, begin: &begin, execution, unborn };
+        let born = born.spawn(shared)?;
+        Ok(Spawned { born, output, stdin, terminal })
     }
 
     fn execution(&self) -> io::Result<Execution> {
@@ -87,13 +110,13 @@ impl Launch {
             }
         };
         let arguments = arguments.into_iter().map(OsStr::new);
-        let names_no_terminal = self.environment.iter().all(|(name, _)| name != "TERM");
+        let mut environment = self.environment.clone();
+        let names_no_terminal = environment.iter().all(|(name, _)| name != "TERM");
         if self.input.is_terminal() && names_no_terminal {
-            let terminal = ("TERM".into(), TERMINAL_TYPE.into());
-            let environment: Vec<_> = self.environment.iter().cloned().chain([terminal]).collect();
-            return Execution::new(program, arguments, &environment);
+            environment.push(("TERM".into(), TERMINAL_TYPE.into()));
         }
-        Execution::new(program, arguments, &self.environment)
+        mark_environment(&mut environment, &self.marks);
+        Execution::new(program, arguments, &environment)
     }
 
     fn connect_pipes(&self) -> io::Result<Streams> {
@@ -106,11 +129,12 @@ impl Launch {
             let (reader, writer) = io::pipe()?;
             (reader.into(), Some(Stdin::pipe(writer.into())?))
         };
-        Ok(Streams { theirs: (input, printed.into()), output: output.into(), stdin })
+        let theirs = (input, printed.into());
+        Ok(Streams { theirs, output: output.into(), stdin, terminal: None })
     }
 
     /// Why it could not be run, as a fact with its context.
-    pub(super) fn failed(&self, source: io::Error) -> Error {
+    fn failed(&self, source: io::Error) -> Error {
         if source.raw_os_error() == Some(libc::ENOSYS) {
             return Error::kernel("hold a process by a pidfd (Linux 5.4 or later does)", source);
         }
@@ -136,7 +160,8 @@ fn is_shortage(source: &io::Error) -> bool {
 fn connect_terminal(size: TerminalSize) -> io::Result<Streams> {
     let (ours, theirs) = terminal::open(size)?;
     let stdin = Some(Stdin::terminal(ours.try_clone()?)?);
-    Ok(Streams { theirs: (theirs.try_clone()?, theirs), output: ours, stdin })
+    let terminal = Some(theirs.try_clone()?);
+    Ok(Streams { theirs: (theirs.try_clone()?, theirs), output: ours, stdin, terminal })
 }
 
 /// Runs in the child before it is executed: a session of its own, and every signal at its default.
@@ -178,10 +203,15 @@ mod tests {
         ] {
             let command = CommandLine::Arguments(words.map(str::to_owned).into());
             let launch = Launch { directory: directory.into(), ..launch_of(command) };
-            let refused = launch.spawn().map(|_| ()).unwrap_err();
-            assert_eq!(refused.raw_os_error(), Some(error), "{words:?} in {directory}");
+            let before = reaper().leaders_count();
+            let (Error::SpawnProgram { source, .. } | Error::Directory { source, .. }) =
+                reaper().launch(launch, &|| false).map(drop).unwrap_err()
+            else {
+                panic!("{words:?} in {directory}: another error");
+            };
+            assert_eq!(source.raw_os_error(), Some(error), "{words:?} in {directory}");
+            assert!(reaper().leaders_count() <= before, "{words:?} in {directory}");
         }
-        assert_eq!(fs::read_to_string("/proc/thread-self/children").unwrap(), "");
     }
 
     #[test]

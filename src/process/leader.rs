@@ -11,6 +11,7 @@ use rustix::process::{PidfdFlags, WaitId, WaitIdOptions, pidfd_open, pidfd_send_
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The command's own process, held so that it can be watched and signalled without its number.
 #[derive(Debug)]
@@ -19,14 +20,16 @@ pub struct Leader {
     pidfd: Arc<OwnedFd>,
     /// What /proc showed of it at the launch; `None` where /proc shows nothing.
     seen: Option<Seen>,
+    /// Whether no other child of ours has had its number since.
+    is_latest: Arc<AtomicBool>,
 }
 
 impl Leader {
     /// Takes hold of a child that nobody can have collected yet.
     pub(super) fn new(born: Born, procfs: Procfs) -> Self {
-        let Born { pid, pidfd } = born;
+        let Born { pid, pidfd, is_latest } = born;
         let seen = procfs.number_of(pid).and_then(|number| procfs.see(number));
-        Self { pid, pidfd: Arc::new(pidfd), seen }
+        Self { pid, pidfd: Arc::new(pidfd), seen, is_latest }
     }
 
     /// The process's number. It is for people to read: signals go through the descriptor.
@@ -67,7 +70,19 @@ impl Leader {
         self.seen
     }
 
-    /// Collects its status from the kernel; `None` while it runs.
+    /// Whether the session of this number is still the one that it began. The kernel gives a
+    /// number away again once no process and no session has it: then whoever has it now, or had it
+    /// since, began another one.
+    pub(super) fn has_session(&self, session: i32, procfs: Procfs) -> bool {
+        let Some(leader) = self.seen.filter(|leader| leader.number == session) else {
+            return false;
+        };
+        let is_it = |now: Seen| now.start_ticks == leader.start_ticks;
+        self.is_latest.load(Ordering::SeqCst) && procfs.see(session).is_none_or(is_it)
+    }
+
+    /// Collects its status from the kernel; `None` while it runs, and while a debugger has not
+    /// taken note of its end: until then the kernel tells nobody else.
     pub(super) fn collect(&self) -> Option<Outcome> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
         match retry(|| waitid(WaitId::PidFd(self.pidfd.as_fd()), options)) {

@@ -16,15 +16,18 @@ mod execution;
 mod forest;
 mod launch;
 mod leader;
+mod mark;
 mod outcome;
 mod own_cgroup;
 mod procfs;
 mod reaper;
+mod remaining;
 mod resource_limits;
 mod run_to_end;
 mod sampler;
 mod signal;
 mod spawn;
+mod spawner;
 mod stdin;
 mod strays;
 mod surroundings;
@@ -33,6 +36,7 @@ mod terminal;
 pub mod tests;
 mod tree;
 mod usage;
+mod waiting;
 
 pub use cgroup::{Cgroups, RunCgroup};
 pub use command_line::CommandLine;
@@ -48,7 +52,9 @@ pub use sampler::Sampler;
 pub use signal::Signal;
 pub use stdin::{Stdin, StdinClosed};
 pub use strays::{StrayRun, boot_id, end_strays};
-pub use surroundings::{close_memory, hangup_is_ignored, is_root, prepare, raise_descriptor_limit};
+pub use surroundings::{
+    close_memory, exit_at_once, hangup_is_ignored, is_root, prepare, raise_descriptor_limit,
+};
 pub use terminal::{Input, TerminalSize};
 pub use tree::{LeftBehind, Strangers, Tree};
 pub use usage::{FleetMeter, FleetUsage, Usage, UsageMeter};

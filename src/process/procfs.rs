@@ -54,17 +54,21 @@ impl Procfs {
         self.depth.is_some()
     }
 
-    /// The processes that were handed to us when their parent died: the children of our main
-    /// thread, which the kernel prefers for orphans. Children in our other threads' lists are
-    /// leaders that those threads launched. An empty answer is exact: the kernel lists the first
-    /// child under its lock. `None` where /proc shows nothing at all: somebody has put another
-    /// file system over it.
+    /// The children of our main thread: the processes that were handed to us when their parent
+    /// died, because the kernel prefers that thread. An empty answer is exact: the kernel lists
+    /// the first child under its lock. `None` where /proc shows nothing at all: somebody has put
+    /// another file system over it.
     pub fn orphans(self) -> Option<Vec<i32>> {
         match read_children(self.own_number, self.own_number) {
             // A kernel without such lists has none to give, and shows us all the same.
             None => self.see(self.own_number).map(|_| Vec::new()),
             listed => listed,
         }
+    }
+
+    /// The children of one of our other threads.
+    pub fn children_of_thread(self, thread: i32) -> Vec<i32> {
+        children_of_thread(self.own_number, thread)
     }
 
     /// The numbers under /proc of a process's children. One that comes or goes meanwhile may be
@@ -124,12 +128,6 @@ const EXEC_LOOK_INTERVAL: Duration = Duration::from_millis(1);
 
 /// How often the environment must be found empty to be so: it is for some instructions of an exec.
 const EMPTY_LOOKS: u32 = 5;
-
-/// Whether the environment that a process was started with holds this entry (`NAME=value`).
-/// False for a process whose environment we may not read.
-pub(super) fn environment_has(number: i32, entry: &[u8]) -> bool {
-    environment_of(number).split(|byte| *byte == 0).any(|found| found == entry)
-}
 
 /// Whether a process that the kernel keeps no memory of any more is on its way out: its environment
 /// is gone before it is, and before its children are handed to another.
@@ -273,7 +271,8 @@ mod tests {
         let mut again = std::process::Command::new("/bin/sh");
         let mut again = again.arg(&script).env("Z_LAST", "of all").spawn().unwrap();
         let number = again.id().cast_signed();
-        let missed = (0..3000).filter(|_| !environment_has(number, b"Z_LAST=of all")).count();
+        let has_last = |number| environment_value(number, b"Z_LAST") == Some(b"of all".to_vec());
+        let missed = (0..3000).filter(|_| !has_last(number)).count();
         again.kill().unwrap();
         again.wait().unwrap();
         assert_eq!(missed, 0);

@@ -1,7 +1,7 @@
 //! A command that is run to its end while its caller waits.
 
 use super::launch::Launch;
-use super::leader::retry;
+use super::leader::{Leader, retry};
 use super::outcome::Outcome;
 use super::reaper::{Launched, Reaper};
 use super::tree::{Strangers, Tree};
@@ -13,9 +13,6 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// The variable by which what the command leaves behind is found.
-const MARK: &str = "LOOK_ID";
 
 /// How much of what it printed is kept, in bytes: the last of it.
 const OUTPUT_BYTES_MAX: usize = 4096;
@@ -33,12 +30,14 @@ const FORCE_TIMEOUT: Duration = Duration::from_secs(1);
 const FORCE_LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How a command ended that was run to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Ended {
     /// How its own process ended; `None` where it was ended because its time was up.
     pub outcome: Option<Outcome>,
     /// The last of what it printed, 4 KiB at most.
     pub output: Vec<u8>,
+    /// Its own process, where that could not be ended in time: the kernel holds it.
+    pub remains: Option<Arc<Leader>>,
 }
 
 /// How long a command may take.
@@ -59,12 +58,11 @@ pub struct Limit<'a> {
 pub fn run_to_end(reaper: &Reaper, mut launch: Launch, limit: Limit<'_>) -> Result<Ended> {
     let deadline = Instant::now() + limit.timeout;
     let id = format!("{:016x}", RandomState::new().build_hasher().finish());
-    let mark = format!("{MARK}={id}");
-    launch.environment.retain(|(name, _)| name != MARK);
-    launch.environment.push((MARK.into(), id.into()));
-    let Launched { leader, descriptors, stdin: _none } = reaper.launch(&launch)?;
+    launch.marks.push(id.clone());
+    let is_over = || Instant::now() >= deadline || limit.until.is_some_and(is_readable);
+    let Launched { leader, descriptors, stdin: _none } = reaper.launch(launch, &is_over)?;
     let leader = Arc::new(leader);
-    let tree = Tree::new(Arc::clone(&leader), mark, Strangers::AreForeign);
+    let tree = Tree::new(Arc::clone(&leader), &id, Strangers::AreForeign);
     let mut output = Tail::default();
     let is_in_time = output.read_until(
         File::from(descriptors.output),
@@ -73,8 +71,9 @@ pub fn run_to_end(reaper: &Reaper, mut launch: Launch, limit: Limit<'_>) -> Resu
     );
     // The tree is swept before its leader is collected, whose number then passes to others.
     force(&tree, reaper);
-    let outcome = reaper.collect(&leader).filter(|_| is_in_time);
-    Ok(Ended { outcome, output: output.bytes })
+    let outcome = reaper.collect_or_leave(&leader).filter(|_| is_in_time);
+    let remains = if leader.has_ended() { None } else { Some(leader) };
+    Ok(Ended { outcome, output: output.bytes, remains })
 }
 
 fn force(tree: &Tree, reaper: &Reaper) {

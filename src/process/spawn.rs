@@ -8,6 +8,8 @@
 
 use super::execution::Execution;
 use super::leader::retry;
+use super::reaper::Shared;
+use super::spawner::Unborn;
 use nix::errno::Errno;
 use nix::libc::{self, c_int, c_void};
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
@@ -16,6 +18,8 @@ use rustix::process::{WaitId, WaitIdOptions, waitid};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// The child's stack until its execution, in bytes: what glibc's `posix_spawn(3)` takes as well.
 const STACK_BYTES: usize = 32 * 1024;
@@ -25,6 +29,8 @@ const STACK_BYTES: usize = 32 * 1024;
 pub(super) struct Born {
     pub pid: Pid,
     pub pidfd: OwnedFd,
+    /// Whether no other child of ours has had its number since.
+    pub is_latest: Arc<AtomicBool>,
 }
 
 /// What becomes of a child between its birth and its execution, in this order.
@@ -38,6 +44,8 @@ pub(super) struct Birth<'a> {
     pub begin: &'a dyn Fn() -> io::Result<()>,
     /// What it is executed as.
     pub execution: Execution,
+    /// Where it tells its number before it is executed.
+    pub unborn: &'a Unborn,
 }
 
 /// A birth in the hands of the child.
@@ -48,11 +56,13 @@ struct Delivery<'a> {
 }
 
 impl Birth<'_> {
-    /// Makes the child. Blocks until it was executed.
+    /// Makes the child, and enters it as a leader. Blocks until it was executed, which no lock is
+    /// held for: it may take for ever.
     ///
     /// # Errors
     /// Why it could not be made or executed; `ENOSYS` where Linux is older than 5.4.
-    pub fn spawn(self) -> io::Result<Born> {
+    pub fn spawn(self, shared: &Shared) -> io::Result<Born> {
+        let unborn = self.unborn;
         let mut delivery = Delivery { birth: self, failure: None };
         // 16 bytes each: what every processor's calls want a stack to begin at.
         let mut stack: Vec<u128> = Vec::with_capacity(STACK_BYTES / size_of::<u128>());
@@ -61,6 +71,7 @@ impl Birth<'_> {
         let mut pidfd: c_int = -1;
         // No handler of ours may run in the child, where it would write into our memory.
         let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+        shared.begin_child(unborn);
         // SAFETY: the child uses its own stack, what `delivery` holds, and errno, which is ours to
         // lose. All of that stays where it is, because this thread does not go on before the child
         // has another memory or is gone; it makes only async-signal-safe calls, so it neither
@@ -70,17 +81,20 @@ impl Birth<'_> {
             libc::clone(deliver, top.cast(), flags, delivery, &raw mut pidfd)
         };
         let pid = Errno::result(pid).map(Pid::from_raw);
+        let is_latest = shared.end_child(unborn, pid.ok());
         before.thread_set_mask()?;
         let pid = pid?;
         if pidfd < 0 {
             end_unwatched(pid);
+            shared.forget_leader(pid);
             return Err(Errno::ENOSYS.into());
         }
         // SAFETY: the kernel has just opened it for us.
         let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-        let Some(failure) = delivery.failure else { return Ok(Born { pid, pidfd }) };
+        let Some(failure) = delivery.failure else { return Ok(Born { pid, pidfd, is_latest }) };
         // It is ours to be collected, and fails only when that was done.
         let _collected = retry(|| waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED));
+        shared.forget_leader(pid);
         Err(io::Error::from_raw_os_error(failure))
     }
 }
@@ -89,6 +103,8 @@ impl Birth<'_> {
 extern "C" fn deliver(delivery: *mut c_void) -> c_int {
     // SAFETY: `spawn` hands over its `Delivery`, and sleeps meanwhile.
     let delivery = unsafe { &mut *delivery.cast::<Delivery<'_>>() };
+    // SAFETY: it takes nothing and always succeeds.
+    delivery.birth.unborn.tell(unsafe { libc::getpid() });
     let failure = match delivery.birth.arrange() {
         Ok(()) => delivery.birth.execution.execute() as c_int,
         Err(error) => error.raw_os_error().unwrap_or(libc::EINVAL),
@@ -104,13 +120,24 @@ impl Birth<'_> {
             // child loses.
             Errno::result(unsafe { libc::dup2(stream.as_raw_fd(), number) })?;
         }
+        (self.begin)()?;
+        close_all_but_streams();
         // SAFETY: the string ends with a NUL.
         Errno::result(unsafe { libc::chdir(self.directory.as_ptr()) })?;
-        (self.begin)()?;
         // Last: from here on a signal has its default effect, on the child alone.
         pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
         Ok(())
     }
+}
+
+/// Closes the child's copies of our descriptors, which the execution would close as well: that may
+/// hang, and until then a client would wait for the end of its connection, and others for that of a
+/// pipe. Async-signal-safe, for between clone and exec.
+fn close_all_but_streams() {
+    let first = libc::STDERR_FILENO.cast_unsigned() + 1;
+    // SAFETY: it takes numbers; the child has a table of its own, and uses none of these any more.
+    // Linux before 5.9 has no such call, and closes them when the program is executed.
+    let _refused = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0_u32) };
 }
 
 /// Ends a child without a descriptor, while it is certainly still ours.

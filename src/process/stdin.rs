@@ -7,17 +7,25 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The writing side of a command's input, until it is closed.
 #[derive(Debug)]
 pub struct Stdin {
-    /// Locked while somebody writes.
-    descriptor: Mutex<Option<OwnedFd>>,
-    is_closed: AtomicBool,
+    /// Locked for a copy or an assignment; a write holds only a copy of the descriptor.
+    state: Mutex<State>,
+    /// Goes with `state`: a write is done.
+    changed: Condvar,
     is_terminal: bool,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `None` once it is closed.
+    descriptor: Option<Arc<OwnedFd>>,
+    /// Whether somebody writes: others wait for their turn, so that no two are mixed.
+    is_busy: bool,
 }
 
 /// Why nothing more can be written.
@@ -37,8 +45,8 @@ impl Stdin {
 
     fn new(descriptor: OwnedFd, is_terminal: bool) -> io::Result<Self> {
         fcntl(&descriptor, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        let (descriptor, is_closed) = (Mutex::new(Some(descriptor)), AtomicBool::new(false));
-        Ok(Self { descriptor, is_closed, is_terminal })
+        let state = State { descriptor: Some(Arc::new(descriptor)), is_busy: false };
+        Ok(Self { state: Mutex::new(state), changed: Condvar::new(), is_terminal })
     }
 
     /// Whether it is a terminal.
@@ -50,70 +58,82 @@ impl Stdin {
     /// Whether it can be written to, as far as is known. Does not block.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        !self.is_closed.load(Ordering::SeqCst)
+        self.lock().descriptor.is_some()
     }
 
-    /// Writes, waiting while the command does not read, but no longer than `within`. Gives how
-    /// many bytes were written.
+    /// Writes, waiting while the command does not read and while others write, until `deadline` at
+    /// the latest. Gives how many bytes were written.
     ///
     /// # Errors
     /// `StdinClosed` where it is closed, or nobody can read it any more.
-    pub fn write(&self, data: &[u8], within: Duration) -> Result<usize, StdinClosed> {
-        let mut descriptor = self.lock();
-        let Some(open) = &*descriptor else { return Err(StdinClosed) };
-        let deadline = Instant::now() + within;
-        let mut written = 0;
-        while written < data.len() {
-            match retry(|| nix::unistd::write(open, &data[written..])) {
-                Ok(bytes) => written += bytes,
-                Err(Errno::EAGAIN) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() || !wait_for_room(open, left) {
-                        break;
-                    }
-                }
-                Err(_) => {
-                    *descriptor = None;
-                    self.is_closed.store(true, Ordering::SeqCst);
-                    return if written > 0 { Ok(written) } else { Err(StdinClosed) };
-                }
-            }
+    pub fn write(&self, data: &[u8], deadline: Instant) -> Result<usize, StdinClosed> {
+        let Some(descriptor) = self.begin_write(deadline)? else { return Ok(0) };
+        let written = write_until(&descriptor, data, deadline);
+        let mut state = self.lock();
+        state.is_busy = false;
+        if written.is_err() {
+            state.descriptor = None;
         }
-        Ok(written)
+        drop(state);
+        self.changed.notify_one();
+        written.or_else(|bytes| if bytes > 0 { Ok(bytes) } else { Err(StdinClosed) })
     }
 
-    /// Ends the input: a pipe is closed, a terminal gets the character that says so.
+    /// Ends the input: a pipe is closed, as soon as who writes is done; a terminal gets the
+    /// character that says so, until `deadline` at the latest.
     ///
     /// # Errors
     /// `StdinClosed` where that was done before.
-    pub fn end(&self, within: Duration) -> Result<(), StdinClosed> {
+    pub fn end(&self, deadline: Instant) -> Result<(), StdinClosed> {
         if !self.is_terminal {
-            self.is_closed.store(true, Ordering::SeqCst);
-            return self.lock().take().map(drop).ok_or(StdinClosed);
+            return self.lock().descriptor.take().map(drop).ok_or(StdinClosed);
         }
-        let character = match &*self.lock() {
-            Some(open) => terminal::end_of_file(open.as_fd()),
-            None => return Err(StdinClosed),
-        };
-        self.write(&[character], within).map(drop)
+        let open = self.lock().descriptor.clone().ok_or(StdinClosed)?;
+        self.write(&[terminal::end_of_file(open.as_fd())], deadline).map(drop)
     }
 
-    /// Gives the terminal another size.
+    /// Gives the terminal another size. Does not block.
     ///
     /// # Errors
     /// `StdinClosed` where it is none, or is closed.
     pub fn resize(&self, size: TerminalSize) -> Result<(), StdinClosed> {
-        match &*self.lock() {
-            Some(open) if self.is_terminal => {
-                terminal::resize(open.as_fd(), size).map_err(|_| StdinClosed)
-            }
-            _ => Err(StdinClosed),
-        }
+        let open = self.lock().descriptor.clone().filter(|_| self.is_terminal);
+        let open = open.ok_or(StdinClosed)?;
+        terminal::resize(open.as_fd(), size).map_err(|_| StdinClosed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<OwnedFd>> {
-        self.descriptor.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits for its turn to write; `None` where that has not come by then.
+    fn begin_write(&self, deadline: Instant) -> Result<Option<Arc<OwnedFd>>, StdinClosed> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let is_busy = |state: &mut State| state.is_busy && state.descriptor.is_some();
+        let waited = self.changed.wait_timeout_while(self.lock(), left, is_busy);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let descriptor = state.descriptor.clone().ok_or(StdinClosed)?;
+        if std::mem::replace(&mut state.is_busy, true) { Ok(None) } else { Ok(Some(descriptor)) }
     }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes as much as goes until `deadline`. Fails, with how much was written, where nobody can read
+/// any more.
+fn write_until(descriptor: &OwnedFd, data: &[u8], deadline: Instant) -> Result<usize, usize> {
+    let mut written = 0;
+    while written < data.len() {
+        match retry(|| nix::unistd::write(descriptor, &data[written..])) {
+            Ok(bytes) => written += bytes,
+            Err(Errno::EAGAIN) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() || !wait_for_room(descriptor, left) {
+                    break;
+                }
+            }
+            Err(_) => return Err(written),
+        }
+    }
+    Ok(written)
 }
 
 /// Waits until something can be written, or the other side is gone. False when the time is over.

@@ -1,7 +1,8 @@
 //! What a server that was killed left behind: found again, and ended.
 
 use super::leader::{open_pidfd, retry};
-use super::procfs::{Procfs, Seen, environment_value};
+use super::mark::{Mark, Marks};
+use super::procfs::{Procfs, Seen};
 use super::signal::Signal;
 use super::tree::{deliver, living_children, same};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 /// A run whose processes may have outlived the server that started it.
 #[derive(Clone, Debug)]
 pub struct StrayRun {
-    /// Its id, which stands in the environment of what it started.
+    /// Its id, which is the mark of what it started.
     pub run_id: String,
     /// The number of its own process.
     pub pid: i32,
@@ -65,12 +66,10 @@ pub fn end_strays(runs: &[StrayRun], within: Duration) -> usize {
 
 fn find(procfs: Procfs, runs: &[&StrayRun]) -> Vec<Seen> {
     let ids: HashSet<&str> = runs.iter().map(|run| run.run_id.as_str()).collect();
+    let limits: HashSet<u64> = runs.iter().map(|run| Mark::of(&run.run_id).limit()).collect();
     let leaders: HashSet<(i32, u64)> = runs.iter().map(|run| (run.pid, run.start_ticks)).collect();
     let is_stray = |seen: &Seen| {
-        let is_marked = || {
-            environment_value(seen.number, b"RUN_ID")
-                .is_some_and(|id| ids.contains(String::from_utf8_lossy(&id).as_ref()))
-        };
+        let is_marked = || Marks::read(seen.number).has_any(&ids, &limits);
         seen.state != 'Z'
             && (leaders.contains(&(seen.pid.as_raw(), seen.start_ticks)) || is_marked())
     };

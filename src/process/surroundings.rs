@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::sys::prctl;
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal as signal_handler};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs;
 use std::os::fd::BorrowedFd;
@@ -29,7 +30,38 @@ pub fn prepare() -> Result<()> {
     prctl::set_child_subreaper(true).map_err(|e| Error::kernel("become a child subreaper", e))?;
     close_memory()?;
     keep_inherited_descriptors();
-    Ok(())
+    take_signals().map_err(|e| Error::kernel("take our signals", e))
+}
+
+/// Signals that end a process by default and mean nothing to us: a file-size limit, timers that a
+/// parent left running, what somebody sends by mistake. Ignored, a write over a limit fails
+/// instead, and is told as what was lost. What we launch gets all of them at their default.
+const IGNORED: [Signal; 10] = [
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGVTALRM,
+    Signal::SIGPROF,
+    Signal::SIGIO,
+    Signal::SIGPWR,
+    Signal::SIGSTKFLT,
+    Signal::SIGXCPU,
+    Signal::SIGXFSZ,
+];
+
+/// Undoes what a parent did to our signals: a blocked SIGTERM would never come, nor SIGCHLD.
+fn take_signals() -> nix::Result<()> {
+    for signal in IGNORED {
+        // SAFETY: no handler is installed.
+        unsafe { signal_handler(signal, SigHandler::SigIgn) }?;
+    }
+    SigSet::empty().thread_set_mask()
+}
+
+/// Ends this process at once, whatever its threads are at. Commands that live go on.
+pub fn exit_at_once(code: i32) -> ! {
+    // SAFETY: it takes a number and never comes back; no handler of ours is run.
+    unsafe { libc::_exit(code) }
 }
 
 /// Whether this process may do everything.

@@ -24,5 +24,6 @@ pub fn launch_of(command: CommandLine) -> Launch {
         environment: std::env::vars_os().collect(),
         input: Input::Nothing,
         cgroup: None,
+        marks: Vec::new(),
     }
 }

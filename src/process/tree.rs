@@ -2,7 +2,8 @@
 
 use super::cgroup::RunCgroup;
 use super::leader::{Leader, open_pidfd};
-use super::procfs::{Procfs, Seen, environment_has, is_ending};
+use super::mark::{Mark, Marks};
+use super::procfs::{Procfs, Seen, is_ending};
 use super::reaper::Reaper;
 use super::signal::Signal;
 use nix::errno::Errno;
@@ -20,13 +21,16 @@ const LOOKS_MAX: usize = 8;
 /// Why more may be left of a tree than can be told.
 const UNSEEN: &str = "/proc cannot be read, so nobody sees what is left of what it started";
 
+/// Why the end of a leader may not be known although it has ended.
+const HELD: &str = "it has ended, but a debugger (strace, gdb) still holds its exit status";
+
 /// Which of the orphans that came to us belong to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strangers {
     /// All of them: this server runs one command at a time and is nobody else's init.
     Belong,
-    /// Only those of the run's session, with its id in their environment, or in its control group:
-    /// we are handed orphans of programs that we never started.
+    /// Only those with its mark, in its control group, or in its session: we are handed orphans of
+    /// programs that we never started.
     AreForeign,
 }
 
@@ -56,22 +60,25 @@ pub struct LeftBehind {
 #[derive(Clone, Debug)]
 pub struct Tree {
     leader: Arc<Leader>,
-    /// `RUN_ID=…`, as it stands in the environment of what the run started.
-    mark: Vec<u8>,
+    /// What all that the run started carries.
+    mark: Mark,
     strangers: Strangers,
     /// Whether another run has taken its place: orphans are no longer its own.
     is_sealed: Arc<AtomicBool>,
+    /// Whether nothing of it was found once: then nothing of it ever lives again.
+    was_gone: Arc<AtomicBool>,
     /// The control group that all of it is in, if it has one.
     cgroup: Option<Arc<RunCgroup>>,
 }
 
 impl Tree {
-    /// The tree of a run whose leader is `leader` and whose environment holds `mark`
-    /// (`RUN_ID=…`).
+    /// The tree of a run whose leader is `leader`, and which was launched with this id as the last
+    /// of its marks.
     #[must_use]
-    pub fn new(leader: Arc<Leader>, mark: String, strangers: Strangers) -> Self {
-        let mark = mark.into_bytes();
-        Self { leader, mark, strangers, is_sealed: Arc::default(), cgroup: None }
+    pub fn new(leader: Arc<Leader>, id: &str, strangers: Strangers) -> Self {
+        let mark = Mark::of(id);
+        let (is_sealed, was_gone) = (Arc::default(), Arc::default());
+        Self { leader, mark, strangers, is_sealed, was_gone, cgroup: None }
     }
 
     /// The same in its control group, if it has one.
@@ -102,7 +109,22 @@ impl Tree {
     /// /proc shows nothing it is not said to be gone, because nobody can know.
     #[must_use]
     pub fn is_gone(&self, reaper: &Reaper) -> bool {
-        self.leader.has_ended() && self.orphans(reaper).is_some_and(|orphans| orphans.is_empty())
+        if self.was_gone.load(Ordering::SeqCst) {
+            return true;
+        }
+        // Asked for first: a tree that is sealed meanwhile has orphans that nobody looked for.
+        let is_sealed = self.is_sealed.load(Ordering::SeqCst);
+        let is_gone = self.leader.has_ended()
+            && self.orphans(reaper).is_some_and(|orphans| orphans.is_empty());
+        if is_gone && !is_sealed && !self.is_sealed.load(Ordering::SeqCst) {
+            self.was_gone.store(true, Ordering::SeqCst);
+        }
+        is_gone
+    }
+
+    /// Whether /proc shows nothing, so that only the leader can be reached.
+    fn is_out_of_sight(&self, reaper: &Reaper) -> bool {
+        !self.is_sealed.load(Ordering::SeqCst) && reaper.procfs().orphans().is_none()
     }
 
     /// The numbers of all that lives, parents before children. One that is forked meanwhile may
@@ -112,13 +134,14 @@ impl Tree {
         self.members(reaper).iter().map(|member| member.pid.as_raw()).collect()
     }
 
-    /// The session that it began in, as a number under /proc.
-    pub(super) fn session(&self) -> Option<i32> {
-        self.leader.seen().map(|leader| leader.number)
+    /// The session that it began, as a number under /proc, as long as nobody else has that.
+    pub(super) fn session(&self, procfs: Procfs) -> Option<i32> {
+        let session = self.leader.seen()?.number;
+        self.leader.has_session(session, procfs).then_some(session)
     }
 
-    /// What stands in the environment of its processes.
-    pub(super) fn mark(&self) -> &[u8] {
+    /// What its processes carry.
+    pub(super) fn mark(&self) -> &Mark {
         &self.mark
     }
 
@@ -144,7 +167,7 @@ impl Tree {
     /// Sends a signal once to every process of the tree, parents first: a shell whose child is
     /// ended before it would go on to its next line. Does not wait for the effect.
     pub fn signal(&self, reaper: &Reaper, signal: Signal) {
-        if self.orphans(reaper).is_none() {
+        if self.is_out_of_sight(reaper) {
             return self.signal_blindly(signal);
         }
         self.for_each_member(reaper, |member| {
@@ -156,7 +179,7 @@ impl Tree {
     /// The same with a signal that asks them to end: those that are stopped get SIGCONT as well,
     /// so that they can act on it.
     pub fn ask_to_end(&self, reaper: &Reaper, signal: Signal) {
-        if self.orphans(reaper).is_none() {
+        if self.is_out_of_sight(reaper) {
             return self.signal_blindly(signal);
         }
         self.for_each_member(reaper, |member| {
@@ -173,7 +196,7 @@ impl Tree {
         if let Some(cgroup) = &self.cgroup {
             cgroup.kill();
         }
-        if self.orphans(reaper).is_none() {
+        if self.is_out_of_sight(reaper) {
             self.signal_blindly(Signal::KILL);
             return vec![LeftBehind { pid: self.leader.pid(), why: UNSEEN }];
         }
@@ -182,6 +205,12 @@ impl Tree {
             LeftBehind { pid: member.pid.as_raw(), why: reason(member, sent) }
         };
         self.members(reaper).into_iter().map(explain).collect()
+    }
+
+    /// Why the end of a leader that has ended is not known yet.
+    #[must_use]
+    pub fn held_by_debugger(&self) -> LeftBehind {
+        LeftBehind { pid: self.leader.pid(), why: HELD }
     }
 
     /// Sends a signal to the leader, of which we have a descriptor: the only one that can be
@@ -225,16 +254,21 @@ impl Tree {
             return Some(Vec::new());
         }
         let seen = reaper.living_orphans()?.into_iter();
-        Some(seen.filter(|orphan| orphan.state != 'Z' && self.has(*orphan)).collect())
+        let procfs = reaper.procfs();
+        Some(seen.filter(|orphan| orphan.state != 'Z' && self.has(*orphan, procfs)).collect())
     }
 
     /// Whether an orphan is of this tree. One that is on its way out shows no environment: it is
     /// counted as long as it is there, because its children are not ours before it is gone.
-    fn has(&self, orphan: Seen) -> bool {
-        self.strangers == Strangers::Belong
-            || self.session() == Some(orphan.session)
-            || environment_has(orphan.number, &self.mark)
+    /// A session counts only where there is no mark: its number may have become another's.
+    fn has(&self, orphan: Seen, procfs: Procfs) -> bool {
+        if self.strangers == Strangers::Belong {
+            return true;
+        }
+        let marks = Marks::read(orphan.number);
+        marks.has(&self.mark)
             || self.cgroup.as_ref().is_some_and(|cgroup| cgroup.has(orphan.number))
+            || (marks.is_empty() && self.leader.has_session(orphan.session, procfs))
             || is_ending(orphan.number)
     }
 }
@@ -264,7 +298,7 @@ pub(super) fn deliver(procfs: Procfs, member: Seen, signal: Signal) -> io::Resul
     Ok(pidfd_send_signal(&pidfd, signal.raw())?)
 }
 
-fn reason(member: Seen, sent: io::Result<()>) -> &'static str {
+pub(super) fn reason(member: Seen, sent: io::Result<()>) -> &'static str {
     match sent {
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
             "the kernel does not let us signal it: it runs as another user (a setuid program)"

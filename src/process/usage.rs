@@ -159,12 +159,12 @@ mod tests {
     /// The tree of a command that has printed something, and what holds its output open.
     fn run(text: &str) -> (Tree, Descriptors) {
         let launch = launch_of(CommandLine::Shell(text.to_owned()));
-        let launched = reaper().launch(&launch).unwrap();
+        let launched = reaper().launch(launch, &|| false).unwrap();
         let mut output = File::from(launched.descriptors.output.try_clone().unwrap());
         output.read_exact(&mut [0]).unwrap();
         let leader = Arc::new(launched.leader);
-        let mark = format!("RUN_ID=usage-{}", leader.pid());
-        (Tree::new(leader, mark, Strangers::AreForeign), launched.descriptors)
+        let id = format!("usage-{}", leader.pid());
+        (Tree::new(leader, &id, Strangers::AreForeign), launched.descriptors)
     }
 
     #[test]

@@ -67,7 +67,7 @@ fn astra() -> Command {
     let config = services_file("config").long("config").help("Services file to go by");
     let exit_on_fatal = Arg::new("exit-on-fatal")
         .long("exit-on-fatal")
-        .help("End everything, with exit code 1, when a required service is given up")
+        .help("End everything, with exit code 1, when a required service is fatal or crashed")
         .action(ArgAction::SetTrue);
     Command::new("astra")
         .about("Supervise the services of a file: start, restart, check, log")

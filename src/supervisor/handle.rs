@@ -175,7 +175,7 @@ impl Supervisor {
     /// Waits until all of these are settled or gone, or until `deadline`. Whether they are.
     pub fn wait_settled(&self, names: &[String], deadline: Instant) -> bool {
         let is_settled =
-            |name: &String| self.find(name).map_or(true, |service| service.state().is_settled());
+            |name: &String| self.find(name).map_or(true, |service| service.facts().is_settled());
         self.events.wait_until(deadline, || names.iter().all(is_settled))
     }
 
@@ -190,7 +190,7 @@ impl Supervisor {
         let Some(run) = run.filter(|run| run.end().is_none()) else {
             return Ok(HealthReport::unknown());
         };
-        Ok(self.tools.look_with_all(&facts.config, &run))
+        Ok(self.tools.look_with_all(&service, &facts.config, &run))
     }
 
     /// Sends a signal to the tree of a service's run. Does not wait for the effect.

@@ -212,6 +212,12 @@ impl Life {
         matches!(self.phase, Phase::Waiting { .. })
     }
 
+    /// Whether its tree is being ended.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        matches!(self.phase, Phase::Ending(_))
+    }
+
     /// Whether a run is being launched.
     #[must_use]
     pub fn is_launching(&self) -> bool {

@@ -3,8 +3,9 @@
 use super::life::ServiceState;
 use super::services_file::ServiceConfig;
 use crate::manager::{ProcessManager, RunView};
-use crate::probe::HealthStatus;
+use crate::probe::{HealthStatus, Prober};
 use chrono::{DateTime, Utc};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How a service came to be supervised, and whether it goes on to be.
@@ -35,8 +36,18 @@ pub struct Facts {
     pub next_restart_at: Option<DateTime<Utc>>,
     /// How it came to be supervised, and whether it goes on to be.
     pub standing: Standing,
+    /// Whether it waits for a service that is down, and that nobody is about to start.
+    pub is_blocked: bool,
     /// What it is run by.
     pub config: Arc<ServiceConfig>,
+}
+
+impl Facts {
+    /// Whether it stays so until something happens: nothing is being done to it.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.is_blocked || self.state.is_settled()
+    }
 }
 
 /// A service with its manager. The engine alone changes its facts.
@@ -45,6 +56,8 @@ pub struct Supervised {
     name: String,
     manager: Arc<ProcessManager>,
     facts: Mutex<Facts>,
+    /// By the name of a check, what it keeps from look to look.
+    probers: Mutex<HashMap<String, Prober>>,
 }
 
 impl Supervised {
@@ -62,9 +75,10 @@ impl Supervised {
             last_restart: None,
             next_restart_at: None,
             standing: Standing::InFile,
+            is_blocked: false,
             config,
         };
-        Self { name, manager, facts: Mutex::new(facts) }
+        Self { name, manager, facts: Mutex::new(facts), probers: Mutex::default() }
     }
 
     /// Its name.
@@ -95,6 +109,12 @@ impl Supervised {
     #[must_use]
     pub fn last_run(&self) -> Option<RunView> {
         self.manager.last_run().ok()
+    }
+
+    /// What a check of it keeps from look to look.
+    pub(super) fn prober(&self, check: &str) -> Prober {
+        let mut probers = self.probers.lock().unwrap_or_else(PoisonError::into_inner);
+        probers.entry(check.to_owned()).or_default().clone()
     }
 
     /// Puts other facts in the place of the present ones, which it gives.

@@ -7,7 +7,7 @@ use crate::logs::{FolderLock, Keep, LogFolder, LogWriter};
 use crate::manager::{
     End, ManagerConfig, Metering, Numbering, OnEnd, ProcessManager, RunSpec, RunView,
 };
-use crate::probe::{Check, HealthReport, Surroundings, look};
+use crate::probe::{Check, HealthReport, Prober, Surroundings, look};
 use crate::process::{Cgroups, Input, NoCgroup, Reaper, ResourceLimits, Strangers, TerminalSize};
 use std::ffi::OsString;
 use std::os::fd::AsFd;
@@ -115,20 +115,26 @@ impl Tools {
     /// Why it failed, in a few words.
     pub fn look(
         &self,
-        check: &Check,
+        (check, prober): (&Check, &Prober),
         timeout: Duration,
         (config, run): (&ServiceConfig, &RunView),
     ) -> Result<(), String> {
-        self.within(config, run, |around| look(check, timeout, around))
+        self.within(config, run, |around| look(check, timeout, prober, around))
     }
 
     /// Looks once with all checks of a run, at the same time. Blocks for the longest of their
     /// timeouts at most, and little more.
     #[must_use]
-    pub fn look_with_all(&self, config: &ServiceConfig, run: &RunView) -> HealthReport {
+    pub fn look_with_all(
+        &self,
+        service: &Supervised,
+        config: &ServiceConfig,
+        run: &RunView,
+    ) -> HealthReport {
         let checks = config.health_checks.iter();
-        let checks: Vec<_> =
-            checks.map(|(name, it)| (name.as_str(), &it.check, it.timeout)).collect();
+        let checks: Vec<_> = checks
+            .map(|(name, it)| (&**name, &it.check, it.timeout, service.prober(name)))
+            .collect();
         self.within(config, run, |around| HealthReport::take(&checks, around))
     }
 
@@ -147,6 +153,7 @@ impl Tools {
             shell: &self.shell,
             directory: &directory,
             environment: &environment,
+            run_id: Some(run.id()),
             until: Some(end.as_fd()),
         })
     }

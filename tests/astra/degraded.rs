@@ -119,14 +119,28 @@ fn with_exit_on_fatal_only_what_is_required_and_fatal_is_the_end() {
     let mut optional = failing("fatal");
     optional["optional"] = json!(true);
     let mut astra = astra_that_exits(json!({
-        "optional": optional, "crashed": failing("crashed"), "backoff": failing("backoff"),
+        "optional": optional, "backoff": failing("backoff"),
     }));
     astra.wait_for("optional", "fatal");
-    astra.wait_for("crashed", "crashed");
     astra.wait_for("backoff", "backoff");
     astra.get("/health").expect(503);
     astra.signal("TERM");
     assert_eq!(astra.wait().code(), Some(0), "an end that was asked for is a good one");
+}
+
+#[test]
+fn with_exit_on_fatal_a_crash_that_is_not_restarted_is_the_end() {
+    let mut astra = astra_that_exits(json!({
+        "crashed": {
+            "cmd": "until [ -e go ]; do sleep 0.02; done; exit 1",
+            "restart_policy": {"mode": "never"},
+        },
+        "web": {"cmd": "exec sleep 60"},
+    }));
+    astra.wait_for("web", "running");
+    astra.touch("go");
+    assert_eq!(astra.wait().code(), Some(1));
+    assert_eq!(astra.living(), Vec::<String>::new());
 }
 
 #[test]

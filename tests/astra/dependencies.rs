@@ -203,3 +203,62 @@ fn a_service_whose_checks_a_reload_takes_away_is_what_others_wait_for() {
     }
     astra.wait_for("api", "running");
 }
+
+#[test]
+fn a_dependent_of_a_failed_service_says_so_and_settles() {
+    for (policy, state) in
+        [(json!({"max_restarts": 0}), "fatal"), (json!({"mode": "never"}), "crashed")]
+    {
+        let db = json!({"cmd": "[ -e well ] && exec sleep 60; exit 1", "restart_policy": policy,
+                        "start_seconds": 0.1});
+        let astra = Astra::start(json!({
+            "db": db,
+            "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}},
+            "web": {"cmd": "exec sleep 60", "depends_on": ["api"]},
+        }));
+        astra.wait_for("db", state);
+        let expected = format!("db to be healthy, but it is {state}");
+        for name in ["api", "web"] {
+            // The wait ends long before its time.
+            let body = json!({ "name": name });
+            let answer = astra.post_json("/supervisor/restart?wait=60", &body).expect(200).json();
+            let message = answer["message"].as_str().unwrap();
+            assert_eq!(answer["status"], "starting");
+            assert!(message.contains(&expected), "{name}: {message}");
+        }
+        astra.touch("well");
+        assert_eq!(astra.settle("start", "db"), "running");
+        astra.wait_for("web", "running");
+    }
+}
+
+#[test]
+fn a_stop_names_the_dependents_that_still_run() {
+    let astra = Astra::start(json!({
+        "web": {"cmd": "exec sleep 60", "depends_on": ["db"]},
+        "api": {"cmd": "exec sleep 60", "depends_on": ["db"]},
+        "once": {"cmd": "exec sleep 60", "depends_on": ["db"], "autostart": false},
+        "db": {"cmd": "exec sleep 60"},
+    }));
+    astra.wait_for("web", "running");
+    astra.wait_for("api", "running");
+    let answer = astra.ask("stop", "db").expect(200).json();
+    let message = answer["message"].as_str().unwrap();
+    assert!(message.ends_with("Still running and depending on it: api, web."), "{message}");
+    let answer = astra.ask("stop", "web").expect(200).json();
+    assert!(!answer["message"].as_str().unwrap().contains("depending"), "{answer}");
+}
+
+#[test]
+fn an_added_service_can_outlive_its_dependency() {
+    let astra = Astra::start(json!({"db": {"cmd": "exec sleep 60"}}));
+    let config = json!({"cmd": "exec sleep 60", "depends_on": ["db"], "start_seconds": 0});
+    let body = json!({"name": "added", "config": config});
+    astra.post_json("/supervisor/start?wait=60", &body).expect(200);
+    astra.write(json!({}));
+    astra.post_json("/supervisor/reload?wait=60", &json!({})).expect(200);
+    astra.get("/supervisor/status/db").expect(404);
+    assert_eq!(astra.settle("restart", "added"), "running");
+    assert_eq!(astra.settle("stop", "added"), "stopped");
+    assert_eq!(astra.settle("start", "added"), "running");
+}

@@ -327,3 +327,23 @@ fn what_is_not_started_is_not_told_to_be() {
     let answer = reload(&astra, &json!({}));
     assert_eq!(said(&answer), "The file has changed; stopped: on; removed: off.");
 }
+
+#[test]
+fn a_reload_does_not_undo_a_stop() {
+    let service = |color: &str| {
+        let cmd = "trap 'echo asked' TERM; echo ready; until [ -e go ]; do sleep 0.02; done";
+        json!({"cmd": cmd, "env": {"COLOR": color}, "stop_timeout": 600, "start_seconds": 0})
+    };
+    let astra = Astra::start(json!({"web": service("red")}));
+    astra.wait_for_line("web", "ready");
+    astra.ask("stop", "web").expect(200);
+    astra.wait_for_line("web", "asked");
+    astra.write(json!({"web": service("blue")}));
+    astra.post_json("/supervisor/reload", &json!({})).expect(200);
+    assert_eq!(astra.status("web")["status"], "stopping");
+    astra.signal("HUP");
+    astra.wait_for_log("nothing was restarted");
+    astra.touch("go");
+    astra.wait_for("web", "stopped");
+    assert_eq!(astra.status("web")["restart_count"], 0);
+}

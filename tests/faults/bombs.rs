@@ -1,7 +1,8 @@
 //! Commands that fill the machine with processes, or with dead ones.
 
 use super::{as_user, count_tasks};
-use crate::harness::{Server, eventually, fixture};
+use crate::harness::{Astra, Server, eventually, fixture};
+use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// A command that forks until it reaches its limit is ended like any other; `deaf` to SIGTERM, too.
@@ -78,4 +79,29 @@ fn expect_no_child(server: &Server) {
         });
         children.collect::<String>().is_empty().then_some(())
     });
+}
+
+#[test]
+fn a_bomb_in_a_service_is_stopped_in_its_time() {
+    const USER: u32 = 1_054_334;
+    const PROCESSES: u64 = 60;
+    let command = as_user(USER, PROCESSES).expect("root, to be another user");
+    let bomb = json!({
+        "cmd": ["python3", "bomb.py", "deaf"], "stop_timeout": 1, "autostart": false,
+    });
+    let other = json!({"cmd": "exec sleep 60"});
+    let services = json!({"bomb": bomb, "other": other});
+    let astra = Astra::start_command_in_open_folder(command, services);
+    let script = std::fs::read_to_string(fixture("fork_bomb.py")).unwrap();
+    std::fs::write(astra.folder().join("bomb.py"), script).unwrap();
+    astra.ask("start", "bomb").expect(200);
+    eventually("the limit is reached", || (count_tasks(USER) >= PROCESSES).then_some(()));
+    let began = Instant::now();
+    astra.ask("stop", "bomb").expect(200);
+    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+    astra.ask("stop", "other").expect(200);
+    astra.wait_for("bomb", "stopped");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    astra.wait_for("other", "stopped");
+    assert_eq!(astra.living(), Vec::<String>::new());
 }

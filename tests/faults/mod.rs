@@ -3,6 +3,8 @@
 mod bombs;
 mod files;
 mod frozen;
+mod hangs;
+mod held;
 mod panics;
 mod proc;
 mod processes;

@@ -1,7 +1,9 @@
 //! A signal to end that comes in the middle of something.
 
-use crate::harness::{Astra, Server, processes_in};
+use crate::harness::{Astra, Server, binary, processes_in};
 use serde_json::json;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// How often a moment is tried, each a little later than the one before.
@@ -103,4 +105,44 @@ fn a_signal_in_the_middle_of_a_reload_ends_every_service() {
         astra.write(json!({ "a": service("old"), "b": service("same") }));
         astra.start_again();
     }
+}
+
+#[test]
+fn signals_that_mean_nothing_to_us_end_nothing() {
+    let server = Server::start();
+    let pid = server.run("exec sleep 60")["process_pid"].clone();
+    for signal in ["USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO", "PWR", "STKFLT", "XCPU", "XFSZ"]
+    {
+        server.signal(signal);
+        let status = server.get("/status").expect(200).json();
+        assert_eq!((&status["status"], &status["process_pid"]), (&json!("running"), &pid));
+    }
+}
+
+#[test]
+fn a_file_size_limit_costs_lines_and_not_the_server() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 40; exec \"$0\" \"$@\""]).arg(binary().get_program());
+    let server = Server::start_command(command);
+    let ended = server.run_to_end("seq 100000; exit 3");
+    assert_eq!((&ended["status"], &ended["exit_code"]), (&json!("exited"), &json!(3)));
+    assert!(ended["log_dropped_lines"].as_u64().unwrap() > 0, "{ended}");
+}
+
+#[test]
+fn a_signal_mask_that_was_inherited_is_undone() {
+    let mut command = binary();
+    // SAFETY: sigprocmask(2) is async-signal-safe, and both sets live until it returns.
+    unsafe {
+        command.pre_exec(|| {
+            let mut all = std::mem::zeroed();
+            nix::libc::sigfillset(&raw mut all);
+            nix::libc::sigprocmask(nix::libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
+            Ok(())
+        })
+    };
+    let mut server = Server::start_command(command);
+    assert_eq!(server.run_to_end("(sleep 0 &); exit 3")["exit_code"], 3);
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
 }

@@ -60,6 +60,11 @@ impl Astra {
         Self(Instance::start_in(command, folder))
     }
 
+    /// For a server that is a child of what was started: signals go to it.
+    pub fn below_a_wrapper(self) -> Self {
+        Self(self.0.below_a_wrapper())
+    }
+
     /// Writes other services into the file.
     pub fn write(&self, services: Value) {
         write(self.folder(), services);

@@ -176,7 +176,8 @@ fn a_run_that_was_being_launched_when_its_server_was_killed_is_found_by_its_id()
     run["run_id"] = json!("00000000deadbeef");
     std::fs::write(&ledger, format!("{run}\n")).unwrap();
     let mut sleep = std::process::Command::new("sleep");
-    let sleep = sleep.arg("60").env("RUN_ID", "00000000deadbeef").current_dir(server.folder());
+    let sleep = sleep.arg("60").env("LLMSHELL_RUN_MARK", "outer:00000000deadbeef");
+    let sleep = sleep.current_dir(server.folder());
     let mut sleeper = sleep.spawn().unwrap();
     server.start_again();
     assert!(!sleeper.wait().unwrap().success());

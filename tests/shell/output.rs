@@ -281,3 +281,25 @@ fn messages_that_nobody_reads_hold_nothing_up() {
     let rest: Vec<String> = std::io::BufRead::lines(unread).map(Result::unwrap).collect();
     assert!(rest.len() < 1500, "{}", rest.len());
 }
+
+#[test]
+fn what_a_tee_still_holds_is_told_with_the_end() {
+    let server = Server::start_with(&["--shell", "/bin/bash"]);
+    for _ in 0..20 {
+        let body = json!({"command": "exec > >(tee -a log) 2>&1; echo hello; exit 0", "wait": 60});
+        let ended = server.post_json("/start", &body).expect(201).json();
+        assert_eq!((&ended["status"], &ended["exit_code"]), (&json!("exited"), &json!(0)));
+        assert_eq!(ended["output"]["content"], "hello", "{ended}");
+    }
+}
+
+#[test]
+fn others_that_hold_the_output_delay_the_end_by_little() {
+    let server = Server::start();
+    let began = std::time::Instant::now();
+    let ended = server.run_to_end("sleep 60 & echo $!; exit 0");
+    assert!(began.elapsed() < std::time::Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!(ended["leftover_pids"].as_array().map(Vec::len), Some(1), "{ended}");
+    assert!(ended["uptime"].as_f64().unwrap() < 0.09, "the end is when it was: {ended}");
+    server.post("/kill").expect(200);
+}

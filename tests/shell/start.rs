@@ -161,3 +161,14 @@ fn metrics_are_of_the_last_command() {
     }
     assert!(text.ends_with("# EOF\n"), "{text}");
 }
+
+#[test]
+fn a_command_does_not_end_with_the_connection_that_started_it() {
+    // To the kernel its parent is the thread that made it.
+    let server = Server::start();
+    server.run("exec setpriv --pdeathsig KILL sh -c 'echo ready; exec sleep 60'");
+    server.wait_for_output("ready");
+    eventually("no other connection is left", || (server.connections().len() < 2).then_some(()));
+    assert_eq!(server.get("/status").expect(200).json()["status"], "running");
+    server.post("/kill").expect(200);
+}

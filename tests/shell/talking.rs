@@ -238,3 +238,38 @@ fn a_real_time_signal_may_be_given_with_a_bare_plus() {
     assert_eq!(server.ended()["exit_code"], 0);
     assert_eq!(server.content(""), "ready\ngot it");
 }
+
+#[test]
+fn a_terminal_that_is_left_and_opened_again_is_read() {
+    let server = Server::start();
+    let command = "exec </dev/null >/dev/null 2>&1; sleep 0.3; printf 'password: ' >/dev/tty; \
+                   read answer </dev/tty; echo \"got $answer\" >/dev/tty; seq 2000 >/dev/tty";
+    server.post_json("/start", &json!({"command": command, "pty": true})).expect(201);
+    server.wait_for_output("password: ");
+    server.request("POST /stdin", &[], b"secret\n").expect(200);
+    assert_eq!(server.ended()["exit_code"], 0);
+    let content = server.content("");
+    assert!(content.contains("got secret") && content.ends_with("1999\n2000"), "{content}");
+}
+
+#[test]
+fn a_stuck_writer_delays_no_resize_and_no_other_writer() {
+    let server = Server::start();
+    let body = json!({"command": "stty raw -echo; echo ready; exec sleep 60", "pty": true});
+    server.post_json("/start", &body).expect(201);
+    server.wait_for_output("ready");
+    let data = vec![b'x'; 200_000];
+    let began = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        let write = || server.request("POST /stdin", &[], &data).expect(200);
+        let writers: Vec<_> = (0..3).map(|_| scope.spawn(write)).collect();
+        eventually("they write", || (server.connections().len() > 2).then_some(()));
+        server.post_json("/resize", &json!({"rows": 10, "cols": 20})).expect(200);
+        assert!(began.elapsed() < std::time::Duration::from_secs(4), "{:?}", began.elapsed());
+        for writer in writers {
+            writer.join().unwrap();
+        }
+    });
+    assert!(began.elapsed() < std::time::Duration::from_secs(9), "{:?}", began.elapsed());
+    server.post("/kill").expect(200);
+}

@@ -7,12 +7,11 @@ use crate::error::{Error, Result};
 use crate::manager::EndedBy;
 use crate::supervisor::graph::Graph;
 use crate::supervisor::life::ServiceState;
-use crate::supervisor::services_file::{Service, Surroundings, check_limits};
+use crate::supervisor::services_file::{Condition, Service, Surroundings, check_limits};
 use crate::supervisor::supervised::Standing;
 use serde_json::Value;
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 impl Engine {
     /// Does what is asked, as far as that goes without waiting. Gives what is being done, in a
@@ -34,14 +33,12 @@ impl Engine {
             });
         }
         let left = entry.leftovers();
+        let is_launching = entry.life.is_launching();
         let refused = |state: ServiceState| Error::ServiceState {
             name: name.to_owned(),
             state: state.word(),
             advice: advice(ask.verb, state),
         };
-        if ask.verb == Verb::Stop {
-            entry.is_launch_cancelled.store(true, Ordering::SeqCst);
-        }
         let action = match ask.verb {
             Verb::Start => Some(entry.life.start().map_err(refused)?),
             Verb::Stop => entry.life.stop(EndedBy::Kill, left).map_err(refused)?,
@@ -62,7 +59,27 @@ impl Engine {
             // What it waits for may be other than it was.
             self.await_dependencies(name);
         }
-        Ok(format!("Service {name} {message}"))
+        if is_launching {
+            self.cancel_launch(name);
+        }
+        let dependents = if ask.verb == Verb::Stop { self.dependents(name) } else { Vec::new() };
+        if dependents.is_empty() {
+            return Ok(format!("Service {name} {message}"));
+        }
+        let still = dependents.join(", ");
+        Ok(format!("Service {name} {message} Still running and depending on it: {still}."))
+    }
+
+    /// The services that run and need this one to run, by name.
+    fn dependents(&self, name: &str) -> Vec<&str> {
+        let needs = |entry: &Entry| {
+            let condition = entry.config.depends_on.get(name);
+            entry.life.is_up() && condition.is_some_and(|it| *it != Condition::Completed)
+        };
+        let dependents = self.entries.iter().filter(|(_, entry)| needs(entry));
+        let mut names: Vec<&str> = dependents.map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names
     }
 
     /// What the next run goes by, with what the request changes; a service that it adds, it adds.
@@ -80,7 +97,7 @@ impl Engine {
                 }
                 None => entry.definition.clone(),
             };
-            self.check_dependencies(&changed)?;
+            self.check_dependencies(&changed, overrides.is_some())?;
             check_limits(slice::from_ref(&changed), &self.tools.cgroups)?;
             return Ok(Some(changed));
         }
@@ -104,12 +121,13 @@ impl Engine {
         Surroundings { environment: &self.tools.environment, known }
     }
 
-    /// Refuses a service that would wait for itself, or for one that there is not.
-    pub(super) fn check_dependencies(&self, changed: &Service) -> Result<()> {
+    /// Refuses a service that would wait for itself, or, where it `is_new`, for one that there is
+    /// not. What a service that is known depends on may have left the file since.
+    pub(super) fn check_dependencies(&self, changed: &Service, is_new: bool) -> Result<()> {
         if changed.config.depends_on.is_empty() {
             return Ok(());
         }
-        let mut names = changed.config.depends_on.keys();
+        let mut names = changed.config.depends_on.keys().filter(|_| is_new);
         if let Some(missing) = names.find(|name| !self.entries.contains_key(*name)) {
             return Err(Error::Input(format!(
                 "{} depends on {missing:?}, which is not supervised: reload the whole file, or \

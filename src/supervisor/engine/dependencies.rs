@@ -69,6 +69,7 @@ impl Engine {
             return;
         }
         if unmet.is_empty() {
+            entry.is_blocked = false;
             let action = entry.life.dependencies_met();
             self.perform(name, action);
             return self.tell(name, "It is being started.");
@@ -77,24 +78,45 @@ impl Engine {
         for dependency in entry.config.depends_on.keys() {
             self.waiting.entry(dependency.clone()).or_default().insert(name.to_owned());
         }
-        let each = unmet.iter().map(|(dependency, condition)| {
-            let wanted = match condition {
-                Condition::Started => "started",
-                Condition::Healthy => "healthy",
-                Condition::Completed => "completed",
-            };
-            let state = self.entries.get(dependency).map(|entry| entry.life.state().word());
-            format!("{dependency} to be {wanted} (it is {})", state.unwrap_or("unknown"))
-        });
-        let message = format!("It waits for {}.", each.collect::<Vec<_>>().join(" and for "));
-        self.tell(name, &message);
+        let each: Vec<String> = unmet.iter().map(|it| self.awaited(it)).collect();
+        let is_blocked = unmet.iter().any(|(dependency, _)| self.is_at_rest(dependency));
+        if let Some(entry) = self.entries.get_mut(name) {
+            entry.is_blocked = is_blocked;
+        }
+        self.tell(name, &format!("waits for {}", each.join(" and for ")));
+    }
+
+    /// What a service waits for, and what to do where nothing will come of that by itself.
+    fn awaited(&self, (dependency, condition): &(String, Condition)) -> String {
+        let wanted = match condition {
+            Condition::Started => "started",
+            Condition::Healthy => "healthy",
+            Condition::Completed => "completed",
+        };
+        let state = self.state_of(dependency).map_or("unknown", ServiceState::word);
+        match self.entries.get(dependency) {
+            Some(entry) if entry.is_blocked => {
+                format!("{dependency} to be {wanted}, which {}", entry.message)
+            }
+            Some(entry) if entry.life.state().is_down() => {
+                format!("{dependency} to be {wanted}, but it is {state}: fix that and start it")
+            }
+            _ => format!("{dependency} to be {wanted} (it is {state})"),
+        }
+    }
+
+    /// Whether a service is down, or waits for one that is, and nobody is about to change that.
+    fn is_at_rest(&self, name: &str) -> bool {
+        let entry = self.entries.get(name);
+        entry.is_some_and(|entry| entry.is_blocked || entry.life.state().is_down())
     }
 
     /// What a service depends on that is not there yet.
     fn unmet(&self, name: &str) -> Vec<(String, Condition)> {
         let Some(entry) = self.entries.get(name) else { return Vec::new() };
         let is_unmet = |dependency: &str, condition: Condition| {
-            self.entries.get(dependency).is_none_or(|entry| !is_met(entry, condition))
+            // One that is not supervised any more is nothing to wait for.
+            self.entries.get(dependency).is_some_and(|entry| !is_met(entry, condition))
         };
         let dependencies = entry.config.depends_on.iter();
         let unmet =

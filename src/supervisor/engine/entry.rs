@@ -1,14 +1,15 @@
 //! One service, as the engine keeps it.
 
+use super::launch::Ticket;
 use crate::manager::End;
 use crate::probe::HealthStatus;
+use crate::process::LeftBehind;
 use crate::supervisor::life::{Leftovers, Life};
 use crate::supervisor::services_file::{HealthCheck, Service, ServiceConfig};
 use crate::supervisor::supervised::{Standing, Supervised};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// One service.
@@ -40,8 +41,14 @@ pub struct Entry {
     pub was_healthy: bool,
     /// What the run that lives was launched by: it is ended by that.
     pub launched_by: Arc<ServiceConfig>,
-    /// Tells the launch that is under way that it is not to take place.
-    pub is_launch_cancelled: Arc<AtomicBool>,
+    /// Which launch is under way, or was last.
+    pub launch: u64,
+    /// What it is told.
+    pub ticket: Arc<Ticket>,
+    /// What of its tree could not be ended so far, although it was killed.
+    pub stuck: Option<Vec<LeftBehind>>,
+    /// Whether it waits for one that is down, and that nobody starts.
+    pub is_blocked: bool,
     /// How many restarts the last launch was told with.
     pub restarts_launched: u64,
     /// Why it is in its state.
@@ -83,7 +90,10 @@ impl Entry {
             health: HealthStatus::Unknown,
             was_healthy: false,
             restarts_launched: 0,
-            is_launch_cancelled: Arc::default(),
+            launch: 0,
+            ticket: Arc::default(),
+            stuck: None,
+            is_blocked: false,
             message: "It was not started yet.".to_owned(),
             last_restart: None,
         }
@@ -122,6 +132,12 @@ impl Entry {
     pub fn leftovers(&self) -> Leftovers {
         let run = self.it.last_run().filter(|run| run.end().is_some());
         if run.is_some_and(|run| !run.is_gone()) { Leftovers::Live } else { Leftovers::None }
+    }
+
+    /// The processes that its last run has left behind.
+    pub fn leftover_pids(&self) -> Vec<i32> {
+        let run = self.it.last_run().filter(|run| run.end().is_some());
+        run.map(|run| run.leftover_pids()).unwrap_or_default()
     }
 
     /// How long the run has lived.

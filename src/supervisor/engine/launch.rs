@@ -1,8 +1,10 @@
-//! Launching runs, one after the other, on a thread that lives as long as the supervisor.
+//! Launching runs, one after the other, and those that hang apart from the rest.
 //!
-//! The kernel counts a process as the child of the thread that launched it, and hands orphans to
-//! the main thread: whoever looks for orphans then has no thousand services to look through.
+//! A launch takes about a millisecond, so one thread does all of them, unless one hangs: its
+//! program, its directory or its `env_file` may be on a file system that does not answer. Then
+//! another thread goes on with the queue, and the launch that hangs can be given up.
 
+use super::timers::Due;
 use super::{Engine, Message};
 use crate::error::{Error, Result};
 use crate::guarded::guarded;
@@ -11,74 +13,177 @@ use crate::manager::{EndedBy, Ending};
 use crate::supervisor::services_file::ServiceConfig;
 use crate::supervisor::supervised::Supervised;
 use crate::supervisor::tools::Tools;
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long the launches before it may keep a launch waiting without any being done, before
+/// another thread goes on.
+pub(super) const HANG_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long a launch that hangs and is given up may take to notice that itself.
+pub(super) const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How many threads may launch, or hang.
+const WORKERS_MAX: usize = 64;
+
+/// What the engine and a launch know of each other.
+#[derive(Debug, Default)]
+pub struct Ticket {
+    /// Whether it is not to take place any more.
+    is_cancelled: AtomicBool,
+    /// Whether it ends what the last run left behind, which takes the time that it takes.
+    is_ending: AtomicBool,
+}
 
 /// A run to be launched.
 struct Launch {
     it: Arc<Supervised>,
     config: Arc<ServiceConfig>,
     keep: Keep,
-    /// Whether a stop came before it took place.
-    is_cancelled: Arc<AtomicBool>,
+    /// Which launch it is, counted over all services.
+    number: u64,
+    ticket: Arc<Ticket>,
 }
 
-/// Owner of the thread `launcher`, which ends when this is dropped.
-pub struct Launcher(Sender<Launch>);
+#[derive(Default)]
+struct Queue {
+    launches: VecDeque<Launch>,
+    workers: usize,
+    idle: usize,
+    /// When a launch was last taken or done.
+    moved_at: Option<Instant>,
+    is_closed: bool,
+}
+
+type Shared = Arc<(Mutex<Queue>, Condvar)>;
+
+/// Owner of the threads `launcher`, which end when this is dropped, those that hang excepted.
+pub struct Launcher {
+    shared: Shared,
+    outbox: Sender<Message>,
+}
 
 impl Launcher {
-    /// Starts the thread, which tells `outbox` of each launch.
+    /// Starts the first thread, which tells `outbox` of each launch.
     ///
     /// # Errors
     /// `Kernel` when a thread cannot be had.
     pub fn start(outbox: Sender<Message>) -> Result<Self> {
-        let (sender, receiver) = mpsc::channel();
-        thread::Builder::new()
-            .name("launcher".into())
-            .stack_size(256 * 1024)
-            .spawn(move || work(&receiver, &outbox))
-            .map_err(|error| Error::kernel("start the launcher", error))?;
-        Ok(Self(sender))
+        let launcher = Self { shared: Shared::default(), outbox };
+        launcher.add_worker()?;
+        Ok(launcher)
+    }
+
+    fn add(&self, launch: Launch) {
+        lock(&self.shared).launches.push_back(launch);
+        self.shared.1.notify_one();
+    }
+
+    /// Has another thread go on where all are busy and none has got on for a while.
+    fn help_where_stuck(&self) {
+        let queue = lock(&self.shared);
+        let has_moved = queue.moved_at.is_some_and(|at| at.elapsed() < HANG_INTERVAL);
+        let is_stuck = !queue.launches.is_empty() && queue.idle == 0 && !has_moved;
+        let may_grow = queue.workers < WORKERS_MAX;
+        drop(queue);
+        if is_stuck
+            && may_grow
+            && let Err(error) = self.add_worker()
+        {
+            log::warn!("a launch hangs and there is no thread to go on with the others: {error}");
+        }
+    }
+
+    fn add_worker(&self) -> Result<()> {
+        lock(&self.shared).workers += 1;
+        let (shared, outbox) = (Arc::clone(&self.shared), self.outbox.clone());
+        let thread = thread::Builder::new().name("launcher".into()).stack_size(256 * 1024);
+        thread.spawn(move || work(&shared, &outbox)).map(drop).map_err(|error| {
+            lock(&self.shared).workers -= 1;
+            Error::kernel("start a launcher", error)
+        })
     }
 }
 
-fn work(launches: &Receiver<Launch>, outbox: &Sender<Message>) {
-    for launch in launches {
-        if launch.it.last_run().is_none_or(|run| run.is_gone()) {
-            launch.tell_result(outbox);
-            continue;
+impl Drop for Launcher {
+    fn drop(&mut self) {
+        lock(&self.shared).is_closed = true;
+        self.shared.1.notify_all();
+    }
+}
+
+fn lock(shared: &Shared) -> MutexGuard<'_, Queue> {
+    shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn work(shared: &Shared, outbox: &Sender<Message>) {
+    while let Some(launch) = next(shared) {
+        launch.take_place(outbox);
+        lock(shared).moved_at = Some(Instant::now());
+    }
+    lock(shared).workers -= 1;
+}
+
+/// The next launch, as soon as there is one; `None` where there will be none, and for a thread that
+/// was added while others hung and is not needed any more.
+fn next(shared: &Shared) -> Option<Launch> {
+    let mut queue = lock(shared);
+    loop {
+        if let Some(launch) = queue.launches.pop_front() {
+            queue.moved_at = Some(Instant::now());
+            return Some(launch);
         }
-        // What the last run left behind is ended first, and that nobody else waits for.
-        let (apart, service) = (outbox.clone(), launch.it.name().to_owned());
-        let thread = thread::Builder::new().name("launcher-apart".into());
-        let spawned = thread.stack_size(256 * 1024).spawn(move || {
-            launch.end_leftovers();
-            launch.tell_result(&apart);
-        });
-        if let Err(error) = spawned {
-            let result = Err(Error::kernel("start a thread that ends what it left behind", error));
-            // An engine that is gone needs to know nothing.
-            let _gone = outbox.send(Message::Launched { service, result });
+        if queue.is_closed || queue.idle > 0 {
+            return None;
         }
+        queue.idle += 1;
+        queue = shared.1.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        queue.idle -= 1;
     }
 }
 
 impl Launch {
+    /// Launches it, behind the end of what the last run left: that nobody else waits for.
+    fn take_place(self, outbox: &Sender<Message>) {
+        if self.it.last_run().is_none_or(|run| run.is_gone()) {
+            return self.tell_result(outbox);
+        }
+        self.ticket.is_ending.store(true, Ordering::SeqCst);
+        let (apart, service, number) = (outbox.clone(), self.it.name().to_owned(), self.number);
+        let thread = thread::Builder::new().name("launcher-apart".into());
+        let spawned = thread.stack_size(256 * 1024).spawn(move || {
+            self.end_leftovers();
+            self.ticket.is_ending.store(false, Ordering::SeqCst);
+            self.tell_result(&apart);
+        });
+        if let Err(error) = spawned {
+            let result = Err(Error::kernel("start a thread that ends what it left behind", error));
+            // An engine that is gone needs to know nothing.
+            let _gone = outbox.send(Message::Launched { service, number, result });
+        }
+    }
+
     fn tell_result(&self, outbox: &Sender<Message>) {
-        self.it.manager().keep_logs_to(self.keep);
-        let launch =
-            || Tools::run_spec(&self.config).and_then(|spec| self.it.manager().start(&spec));
-        let started = if self.is_cancelled.load(Ordering::SeqCst) {
-            Err(Error::RestartCancelled)
-        } else {
-            let what = format_args!("The launch of {}", self.it.name());
-            guarded(what, launch).unwrap_or(Err(Error::Panicked))
-        };
-        let result = started.map(|snapshot| snapshot.run_id);
+        let what = format_args!("The launch of {}", self.it.name());
+        let result = guarded(what, || self.launch()).unwrap_or(Err(Error::Panicked));
+        let (service, number) = (self.it.name().to_owned(), self.number);
         // An engine that is gone needs to know nothing.
-        let _gone = outbox.send(Message::Launched { service: self.it.name().to_owned(), result });
+        let _gone = outbox.send(Message::Launched { service, number, result });
+    }
+
+    /// Gives the id of the run.
+    fn launch(&self) -> Result<String> {
+        self.it.manager().keep_logs_to(self.keep);
+        let spec = Tools::run_spec(&self.config)?;
+        // Looked at behind that: a file that hangs may hang for long.
+        if self.ticket.is_cancelled.load(Ordering::SeqCst) {
+            return Err(Error::RestartCancelled);
+        }
+        self.it.manager().start(&spec).map(|snapshot| snapshot.run_id)
     }
 
     /// Ends what the last run left behind, as a stop would.
@@ -91,6 +196,7 @@ impl Launch {
 
 impl Engine {
     pub(super) fn launch(&mut self, name: &str) {
+        self.launches += 1;
         let Some(entry) = self.entries.get_mut(name) else { return };
         if entry.life.restarts() > entry.restarts_launched {
             entry.restarts_launched = entry.life.restarts();
@@ -98,14 +204,42 @@ impl Engine {
         }
         entry.launched_by = Arc::clone(&entry.config);
         let (it, config) = (Arc::clone(&entry.it), Arc::clone(&entry.config));
-        let is_cancelled = Arc::new(AtomicBool::new(false));
-        entry.is_launch_cancelled = Arc::clone(&is_cancelled);
-        let launch = Launch { keep: self.tools.keep_of(&config), it, config, is_cancelled };
-        if self.launcher.0.send(launch).is_err() {
-            let source = std::io::Error::other("the launcher has ended");
-            let result = Err(Error::kernel("launch it", source));
-            // To ourselves: what was begun has to come to an end.
-            let _open = self.outbox.send(Message::Launched { service: name.to_owned(), result });
+        (entry.launch, entry.ticket) = (self.launches, Arc::default());
+        let ticket = Arc::clone(&entry.ticket);
+        let (keep, number) = (self.tools.keep_of(&config), self.launches);
+        self.launcher.add(Launch { it, config, keep, number, ticket });
+        self.add_timer(name, Instant::now() + HANG_INTERVAL, Due::LaunchHangs);
+    }
+
+    /// A launch has not been done in the time that launches take: others are not to wait for it.
+    pub(super) fn launch_hangs(&mut self, name: &str) {
+        self.launcher.help_where_stuck();
+        if self.entries.get(name).is_some_and(|entry| entry.life.is_launching()) {
+            self.add_timer(name, Instant::now() + HANG_INTERVAL, Due::LaunchHangs);
         }
+    }
+
+    /// Has a launch that is under way not take place, where it has not yet, or hangs.
+    pub(super) fn cancel_launch(&mut self, name: &str) {
+        let Some(entry) = self.entries.get(name).filter(|it| it.life.is_launching()) else {
+            return;
+        };
+        entry.ticket.is_cancelled.store(true, Ordering::SeqCst);
+        entry.it.manager().give_up_launch();
+        self.add_timer(name, Instant::now() + GIVE_UP_TIMEOUT, Due::LaunchGivenUp);
+    }
+
+    /// A launch that was cancelled has not noticed: what comes of it later is ended.
+    pub(super) fn launch_given_up(&mut self, name: &str) {
+        let Some(entry) = self.entries.get_mut(name).filter(|it| it.life.is_launching()) else {
+            return;
+        };
+        if entry.ticket.is_ending.load(Ordering::SeqCst) {
+            // What the last run left behind is being ended, which is no hang.
+            return self.add_timer(name, Instant::now() + GIVE_UP_TIMEOUT, Due::LaunchGivenUp);
+        }
+        log::warn!("the launch of {name} hangs and is left behind");
+        let number = entry.launch;
+        self.launched(name, number, Err(Error::RestartCancelled));
     }
 }

@@ -39,13 +39,15 @@ impl Engine {
     /// Looks with one check, on a thread of its own: one that hangs delays nobody.
     pub(super) fn look(&mut self, name: &str, check: usize) {
         let Some(entry) = self.entries.get(name) else { return };
-        let Some((_, config)) = entry.config.health_checks.get(check) else { return };
+        let Some((check_name, config)) = entry.config.health_checks.get(check) else { return };
+        let prober = entry.it.prober(check_name);
         let (tools, outbox) = (Arc::clone(&self.tools), self.outbox.clone());
         let (config, service_config) = (config.clone(), Arc::clone(&entry.config));
         let (service, generation) = (name.to_owned(), entry.generation);
         let Some(run) = entry.it.last_run() else { return };
         let work = move || {
-            let found = tools.look(&config.check, config.timeout, (&service_config, &run));
+            let found =
+                tools.look((&config.check, &prober), config.timeout, (&service_config, &run));
             // An engine that is gone needs to know nothing.
             let _gone = outbox.send(Message::Looked { service, generation, check, found });
         };

@@ -60,6 +60,8 @@ pub enum Message {
     },
     Launched {
         service: String,
+        /// Which launch it was.
+        number: u64,
         result: std::result::Result<String, Error>,
     },
     Ended {
@@ -68,6 +70,11 @@ pub enum Message {
         end: End,
     },
     TreeGone {
+        service: String,
+        left: Vec<LeftBehind>,
+    },
+    /// A tree could not be ended, which is tried again and again.
+    Stuck {
         service: String,
         left: Vec<LeftBehind>,
     },

@@ -4,7 +4,7 @@
 //!
 //! | file | what | done by |
 //! |---|---|---|
-//! | `launch` | a launch | the thread `launcher`, one for all |
+//! | `launch` | a launch | the thread `launcher`, one for all, and more where one hangs |
 //! | `ending` | the ending of a tree | a thread `ending`, one for each |
 //! | `looks` | a look of a health check | a thread `probe`, one for each |
 //!
@@ -34,6 +34,7 @@ use super::supervised::Standing;
 use super::tools::Tools;
 use crate::error::{Error, Result};
 use crate::guarded::guarded;
+use ending::Endings;
 use entry::Entry;
 use launch::Launcher;
 use std::collections::{BTreeSet, HashMap};
@@ -59,6 +60,9 @@ pub(super) struct Engine {
     waiting: HashMap<String, BTreeSet<String>>,
     timers: Timers,
     launcher: Launcher,
+    endings: Endings,
+    /// How many launches were begun.
+    launches: u64,
     is_closing: bool,
     is_hurried: bool,
     /// How many health checks look at this moment.
@@ -77,6 +81,8 @@ impl Engine {
     ) -> Result<Self> {
         Ok(Self {
             launcher: Launcher::start(outbox.clone())?,
+            endings: Endings::start(outbox.clone())?,
+            launches: 0,
             tools,
             roster,
             events,
@@ -135,9 +141,12 @@ impl Engine {
             Message::Reload { reload, reply } => {
                 drop(reply.send(answered(|| self.reload(reload))));
             }
-            Message::Launched { service, result } => self.launched(&service, result),
+            Message::Launched { service, number, result } => {
+                self.launched(&service, number, result);
+            }
             Message::Ended { service, run_id, end } => self.ended(&service, &run_id, end),
             Message::TreeGone { service, left } => self.tree_gone(&service, &left),
+            Message::Stuck { service, left } => self.stuck(&service, left),
             Message::Looked { service, generation, check, found } => {
                 self.looked(&service, generation, check, found);
             }
@@ -155,6 +164,8 @@ impl Engine {
             Due::Settle => self.settle(&timer.service),
             Due::StartTimeout => self.start_timed_out(&timer.service),
             Due::Look(check) => self.look(&timer.service, check),
+            Due::LaunchHangs => self.launch_hangs(&timer.service),
+            Due::LaunchGivenUp => self.launch_given_up(&timer.service),
             Due::Restart => {
                 let action = entry.life.backoff_over();
                 self.perform(&timer.service, action);

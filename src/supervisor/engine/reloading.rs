@@ -4,6 +4,7 @@ use super::Engine;
 use super::message::{Reload, Reloaded};
 use crate::error::{Error, Result};
 use crate::manager::EndedBy;
+use crate::supervisor::life::ServiceState;
 use crate::supervisor::plan::{Change, Plan};
 use crate::supervisor::services_file::{Service, ServiceConfig};
 use crate::supervisor::supervised::{Facts, Standing};
@@ -31,7 +32,7 @@ impl Engine {
         let Some(new) = services.iter().find(|service| service.name == name) else {
             return Err(Error::NotInFile { name: name.to_owned() });
         };
-        self.check_dependencies(new)?;
+        self.check_dependencies(new, true)?;
         let change = Change::between(&entry.definition.config, &new.config);
         let has_overrides = entry.overrides.is_some();
         let done = self.change(new.clone(), change);
@@ -112,9 +113,12 @@ impl Engine {
         (entry.definition, entry.standing) = (new, Standing::InFile);
         entry.it.replace(Facts { standing: entry.standing, ..entry.it.facts() });
         let (is_down, is_up) = (entry.life.state().is_down(), entry.life.is_up());
+        let is_stopping = entry.life.state() == ServiceState::Stopping;
         let reason = match change {
             _ if is_back => "It is started again, because the file has it again.",
             Change::Nothing => return Done::Nothing,
+            // Whoever stops it wants it down: the new values are for its next start.
+            _ if is_stopping => return self.adopt(&name, overlaid, change),
             Change::Signal if is_up => return self.adopt(&name, overlaid, change),
             Change::Restart | Change::Signal if !is_down => {
                 "It is restarted, because the file has changed."
@@ -133,7 +137,7 @@ impl Engine {
         let Some(overrides) = overrides else { return Arc::clone(&new.config) };
         let known = self.names();
         let overlaid = new.with(overrides, self.around(&known)).map_err(Error::from);
-        match overlaid.and_then(|it| self.check_dependencies(&it).map(|()| it)) {
+        match overlaid.and_then(|it| self.check_dependencies(&it, true).map(|()| it)) {
             Ok(overlaid) => overlaid.config,
             Err(error) => {
                 log::warn!("{}: what it was started with is left out: {error}", new.name);
@@ -171,8 +175,12 @@ impl Engine {
 
     fn restart_for(&mut self, name: &str, reason: &str) {
         let Some(entry) = self.entries.get_mut(name) else { return };
+        let is_launching = entry.life.is_launching();
         let action = entry.life.restart(EndedBy::Reload);
         self.tell(name, reason);
+        if is_launching {
+            self.cancel_launch(name);
+        }
         if action.is_some() {
             self.perform(name, action);
         } else if self.is_waiting(name) {

@@ -9,10 +9,20 @@ use crate::supervisor::life::{Finish, ServiceState};
 use crate::supervisor::services_file::{RestartMode, RestartPolicy};
 use std::time::Instant;
 
+/// What is said of processes that a service has left behind.
+const DAEMON: &str = "still runs in the background and is not supervised: run the program in the \
+                      foreground (nginx: \"daemon off;\"); stop ends it.";
+
 impl Engine {
-    /// A launch is done.
-    pub(super) fn launched(&mut self, name: &str, result: Result<String>) {
+    /// A launch is done, or given up.
+    pub(super) fn launched(&mut self, name: &str, number: u64, result: Result<String>) {
         let Some(entry) = self.entries.get_mut(name) else { return };
+        if entry.launch != number || !entry.life.is_launching() {
+            if result.is_ok() {
+                self.end_late(name);
+            }
+            return;
+        }
         let run_id = match result {
             Ok(run_id) => run_id,
             Err(error) => {
@@ -20,11 +30,13 @@ impl Engine {
                 let action = entry.life.launch_failed(&policy, Instant::now());
                 self.perform(name, action);
                 let next = self.next_try(name);
+                let is_stopped = self.state_of(name) == Some(ServiceState::Stopped);
                 let message = match error {
-                    Error::RestartCancelled => "It was stopped before it was started.".to_owned(),
-                    error => format!("It could not be started: {error} {next}"),
+                    _ if is_stopped => "It was stopped before it was started.".to_owned(),
+                    Error::RestartCancelled => "It is started again.".to_owned(),
+                    error => followed_by(&format!("It could not be started: {error}"), &next),
                 };
-                self.tell(name, message.trim_end());
+                self.tell(name, &message);
                 return self.go_on_shutting_down();
             }
         };
@@ -61,11 +73,27 @@ impl Engine {
         let finish = Finish { is_success, lasted: entry.lasted() };
         let policy = policy_of(entry, self.is_closing);
         let action = entry.life.ended(&policy, finish, Instant::now());
-        let message = format!("It ended {}", end.words());
+        let message = format!("It ended {}.", end.words());
         self.perform(name, action);
         let next = self.next_try(name);
-        self.tell(name, format!("{message}. {next}").trim_end());
+        let daemon = if is_success { self.daemon_of(name) } else { String::new() };
+        self.tell(name, &followed_by(&message, &format!("{daemon}{next}")));
         self.go_on_shutting_down();
+    }
+
+    /// What to say of a service whose own process has ended well and has left others running, as
+    /// one does that makes itself a daemon.
+    fn daemon_of(&self, name: &str) -> String {
+        let pids = self.entries.get(name).map(|entry| entry.leftover_pids()).unwrap_or_default();
+        match pids.as_slice() {
+            [] => String::new(),
+            [pid] => format!("Process {pid} {DAEMON} "),
+            [pid, rest @ ..] => format!("Process {pid} (and {} more) {DAEMON} ", rest.len()),
+        }
+    }
+
+    pub(super) fn state_of(&self, name: &str) -> Option<ServiceState> {
+        self.entries.get(name).map(|entry| entry.life.state())
     }
 
     /// What is going to happen to a service that has ended, in a sentence.
@@ -78,17 +106,27 @@ impl Engine {
                 let seconds = (left * 10.0).ceil() / 10.0;
                 format!("Restart {attempts} of {most} comes in {seconds} s.")
             }
-            (ServiceState::Fatal, _) if most == 0 => {
-                "Its policy allows no restart: start it when the cause is mended.".to_owned()
+            (ServiceState::Fatal, _) => {
+                let restarts = if attempts == 1 { "restart" } else { "restarts" };
+                format!(
+                    "gave up after {attempts} {restarts} (max_restarts): fix the cause, then \
+                     start it"
+                )
             }
-            (ServiceState::Fatal, _) => format!(
-                "It was restarted {attempts} times, which is all its policy allows: start it when \
-                 the cause is mended."
-            ),
             (ServiceState::Crashed, _) => "Its policy wants no restart.".to_owned(),
             (ServiceState::Restarting, _) => format!("Restart {attempts} of {most} is under way."),
             _ => String::new(),
         }
+    }
+}
+
+/// What has happened to a service, followed by what happens next, if anything does.
+pub(super) fn followed_by(message: &str, next: &str) -> String {
+    let message = message.trim_end_matches('.');
+    match next.trim_end() {
+        "" => format!("{message}."),
+        next if next.starts_with(char::is_lowercase) => format!("{message}; {next}"),
+        next => format!("{message}. {next}"),
     }
 }
 

@@ -5,7 +5,6 @@ use super::entry::Entry;
 use crate::manager::EndedBy;
 use crate::supervisor::life::Leftovers;
 use std::collections::HashSet;
-use std::sync::atomic::Ordering;
 
 impl Engine {
     /// Begins to end everything; nothing is started any more.
@@ -52,11 +51,14 @@ impl Engine {
         let Some(entry) = self.entries.get_mut(name) else { return };
         // Asked once: whatever is under way then ends with it down.
         entry.is_shut_down = true;
-        entry.is_launch_cancelled.store(true, Ordering::SeqCst);
+        let is_launching = entry.life.is_launching();
         let left = entry.leftovers();
         let action = entry.life.stop(EndedBy::Shutdown, left).unwrap_or_default();
         self.perform(name, action);
         self.tell(name, "It is being ended, because the supervisor is.");
+        if is_launching {
+            self.cancel_launch(name);
+        }
     }
 
     /// Whether nothing lives any more.
@@ -68,5 +70,6 @@ impl Engine {
 /// Whether nothing of a service lives, or nothing that could be ended.
 fn is_over(entry: &Entry) -> bool {
     let is_ended = || entry.is_shut_down || entry.leftovers() == Leftovers::None;
-    entry.life.state().is_down() && is_ended()
+    let is_left_behind = entry.is_shut_down && entry.stuck.is_some();
+    is_left_behind || (entry.life.state().is_down() && is_ended())
 }

@@ -21,6 +21,7 @@ impl Engine {
         if !entry.life.is_up() {
             entry.health = HealthStatus::Unknown;
         }
+        entry.is_blocked &= entry.life.is_waiting();
         let facts = Facts {
             state: entry.life.state(),
             health: entry.health,
@@ -29,11 +30,13 @@ impl Engine {
             last_restart: entry.last_restart,
             next_restart_at: entry.life.restart_at().map(as_date),
             standing: entry.standing,
+            is_blocked: entry.is_blocked,
             config: Arc::clone(&entry.config),
         };
         let old = entry.it.replace(facts.clone());
         let is_optional = entry.config.is_optional;
-        if old.state != facts.state {
+        let is_newly_blocked = facts.is_blocked && !old.is_blocked;
+        if old.state != facts.state || is_newly_blocked {
             let (from, to) = (old.state.word(), facts.state.word());
             match facts.state {
                 ServiceState::Fatal | ServiceState::Crashed if !is_optional => {
@@ -46,10 +49,12 @@ impl Engine {
         if old.health != facts.health {
             self.events.add(name, Change::Health, &facts);
         }
-        if (old.state, old.health) == (facts.state, facts.health) {
+        let told = |facts: &Facts| (facts.state, facts.health, facts.is_blocked);
+        if told(&old) == told(&facts) {
             return;
         }
-        if facts.state == ServiceState::Fatal && !is_optional && !self.is_closing {
+        let is_given_up = matches!(facts.state, ServiceState::Fatal | ServiceState::Crashed);
+        if is_given_up && !is_optional && !self.is_closing {
             self.tools.on_fatal.tell();
         }
         self.release_waiting(name);

@@ -15,6 +15,10 @@ pub enum Due {
     Look(usize),
     /// The restart that it waits for.
     Restart,
+    /// Its launch has taken longer than launches do.
+    LaunchHangs,
+    /// Its launch was cancelled and has not ended.
+    LaunchGivenUp,
 }
 
 /// Something that is due for a service, unless its generation is another by then.

@@ -1,0 +1,162 @@
+//! The mark that every process of a run carries, whatever it does to its session or its parents.
+//!
+//! It is carried twice. In the environment, as one id of a list: a server that runs as a command
+//! of another adds its own ids to that list, so that both find what they started. And as the soft
+//! limit `RLIMIT_RTTIME`, far above what any process could use: limits are inherited like the
+//! environment, but they can be read of a process whose memory is closed to us (one that is not
+//! dumpable, such as `ssh-agent`), and they outlive `env -i`.
+
+use super::procfs::environment_value;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::cell::OnceCell;
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+
+/// The variable that lists the ids, separated by colons.
+const VARIABLE: &str = "LLMSHELL_RUN_MARK";
+
+/// The upper 16 bits of every limit that is a mark: about 175,000 years of processor time.
+const LIMIT_TAG: u64 = 0x4c53 << 48;
+
+/// What /proc/PID/limits calls `RLIMIT_RTTIME`.
+const LIMIT_NAME: &str = "Max realtime timeout";
+
+/// The mark of one start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    id: String,
+    limit: u64,
+}
+
+impl Mark {
+    /// The mark of the run, or the health check, of this id.
+    pub fn of(id: &str) -> Self {
+        // FNV-1a: the next server, maybe another version, must come to the same number.
+        let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self { id: id.to_owned(), limit: LIMIT_TAG | (hash >> 16) }
+    }
+
+    /// The id that it was made of.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The limit that is the mark.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+}
+
+/// The environment with these ids added to those that it has already.
+pub(super) fn mark_environment(environment: &mut Vec<(OsString, OsString)>, ids: &[String]) {
+    let inherited = environment.iter().rev().find(|(name, _)| name == VARIABLE);
+    let inherited = inherited.map(|(_, value)| value.clone());
+    environment.retain(|(name, _)| name != VARIABLE);
+    let all = inherited.into_iter().chain(ids.iter().map(OsString::from));
+    let list = all.collect::<Vec<_>>().join(OsStr::new(":"));
+    environment.push((VARIABLE.into(), list));
+}
+
+/// Sets the limit that is a mark, for this process and all that it starts. Where somebody limits
+/// real-time processes already, that limit stays. Async-signal-safe, for between clone and exec.
+pub(super) fn mark_limit(limit: u64) {
+    let Rlimit { current, maximum } = getrlimit(Resource::Rttime);
+    let is_ours = current.is_none_or(|current| current & (0xffff << 48) == LIMIT_TAG);
+    if is_ours && maximum.is_none_or(|maximum| maximum >= limit) {
+        // Refused only above the hard limit.
+        let _set = setrlimit(Resource::Rttime, Rlimit { current: Some(limit), maximum });
+    }
+}
+
+/// The marks that a process carries, as far as we may read them.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    number: i32,
+    limit: Option<u64>,
+    /// Read when they are asked for: where the limit tells, nobody needs them.
+    ids: OnceCell<String>,
+}
+
+impl Marks {
+    /// Those of a process.
+    pub fn read(number: i32) -> Self {
+        Self { number, limit: read_limit(number), ids: OnceCell::new() }
+    }
+
+    /// Whether this one is among them.
+    pub fn has(&self, mark: &Mark) -> bool {
+        self.limit == Some(mark.limit) || self.ids().any(|id| id == mark.id)
+    }
+
+    /// Whether one of these is among them.
+    pub fn has_any(&self, ids: &HashSet<&str>, limits: &HashSet<u64>) -> bool {
+        self.limit.is_some_and(|limit| limits.contains(&limit))
+            || self.ids().any(|id| ids.contains(id))
+    }
+
+    /// The ids, the innermost server's last.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = &str> {
+        let read = || {
+            let ids = environment_value(self.number, VARIABLE.as_bytes()).unwrap_or_default();
+            String::from_utf8_lossy(&ids).into_owned()
+        };
+        self.ids.get_or_init(read).split(':').filter(|id| !id.is_empty())
+    }
+
+    /// The limit, where it is a mark.
+    pub fn limit(&self) -> Option<u64> {
+        self.limit
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.limit.is_none() && self.ids().next().is_none()
+    }
+}
+
+fn read_limit(number: i32) -> Option<u64> {
+    let limits = fs::read_to_string(format!("/proc/{number}/limits")).ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix(LIMIT_NAME))?;
+    let soft = line.split_ascii_whitespace().next()?.parse::<u64>().ok()?;
+    (soft & (0xffff << 48) == LIMIT_TAG).then_some(soft)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marked(environment: &[(&str, &str)], ids: &[&str]) -> Vec<(OsString, OsString)> {
+        let mut environment: Vec<_> =
+            environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        mark_environment(&mut environment, &ids);
+        environment
+    }
+
+    #[test]
+    fn a_mark_is_added_to_those_of_outer_servers() {
+        let own = ("A".into(), "1".into());
+        assert_eq!(marked(&[("A", "1")], &["x"]), [own, (VARIABLE.into(), "x".into())]);
+        let nested = marked(&[(VARIABLE, "outer")], &["run", "check"]);
+        assert_eq!(nested, [(VARIABLE.into(), "outer:run:check".into())]);
+    }
+
+    #[test]
+    fn a_mark_is_found_by_its_id_or_by_its_limit_alone() {
+        let (mark, other) = (Mark::of("0123456789abcdef"), Mark::of("0123456789abcdee"));
+        let marks = |ids: &str, limit| Marks { number: 0, limit, ids: ids.to_owned().into() };
+        let by_id = marks("outer:0123456789abcdef", None);
+        let by_limit = marks("", Some(mark.limit()));
+        for marks in [by_id, by_limit] {
+            assert!(marks.has(&mark) && !marks.has(&other), "{marks:?}");
+        }
+    }
+
+    #[test]
+    fn the_limit_of_an_id_never_changes() {
+        assert_eq!(Mark::of("0123456789abcdef").limit(), 0x4c53_2e37_3913_e5ad);
+    }
+}

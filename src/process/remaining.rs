@@ -1,0 +1,87 @@
+//! What is left in the end: children that belong to no run, ended or at least named.
+
+use super::procfs::{Procfs, Seen};
+use super::reaper::Reaper;
+use super::signal::Signal;
+use super::tree::{LeftBehind, Strangers, deliver, living_children, reason, same};
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// How long what is left may take to end by SIGTERM, and again by SIGKILL.
+const REMAINING_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long to wait for a death before looking again: for the one that /proc left out.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+impl Reaper {
+    /// Ends every process that descends from us, but for those that were there before us, and says
+    /// so in the log; gives those that could not be ended. Called when all runs were ended: what is
+    /// left then could not be told to be of any. Where others than we may have started it, because
+    /// we had children when we began, it is only named. Blocks for two seconds at most.
+    ///
+    /// As PID 1 it does nothing: with us the kernel ends all that there is.
+    #[must_use]
+    pub fn end_remaining(&self, strangers: Strangers) -> Vec<LeftBehind> {
+        if std::process::id() == 1 {
+            return Vec::new();
+        }
+        let mut named = BTreeSet::new();
+        if strangers == Strangers::Belong {
+            for signal in [Signal::TERM, Signal::KILL] {
+                self.end_all_by(signal, &mut named);
+            }
+        }
+        let explain = |seen: Seen| {
+            let why = match strangers {
+                Strangers::Belong => reason(seen, deliver(self.procfs(), seen, Signal::KILL)),
+                Strangers::AreForeign => NOT_OURS,
+            };
+            LeftBehind { pid: seen.pid.as_raw(), why }
+        };
+        self.remaining().into_iter().map(explain).collect()
+    }
+
+    /// Sends a signal once to each, and waits until all are gone.
+    fn end_all_by(&self, signal: Signal, named: &mut BTreeSet<(i32, u64)>) {
+        let (mut reached, deadline) = (BTreeSet::new(), Instant::now() + REMAINING_TIMEOUT);
+        loop {
+            let (changes, all) = (self.changes(), self.remaining());
+            for seen in all.iter().filter(|it| reached.insert((it.number, it.start_ticks))) {
+                if named.insert((seen.number, seen.start_ticks)) {
+                    let (pid, name) = (seen.pid, name_of(seen.number));
+                    log::warn!("process {pid} ({name}) belongs to no run and is ended");
+                }
+                // What refuses it is told in the end.
+                let _refused = deliver(self.procfs(), *seen, signal);
+            }
+            let now = Instant::now();
+            if all.is_empty() || now >= deadline {
+                return;
+            }
+            self.wait_for_change(changes, deadline.min(now + LOOK_INTERVAL));
+        }
+    }
+
+    /// All that lives of what was handed to us, parents before children.
+    fn remaining(&self) -> Vec<Seen> {
+        let procfs: Procfs = self.procfs();
+        let orphans = self.living_orphans().unwrap_or_default();
+        let mut all: Vec<Seen> =
+            orphans.into_iter().filter(|orphan| !self.was_there_before(*orphan)).collect();
+        let mut next = 0;
+        while let Some(parent) = all.get(next).copied() {
+            all.extend(living_children(procfs, parent));
+            next += 1;
+        }
+        all.iter().filter_map(|seen| same(procfs, *seen)).filter(|it| it.state != 'Z').collect()
+    }
+}
+
+/// Why a process is left alone.
+const NOT_OURS: &str = "it may be of a program that ran before this server in its process";
+
+fn name_of(number: i32) -> String {
+    let name = fs::read_to_string(format!("/proc/{number}/comm")).unwrap_or_default();
+    name.trim_end().to_owned()
+}
