@@ -226,8 +226,8 @@ pub fn start_up(
     let sources = Sources { flags, environment: &environment, env_file: env_file.as_ref(), mode };
     let loaded = settings::load(&sources)?;
     logging::start(env_file.as_ref())?;
-    if !loaded.from_file.is_empty() {
-        log::info!("settings from a file: {}", loaded.from_file.join(", "));
+    if let Some(file) = env_file.filter(|_| !loaded.from_file.is_empty()) {
+        log::info!("settings from {}: {}", file.name(), loaded.from_file.join(", "));
     }
     loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     Ok(Startup { settings: loaded.settings, environment: commands_environment() })

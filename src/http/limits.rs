@@ -47,7 +47,7 @@ pub struct Limits {
     /// files of the web panel.
     pub stranger_write: Duration,
     /// How long such a client that sends its next request before it has the answer to the last
-    /// one waits for that. 10 ms: no program but an attack does so without credentials.
+    /// one waits for that. 50 ms: no program but an attack does so without credentials.
     pub stranger_pause: Duration,
     /// The slowest reader that an answer of known size, or a stream's piece, is kept up for.
     /// 64 KiB/s: a poor mobile link.
@@ -78,7 +78,7 @@ impl Default for Limits {
             idle: Duration::from_secs(30),
             write: Duration::from_secs(30),
             stranger_write: Duration::from_secs(5),
-            stranger_pause: Duration::from_millis(10),
+            stranger_pause: Duration::from_millis(50),
             write_bytes_per_second_min: 64 * 1024,
             head_bytes_max: 32 * 1024,
             skipped_body_bytes_max: 64 * 1024,

@@ -18,7 +18,7 @@ use rustix::net::{
 const UNIX_MODE: u32 = 0o600;
 
 /// How many connections may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
-const BACKLOG: i32 = 1024;
+const BACKLOG: i32 = 4096;
 
 /// What a Unix socket has for an address of the internet.
 pub(super) const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);

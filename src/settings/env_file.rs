@@ -70,6 +70,12 @@ impl EnvFile {
         Ok(Self { name: name.to_owned(), variables, ignored: Vec::new() })
     }
 
+    /// The file, as messages call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The value of a variable.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {

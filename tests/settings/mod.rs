@@ -51,7 +51,7 @@ fn dotenv_is_read_from_the_working_directory() {
     assert!(server.folder().join("elsewhere").is_dir());
     let log = server.log();
     assert!(
-        log.contains("settings from a file: LLM_SHELL_LOG_DIR") && log.contains("DEBUG"),
+        log.contains("settings from .env: LLM_SHELL_LOG_DIR") && log.contains("DEBUG"),
         "{log}"
     );
 }
