@@ -38,6 +38,15 @@ pub enum Error {
     /// There was no run yet.
     #[error("No command was started yet: start one with POST /start.")]
     NeverStarted,
+    /// There was no run since the server was started, but there were some before.
+    #[error(
+        "No command was started since this server was: GET /runs/{run_id} is the last one before, \
+         and POST /start starts the next."
+    )]
+    NotStartedSince {
+        /// The last run before.
+        run_id: String,
+    },
     /// The run is over and left nothing behind.
     #[error("Process {pid} has already ended ({how}): there is nothing left to end.")]
     AlreadyEnded {
@@ -284,6 +293,7 @@ impl Error {
             | Self::EnvironmentFile { .. }
             | Self::Input(_) => ErrorKind::BadRequest,
             Self::NeverStarted
+            | Self::NotStartedSince { .. }
             | Self::NoSuchRun { .. }
             | Self::NoSuchServiceRun { .. }
             | Self::NoSuchService { .. }

@@ -4,8 +4,10 @@ use super::parameters;
 use super::talking::Size;
 use super::whole::whole_or_null;
 use crate::error::Result;
-use crate::logs::format_instant;
-use crate::manager::{EndedBy, KillReport, PastRun, RunInfo, RunSpec, RunStatus, Snapshot};
+use crate::logs::{format_instant, now};
+use crate::manager::{
+    EndedBy, EndedLeftover, KillReport, PastRun, RunInfo, RunSpec, RunStatus, Snapshot,
+};
 use crate::process::{Input, Signal, TerminalSize};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -213,7 +215,8 @@ pub struct KillResponse {
     /// The signal that was sent.
     #[serde(rename = "type")]
     kind: String,
-    /// `killed`, or `running` where it withstood SIGKILL.
+    /// `killed`, `exited` where it had ended by itself before, or `running` where it withstood
+    /// SIGKILL.
     #[schema(value_type = RunStatus)]
     status: &'static str,
     /// The name of the signal that ended it.
@@ -222,6 +225,18 @@ pub struct KillResponse {
     /// What could not be ended; left out where all is gone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left: Vec<Left>,
+    /// What an ended run had left behind and is ended now; left out where there was nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ended_leftovers: Vec<Leftover>,
+}
+
+/// A process that a run had left behind.
+#[derive(Debug, JsonSchema, Serialize, ToSchema)]
+pub struct Leftover {
+    /// Its number.
+    pid: i32,
+    /// Its command line.
+    command: String,
 }
 
 /// A process that could not be ended.
@@ -295,6 +310,8 @@ impl ProcessStatus {
         let PastRun { record: run, log_name } = past;
         let uptime = run.lasted().map_or(0.0, seconds);
         let end = run.end.as_ref();
+        let silence = end.and_then(|end| end.output_at).map(|at| (now() - at).to_std());
+        let idle = silence.map(|silence| seconds(silence.unwrap_or_default()));
         let status = match end {
             None => RunStatus::Running,
             Some(end) if end.ended_by == EndedBy::Itself.word() => RunStatus::Exited,
@@ -315,7 +332,7 @@ impl ProcessStatus {
             uptime,
             cpu_percent: 0.0,
             memory_mb: 0.0,
-            idle: None,
+            idle,
             pty: run.pty,
             stdin_open: false,
             cwd: run.cwd,
@@ -331,14 +348,23 @@ impl KillResponse {
     pub fn new(report: KillReport, signal: Signal) -> Self {
         let end = report.end;
         let left = report.left.into_iter();
+        let ended = report.ended_leftovers.into_iter();
+        let status = match end {
+            // A process that withstands SIGKILL is not told to be dead.
+            None => RunStatus::Running,
+            Some(end) if end.by == EndedBy::Itself => RunStatus::Exited,
+            Some(_) => RunStatus::Killed,
+        };
         Self {
             stopped_at: end.map(|end| format_instant(end.at)),
             exit_code: end.and_then(|end| end.outcome.exit_code()),
             kind: signal.to_string(),
-            // A process that withstands SIGKILL is not told to be dead.
-            status: end.map_or(RunStatus::Running, |_| RunStatus::Killed).word(),
+            status: status.word(),
             signal: end.and_then(|end| end.outcome.signal()),
             left: left.map(|left| Left { pid: left.pid, why: left.why }).collect(),
+            ended_leftovers: ended
+                .map(|EndedLeftover { pid, command }| Leftover { pid, command })
+                .collect(),
         }
     }
 }

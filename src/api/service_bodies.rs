@@ -195,7 +195,8 @@ pub struct VerbResponse {
 /// What POST /bulk answers.
 #[derive(Debug, JsonSchema, Serialize, ToSchema)]
 pub struct BulkResponse {
-    /// `processing`: `operations` say what becomes of each.
+    /// `processing`; with `wait`, where all have settled, `completed`, or `failed` where one has
+    /// not come to what was asked. `operations` say what becomes of each.
     pub status: &'static str,
     /// One for each service, in the order in which they were named.
     pub operations: Vec<BulkOperation>,
@@ -243,9 +244,8 @@ pub struct SupervisorHealth {
     pub version: &'static str,
     /// Whole seconds since it was started.
     pub uptime: u64,
-    /// The required services that are not as they should be, with their states.
+    /// The required services that are `fatal`, `crashed`, in `backoff` or `unhealthy`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = BTreeMap<String, ServiceState>)]
     pub services: BTreeMap<String, &'static str>,
 }
 

@@ -228,9 +228,7 @@ fn bulk(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let _slot = wait.map(|_| astra.slots.take()).transpose()?;
     let bulk = Bulk { action: action.into(), services, is_parallel: parallel };
     let (operations, done) = bulk.begin(&astra.supervisor)?;
-    if let Some(wait) = wait {
-        waiting::wait(request, wait, |until| done.wait(until));
-    }
+    let is_done = wait.is_some_and(|wait| waiting::wait(request, wait, |until| done.wait(until)));
     let mut operations: Vec<_> = operations.into_iter().map(BulkOperation::from).collect();
     if wait.is_some() {
         for operation in operations.iter_mut().filter(|it| it.detail.is_none()) {
@@ -244,7 +242,14 @@ fn bulk(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
             *operation = BulkOperation::failed(service, &error);
         }
     }
-    Ok(Reply::json(StatusCode::OK, &BulkResponse { status: "processing", operations }))
+    let is_bad =
+        |it: &BulkOperation| matches!(it.status, "error" | "crashed" | "fatal" | "backoff");
+    let status = match is_done {
+        false => "processing",
+        true if operations.iter().any(is_bad) => "failed",
+        true => "completed",
+    };
+    Ok(Reply::json(StatusCode::OK, &BulkResponse { status, operations }))
 }
 
 fn read_logs(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -284,7 +289,7 @@ fn health(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
         status: word,
         version: env!("CARGO_PKG_VERSION"),
         uptime: astra.began.elapsed().as_secs(),
-        services: troubled.into_iter().map(|(name, state)| (name, state.word())).collect(),
+        services: troubled.into_iter().collect(),
     };
     Ok(Reply::json(status, &health))
 }

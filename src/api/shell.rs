@@ -12,6 +12,7 @@ use super::slots::Slots;
 use super::talking::{self, StdinResponse};
 use super::told::{self, Reader};
 use super::{body, login, logs, panel, parameters, shell_metrics, waiting};
+use crate::error::Error;
 use crate::http::{Guard, Problem, Reply, Request, Router};
 use crate::logs::{Range, RunLog};
 use crate::manager::{ProcessManager, RunView, Snapshot};
@@ -152,11 +153,19 @@ fn told(
     Ok(Reply::bytes(code, logs::TEXT, text.into_bytes()))
 }
 
+/// The last run; where there was none since the server's start, the last one before is named.
+fn last_run(shell: &Shell) -> Result<RunView, Error> {
+    shell.manager.last_run().map_err(|error| match shell.manager.run_records().first() {
+        Some(last) => Error::NotStartedSince { run_id: last.run_id.clone() },
+        None => error,
+    })
+}
+
 fn status(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let mut query = request.query()?;
     let wait = parameters::wait(&mut query, "wait")?;
     query.finish()?;
-    let run = shell.manager.last_run()?;
+    let run = last_run(shell)?;
     if let Some(wait) = wait {
         let _slot = shell.slots.take()?;
         wait_for_end(request, run.log(), wait);
@@ -212,7 +221,7 @@ fn resize(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
 }
 
 fn read_logs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
-    let run = shell.manager.last_run()?;
+    let run = last_run(shell)?;
     let (log, run_id) = (Arc::clone(run.log()), run.id().to_owned());
     let status = Box::new(move || ProcessStatus::from(run.snapshot()).json());
     answer_logs(shell, request, (log, LogOf::LastRun(&run_id)), status)

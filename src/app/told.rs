@@ -76,8 +76,7 @@ fn line_of(supervisor: &Supervisor) -> String {
     let up = services.iter().filter(|service| service.state() == ServiceState::Running).count();
     let line = format!("{up} of {} services are up", services.len());
     let troubled = supervisor.troubled().into_iter();
-    let troubled: Vec<_> =
-        troubled.map(|(name, state)| format!("{name} {}", state.word())).collect();
+    let troubled: Vec<_> = troubled.map(|(name, word)| format!("{name} {word}")).collect();
     if troubled.is_empty() { line } else { format!("{line}; {}", troubled.join(", ")) }
 }
 

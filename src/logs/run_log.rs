@@ -88,7 +88,7 @@ pub struct Glance {
     /// Whether nothing more will come, from what it left behind neither.
     pub is_closed: bool,
     /// When the last output was read.
-    pub(super) output_at: Option<DateTime<Utc>>,
+    pub output_at: Option<DateTime<Utc>>,
     /// The files, the oldest first.
     pub(super) parts: Vec<Part>,
 }

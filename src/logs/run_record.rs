@@ -83,6 +83,9 @@ pub struct EndRecord {
     /// How long it ran, in milliseconds, by a clock that nobody sets; `None` where nobody knows.
     #[serde(default)]
     pub lasted_ms: Option<u64>,
+    /// When it had printed something last; `None` where it had not, or nobody knows.
+    #[serde(default)]
+    pub output_at: Option<DateTime<Utc>>,
 }
 
 /// One line of the file.

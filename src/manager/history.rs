@@ -300,6 +300,7 @@ pub fn recover(folders: &[Arc<LogFolder>]) {
                 ended_by: EndedBy::Lost.word().to_owned(),
                 dropped_lines: 0,
                 lasted_ms: None,
+                output_at: None,
             };
             folder.ledger().ended(&run.run_id, end);
         }

@@ -7,7 +7,7 @@ use super::spec::RunSpec;
 use super::state::{Claim, Refusal, State};
 use crate::error::{Error, Result};
 use crate::logs::{LogFolder, LogWriter};
-use crate::process::{LeftBehind, Reaper, Signal};
+use crate::process::{LeftBehind, Reaper, Signal, command_of};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -37,6 +37,17 @@ pub struct KillReport {
     pub end: Option<End>,
     /// The processes that could not be ended.
     pub left: Vec<LeftBehind>,
+    /// Those that were ended although the run's own process had ended before.
+    pub ended_leftovers: Vec<EndedLeftover>,
+}
+
+/// A process that a run had left behind and that was ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedLeftover {
+    /// Its number.
+    pub pid: i32,
+    /// Its command line.
+    pub command: String,
 }
 
 /// Runs one command at a time.
@@ -168,6 +179,15 @@ impl ProcessManager {
         self.end_run(ending, None)
     }
 
+    /// What a run has left behind, by name. Nothing while its own process lives.
+    fn leftovers(&self, run: &Run) -> Vec<EndedLeftover> {
+        if run.end.get().is_none() {
+            return Vec::new();
+        }
+        let pids = run.tree.pids(&self.reaper).into_iter();
+        pids.map(|pid| EndedLeftover { pid, command: command_of(pid) }).collect()
+    }
+
     /// The same for `only` this run, where that is given.
     pub(super) fn end_run(&self, ending: Ending, only: Option<&Run>) -> Result<KillReport> {
         let Ending { by, signal, grace } = ending;
@@ -196,12 +216,15 @@ impl ProcessManager {
             Claim::Join => Ok(self.join_ending(&run, joined)),
             Claim::Drive => {
                 let end = run.end.get().filter(|_| run.tree.is_gone(&self.reaper));
+                let leftovers = self.leftovers(&run);
                 let left = self.drive_ending(&run, signal);
                 self.ending_done(left.clone());
-                match end {
-                    Some(end) => Err(already_ended(&run, end)),
-                    None => Ok(KillReport { end: run.end.get().copied(), left }),
+                if let Some(end) = end {
+                    return Err(already_ended(&run, end));
                 }
+                let is_left = |pid| left.iter().any(|it: &LeftBehind| it.pid == pid);
+                let ended_leftovers = leftovers.into_iter().filter(|it| !is_left(it.pid)).collect();
+                Ok(KillReport { end: run.end.get().copied(), left, ended_leftovers })
             }
         }
     }
@@ -303,7 +326,11 @@ impl ProcessManager {
         // He reads the grace again, which may have become shorter.
         self.announce_change();
         let inner = self.wait_until(|inner| inner.state.endings_done() != joined);
-        KillReport { end: run.end.get().copied(), left: inner.left.clone() }
+        KillReport {
+            end: run.end.get().copied(),
+            left: inner.left.clone(),
+            ended_leftovers: Vec::new(),
+        }
     }
 
     /// Wakes those who wait for something about the run, its tree included.

@@ -123,12 +123,14 @@ impl ProcessManager {
 }
 
 fn record_of(run: &Run, end: &End) -> EndRecord {
+    let glance = run.log.glance();
     EndRecord {
         at: end.at,
         exit_code: end.outcome.exit_code(),
         signal: end.outcome.signal(),
         ended_by: end.by.word().to_owned(),
-        dropped_lines: run.log.glance().dropped_lines,
+        dropped_lines: glance.dropped_lines,
+        output_at: glance.output_at,
         lasted_ms: u64::try_from(end.lasted.as_millis()).ok(),
     }
 }

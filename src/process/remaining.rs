@@ -1,11 +1,11 @@
 //! What is left in the end: children that belong to no run, ended or at least named.
 
+use super::named::name_of;
 use super::procfs::{Procfs, Seen};
 use super::reaper::Reaper;
 use super::signal::Signal;
 use super::tree::{LeftBehind, Strangers, deliver, living_children, reason, same};
 use std::collections::BTreeSet;
-use std::fs;
 use std::time::{Duration, Instant};
 
 /// How long what is left may take to end by SIGTERM, and again by SIGKILL.
@@ -80,8 +80,3 @@ impl Reaper {
 
 /// Why a process is left alone.
 const NOT_OURS: &str = "it may be of a program that ran before this server in its process";
-
-fn name_of(number: i32) -> String {
-    let name = fs::read_to_string(format!("/proc/{number}/comm")).unwrap_or_default();
-    name.trim_end().to_owned()
-}

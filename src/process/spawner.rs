@@ -24,6 +24,10 @@ const SPAWNERS_MAX: usize = 64;
 /// Nothing wakes him for that; only launches that hang get here.
 const GIVE_UP_INTERVAL: Duration = Duration::from_millis(50);
 
+/// How long a launch may take before it can be given up: on a machine that is out of breath one
+/// takes a while, and is not to be told to hang.
+const LAUNCH_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+
 /// How long a child that was killed before it was executed may take to be gone.
 const KILL_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -102,7 +106,7 @@ pub(super) struct Spawners {
 
 impl Shared {
     /// Launches a command. Blocks until it was executed, or until `is_given_up`, which is asked
-    /// now and then while that takes long; the child that hangs gets SIGKILL then.
+    /// now and then once it has taken a second; the child that hangs gets SIGKILL then.
     ///
     /// # Errors
     /// Those of `Launch::spawn`, and `Kernel` where it was given up or no thread can be had.
@@ -122,8 +126,11 @@ impl Shared {
             match answer.recv_timeout(GIVE_UP_INTERVAL) {
                 Ok(spawned) => return spawned,
                 Err(RecvTimeoutError::Disconnected) => return Err(Error::Panicked),
-                Err(RecvTimeoutError::Timeout) if is_given_up() => break,
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    if began.elapsed() >= LAUNCH_TIMEOUT_MIN && is_given_up() {
+                        break;
+                    }
+                }
             }
             if !is_told && began.elapsed() > HANG_TOLD_AFTER {
                 is_told = true;

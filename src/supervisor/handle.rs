@@ -5,10 +5,10 @@ use super::events::EventLog;
 use super::life::ServiceState;
 use super::roster::Roster;
 use super::services_file::{Service, ServicesFile, check_limits};
-use super::supervised::Supervised;
+use super::supervised::{Facts, Supervised};
 use super::tools::Tools;
 use crate::error::{Error, Result};
-use crate::probe::HealthReport;
+use crate::probe::{HealthReport, HealthStatus};
 use crate::process::{FleetMeter, FleetUsage, Signal, Tree, connections_of};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -227,19 +227,24 @@ impl Supervisor {
         runs.filter(|run| !run.is_gone()).map(|run| run.tree().clone()).collect()
     }
 
-    /// The required services that are not as they should be, each with its state.
+    /// The required services that are not as they should be, each with what it is: a state, or
+    /// `unhealthy` where it runs and its checks fail.
     #[must_use]
-    pub fn troubled(&self) -> Vec<(String, ServiceState)> {
-        let is_trouble = |state| {
-            matches!(state, ServiceState::Fatal | ServiceState::Crashed | ServiceState::Backoff)
+    pub fn troubled(&self) -> Vec<(String, &'static str)> {
+        let trouble = |facts: &Facts| match (facts.state, facts.health) {
+            (ServiceState::Fatal | ServiceState::Crashed | ServiceState::Backoff, _) => {
+                Some(facts.state.word())
+            }
+            (ServiceState::Running, HealthStatus::Unhealthy) => Some(facts.health.word()),
+            _ => None,
         };
-        let services = self.services().into_iter().map(|service| {
+        let services = self.services().into_iter();
+        let troubled = services.filter_map(|service| {
             let facts = service.facts();
-            (service.name().to_owned(), facts.state, facts.config.is_optional)
+            let word = trouble(&facts).filter(|_| !facts.config.is_optional)?;
+            Some((service.name().to_owned(), word))
         });
-        let troubled =
-            services.filter(|(_, state, is_optional)| is_trouble(*state) && !is_optional);
-        troubled.map(|(name, state, _)| (name, state)).collect()
+        troubled.collect()
     }
 
     /// Ends everything: what depends on others before those. Blocks until all is down.

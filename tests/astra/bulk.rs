@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 /// Asks for it, and gives what became of each.
 fn bulk(astra: &Astra, query: &str, body: &Value) -> Vec<Value> {
     let answer = astra.post_json(&format!("/supervisor/bulk{query}"), body).expect(200).json();
-    assert_eq!(answer["status"], "processing");
+    let status = answer["status"].as_str().unwrap();
+    let is_waited_for = query.contains("wait=") && status != "processing";
+    assert!(is_waited_for == ["completed", "failed"].contains(&status), "{answer}");
     answer["operations"].as_array().expect("operations").clone()
 }
 
@@ -233,4 +235,28 @@ fn a_bulk_that_takes_long_holds_up_no_other_request() {
     assert_eq!(statuses(&operations), [("web", "running")]);
     astra.touch("go");
     astra.wait_for("slow", "exited");
+}
+
+#[test]
+fn a_bulk_that_was_waited_for_says_what_came_of_it() {
+    let astra = Astra::start(json!({
+        "web": {"cmd": "exec sleep 60"},
+        "broken": {"cmd": "exit 3", "autostart": false, "restart_policy": {"mode": "never"},
+                   "start_seconds": 5},
+    }));
+    let bulk = |action: &str, services: &[&str]| {
+        let body = json!({"action": action, "services": services});
+        astra.post_json("/supervisor/bulk?wait=20", &body).expect(200).json()
+    };
+    let done = bulk("restart", &["web"]);
+    assert_eq!(done["status"], "completed");
+    assert_eq!(done["operations"], json!([{"service": "web", "status": "running"}]));
+    let failed = bulk("start", &["broken"]);
+    assert_eq!(
+        (&failed["status"], &failed["operations"][0]["status"]),
+        (&json!("failed"), &json!("crashed"))
+    );
+    let body = json!({"action": "stop", "services": ["web"]});
+    let begun = astra.post_json("/supervisor/bulk", &body).expect(200).json();
+    assert_eq!(begun["status"], "processing");
 }

@@ -208,5 +208,5 @@ fn a_check_that_does_not_answer_in_time_has_failed() {
         "health_check": {"url": web.url("/never"), "timeout": 0.1, "retries": 2, "interval": 0.1},
     }}));
     let says = |it: &Value| it["message"].as_str().unwrap().contains("no answer within 0.1 s");
-    assert!(is_unhealthy(&astra.wait_until("web", "unhealthy", says)));
+    astra.wait_until("web", "unhealthy", |it| is_unhealthy(it) && says(it));
 }

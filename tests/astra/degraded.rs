@@ -150,3 +150,26 @@ fn without_exit_on_fatal_the_rest_goes_on() {
     eventually("the other is up", || (astra.status("web")["status"] == "running").then_some(()));
     assert_eq!(astra.settle("restart", "web"), "running");
 }
+
+#[test]
+fn a_required_service_that_is_unhealthy_is_degraded() {
+    let ill = json!({
+        "cmd": "exec sleep 60", "start_timeout": 0.2,
+        "health_check": {"cmd": ["test", "-e", "well"], "interval": 0.1, "retries": 1},
+    });
+    let astra = Astra::start(json!({"ill": ill}));
+    let starting = eventually("the failing check is named", || {
+        let status = astra.get("/supervisor/status/ill").expect(200).json();
+        let message = status["message"].as_str().unwrap().to_owned();
+        (status["status"] != "starting" || message.contains("fails")).then_some(message)
+    });
+    assert!(starting.contains("exit code 1"), "{starting}");
+    let health = eventually("it is unhealthy", || {
+        let answer = astra.get("/health");
+        (answer.status == 503).then(|| answer.json())
+    });
+    assert_eq!(health["status"], "degraded");
+    assert_eq!(health["services"], json!({"ill": "unhealthy"}));
+    std::fs::write(astra.folder().join("well"), "").unwrap();
+    eventually("it is well again", || (astra.get("/health").status == 200).then_some(()));
+}

@@ -279,7 +279,9 @@ fn what_a_service_was_started_with_holds_on_and_the_rest_is_as_the_file_says_now
 #[test]
 fn what_comes_back_while_it_is_being_ended_is_told_and_waited_for() {
     let file = json!({"web": {
-        "cmd": "trap 'sleep 0.5; exit 0' TERM; echo begin; while :; do sleep 0.05; done",
+        // Who is asked to end while it does so is asked with it.
+        "cmd": "trap 'trap \"\" TERM; sleep 0.5; exit 0' TERM; echo begin; \
+                while :; do sleep 0.05; done",
     }});
     let astra = Astra::start(file.clone());
     for body in [json!({}), json!({"name": "web"})] {

@@ -51,7 +51,7 @@ fn every_route_works_under_both_prefixes() {
         let body = json!({"action": "restart", "services": ["web"]});
         let answer = astra.post_json(&format!("{prefix}/bulk?wait=60"), &body).expect(200).json();
         let operations = json!([{"service": "web", "status": "running"}]);
-        assert_eq!(answer, json!({"status": "processing", "operations": operations}));
+        assert_eq!(answer, json!({"status": "completed", "operations": operations}));
         let told = astra.post(&format!("{prefix}/signal/web?type=CONT")).expect(200).json();
         assert_eq!(told["status"], "running", "{told}");
     }

@@ -46,6 +46,8 @@ fn answers_of_the_shell_have_the_fields_of_the_document() {
     check("GET", "/runs/{run_id}/logs", server.get(&format!("/runs/{run_id}/logs")).expect(200));
     check("POST", "/login", server.post_json("/login", &json!({"token": "a"})).expect(400));
     document.check("POST", "/login", &login());
+    server.run_to_end("sleep 60 >/dev/null &");
+    check("POST", "/kill", server.post("/kill").expect(200));
     let mut unseen = document.unseen();
     unseen.retain(|it| !WITHSTANDING.contains(&it.as_str()));
     assert!(unseen.is_empty(), "described, and in no answer: {unseen:?}");

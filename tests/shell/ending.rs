@@ -164,7 +164,7 @@ fn leftovers_are_listed_logged_and_ended_by_a_kill() {
     assert!(!ended["leftover_pids"].as_array().unwrap().is_empty(), "{ended}");
     server.wait_for_output("from the leftover");
     let killed = server.post("/kill").expect(200).json();
-    assert_eq!((&killed["status"], &killed["exit_code"]), (&json!("killed"), &json!(0)));
+    assert_eq!((&killed["status"], &killed["exit_code"]), (&json!("exited"), &json!(0)));
     assert_eq!(server.living(), Vec::<String>::new());
     let after = server.get("/status").expect(200).json();
     assert_eq!((&after["leftover_pids"], &after["status"]), (&json!([]), &json!("exited")));
@@ -238,4 +238,20 @@ fn a_flood_that_forks_is_ended_with_nothing_left() {
     assert_eq!(server.living(), Vec::<String>::new());
     let last: Value = server.get("/logs?lines=1").expect(200).json();
     assert_eq!(last["content"], "10000000");
+}
+
+/// It ended by itself, whatever is ended of what it left.
+#[test]
+fn a_kill_of_an_exited_run_says_how_it_had_ended() {
+    let server = Server::start();
+    server.run_to_end("sleep 300 >/dev/null & exit 3");
+    let left = server.get("/status").expect(200).json()["leftover_pids"][0].clone();
+    let killed = server.post("/kill").expect(200).json();
+    assert_eq!((&killed["status"], &killed["exit_code"]), (&json!("exited"), &json!(3)));
+    assert_eq!(killed["ended_leftovers"], json!([{"pid": left, "command": "sleep 300"}]));
+    assert_eq!(server.get("/status").expect(200).json()["status"], "exited");
+    server.run("exec sleep 300");
+    let killed = server.post("/kill").expect(200).json();
+    assert_eq!(killed["status"], "killed");
+    assert!(killed["ended_leftovers"].is_null(), "{killed}");
 }

@@ -25,7 +25,9 @@ fn runs_are_listed_the_newest_first() {
     assert!(all.iter().all(|run| fields(run) == fields(&status)), "{all:?}");
     let third = &all[2];
     let id = third["run_id"].as_str().unwrap();
-    let one = server.get(&format!("/runs/{id}")).expect(200).json();
+    let mut one = server.get(&format!("/runs/{id}")).expect(200).json();
+    // How long it is silent grows.
+    one["idle"] = third["idle"].clone();
     assert_eq!((&one, &one["command"]), (third, &json!("echo run 1; exit 1")));
     for _ in 0..2 {
         let logs = server.get(&format!("/runs/{id}/logs?after=0")).expect(200).json();
@@ -229,4 +231,22 @@ fn a_ledger_that_a_crash_tore_is_read_as_far_as_it_goes() {
     file.write_all(b"garbage\n{\"event\":\"started\",\"run_id\":\"x\xff").unwrap();
     server.start_again();
     assert_eq!(runs(&server, "").len(), 1);
+}
+
+#[test]
+fn after_a_restart_of_the_server_the_last_run_is_named() {
+    let mut server = Server::start();
+    let run_id = server.run_to_end("echo hello")["run_id"].as_str().unwrap().to_owned();
+    server.signal("TERM");
+    server.wait();
+    server.start_again();
+    for route in ["/status", "/logs"] {
+        let detail = server.get(route).problem(404, "not_found");
+        assert!(detail.contains(&format!("GET /runs/{run_id}")), "{detail}");
+    }
+    let run = server.get(&format!("/runs/{run_id}")).expect(200).json();
+    assert!(run["idle"].as_f64().unwrap() > 0.0, "{run}");
+    let silent = server.run_to_end("true")["run_id"].as_str().unwrap().to_owned();
+    server.run_to_end("true");
+    assert!(server.get(&format!("/runs/{silent}")).expect(200).json()["idle"].is_null());
 }

@@ -14,6 +14,7 @@ fn end(exit_code: i32) -> EndRecord {
         ended_by: "itself".into(),
         dropped_lines: 0,
         lasted_ms: None,
+        output_at: None,
     }
 }
 

@@ -108,7 +108,7 @@ impl Job {
         let report = guarded(what, || self.manager.end(self.ending));
         let service = self.service.clone();
         let (message, again) = match report {
-            Some(Ok(KillReport { end: None, left })) => {
+            Some(Ok(KillReport { end: None, left, .. })) => {
                 // It has had its grace.
                 (self.ending.signal, self.ending.grace) = (Signal::KILL, Duration::ZERO);
                 (Message::Stuck { service, left }, Some(self))

@@ -128,6 +128,16 @@ impl Entry {
         failing.max_by_key(|(_, check, _)| check.restart_on_failure)
     }
 
+    /// Which check keeps it from being up, and how it fails; `None` where none has failed.
+    pub fn why_starting(&self) -> Option<String> {
+        let checks = self.config.health_checks.iter().zip(&self.checks);
+        let mut failing = checks.filter_map(|((name, _), state)| {
+            let why = state.found.as_ref()?.as_ref().err()?;
+            Some(format!("Starting: check {name} fails: {why}."))
+        });
+        failing.next()
+    }
+
     /// Whether anything lives of its last run although that has ended.
     pub fn leftovers(&self) -> Leftovers {
         let run = self.it.last_run().filter(|run| run.end().is_some());

@@ -84,6 +84,8 @@ impl Engine {
             self.judge(name);
         } else if self.entries.get(name).is_some_and(|it| it.health == HealthStatus::Healthy) {
             self.settle(name);
+        } else if let Some(message) = self.entries.get(name).and_then(|it| it.why_starting()) {
+            self.explain(name, &message);
         }
     }
 

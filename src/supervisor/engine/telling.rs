@@ -60,6 +60,14 @@ impl Engine {
         self.release_waiting(name);
     }
 
+    /// Changes only what is said of why a service is in its state, which is no event.
+    pub(super) fn explain(&mut self, name: &str, message: &str) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        message.clone_into(&mut entry.message);
+        let facts = Facts { message: message.to_owned(), ..entry.it.facts() };
+        entry.it.replace(facts);
+    }
+
     /// Tells that a service is gone.
     pub(super) fn tell_removed(&self, name: &str, facts: &Facts) {
         self.events.add(name, Change::Removed, facts);
