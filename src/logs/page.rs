@@ -225,7 +225,8 @@ impl Page {
         Ok(PageCounts { is_cut, ..self.counts(lines_returned) })
     }
 
-    /// Writes the entries as they lie on disk, each with the number of its line. Only where the page `is_plain`.
+    /// Writes the entries as they lie on disk, each with the number of its line. Only where the
+    /// page `is_plain`.
     ///
     /// # Errors
     /// What reading the file or writing to `to` gave.
