@@ -40,16 +40,6 @@ pub enum LogOf<'a> {
     Service,
 }
 
-impl<'a> LogOf<'a> {
-    /// The run, where it is of one.
-    pub fn run_id(self) -> Option<&'a str> {
-        match self {
-            Self::LastRun(run_id) | Self::Run(run_id) => Some(run_id),
-            Self::Service => None,
-        }
-    }
-}
-
 /// How many lines of a service's log are given where nothing else is said.
 const SERVICE_LINES_DEFAULT: u64 = 100;
 

@@ -18,7 +18,6 @@ use crate::logs::{Range, RunLog};
 use crate::manager::{ProcessManager, RunView, Snapshot};
 use crate::process::Signal;
 use http::StatusCode;
-use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -224,7 +223,9 @@ fn read_logs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem>
     let run = last_run(shell)?;
     let (log, run_id) = (Arc::clone(run.log()), run.id().to_owned());
     let status = Box::new(move || ProcessStatus::from(run.snapshot()).json());
-    answer_logs(shell, request, (log, LogOf::LastRun(&run_id)), status)
+    let query = LogQuery::read(request, LogOf::LastRun(&run_id))?;
+    let source = RunSource { name: of_run(&log, run_id), log, status };
+    logs::answer(query, Box::new(source), &shell.slots, request)
 }
 
 fn runs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -244,23 +245,18 @@ fn one_run(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
 
 fn run_logs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let run_id = request.param("run_id").to_owned();
+    // A query that cannot be is said before what became of the log that it asks for.
+    let query = LogQuery::read(request, LogOf::Run(&run_id))?;
     let log = shell.manager.log_of(&run_id)?;
     let (manager, id) = (Arc::clone(&shell.manager), run_id.clone());
     let status = move || manager.run(&id).map(|run| ProcessStatus::from(run).json());
     let status = Box::new(move || status().unwrap_or_default());
-    answer_logs(shell, request, (log, LogOf::Run(&run_id)), status)
+    let source = RunSource { name: of_run(&log, run_id), log, status };
+    logs::answer(query, Box::new(source), &shell.slots, request)
 }
 
-fn answer_logs(
-    shell: &Shell,
-    request: &Request<'_>,
-    (log, of): (Arc<RunLog>, LogOf<'_>),
-    status: Box<dyn Fn() -> Value + Send>,
-) -> Result<Reply, Problem> {
-    let query = LogQuery::read(request, of)?;
-    let run_id = of.run_id().unwrap_or_default().to_owned();
-    let name = Named::Run { log_file: log.name().to_owned(), run_id };
-    logs::answer(query, Box::new(RunSource { name, log, status }), &shell.slots, request)
+fn of_run(log: &RunLog, run_id: String) -> Named {
+    Named::Run { log_file: log.name().to_owned(), run_id }
 }
 
 fn metrics(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {

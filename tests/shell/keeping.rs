@@ -139,6 +139,7 @@ fn a_run_that_floods_leaves_the_others_their_logs() {
         server.run_to_end(FLOOD);
         assert!(bytes_of_logs(&server) <= 1_000_000);
     }
+    server.get(&format!("{path}/logs?wait=abc")).problem(400, "bad_request");
     let gone = server.get(&format!("{path}/logs")).problem(410, "gone");
     assert!(gone.contains("LLM_SHELL_LOG_MAX_BYTES"), "{gone}");
     let told = server.get(&path).expect(200).json();
