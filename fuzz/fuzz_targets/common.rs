@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// What lets a request in.
 #[allow(dead_code, reason = "not every target wants in")]
-pub const TOKEN: &str = "Authorization: Bearer fuzz\r\n";
+pub const TOKEN: &str = "Authorization: Bearer fuzz-fuzz-fuzz-fuzz\r\n";
 
 /// Sends `bytes` on a connection of their own and reads until its end, which must come in time
 /// and begin with an answer where anything is answered.
@@ -42,10 +42,10 @@ fn serve() -> PathBuf {
     let arguments = ["llm-shell", "--shell", "/bin/true"].map(Into::into);
     let places = ["--socket".into(), path.clone(), "--log-dir".into(), folder.join("logs")];
     let flags = settings::command_line().get_matches_from(arguments.into_iter().chain(places));
-    let environment = [("LLM_SHELL_TOKEN".into(), "fuzz".into())];
+    let environment = [("LLM_SHELL_TOKEN".into(), "fuzz-fuzz-fuzz-fuzz".into())];
     let mode = settings::Mode::Shell;
     let sources =
-        settings::Sources { mode, flags: &flags, environment: &environment, dotenv: None };
+        settings::Sources { mode, flags: &flags, environment: &environment, env_file: None };
     let settings = settings::load(&sources).expect("settings").settings;
     let listener = app::listen(&settings).expect("a socket");
     let startup = app::Startup { settings, environment: Vec::new() };

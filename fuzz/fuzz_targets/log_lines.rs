@@ -3,11 +3,11 @@
 #![no_main]
 
 use llm_shell::logs::{
-    Capture, Filter, Keep, LogFolder, LogSeries, LogWriter, Page, Range, RunLog, RunRecord,
-    Selection, now,
+    Capture, Filter, Keep, LogFolder, LogSeries, LogWriter, Moment, OlderPart, OnEnd, Page, Range,
+    RunLog, RunRecord, Selection, now,
 };
 use std::io::Write;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -19,7 +19,12 @@ static WRITER: LazyLock<LogWriter> =
 
 static FOLDER: LazyLock<Arc<LogFolder>> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder").keep();
-    let keep = Keep { runs_max: usize::MAX, bytes_max: u64::MAX };
+    let keep = Keep {
+        runs_max: usize::MAX,
+        bytes_max: u64::MAX,
+        run_bytes_max: u64::MAX,
+        records_max: usize::MAX,
+    };
     Arc::new(LogFolder::open(&folder, keep).expect("a log folder"))
 });
 
@@ -27,6 +32,19 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     printed(bytes);
     damaged(bytes);
 });
+
+/// Hands on that an end was told.
+struct Told(Sender<()>);
+
+impl OnEnd for Told {
+    fn record(&self, _at: Moment) {}
+
+    fn save(&self) {}
+
+    fn publish(&self) {
+        self.0.send(()).expect("somebody waits");
+    }
+}
 
 /// What is printed is read back, line by line, from the log and from its file alone.
 fn printed(bytes: &[u8]) {
@@ -39,7 +57,7 @@ fn printed(bytes: &[u8]) {
         end: Arc::new(end.into()),
         terminal: None,
         log: Arc::clone(&log),
-        on_end: Box::new(move |_| on_end.send(()).expect("somebody waits")),
+        on_end: Arc::new(Told(on_end)),
     });
     to.write_all(bytes).expect("the pipe takes it");
     drop(to);
@@ -126,7 +144,7 @@ fn ended_lines(log: &Arc<RunLog>, range: Range) -> Vec<String> {
 }
 
 fn page(log: &Arc<RunLog>, range: Range) -> Page {
-    let filter = Filter::new(None, false).expect("no filter");
+    let filter = Filter::new(None, false, None).expect("no filter");
     let selection = Selection { range, limit: None, filter };
     Page::select(&LogSeries::of(Arc::clone(log)), selection).expect("it can be read")
 }
@@ -145,7 +163,10 @@ fn reopened(log: &RunLog) -> Arc<RunLog> {
         log: log.name().to_owned(),
         lines_before: 0,
         lines_rotated: 0,
+        older_part: OlderPart::Unsaid,
         end: None,
+        ended_as: 0,
+        is_log_gone: false,
     };
     Arc::new(FOLDER.old_log(&run).expect("it can be read"))
 }
