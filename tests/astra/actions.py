@@ -24,7 +24,7 @@ def restart(system: System, checks: Checks) -> None:
     checks.same("and one restart", system.service("tts")["restart_count"],
                 after["restart_count"] + 1)
     unknown = system.call("POST", "/restart", {"name": "nobody"})
-    refused(checks, "restart of an unknown service", unknown, 404, "tts")
+    refused(checks, "restart of an unknown service", unknown, 404, "the nearest are memory")
     refused(checks, "restart of nothing", system.call("POST", "/restart", {}), 400, "name")
     refused(checks, "an unknown field", system.call(
         "POST", "/restart", {"name": "tts", "now": True}), 400, "now")

@@ -92,7 +92,7 @@ def proxy(system: System, checks: Checks) -> None:
     answer = system.call(
         "POST", "/supervisor/restart", {"name": "nobody"}, service="brain", headers=JSON)
     checks.same("and a refusal", answer.status, 404)
-    checks.check("with its sentence", "tts" in answer.json["detail"], answer.text)
+    checks.check("with its sentence", "memory" in answer.json["detail"], answer.text)
     answer = system.call("POST", "/supervisor/restart", {}, service="brain", headers=JSON)
     checks.same("without a name: 400", answer.status, 400)
     checks.eventually("tts runs again", lambda: system.service("tts")["status"] == "running")
