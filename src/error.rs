@@ -1,6 +1,7 @@
 //! What can go wrong, as facts with their context.
 
 use crate::nearest::nearest;
+use rustix::io::Errno;
 use std::io;
 use std::path::PathBuf;
 
@@ -251,16 +252,24 @@ pub enum Error {
     #[error("The server failed at this: look into its log, and report what you find.")]
     Panicked,
     /// Something that the program stands on is missing.
-    #[error(
-        "Cannot {doing} ({source}): see whether the machine is out of processes, memory or \
-         descriptors, and try again."
-    )]
+    #[error("Cannot {doing} ({source}){}.", way_out(.source))]
     Kernel {
         /// What was tried, as an infinitive.
         doing: &'static str,
         /// What the kernel said.
         source: io::Error,
     },
+}
+
+/// What to do about what the kernel said, where that is known.
+fn way_out(fault: &io::Error) -> &'static str {
+    match Errno::from_io_error(fault) {
+        Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE) => {
+            ": see whether the machine is out of processes, memory or descriptors, and try again"
+        }
+        Some(Errno::NOSPC | Errno::DQUOT) => ": make room there, and try again",
+        _ => "",
+    }
 }
 
 /// What an error means to a caller. `api` maps it to a status code; nothing below knows those.

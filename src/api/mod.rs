@@ -34,6 +34,7 @@ mod wrong_type;
 
 pub use bodies::{KillResponse, LogsResponse, ProcessStatus, StartRequest};
 pub use openapi::ServiceLogs;
+pub use parameters::WAIT_MAX;
 pub use service_bodies::{
     BulkRequest, BulkResponse, ReloadRequest, ServiceRequest, StopRequest, SystemStatus,
     VerbResponse,

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// The longest that a request can wait.
-const WAIT_MAX: Duration = Duration::from_mins(10);
+pub const WAIT_MAX: Duration = Duration::from_mins(10);
 
 /// A whole number, where it was given.
 pub fn count(query: &mut Query, name: &str) -> Result<Option<u64>, Problem> {

@@ -97,6 +97,14 @@ const SYSTEMD_VARIABLES: [&str; 39] = [
     "WATCHDOG_USEC",
 ];
 
+/// What to do where an address cannot be listened on.
+fn way_out(fault: &io::Error) -> &'static str {
+    match fault.kind() {
+        io::ErrorKind::AddrInUse => ": choose another with --port or LLM_SHELL_PORT",
+        _ => "",
+    }
+}
+
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartFault {
@@ -130,7 +138,7 @@ pub enum StartFault {
         source: io::Error,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {source}{}", way_out(.source))]
     Listen {
         /// The address, as host and port.
         address: String,

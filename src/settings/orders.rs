@@ -1,6 +1,8 @@
 //! `llm-shell ctl` on the command line.
 
+use crate::api::WAIT_MAX;
 use crate::client::{Lines, Order, Start, Verb};
+use crate::manager::SECONDS_MAX;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::fmt;
 use std::path::PathBuf;
@@ -33,7 +35,7 @@ pub fn ctl() -> Command {
         .num_args(0..=1)
         .require_equals(true)
         .default_missing_value(WAIT_DEFAULT)
-        .value_parser(value_parser!(f64))
+        .value_parser(|text: &str| seconds_up_to(WAIT_MAX.as_secs_f64(), text))
         .help("Wait until it has ended or settled, 60 seconds without a number, at most 600")
         .global(true);
     Command::new("ctl")
@@ -89,8 +91,18 @@ fn names() -> Arg {
 }
 
 fn seconds(name: &'static str, help: &'static str) -> Arg {
-    let parser = value_parser!(f64);
-    Arg::new(name).long(name).value_name("SECONDS").value_parser(parser).help(help)
+    Arg::new(name)
+        .long(name)
+        .value_name("SECONDS")
+        .allow_negative_numbers(true)
+        .value_parser(|text: &str| seconds_up_to(SECONDS_MAX, text))
+        .help(help)
+}
+
+/// Refuses what the server would, before anything has an effect.
+fn seconds_up_to(max: f64, text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| (0.0..=max).contains(number));
+    number.ok_or_else(|| format!("give a number of seconds from 0 to {max}"))
 }
 
 fn start() -> Command {
@@ -192,7 +204,7 @@ pub fn order(flags: &ArgMatches) -> (Destination, Order) {
     let order = Order {
         verb: verb(name, given),
         is_json: given.get_flag("json"),
-        wait: wait.map(duration),
+        wait: wait.map(Duration::from_secs_f64),
     };
     let (url, token) = (given.get_one("url").cloned(), given.get_one("token").cloned());
     (Destination { url, token, env_file: given.get_one("env-file").cloned() }, order)
@@ -202,7 +214,7 @@ fn verb(name: &str, given: &ArgMatches) -> Verb {
     let many = |id: &str| -> Vec<String> {
         given.get_many::<String>(id).map(|values| values.cloned().collect()).unwrap_or_default()
     };
-    let duration_of = |id: &str| given.get_one::<f64>(id).copied().map(duration);
+    let duration_of = |id: &str| given.get_one::<f64>(id).copied().map(Duration::from_secs_f64);
     match name {
         "start" => Verb::Start(Start {
             words: many("words"),
@@ -246,9 +258,4 @@ fn variable(given: &str) -> Result<String, String> {
 fn pair(variable: &str) -> (String, String) {
     let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
     (name.to_owned(), value.to_owned())
-}
-
-/// So many seconds. What cannot be is left for the server to refuse.
-fn duration(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 2)
 }

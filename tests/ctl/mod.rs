@@ -98,7 +98,18 @@ fn a_start_that_waits_gives_the_output_and_an_exit_code_for_scripts() {
     let running = refused(&server, &["start", "ls"], 1);
     assert!(running.contains("is still running") && running.contains("ctl kill"), "{running}");
     assert_eq!(told(&server, &["kill"]), "killed\n");
-    assert!(refused(&server, &["start", "--wait=601", "ls"], 2).contains("0 to 600"));
+    for (wrong, wanted) in [
+        (&["--wait=601"][..], "0 to 600"),
+        (&["--wait=-5"], "0 to 600"),
+        (&["--wait=NaN"], "0 to 600"),
+        (&["--timeout=1e300"], "0 to 86400"),
+        (&["--timeout", "-1"], "0 to 86400"),
+    ] {
+        let said = run(order(&server, &[&["start"], wrong, &["ls"]].concat()), b"");
+        assert!(said.code == 2 && said.err.contains(wanted), "{wrong:?}: {said:?}");
+    }
+    let last = server.get("/status").json();
+    assert_eq!(last["command"], "sleep 60", "a wrong order started something");
 }
 
 #[test]

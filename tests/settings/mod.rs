@@ -140,6 +140,7 @@ fn a_taken_port_ends_the_server_with_the_address() {
     let (code, stderr) = output(binary().args(["--port", &port]).current_dir(folder.path()));
     assert_eq!(code, Some(1), "{stderr}");
     assert!(stderr.contains(&format!("127.0.0.1:{port}")), "{stderr}");
+    assert!(stderr.contains("--port"), "{stderr}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was touched");
 }
 
@@ -189,4 +190,14 @@ fn help_names_every_setting_and_its_default() {
     }
     let version = String::from_utf8(binary().arg("--version").output().unwrap().stdout).unwrap();
     assert_eq!(version.trim(), concat!("llm-shell ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_full_disk_behind_stdout_is_told_as_that() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let done = binary().arg("schema").stdout(full).output().unwrap();
+    let stderr = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("No space left on device"), "{stderr}");
+    assert!(stderr.contains("make room") && !stderr.contains("processes"), "{stderr}");
 }
