@@ -3,10 +3,11 @@
 use super::disk::STALL;
 use super::end_notice::EndNotice;
 use super::stamp::Moment;
+use super::wake::{WAKE, epoll_to_wake};
 use crate::error::{Error, Result};
 use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::EventFd;
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,9 +16,6 @@ use std::time::{Duration, Instant};
 
 /// How many ends are taken from the kernel at once.
 const EVENTS_MAX: usize = 64;
-
-/// The key under which the thread's own wake-up is known; runs count from zero.
-const WAKE: u64 = u64::MAX;
 
 /// Owner of the thread `log-ends`. It waits for the ends that the log writer waits for, and a
 /// moment later looks whether that has told them. Where it has not, and the disk does not answer,
@@ -55,13 +53,7 @@ impl EndWatch {
     /// # Errors
     /// `Kernel` when a descriptor or a thread cannot be had.
     pub fn start() -> Result<Self> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
-            .map_err(|e| Error::kernel("make an epoll descriptor", e))?;
-        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
-            .map_err(|e| Error::kernel("make an event descriptor", e))?;
-        epoll
-            .add(&wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))
-            .map_err(|e| Error::kernel("watch a descriptor", e))?;
+        let (epoll, wake) = epoll_to_wake()?;
         let shared = Arc::new(Shared { epoll, wake, watched: Mutex::default() });
         let works = Arc::clone(&shared);
         let thread = thread::Builder::new()

@@ -34,6 +34,7 @@ mod series;
 mod stamp;
 #[cfg(test)]
 mod tests;
+mod wake;
 mod writer;
 
 pub use end_notice::OnEnd;

@@ -5,12 +5,13 @@ use super::disk::{DiskMonitor, STALL};
 use super::end_notice::{EndNotice, OnEnd};
 use super::ends::EndWatch;
 use super::run_log::RunLog;
+use super::wake::epoll_to_wake;
 use crate::error::{Error, Result};
 use crate::guarded::guarded;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::EventFd;
 use std::collections::HashMap;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -24,9 +25,6 @@ const EVENTS_MAX: usize = 64;
 /// `fs.epoll.max_user_watches` is reached): nothing tells of its output then, so this is a polling
 /// loop, until it can be watched.
 const UNWATCHED_INTERVAL: Duration = Duration::from_millis(50);
-
-/// The key under which the thread's own wake-up is known; captures count from zero.
-const WAKE: u64 = u64::MAX;
 
 /// Who is said to have panicked.
 const WHO: &str = "The log writer";
@@ -93,13 +91,7 @@ impl LogWriter {
     /// # Errors
     /// `Kernel` when a descriptor or a thread cannot be had.
     pub fn start(piece_bytes_max: usize) -> Result<Self> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
-            .map_err(|e| Error::kernel("make an epoll descriptor", e))?;
-        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
-            .map_err(|e| Error::kernel("make an event descriptor", e))?;
-        epoll
-            .add(&wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))
-            .map_err(|e| Error::kernel("watch a descriptor", e))?;
+        let (epoll, wake) = epoll_to_wake()?;
         let ends = EndWatch::start()?;
         let (is_done, done) = (Mutex::default(), Condvar::new());
         let shared = Arc::new(Shared { inbox: Mutex::default(), wake, is_done, done });
