@@ -261,14 +261,16 @@ pub enum Error {
     },
 }
 
-/// What to do about what the kernel said, where that is known.
+/// What to do about what the kernel said.
 fn way_out(fault: &io::Error) -> &'static str {
     match Errno::from_io_error(fault) {
         Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE) => {
             ": see whether the machine is out of processes, memory or descriptors, and try again"
         }
         Some(Errno::NOSPC | Errno::DQUOT) => ": make room there, and try again",
-        _ => "",
+        Some(Errno::TIMEDOUT | Errno::IO) => ": see whether its disk or its network is there",
+        Some(Errno::PERM | Errno::ACCESS) => ": see what the server's user may do",
+        _ => ": the kernel's log (dmesg) may say more",
     }
 }
 
