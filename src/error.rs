@@ -29,10 +29,15 @@ pub enum Error {
         bytes_max: usize,
     },
     /// A run is under way and there can be only one.
-    #[error("Process {pid} is still running `{command}`: end it with POST /kill, or wait for it.")]
+    #[error(
+        "Process {pid} of the run {run_id} is still running `{command}`: end it with POST /kill, \
+         or wait for it."
+    )]
     AlreadyRunning {
         /// The running command's own process.
         pid: i32,
+        /// Its run.
+        run_id: String,
         /// The running command, shortened.
         command: String,
     },
@@ -105,6 +110,15 @@ pub enum Error {
     SpawnProgram {
         /// The program that was to run.
         program: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Arguments and environment together are more than the kernel hands over.
+    #[error(
+        "The command and its environment are together more than the kernel takes ({source}): make \
+         env smaller, or put it into a file."
+    )]
+    EnvironmentTooLarge {
         /// What the kernel said.
         source: io::Error,
     },
@@ -300,6 +314,7 @@ impl Error {
             | Self::CommandHasNul
             | Self::CommandTooLong { .. }
             | Self::AlreadyEnded { .. }
+            | Self::EnvironmentTooLarge { .. }
             | Self::Directory { .. }
             | Self::EnvironmentFile { .. }
             | Self::Input(_) => ErrorKind::BadRequest,
@@ -328,6 +343,27 @@ impl Error {
             | Self::Panicked
             | Self::Kernel { .. } => ErrorKind::Internal,
         }
+    }
+
+    /// The same to a caller who has tools and no routes.
+    #[must_use]
+    pub fn for_tools(&self) -> String {
+        let advice = match self {
+            Self::AlreadyRunning { .. } => "end it with kill, or wait for it with wait",
+            Self::NeverStarted => "start one with start_command",
+            Self::NotStartedSince { run_id } => &format!(
+                "read_logs run_id={run_id} reads the last one before, and start_command starts \
+                 the next"
+            ),
+            Self::RestartCancelled => "start it with start_command when it is wanted",
+            Self::NoSuchRun { .. } => "leave run_id out for the last command",
+            Self::AnotherRun { run_id, .. } => &format!("read_logs run_id={run_id} reads that one"),
+            Self::NoSuchServiceRun { .. } => "leave run out to read all that there are",
+            _ => return self.to_string(),
+        };
+        let said = self.to_string();
+        let fact = said.rsplit_once(": ").map_or(&*said, |(fact, _)| fact);
+        format!("{fact}: {advice}.")
     }
 
     /// Wraps what the kernel said while we were `doing` something (an infinitive).

@@ -139,6 +139,10 @@ pub struct ProcessStatus {
     pub cwd: String,
     /// Processes that it left behind.
     pub leftover_pids: Vec<i32>,
+    /// What the run before had left behind and this one's start has ended; left out where there
+    /// was nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended_leftovers: Vec<Leftover>,
     /// Lines of its output that could not be written.
     pub log_dropped_lines: u64,
     /// True where it has ended and output of it is not on disk yet, because that does not answer.
@@ -231,12 +235,12 @@ pub struct KillResponse {
 }
 
 /// A process that a run had left behind.
-#[derive(Debug, JsonSchema, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
 pub struct Leftover {
     /// Its number.
-    pid: i32,
+    pub pid: i32,
     /// Its command line.
-    command: String,
+    pub command: String,
 }
 
 /// A process that could not be ended.
@@ -281,6 +285,7 @@ impl From<Snapshot> for ProcessStatus {
             stdin_open: run.is_stdin_open,
             cwd: run.directory.to_string_lossy().into_owned(),
             leftover_pids: run.leftover_pids,
+            ended_leftovers: leftovers(run.ended_leftovers),
             log_dropped_lines: run.log.dropped_lines,
             log_pending: run.is_log_pending,
         }
@@ -337,6 +342,7 @@ impl ProcessStatus {
             stdin_open: false,
             cwd: run.cwd,
             leftover_pids: Vec::new(),
+            ended_leftovers: Vec::new(),
             log_pending: false,
         }
     }
@@ -348,7 +354,6 @@ impl KillResponse {
     pub fn new(report: KillReport, signal: Signal) -> Self {
         let end = report.end;
         let left = report.left.into_iter();
-        let ended = report.ended_leftovers.into_iter();
         let status = match end {
             // A process that withstands SIGKILL is not told to be dead.
             None => RunStatus::Running,
@@ -362,11 +367,13 @@ impl KillResponse {
             status: status.word(),
             signal: end.and_then(|end| end.outcome.signal()),
             left: left.map(|left| Left { pid: left.pid, why: left.why }).collect(),
-            ended_leftovers: ended
-                .map(|EndedLeftover { pid, command }| Leftover { pid, command })
-                .collect(),
+            ended_leftovers: leftovers(report.ended_leftovers),
         }
     }
+}
+
+fn leftovers(ended: Vec<EndedLeftover>) -> Vec<Leftover> {
+    ended.into_iter().map(|EndedLeftover { pid, command }| Leftover { pid, command }).collect()
 }
 
 /// Whether there is nothing to tell.

@@ -9,6 +9,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// The header that a key stands in.
+pub const KEY_HEADER: &str = "idempotency-key";
+
 /// How long an answer is kept.
 const KEPT_FOR: Duration = Duration::from_mins(10);
 
@@ -70,7 +73,7 @@ impl Answers {
         slots: &Slots,
         handle: impl Fn(&mut Request<'c>) -> Result<Reply, Problem>,
     ) -> Result<Reply, Problem> {
-        let Some(key) = request.header("idempotency-key").map(str::to_owned) else {
+        let Some(key) = request.header(KEY_HEADER).map(str::to_owned) else {
             return handle(request);
         };
         check(&key)?;

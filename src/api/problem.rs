@@ -6,8 +6,8 @@ use std::io;
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let detail = error.to_string();
-        match error.kind() {
+        let (detail, for_tools) = (error.to_string(), error.for_tools());
+        let problem = match error.kind() {
             ErrorKind::BadRequest => Self::bad_request(detail),
             ErrorKind::NotFound => Self::not_found(detail),
             ErrorKind::Gone => Self::gone(detail),
@@ -19,7 +19,8 @@ impl From<Error> for Problem {
                 log::error!("{detail}");
                 Self::internal(detail)
             }
-        }
+        };
+        problem.with_tool_detail(for_tools)
     }
 }
 

@@ -112,7 +112,7 @@ fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
         None => return Ok(Reply::json(StatusCode::CREATED, &ProcessStatus::from(snapshot))),
         Some(wait) => {
             wait_for_end(request, run.log(), wait);
-            run.snapshot()
+            Snapshot { ended_leftovers: snapshot.ended_leftovers, ..run.snapshot() }
         }
     };
     if is_for_model {

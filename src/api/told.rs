@@ -7,7 +7,7 @@ use std::fmt::Write;
 const PROMPT_BYTES_MAX: usize = 512;
 
 /// How many processes that were left behind are named.
-const PIDS_MAX: usize = 10;
+const PROCESSES_MAX: usize = 10;
 
 /// What brings an end to a run's tree as well, so that what is left of it for a moment is no
 /// leftover.
@@ -27,19 +27,19 @@ impl Reader {
     fn more(self, after: u64) -> String {
         match self {
             Self::Http => format!("GET /logs?after={after}&wait=30 waits for more"),
-            Self::Tools => format!("read_logs after={after} wait=20"),
+            Self::Tools => format!("wait after={after}"),
         }
     }
 
     /// How the lines behind one are read.
     fn rest(self, after: u64, run_id: &str) -> String {
         match self {
-            Self::Http => format!("GET /runs/{run_id}/logs?after={after}&limit=100"),
-            Self::Tools => format!("read_logs run_id={run_id} after={after} limit=100"),
+            Self::Http => format!("GET /runs/{run_id}/logs?after={after}&max_bytes=32768"),
+            Self::Tools => format!("read_logs run_id={run_id} after={after}"),
         }
     }
 
-    /// What tells of the run that took another's place.
+    /// What tells of the last run.
     fn look(self) -> &'static str {
         match self {
             Self::Http => "GET /status",
@@ -68,8 +68,8 @@ pub fn end_of(text: &str, bytes_max: usize) -> &str {
     &text[text.ceil_char_boundary(text.len().saturating_sub(bytes_max))..]
 }
 
-/// The state of a run, its output and what to call next; `newer` is the run that took its place,
-/// where one did.
+/// The state of a run, its output and what to call next; `newer` is the last run, where this is
+/// not.
 #[must_use]
 pub fn of_run(
     status: &ProcessStatus,
@@ -85,6 +85,11 @@ pub fn of_run(
     }
     if output.content.is_empty() && prompt.is_empty() {
         text.push_str("(no output)\n");
+    }
+    if !status.ended_leftovers.is_empty() {
+        let ended = status.ended_leftovers.iter().map(|it| format!("{} ({})", it.pid, it.command));
+        let ended = listed(&ended.collect::<Vec<_>>());
+        let _in_memory = writeln!(text, "[ended, as left running by the run before: {ended}]");
     }
     let _in_memory = writeln!(text, "[{}]", next_call(status, output, newer, reader));
     text
@@ -131,13 +136,13 @@ fn next_call(
     reader: Reader,
 ) -> String {
     if let Some(newer) = newer {
-        return format!("run {newer} took the place of this one: {} tells of it", reader.look());
+        return format!("run {newer} came later: {} tells of it", reader.look());
     }
     if status.ended_by.as_deref() == Some("restart") {
         return format!("ended to be started again: {} tells of the next run", reader.look());
     }
     let [start, answer, kill] = reader.calls();
-    if output.next < output.total_lines {
+    if output.next < output.total_lines && status.status != "running" {
         return format!("more lines: {}", reader.rest(output.next, &status.run_id));
     }
     if status.status != "running" {
@@ -145,8 +150,12 @@ fn next_call(
             status.ended_by.as_deref().is_some_and(|by| ENDS_OF_TREES.contains(&by));
         return match &status.leftover_pids[..] {
             [] => format!("ended: {start} runs the next command"),
-            pids if is_ended_whole => format!("ended, and {} is being ended", listed(pids)),
-            pids => format!("ended, but left {} running: {kill} ends what it left", listed(pids)),
+            pids if is_ended_whole => format!("ended, and {} is being ended", pids_of(pids)),
+            pids => format!(
+                "ended, but left {} running: {kill} ends what it left, and the next {start} does \
+                 before it runs anything",
+                pids_of(pids)
+            ),
         };
     }
     let more = reader.more(output.next);
@@ -170,9 +179,14 @@ fn silence(status: &ProcessStatus) -> String {
     status.idle.map_or_else(String::new, |idle| format!(" (silent for {idle:.1} s)"))
 }
 
-fn listed(pids: &[i32]) -> String {
-    let shown: Vec<_> = pids.iter().take(PIDS_MAX).map(i32::to_string).collect();
-    match pids.len() - shown.len() {
+fn pids_of(pids: &[i32]) -> String {
+    listed(&pids.iter().map(i32::to_string).collect::<Vec<_>>())
+}
+
+/// Processes in a row, as far as that helps.
+fn listed(processes: &[String]) -> String {
+    let shown = &processes[..processes.len().min(PROCESSES_MAX)];
+    match processes.len() - shown.len() {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }
@@ -264,6 +278,18 @@ mod tests {
         let mut status = ended("itself", 0, None);
         status["leftover_pids"] = json!([5, 6]);
         let told = told(status, json!({}));
-        assert!(told.contains("left 5, 6 running: POST /kill"), "{told}");
+        assert!(told.contains("left 5, 6 running: POST /kill ends what it left"), "{told}");
+        assert!(told.contains("and the next POST /start does"), "{told}");
+    }
+
+    #[test]
+    fn while_it_runs_the_next_call_waits_and_pages_through_nothing() {
+        let page = json!({"first": 1, "next": 2, "total_lines": 9, "lines_returned": 2});
+        let running = told(json!({}), page.clone());
+        assert!(running.ends_with(
+            "\n[still running: GET /logs?after=2&wait=30 waits for more, or POST /kill]\n"
+        ));
+        let over = told(ended("itself", 0, None), page);
+        assert!(over.ends_with("[more lines: GET /runs/7/logs?after=2&max_bytes=32768]\n"));
     }
 }

@@ -1,6 +1,7 @@
 //! Waiting on behalf of a client, who may leave meanwhile.
 
-use crate::http::Request;
+use super::idempotency::KEY_HEADER;
+use crate::http::{Method, Request};
 use std::time::{Duration, Instant};
 
 /// How often a client that says nothing is looked after while there is nothing to send: a socket
@@ -19,16 +20,20 @@ pub fn next_look() -> Instant {
 }
 
 /// Waits until something has come, or the time is over, or the client is gone. Whether it has.
-/// `comes_by` waits itself, until the instant that it is given, and tells the same.
+/// `comes_by` waits itself, until the instant that it is given, and tells the same. Where the
+/// request has an Idempotency-Key the wait goes on without the client: whoever sends it again
+/// gets the answer that it ends with.
 pub fn wait(
     request: &Request<'_>,
     wait: Duration,
     mut comes_by: impl FnMut(Instant) -> bool,
 ) -> bool {
     let end = Instant::now() + wait;
+    let may_come_again = request.method() == Method::POST && request.header(KEY_HEADER).is_some();
     loop {
         let has_come = comes_by(end.min(next_look()));
-        if has_come || Instant::now() >= end || request.client_gone() {
+        let is_left = !may_come_again && request.client_gone();
+        if has_come || is_left || Instant::now() >= end {
             return has_come;
         }
     }

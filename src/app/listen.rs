@@ -17,7 +17,8 @@ pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartFault> 
     if let Some(listener) = handed_over()? {
         match listener.place() {
             Place::Internet(address) => {
-                keep_strangers_out(&address.ip().to_string(), &[address], settings)?;
+                let from = ("The socket that systemd hands over", &*address.ip().to_string());
+                keep_strangers_out(from, &[address], settings)?;
             }
             Place::Unix(_) if listener.is_for_others() && !has_credentials(settings) => {
                 return Err(StartFault::OpenSocket { place: listener.place().to_string() });
@@ -33,9 +34,13 @@ pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartFault> 
     let host = settings.host.trim_start_matches('[').trim_end_matches(']');
     let addresses = (host, settings.port).to_socket_addrs();
     let addresses: Vec<SocketAddr> = addresses
-        .map_err(|source| StartFault::Host { host: settings.host.clone(), source })?
+        .map_err(|source| StartFault::Host {
+            set_by: settings.host_set_by.clone(),
+            host: settings.host.clone(),
+            source,
+        })?
         .collect();
-    keep_strangers_out(&settings.host, &addresses, settings)?;
+    keep_strangers_out((&settings.host_set_by, &settings.host), &addresses, settings)?;
     let listener = TcpListener::bind(&addresses[..]).map_err(|source| StartFault::Listen {
         address: format!("{}:{}", settings.host, settings.port),
         source,
@@ -43,16 +48,16 @@ pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartFault> 
     Ok(listener.into())
 }
 
-/// Refuses to open a shell to a network without anything that keeps strangers out. `host` is what
-/// the addresses are called.
+/// Refuses to open a shell to a network without anything that keeps strangers out. The
+/// addresses are told by what they were set by, and as what.
 fn keep_strangers_out(
-    host: &str,
+    (set_by, host): (&str, &str),
     addresses: &[SocketAddr],
     settings: &Settings,
 ) -> std::result::Result<(), StartFault> {
     if !has_credentials(settings) && addresses.iter().any(|address| !address.ip().is_loopback()) {
         if !settings.insecure {
-            return Err(StartFault::Open { host: host.to_owned() });
+            return Err(StartFault::Open { set_by: set_by.to_owned(), host: host.to_owned() });
         }
         log::warn!("whoever reaches {host} has a shell: there is no token");
     }

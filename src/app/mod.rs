@@ -113,10 +113,12 @@ pub enum StartFault {
     Setting(#[from] SettingFault),
     /// It would open a shell to the network.
     #[error(
-        "LLM_SHELL_HOST {host:?} is beyond loopback, and whoever reaches it has a shell: set \
+        "{set_by} is {host:?}, which is beyond loopback, and whoever reaches it has a shell: set \
          LLM_SHELL_TOKEN or LLM_SHELL_BASIC_AUTH (or their _FILE), or give --insecure to go on"
     )]
     Open {
+        /// What the host was set by.
+        set_by: String,
         /// The host as it was set.
         host: String,
     },
@@ -130,8 +132,10 @@ pub enum StartFault {
         place: String,
     },
     /// The host's name is not known.
-    #[error("LLM_SHELL_HOST {host:?} is not known ({source}): give an address")]
+    #[error("{set_by} is {host:?}, which is not known ({source}): give an address")]
     Host {
+        /// What the host was set by.
+        set_by: String,
         /// The host as it was set.
         host: String,
         /// What the resolver said.

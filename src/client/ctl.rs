@@ -8,6 +8,10 @@ use super::trouble::Trouble;
 use super::{services, shell};
 use serde_json::Value;
 use std::io::{self, Read};
+use std::time::Duration;
+
+/// How long a server may take to say what it is: it looks nothing up for that.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What came of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +39,7 @@ pub fn run(order: &Order, client: &Client, console: &Console) -> Result<u8, Trou
 /// Tells whether a server is well. That needs no credentials, so that none are where a command
 /// could find them.
 fn health(server: &Server<'_>) -> Result<Outcome, Trouble> {
-    let answer = server.client.without_credentials().get("/health")?;
+    let answer = server.client.without_credentials().get_within("/health", LOOK_TIMEOUT)?;
     let health: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let state = text(&health, "status");
     if !matches!((answer.status, state), (200, "healthy") | (503, "degraded")) {
@@ -68,11 +72,13 @@ impl Server<'_> {
     /// Whether it is Astra.
     fn has_services(&self) -> Result<bool, Trouble> {
         // That needs no credentials, so that a server that is none of ours gets none for it.
-        let answer = self.client.without_credentials().get("/supervisor/health")?;
-        match answer.status {
+        let client = self.client.without_credentials();
+        let answer = client.get_within("/supervisor/health", LOOK_TIMEOUT)?;
+        let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        match (answer.status, text(&said, "status"), text(&said, "code")) {
+            (200, "healthy", _) | (503, "degraded", _) => Ok(true),
             // Of a LLM Shell it is a path like any other that it does not have.
-            401 | 403 | 404 => Ok(false),
-            200 | 503 => Ok(true),
+            (401, _, "unauthorized") | (403, _, "forbidden") | (404, _, "not_found") => Ok(false),
             _ => Err(Trouble::of(&answer, self.client.url())),
         }
     }

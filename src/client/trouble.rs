@@ -49,7 +49,8 @@ impl Trouble {
         match answer.status {
             401 => Self::Refused { url: url.to_owned(), detail: CREDENTIALS.to_owned() },
             403 | 429 => Self::Refused { url: url.to_owned(), detail },
-            400 | 404 | 405 | 413 => Self::Wrong(detail),
+            // What is no server of ours cannot tell that we were wrong.
+            400 | 404 | 405 | 413 if problem["code"].is_string() => Self::Wrong(detail),
             _ => Self::Failed(detail),
         }
     }

@@ -174,7 +174,7 @@ impl Request<'_> {
                 is_inner: true,
             })
         };
-        answer().unwrap_or_else(Reply::from)
+        answer().unwrap_or_else(|problem| problem.for_tools().into())
     }
 
     /// Whether another handler of this server asks, by [`Self::ask`].

@@ -78,7 +78,7 @@ impl Filter {
     }
 }
 
-/// What a screen would show of a line in the end.
+/// What is left of a line on a screen that has this line alone.
 fn as_on_a_screen(text: &str) -> String {
     let (mut parser, mut screen) = (Parser::new(), ScreenLine::default());
     parser.advance(&mut screen, text.as_bytes());
@@ -112,6 +112,13 @@ impl ScreenLine {
             _ => self.cells.clear(),
         }
     }
+
+    /// What follows stands on another row of the screen. There is but one here, so it is set apart
+    /// behind the rest.
+    fn leave_row(&mut self) {
+        let is_apart = self.cells.last().is_none_or(|cell| *cell == ' ');
+        self.cursor = self.cells.len() + usize::from(!is_apart);
+    }
 }
 
 impl Perform for ScreenLine {
@@ -143,6 +150,7 @@ impl Perform for ScreenLine {
             'G' => self.move_to(count - 1),
             'C' => self.move_to(self.cursor + count),
             'D' => self.move_to(self.cursor.saturating_sub(count)),
+            'A' | 'B' | 'E' | 'F' | 'H' | 'd' | 'f' => self.leave_row(),
             _ => {}
         }
     }
@@ -167,6 +175,7 @@ mod tests {
             ("bell\u{7}", "bell"),
             ("\u{1b}[38;5;208mé€𝄞\u{1b}[0m", "é€𝄞"),
             ("cut \u{1b}[3", "cut "),
+            ("\u{1b}[Hpick a\u{1b}[2;1Hpick b \u{1b}[3;1Hpick c", "pick a pick b pick c"),
         ] {
             assert_eq!(stripped(text), left, "{text:?}");
         }

@@ -222,8 +222,7 @@ impl ProcessManager {
                 if let Some(end) = end {
                     return Err(already_ended(&run, end));
                 }
-                let is_left = |pid| left.iter().any(|it: &LeftBehind| it.pid == pid);
-                let ended_leftovers = leftovers.into_iter().filter(|it| !is_left(it.pid)).collect();
+                let ended_leftovers = ended_of(leftovers, &left);
                 Ok(KillReport { end: run.end.get().copied(), left, ended_leftovers })
             }
         }
@@ -354,7 +353,9 @@ impl ProcessManager {
         old: Option<&Run>,
         spec: &RunSpec,
     ) -> Result<(Snapshot, RunView)> {
+        let leftovers = old.map_or_else(Vec::new, |run| self.leftovers(run));
         let left = old.map_or_else(Vec::new, |run| self.drive_ending(run, Signal::TERM));
+        let ended_leftovers = ended_of(leftovers, &left);
         for process in &left {
             log::warn!("process {} of the run before is left: {}", process.pid, process.why);
         }
@@ -373,8 +374,15 @@ impl ProcessManager {
             old.tree.unseal();
         }
         self.changed.notify_all();
-        launched
+        let (snapshot, view) = launched?;
+        Ok((Snapshot { ended_leftovers, ..snapshot }, view))
     }
+}
+
+/// Those that are gone, of what a run had left behind.
+fn ended_of(leftovers: Vec<EndedLeftover>, left: &[LeftBehind]) -> Vec<EndedLeftover> {
+    let is_left = |pid| left.iter().any(|it| it.pid == pid);
+    leftovers.into_iter().filter(|it| !is_left(it.pid)).collect()
 }
 
 fn refused(refusal: Refusal, run: Option<&Run>) -> Error {
@@ -382,7 +390,8 @@ fn refused(refusal: Refusal, run: Option<&Run>) -> Error {
         (Refusal::Closed, _) => Error::ShuttingDown,
         (Refusal::Cancelled, _) => Error::RestartCancelled,
         (Refusal::Running, Some(run)) => {
-            Error::AlreadyRunning { pid: run.leader.pid(), command: quoted(&run.command) }
+            let (pid, run_id) = (run.leader.pid(), run.id.clone());
+            Error::AlreadyRunning { pid, run_id, command: quoted(&run.command) }
         }
         (Refusal::Running | Refusal::NeverStarted, _) => Error::NeverStarted,
     }

@@ -1,5 +1,6 @@
 //! One execution of a command, and what can be told of it.
 
+use super::process_manager::EndedLeftover;
 use super::spec::RunSpec;
 use crate::logs::{Glance, RunLog};
 use crate::process::{Leader, Outcome, Reaper, Stdin, Tree, Usage, UsageMeter};
@@ -279,6 +280,8 @@ pub struct Snapshot {
     pub usage: Usage,
     /// Processes of its tree that live on after its end.
     pub leftover_pids: Vec<i32>,
+    /// What the run before had left behind and this one's start has ended.
+    pub ended_leftovers: Vec<EndedLeftover>,
     /// The name of its log.
     pub log_name: String,
     /// How far its log is.
@@ -305,6 +308,7 @@ impl Snapshot {
             end,
             usage,
             leftover_pids,
+            ended_leftovers: Vec::new(),
             log_name: run.log.name().to_owned(),
             log: run.log.glance(),
             is_log_pending: run.log.is_behind(),

@@ -7,6 +7,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// How much of a variable's name is told, in characters.
+const NAME_CHARACTERS_SHOWN: usize = 80;
+
 /// What is to be run, and in which surroundings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunSpec {
@@ -42,7 +45,7 @@ impl RunSpec {
     /// Refuses what no kernel can run.
     ///
     /// # Errors
-    /// `CommandBlank`, `CommandHasNul`, `CommandTooLong`, and `Input` for a name in the
+    /// `CommandBlank`, `CommandHasNul`, `CommandTooLong`, and `Input` for a variable of the
     /// environment that cannot be one.
     pub fn check(&self) -> Result<()> {
         let parts = match &self.command {
@@ -93,13 +96,22 @@ fn check_part(part: &str) -> Result<()> {
 
 fn check_variable(name: &str, value: Option<&str>) -> Result<()> {
     let is_name = !name.is_empty() && !name.contains(['=', '\0']);
-    if is_name && value.is_none_or(|value| !value.contains('\0')) {
-        return Ok(());
+    if !is_name || value.is_some_and(|value| value.contains('\0')) {
+        return Err(Error::Input(format!(
+            "The environment cannot have {name:?} so: a name is not empty and has no `=`, and \
+             neither it nor its value has a NUL."
+        )));
     }
-    Err(Error::Input(format!(
-        "The environment cannot have {name:?} so: a name is not empty and has no `=`, and neither \
-         it nor its value has a NUL."
-    )))
+    // The kernel takes `NAME=value` as one text.
+    let bytes = name.len() + 1 + value.map_or(0, str::len);
+    if bytes > COMMAND_BYTES_MAX {
+        let shown: String = name.chars().take(NAME_CHARACTERS_SHOWN).collect();
+        return Err(Error::Input(format!(
+            "The variable {shown:?} has {bytes} bytes with its name, and the kernel takes at most \
+             {COMMAND_BYTES_MAX}: put the value into a file and give its path."
+        )));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -129,5 +141,9 @@ mod tests {
         };
         assert!(with("", "x").is_err() && with("A=B", "x").is_err() && with("A", "\0").is_err());
         assert!(with("A", "").is_ok());
+        let most = COMMAND_BYTES_MAX - "A=".len();
+        assert!(with("A", &"x".repeat(most)).is_ok());
+        let said = with("A", &"x".repeat(most + 1)).unwrap_err().to_string();
+        assert!(said.contains("\"A\" has 131072 bytes") && said.contains("131071"), "{said}");
     }
 }

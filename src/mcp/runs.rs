@@ -23,7 +23,7 @@ const PAUSE_SECONDS: f64 = 0.2;
 const GLANCE_LINES: u64 = 10;
 
 /// How large these may be, in bytes.
-const GLANCE_BYTES: u64 = 4 * 1024;
+pub const GLANCE_BYTES: u64 = 4 * 1024;
 
 /// A run, and lines of what it printed.
 #[derive(Serialize, JsonSchema)]
@@ -158,8 +158,22 @@ pub fn report(
     run_id: &str,
     wanted: Parameters,
 ) -> Result<Told, Failure> {
-    let run: ProcessStatus = routes.get(&format!("/runs/{}", segment(run_id)))?;
-    let wanted = wanted.with("strip_ansi", Some(true)).of(&logs_of(run_id));
+    let run = state_of(routes, run_id)?;
+    report_of(routes, run, wanted)
+}
+
+/// The state of a run.
+pub fn state_of(routes: &mut Routes<'_, '_>, run_id: &str) -> Result<ProcessStatus, Failure> {
+    routes.get(&format!("/runs/{}", segment(run_id)))
+}
+
+/// A state that was looked at, with the lines that are wanted.
+pub fn report_of(
+    routes: &mut Routes<'_, '_>,
+    run: ProcessStatus,
+    wanted: Parameters,
+) -> Result<Told, Failure> {
+    let wanted = wanted.with("strip_ansi", Some(true)).of(&logs_of(&run.run_id));
     let output: LogsResponse = routes.get(&wanted)?;
     // There is none where the run was before a restart of the server.
     let last: Option<ProcessStatus> = routes.get("/status").ok();

@@ -42,8 +42,8 @@ pub fn of_verb(data: &Value, state: Option<&Value>) -> String {
     format!("[{}]\n{message}\n[{next}]\n", parts.join(" | "))
 }
 
-/// Lines of a service.
-pub fn of_logs(data: &Value) -> String {
+/// Lines of a service that is in this state.
+pub fn of_logs(data: &Value, state: &str) -> String {
     let name = word(&data["service"]);
     let lines = data["logs"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let mut body: Vec<&str> = lines.collect();
@@ -60,11 +60,10 @@ pub fn of_logs(data: &Value) -> String {
     let skipped = data["skipped"].as_u64().map(|lines| format!(", {lines} no longer kept"));
     let reset = if data["cursor_reset"] == true { ", after= was beyond them" } else { "" };
     let range = range + &skipped.unwrap_or_default() + reset;
-    let state = if data["running"] == true { "running" } else { "not running" };
     let call = if data["running"] == true {
         format!("service_logs name={name} after={next} wait=20 waits for more")
     } else {
-        format!("not running: start_service name={name}, or list_services name={name} tells why")
+        format!("{state}: start_service name={name}, or list_services name={name} tells why")
     };
     format!("[{name} | {state} | {range}]\n{}\n[{call}]\n", body.join("\n"))
 }
@@ -116,7 +115,8 @@ pub fn of_bulk(data: &Value) -> String {
     format!("[{count} services]\n{lines}\n[list_services shows all]\n")
 }
 
-/// `web | running | healthy | pid 42 | up 12.3 s | port 8080 | 3 restarts | why`
+/// `web | running | healthy | pid 42 | up 12.3 s | 0.4 % CPU | 21.5 MiB | port 8080 |
+/// 3 restarts in all | why`
 fn line(name: &str, state: &Value) -> String {
     parts(name, state).join(" | ")
 }
@@ -129,7 +129,11 @@ fn parts(name: &str, state: &Value) -> Vec<String> {
     }
     if let Some(pid) = state["pid"].as_i64() {
         parts.push(format!("pid {pid}"));
-        parts.push(format!("up {:.1} s", state["uptime"].as_f64().unwrap_or_default()));
+        let [up, cpu, memory] = ["uptime", "cpu_percent", "memory_mb"]
+            .map(|field| state[field].as_f64().unwrap_or_default());
+        parts.push(format!("up {up:.1} s"));
+        parts.push(format!("{cpu} % CPU"));
+        parts.push(format!("{memory} MiB"));
     } else if let Some(code) = state["exit_code"].as_i64() {
         parts.push(state["signal"].as_str().map_or(format!("exit code {code}"), str::to_owned));
     }
@@ -138,7 +142,8 @@ fn parts(name: &str, state: &Value) -> Vec<String> {
     }
     match state["restart_count"].as_u64() {
         None | Some(0) => {}
-        Some(count) => parts.push(format!("{count} restarts")),
+        Some(1) => parts.push("1 restart in all".to_owned()),
+        Some(count) => parts.push(format!("{count} restarts in all")),
     }
     parts.push(word(&state["message"]).to_owned());
     parts

@@ -228,7 +228,9 @@ fn logs(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, F
         .with("max_bytes", Some(wanted.max_bytes.unwrap_or(OUTPUT_BYTES_DEFAULT)))
         .with("strip_ansi", Some(true));
     let data: Value = routes.get(&target.of(&path))?;
-    Ok(Told { text: text::of_logs(&data), data })
+    let state: Value = routes.get(&format!("/supervisor/status/{}", segment(&wanted.name)))?;
+    let state = state["status"].as_str().unwrap_or_default();
+    Ok(Told { text: text::of_logs(&data, state), data })
 }
 
 fn health(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Failure> {

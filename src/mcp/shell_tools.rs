@@ -3,8 +3,8 @@
 use super::arguments::{Arguments, with_wait};
 use super::routes::Routes;
 use super::runs::{
-    Before, RunReport, behind, bytes, glance, lines_total, prompt, report, wait_for_end,
-    wait_for_line, wait_for_reaction,
+    Before, GLANCE_BYTES, RunReport, behind, bytes, glance, lines_total, prompt, report, report_of,
+    state_of, wait_for_end, wait_for_line, wait_for_reaction,
 };
 use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, empty, input_of, output_of};
 use crate::api::whole_or_null;
@@ -31,12 +31,13 @@ pub const SHELL_TOOLS: &[Tool] = &[
         title: "Start a command",
         description: "Runs a shell command and waits for its end, at most `wait` seconds (10, up \
                       to 50); gives its state and its output. One command runs at a time: while \
-                      one does, this is refused. For a server or a long build give wait=0 or let \
-                      the wait run out, then read_logs or wait. Where it may ask something give \
-                      pty=true: this answers early where the output ends without a newline and \
-                      stays silent, as a prompt does, and send_input answers it. Directory and \
-                      environment do not carry over: give cwd and env each time. Output over 32 \
-                      KiB is cut in the middle, with what to call for the rest.",
+                      one does, this is refused; what an ended one left running is ended first. \
+                      For a server or a long build give wait=0 or let the wait run out, then \
+                      read_logs or wait. Where it may ask something give pty=true: this answers \
+                      early where the output ends without a newline and stays silent, as a prompt \
+                      does, and send_input answers it. Directory and environment do not carry \
+                      over: give cwd and env each time. Output over 32 KiB is cut in the middle, \
+                      with what to call for the rest.",
         effect: Effect::Ends,
         input: || {
             let meaning = "How long to wait for its end, in seconds.";
@@ -133,7 +134,7 @@ pub const SHELL_TOOLS: &[Tool] = &[
         description: "Ends the last command, where it still runs, and starts the same one again \
                       with the same directory, environment and terminal, and a new log. Give \
                       `timeout` for the seconds it has to end by itself (10). Does not wait for \
-                      output: read_logs after=0 wait=20 does.",
+                      output: wait after=0 does.",
         effect: Effect::Ends,
         input: input_of::<Restart>,
         output: output_of::<RunReport>,
@@ -237,11 +238,14 @@ struct Restart {
 fn start(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, Failure> {
     let wait = arguments.wait(START_WAIT_DEFAULT)?;
     let bytes = bytes(arguments.count("max_bytes")?)?;
-    let run: ProcessStatus = routes.post_json("/start", &arguments.rest())?;
+    let started: ProcessStatus = routes.post_json("/start", &arguments.rest())?;
     // It runs: that it could not be waited for is no failure any more.
-    let waited = wait_for_end(routes, &run, wait);
-    let wanted = behind(0, bytes);
-    Ok(report(routes, &run.run_id, wanted)?.noting(waited.err()))
+    let waited = wait_for_end(routes, &started, wait);
+    let run = ProcessStatus {
+        ended_leftovers: started.ended_leftovers,
+        ..state_of(routes, &started.run_id)?
+    };
+    Ok(report_of(routes, run, behind(0, bytes))?.noting(waited.err()))
 }
 
 fn status(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Failure> {
@@ -333,5 +337,6 @@ fn restart(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Fa
     let Restart { timeout } = arguments.read()?;
     let target = Parameters::new().with("timeout", timeout).of("/restart");
     let run: ProcessStatus = routes.post(&target)?;
-    glance(routes, &run.run_id)
+    // It has printed nothing yet, or next to it.
+    report_of(routes, run, behind(0, GLANCE_BYTES))
 }

@@ -5,7 +5,6 @@ use crate::client::Client;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read, Write};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -14,13 +13,19 @@ use std::time::Duration;
 /// The longest message that is read, in bytes.
 const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// How many requests are carried at once; further ones are read when one is answered.
-const REQUESTS_MAX: usize = 64;
+/// How many calls of tools are carried at once; the next is refused. A server keeps 128 connections
+/// of one client, and the others are for requests that are answered at once.
+const CALLS_MAX: usize = 100;
+
+/// How many requests of other kinds are carried at once; further ones are read when one is
+/// answered.
+const OTHERS_MAX: usize = 20;
 
 /// How often is looked, once the input has ended, whether somebody still reads the answers.
 const READER_LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The code of JSON-RPC for what went wrong on our side.
+/// The codes of JSON-RPC for what is no request, and for what went wrong on our side.
+const INVALID_REQUEST: i32 = -32600;
 const INTERNAL: i32 = -32603;
 
 /// What the threads of a bridge share.
@@ -31,20 +36,25 @@ struct Shared<W> {
     ended: Condvar,
 }
 
-/// The requests that are not answered yet.
-#[derive(Default)]
-struct UnderWay {
-    /// How many of them are still wanted.
-    count: usize,
-    /// Their ids as JSON, each with whether it was cancelled.
-    cancelled: BTreeMap<String, bool>,
+/// The messages that are being carried: their ids as JSON, and of which kind they are.
+type UnderWay = Vec<(String, Kind)>;
+
+/// What is being carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The call of a tool, which may take long.
+    Call,
+    /// What is answered at once.
+    Other,
+    /// What nobody waits for any more. It takes nobody's place.
+    Cancelled,
 }
 
 /// Carries the messages of `input` to `client`'s `/mcp`, and the answers to `output`, until the
 /// input ends and all is answered, or `reader_gone`. Blocks for as long.
 ///
 /// # Errors
-/// When the input cannot be read, or has a line over 16 MiB.
+/// When the input cannot be read.
 pub fn bridge(
     client: Client,
     mut input: impl BufRead,
@@ -62,9 +72,10 @@ pub fn bridge(
             return Ok(());
         }
         if line.last() != Some(&b'\n') && line.len() as u64 == LINE_BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a message is over 16 MiB"));
-        }
-        if !line.trim_ascii().is_empty() {
+            input.skip_until(b'\n')?;
+            let why = "The message has more than 16 MiB: send a shorter one.";
+            shared.say(fault(&Value::Null, INVALID_REQUEST, why));
+        } else if !line.trim_ascii().is_empty() {
             take(&shared, &line);
         }
     }
@@ -77,8 +88,14 @@ fn take<W: Write + Send + 'static>(shared: &Arc<Shared<W>>, line: &[u8]) {
         shared.cancel(&message["params"]["requestId"].to_string());
         return;
     }
-    shared.wait_until(|count| count < REQUESTS_MAX);
-    shared.begin(message["id"].to_string());
+    let kind = if message["method"] == "tools/call" { Kind::Call } else { Kind::Other };
+    if kind == Kind::Call && count(&shared.lock(), kind) >= CALLS_MAX {
+        let why = format!("{CALLS_MAX} calls are under way: wait for one of them, or cancel one.");
+        shared.say(fault(&message["id"], INTERNAL, &why));
+        return;
+    }
+    shared.wait_until(|under_way| count(under_way, Kind::Other) < OTHERS_MAX);
+    shared.lock().push((message["id"].to_string(), kind));
     let (line, carrier) = (line.to_owned(), Arc::clone(shared));
     let thread = thread::Builder::new().name("mcp-request".to_owned());
     let work = {
@@ -94,71 +111,58 @@ fn take<W: Write + Send + 'static>(shared: &Arc<Shared<W>>, line: &[u8]) {
 impl<W: Write> Shared<W> {
     fn carry(&self, message: &Value, line: &[u8]) {
         let answer = self.answer(message, line);
-        let is_cancelled = self.end(&message["id"].to_string());
-        if let Some(mut answer) = answer.filter(|_| !is_cancelled) {
-            answer.push(b'\n');
-            let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-            // Who reads no more wants no answer: the end of the input comes next.
-            let _gone = output.write_all(&answer).and_then(|()| output.flush());
+        let kind = self.end(&message["id"].to_string());
+        if let Some(answer) = answer.filter(|_| kind != Some(Kind::Cancelled)) {
+            self.say(answer);
         }
         self.ended.notify_all();
     }
 
+    /// Writes a message. Who reads no more wants none: the end of the input comes next.
+    fn say(&self, mut message: Vec<u8>) {
+        message.push(b'\n');
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        let _gone = output.write_all(&message).and_then(|()| output.flush());
+    }
+
     /// What is answered, on one line; `None` to what wants no answer.
     fn answer(&self, message: &Value, line: &[u8]) -> Option<Vec<u8>> {
-        let fault = |why: String| {
-            let error = json!({"code": INTERNAL, "message": why});
-            let answer = json!({"jsonrpc": "2.0", "id": message["id"], "error": error});
-            Some(answer.to_string().into_bytes())
-        };
+        let fault = |why: &str| Some(fault(&message["id"], INTERNAL, why));
         let is_wanted = message.get("id").is_some() || !message.is_object();
         match self.client.post("/mcp", &headers(message), line.trim_ascii()) {
-            Err(away) if is_wanted => fault(away.to_string()),
+            Err(away) if is_wanted => fault(&away.to_string()),
             Err(_) => None,
             Ok(answer) => match serde_json::from_slice::<Value>(&answer.body) {
                 Ok(value) if value.is_array() || value["jsonrpc"] == "2.0" => {
                     Some(value.to_string().into_bytes())
                 }
                 Ok(problem) if is_wanted => {
-                    fault(problem["detail"].as_str().unwrap_or("It was refused.").to_owned())
+                    fault(problem["detail"].as_str().unwrap_or("It was refused."))
                 }
                 Err(_) if is_wanted => {
-                    fault(format!("The server answers {} and no message.", answer.status))
+                    fault(&format!("The server answers {} and no message.", answer.status))
                 }
                 _ => None,
             },
         }
     }
 
-    fn begin(&self, id: String) {
-        let mut under_way = self.lock();
-        under_way.count += 1;
-        under_way.cancelled.insert(id, false);
-    }
-
-    /// A request that nobody waits for takes nobody's place: others are carried beside it.
     fn cancel(&self, id: &str) {
-        let mut under_way = self.lock();
-        if under_way.cancelled.get(id) == Some(&false) {
-            under_way.cancelled.insert(id.to_owned(), true);
-            under_way.count -= 1;
+        if let Some((_, kind)) = self.lock().iter_mut().find(|(of, _)| of == id) {
+            *kind = Kind::Cancelled;
         }
-        drop(under_way);
         self.ended.notify_all();
     }
 
-    /// Whether it was cancelled.
-    fn end(&self, id: &str) -> bool {
+    /// Takes a message out of those that are carried, and gives what it was.
+    fn end(&self, id: &str) -> Option<Kind> {
         let mut under_way = self.lock();
-        let is_cancelled = under_way.cancelled.remove(id).unwrap_or(false);
-        if !is_cancelled {
-            under_way.count = under_way.count.saturating_sub(1);
-        }
-        is_cancelled
+        let place = under_way.iter().position(|(of, _)| of == id)?;
+        Some(under_way.swap_remove(place).1)
     }
 
-    fn wait_until(&self, is_enough: impl Fn(usize) -> bool) {
-        let too_many = |under_way: &mut UnderWay| !is_enough(under_way.count);
+    fn wait_until(&self, is_enough: impl Fn(&UnderWay) -> bool) {
+        let too_many = |under_way: &mut UnderWay| !is_enough(under_way);
         let waited = self.ended.wait_while(self.lock(), too_many);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
@@ -166,7 +170,7 @@ impl<W: Write> Shared<W> {
     /// Waits until all is answered, or nobody is left to read it.
     fn wait_for_answers(&self, reader_gone: impl Fn() -> bool) {
         let mut under_way = self.lock();
-        while under_way.count > 0 && !reader_gone() {
+        while under_way.iter().any(|(_, kind)| *kind != Kind::Cancelled) && !reader_gone() {
             // A reader that leaves wakes nobody.
             let waited = self.ended.wait_timeout(under_way, READER_LOOK_INTERVAL);
             under_way = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -176,6 +180,16 @@ impl<W: Write> Shared<W> {
     fn lock(&self) -> std::sync::MutexGuard<'_, UnderWay> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn count(under_way: &UnderWay, of: Kind) -> usize {
+    under_way.iter().filter(|(_, kind)| *kind == of).count()
+}
+
+/// The answer to a request that could not be carried, or was none.
+fn fault(id: &Value, code: i32, why: &str) -> Vec<u8> {
+    let error = json!({"code": code, "message": why});
+    json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string().into_bytes()
 }
 
 /// The headers that a stateless message has over HTTP.

@@ -2,11 +2,12 @@
 
 use nix::errno::Errno;
 use nix::libc::{self, c_char};
+use nix::unistd::{AccessFlags, access};
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
+use std::{fs, io};
 
 /// Where programs are looked for by a command without `PATH`: what confstr(3) says of Linux.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -95,6 +96,17 @@ fn paths(program: &OsStr, search: Option<&OsStr>) -> io::Result<Vec<CString>> {
     // An empty folder is the one that the command starts in.
     let folders = folders.map(|folder| if folder.is_empty() { b"." } else { folder });
     folders.map(|folder| Ok(CString::new([folder, b"/", program.as_bytes()].concat())?)).collect()
+}
+
+/// Whether there is a program of this name that we may execute: by its path, or in one of the
+/// folders of `search`, as `PATH` lists them. Blocks for the file system.
+#[must_use]
+pub fn is_program(name: &OsStr, search: Option<&OsStr>) -> bool {
+    let may_be_executed = |path: &CString| {
+        let is_file = fs::metadata(OsStr::from_bytes(path.as_bytes())).is_ok_and(|it| it.is_file());
+        is_file && access(path.as_c_str(), AccessFlags::X_OK).is_ok()
+    };
+    paths(name, search).is_ok_and(|paths| paths.iter().any(may_be_executed))
 }
 
 fn variable((name, value): (&OsStr, &OsStr)) -> io::Result<CString> {

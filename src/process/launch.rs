@@ -141,6 +141,9 @@ impl Launch {
         if is_shortage(&source) {
             return Error::kernel("start a process", source);
         }
+        if source.raw_os_error() == Some(libc::E2BIG) {
+            return Error::EnvironmentTooLarge { source };
+        }
         match &self.command {
             CommandLine::Shell(_) => Error::SpawnShell { shell: self.shell.clone(), source },
             CommandLine::Arguments(arguments) => {

@@ -42,6 +42,7 @@ mod waiting;
 pub use cgroup::{Cgroups, RunCgroup};
 pub use command_line::CommandLine;
 pub use connections::connections_of;
+pub use execution::is_program;
 pub use launch::{COMMAND_BYTES_MAX, Launch};
 pub use leader::Leader;
 pub use named::command_of;

@@ -3,6 +3,7 @@
 use super::env_file::{EnvFile, RUST_LOG};
 use super::secret;
 use super::table::{CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, SETTINGS, Setting, Settings};
+use crate::process;
 use clap::ArgMatches;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -153,6 +154,13 @@ fn apply(
         }
         Err(wanted) => Err(SettingFault::Value { setting: name, source_name, value, wanted }),
         Ok(()) => {
+            if setting.environment == "LLM_SHELL_HOST" {
+                loaded.settings.host_set_by = format!("{name} ({source_name})");
+            }
+            if setting.environment == "LLM_SHELL_SHELL" && !is_program(&value, sources) {
+                let wanted = "a program that is there and may be executed".to_owned();
+                return Err(SettingFault::Value { setting: name, source_name, value, wanted });
+            }
             let file = if setting.holds_secret_file() {
                 Some((&*value, format!("{name} ({source_name})")))
             } else {
@@ -168,6 +176,11 @@ fn apply(
             Ok(())
         }
     }
+}
+
+/// Whether it can be executed in the environment that commands get.
+fn is_program(name: &str, sources: &Sources<'_>) -> bool {
+    process::is_program(OsStr::new(name), variable(sources, "PATH").as_deref().map(OsStr::new))
 }
 
 fn variable(sources: &Sources<'_>, name: &str) -> Option<String> {
@@ -261,6 +274,11 @@ mod tests {
             let fault = load_from(&flags, &[("LLM_SHELL_PORT", variable)], dotenv).unwrap_err();
             assert!(fault.starts_with(said), "{fault}");
         }
+        let fault = load_from(&[], &[("LLM_SHELL_SHELL", "/nope")], "").unwrap_err();
+        let said = "LLM_SHELL_SHELL (environment) is \"/nope\", and it must be a program";
+        assert!(fault.starts_with(said), "{fault}");
+        assert!(load_from(&["--shell", "sh"], &[], "").is_ok());
+        assert!(load_from(&["--shell", "/etc/passwd"], &[], "").is_err());
         let fault = load_from(&[], &[], "LLM_SHELL_KILL_TIMEOUT=-1").unwrap_err();
         assert!(fault.starts_with("LLM_SHELL_KILL_TIMEOUT (.env) is \"-1\""), "{fault}");
         let fault = load_from(&[], &[], "LLM_SHELL_KILL_TIMEOUT=NaN").unwrap_err();

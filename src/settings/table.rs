@@ -21,6 +21,8 @@ const LINE_BYTES_MIN: usize = 64;
 pub struct Settings {
     /// The address or name to listen on.
     pub host: String,
+    /// What that was set by, for messages: `--host (command line)`.
+    pub host_set_by: String,
     /// The TCP port to listen on; 0 lets the kernel choose.
     pub port: u16,
     /// The directory that logs are kept in.
@@ -307,6 +309,7 @@ impl Settings {
     pub(super) fn blank() -> Self {
         Self {
             host: String::new(),
+            host_set_by: String::new(),
             port: 0,
             log_directory: PathBuf::new(),
             restart_timeout: Duration::ZERO,

@@ -91,7 +91,7 @@ fn what_fails_too_often_is_given_up_and_says_why() {
     let message = told["message"].as_str().unwrap();
     assert!(
         message.contains("exit code 4")
-            && message.contains("; gave up after 2 restarts (max_restarts)"),
+            && message.contains("; gave up after 2 restarts in a row (max_restarts)"),
         "{message}"
     );
     assert_eq!((&told["restart_count"], &told["next_restart_at"]), (&json!(2), &Value::Null));

@@ -157,7 +157,7 @@ fn why_something_is_not_done_is_told_apart() {
     elsewhere.args(["ctl", "--url", &other.url(""), "status"]);
     let elsewhere = run(elsewhere, b"");
     assert!(
-        elsewhere.code == 2 && elsewhere.err.contains("not as a llm-shell does"),
+        elsewhere.code == 1 && elsewhere.err.contains("not as a llm-shell does"),
         "{elsewhere:?}"
     );
     for words in [&["ctl", "nope"][..], &["ctl", "--url", "nowhere", "status"]] {

@@ -84,9 +84,11 @@ fn assert_same_fields(command: &str, shown: &str, given: &str) {
     }
 }
 
-/// A text with its numbers of several digits taken out: pids and ports in a sentence.
+/// A text with its numbers of several digits taken out: pids, ports and ids in a sentence.
 fn without_numbers(text: &str) -> String {
-    let is_number = |word: &str| word.len() > 2 && word.chars().all(|c| c.is_ascii_digit());
+    let is_id = |word: &str| word.len() == 16 && word.chars().all(|c| c.is_ascii_hexdigit());
+    let is_number =
+        |word: &str| is_id(word) || word.len() > 2 && word.chars().all(|c| c.is_ascii_digit());
     let words = text.split(|c: char| !c.is_ascii_alphanumeric());
     let numbers: Vec<&str> = words.filter(|word| is_number(word)).collect();
     numbers.iter().fold(text.to_owned(), |text, number| text.replacen(number, "N", 1))

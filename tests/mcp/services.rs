@@ -24,6 +24,8 @@ fn services_are_listed_with_their_states() {
     let text = told(&astra, "list_services", &json!({}));
     assert!(text.starts_with("[4 services | 3 running | "), "{text}");
     assert!(text.contains("\nbroken | crashed | exit code 3 | "), "{text}");
+    let web = text.lines().find(|line| line.starts_with("web |")).unwrap();
+    assert!(web.contains(" % CPU | ") && web.contains(" MiB | "), "{web}");
     assert!(text.contains("\nweb | running | pid ") && text.contains(" | port 8080 | "), "{text}");
     let one = call(&astra, "list_services", &json!({"name": "web"}));
     assert_eq!(one.data["services"].as_object().unwrap().len(), 1);
@@ -46,7 +48,7 @@ fn a_service_is_stopped_started_restarted_and_reloaded() {
     astra.wait_for_line("worker", "hello");
     let restarted = told(&astra, "restart_service", &json!({"name": "worker"}));
     assert!(restarted.starts_with("[worker | running | pid "), "{restarted}");
-    assert!(restarted.contains(" | 1 restarts]\nIt runs."), "{restarted}");
+    assert!(restarted.contains(" | 1 restart in all]\nIt runs."), "{restarted}");
     let reloaded = told(&astra, "reload_service", &json!({}));
     assert!(reloaded.contains("list_services"), "{reloaded}");
     let unchanged = told(&astra, "reload_service", &json!({"name": "web"}));
@@ -60,8 +62,8 @@ fn a_service_is_stopped_started_restarted_and_reloaded() {
 fn output_of_a_service_is_read_by_cursor() {
     let astra = start();
     let text = told(&astra, "service_logs", &json!({"name": "broken"}));
-    assert!(text.starts_with("[broken | not running | lines 1-1 of 1]\n["), "{text}");
-    assert!(text.contains("] oops\n[not running: start_service name=broken"), "{text}");
+    assert!(text.starts_with("[broken | crashed | lines 1-1 of 1]\n["), "{text}");
+    assert!(text.contains("] oops\n[crashed: start_service name=broken"), "{text}");
     let next = call(&astra, "service_logs", &json!({"name": "web", "after": 1, "wait": 0.1}));
     assert_eq!((&next.data["logs"], &next.data["next"]), (&json!([]), &json!(1)));
     assert!(next.text.contains("\n(no output)\n"), "{}", next.text);
@@ -113,4 +115,18 @@ fn the_tools_are_those_of_services() {
         assert_eq!(tool["inputSchema"]["type"], "object", "{tool}");
         assert_eq!(tool["outputSchema"]["type"], "object", "{tool}");
     }
+}
+
+#[test]
+fn a_service_that_has_not_passed_its_check_is_told_to_be_starting() {
+    let astra = Astra::start(json!({
+        "slow": {"cmd": "echo begun; exec sleep 60", "health_check": {"cmd": "exit 1"}},
+    }));
+    astra.wait_for_line("slow", "begun");
+    let text = told(&astra, "service_logs", &json!({"name": "slow"}));
+    assert!(text.starts_with("[slow | starting | lines 1-1 of 1]\n"), "{text}");
+    assert!(
+        text.ends_with("\n[service_logs name=slow after=1 wait=20 waits for more]\n"),
+        "{text}"
+    );
 }

@@ -73,9 +73,7 @@ fn a_server_is_started_waited_for_read_by_cursor_restarted_and_ended() {
     assert!(text.contains("| lines 1-1 of 1, after= was beyond them]\nstarting\n"), "{text}");
     let text = told(&server, "read_logs", &json!({"after": 1, "wait": 20}));
     assert!(
-        text.contains(
-            "| lines 2-2 of 2]\nready\n[still running: read_logs after=2 wait=20, or kill]"
-        ),
+        text.contains("| lines 2-2 of 2]\nready\n[still running: wait after=2, or kill]"),
         "{text}"
     );
     let text = told(&server, "read_logs", &json!({"after": 2, "wait": 0.1}));
@@ -84,6 +82,7 @@ fn a_server_is_started_waited_for_read_by_cursor_restarted_and_ended() {
     assert!(text.contains("]\nready\n["), "{text}");
     let busy = refused(&server, "start_command", &json!({"command": "ls"}));
     assert!(busy.contains("is still running"), "{busy}");
+    assert!(busy.ends_with("end it with kill, or wait for it with wait."), "{busy}");
     let before = call(&server, "get_status", &json!({})).data["run"]["process_pid"].clone();
     let after = call(&server, "restart", &json!({"timeout": 1}));
     assert_ne!(after.data["run"]["process_pid"], before);
@@ -153,7 +152,7 @@ fn much_output_is_cut_with_the_call_for_the_rest() {
 fn what_cannot_be_is_refused_by_its_detail_and_does_nothing() {
     let server = Server::start();
     for (tool, arguments, said) in [
-        ("get_status", json!({}), "POST /start"),
+        ("get_status", json!({}), "start one with start_command."),
         ("start_command", json!({}), "missing field `command`"),
         ("start_command", json!({"comand": "ls"}), "unknown field `comand`"),
         ("start_command", json!({"command": " "}), "command is empty"),

@@ -188,3 +188,48 @@ fn a_client_that_dies_takes_the_command_with_it() {
     eventually("it ends", || speaker.child.try_wait().unwrap());
     assert_eq!(processes_in(speaker.folder.path()), Vec::<String>::new());
 }
+
+#[test]
+fn a_message_that_is_too_long_is_refused_and_ends_nothing() {
+    let mut speaker = Speaker::start(binary(), &[]);
+    speaker.call(1, "start_command", &json!({"command": "exec sleep 60", "wait": 0}));
+    speaker.say(&request("tools/call", &json!({"name": "x".repeat(17 * 1024 * 1024)})));
+    let refused = speaker.hear();
+    assert_eq!((&refused["error"]["code"], &refused["id"]), (&json!(-32600), &Value::Null));
+    let text = speaker.call(2, "get_status", &json!({}));
+    assert!(text.contains(" | running | "), "{text}");
+    assert!(speaker.leave().success());
+}
+
+#[test]
+fn however_many_calls_wait_a_ping_is_answered() {
+    let mut speaker = Speaker::start(binary(), &[]);
+    speaker.call(1, "start_command", &json!({"command": "exec sleep 60", "wait": 0}));
+    for id in 1000..1150 {
+        let mut wait = request("tools/call", &json!({"name": "wait", "arguments": {"wait": 50}}));
+        wait["id"] = json!(id);
+        speaker.say(&wait);
+    }
+    let mut ping = request("ping", &json!({}));
+    ping["id"] = json!("ping");
+    speaker.say(&ping);
+    // Those that found no place are told so; none of the 64 that wait is answered before.
+    let mut refused = 0;
+    loop {
+        let answer = speaker.hear();
+        if answer["id"] == "ping" {
+            assert!(answer["result"].is_object(), "{answer}");
+            break;
+        }
+        let is_error = answer["error"].is_object() || answer["result"]["isError"] == true;
+        assert!(is_error, "{answer}");
+        refused += 1;
+    }
+    assert!(refused >= 150 - 100, "{refused}");
+    let mut kill = request("tools/call", &json!({"name": "kill", "arguments": {}}));
+    kill["id"] = json!("kill");
+    speaker.say(&kill);
+    let killed = (0..200).map(|_| speaker.hear()).find(|answer| answer["id"] == "kill");
+    assert!(killed.is_some_and(|answer| answer["result"]["isError"] == false));
+    assert!(speaker.leave().success());
+}

@@ -48,6 +48,9 @@ fn answers_of_the_shell_have_the_fields_of_the_document() {
     document.check("POST", "/login", &login());
     server.run_to_end("sleep 60 >/dev/null &");
     check("POST", "/kill", server.post("/kill").expect(200));
+    server.run_to_end("sleep 60 >/dev/null &");
+    check("POST", "/restart", server.post("/restart").expect(200));
+    server.post("/kill").expect(200);
     let mut unseen = document.unseen();
     unseen.retain(|it| !WITHSTANDING.contains(&it.as_str()));
     assert!(unseen.is_empty(), "described, and in no answer: {unseen:?}");

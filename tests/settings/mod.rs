@@ -153,7 +153,25 @@ fn beyond_loopback_is_refused_unless_it_is_meant() {
     }
     let (code, stderr) = output(binary().args(["--host", "no.such.host.invalid"]));
     assert_eq!(code, Some(2), "{stderr}");
-    assert!(stderr.contains("LLM_SHELL_HOST"), "{stderr}");
+    let said = "--host (command line) is \"no.such.host.invalid\", which is not known";
+    assert!(stderr.contains(said), "{stderr}");
+}
+
+#[test]
+fn a_shell_that_is_none_is_refused_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["/no/such/shell", "no-such-shell", "/etc/passwd", "/etc"] {
+        let mut command = binary();
+        command.current_dir(folder.path()).env("LLM_SHELL_SHELL", shell);
+        let (code, stderr) = output(&mut command);
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(
+            stderr.contains(&format!("LLM_SHELL_SHELL (environment) is {shell:?}")),
+            "{stderr}"
+        );
+    }
+    let server = Server::start_with(&["--shell", "sh"]);
+    assert_eq!(server.run_to_end("exit 4")["exit_code"], 4);
 }
 
 #[test]

@@ -255,3 +255,29 @@ fn a_kill_of_an_exited_run_says_how_it_had_ended() {
     assert_eq!(killed["status"], "killed");
     assert!(killed["ended_leftovers"].is_null(), "{killed}");
 }
+
+#[test]
+fn a_start_and_a_restart_name_what_they_end_of_the_run_before() {
+    let server = Server::start();
+    let left_by = |command: &str| {
+        server.run_to_end(command);
+        let pid = server.get("/status").expect(200).json()["leftover_pids"][0].clone();
+        json!([{"pid": pid, "command": "sleep 300"}])
+    };
+    let left = left_by("sleep 300 >/dev/null &");
+    let started = server.run("sleep 300 >/dev/null &");
+    assert_eq!(started["ended_leftovers"], left);
+    server.ended();
+    let pid = server.get("/status").expect(200).json()["leftover_pids"][0].clone();
+    let restarted = server.post("/restart").expect(200).json();
+    assert_eq!(restarted["ended_leftovers"], json!([{"pid": pid, "command": "sleep 300"}]));
+    server.ended();
+    let left = left_by("sleep 300 >/dev/null &");
+    let waited = json!({"command": "true", "wait": 60});
+    let waited = server.post_json("/start", &waited).expect(201).json();
+    assert_eq!((&waited["ended_leftovers"], &waited["status"]), (&left, &json!("exited")));
+    assert!(server.get("/status").expect(200).json()["ended_leftovers"].is_null());
+    assert_eq!(server.living(), Vec::<String>::new());
+    let started = server.run("true");
+    assert!(started["ended_leftovers"].is_null(), "{started}");
+}

@@ -1,6 +1,6 @@
 //! POST /start and GET /status.
 
-use crate::harness::{Server, eventually};
+use crate::harness::{Server, binary, eventually};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -97,13 +97,41 @@ fn of_concurrent_starts_exactly_one_wins() {
 }
 
 #[test]
-fn a_shell_that_is_none_is_our_fault_and_leaves_no_trace() {
-    let server = Server::start_with(&["--shell", "/no/such/shell"]);
+fn a_shell_that_is_gone_is_our_fault_and_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let shell = folder.path().join("shell");
+    std::fs::copy("/bin/sh", &shell).unwrap();
+    let server = Server::start_with(&["--shell", shell.to_str().unwrap()]);
+    std::fs::remove_file(&shell).unwrap();
     let detail = server.post_json("/start", &json!({"command": "ls"})).problem(500, "internal");
-    assert!(detail.contains("/no/such/shell") && detail.contains("LLM_SHELL_SHELL"), "{detail}");
+    assert!(
+        detail.contains(shell.to_str().unwrap()) && detail.contains("LLM_SHELL_SHELL"),
+        "{detail}"
+    );
     server.get("/status").problem(404, "not_found");
     assert_eq!(server.logs_count(), 0);
     server.post_json("/start", &json!({"command": "ls"})).problem(500, "internal");
+}
+
+/// The kernel takes 131,071 bytes for one variable, and of all together what `ulimit -s` allows.
+#[test]
+fn an_environment_that_the_kernel_does_not_take_is_the_request_s_fault() {
+    let server = Server::start();
+    let with = |env: Value| server.post_json("/start", &json!({"command": "true", "env": env}));
+    let detail = with(json!({"BIG": "x".repeat(200_000)})).problem(400, "bad_request");
+    assert!(detail.contains("\"BIG\" has 200004 bytes") && detail.contains("131071"), "{detail}");
+    assert_eq!(server.logs_count(), 0);
+    with(json!({"BIG": "x".repeat(131_067)})).expect(201);
+    server.ended();
+    let mut narrow = std::process::Command::new("sh");
+    let limited = format!("ulimit -s 1024; exec {}", binary().get_program().display());
+    narrow.args(["-c", &limited]);
+    let server = Server::start_command(narrow);
+    let many: serde_json::Map<String, Value> =
+        (0..4).map(|i| (format!("BIG{i}"), "x".repeat(100_000).into())).collect();
+    let body = json!({"command": "true", "env": many});
+    let detail = server.post_json("/start", &body).problem(400, "bad_request");
+    assert!(detail.contains("more than the kernel takes"), "{detail}");
 }
 
 #[test]

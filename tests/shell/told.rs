@@ -122,7 +122,7 @@ fn a_run_whose_place_was_taken_is_told_with_the_run_that_took_it() {
         let text = waits.join().unwrap();
         assert!(text.contains(old.as_str().unwrap()), "{text}");
         let new = new.as_str().unwrap();
-        let took = format!("[run {new} took the place of this one: GET /status tells of it]");
+        let took = format!("[run {new} came later: GET /status tells of it]");
         let takes = "[ended to be started again: GET /status tells of the next run]";
         assert!(text.contains(&took) || text.contains(takes), "{text}");
         assert!(!text.contains("POST /kill"), "{text}");
@@ -149,4 +149,16 @@ fn what_a_kill_is_still_ending_is_not_told_as_left() {
             assert!(!text.contains("but left"), "{text}");
         });
     }
+}
+
+#[test]
+fn what_was_left_running_is_told_with_what_ends_it_and_that_it_was_ended() {
+    let server = Server::start();
+    let left = json!({"command": "sleep 300 >/dev/null &", "wait": 60});
+    let text = told(&server, &left);
+    let advice = "POST /kill ends what it left, and the next POST /start does before it runs";
+    assert!(text.contains(advice), "{text}");
+    let text = told(&server, &json!({"command": "true", "wait": 60}));
+    assert!(text.contains("\n[ended, as left running by the run before: "), "{text}");
+    assert!(text.contains(" (sleep 300)]\n[ended: POST /start runs the next command]\n"), "{text}");
 }

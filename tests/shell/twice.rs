@@ -1,6 +1,7 @@
 //! `Idempotency-Key`: what is sent twice is done once.
 
-use crate::harness::Server;
+use crate::harness::raw::Client;
+use crate::harness::{Server, eventually};
 use serde_json::json;
 
 fn start(server: &Server, key: &str, command: &str) -> crate::harness::Answer {
@@ -76,4 +77,31 @@ fn a_repeated_answer_has_the_form_of_the_first() {
     let (first, again) = (ask(), ask());
     assert_eq!(first.header("content-type"), again.header("content-type"));
     assert_eq!(first.text(), again.text());
+}
+
+/// A client whose connection broke off asks again, and is told what became of it.
+#[test]
+fn a_wait_that_was_broken_off_is_answered_with_its_end_when_it_comes_again() {
+    let server = Server::start();
+    let body = json!({"command": "until [ -e go ]; do sleep 0.02; done; exit 7", "wait": 60});
+    let body = body.to_string();
+    let mut broken_off = Client::connect(server.address());
+    broken_off.send(format!(
+        "POST /start HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: once\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    ));
+    eventually("it runs", || (server.get("/status").status == 200).then_some(()));
+    drop(broken_off);
+    std::thread::scope(|scope| {
+        let again = || server.request("POST /start", &["Idempotency-Key: once"], body.as_bytes());
+        let again = scope.spawn(again);
+        // Two waits: that of the one that left, and that of the one that came again.
+        let are_two = || server.get("/metrics").expect(200).text().contains("_streams 2\n");
+        eventually("it waits for the first", || are_two().then_some(()));
+        std::fs::write(server.folder().join("go"), "").unwrap();
+        let ended = again.join().unwrap().expect(201).json();
+        assert_eq!((&ended["status"], &ended["exit_code"]), (&json!("exited"), &json!(7)));
+    });
+    assert_eq!(server.logs_count(), 1);
 }

@@ -116,7 +116,7 @@ fn a_socket_that_strangers_reach_is_not_taken_over_without_a_token() {
     let output = handed(vec![socket.into()], &folder).output().unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{log}");
-    assert!(log.contains("\"0.0.0.0\" is beyond loopback"), "{log}");
+    assert!(log.contains("is \"0.0.0.0\", which is beyond loopback"), "{log}");
 }
 
 /// systemd makes its sockets so, unless `SocketMode=` says otherwise.

@@ -140,7 +140,10 @@ pub fn of_logs() -> Vec<Value> {
             "With `after`: answers when there is a line, or at the end, or after so many seconds.",
         ),
         query("grep", "Lines that match this regular expression (syntax of Rust's regex).", &regex),
-        flag("strip_ansi", "Without escape sequences, a redrawn line as a screen would show it."),
+        flag(
+            "strip_ansi",
+            "Without escape sequences, and without what a carriage return had written over.",
+        ),
         query("max_bytes", "Content of so many bytes: its beginning and its end.", &bytes),
         query("format", "The form of the answer; else `Accept` decides.", &form),
         flag(

@@ -48,7 +48,8 @@ pub fn routes() -> Vec<Route> {
 }
 
 fn beginning() -> [Route; 2] {
-    let busy = Error::AlreadyRunning { pid: 4242, command: "make -j4".to_owned() };
+    let (run_id, command) = ("dcf70dd5071ec0f4".to_owned(), "make -j4".to_owned());
+    let busy = Error::AlreadyRunning { pid: 4242, run_id, command };
     let output = logs();
     let mut waited = status();
     waited["output"] = output;

@@ -109,8 +109,8 @@ impl Engine {
             (ServiceState::Fatal, _) => {
                 let restarts = if attempts == 1 { "restart" } else { "restarts" };
                 format!(
-                    "gave up after {attempts} {restarts} (max_restarts): fix the cause, then \
-                     start it"
+                    "gave up after {attempts} {restarts} in a row (max_restarts): fix the \
+                     cause, then start it"
                 )
             }
             (ServiceState::Crashed, _) => "Its policy wants no restart.".to_owned(),

@@ -81,5 +81,5 @@ fn read_subject(fields: &mut Fields<'_>) -> Option<Check> {
         _ => Check::http,
     };
     let check = parse(&node.full_text()?);
-    check.map_err(|wanted| node.fault(format!("must be {wanted}"))).ok()
+    check.map_err(|wanted| node.refuse::<()>(&wanted)).ok()
 }

@@ -63,6 +63,8 @@ impl ServicesFile {
     /// # Errors
     /// All that is wrong with it.
     pub fn parse(text: &str, environment: &[(OsString, OsString)]) -> Result<Self, Faults> {
+        // What some editors put before everything.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let raw: &RawValue = serde_json::from_str(text).map_err(|error| {
             // Reading it whole finds better words for some faults, a comma too many above all.
             let error = serde_json::from_str::<Value>(text).err().unwrap_or(error);

@@ -10,6 +10,9 @@ use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+/// The longest string that is quoted where it is none of those that are wanted, in bytes.
+const QUOTED_BYTES_MAX: usize = 80;
+
 /// A text that is being read, with the faults that were found so far.
 #[derive(Debug)]
 pub(super) struct Reading<'t> {
@@ -105,12 +108,17 @@ impl<'r> Node<'r> {
         let found = match self.json().as_bytes().first() {
             Some(b'{') => "an object",
             Some(b'[') => "a list",
-            Some(b'"') => "a string",
+            Some(b'"') if self.is_long_or_secret() => "a string",
             Some(b'n') => "null",
             _ => self.json(),
         };
         self.fault(format!("must be {wanted}, and it is {found}"));
         None
+    }
+
+    /// Whether a string is too long to be quoted, or may be a URL with a password in it.
+    fn is_long_or_secret(&self) -> bool {
+        self.json().len() > QUOTED_BYTES_MAX || self.json().contains('@')
     }
 
     /// A string as it is written.

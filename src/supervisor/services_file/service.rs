@@ -187,7 +187,7 @@ fn read_signal(node: &Node<'_>) -> Option<Signal> {
         Some(number) => number.to_string(),
         None => node.text()?,
     };
-    text.parse().map_err(|wanted| node.fault(format!("must be {wanted}"))).ok()
+    text.parse().map_err(|wanted: String| node.refuse::<()>(&wanted)).ok()
 }
 
 fn read_log(node: &Node<'_>) -> Option<LogLimits> {

@@ -161,9 +161,10 @@ fn all_faults_are_told_at_once_each_with_its_place() {
             "f:2:3: a.depends_on: is a cycle: a -> base -> a",
             "f:3:12: a.cmd: is empty: give it something to run",
             "f:4:5: a.prot: is unknown: did you mean \"port\"?",
-            "f:5:29: a.health_check.url: must be a URL such as http://localhost:8080/health",
+            "f:5:29: a.health_check.url: must be a URL such as http://localhost:8080/health, and \
+             it is \"ftp://x\"",
             "f:5:51: a.health_check.timeout: must be a number of seconds from 0.001 to 86400, and \
-             it is a string",
+             it is \"5\"",
             "f:6:28: a.depends_on[1]: there is no service \"bse\": did you mean \"base\"?",
             "f:8:3: é/é: cannot be the name of a service: use letters, digits, `.`, `_` and `-`, \
              64 at most",
@@ -193,6 +194,7 @@ fn broken_json_is_told_with_its_place() {
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);
     assert!(faults_of(&format!("\"cwd\": {deep}"))[0].contains("a.cwd: must be a string"));
     assert!(parse("{}").unwrap().services.is_empty());
+    assert!(parse("\u{feff}{}").unwrap().services.is_empty());
 }
 
 #[test]
@@ -209,7 +211,7 @@ fn what_cannot_be_is_refused() {
         (r#""port": 65536"#, "a.port: must be a whole number"),
         (r#""port": 80.5"#, "a.port: must be a whole number"),
         (r#""port": -1"#, "a.port: must be a whole number"),
-        (r#""optional": "no""#, "a.optional: must be true or false, and it is a string"),
+        (r#""optional": "no""#, "a.optional: must be true or false, and it is \"no\""),
         (r#""stop_timeout": 86401"#, "a number of seconds from 0 to 86400, and it is 86401"),
         (r#""stop_timeout": 1e999"#, "a.stop_timeout: must be a number of seconds"),
         (r#""start_timeout": -1"#, "a.start_timeout: must be a number of seconds"),
