@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: test example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills fleet service-kills peers compare compare-page machine soak
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
-TOOLS := curl:curl script:bsdutils openssl:openssl python3:python3 unshare:util-linux setsid:util-linux setpriv:util-linux nsenter:util-linux useradd:passwd mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
+TOOLS := curl:curl ip:iproute2 script:bsdutils openssl:openssl python3:python3 unshare:util-linux setsid:util-linux setpriv:util-linux nsenter:util-linux useradd:passwd mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
 	vi:vim-tiny less:less chromium:chromium chromedriver:chromium-driver
 
 NGINX := target/nginx

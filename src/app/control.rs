@@ -8,11 +8,8 @@ use std::env;
 /// The port that Astra has where nothing else is set.
 const ASTRA_PORT: u16 = 7031;
 
-/// The port that a LLM Shell has then.
-const SHELL_PORT: u16 = 8000;
-
 /// Carries out an order at the server that is named, or that the settings name: where they name
-/// none, a LLM Shell, or Astra where none runs. Blocks for as long as that takes. Gives the exit
+/// none, the one of a LLM Shell and Astra that runs. Blocks for as long as that takes. Gives the exit
 /// code.
 ///
 /// # Errors
@@ -42,18 +39,21 @@ pub fn control(
     let client = match (&url, &settings.socket) {
         (Some(url), _) => Client::of_url(url, authorization_for(url, settings)?),
         (None, Some(socket)) => Client::of_socket(socket.clone(), authorization(settings)),
-        (None, None) => at(settings.port)?,
+        (None, None) if settings.set_by.contains_key("LLM_SHELL_PORT") => at(settings.port)?,
+        (None, None) => of_either(at(settings.port)?, at(ASTRA_PORT)?)?,
     };
-    let asked = client::run(order, &client, &console);
-    let is_default = url.is_none() && settings.socket.is_none() && settings.port == SHELL_PORT;
-    match asked {
-        Err(Trouble::Away(away)) if is_default => {
-            // Nobody said which of the two it is.
-            client::run(order, &at(ASTRA_PORT)?, &console).map_err(|trouble| match trouble {
-                Trouble::Away(_) => Trouble::Away(away),
-                other => other,
-            })
-        }
-        asked => asked,
+    client::run(order, &client, &console)
+}
+
+/// The one that runs, where nobody said which of the two is meant.
+fn of_either(shell: Client, astra: Client) -> Result<Client, Trouble> {
+    match (client::is_ours(&shell), client::is_ours(&astra)) {
+        (true, true) => Err(Trouble::Wrong(format!(
+            "A LLM Shell answers at {} and Astra at {}: say by --port which is meant.",
+            shell.url(),
+            astra.url()
+        ))),
+        (false, true) => Ok(astra),
+        (_, false) => Ok(shell),
     }
 }

@@ -31,16 +31,17 @@ pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartFault> 
         let listen = |source| StartFault::Listen { address: path.display().to_string(), source };
         return Listener::unix(path).map_err(listen);
     }
+    let set_by = settings.set_by.get("LLM_SHELL_HOST").map_or("LLM_SHELL_HOST", String::as_str);
     let host = settings.host.trim_start_matches('[').trim_end_matches(']');
     let addresses = (host, settings.port).to_socket_addrs();
     let addresses: Vec<SocketAddr> = addresses
         .map_err(|source| StartFault::Host {
-            set_by: settings.host_set_by.clone(),
+            set_by: set_by.to_owned(),
             host: settings.host.clone(),
             source,
         })?
         .collect();
-    keep_strangers_out((&settings.host_set_by, &settings.host), &addresses, settings)?;
+    keep_strangers_out((set_by, &settings.host), &addresses, settings)?;
     let listener = TcpListener::bind(&addresses[..]).map_err(|source| StartFault::Listen {
         address: format!("{}:{}", settings.host, settings.port),
         source,

@@ -42,6 +42,13 @@ impl fmt::Debug for Client {
     }
 }
 
+/// Whether the reading of a stream failed because its time was up.
+#[must_use]
+pub fn is_time_up(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
+    matches!(error, Some(Error::Timeout(_)))
+}
+
 /// What was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -168,12 +175,18 @@ impl Client {
     }
 
     /// Asks for a stream of this media type, and gives it as it comes, or the answer that is given
-    /// in its place. Blocks until the head of the answer is there.
+    /// in its place. Blocks until the head of the answer is there. Reading fails when so much time
+    /// has passed, as [`is_time_up`] tells.
     ///
     /// # Errors
     /// As [`Self::post`].
-    pub fn stream(&self, target: &str, accept: &str) -> Result<Streamed, Away> {
-        let request = self.request(target, accept).config().timeout_global(None).build();
+    pub fn stream(
+        &self,
+        target: &str,
+        accept: &str,
+        within: Option<Duration>,
+    ) -> Result<Streamed, Away> {
+        let request = self.request(target, accept).config().timeout_global(within).build();
         let answer = request.call().map_err(|error| self.away(&error))?;
         if answer.status().is_success() {
             return Ok(Streamed::Body(Box::new(answer.into_body().into_reader())));
@@ -201,7 +214,14 @@ impl Client {
     }
 
     fn away(&self, error: &Error) -> Away {
-        Away { url: self.url.clone(), why: error.to_string() }
+        let why = match error {
+            Error::Timeout(_) => "the time was up".to_owned(),
+            error if error.to_string().contains("InvalidContentType") => {
+                "it speaks plain HTTP there: give http:// in the place of https://".to_owned()
+            }
+            error => error.to_string(),
+        };
+        Away { url: self.url.clone(), why }
     }
 }
 

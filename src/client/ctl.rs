@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 /// How long a server may take to say what it is: it looks nothing up for that.
-const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
+const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What came of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,20 +20,40 @@ pub enum Outcome {
     Well,
     /// It was carried out, and what it was about is not well.
     NotWell,
+    /// A command was waited for, and this is what the exit code tells of its end.
+    Code(u8),
+}
+
+impl Outcome {
+    fn exit_code(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::NotWell => 1,
+            Self::Code(code) => code,
+        }
+    }
 }
 
 /// Carries out an order. Blocks for as long as that takes; without an end where something is
-/// followed. Gives the exit code: 0 when all is well, 1 when not.
+/// followed. Gives the exit code: 0 when all is well, 1 when not, that of a command that was waited for.
 ///
 /// # Errors
 /// `Trouble` when the server is away, refuses us, or cannot do it.
 pub fn run(order: &Order, client: &Client, console: &Console) -> Result<u8, Trouble> {
     let server = Server { client, console, order };
     if matches!(server.verb(), Verb::Health(names) if names.is_empty()) {
-        return Ok(u8::from(health(&server)? == Outcome::NotWell));
+        return health(&server).map(Outcome::exit_code);
     }
     let outcome = if server.has_services()? { services::run(&server) } else { shell::run(&server) };
-    Ok(u8::from(outcome? == Outcome::NotWell))
+    outcome.map(Outcome::exit_code)
+}
+
+/// Whether it is a server of ours that answers there. Blocks for 5 s at most.
+#[must_use]
+pub fn is_ours(client: &Client) -> bool {
+    let answer = client.without_credentials().get_within("/health", LOOK_TIMEOUT);
+    let said = answer.ok().and_then(|it| serde_json::from_slice::<Value>(&it.body).ok());
+    said.is_some_and(|said| matches!(text(&said, "status"), "healthy" | "degraded"))
 }
 
 /// Tells whether a server is well. That needs no credentials, so that none are where a command
@@ -78,7 +98,12 @@ impl Server<'_> {
         match (answer.status, text(&said, "status"), text(&said, "code")) {
             (200, "healthy", _) | (503, "degraded", _) => Ok(true),
             // Of a LLM Shell it is a path like any other that it does not have.
-            (401, _, "unauthorized") | (403, _, "forbidden") | (404, _, "not_found") => Ok(false),
+            (401, _, "unauthorized") | (403, _, "forbidden") => Ok(false),
+            (404, _, "not_found") if is_ours(self.client) => Ok(false),
+            (404, ..) => Err(Trouble::Failed(format!(
+                "There is no server of llm-shell at {}: give another --url.",
+                self.client.url()
+            ))),
             _ => Err(Trouble::of(&answer, self.client.url())),
         }
     }
@@ -113,9 +138,14 @@ impl Server<'_> {
         read.map_err(|_| Trouble::Failed(format!("{} gave no JSON.", self.client.url())))
     }
 
-    /// A stream of this media type.
-    pub fn stream(&self, target: &str, accept: &str) -> Result<Box<dyn Read + Send>, Trouble> {
-        match self.client.stream(target, accept)? {
+    /// A stream of this media type, which breaks off after so long.
+    pub fn stream(
+        &self,
+        target: &str,
+        accept: &str,
+        within: Option<Duration>,
+    ) -> Result<Box<dyn Read + Send>, Trouble> {
+        match self.client.stream(target, accept, within)? {
             Streamed::Body(body) => Ok(body),
             Streamed::Refused(answer) => Err(Trouble::of(&answer, self.client.url())),
         }

@@ -1,11 +1,13 @@
 //! Output as it comes: of one, or of several with their names before each line.
 
+use super::asking::is_time_up;
 use super::console::Tone;
 use super::ctl::Server;
 use super::terminal::TerminalText;
 use super::trouble::Trouble;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::thread;
+use std::time::Duration;
 
 /// Whose lines are shown, and the tone of its name.
 #[derive(Clone, Copy, Debug)]
@@ -21,11 +23,23 @@ pub struct Named<'a> {
 /// Prints what a path streams, until it ends or nobody reads any more.
 pub fn copy(server: &Server<'_>, target: &str, named: Option<Named<'_>>) -> Result<(), Trouble> {
     let accept = if server.order.is_json { "application/x-ndjson" } else { "text/plain" };
-    let stream = server.stream(target, accept)?;
-    let done = match named {
+    let stream = server.stream(target, accept, None)?;
+    told(match named {
         None => copy_bytes(server, stream),
         Some(named) => copy_lines(server, BufReader::new(stream), named),
-    };
+    })
+}
+
+/// Prints the text that a path streams, until it ends, or nobody reads any more, or so much time
+/// has passed.
+pub fn copy_within(server: &Server<'_>, target: &str, within: Duration) -> Result<(), Trouble> {
+    match copy_bytes(server, server.stream(target, "text/plain", Some(within))?) {
+        Err(error) if is_time_up(&error) => Ok(()),
+        done => told(done),
+    }
+}
+
+fn told(done: io::Result<()>) -> Result<(), Trouble> {
     match done {
         // Who reads has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),

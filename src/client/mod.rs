@@ -15,7 +15,7 @@ mod trouble;
 
 pub use asking::{Answer, Away, Client};
 pub use console::Console;
-pub use ctl::run;
+pub use ctl::{is_ours, run};
 pub use order::{Lines, Order, Start, Verb};
 pub use target::{Parameters, segment};
 pub use trouble::Trouble;

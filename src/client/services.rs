@@ -68,7 +68,7 @@ fn each(
     for name in names {
         match work(name) {
             Ok(Outcome::Well) => {}
-            Ok(Outcome::NotWell) => outcome = Outcome::NotWell,
+            Ok(other) => outcome = other,
             Err(trouble) if first.is_none() => first = Some(trouble),
             Err(trouble) => eprintln!("llm-shell: {trouble}"),
         }
@@ -140,6 +140,9 @@ pub fn tone(status: &str) -> Tone {
 }
 
 fn status(server: &Server<'_>, names: &[String]) -> Result<Outcome, Trouble> {
+    if server.order.wait.is_some() {
+        return Err(wrong("The state of services is told at once: give start or restart --wait."));
+    }
     let all = server.get("/supervisor/status")?;
     let services = all["services"].as_object().cloned().unwrap_or_default();
     if let Some(name) = names.iter().find(|name| !services.contains_key(*name)) {
@@ -264,7 +267,7 @@ fn health(server: &Server<'_>, names: &[String]) -> Result<Outcome, Trouble> {
 
 /// Tells each change as it comes.
 fn events(server: &Server<'_>) -> Result<Outcome, Trouble> {
-    let stream = server.stream("/supervisor/events", "text/event-stream")?;
+    let stream = server.stream("/supervisor/events", "text/event-stream", None)?;
     for line in BufReader::new(stream).lines() {
         let line =
             line.map_err(|error| Trouble::Failed(format!("The stream broke off ({error}).")))?;

@@ -10,6 +10,9 @@ use super::trouble::Trouble;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// The exit code where a command did not end in time: that of timeout(1).
+const TIME_IS_UP: u8 = 124;
+
 /// Carries out the order.
 pub fn run(server: &Server<'_>) -> Result<Outcome, Trouble> {
     match server.verb() {
@@ -19,7 +22,10 @@ pub fn run(server: &Server<'_>) -> Result<Outcome, Trouble> {
         Verb::Restart(names, timeout) => restart(server, names, *timeout),
         Verb::Status(names) => {
             no_names(names)?;
-            Ok(tell(server, &server.get("/status")?))
+            Ok(match server.wait_seconds() {
+                Some(wait) => tell(server, &wait_for_end(server, wait)?),
+                None => tell(server, &server.get("/status")?),
+            })
         }
         Verb::Logs(names, lines) => {
             no_names(names)?;
@@ -54,13 +60,40 @@ fn start_command(server: &Server<'_>, start: &Start) -> Result<Outcome, Trouble>
     }
     let begun = server.client.post("/start", &[], body.to_string().as_bytes())?;
     let begun = server.read(&begun)?;
-    let Some(wait) = server.wait_seconds() else { return Ok(tell(server, &begun)) };
-    let ended = wait_for_end(server, wait)?;
-    if !server.order.is_json {
-        let output = format!("/runs/{}/logs?format=text", text(&ended, "run_id"));
-        follow::copy(server, &output, None)?;
+    let Some(wait) = server.order.wait else { return Ok(tell(server, &begun)) };
+    if server.order.is_json {
+        let ended = wait_for_end(server, wait.as_secs_f64())?;
+        tell(server, &ended);
+        return Ok(end_of(&ended));
     }
-    Ok(tell(server, &ended))
+    let run = format!("/runs/{}", text(&begun, "run_id"));
+    follow::copy_within(server, &format!("{run}/logs?follow=true&format=text"), wait)?;
+    let ended = server.get(&run)?;
+    if text(&ended, "status") != "exited" {
+        eprintln!("llm-shell: {}", in_words(&ended));
+    }
+    Ok(end_of(&ended))
+}
+
+/// What the exit code tells of a command that was waited for: its own, as a shell gives it.
+fn end_of(run: &Value) -> Outcome {
+    match run["exit_code"].as_i64() {
+        _ if text(run, "status") == "running" => Outcome::Code(TIME_IS_UP),
+        Some(signal @ ..0) => Outcome::Code(u8::try_from(128 - signal).unwrap_or(u8::MAX)),
+        // The kernel gives eight bits.
+        Some(code) => Outcome::Code(u8::try_from(code).unwrap_or(u8::MAX)),
+        None => Outcome::NotWell,
+    }
+}
+
+/// Why a command that was waited for has not ended by itself.
+fn in_words(run: &Value) -> String {
+    if text(run, "status") == "running" {
+        return "it is still running: ctl logs -f shows what it prints, ctl kill ends it"
+            .to_owned();
+    }
+    let with = run["signal"].as_str().map(|signal| format!(", with {signal}")).unwrap_or_default();
+    format!("it was killed ({}){with}", text(run, "ended_by"))
 }
 
 /// One word is text for the shell; several are a program and its arguments, each quoted.

@@ -2,15 +2,57 @@
 
 use super::export::{self, ExportOrder};
 use super::orders::{self, Destination};
-use super::table::SETTINGS;
+use super::table::{SETTINGS, Setting};
 use crate::client::Order;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::path::PathBuf;
 
+/// The settings that a client goes by: where the server is, and what it is shown.
+const CLIENT_FLAGS: [&str; 6] =
+    ["host", "port", "socket", "token-file", "basic-auth-file", "insecure"];
+
 /// What `llm-shell` understands. A value is taken as text: `load` reads all sources alike.
 #[must_use]
 pub fn command_line() -> Command {
-    let flags = SETTINGS.iter().filter_map(|setting| {
+    let secrets = SETTINGS.iter().filter(|setting| setting.flag.is_none());
+    let secrets: Vec<_> =
+        secrets.map(|secret| format!("{}: {}", secret.environment, secret.help)).collect();
+    let serve = Command::new("serve").about("Run the LLM Shell (what happens without a command)");
+    Command::new("llm-shell")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("One shell command at a time over HTTP, with every line of its output on disk")
+        .after_help(format!(
+            "Secrets come from the environment alone, or from files:\n  {}\n\n\
+             Precedence: flags, environment, .env in the working directory, defaults. Only serve\n\
+             and astra read .env, but for the shell, the allowed origins and the allowed hosts.\n\
+             RUST_LOG sets what is logged to stderr (default: info).",
+            secrets.join("\n  ")
+        ))
+        .args(flags())
+        .subcommands([
+            serve,
+            astra(),
+            with_help_of(&CLIENT_FLAGS, orders::ctl()),
+            mcp(),
+            with_help_of(&[], check()),
+            with_help_of(&[], schema()),
+            with_help_of(&[], export::export(services_file("file"))),
+            with_help_of(&[], completions()),
+            with_help_of(&[], man()),
+        ])
+}
+
+/// The flags of the settings, which every command takes.
+fn flags() -> impl Iterator<Item = Arg> {
+    let insecure = Arg::new("insecure")
+        .long("insecure")
+        .help(
+            "Allow unauthenticated access from other machines; for clients, send the token over \
+             plain HTTP (dangerous)",
+        )
+        .action(ArgAction::SetTrue)
+        .global(true);
+    let of_setting = |setting: &Setting| {
         let default = match (setting.default, setting.astra_default) {
             ("", None) => String::new(),
             ("", Some(astra)) => format!(" [astra: {astra}]"),
@@ -25,42 +67,14 @@ pub fn command_line() -> Command {
             .help_heading("Settings")
             .allow_hyphen_values(true);
         Some(flag)
-    });
-    let secrets = SETTINGS.iter().filter(|setting| setting.flag.is_none());
-    let secrets: Vec<_> =
-        secrets.map(|secret| format!("{}: {}", secret.environment, secret.help)).collect();
-    let insecure = Arg::new("insecure")
-        .long("insecure")
-        .help(
-            "Allow unauthenticated access from other machines; for clients, send the token over \
-             plain HTTP (dangerous)",
-        )
-        .action(ArgAction::SetTrue)
-        .global(true);
-    let serve = Command::new("serve").about("Run the LLM Shell (what happens without a command)");
-    Command::new("llm-shell")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("One shell command at a time over HTTP, with every line of its output on disk")
-        .after_help(format!(
-            "Secrets come from the environment alone, or from files:\n  {}\n\n\
-             Precedence: flags, environment, .env in the working directory, defaults. Only serve\n\
-             and astra read .env, but for the shell, the allowed origins and the allowed hosts.\n\
-             RUST_LOG sets what is logged to stderr (default: info).",
-            secrets.join("\n  ")
-        ))
-        .args(flags)
-        .arg(insecure)
-        .subcommands([
-            serve,
-            astra(),
-            orders::ctl(),
-            mcp(),
-            check(),
-            schema(),
-            export::export(services_file("file")),
-            completions(),
-            man(),
-        ])
+    };
+    SETTINGS.iter().filter_map(of_setting).chain([insecure])
+}
+
+/// A command whose help shows the flags of these settings alone: it has no use for the others.
+fn with_help_of(shown: &[&str], command: Command) -> Command {
+    let is_of_use = |flag: &Arg| shown.contains(&flag.get_id().as_str());
+    command.args(flags().filter(|flag| !is_of_use(flag)).map(|flag| flag.hide(true)))
 }
 
 fn astra() -> Command {
@@ -103,7 +117,7 @@ fn schema() -> Command {
 }
 
 fn completions() -> Command {
-    let shell = Arg::new("shell")
+    let shell = Arg::new("of-shell")
         .value_name("SHELL")
         .required(true)
         .value_parser(value_parser!(clap_complete::Shell))
@@ -124,6 +138,12 @@ fn man() -> Command {
 pub fn completions_of(shell: clap_complete::Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command_line(), "llm-shell", &mut script);
+    if shell == clap_complete::Shell::Bash {
+        // The generator joins words by `__subcmd__` where it looks one up, and takes the hyphen of
+        // our name for such a joint where it stores one (clap #6421).
+        let text = String::from_utf8_lossy(&script);
+        return text.replace("llm__subcmd__shell", "llm__shell").into_bytes();
+    }
     script
 }
 
@@ -212,7 +232,7 @@ impl Task {
             Some(("schema", _)) => Self::Schema,
             Some(("export", flags)) => Self::Export(ExportOrder::of(flags)),
             Some(("completions", flags)) => Self::Completions {
-                shell: flags.get_one("shell").copied().unwrap_or(clap_complete::Shell::Bash),
+                shell: flags.get_one("of-shell").copied().unwrap_or(clap_complete::Shell::Bash),
             },
             Some(("man", flags)) => Self::Man {
                 command: flags.get_many("command").unwrap_or_default().cloned().collect(),

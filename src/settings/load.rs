@@ -77,6 +77,7 @@ pub enum SettingFault {
 
 const FROM_FLAG: &str = "command line";
 const FROM_ENVIRONMENT: &str = "environment";
+const FROM_DEFAULT: &str = "default";
 const FROM_CREDENTIALS: &str = "systemd credential";
 
 /// Loads the settings.
@@ -135,7 +136,7 @@ fn find(setting: &Setting, sources: &Sources<'_>, from_file: &mut Vec<&str>) -> 
     if default.is_empty() {
         return None;
     }
-    found(setting.environment, "default", default.to_owned())
+    found(setting.environment, FROM_DEFAULT, default.to_owned())
 }
 
 fn apply(
@@ -154,8 +155,9 @@ fn apply(
         }
         Err(wanted) => Err(SettingFault::Value { setting: name, source_name, value, wanted }),
         Ok(()) => {
-            if setting.environment == "LLM_SHELL_HOST" {
-                loaded.settings.host_set_by = format!("{name} ({source_name})");
+            if source_name != FROM_DEFAULT {
+                let set_by = format!("{name} ({source_name})");
+                loaded.settings.set_by.insert(setting.environment, set_by);
             }
             if setting.environment == "LLM_SHELL_SHELL" && !is_program(&value, sources) {
                 let wanted = "a program that is there and may be executed".to_owned();

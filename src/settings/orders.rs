@@ -3,7 +3,7 @@
 use crate::api::WAIT_MAX;
 use crate::client::{Lines, Order, Start, Verb};
 use crate::manager::SECONDS_MAX;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,25 +29,17 @@ pub fn ctl() -> Command {
         .action(ArgAction::SetTrue)
         .help("Print what the server answers, as JSON")
         .global(true);
-    let wait = Arg::new("wait")
-        .long("wait")
-        .value_name("SECONDS")
-        .num_args(0..=1)
-        .require_equals(true)
-        .default_missing_value(WAIT_DEFAULT)
-        .value_parser(|text: &str| seconds_up_to(WAIT_MAX.as_secs_f64(), text))
-        .help("Wait until it has ended or settled, 60 seconds without a number, at most 600")
-        .global(true);
     Command::new("ctl")
         .about(
             "Ask a server that runs: a LLM Shell, which has one command, or Astra, which has names",
         )
         .after_help(
             "Exit code 0: done, and all is well. 1: the server is away or refused us, or it is not \
-             well. 2: the request was wrong.",
+             well. 2: the request was wrong. That of `start --wait` of a command is the command's \
+             own, and 124 where the time was up.",
         )
         .subcommand_required(true)
-        .args([url, shown, env_file(), json, wait])
+        .args([url, shown, env_file(), json])
         .subcommands(verbs())
 }
 
@@ -64,30 +56,72 @@ pub fn env_file() -> Arg {
 fn verbs() -> Vec<Command> {
     vec![
         start(),
-        Command::new("stop").about("End the command, or services").arg(names()),
+        Command::new("stop")
+            .about("End the command, or services")
+            .args([wait(), names()])
+            .after_help(
+                "Examples:\n  llm-shell ctl stop              the command of a LLM Shell\n  \
+                 llm-shell ctl stop web --wait   a service of Astra, until it is down",
+            ),
         restart(),
-        Command::new("kill").about("End it at once").arg(names()),
-        Command::new("status").about("Tell the state").arg(names()),
+        Command::new("kill")
+            .about("End it at once, with SIGKILL")
+            .arg(names())
+            .after_help("Examples:\n  llm-shell ctl kill\n  llm-shell ctl kill web worker"),
+        Command::new("status").about("Tell the state").args([wait(), names()]).after_help(
+            "Examples:\n  llm-shell ctl status\n  llm-shell ctl status --wait=30   until the command \
+             has ended\n  llm-shell ctl status web --json",
+        ),
         logs(),
         Command::new("signal")
-            .about("Send a signal: [NAME] SIGNAL")
-            .arg(words("SIGNAL").num_args(1..=2).required(true)),
+            .about("Send a signal, of Astra to a service by its name")
+            .arg(words("[NAME] SIGNAL").num_args(1..=2).required(true))
+            .after_help("Examples:\n  llm-shell ctl signal INT\n  llm-shell ctl signal web HUP"),
         Command::new("stdin")
-            .about("Write a line, or what stdin gives: [NAME] [TEXT…]")
-            .arg(words("TEXT").num_args(0..)),
-        Command::new("reload").about("Read the services file again").arg(names()),
+            .about("Write a line, or all that stdin gives; of Astra to a service by its name")
+            .args([words("[NAME] TEXT").num_args(0..), rest("TEXT")])
+            .after_help(
+                "Examples:\n  llm-shell ctl stdin yes\n  llm-shell ctl stdin web -- --a text with \
+                 hyphens\n  llm-shell ctl stdin < answers",
+            ),
+        Command::new("reload")
+            .about("Read the services file again, and apply what has changed")
+            .args([wait(), names()])
+            .after_help("Examples:\n  llm-shell ctl reload\n  llm-shell ctl reload web --wait"),
         bulk(),
-        Command::new("health").about("Tell whether all is well").arg(names()),
-        Command::new("events").about("Tell every change of a service as it comes"),
+        Command::new("health")
+            .about("Tell whether all is well, or run the checks of services now")
+            .arg(names())
+            .after_help("Examples:\n  llm-shell ctl health\n  llm-shell ctl health web"),
+        Command::new("events")
+            .about("Tell every change of a service as it comes")
+            .after_help("Example:\n  llm-shell ctl events --json"),
     ]
 }
 
+fn wait() -> Arg {
+    Arg::new("wait")
+        .long("wait")
+        .value_name("SECONDS")
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value(WAIT_DEFAULT)
+        .value_parser(|text: &str| seconds_up_to(WAIT_MAX.as_secs_f64(), text))
+        .help("Wait until it has ended or settled, 60 seconds without a number, at most 600")
+}
+
 fn words(name: &'static str) -> Arg {
-    Arg::new("words").value_name(name).allow_hyphen_values(true)
+    Arg::new("words").value_name(name)
+}
+
+/// What stands behind `--`, taken as it is.
+fn rest(name: &'static str) -> Arg {
+    Arg::new("rest").value_name(name).num_args(1..).last(true).help("The same, as it stands")
 }
 
 fn names() -> Arg {
-    Arg::new("names").value_name("NAME").num_args(0..).help("Services of Astra")
+    let hint = ValueHint::Other;
+    Arg::new("names").value_name("NAME").num_args(0..).value_hint(hint).help("Services of Astra")
 }
 
 fn seconds(name: &'static str, help: &'static str) -> Arg {
@@ -123,18 +157,31 @@ fn start() -> Command {
         .arg(flag("pty", "Run it on a terminal"))
         .arg(flag("stdin", "Let it be written to"))
         .arg(seconds("timeout", "End it after so long"))
-        .arg(
+        .args([
+            wait().help(
+                "Wait until it has ended, showing what it prints, or until services have settled; \
+                 60 seconds without a number, at most 600",
+            ),
             words("COMMAND or NAME")
                 .num_args(1..)
-                .required(true)
-                .trailing_var_arg(true)
-                .help("A text for the shell, a program with its arguments, or services of Astra"),
+                .required_unless_present("rest")
+                .help("A text for the shell, or services of Astra"),
+            rest("PROGRAM").help("A text for the shell, or a program with its arguments"),
+        ])
+        .after_help(
+            "Examples:\n  llm-shell ctl start 'make test' --wait\n  llm-shell ctl start --cwd site -- \
+             python3 -m http.server 8080\n  llm-shell ctl start web worker",
         )
 }
 
 fn restart() -> Command {
     let timeout = seconds("timeout", "How long a command has until SIGKILL");
-    Command::new("restart").about("End it and start it again").args([timeout, names()])
+    Command::new("restart")
+        .about("End it and start it again")
+        .args([timeout, wait(), names()])
+        .after_help(
+            "Examples:\n  llm-shell ctl restart --timeout 2\n  llm-shell ctl restart web --wait",
+        )
 }
 
 fn logs() -> Command {
@@ -163,6 +210,10 @@ fn logs() -> Command {
                 .help("Only lines that match; (?i) for any case"),
         )
         .arg(names())
+        .after_help(
+            "Examples:\n  llm-shell ctl logs -n 50\n  llm-shell ctl logs -f web worker\n  llm-shell \
+             ctl logs --grep '(?i)error'",
+        )
 }
 
 fn bulk() -> Command {
@@ -170,7 +221,8 @@ fn bulk() -> Command {
     Command::new("bulk")
         .about("Do one thing to several services, in the order of what depends on what")
         .arg(Arg::new("action").value_name("ACTION").required(true).value_parser(actions))
-        .arg(names().num_args(1..).required(true))
+        .args([names().num_args(1..).required(true), wait()])
+        .after_help("Example:\n  llm-shell ctl bulk restart web worker --wait")
 }
 
 fn web_address(text: &str) -> Result<String, String> {
@@ -200,7 +252,7 @@ impl fmt::Debug for Destination {
 /// The server to ask, and what of it.
 pub fn order(flags: &ArgMatches) -> (Destination, Order) {
     let (name, given) = flags.subcommand().unwrap_or(("status", flags));
-    let wait = given.get_one::<f64>("wait").copied();
+    let wait = given.try_get_one::<f64>("wait").ok().flatten().copied();
     let order = Order {
         verb: verb(name, given),
         is_json: given.get_flag("json"),
@@ -214,10 +266,14 @@ fn verb(name: &str, given: &ArgMatches) -> Verb {
     let many = |id: &str| -> Vec<String> {
         given.get_many::<String>(id).map(|values| values.cloned().collect()).unwrap_or_default()
     };
+    let words = || {
+        let rest = given.try_get_many::<String>("rest").ok().flatten().unwrap_or_default();
+        many("words").into_iter().chain(rest.cloned()).collect()
+    };
     let duration_of = |id: &str| given.get_one::<f64>(id).copied().map(Duration::from_secs_f64);
     match name {
         "start" => Verb::Start(Start {
-            words: many("words"),
+            words: words(),
             cwd: given.get_one::<String>("cwd").cloned(),
             env: many("env").iter().map(|variable| pair(variable)).collect(),
             is_on_terminal: given.get_flag("pty"),
@@ -235,8 +291,8 @@ fn verb(name: &str, given: &ArgMatches) -> Verb {
             };
             Verb::Logs(many("names"), lines)
         }
-        "signal" => Verb::Signal(many("words")),
-        "stdin" => Verb::Stdin(many("words")),
+        "signal" => Verb::Signal(words()),
+        "stdin" => Verb::Stdin(words()),
         "reload" => Verb::Reload(many("names")),
         "bulk" => {
             let action = given.get_one::<String>("action").cloned();

@@ -4,6 +4,7 @@ use super::secret::{Secret, file, password, set, token};
 use crate::http::Origin;
 use crate::logs::{LOG_BYTES_MIN, PIECE_BYTES_MAX};
 use crate::manager::SECONDS_MAX;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,8 +22,6 @@ const LINE_BYTES_MIN: usize = 64;
 pub struct Settings {
     /// The address or name to listen on.
     pub host: String,
-    /// What that was set by, for messages: `--host (command line)`.
-    pub host_set_by: String,
     /// The TCP port to listen on; 0 lets the kernel choose.
     pub port: u16,
     /// The directory that logs are kept in.
@@ -55,6 +54,8 @@ pub struct Settings {
     pub socket: Option<PathBuf>,
     /// Whether to listen beyond loopback although anybody who gets there has a shell.
     pub insecure: bool,
+    /// By what each was set that was, for messages: of `LLM_SHELL_HOST` `--host (command line)`.
+    pub set_by: BTreeMap<&'static str, String>,
 }
 
 /// Which of the two servers is told.
@@ -309,7 +310,7 @@ impl Settings {
     pub(super) fn blank() -> Self {
         Self {
             host: String::new(),
-            host_set_by: String::new(),
+            set_by: BTreeMap::new(),
             port: 0,
             log_directory: PathBuf::new(),
             restart_timeout: Duration::ZERO,

@@ -47,6 +47,18 @@ fn the_table_tells_how_each_service_is() {
 }
 
 #[test]
+fn a_required_service_that_is_unhealthy_is_not_told_as_well() {
+    let unhealthy = json!({"cmd": "exit 1", "interval": 0.1, "retries": 1, "timeout": 5});
+    let astra = Astra::start(json!({
+        "web": {"cmd": "exec sleep 60", "start_timeout": 0.1, "health_check": unhealthy},
+    }));
+    let browser = page(&astra);
+    browser.wait_for_text("#summary", "degraded: web");
+    assert_eq!(astra.get("/health").json()["status"], "degraded");
+    browser.expect_quiet_console();
+}
+
+#[test]
 fn a_restart_is_confirmed_once_and_the_button_says_so_while_it_lasts() {
     let astra = Astra::start(json!({
         "web": {"cmd": "exec sleep 60", "start_seconds": 1},

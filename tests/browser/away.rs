@@ -2,7 +2,7 @@
 
 use crate::driver::Browser;
 use crate::harness::{Astra, eventually};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::net::TcpListener;
 
 #[test]
@@ -20,9 +20,17 @@ fn the_page_says_that_the_server_is_away_and_recovers_by_itself() {
     astra.signal("TERM");
     astra.wait();
     browser.wait_for_text("#banner", "The server is away, trying again in");
+    // What is shown is how it was, and looks so: grey, nothing counts on, nothing can be asked for.
+    let look = "return getComputedStyle(document.querySelector('.split')).filter";
+    assert_eq!(browser.run(look), "grayscale(1)");
+    let live = "return document.querySelectorAll('[data-asks]:not([aria-disabled=true])').length";
+    assert_eq!(browser.run(live), 0);
+    let uptime = || browser.text("tr[data-service=web] td[data-label=Uptime]");
+    let before = uptime();
     browser.click_in("tbody", "Restart web");
-    browser.click_in("dialog", "Restart");
-    browser.wait_for_text("#notices", "The server is away: this was not done");
+    assert_eq!(browser.run("return document.querySelector('dialog[open]')"), Value::Null);
+    browser.wait_for_text("#banner", "trying again in 2 s");
+    assert_eq!(uptime(), before);
     astra.start_again();
     eventually("it is up", || astra.get("/health").json()["status"].is_string().then_some(()));
     browser.click("Try now");

@@ -90,6 +90,9 @@ fn a_search_finds_lines_and_shows_one_among_its_neighbours() {
     browser.wait_for_text(".log", "the Needle is here");
     browser.fill("Search the log", "no such (thing");
     browser.wait_for_text(".log-state", "0 found");
+    // The last thousand of 3,439 are shown.
+    browser.fill("Search the log", "1");
+    browser.wait_for_text(".log-state", "1,000+ found");
     browser.expect_quiet_console();
 }
 

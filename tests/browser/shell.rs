@@ -136,6 +136,10 @@ fn old_runs_are_shown_with_their_output_and_run_again() {
     browser.click("Start");
     browser.wait_for_text("#history-count", "4 runs");
     browser.wait_for_text(".log", "the first one");
+    for _ in 0..50 {
+        server.run_to_end("true");
+    }
+    browser.wait_for_text("#history-count", "the last 50 runs");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 /// What an order came to.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Said {
     code: i32,
     out: String,
@@ -83,18 +83,25 @@ fn a_command_is_started_read_written_to_and_ended() {
 #[test]
 fn a_start_that_waits_gives_the_output_and_an_exit_code_for_scripts() {
     let server = Server::start();
-    let done = told(&server, &["start", "--wait", "seq 2"]);
-    assert!(done.starts_with("1\n2\nSTATUS ") && done.contains("\nexited  0 "), "{done}");
-    let failed = run(order(&server, &["start", "--wait=30", "exit 3"]), b"");
-    assert_eq!(failed.code, 1);
-    assert!(failed.out.contains("\nexited  3 "), "{failed:?}");
-    let quoted = told(&server, &["start", "--wait", "printf", "%s\\n", "a  b", "c'd", "*", ""]);
-    assert!(quoted.starts_with("a  b\nc'd\n*\n\nSTATUS "), "{quoted}");
+    assert_eq!(told(&server, &["start", "seq 2", "--wait"]), "1\n2\n");
+    let failed = run(order(&server, &["start", "--wait=30", "echo a; exit 3"]), b"");
+    assert_eq!(failed, Said { code: 3, out: "a\n".into(), err: String::new() });
+    let killed = run(order(&server, &["start", "--wait", "--", "sh", "-c", "kill $$"]), b"");
+    assert_eq!(killed.code, 128 + 15, "{killed:?}");
+    let quoted = ["start", "--wait", "--", "printf", "%s\\n", "a  b", "c'd", "*", "--wait", ""];
+    assert_eq!(told(&server, &quoted), "a  b\nc'd\n*\n--wait\n\n");
+    assert_eq!(run(order(&server, &["start", "ls", "-l"]), b"").code, 2, "whose option is it?");
+    let json = run(order(&server, &["start", "exit 4", "--json", "--wait"]), b"");
+    let ended: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((json.code, &ended["exit_code"]), (4, &json!(4)));
     let mut wrong = order(&server, &["start", "--env", "BAD", "ls"]);
     wrong.stderr(Stdio::null());
     assert_eq!(run(wrong, b"").code, 2);
-    let still = told(&server, &["start", "--wait=0.1", "--timeout", "50", "sleep 60"]);
-    assert!(still.contains("\nrunning "), "{still}");
+    let printing = "echo begun; exec sleep 60";
+    let still = run(order(&server, &["start", "--wait=0.3", "--timeout", "50", printing]), b"");
+    assert_eq!((still.code, &*still.out), (124, "begun\n"), "{still:?}");
+    assert!(still.err.contains("still running") && still.err.contains("ctl logs -f"), "{still:?}");
+    assert!(told(&server, &["status", "--wait=0.1"]).contains("\nrunning "));
     let running = refused(&server, &["start", "ls"], 1);
     assert!(running.contains("is still running") && running.contains("ctl kill"), "{running}");
     assert_eq!(told(&server, &["kill"]), "killed\n");
@@ -109,7 +116,7 @@ fn a_start_that_waits_gives_the_output_and_an_exit_code_for_scripts() {
         assert!(said.code == 2 && said.err.contains(wanted), "{wrong:?}: {said:?}");
     }
     let last = server.get("/status").json();
-    assert_eq!(last["command"], "sleep 60", "a wrong order started something");
+    assert_eq!(last["command"], printing, "a wrong order started something");
 }
 
 #[test]
@@ -147,6 +154,15 @@ fn why_something_is_not_done_is_told_apart() {
     for words in [&["status", "web"][..], &["events"], &["reload"], &["bulk", "stop", "a"]] {
         assert!(refused(&server, words, 2).contains("Astra"), "{words:?}");
     }
+    let nowhere = format!("http://{}/elsewhere", server.address());
+    let mut wrong_path = binary();
+    wrong_path.args(["ctl", "--url", &nowhere, "status"]);
+    let wrong_path = run(wrong_path, b"");
+    assert!(wrong_path.code == 1 && wrong_path.err.contains("no server"), "{wrong_path:?}");
+    let mut over_tls = binary();
+    over_tls.args(["ctl", "--url", &format!("https://{}", server.address()), "status"]);
+    let over_tls = run(over_tls, b"");
+    assert!(over_tls.code == 1 && over_tls.err.contains("give http://"), "{over_tls:?}");
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut away = binary();
     away.args(["ctl", "--url", &format!("http://127.0.0.1:{port}"), "status"]);
@@ -154,12 +170,12 @@ fn why_something_is_not_done_is_told_apart() {
     assert!(away.code == 1 && away.err.contains("does not answer"), "{away:?}");
     let other = Web::start(404);
     let mut elsewhere = binary();
-    elsewhere.args(["ctl", "--url", &other.url(""), "status"]);
+    elsewhere.args(["ctl", "--url", &other.url(""), "events"]);
     let elsewhere = run(elsewhere, b"");
-    assert!(
-        elsewhere.code == 1 && elsewhere.err.contains("not as a llm-shell does"),
-        "{elsewhere:?}"
-    );
+    assert!(elsewhere.code == 1 && elsewhere.err.contains("no server"), "{elsewhere:?}");
+    server.signal("STOP");
+    assert!(refused(&server, &["status"], 1).contains("does not answer (the time was up)"));
+    server.signal("CONT");
     for words in [&["ctl", "nope"][..], &["ctl", "--url", "nowhere", "status"]] {
         let mut wrong = binary();
         wrong.args(words);
@@ -191,7 +207,7 @@ fn credentials_and_places_are_those_of_the_settings() {
     let mut over_socket = binary();
     over_socket.arg("--socket").arg(&socket).args(["ctl", "start", "--wait", "echo hello"]);
     let said = run(over_socket, b"");
-    assert!(said.code == 0 && said.out.starts_with("hello\n"), "{said:?}");
+    assert!(said.code == 0 && said.out == "hello\n", "{said:?}");
     crate::harness::kill("TERM", listening.id());
     assert!(listening.wait().unwrap().success());
 }
@@ -210,6 +226,32 @@ fn what_a_terminal_is_shown_does_not_steer_it() {
     assert_eq!(shown, "\u{1b}[31mred\u{1b}[0m end\r\n");
     let piped = told(&server, &["logs"]);
     assert!(piped.contains("\u{1b}]52;c;"), "a program gets what was printed: {piped:?}");
+}
+
+/// Both at their ports in a network of their own.
+#[test]
+fn where_both_servers_answer_it_is_asked_which_is_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("astra_services.json"), "{}").unwrap();
+    let script = "ip link set lo up; shell=$1; \
+        \"$shell\" 2>/dev/null & one=$!; \
+        until \"$shell\" ctl health; do sleep 0.05; done 2>/dev/null; \
+        \"$shell\" ctl start 'echo hello' --wait; \
+        \"$shell\" astra 2>/dev/null & other=$!; \
+        until \"$shell\" ctl --port 7031 health; do sleep 0.05; done 2>/dev/null; \
+        \"$shell\" ctl start web; echo \"code $?\"; \
+        \"$shell\" ctl --port 8000 logs; \
+        kill $one; wait $one; \"$shell\" ctl health; kill $other; wait";
+    let mut apart = Command::new("unshare");
+    apart.args(["--net", "--map-root-user", "sh", "-c", script, "sh"]);
+    apart.arg(binary().get_program()).current_dir(folder.path());
+    let said = run(apart, b"");
+    let lines: Vec<_> = said.out.lines().filter(|line| !line.starts_with("healthy, ")).collect();
+    assert_eq!(lines, ["hello", "code 2", "hello"], "{said:?}");
+    assert!(
+        said.err.contains("http://127.0.0.1:8000 and Astra at http://127.0.0.1:7031"),
+        "{said:?}"
+    );
 }
 
 fn services() -> Astra {
@@ -312,6 +354,21 @@ fn completions_and_manual_pages_are_of_the_same_words() {
         for word in ["astra", "ctl", "completions", "restart", "events", "follow", "kill-timeout"] {
             assert!(script.out.contains(word), "{shell}: {word}");
         }
+    }
+    let script = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(script.path(), print(&["completions", "bash"]).out).unwrap();
+    for (words, offered) in [
+        ("ctl re", "restart reload"),
+        ("ctl logs --f", "--follow"),
+        ("ctl --token x bulk re", "restart reload"),
+        ("comp", "completions"),
+    ] {
+        let mut bash = Command::new("bash");
+        let complete = "source \"$1\"; COMP_WORDS=(llm-shell $2); \
+            COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 )); \
+            _llm__shell llm-shell \"${COMP_WORDS[COMP_CWORD]}\"; echo \"${COMPREPLY[@]}\"";
+        bash.args(["-c", complete, "bash"]).arg(script.path()).arg(words);
+        assert_eq!(run(bash, b"").out.trim(), offered, "{words}");
     }
     let page = print(&["man"]);
     assert!(page.out.starts_with(".ie") && page.out.contains("llm\\-shell"), "{}", page.out);

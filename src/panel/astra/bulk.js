@@ -15,7 +15,7 @@ export function makeBulk(actions, selected, onClear) {
   const told = el("strong");
   const buttons = Object.keys(LABELS).map((verb) => {
     const act = () => void actions.several(verb, [...selected()]);
-    return el("button.small", { type: "button", "data-bulk": verb, on: { click: act } }, `${LABELS[verb]} selected`);
+    return el("button.small", { type: "button", "data-bulk": verb, "data-asks": true, on: { click: act } }, `${LABELS[verb]} selected`);
   });
   const clear = el("button.plain.small", { type: "button", on: { click: onClear } }, "Clear selection");
   bar.replaceChildren(told, ...buttons, clear);

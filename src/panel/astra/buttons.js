@@ -45,7 +45,7 @@ function fits(verb, state, lasting) {
 
 /** A button that does nothing while it is busy. @param {() => void} act */
 export function verbButton(act) {
-  const button = el("button.small", { type: "button" });
+  const button = el("button.small", { type: "button", "data-asks": true });
   button.addEventListener("click", () => {
     if (!isBusy(button)) act();
   });

@@ -98,7 +98,7 @@ function checks(path, config) {
     return el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, el("code", {}, looks), el("div.muted", {}, often)), result);
   });
   const told = el("span.pill", { hidden: true });
-  const button = el("button.small", { type: "button" }, "Check now");
+  const button = el("button.small", { type: "button", "data-asks": true }, "Check now");
   button.addEventListener("click", async () => {
     try {
       const report = await read(`supervisor/health/${path}`);

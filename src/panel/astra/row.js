@@ -1,6 +1,7 @@
 // One service as a row of the table.
 
 import { clockAhead } from "../common/api.js";
+import { away } from "../common/connection.js";
 import { el, setAttribute, setText } from "../common/dom.js";
 import { count, duration, memory, percent } from "../common/format.js";
 import { Spark } from "../common/spark.js";
@@ -70,7 +71,7 @@ export class ServiceRow {
   /** Shows the time that has passed. */
   tick() {
     const service = this.#services.all.get(this.name);
-    if (!service) return;
+    if (!service || away()) return;
     setText(this.#cells.uptime, service.pid ? duration(uptime(service, this.#services.at)) : "–");
     setText(this.#cells.next, nextRestart(service) ?? "–");
   }

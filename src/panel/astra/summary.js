@@ -24,7 +24,8 @@ export function showSummary(services) {
     el("div.fact", {}, el("span.muted", {}, "Memory"), used, usedSpark.element));
   services.onChange(() => {
     const { system } = services;
-    const troubled = [...services.all].filter(([, it]) => !it.optional && TROUBLED.includes(it.status));
+    const isTroubled = (it) => TROUBLED.includes(it.status) || it.health === "unhealthy";
+    const troubled = [...services.all].filter(([, it]) => !it.optional && isTroubled(it));
     const names = troubled.map(([name]) => name);
     const more = names.length > NAMED_MAX ? ` and ${names.length - NAMED_MAX} more` : "";
     if (names.length === 0) show(health, "healthy", "good");

@@ -1,6 +1,9 @@
 // Whether the server is there: says so while it is away, and finds out when it is back.
 
-import { byId, el, setText } from "./dom.js";
+import { byId, el, setBusy, setText } from "./dom.js";
+
+/** The buttons that ask the server for something. */
+const ASKING = "[data-asks]";
 
 const WAITS_SECONDS = [1, 2, 3, 5, 5, 10];
 const ANSWER_MS = 5000;
@@ -36,10 +39,23 @@ export function whenBack() {
 /** Says that the server could not be reached, and begins to look for it. */
 export function lost() {
   if (isAway) return;
-  isAway = true;
-  document.documentElement.classList.add("is-away");
+  show(true);
   void look();
 }
+
+/** Has the page look as what it shows is: as it was, where the server is away. */
+function show(away) {
+  isAway = away;
+  document.documentElement.classList.toggle("is-away", away);
+  for (const button of document.querySelectorAll(ASKING)) setBusy(button, away);
+}
+
+// Also of those that were made meanwhile.
+document.addEventListener("click", (event) => {
+  if (!isAway || !event.target.closest?.(ASKING)) return;
+  event.preventDefault();
+  event.stopPropagation();
+}, true);
 
 /** Looks until the server answers, whatever it answers. */
 async function look() {
@@ -53,10 +69,9 @@ async function look() {
     setText(seconds, "now");
     if (await answers()) break;
   }
-  isAway = false;
+  show(false);
   banner.hidden = true;
   banner.replaceChildren();
-  document.documentElement.classList.remove("is-away");
   for (const listener of [...listeners]) listener();
 }
 

@@ -231,7 +231,9 @@ export class LogPanel {
 
   #told(isOver = false) {
     const { total } = this.#model;
-    const lines = this.#sought ? `${count(total)} found` : plural(total, "line");
+    // Of more than are asked for only the last came.
+    const cut = total >= FIRST_MATCHES ? "+" : "";
+    const lines = this.#sought ? `${count(total)}${cut} found` : plural(total, "line");
     this.#tell(isOver ? `${lines}, ended` : lines);
   }
 

@@ -44,16 +44,16 @@ export function makeTalk({ canType, isTerminal, signal, type, what }) {
     el("div.row", {},
       shortcut("^C", " interrupts", interrupt),
       canType && shortcut("^D", " ends the input", () => run(() => type("", true))),
-      kind, el("button.small", { type: "button", on: { click: send } }, "Send signal")));
+      kind, el("button.small", { type: "button", "data-asks": true, on: { click: send } }, "Send signal")));
 }
 
 function shortcut(key, does, act) {
-  return el("button.small", { type: "button", on: { click: act } }, key, el("span.only-read", {}, does));
+  return el("button.small", { type: "button", "data-asks": true, on: { click: act } }, key, el("span.only-read", {}, does));
 }
 
 function line(type, run) {
   const input = el("input.mono", { type: "text", name: "stdin", "aria-label": "Line for its input", placeholder: "A line for its input", autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
-  const form = el("form.row", {}, input, el("button.small", { type: "submit" }, "Send line"));
+  const form = el("form.row", {}, input, el("button.small", { type: "submit", "data-asks": true }, "Send line"));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (await run(() => type(`${input.value}\n`, false))) input.value = "";

@@ -41,6 +41,11 @@ export function showHistory(runs, chosen, onChoose) {
       setAttribute(item.button, "aria-current", run.run_id === chosen() ? "true" : null);
       if (list.children[place] !== item.element) list.insertBefore(item.element, list.children[place] ?? null);
     });
-    setText(byId("history-count"), runs.all.length === 0 ? "Nothing has run yet." : plural(runs.all.length, "run"));
+    setText(byId("history-count"), counted(runs));
   };
+}
+
+function counted(runs) {
+  if (runs.all.length === 0) return "Nothing has run yet.";
+  return runs.areAll ? plural(runs.all.length, "run") : `the last ${runs.all.length} runs`;
 }

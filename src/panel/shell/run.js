@@ -2,6 +2,7 @@
 
 import { post } from "../common/api.js";
 import { confirm } from "../common/confirm.js";
+import { away } from "../common/connection.js";
 import { byId, el, isBusy, setBusy, setText } from "../common/dom.js";
 import { duration, ending, lasted, memory, percent, plural, when } from "../common/format.js";
 import { LogPanel } from "../common/logpanel.js";
@@ -40,7 +41,7 @@ export class RunView {
     this.#onAgain = onAgain;
     this.#again.addEventListener("click", () => this.#onAgain(this.#runs.find(this.#id)));
     runs.onChange(() => this.#update());
-    setInterval(() => document.hidden || this.#update(), 1000);
+    setInterval(() => document.hidden || away() || this.#update(), 1000);
     addEventListener("resize", () => this.#resizeSoon());
     this.show(null);
   }
@@ -75,7 +76,7 @@ export class RunView {
   }
 
   #button(label, act) {
-    const button = el("button.small", { type: "button" }, label);
+    const button = el("button.small", { type: "button", "data-asks": true }, label);
     button.addEventListener("click", async () => {
       if (isBusy(button)) return;
       try {

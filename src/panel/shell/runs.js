@@ -44,6 +44,11 @@ export class Runs {
     void this.refresh();
   }
 
+  /** Whether there are no others than those. */
+  get areAll() {
+    return this.all.length < RUNS_MAX;
+  }
+
   /** Asks now. */
   refresh() {
     clearTimeout(this.#timer);
