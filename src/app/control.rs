@@ -9,8 +9,8 @@ use std::env;
 const ASTRA_PORT: u16 = 7031;
 
 /// Carries out an order at the server that is named, or that the settings name: where they name
-/// none, the one of a LLM Shell and Astra that runs. Blocks for as long as that takes. Gives the exit
-/// code.
+/// none, the one of a LLM Shell and Astra that runs. Blocks for as long as that takes. Gives the
+/// exit code.
 ///
 /// # Errors
 /// `Trouble` when the server is away, refuses us, or cannot do it.

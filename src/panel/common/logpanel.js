@@ -6,7 +6,7 @@ import { el, setAttribute, setText } from "./dom.js";
 import { count, plural } from "./format.js";
 import { Lines } from "./lines.js";
 import { LogView } from "./logview.js";
-import { Matches } from "./matches.js";
+import { Matches, pattern } from "./matches.js";
 import { keep, load } from "./prefs.js";
 import { readEvents } from "./sse.js";
 import { takeEvents } from "./logevents.js";
@@ -194,7 +194,7 @@ export class LogPanel {
 
   async #follow(signal) {
     const { path, onEnd } = this.#options;
-    const grep = this.#sought ? `&strip_ansi=false&grep=${encodeURIComponent(`(?i)${escaped(this.#sought)}`)}` : "";
+    const grep = this.#sought ? `&strip_ansi=false&grep=${encodeURIComponent(pattern(this.#sought))}` : "";
     const lines = this.#sought ? FIRST_MATCHES : FIRST_LINES;
     const url = `${path}${path.includes("?") ? "&" : "?"}follow=true&lines=${lines}${grep}`;
     if (this.#sought) this.#reset();
@@ -244,9 +244,4 @@ export class LogPanel {
 
 function pause(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-/** A text as a regular expression that finds it as it stands. */
-function escaped(text) {
-  return text.replace(/[\\.+*?()|[\]{}^$#&~-]/g, "\\$&");
 }

@@ -41,3 +41,8 @@ export class Matches {
   /** What is between lines is not shown. */
   mark() {}
 }
+
+/** The regular expression that finds a text as it stands, in any case. @param {string} text */
+export function pattern(text) {
+  return `(?i)${text.replace(/[\\.+*?()|[\]{}^$#&~-]/g, "\\$&")}`;
+}
