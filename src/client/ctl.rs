@@ -35,7 +35,8 @@ impl Outcome {
 }
 
 /// Carries out an order. Blocks for as long as that takes; without an end where something is
-/// followed. Gives the exit code: 0 when all is well, 1 when not, that of a command that was waited for.
+/// followed. Gives the exit code: 0 when all is well, 1 when not, or that of the command that was
+/// waited for.
 ///
 /// # Errors
 /// `Trouble` when the server is away, refuses us, or cannot do it.

@@ -59,43 +59,47 @@ fn verbs() -> Vec<Command> {
         Command::new("stop")
             .about("End the command, or services")
             .args([wait(), names()])
-            .after_help(
-                "Examples:\n  llm-shell ctl stop              the command of a LLM Shell\n  \
-                 llm-shell ctl stop web --wait   a service of Astra, until it is down",
-            ),
+            .after_help(examples(&[
+                "stop # the command of a LLM Shell",
+                "stop web --wait # a service of Astra, until it is down",
+            ])),
         restart(),
         Command::new("kill")
             .about("End it at once, with SIGKILL")
             .arg(names())
-            .after_help("Examples:\n  llm-shell ctl kill\n  llm-shell ctl kill web worker"),
+            .after_help(examples(&["kill", "kill web worker"])),
         Command::new("status").about("Tell the state").args([wait(), names()]).after_help(
-            "Examples:\n  llm-shell ctl status\n  llm-shell ctl status --wait=30   until the command \
-             has ended\n  llm-shell ctl status web --json",
+            examples(&[
+                "status",
+                "status --wait=30 # until the command has ended",
+                "status web --json",
+            ]),
         ),
         logs(),
         Command::new("signal")
             .about("Send a signal, of Astra to a service by its name")
             .arg(words("[NAME] SIGNAL").num_args(1..=2).required(true))
-            .after_help("Examples:\n  llm-shell ctl signal INT\n  llm-shell ctl signal web HUP"),
+            .after_help(examples(&["signal INT", "signal web HUP"])),
         Command::new("stdin")
             .about("Write a line, or all that stdin gives; of Astra to a service by its name")
             .args([words("[NAME] TEXT").num_args(0..), rest("TEXT")])
-            .after_help(
-                "Examples:\n  llm-shell ctl stdin yes\n  llm-shell ctl stdin web -- --a text with \
-                 hyphens\n  llm-shell ctl stdin < answers",
-            ),
+            .after_help(examples(&[
+                "stdin yes",
+                "stdin web -- --a text with hyphens",
+                "stdin < answers",
+            ])),
         Command::new("reload")
             .about("Read the services file again, and apply what has changed")
             .args([wait(), names()])
-            .after_help("Examples:\n  llm-shell ctl reload\n  llm-shell ctl reload web --wait"),
+            .after_help(examples(&["reload", "reload web --wait"])),
         bulk(),
         Command::new("health")
             .about("Tell whether all is well, or run the checks of services now")
             .arg(names())
-            .after_help("Examples:\n  llm-shell ctl health\n  llm-shell ctl health web"),
+            .after_help(examples(&["health", "health web"])),
         Command::new("events")
             .about("Tell every change of a service as it comes")
-            .after_help("Example:\n  llm-shell ctl events --json"),
+            .after_help(examples(&["events --json"])),
     ]
 }
 
@@ -108,6 +112,12 @@ fn wait() -> Arg {
         .default_missing_value(WAIT_DEFAULT)
         .value_parser(|text: &str| seconds_up_to(WAIT_MAX.as_secs_f64(), text))
         .help("Wait until it has ended or settled, 60 seconds without a number, at most 600")
+}
+
+/// What `--help` shows how it is used by.
+fn examples(of: &[&str]) -> String {
+    let lines = of.iter().map(|words| format!("\n  llm-shell ctl {words}"));
+    format!("Examples:{}", lines.collect::<String>())
 }
 
 fn words(name: &'static str) -> Arg {
@@ -168,10 +178,11 @@ fn start() -> Command {
                 .help("A text for the shell, or services of Astra"),
             rest("PROGRAM").help("A text for the shell, or a program with its arguments"),
         ])
-        .after_help(
-            "Examples:\n  llm-shell ctl start 'make test' --wait\n  llm-shell ctl start --cwd site -- \
-             python3 -m http.server 8080\n  llm-shell ctl start web worker",
-        )
+        .after_help(examples(&[
+            "start 'make test' --wait",
+            "start --cwd site -- python3 -m http.server 8080",
+            "start web worker",
+        ]))
 }
 
 fn restart() -> Command {
@@ -179,9 +190,7 @@ fn restart() -> Command {
     Command::new("restart")
         .about("End it and start it again")
         .args([timeout, wait(), names()])
-        .after_help(
-            "Examples:\n  llm-shell ctl restart --timeout 2\n  llm-shell ctl restart web --wait",
-        )
+        .after_help(examples(&["restart --timeout 2", "restart web --wait"]))
 }
 
 fn logs() -> Command {
@@ -210,10 +219,7 @@ fn logs() -> Command {
                 .help("Only lines that match; (?i) for any case"),
         )
         .arg(names())
-        .after_help(
-            "Examples:\n  llm-shell ctl logs -n 50\n  llm-shell ctl logs -f web worker\n  llm-shell \
-             ctl logs --grep '(?i)error'",
-        )
+        .after_help(examples(&["logs -n 50", "logs -f web worker", "logs --grep '(?i)error'"]))
 }
 
 fn bulk() -> Command {
@@ -222,7 +228,7 @@ fn bulk() -> Command {
         .about("Do one thing to several services, in the order of what depends on what")
         .arg(Arg::new("action").value_name("ACTION").required(true).value_parser(actions))
         .args([names().num_args(1..).required(true), wait()])
-        .after_help("Example:\n  llm-shell ctl bulk restart web worker --wait")
+        .after_help(examples(&["bulk restart web worker --wait"]))
 }
 
 fn web_address(text: &str) -> Result<String, String> {
