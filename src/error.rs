@@ -1,6 +1,7 @@
 //! What can go wrong, as facts with their context.
 
 use crate::nearest::nearest;
+use crate::protocol::ServiceState;
 use rustix::io::Errno;
 use std::io;
 use std::path::PathBuf;
@@ -239,8 +240,8 @@ pub enum Error {
     ServiceState {
         /// The service.
         name: String,
-        /// Its state, in the word that clients see.
-        state: &'static str,
+        /// Its state.
+        state: ServiceState,
         /// What to do, without a full stop.
         advice: &'static str,
     },

@@ -16,7 +16,7 @@
 //! | 2 | [`process`]: the kernel edge · [`logs`]: the log engine · [`http`]: sockets and framing |
 //! | 1 | [`error`]: what can go wrong, as facts |
 //! | ground | [`guarded`]: what may panic · [`env_file`]: `NAME=value` · [`nearest`]: names |
-//! | ground | [`printable`]: what terminals are shown |
+//! | ground | [`printable`]: what terminals are shown · [`protocol`]: wire types |
 //!
 //! # Threads
 //! | name | owner | does | ends |
@@ -93,6 +93,7 @@ pub mod notify;
 pub mod printable;
 pub mod probe;
 pub mod process;
+pub mod protocol;
 pub mod settings;
 pub mod shutdown;
 pub mod supervisor;

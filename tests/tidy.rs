@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. One may import those below it, none beside or above it.
 const FLOORS: [&[&str]; 9] = [
-    &["env_file", "guarded", "nearest", "printable"],
+    &["env_file", "guarded", "nearest", "printable", "protocol"],
     &["error"],
     &["process", "logs", "http"],
     &["manager", "probe"],

@@ -1,9 +1,10 @@
 //! GET /events: what happens to services, as Server-Sent Events.
 
-use super::service_bodies::{EventBody, event_name};
+use super::service_bodies::event_name;
 use super::services::Astra;
 use super::waiting::{HEARTBEAT, SILENCE_MAX, next_look};
 use crate::http::{Problem, Reply, Request, StreamBody};
+use crate::protocol::EventBody;
 use crate::supervisor::{EventLog, News};
 use http::StatusCode;
 use serde_json::json;

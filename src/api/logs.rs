@@ -1,6 +1,5 @@
 //! GET /logs and its like: the answer that carries the lines.
 
-use super::bodies::LogsResponse;
 use super::log_query::{Again, Escapes, Form, LogQuery, NDJSON};
 use super::run_marks::RunMark;
 use super::slots::Slots;
@@ -10,6 +9,7 @@ use crate::http::{Problem, Reply, Request, StreamBody};
 use crate::logs::{
     Fold, Glance, Line, LogSeries, Omission, Page, PageCounts, Range, RunLog, Selection,
 };
+use crate::protocol::LogsResponse;
 use http::StatusCode;
 use serde_json::Value;
 use std::io::{self, Write};

@@ -1,10 +1,10 @@
 //! What services cost, in JSON and in the text that Prometheus reads.
 
-use super::service_bodies::{MetricsResponse, ServiceMetrics};
 use super::services::Astra;
 use super::slots::Slots;
 use crate::http::{Problem, Reply, Request};
-use crate::supervisor::{ServiceState, Supervised};
+use crate::protocol::{HealthStatus, MetricsResponse, ServiceMetrics, ServiceState};
+use crate::supervisor::Supervised;
 use http::StatusCode;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -30,7 +30,7 @@ pub fn json(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> 
                 connections: live.connections,
                 uptime: live.uptime,
             },
-            None => ServiceMetrics::Down { status: sample.service.state().word() },
+            None => ServiceMetrics::Down { status: sample.service.state() },
         };
         (sample.service.name().to_owned(), metrics)
     });
@@ -149,10 +149,10 @@ impl Families {
         let of = Of { service: service.clone() };
         self.up.get_or_create(&of).set(i64::from(facts.state == ServiceState::Running));
         self.required.get_or_create(&of).set(i64::from(!facts.config.is_optional));
-        let health = facts.health.word();
-        self.healthy.get_or_create(&of).set(i64::from(health == "healthy"));
+        let health = facts.health.as_str();
+        self.healthy.get_or_create(&of).set(i64::from(facts.health == HealthStatus::Healthy));
         self.health.get_or_create(&InHealth { service: service.clone(), health }).set(1);
-        self.state.get_or_create(&InState { service, state: facts.state.word() }).set(1);
+        self.state.get_or_create(&InState { service, state: facts.state.as_str() }).set(1);
         self.restarts.get_or_create(&of).inc_by(facts.restarts);
         if let Some(run) = sample.service.last_run() {
             let log = run.log().glance();

@@ -29,17 +29,8 @@ mod slots;
 mod talking;
 pub mod told;
 mod waiting;
-mod whole;
 mod wrong_type;
 
-pub use bodies::{KillResponse, LogsResponse, ProcessStatus, StartRequest};
-pub use openapi::ServiceLogs;
 pub use parameters::WAIT_MAX;
-pub use service_bodies::{
-    BulkRequest, BulkResponse, ReloadRequest, ServiceRequest, StopRequest, SystemStatus,
-    VerbResponse,
-};
 pub use services::service_routes;
 pub use shell::shell_routes;
-pub use talking::StdinRequest;
-pub use whole::whole_or_null;

@@ -4,6 +4,7 @@ use super::bodies::seconds;
 use crate::logs::{RunRecord, format_instant};
 use crate::probe::Check;
 use crate::process::{CommandLine, ResourceLimits};
+use crate::protocol::EndedBy;
 use crate::supervisor::{HealthCheck, Masking, RestartPolicy, ServiceConfig, Standing, Supervised};
 use serde::Serialize;
 use serde_json::Value;
@@ -94,7 +95,7 @@ struct Exit {
     #[serde(rename = "exit_code")]
     code: Option<i32>,
     signal: Option<String>,
-    ended_by: String,
+    ended_by: EndedBy,
     uptime: f64,
 }
 

@@ -2,9 +2,9 @@
 
 use super::logs::{Named, Source};
 use super::run_marks::RunMark;
-use super::service_bodies::ServiceStatus;
 use crate::error::Result;
 use crate::logs::{Glance, LogSeries, RunRecord, Selection, format_instant};
+use crate::protocol::ServiceStatus;
 use crate::supervisor::Supervised;
 use serde_json::{Value, json};
 use std::ops::Range;

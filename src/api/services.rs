@@ -5,17 +5,18 @@ use super::log_query::{LogOf, LogQuery};
 use super::logs::Named;
 use super::openapi::{self, DocumentOf};
 use super::run_source::RunSource;
-use super::service_bodies::{
-    BulkOperation, BulkRequest, BulkResponse, ReloadKind, ReloadRequest, ServiceHealth,
-    ServiceRequest, ServiceStatus, StopRequest, SupervisorHealth, SystemStatus, VerbResponse,
-};
 use super::service_detail::ServiceDetail;
 use super::service_source::ServiceSource;
 use super::slots::Slots;
-use super::talking::{self, StdinResponse};
+use super::talking::{self};
 use super::{body, events, login, logs, metrics, panel, parameters, waiting};
 use crate::error::Error;
 use crate::http::{Guard, Problem, Reply, Request, Router};
+use crate::protocol::{
+    BulkOperation, BulkRequest, BulkResponse, BulkStatus, OperationStatus, ReloadKind,
+    ReloadRequest, ServiceHealth, ServiceRequest, ServiceStatus, StdinResponse, StopRequest,
+    SupervisorHealth, SupervisorStatus, SystemStatus, VerbResponse, VerbStatus,
+};
 use crate::supervisor::{Ask, Bulk, Standing, Supervisor, Verb};
 use http::{Method, StatusCode};
 use std::sync::Arc;
@@ -128,7 +129,7 @@ fn start(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     may_act(astra, request, &name)?;
     may_configure(request, config.as_ref())?;
     let ask = Ask { verb: Verb::Start, service: name, overrides: config };
-    act(astra, request, ask, ("starting", wait))
+    act(astra, request, ask, (VerbStatus::Starting, wait))
 }
 
 fn stop(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -136,7 +137,7 @@ fn stop(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let StopRequest { name } = body::json(request, "{\"name\": \"tts\"}")?;
     may_act(astra, request, &name)?;
     let ask = Ask { verb: Verb::Stop, service: name, overrides: None };
-    act(astra, request, ask, ("stopping", wait))
+    act(astra, request, ask, (VerbStatus::Stopping, wait))
 }
 
 fn restart(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -145,7 +146,7 @@ fn restart(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     may_act(astra, request, &name)?;
     may_configure(request, config.as_ref())?;
     let ask = Ask { verb: Verb::Restart, service: name, overrides: config };
-    act(astra, request, ask, ("restarting", wait))
+    act(astra, request, ask, (VerbStatus::Restarting, wait))
 }
 
 /// Refuses a service that the file does not define to a request that may act on no other.
@@ -170,7 +171,7 @@ fn act(
     astra: &Astra,
     request: &Request<'_>,
     ask: Ask,
-    (status, wait): (&'static str, Option<Duration>),
+    (status, wait): (VerbStatus, Option<Duration>),
 ) -> Result<Reply, Problem> {
     let _slot = wait.map(|_| astra.slots.take()).transpose()?;
     let name = ask.service.clone();
@@ -180,7 +181,7 @@ fn act(
         wait_settled(astra, request, std::slice::from_ref(&name), wait);
         if let Ok(service) = astra.supervisor.find(&name) {
             let facts = service.facts();
-            (response.status, response.message) = (facts.state.word(), facts.message);
+            (response.status, response.message) = (facts.state.into(), facts.message);
         }
     }
     Ok(Reply::json(StatusCode::OK, &response))
@@ -201,20 +202,23 @@ fn reload(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
             .into());
         };
         let ask = Ask { verb: Verb::Restart, service: name, overrides: None };
-        return act(astra, request, ask, ("reloading", wait));
+        return act(astra, request, ask, (VerbStatus::Reloading, wait));
     }
     let _slot = wait.map(|_| astra.slots.take()).transpose()?;
     let reloaded = astra.supervisor.reload(name.as_deref())?;
-    let mut response =
-        VerbResponse { status: "reloading", service: name.clone(), message: reloaded.message };
+    let mut response = VerbResponse {
+        status: VerbStatus::Reloading,
+        service: name.clone(),
+        message: reloaded.message,
+    };
     if let Some(wait) = wait {
         let names: Vec<String> = reloaded.touched.into_iter().chain(name.clone()).collect();
         let is_settled = wait_settled(astra, request, &names, wait);
         let state = name.and_then(|name| astra.supervisor.find(&name).ok()).map(|it| it.state());
         response.status = match state {
-            Some(state) => state.word(),
-            None if is_settled => "reloaded",
-            None => "reloading",
+            Some(state) => state.into(),
+            None if is_settled => VerbStatus::Reloaded,
+            None => VerbStatus::Reloading,
         };
     }
     Ok(Reply::json(StatusCode::OK, &response))
@@ -226,14 +230,14 @@ fn bulk(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let BulkRequest { action, services, parallel } = body::json(request, example)?;
     services.iter().try_for_each(|name| may_act(astra, request, name))?;
     let _slot = wait.map(|_| astra.slots.take()).transpose()?;
-    let bulk = Bulk { action: action.into(), services, is_parallel: parallel };
+    let bulk = Bulk { action, services, is_parallel: parallel };
     let (operations, done) = bulk.begin(&astra.supervisor)?;
     let is_done = wait.is_some_and(|wait| waiting::wait(request, wait, |until| done.wait(until)));
     let mut operations: Vec<_> = operations.into_iter().map(BulkOperation::from).collect();
     if wait.is_some() {
         for operation in operations.iter_mut().filter(|it| it.detail.is_none()) {
             if let Ok(service) = astra.supervisor.find(&operation.service) {
-                operation.status = service.state().word();
+                operation.status = OperationStatus::Accepted(service.state().into());
             }
         }
     }
@@ -242,12 +246,10 @@ fn bulk(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
             *operation = BulkOperation::failed(service, &error);
         }
     }
-    let is_bad =
-        |it: &BulkOperation| matches!(it.status, "error" | "crashed" | "fatal" | "backoff");
     let status = match is_done {
-        false => "processing",
-        true if operations.iter().any(is_bad) => "failed",
-        true => "completed",
+        false => BulkStatus::Processing,
+        true if operations.iter().any(|it| it.status.has_failed()) => BulkStatus::Failed,
+        true => BulkStatus::Completed,
     };
     Ok(Reply::json(StatusCode::OK, &BulkResponse { status, operations }))
 }
@@ -281,13 +283,13 @@ fn health(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let troubled = astra.supervisor.troubled();
     let (status, word) = if troubled.is_empty() {
-        (StatusCode::OK, "healthy")
+        (StatusCode::OK, SupervisorStatus::Healthy)
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "degraded")
+        (StatusCode::SERVICE_UNAVAILABLE, SupervisorStatus::Degraded)
     };
     let health = SupervisorHealth {
         status: word,
-        version: env!("CARGO_PKG_VERSION"),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime: astra.began.elapsed().as_secs(),
         services: troubled.into_iter().collect(),
     };

@@ -1,15 +1,13 @@
 //! The routes of the LLM Shell.
 
 use super::accept::preferred;
-use super::bodies::StartResponse;
-use super::bodies::{HealthResponse, KillResponse, ProcessStatus, RunsResponse, StartRequest};
 use super::idempotency::Answers;
 use super::log_query::{Escapes, LogOf, LogQuery};
 use super::logs::Named;
 use super::openapi::{self, DocumentOf};
 use super::run_source::RunSource;
 use super::slots::Slots;
-use super::talking::{self, StdinResponse};
+use super::talking::{self};
 use super::told::{self, Reader};
 use super::{body, login, logs, panel, parameters, shell_metrics, waiting};
 use crate::error::Error;
@@ -17,6 +15,10 @@ use crate::http::{Guard, Problem, Reply, Request, Router};
 use crate::logs::{Range, RunLog};
 use crate::manager::{ProcessManager, RunView, Snapshot};
 use crate::process::Signal;
+use crate::protocol::{
+    HealthResponse, KillResponse, ProcessStatus, RunsResponse, ServerHealth, StartRequest,
+    StartResponse, StdinResponse,
+};
 use http::StatusCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -268,6 +270,9 @@ fn metrics(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
 fn health(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let uptime = shell.began.elapsed().as_secs();
-    let version = env!("CARGO_PKG_VERSION");
-    Ok(Reply::json(StatusCode::OK, &HealthResponse { status: "healthy", version, uptime }))
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Ok(Reply::json(
+        StatusCode::OK,
+        &HealthResponse { status: ServerHealth::Healthy, version, uptime },
+    ))
 }

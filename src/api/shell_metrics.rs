@@ -3,7 +3,8 @@
 use super::metrics::{cores, open_metrics, register_streams};
 use super::slots::Slots;
 use crate::http::Reply;
-use crate::manager::{RunStatus, Snapshot};
+use crate::manager::Snapshot;
+use crate::protocol::RunStatus;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Metric, Registry, Unit};

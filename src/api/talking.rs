@@ -1,52 +1,14 @@
 //! What a run is sent, as requests ask for it.
 
-use super::whole::whole;
 use super::{body, parameters};
 use crate::error::Error;
 use crate::http::{Problem, Request};
 use crate::manager::EndsInput;
 use crate::process::{Signal, TerminalSize};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use crate::protocol::{Size, StdinRequest};
 
 /// The longest input that is taken at once, in bytes.
 const STDIN_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// What POST /stdin takes as JSON.
-#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StdinRequest {
-    /// What is written.
-    #[serde(default)]
-    #[schema(default = "")]
-    data: String,
-    /// Whether the input ends behind it.
-    #[serde(default)]
-    #[schema(default = false)]
-    eof: bool,
-}
-
-/// What POST /stdin answers.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct StdinResponse {
-    /// How many bytes the program took.
-    pub written: usize,
-}
-
-/// What POST /resize takes, and what a terminal begins with.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Size {
-    /// Its height, in lines.
-    #[schema(minimum = 1, maximum = 65_535)]
-    #[serde(deserialize_with = "whole")]
-    rows: u16,
-    /// Its width, in characters.
-    #[schema(minimum = 1, maximum = 65_535)]
-    #[serde(deserialize_with = "whole")]
-    cols: u16,
-}
 
 impl TryFrom<Size> for TerminalSize {
     type Error = Error;

@@ -1,6 +1,6 @@
 //! What a model reads of a run: a line of state, what was printed, and a line of what to call next.
 
-use super::bodies::{LogsResponse, ProcessStatus};
+use crate::protocol::{EndedBy, LogsResponse, ProcessStatus, RunStatus};
 use std::fmt::Write;
 
 /// How much of a line that has not ended is told, from its end, in bytes: a prompt is short.
@@ -8,10 +8,6 @@ const PROMPT_BYTES_MAX: usize = 512;
 
 /// How many processes that were left behind are named.
 const PROCESSES_MAX: usize = 10;
-
-/// What brings an end to a run's tree as well, so that what is left of it for a moment is no
-/// leftover.
-const ENDS_OF_TREES: [&str; 6] = ["kill", "restart", "reload", "timeout", "health", "shutdown"];
 
 /// Who reads it, and with that how the next call is spelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,9 +93,9 @@ pub fn of_run(
 
 /// `run 7 | exited, exit code 1 | pid 4242 | 12.3 s`
 fn state(status: &ProcessStatus) -> String {
-    let how = match (&*status.status, status.ended_by.as_deref()) {
-        ("killed", Some(by)) => format!("killed ({by})"),
-        (word, _) => word.to_owned(),
+    let how = match (status.status, status.ended_by) {
+        (RunStatus::Killed, Some(by)) => format!("killed ({by})"),
+        (status, _) => status.to_string(),
     };
     let with = match (&status.signal, status.exit_code) {
         (Some(signal), _) => format!(", {signal}"),
@@ -138,16 +134,15 @@ fn next_call(
     if let Some(newer) = newer {
         return format!("run {newer} came later: {} tells of it", reader.look());
     }
-    if status.ended_by.as_deref() == Some("restart") {
+    if status.ended_by == Some(EndedBy::Restart) {
         return format!("ended to be started again: {} tells of the next run", reader.look());
     }
     let [start, answer, kill] = reader.calls();
-    if output.next < output.total_lines && status.status != "running" {
+    if output.next < output.total_lines && status.status != RunStatus::Running {
         return format!("more lines: {}", reader.rest(output.next, &status.run_id));
     }
-    if status.status != "running" {
-        let is_ended_whole =
-            status.ended_by.as_deref().is_some_and(|by| ENDS_OF_TREES.contains(&by));
+    if status.status != RunStatus::Running {
+        let is_ended_whole = status.ended_by.is_some_and(EndedBy::ends_tree);
         return match &status.leftover_pids[..] {
             [] => format!("ended: {start} runs the next command"),
             pids if is_ended_whole => format!("ended, and {} is being ended", pids_of(pids)),

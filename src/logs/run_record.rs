@@ -1,6 +1,7 @@
 //! What is known of a run, and the lines of the ledger that tell it.
 
 use super::retention::is_log;
+use crate::protocol::EndedBy;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -75,8 +76,8 @@ pub struct EndRecord {
     pub exit_code: Option<i32>,
     /// The signal's name, where one ended it.
     pub signal: Option<String>,
-    /// What ended it, in the word that clients see.
-    pub ended_by: String,
+    /// What ended it.
+    pub ended_by: EndedBy,
     /// Lines of its output that could not be written.
     #[serde(default)]
     pub dropped_lines: u64,

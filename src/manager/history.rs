@@ -2,12 +2,13 @@
 
 use super::config::Numbering;
 use super::process_manager::{Inner, ProcessManager};
-use super::run::{EndedBy, Run, RunView, Snapshot};
+use super::run::{Run, RunView, Snapshot};
 use crate::error::{Error, Result};
 use crate::logs::{
     EndRecord, Glance, Keep, LogFolder, LogSeries, OlderPart, Range, RunLog, RunRecord, now,
 };
 use crate::process::{CommandLine, StrayRun, boot_id, end_strays};
+use crate::protocol::EndedBy;
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
 use std::io;
@@ -297,7 +298,7 @@ pub fn recover(folders: &[Arc<LogFolder>]) {
                 at: now(),
                 exit_code: None,
                 signal: None,
-                ended_by: EndedBy::Lost.word().to_owned(),
+                ended_by: EndedBy::Lost,
                 dropped_lines: 0,
                 lasted_ms: None,
                 output_at: None,

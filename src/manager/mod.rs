@@ -20,6 +20,6 @@ mod timeout;
 pub use config::{ManagerConfig, Metering, Numbering, OnEnd, SECONDS_MAX};
 pub use history::{PastRun, RunInfo, STRAYS_TIMEOUT, recover};
 pub use process_manager::{EndedLeftover, Ending, KillReport, ProcessManager};
-pub use run::{End, EndedBy, RunStatus, RunView, Snapshot};
+pub use run::{End, RunView, Snapshot};
 pub use spec::RunSpec;
 pub use talking::EndsInput;

@@ -2,12 +2,13 @@
 
 use super::config::ManagerConfig;
 use super::history::Reopened;
-use super::run::{End, EndedBy, Run, RunView, Snapshot};
+use super::run::{End, Run, RunView, Snapshot};
 use super::spec::RunSpec;
 use super::state::{Claim, Refusal, State};
 use crate::error::{Error, Result};
 use crate::logs::{LogFolder, LogWriter};
 use crate::process::{LeftBehind, Reaper, Signal, command_of};
+use crate::protocol::EndedBy;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -2,10 +2,11 @@
 
 use super::config::OnEnd;
 use super::process_manager::ProcessManager;
-use super::run::{End, EndedBy, Run};
+use super::run::{End, Run};
 use crate::guarded::guarded;
 use crate::logs::{self, EndRecord, Moment};
 use crate::process::Outcome;
+use crate::protocol::EndedBy;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -128,7 +129,7 @@ fn record_of(run: &Run, end: &End) -> EndRecord {
         at: end.at,
         exit_code: end.outcome.exit_code(),
         signal: end.outcome.signal(),
-        ended_by: end.by.word().to_owned(),
+        ended_by: end.by,
         dropped_lines: glance.dropped_lines,
         output_at: glance.output_at,
         lasted_ms: u64::try_from(end.lasted.as_millis()).ok(),

@@ -4,96 +4,13 @@ use super::process_manager::EndedLeftover;
 use super::spec::RunSpec;
 use crate::logs::{Glance, RunLog};
 use crate::process::{Leader, Outcome, Reaper, Stdin, Tree, Usage, UsageMeter};
+use crate::protocol::{EndedBy, RunStatus};
 use chrono::{DateTime, Utc};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
-
-/// What ended a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndedBy {
-    /// It ended on its own.
-    Itself,
-    /// A kill that a client asked for.
-    Kill,
-    /// A restart that a client asked for.
-    Restart,
-    /// The time that it was given.
-    Timeout,
-    /// A changed configuration.
-    Reload,
-    /// Health checks that failed.
-    Health,
-    /// The kernel, because its memory was used up.
-    Limit,
-    /// The server's own end.
-    Shutdown,
-    /// A signal that was not ours.
-    Signal,
-    /// Nobody knows: the server itself was killed meanwhile, or somebody else took the exit status.
-    Lost,
-}
-
-impl EndedBy {
-    /// Every one that there is.
-    pub const ALL: [Self; 10] = [
-        Self::Itself,
-        Self::Kill,
-        Self::Restart,
-        Self::Timeout,
-        Self::Reload,
-        Self::Health,
-        Self::Limit,
-        Self::Shutdown,
-        Self::Signal,
-        Self::Lost,
-    ];
-
-    /// The word that clients see.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Itself => "itself",
-            Self::Kill => "kill",
-            Self::Restart => "restart",
-            Self::Timeout => "timeout",
-            Self::Reload => "reload",
-            Self::Health => "health",
-            Self::Limit => "limit",
-            Self::Shutdown => "shutdown",
-            Self::Signal => "signal",
-            Self::Lost => "lost",
-        }
-    }
-}
-
-/// Whether a run goes on, and if not, in which of two ways it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunStatus {
-    /// Its own process lives.
-    Running,
-    /// It ended by itself.
-    Exited,
-    /// We ended it, or a signal did.
-    Killed,
-}
-
-impl RunStatus {
-    /// Every one that there is.
-    pub const ALL: [Self; 3] = [Self::Running, Self::Exited, Self::Killed];
-
-    /// The word that clients see.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Exited => "exited",
-            Self::Killed => "killed",
-        }
-    }
-}
 
 /// The end of a run's own process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What may follow what in a command's life: state and event give the next state. Pure.
 
-use super::run::EndedBy;
 use crate::process::Outcome;
+use crate::protocol::EndedBy;
 use std::time::Instant;
 
 /// Where the present run is in its life.

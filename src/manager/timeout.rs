@@ -1,8 +1,9 @@
 //! Ending a run whose time is up.
 
 use super::process_manager::{Ending, ProcessManager};
-use super::run::{EndedBy, Run};
+use super::run::Run;
 use crate::process::Signal;
+use crate::protocol::EndedBy;
 use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};

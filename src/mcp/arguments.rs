@@ -1,7 +1,7 @@
 //! The arguments of a tool: some are ours, the others are passed on.
 
 use super::tool::Failure;
-use crate::api::whole_or_null;
+use crate::protocol::whole_or_null;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};

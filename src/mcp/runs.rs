@@ -3,8 +3,8 @@
 use super::routes::Routes;
 use super::tool::{Failure, OUTPUT_BYTES_DEFAULT, Told};
 use crate::api::told::{self, Reader};
-use crate::api::{LogsResponse, ProcessStatus};
 use crate::client::{Parameters, segment};
+use crate::protocol::{LogsResponse, ProcessStatus, RunStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -68,7 +68,7 @@ pub fn wait_for_end(
         }
         let waited = Parameters::new().with("wait", Some(slice)).of("/status");
         let status: ProcessStatus = routes.get(&waited)?;
-        let is_over = status.status != "running" || status.run_id != run.run_id;
+        let is_over = status.status != RunStatus::Running || status.run_id != run.run_id;
         let quiet = QUIET_SECONDS..began.elapsed().as_secs_f64().max(QUIET_SECONDS);
         let is_newly_quiet = status.idle.is_some_and(|idle| quiet.contains(&idle));
         let seems_to_ask =

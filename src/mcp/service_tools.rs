@@ -4,12 +4,11 @@ use super::arguments::{Arguments, with_wait};
 use super::routes::Routes;
 use super::service_text as text;
 use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, empty, input_of, output_of};
-use crate::api::whole_or_null;
-use crate::api::{
-    BulkRequest, BulkResponse, ReloadRequest, ServiceLogs, ServiceRequest, StopRequest,
-    SystemStatus, VerbResponse,
-};
 use crate::client::{Parameters, segment};
+use crate::protocol::{
+    BulkRequest, BulkResponse, ReloadRequest, ServiceLogs, ServiceRequest, StopRequest,
+    SystemStatus, VerbResponse, whole_or_null,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -7,9 +7,10 @@ use super::runs::{
     state_of, wait_for_end, wait_for_line, wait_for_reaction,
 };
 use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, empty, input_of, output_of};
-use crate::api::whole_or_null;
-use crate::api::{KillResponse, LogsResponse, ProcessStatus, StartRequest, StdinRequest};
 use crate::client::Parameters;
+use crate::protocol::{
+    KillResponse, LogsResponse, ProcessStatus, StartRequest, StdinRequest, whole_or_null,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

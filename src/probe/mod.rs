@@ -14,4 +14,4 @@ mod web;
 pub use check::Check;
 pub use look::{Surroundings, look};
 pub use prober::Prober;
-pub use report::{HealthReport, HealthStatus};
+pub use report::HealthReport;

@@ -3,35 +3,10 @@
 use super::check::Check;
 use super::look::{Surroundings, look};
 use super::prober::Prober;
+use crate::protocol::HealthStatus;
 use std::io;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
-
-/// How a service is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HealthStatus {
-    /// All checks passed.
-    Healthy,
-    /// A check failed.
-    Unhealthy,
-    /// There is nothing to tell by.
-    Unknown,
-}
-
-impl HealthStatus {
-    /// Every one that there is.
-    pub const ALL: [Self; 3] = [Self::Healthy, Self::Unhealthy, Self::Unknown];
-
-    /// The word that clients see.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::Unhealthy => "unhealthy",
-            Self::Unknown => "unknown",
-        }
-    }
-}
 
 /// What the health checks of one service found.
 #[derive(Clone, Debug, PartialEq, Eq)]

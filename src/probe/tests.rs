@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::process::{self, CommandLine};
+use crate::protocol::HealthStatus;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;

@@ -3,9 +3,9 @@
 use super::engine::Verb;
 use super::graph::Graph;
 use super::handle::{Reading, Supervisor};
-use super::life::ServiceState;
 use super::supervised::Supervised;
 use crate::error::{Error, Result};
+use crate::protocol::{BulkAction, ServiceState, VerbStatus};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -13,19 +13,6 @@ use std::time::{Duration, Instant};
 
 /// How long one service may take to settle before the next one's turn comes all the same.
 const TURN_MAX: Duration = Duration::from_mins(10);
-
-/// What is done to each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BulkAction {
-    /// Up.
-    Start,
-    /// Down.
-    Stop,
-    /// Down, and up again.
-    Restart,
-    /// As the file says now.
-    Reload,
-}
 
 /// One verb for several services.
 #[derive(Clone, Debug)]
@@ -44,7 +31,7 @@ pub struct Operation {
     /// The service.
     pub service: String,
     /// The state that it is on its way to, or why it stays as it is.
-    pub outcome: Result<&'static str>,
+    pub outcome: Result<VerbStatus>,
 }
 
 /// Tells when something is done.
@@ -130,24 +117,24 @@ impl Bulk {
     }
 
     /// The state that a service is on its way to then.
-    fn expected(&self, service: &Supervised) -> Result<&'static str> {
+    fn expected(&self, service: &Supervised) -> Result<VerbStatus> {
         let state = service.state();
         let refused = |advice| {
             let name = service.name().to_owned();
-            Err(Error::ServiceState { name, state: state.word(), advice })
+            Err(Error::ServiceState { name, state, advice })
         };
         match self.action {
             BulkAction::Start if state.is_down() || state == ServiceState::Backoff => {
-                Ok("starting")
+                Ok(VerbStatus::Starting)
             }
             BulkAction::Start if state == ServiceState::Stopping => {
                 refused("wait until that is done")
             }
             BulkAction::Start => refused("restart it, or stop it first"),
             BulkAction::Stop if state.is_down() => refused("there is nothing to stop"),
-            BulkAction::Stop => Ok("stopping"),
-            BulkAction::Restart => Ok("restarting"),
-            BulkAction::Reload => Ok("reloading"),
+            BulkAction::Stop => Ok(VerbStatus::Stopping),
+            BulkAction::Restart => Ok(VerbStatus::Restarting),
+            BulkAction::Reload => Ok(VerbStatus::Reloading),
         }
     }
 

@@ -1,8 +1,7 @@
 //! What happened to services, in order, for whoever wants to be told.
 
-use super::life::ServiceState;
 use super::supervised::Facts;
-use crate::probe::HealthStatus;
+use crate::protocol::{HealthStatus, ServiceState};
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

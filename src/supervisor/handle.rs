@@ -2,14 +2,14 @@
 
 use super::engine::{Ask, Engine, Message, Reload, Reloaded, Verb};
 use super::events::EventLog;
-use super::life::ServiceState;
 use super::roster::Roster;
 use super::services_file::{Service, ServicesFile, check_limits};
 use super::supervised::{Facts, Supervised};
 use super::tools::Tools;
 use crate::error::{Error, Result};
-use crate::probe::{HealthReport, HealthStatus};
+use crate::probe::HealthReport;
 use crate::process::{FleetMeter, FleetUsage, Signal, Tree, connections_of};
+use crate::protocol::{HealthStatus, ServiceProblem, ServiceState};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender, SyncSender};
@@ -200,7 +200,7 @@ impl Supervisor {
     pub fn signal(&self, name: &str, signal: Signal) -> Result<Arc<Supervised>> {
         let service = self.find(name)?;
         let Some(run) = service.last_run().filter(|run| !run.is_gone()) else {
-            let (name, state) = (name.to_owned(), service.state().word());
+            let (name, state) = (name.to_owned(), service.state());
             let advice = "there is nothing to send a signal to: start it first";
             return Err(Error::ServiceState { name, state, advice });
         };
@@ -230,12 +230,12 @@ impl Supervisor {
     /// The required services that are not as they should be, each with what it is: a state, or
     /// `unhealthy` where it runs and its checks fail.
     #[must_use]
-    pub fn troubled(&self) -> Vec<(String, &'static str)> {
+    pub fn troubled(&self) -> Vec<(String, ServiceProblem)> {
         let trouble = |facts: &Facts| match (facts.state, facts.health) {
-            (ServiceState::Fatal | ServiceState::Crashed | ServiceState::Backoff, _) => {
-                Some(facts.state.word())
+            (state, _) if state.has_failed() => Some(ServiceProblem::State(state)),
+            (ServiceState::Running, HealthStatus::Unhealthy) => {
+                Some(ServiceProblem::Health(facts.health))
             }
-            (ServiceState::Running, HealthStatus::Unhealthy) => Some(facts.health.word()),
             _ => None,
         };
         let services = self.services().into_iter();

@@ -1,74 +1,8 @@
 //! What may follow what in a service's life: phase and event give the next phase. Pure.
 
 use super::services_file::{RestartMode, RestartPolicy};
-use crate::manager::EndedBy;
+use crate::protocol::{EndedBy, ServiceState};
 use std::time::{Duration, Instant};
-
-/// A service's state, as users see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServiceState {
-    /// It was never started, or was stopped by hand.
-    Stopped,
-    /// It is on its way to be up.
-    Starting,
-    /// It is up.
-    Running,
-    /// It is being ended, to be started again.
-    Restarting,
-    /// It is being ended.
-    Stopping,
-    /// It ended by itself, with 0.
-    Exited,
-    /// It ended otherwise, and its policy wants no restart.
-    Crashed,
-    /// It waits to be restarted.
-    Backoff,
-    /// It was restarted as often as its policy allows.
-    Fatal,
-}
-
-impl ServiceState {
-    /// Every one that there is.
-    pub const ALL: [Self; 9] = [
-        Self::Stopped,
-        Self::Starting,
-        Self::Running,
-        Self::Restarting,
-        Self::Stopping,
-        Self::Exited,
-        Self::Crashed,
-        Self::Backoff,
-        Self::Fatal,
-    ];
-
-    /// The word that clients see.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Stopped => "stopped",
-            Self::Starting => "starting",
-            Self::Running => "running",
-            Self::Restarting => "restarting",
-            Self::Stopping => "stopping",
-            Self::Exited => "exited",
-            Self::Crashed => "crashed",
-            Self::Backoff => "backoff",
-            Self::Fatal => "fatal",
-        }
-    }
-
-    /// Whether it stays so until something happens: nothing is being done to it.
-    #[must_use]
-    pub fn is_settled(self) -> bool {
-        !matches!(self, Self::Starting | Self::Restarting | Self::Stopping)
-    }
-
-    /// Whether it is down, and nobody is about to change that.
-    #[must_use]
-    pub fn is_down(self) -> bool {
-        matches!(self, Self::Stopped | Self::Exited | Self::Crashed | Self::Fatal)
-    }
-}
 
 /// Where a service is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

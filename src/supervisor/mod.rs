@@ -17,12 +17,11 @@ pub mod services_file;
 mod supervised;
 mod tools;
 
-pub use bulk::{Bulk, BulkAction, Done, Operation};
+pub use bulk::{Bulk, Done, Operation};
 pub use engine::{Ask, Reloaded, Verb};
 pub use events::{Change as EventKind, Event, EventLog, News};
 pub use graph::{Cycle, Graph};
 pub use handle::Supervisor;
-pub use life::ServiceState;
 pub use masking::Masking;
 pub use plan::{Change, Plan};
 pub use services_file::{HealthCheck, RestartPolicy, Service, ServiceConfig, ServicesFile};

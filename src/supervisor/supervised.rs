@@ -1,9 +1,9 @@
 //! A service as everybody may look at it.
 
-use super::life::ServiceState;
 use super::services_file::ServiceConfig;
 use crate::manager::{ProcessManager, RunView};
-use crate::probe::{HealthStatus, Prober};
+use crate::probe::Prober;
+use crate::protocol::{HealthStatus, ServiceState};
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -7,8 +7,8 @@ use serde_json::json;
 /// What is not brought about here: a process that withstands SIGKILL, and a frozen disk.
 const WITHSTANDING: [&str; 5] = [
     "KillResponse.left",
-    "Left.pid",
-    "Left.why",
+    "UnkilledProcess.pid",
+    "UnkilledProcess.why",
     "ProcessStatus.log_pending",
     "ServiceStatus.log_pending",
 ];

@@ -1,9 +1,9 @@
 //! The rules and the dashboard for Prometheus and Grafana name what the servers really tell.
 
 use crate::harness::{Answer, Astra, Server, eventually};
-use llm_shell::probe::HealthStatus;
+use llm_shell::protocol::HealthStatus;
+use llm_shell::protocol::ServiceState;
 use llm_shell::settings::SETTINGS;
-use llm_shell::supervisor::ServiceState;
 use regex::Regex;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,8 +161,8 @@ fn what_labels_are_compared_with_exists() {
         for (label, values) in named(&expression).labels {
             for value in values {
                 let exists = match &*label {
-                    "state" => ServiceState::ALL.iter().any(|state| state.word() == value),
-                    "health" => HealthStatus::ALL.iter().any(|health| health.word() == value),
+                    "state" => ServiceState::ALL.iter().any(|state| state.as_str() == value),
+                    "health" => HealthStatus::ALL.iter().any(|health| health.as_str() == value),
                     "job" => scrapes.contains(&format!("job_name: {value}\n")),
                     _ => value.starts_with('$') && is_variable(&value),
                 };

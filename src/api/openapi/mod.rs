@@ -12,7 +12,6 @@ mod services;
 mod shapes;
 mod shared;
 mod shell;
-mod words;
 
 use crate::http::{Problem, Reply, Request, Router};
 use http::StatusCode;
@@ -20,9 +19,6 @@ use route::{Route, Schemas};
 use serde_json::{Map, Value, json};
 use std::sync::OnceLock;
 use utoipa::{PartialSchema, ToSchema};
-
-pub use shapes::{ServiceLogs, ServiceOverrides};
-pub use words::{OperationStatus, SupervisorWord, VerbStatus};
 
 /// What a document is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

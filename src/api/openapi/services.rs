@@ -3,14 +3,13 @@
 use super::examples::{service, service_logs, system};
 use super::parameters as take;
 use super::route::Route;
-use super::shapes::ServiceLogs;
-use crate::api::service_bodies::{
-    BulkRequest, BulkResponse, EventBody, MetricsResponse, ReloadRequest, ServiceHealth,
-    ServiceRequest, ServiceStatus, StopRequest, SupervisorHealth, SystemStatus, VerbResponse,
-};
 use crate::api::service_detail::ServiceDetail;
-use crate::api::talking::{StdinRequest, StdinResponse};
 use crate::error::Error;
+use crate::protocol::{
+    BulkRequest, BulkResponse, EventBody, MetricsResponse, ReloadRequest, ServiceHealth,
+    ServiceLogs, ServiceRequest, ServiceState, ServiceStatus, StdinRequest, StdinResponse,
+    StopRequest, SupervisorHealth, SystemStatus, VerbResponse,
+};
 use serde_json::{Value, json};
 
 /// The groups of routes, with what they are for.
@@ -54,7 +53,7 @@ fn detail() -> Value {
     })
 }
 
-fn in_state(state: &'static str, advice: &'static str) -> Error {
+fn in_state(state: ServiceState, advice: &'static str) -> Error {
     Error::ServiceState { name: "tts".to_owned(), state, advice }
 }
 
@@ -108,7 +107,7 @@ fn verbs() -> [Route; 3] {
             .reads::<ServiceRequest>(&json!({"name": "tts", "config": {"env": {"DEBUG": "1"}}}))
             .answers::<VerbResponse>((200, "It starts."), &begun("starting", "tts is starting."))
             .refuses(unknown())
-            .refuses(in_state("running", "restart it, or leave it as it is"))
+            .refuses(in_state(ServiceState::Running, "restart it, or leave it as it is"))
             .once(),
         Route::post("/supervisor/stop", "stopService")
             .does("services", "Stop a service", STOP)
@@ -116,7 +115,7 @@ fn verbs() -> [Route; 3] {
             .reads::<StopRequest>(&json!({"name": "tts"}))
             .answers::<VerbResponse>((200, "It stops."), &begun("stopping", "tts is stopping."))
             .refuses(unknown())
-            .refuses(in_state("stopped", "start it, or leave it as it is"))
+            .refuses(in_state(ServiceState::Stopped, "start it, or leave it as it is"))
             .once(),
         Route::post("/supervisor/restart", "restartService")
             .does("services", "Restart a service", RESTART)
@@ -212,7 +211,7 @@ fn talking() -> [Route; 3] {
         Route::get("/supervisor/events", "events")
             .does("watching", "Every change, as it happens", EVENTS)
             .with([take::last_event_id("Goes on behind this event.")])
-            .told_of::<EventBody<'_>>()
+            .told_of::<EventBody>()
             .answers_text((200, "A stream without an end."), "text/event-stream", EVENT),
         Route::post("/supervisor/stdin/{service}", "writeServiceStdin")
             .does("services", "Write to a service's terminal", "For one with `\"pty\": true`.")
@@ -228,7 +227,7 @@ fn talking() -> [Route; 3] {
             .with([take::service(), take::signal_type()])
             .answers::<ServiceStatus>((200, "It was sent."), &service())
             .refuses(unknown())
-            .refuses(in_state("stopped", "start it first")),
+            .refuses(in_state(ServiceState::Stopped, "start it first")),
     ]
 }
 

@@ -2,13 +2,9 @@
 
 #![allow(dead_code, reason = "the fields are never read: only their schema is of use")]
 
-use crate::api::bodies::is_zero;
 use crate::supervisor::services_file;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::{Map, Value, json};
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 
 /// Every refusal and every failure (RFC 9457).
 #[derive(ToSchema)]
@@ -27,42 +23,6 @@ pub struct Problem {
     code: String,
 }
 
-/// Lines of a service's log.
-#[derive(JsonSchema, Serialize, ToSchema)]
-pub struct ServiceLogs {
-    /// Which service.
-    service: String,
-    /// How many lines the whole log has.
-    total_lines: u64,
-    /// The lines, each as `[YYYY-MM-DD HH:MM:SS] text`.
-    logs: Vec<String>,
-    /// How many lines these are.
-    lines_returned: u64,
-    /// The number of the first of them.
-    #[schema(required)]
-    first: Option<u64>,
-    /// The number of the last line that was looked at: give it as `after` for what is new.
-    next: u64,
-    /// Whether something was left out: to keep to `max_bytes`, or of a line over 16 MiB.
-    truncated: bool,
-    /// How many lines of those that were asked for are not in `logs`, or not whole.
-    omitted_lines: u64,
-    /// Whether the service runs.
-    running: bool,
-    /// A last line that has not ended: a prompt, maybe.
-    #[schema(required)]
-    prompt: Option<String>,
-    /// How many lines behind `after` are no longer kept: these begin behind those. Left out where
-    /// there are none.
-    #[schema(required = false)]
-    #[serde(skip_serializing_if = "is_zero")]
-    skipped: u64,
-    /// True where `after` is beyond the log: these begin with the first line. Left out otherwise.
-    #[schema(required = false)]
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    cursor_reset: bool,
-}
-
 /// A message of JSON-RPC 2.0, as the Model Context Protocol has them.
 #[derive(ToSchema)]
 pub struct Message {
@@ -75,18 +35,6 @@ pub struct Message {
     /// With what.
     params: Option<Value>,
 }
-
-/// Fields of the services file that differ for a run: its schema is that of the file, where
-/// nothing must be given.
-pub struct ServiceOverrides;
-
-impl PartialSchema for ServiceOverrides {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new().into()
-    }
-}
-
-impl ToSchema for ServiceOverrides {}
 
 /// The schemas of `ServiceOverrides` and of what that refers to, by name.
 pub fn overrides() -> Map<String, Value> {

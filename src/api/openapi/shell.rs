@@ -3,12 +3,11 @@
 use super::examples::{kill, logs, status};
 use super::parameters as take;
 use super::route::Route;
-use crate::api::bodies::{
-    HealthResponse, KillResponse, LogsResponse, ProcessStatus, RunsResponse, StartRequest,
-    StartResponse,
-};
-use crate::api::talking::{Size, StdinRequest, StdinResponse};
 use crate::error::Error;
+use crate::protocol::{
+    HealthResponse, KillResponse, LogsResponse, ProcessStatus, RunsResponse, Size, StartRequest,
+    StartResponse, StdinRequest, StdinResponse,
+};
 use serde_json::json;
 
 /// The groups of routes, with what they are for.

@@ -1,6 +1,7 @@
 //! The ledger by itself: what is read is what was written.
 
 use super::*;
+use crate::protocol::EndedBy;
 use chrono::DateTime;
 
 /// How many runs the ledgers here know at most.
@@ -11,7 +12,7 @@ fn end(exit_code: i32) -> EndRecord {
         at: DateTime::UNIX_EPOCH,
         exit_code: Some(exit_code),
         signal: None,
-        ended_by: "itself".into(),
+        ended_by: EndedBy::Itself,
         dropped_lines: 0,
         lasted_ms: None,
         output_at: None,

@@ -4,9 +4,8 @@ use super::entry::Entry;
 use super::message::{Ask, Verb};
 use super::{Engine, Message};
 use crate::error::{Error, Result};
-use crate::manager::EndedBy;
+use crate::protocol::{EndedBy, ServiceState};
 use crate::supervisor::graph::Graph;
-use crate::supervisor::life::ServiceState;
 use crate::supervisor::services_file::{Condition, Service, Surroundings, check_limits};
 use crate::supervisor::supervised::Standing;
 use serde_json::Value;
@@ -26,17 +25,13 @@ impl Engine {
         let before = entry.life.state();
         if entry.standing == Standing::Leaving && ask.verb != Verb::Stop {
             let advice = "it is gone from the services file: wait until it has ended";
-            return Err(Error::ServiceState {
-                name: name.to_owned(),
-                state: before.word(),
-                advice,
-            });
+            return Err(Error::ServiceState { name: name.to_owned(), state: before, advice });
         }
         let left = entry.leftovers();
         let is_launching = entry.life.is_launching();
         let refused = |state: ServiceState| Error::ServiceState {
             name: name.to_owned(),
-            state: state.word(),
+            state,
             advice: advice(ask.verb, state),
         };
         let action = match ask.verb {

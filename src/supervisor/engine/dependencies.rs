@@ -2,9 +2,7 @@
 
 use super::Engine;
 use super::entry::Entry;
-use crate::manager::EndedBy;
-use crate::probe::HealthStatus;
-use crate::supervisor::life::ServiceState;
+use crate::protocol::{EndedBy, HealthStatus, ServiceState};
 use crate::supervisor::services_file::Condition;
 use crate::supervisor::supervised::Standing;
 use std::sync::Arc;
@@ -93,7 +91,7 @@ impl Engine {
             Condition::Healthy => "healthy",
             Condition::Completed => "completed",
         };
-        let state = self.state_of(dependency).map_or("unknown", ServiceState::word);
+        let state = self.state_of(dependency).map_or("unknown", ServiceState::as_str);
         match self.entries.get(dependency) {
             Some(entry) if entry.is_blocked => {
                 format!("{dependency} to be {wanted}, which {}", entry.message)

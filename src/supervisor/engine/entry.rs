@@ -2,8 +2,8 @@
 
 use super::launch::Ticket;
 use crate::manager::End;
-use crate::probe::HealthStatus;
 use crate::process::LeftBehind;
+use crate::protocol::HealthStatus;
 use crate::supervisor::life::{Leftovers, Life};
 use crate::supervisor::services_file::{HealthCheck, Service, ServiceConfig};
 use crate::supervisor::supervised::{Standing, Supervised};

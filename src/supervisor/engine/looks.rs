@@ -3,8 +3,7 @@
 use super::entry::CheckState;
 use super::timers::Due;
 use super::{Engine, Message};
-use crate::probe::HealthStatus;
-use crate::supervisor::life::ServiceState;
+use crate::protocol::{HealthStatus, ServiceState};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};

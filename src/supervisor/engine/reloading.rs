@@ -3,8 +3,7 @@
 use super::Engine;
 use super::message::{Reload, Reloaded};
 use crate::error::{Error, Result};
-use crate::manager::EndedBy;
-use crate::supervisor::life::ServiceState;
+use crate::protocol::{EndedBy, HealthStatus, ServiceState};
 use crate::supervisor::plan::{Change, Plan};
 use crate::supervisor::services_file::{Service, ServiceConfig};
 use crate::supervisor::supervised::{Facts, Standing};
@@ -159,7 +158,7 @@ impl Engine {
             // What is run is as good as one of the new values: it is ended by those, too.
             entry.launched_by = Arc::clone(&entry.config);
             if checks_changed && is_up {
-                entry.health = crate::probe::HealthStatus::Unknown;
+                entry.health = HealthStatus::Unknown;
                 self.begin_generation(name);
                 self.watch(name);
             } else if self.is_waiting(name) {

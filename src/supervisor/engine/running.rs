@@ -5,7 +5,8 @@ use super::entry::Entry;
 use crate::error::{Error, Result};
 use crate::manager::End;
 use crate::process::Outcome;
-use crate::supervisor::life::{Finish, ServiceState};
+use crate::protocol::{HealthStatus, ServiceState};
+use crate::supervisor::life::Finish;
 use crate::supervisor::services_file::{RestartMode, RestartPolicy};
 use std::time::Instant;
 
@@ -42,7 +43,7 @@ impl Engine {
         };
         entry.launched_at = Instant::now();
         entry.run_id = Some(run_id.clone());
-        (entry.health, entry.was_healthy) = (crate::probe::HealthStatus::Unknown, false);
+        (entry.health, entry.was_healthy) = (HealthStatus::Unknown, false);
         let action = entry.life.launched();
         let early_end = entry.early_end.take().filter(|(id, _)| *id == run_id);
         let message = starting_message(entry);

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::entry::Entry;
-use crate::manager::EndedBy;
+use crate::protocol::EndedBy;
 use crate::supervisor::life::Leftovers;
 use std::collections::HashSet;
 

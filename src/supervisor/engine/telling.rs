@@ -1,9 +1,8 @@
 //! What others get to see of a service: its facts, and an event for each change.
 
 use super::Engine;
-use crate::probe::HealthStatus;
+use crate::protocol::{HealthStatus, ServiceState};
 use crate::supervisor::events::Change;
-use crate::supervisor::life::ServiceState;
 use crate::supervisor::supervised::Facts;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -37,7 +36,7 @@ impl Engine {
         let is_optional = entry.config.is_optional;
         let is_newly_blocked = facts.is_blocked && !old.is_blocked;
         if old.state != facts.state || is_newly_blocked {
-            let (from, to) = (old.state.word(), facts.state.word());
+            let (from, to) = (old.state, facts.state);
             match facts.state {
                 ServiceState::Fatal | ServiceState::Crashed if !is_optional => {
                     log::error!("{name}: {from} -> {to}. {message}");

@@ -1,6 +1,7 @@
 //! The table of verbs and states, and what policies make of ends.
 
 use super::*;
+use crate::protocol::{EndedBy, ServiceState};
 
 fn policy() -> RestartPolicy {
     RestartPolicy::default()
@@ -75,12 +76,12 @@ fn verbs_do_what_the_table_says() {
     ];
     for (life, expected) in in_every_state().into_iter().zip(expected) {
         let (mut start, mut stop, mut restart) = (life.clone(), life.clone(), life.clone());
-        let started = start.start().map_or("-", |_| start.state().word());
+        let started = start.start().map_or("-", |_| start.state().as_str());
         let stopped =
-            stop.stop(EndedBy::Kill, Leftovers::None).map_or("-", |_| stop.state().word());
+            stop.stop(EndedBy::Kill, Leftovers::None).map_or("-", |_| stop.state().as_str());
         restart.restart(EndedBy::Restart);
-        let restarted = restart.state().word();
-        let row = format!("{} {started} {stopped} {restarted}", life.state().word());
+        let restarted = restart.state().as_str();
+        let row = format!("{} {started} {stopped} {restarted}", life.state().as_str());
         assert_eq!(row, expected);
     }
 }

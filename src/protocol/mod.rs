@@ -1,0 +1,27 @@
+//! Wire types: what requests and answers hold, as JSON.
+//!
+//! The HTTP routes and the MCP tools write them, `ctl` reads them, and the ledger on disk shares
+//! their enums. Field names are part of the contract. Conversions from what the server knows are in
+//! `api`.
+
+#[macro_use]
+mod wire_enum;
+mod run;
+mod service;
+mod states;
+mod whole_number;
+
+pub use run::{
+    HealthResponse, KillResponse, Leftover, LogsResponse, ProcessStatus, Pty, RunsResponse, Size,
+    StartRequest, StartResponse, StdinRequest, StdinResponse, UnkilledProcess,
+};
+pub use service::{
+    BulkOperation, BulkRequest, BulkResponse, EventBody, MetricsResponse, ReloadRequest,
+    ServiceHealth, ServiceLogs, ServiceMetrics, ServiceOverrides, ServiceRequest, ServiceStatus,
+    StopRequest, SupervisorHealth, SystemStatus, SystemTotals, VerbResponse,
+};
+pub use states::{
+    BulkAction, BulkStatus, EndedBy, HealthStatus, OperationError, OperationStatus, ReloadKind,
+    RunStatus, ServerHealth, ServiceProblem, ServiceState, SupervisorStatus, VerbStatus,
+};
+pub use whole_number::whole_or_null;

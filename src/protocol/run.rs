@@ -1,0 +1,271 @@
+//! Bodies of the LLM Shell's requests and answers.
+
+use super::states::{EndedBy, RunStatus, ServerHealth};
+use super::whole_number::{whole, whole_or_null};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use utoipa::ToSchema;
+
+/// Body of POST /start.
+#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartRequest {
+    /// Command, run by the shell.
+    #[schema(
+        max_length = 131_071,
+        pattern = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$",
+        example = "make -j4"
+    )]
+    pub command: String,
+    /// Working directory.
+    #[schemars(with = "Option<String>")]
+    #[schema(value_type = Option<String>)]
+    pub cwd: Option<PathBuf>,
+    /// Variables added to the server's environment; null removes one.
+    #[serde(default)]
+    #[schema(default = json!({}), example = json!({"LANG": "C", "DISPLAY": null}))]
+    pub env: BTreeMap<String, Option<String>>,
+    /// Whether stdin stays open for POST /stdin.
+    #[serde(default)]
+    #[schema(default = false)]
+    pub stdin: bool,
+    /// Whether it runs on a terminal, or the size of that.
+    #[serde(default)]
+    #[schema(default = false)]
+    pub pty: Pty,
+    /// Seconds after which it is killed.
+    #[schema(minimum = 0, maximum = 86_400)]
+    pub timeout: Option<f64>,
+    /// Seconds to wait for its end before the answer.
+    #[schema(minimum = 0, maximum = 600)]
+    pub wait: Option<f64>,
+    /// Maximum size of the output in that answer, in bytes.
+    #[serde(default, deserialize_with = "whole_or_null")]
+    #[schema(minimum = 256, maximum = 1_048_576)]
+    #[schemars(range(min = 256, max = 1_048_576))]
+    pub max_bytes: Option<u64>,
+}
+
+/// Whether a command runs on a terminal.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, ToSchema)]
+#[serde(untagged, expecting = "expected true, false, or {\"rows\": 24, \"cols\": 80}")]
+pub enum Pty {
+    /// On a terminal of 24 rows and 80 columns, or on none.
+    Is(bool),
+    /// On a terminal of this size.
+    Of(Size),
+}
+
+impl Default for Pty {
+    fn default() -> Self {
+        Self::Is(false)
+    }
+}
+
+/// Body of POST /resize, and the size of a new terminal.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Size {
+    /// Height in lines.
+    #[schema(minimum = 1, maximum = 65_535)]
+    #[serde(deserialize_with = "whole")]
+    pub rows: u16,
+    /// Width in characters.
+    #[schema(minimum = 1, maximum = 65_535)]
+    #[serde(deserialize_with = "whole")]
+    pub cols: u16,
+}
+
+/// Body of POST /stdin, as JSON.
+#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StdinRequest {
+    /// Text to write.
+    #[serde(default)]
+    #[schema(default = "")]
+    pub data: String,
+    /// Whether stdin is closed after it.
+    #[serde(default)]
+    #[schema(default = false)]
+    pub eof: bool,
+}
+
+/// Answer to POST /stdin.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+pub struct StdinResponse {
+    /// Number of bytes that the program took.
+    pub written: usize,
+}
+
+/// The state of a run.
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+pub struct ProcessStatus {
+    /// PID of its own process.
+    pub process_pid: i32,
+    /// Command, as it was sent.
+    pub command: String,
+    /// Whether it is running and, if not, how it ended.
+    pub status: RunStatus,
+    /// Time of its start.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// Time at which its own process ended.
+    #[schema(required, format = DateTime)]
+    pub stopped_at: Option<String>,
+    /// Exit status, or minus the number of the signal that ended it.
+    #[schema(required)]
+    pub exit_code: Option<i32>,
+    /// Path of its log.
+    pub log_file: String,
+    /// Name of the signal that ended it.
+    #[schema(required)]
+    pub signal: Option<String>,
+    /// What ended it.
+    #[schema(required)]
+    pub ended_by: Option<EndedBy>,
+    /// Id of the run; the command has it as `RUN_ID` in its environment.
+    pub run_id: String,
+    /// Seconds from its start to its end, or to now.
+    pub uptime: f64,
+    /// CPU usage of its process tree, 100 per busy core.
+    pub cpu_percent: f64,
+    /// Memory of its process tree, in MiB.
+    pub memory_mb: f64,
+    /// Seconds since its last output; null if it has printed nothing.
+    #[schema(required)]
+    pub idle: Option<f64>,
+    /// Whether it runs on a terminal.
+    pub pty: bool,
+    /// Whether its stdin is open.
+    pub stdin_open: bool,
+    /// Working directory at its start.
+    pub cwd: String,
+    /// PIDs of processes that outlived it.
+    pub leftover_pids: Vec<i32>,
+    /// Processes left by the previous run that this start ended. Omitted if there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended_leftovers: Vec<Leftover>,
+    /// Number of output lines that could not be written to disk.
+    pub log_dropped_lines: u64,
+    /// True if it ended while output of it is not on disk yet, because the disk does not answer.
+    /// Omitted otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub log_pending: bool,
+}
+
+/// A process that outlived its run and was ended.
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+pub struct Leftover {
+    /// PID.
+    pub pid: i32,
+    /// Command line.
+    pub command: String,
+}
+
+/// Lines of a run's log.
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+pub struct LogsResponse {
+    /// Path of the log.
+    pub log_file: String,
+    /// Id of the run that printed them.
+    pub run_id: String,
+    /// Number of lines printed so far.
+    pub total_lines: u64,
+    /// The lines, separated by newlines.
+    pub content: String,
+    /// Number of lines in `content`.
+    pub lines_returned: u64,
+    /// Number of the first of them.
+    #[schema(required)]
+    pub first: Option<u64>,
+    /// Number of the last line looked at: pass it as `after` for what follows.
+    pub next: u64,
+    /// Whether something was left out: to keep to `max_bytes`, or of a line over 16 MiB.
+    pub truncated: bool,
+    /// Number of requested lines that are missing from `content`, or not complete in it.
+    #[serde(default)]
+    #[schema(required)]
+    pub omitted_lines: u64,
+    /// Whether the command is running.
+    pub running: bool,
+    /// Last line, if it has no newline yet and `after` was given: a prompt, maybe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// Number of lines after `after` that are no longer kept; `content` starts behind them. Omitted
+    /// if there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: u64,
+    /// True if `after` is beyond the log, or of another run: `content` starts at the first line.
+    /// Omitted otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cursor_reset: bool,
+}
+
+/// Answer to POST /start with `wait`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StartResponse {
+    /// State of the run.
+    #[serde(flatten)]
+    pub status: ProcessStatus,
+    /// Its output.
+    pub output: LogsResponse,
+}
+
+/// Answer to GET /runs.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunsResponse {
+    /// Newest first.
+    pub runs: Vec<ProcessStatus>,
+}
+
+/// Answer to POST /kill.
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+pub struct KillResponse {
+    /// Time at which the command's own process ended.
+    #[schema(required, format = DateTime)]
+    pub stopped_at: Option<String>,
+    /// Exit status, or minus the number of the signal that ended it.
+    #[schema(required)]
+    pub exit_code: Option<i32>,
+    /// Signal that was sent.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `killed`, `exited` if it had ended by itself before, or `running` if it survived SIGKILL.
+    pub status: RunStatus,
+    /// Name of the signal that ended it.
+    #[schema(required)]
+    pub signal: Option<String>,
+    /// Processes that could not be ended. Omitted if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<UnkilledProcess>,
+    /// Processes that had outlived the run and are ended now. Omitted if there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended_leftovers: Vec<Leftover>,
+}
+
+/// A process that could not be ended.
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+pub struct UnkilledProcess {
+    /// PID.
+    pub pid: i32,
+    /// Why it is still alive.
+    pub why: String,
+}
+
+/// Answer to GET /health of an LLM Shell.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+pub struct HealthResponse {
+    /// `healthy`: any answer means that.
+    pub status: ServerHealth,
+    /// Version of the server.
+    pub version: String,
+    /// Whole seconds since its start.
+    pub uptime: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(super) fn is_zero(count: &u64) -> bool {
+    *count == 0
+}

@@ -1,0 +1,308 @@
+//! Bodies of Astra's requests and answers.
+
+use super::run::is_zero;
+use super::states::{
+    BulkAction, BulkStatus, HealthStatus, OperationStatus, ReloadKind, ServiceProblem,
+    ServiceState, SupervisorStatus, VerbStatus,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+/// Body of POST /start and POST /restart.
+#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceRequest {
+    /// Name of the service.
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", example = "tts")]
+    pub name: String,
+    /// Fields that override the services file for this run and its automatic restarts.
+    #[schema(value_type = Option<ServiceOverrides>)]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    pub config: Option<Value>,
+}
+
+/// Fields of the services file that a request overrides. Stands for their schema alone, which the
+/// services file defines.
+#[derive(Debug)]
+pub struct ServiceOverrides;
+
+impl PartialSchema for ServiceOverrides {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().into()
+    }
+}
+
+impl ToSchema for ServiceOverrides {}
+
+/// Body of POST /stop.
+#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StopRequest {
+    /// Name of the service.
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", example = "tts")]
+    pub name: String,
+}
+
+/// Body of POST /reload.
+#[derive(Debug, Default, Deserialize, JsonSchema, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReloadRequest {
+    /// Name of the service; the whole services file if omitted.
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", example = "tts")]
+    pub name: Option<String>,
+    /// What to apply.
+    #[serde(rename = "type", default)]
+    #[schema(default = "config")]
+    pub kind: ReloadKind,
+}
+
+/// Body of POST /bulk.
+#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkRequest {
+    /// What to do to each.
+    pub action: BulkAction,
+    /// Names of the services.
+    #[schema(example = json!(["tts", "web"]))]
+    pub services: Vec<String>,
+    /// Whether services that do not depend on each other are handled at once.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    pub parallel: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The state of a service.
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+pub struct ServiceStatus {
+    /// State.
+    pub status: ServiceState,
+    /// PID of its own process, while there is one.
+    #[schema(required)]
+    pub pid: Option<i32>,
+    /// Seconds since the start of its present run; 0 while it is down.
+    pub uptime: f64,
+    /// Port that it listens on, if known.
+    #[schema(required)]
+    pub port: Option<u16>,
+    /// CPU usage of its process tree, 100 per busy core.
+    pub cpu_percent: f64,
+    /// Memory of its process tree, in MiB.
+    pub memory_mb: f64,
+    /// Time of its last restart.
+    #[schema(required, format = DateTime)]
+    pub last_restart: Option<String>,
+    /// Number of restarts since the supervisor started.
+    pub restart_count: u64,
+    /// Exit status of its last run, or minus the number of the signal that ended it; null while it
+    /// is running.
+    #[schema(required)]
+    pub exit_code: Option<i32>,
+    /// Name of the signal that ended its last run.
+    #[schema(required)]
+    pub signal: Option<String>,
+    /// Result of its health checks.
+    pub health: HealthStatus,
+    /// Whether the supervisor counts as healthy without it.
+    pub optional: bool,
+    /// Start of its last run.
+    #[schema(required, format = DateTime)]
+    pub started_at: Option<String>,
+    /// End of its last run.
+    #[schema(required, format = DateTime)]
+    pub stopped_at: Option<String>,
+    /// Time of the next automatic restart.
+    #[schema(required, format = DateTime)]
+    pub next_restart_at: Option<String>,
+    /// Names of the services it depends on.
+    pub depends_on: Vec<String>,
+    /// Number of output lines of its last run that could not be written to disk.
+    pub log_dropped_lines: u64,
+    /// True if its last run ended while output of it is not on disk yet, because the disk does not
+    /// answer. Omitted otherwise.
+    #[schema(required = false)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub log_pending: bool,
+    /// Why it is in this state, in one sentence.
+    pub message: String,
+}
+
+/// Answer to GET /status.
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+pub struct SystemStatus {
+    /// Services by name.
+    pub services: BTreeMap<String, ServiceStatus>,
+    /// Totals.
+    pub system: SystemTotals,
+}
+
+/// Totals over all services.
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+pub struct SystemTotals {
+    /// Number of services.
+    pub total_services: usize,
+    /// Number of services that are `running`.
+    pub running_services: usize,
+    /// Memory of all process trees, in MiB.
+    pub total_memory_mb: f64,
+    /// CPU usage of all process trees, 100 per busy core.
+    pub total_cpu_percent: f64,
+}
+
+/// Answer to POST /start, /stop, /restart and /reload.
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+pub struct VerbResponse {
+    /// What was started; with `wait`, the state that the service reached.
+    pub status: VerbStatus,
+    /// Name of the service; null for a reload of the whole file.
+    #[schema(required)]
+    pub service: Option<String>,
+    /// What happens, in one sentence.
+    pub message: String,
+}
+
+/// Answer to POST /bulk.
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+pub struct BulkResponse {
+    /// `processing`; with `wait`, once all services have settled, `completed` or `failed`.
+    pub status: BulkStatus,
+    /// One for each service, in the order of the request.
+    pub operations: Vec<BulkOperation>,
+}
+
+/// The outcome for one service of a bulk request.
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+pub struct BulkOperation {
+    /// Name of the service.
+    pub service: String,
+    /// What was started, with `wait` the state that it reached, or `error`.
+    pub status: OperationStatus,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// Answer to GET /health/{service}.
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+pub struct ServiceHealth {
+    /// Name of the service.
+    pub service: String,
+    /// Result of the checks; `unknown` if it has none or is not running.
+    pub status: HealthStatus,
+    /// Result by name of the check: `ok`, or why it failed.
+    #[schema(example = json!({"http_endpoint": "ok"}))]
+    pub checks: BTreeMap<String, String>,
+    /// Milliseconds that the slowest check took; null if none ran.
+    #[schema(required)]
+    pub response_time: Option<f64>,
+    /// Error of the first check that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Answer to GET /health of Astra.
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+pub struct SupervisorHealth {
+    /// Whether all required services are well.
+    pub status: SupervisorStatus,
+    /// Version of the supervisor.
+    pub version: String,
+    /// Whole seconds since its start.
+    pub uptime: u64,
+    /// Required services that failed or are unhealthy.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub services: BTreeMap<String, ServiceProblem>,
+}
+
+/// Answer to GET /metrics.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MetricsResponse {
+    /// Time of the samples.
+    #[schema(format = DateTime)]
+    pub timestamp: String,
+    /// Metrics by service.
+    pub services: BTreeMap<String, ServiceMetrics>,
+}
+
+/// The metrics of a service; only its state if it has no process.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ServiceMetrics {
+    /// It has a process.
+    Up {
+        /// CPU usage of its process tree, 100 per busy core.
+        cpu_percent: f64,
+        /// Memory of its process tree, in MiB.
+        memory_mb: f64,
+        /// Number of threads of its process tree.
+        threads: u32,
+        /// Number of TCP and UDP sockets of its process tree.
+        connections: usize,
+        /// Seconds since its start.
+        uptime: f64,
+    },
+    /// It has none.
+    Down {
+        /// State.
+        status: ServiceState,
+    },
+}
+
+/// Data of an event of GET /events.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+pub struct EventBody {
+    /// Name of the service.
+    pub service: String,
+    /// Its new state.
+    pub status: ServiceState,
+    /// Its new health.
+    pub health: HealthStatus,
+    /// Why, in one sentence.
+    pub message: String,
+    /// Time of the change.
+    #[schema(format = DateTime)]
+    pub at: String,
+}
+
+/// Lines of a service's log.
+#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+pub struct ServiceLogs {
+    /// Name of the service.
+    pub service: String,
+    /// Number of lines printed so far, over all runs.
+    pub total_lines: u64,
+    /// The lines, each as `[YYYY-MM-DD HH:MM:SS] text`.
+    pub logs: Vec<String>,
+    /// Number of lines in `logs`.
+    pub lines_returned: u64,
+    /// Number of the first of them.
+    #[schema(required)]
+    pub first: Option<u64>,
+    /// Number of the last line looked at: pass it as `after` for what follows.
+    pub next: u64,
+    /// Whether something was left out: to keep to `max_bytes`, or of a line over 16 MiB.
+    pub truncated: bool,
+    /// Number of requested lines that are missing from `logs`, or not complete in it.
+    pub omitted_lines: u64,
+    /// Whether the service has a process.
+    pub running: bool,
+    /// Last line, if it has no newline yet: a prompt, maybe.
+    #[schema(required)]
+    pub prompt: Option<String>,
+    /// Number of lines after `after` that are no longer kept; `logs` starts behind them. Omitted if
+    /// there are none.
+    #[schema(required = false)]
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: u64,
+    /// True if `after` is beyond the log: `logs` starts at the first line. Omitted otherwise.
+    #[schema(required = false)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cursor_reset: bool,
+}

@@ -1,0 +1,306 @@
+//! States, causes and outcomes, as words on the wire.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use utoipa::ToSchema;
+
+wire_enum! {
+    /// Whether a command is running and, if not, how it ended.
+    pub enum RunStatus {
+        /// Its process is alive.
+        Running = "running",
+        /// It ended by itself.
+        Exited = "exited",
+        /// The server or a signal ended it.
+        Killed = "killed",
+    }
+}
+
+wire_enum! {
+    /// What ended a command.
+    pub enum EndedBy {
+        /// It ended by itself.
+        Itself = "itself",
+        /// A client killed or stopped it.
+        Kill = "kill",
+        /// A client restarted it.
+        Restart = "restart",
+        /// Its timeout expired.
+        Timeout = "timeout",
+        /// Its configuration changed.
+        Reload = "reload",
+        /// Its health checks failed.
+        Health = "health",
+        /// The kernel killed it because it used up its memory limit.
+        Limit = "limit",
+        /// The server shut down.
+        Shutdown = "shutdown",
+        /// A signal from elsewhere.
+        Signal = "signal",
+        /// Unknown: the server was killed meanwhile, or another process took the exit status.
+        Lost = "lost",
+    }
+}
+
+impl EndedBy {
+    /// Whether the whole process tree was ended too, so that nothing of it is left on purpose.
+    #[must_use]
+    pub fn ends_tree(self) -> bool {
+        match self {
+            Self::Kill
+            | Self::Restart
+            | Self::Timeout
+            | Self::Reload
+            | Self::Health
+            | Self::Shutdown => true,
+            Self::Itself | Self::Limit | Self::Signal | Self::Lost => false,
+        }
+    }
+}
+
+wire_enum! {
+    /// The state of a service.
+    pub enum ServiceState {
+        /// Never started, or stopped by hand.
+        Stopped = "stopped",
+        /// Starting: its dependencies or its health checks are not ready.
+        Starting = "starting",
+        /// Up.
+        Running = "running",
+        /// Being stopped, to be started again.
+        Restarting = "restarting",
+        /// Being stopped.
+        Stopping = "stopping",
+        /// Ended by itself with exit code 0.
+        Exited = "exited",
+        /// Ended otherwise, and its policy does not restart it.
+        Crashed = "crashed",
+        /// Waiting to be restarted.
+        Backoff = "backoff",
+        /// Restarted as often as its policy allows.
+        Fatal = "fatal",
+    }
+}
+
+impl ServiceState {
+    /// Whether no start, restart or stop is in progress.
+    #[must_use]
+    pub fn is_settled(self) -> bool {
+        !matches!(self, Self::Starting | Self::Restarting | Self::Stopping)
+    }
+
+    /// Whether it is down and no restart is pending.
+    #[must_use]
+    pub fn is_down(self) -> bool {
+        matches!(self, Self::Stopped | Self::Exited | Self::Crashed | Self::Fatal)
+    }
+
+    /// Whether it failed: a required service in such a state degrades the supervisor.
+    #[must_use]
+    pub fn has_failed(self) -> bool {
+        matches!(self, Self::Crashed | Self::Backoff | Self::Fatal)
+    }
+}
+
+wire_enum! {
+    /// The result of a service's health checks.
+    pub enum HealthStatus {
+        /// All checks passed.
+        Healthy = "healthy",
+        /// At least one check failed.
+        Unhealthy = "unhealthy",
+        /// There are no checks, or none has run yet.
+        Unknown = "unknown",
+    }
+}
+
+wire_enum! {
+    /// The health of an LLM Shell: it answers, or it does not.
+    pub enum ServerHealth {
+        /// It answers.
+        Healthy = "healthy",
+    }
+}
+
+wire_enum! {
+    /// The health of the supervisor.
+    pub enum SupervisorStatus {
+        /// Every required service is well.
+        Healthy = "healthy",
+        /// At least one required service failed or is unhealthy.
+        Degraded = "degraded",
+    }
+}
+
+wire_enum! {
+    /// What a request on a service started, or the state that the service reached.
+    pub enum VerbStatus {
+        /// It is starting.
+        Starting = "starting",
+        /// It is being stopped.
+        Stopping = "stopping",
+        /// It is being stopped, to be started again.
+        Restarting = "restarting",
+        /// The services file is being applied.
+        Reloading = "reloading",
+        /// The services file was applied.
+        Reloaded = "reloaded",
+        /// It was stopped.
+        Stopped = "stopped",
+        /// It is up.
+        Running = "running",
+        /// It ended by itself with exit code 0.
+        Exited = "exited",
+        /// It ended otherwise, and its policy does not restart it.
+        Crashed = "crashed",
+        /// It ended otherwise and waits to be restarted.
+        Backoff = "backoff",
+        /// It was restarted as often as its policy allows.
+        Fatal = "fatal",
+    }
+}
+
+impl From<ServiceState> for VerbStatus {
+    fn from(state: ServiceState) -> Self {
+        match state {
+            ServiceState::Stopped => Self::Stopped,
+            ServiceState::Starting => Self::Starting,
+            ServiceState::Running => Self::Running,
+            ServiceState::Restarting => Self::Restarting,
+            ServiceState::Stopping => Self::Stopping,
+            ServiceState::Exited => Self::Exited,
+            ServiceState::Crashed => Self::Crashed,
+            ServiceState::Backoff => Self::Backoff,
+            ServiceState::Fatal => Self::Fatal,
+        }
+    }
+}
+
+impl VerbStatus {
+    /// Whether the service failed.
+    #[must_use]
+    pub fn has_failed(self) -> bool {
+        matches!(self, Self::Crashed | Self::Backoff | Self::Fatal)
+    }
+}
+
+wire_enum! {
+    /// Marks an operation of a bulk request that was refused or failed.
+    pub enum OperationError {
+        /// It was refused or failed.
+        Error = "error",
+    }
+}
+
+/// The outcome for one service of a bulk request.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, schemars::JsonSchema,
+)]
+#[serde(untagged)]
+pub enum OperationStatus {
+    /// What was started, or the state that the service reached.
+    Accepted(VerbStatus),
+    /// It was refused or failed; `detail` says why.
+    Failed(OperationError),
+}
+
+impl OperationStatus {
+    /// Whether the operation or the service failed.
+    #[must_use]
+    pub fn has_failed(self) -> bool {
+        match self {
+            Self::Accepted(status) => status.has_failed(),
+            Self::Failed(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for OperationStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted(status) => status.fmt(f),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+wire_enum! {
+    /// The progress of a bulk request.
+    pub enum BulkStatus {
+        /// Not all services have settled.
+        Processing = "processing",
+        /// All services have settled as requested.
+        Completed = "completed",
+        /// All have settled, and at least one failed.
+        Failed = "failed",
+    }
+}
+
+wire_enum! {
+    /// What a bulk request does to each service.
+    pub enum BulkAction {
+        /// Start it.
+        Start = "start",
+        /// Stop it.
+        Stop = "stop",
+        /// Stop it and start it again.
+        Restart = "restart",
+        /// Apply what changed in the services file.
+        Reload = "reload",
+    }
+}
+
+wire_enum! {
+    /// What a reload applies.
+    #[derive(Default)]
+    pub enum ReloadKind {
+        /// The services file.
+        #[default]
+        Config = "config",
+        /// The service's own code: it is restarted with its present configuration.
+        Code = "code",
+    }
+}
+
+/// Why a required service degrades the supervisor.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, schemars::JsonSchema,
+)]
+#[serde(untagged)]
+pub enum ServiceProblem {
+    /// Its state.
+    State(ServiceState),
+    /// Its health, while it is running.
+    Health(HealthStatus),
+}
+
+impl fmt::Display for ServiceProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::State(state) => state.fmt(f),
+            Self::Health(health) => health.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_as_they_are_written() {
+        for state in ServiceState::ALL {
+            let json = serde_json::to_string(state).unwrap();
+            assert_eq!(json, format!("\"{state}\""));
+            assert_eq!(serde_json::from_str::<ServiceState>(&json).unwrap(), *state);
+            assert_eq!(VerbStatus::from(*state).as_str(), state.as_str());
+        }
+        for by in EndedBy::ALL {
+            assert_eq!(serde_json::to_string(by).unwrap(), format!("\"{by}\""));
+        }
+        let refused: OperationStatus = serde_json::from_str("\"error\"").unwrap();
+        assert_eq!(refused, OperationStatus::Failed(OperationError::Error));
+        let problem: ServiceProblem = serde_json::from_str("\"unhealthy\"").unwrap();
+        assert_eq!(problem, ServiceProblem::Health(HealthStatus::Unhealthy));
+    }
+}
