@@ -67,7 +67,7 @@ impl ServiceStatus {
     }
 
     /// The same as a JSON value.
-    pub fn json(self) -> Value {
+    pub(super) fn json(self) -> Value {
         // A struct of texts, numbers and lists always has a JSON form.
         serde_json::to_value(self).unwrap_or_default()
     }
@@ -106,7 +106,7 @@ impl From<Operation> for BulkOperation {
 
 impl BulkOperation {
     /// What is told of one that could not be acted on.
-    pub fn failed(service: String, error: &Error) -> Self {
+    pub(super) fn failed(service: String, error: &Error) -> Self {
         let status = OperationStatus::Failed(OperationError::Error);
         Self { service, status, detail: Some(error.to_string()) }
     }
@@ -134,7 +134,7 @@ impl ServiceHealth {
 
 impl MetricsResponse {
     /// The metrics of these, now.
-    pub fn new(services: BTreeMap<String, ServiceMetrics>) -> Self {
+    pub(super) fn new(services: BTreeMap<String, ServiceMetrics>) -> Self {
         Self { timestamp: format_instant(now()), services }
     }
 }

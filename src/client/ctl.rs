@@ -1,11 +1,13 @@
 //! `llm-shell ctl`: orders to a server that runs, of either mode.
 
 use super::asking::{Answer, Client, Streamed};
-use super::console::Console;
+use super::console::{Console, Tone};
 use super::order::{Lines, Order, Verb};
 use super::target::Parameters;
 use super::trouble::Trouble;
 use super::{services, shell};
+use crate::protocol::{StdinResponse, SupervisorHealth, SupervisorStatus};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::io::{self, Read};
 use std::time::Duration;
@@ -53,33 +55,42 @@ pub fn run(order: &Order, client: &Client, console: &Console) -> Result<u8, Trou
 #[must_use]
 pub fn is_ours(client: &Client) -> bool {
     let answer = client.without_credentials().get_within("/health", LOOK_TIMEOUT);
-    let said = answer.ok().and_then(|it| serde_json::from_slice::<Value>(&it.body).ok());
-    said.is_some_and(|said| matches!(text(&said, "status"), "healthy" | "degraded"))
+    answer.is_ok_and(|answer| supervisor_health(&answer).is_some())
+}
+
+/// Reads the health of a server of ours: that of a LLM Shell is a healthy one without services.
+fn supervisor_health(answer: &Answer) -> Option<Received<SupervisorHealth>> {
+    let health = Received::<SupervisorHealth>::from_body(&answer.body).ok()?;
+    let status = match health.body.status {
+        SupervisorStatus::Healthy => 200,
+        SupervisorStatus::Degraded => 503,
+    };
+    (answer.status == status).then_some(health)
 }
 
 /// Tells whether a server is well. That needs no credentials, so that none are where a command
 /// could find them.
 fn health(server: &Server<'_>) -> Result<Outcome, Trouble> {
     let answer = server.client.without_credentials().get_within("/health", LOOK_TIMEOUT)?;
-    let health: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let state = text(&health, "status");
-    if !matches!((answer.status, state), (200, "healthy") | (503, "degraded")) {
+    let Some(Received { json, body: health }) = supervisor_health(&answer) else {
         return Err(Trouble::of(&answer, server.client.url()));
-    }
-    if !server.tell_json(&health) {
-        let shown = server.console.tinted(state, services::tone(state));
-        let Some(troubled) = health["services"].as_object() else {
-            let (version, uptime) = (text(&health, "version"), health["uptime"].as_f64());
-            let uptime = lasting(uptime.unwrap_or_default());
-            server.console.say(&format!("{shown}, {version}, up {uptime}"));
-            return Ok(Outcome::Well);
-        };
-        server.console.say(&shown);
-        for (name, state) in troubled {
-            server.console.say(&format!("{name}: {}", state.as_str().unwrap_or_default()));
+    };
+    let is_well = health.status == SupervisorStatus::Healthy;
+    if !server.tell_json(&json) {
+        let tone = if is_well { Tone::Good } else { Tone::Bad };
+        let shown = server.console.tinted(health.status.as_str(), tone);
+        if is_well {
+            #[expect(clippy::cast_precision_loss, reason = "shown in days")]
+            let uptime = lasting(health.uptime as f64);
+            server.console.say(&format!("{shown}, {}, up {uptime}", health.version));
+        } else {
+            server.console.say(&shown);
+        }
+        for (name, problem) in &health.services {
+            server.console.say(&format!("{name}: {problem}"));
         }
     }
-    Ok(if answer.status == 200 { Outcome::Well } else { Outcome::NotWell })
+    Ok(if is_well { Outcome::Well } else { Outcome::NotWell })
 }
 
 /// The server that is asked, and what is wanted of it.
@@ -95,16 +106,13 @@ impl Server<'_> {
         // That needs no credentials, so that a server that is none of ours gets none for it.
         let client = self.client.without_credentials();
         let answer = client.get_within("/supervisor/health", LOOK_TIMEOUT)?;
-        let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        match (answer.status, text(&said, "status"), text(&said, "code")) {
-            (200, "healthy", _) | (503, "degraded", _) => Ok(true),
-            // Of a LLM Shell it is a path like any other that it does not have.
-            (401, _, "unauthorized") | (403, _, "forbidden") => Ok(false),
-            (404, _, "not_found") if is_ours(self.client) => Ok(false),
-            (404, ..) => Err(Trouble::Failed(format!(
-                "There is no server of llm-shell at {}: give another --url.",
-                self.client.url()
-            ))),
+        if supervisor_health(&answer).is_some() {
+            return Ok(true);
+        }
+        // Of a LLM Shell it is a path like any other that it does not have.
+        match answer.status {
+            401 | 403 | 404 if is_ours(self.client) => Ok(false),
+            status @ (401 | 403 | 404) => Err(Trouble::not_ours(self.client.url(), status)),
             _ => Err(Trouble::of(&answer, self.client.url())),
         }
     }
@@ -114,13 +122,17 @@ impl Server<'_> {
         &self.order.verb
     }
 
-    /// What GET answers.
-    pub fn get(&self, target: &str) -> Result<Value, Trouble> {
+    /// Sends GET and reads the answer.
+    pub fn get<T: DeserializeOwned>(&self, target: &str) -> Result<Received<T>, Trouble> {
         self.read(&self.client.get(target)?)
     }
 
-    /// What POST answers to this body.
-    pub fn post(&self, target: &str, body: &Value) -> Result<Value, Trouble> {
+    /// Sends POST with a JSON body, or none for null, and reads the answer.
+    pub fn post<T: DeserializeOwned>(
+        &self,
+        target: &str,
+        body: &Value,
+    ) -> Result<Received<T>, Trouble> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let post = || self.client.post(target, &[], body.as_bytes());
         let answer = match self.order.wait {
@@ -131,12 +143,14 @@ impl Server<'_> {
     }
 
     /// Reads an answer that is a success.
-    pub fn read(&self, answer: &Answer) -> Result<Value, Trouble> {
+    pub fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<Received<T>, Trouble> {
         if !(200..300).contains(&answer.status) {
             return Err(Trouble::of(answer, self.client.url()));
         }
-        let read = serde_json::from_slice(&answer.body);
-        read.map_err(|_| Trouble::Failed(format!("{} gave no JSON.", self.client.url())))
+        let received = Received::from_body(&answer.body);
+        received.map_err(|error| {
+            Trouble::Failed(format!("unexpected answer from {}: {error}", self.client.url()))
+        })
     }
 
     /// A stream of this media type, which breaks off after so long.
@@ -171,12 +185,12 @@ impl Server<'_> {
 
     /// Writes to a program, and tells how much of it was taken.
     pub fn write(&self, target: &str, data: &[u8]) -> Result<Outcome, Trouble> {
-        let written = self.read(&self.client.post_bytes(target, data)?)?;
-        if !self.tell_json(&written) {
-            self.console.say(&format!("{} of {} bytes written", written["written"], data.len()));
+        let Received { json, body: StdinResponse { written } } =
+            self.read(&self.client.post_bytes(target, data)?)?;
+        if !self.tell_json(&json) {
+            self.console.say(&format!("{written} of {} bytes written", data.len()));
         }
-        let is_all = written["written"].as_u64() == Some(data.len() as u64);
-        Ok(if is_all { Outcome::Well } else { Outcome::NotWell })
+        Ok(if written == data.len() { Outcome::Well } else { Outcome::NotWell })
     }
 
     /// The seconds to wait, where that is wanted.
@@ -208,7 +222,16 @@ pub fn lasting(seconds: f64) -> String {
     }
 }
 
-/// A text of an answer; empty where there is none.
-pub fn text<'a>(answer: &'a Value, field: &str) -> &'a str {
-    answer[field].as_str().unwrap_or_default()
+/// An answer: as JSON, for `--json`, and read.
+pub struct Received<T> {
+    pub json: Value,
+    pub body: T,
+}
+
+impl<T: DeserializeOwned> Received<T> {
+    /// Reads the body of an answer.
+    pub fn from_body(body: &[u8]) -> serde_json::Result<Self> {
+        let json: Value = serde_json::from_slice(body)?;
+        Ok(Self { body: T::deserialize(&json)?, json })
+    }
 }

@@ -1,12 +1,16 @@
 //! Orders to Astra.
 
 use super::console::Tone;
-use super::ctl::{Outcome, Server, input, lasting, text};
+use super::ctl::{Outcome, Received, Server, input, lasting};
 use super::follow::{self, Named};
 use super::order::{Lines, Start, Verb};
-use super::table::{Cell, Table};
+use super::table::{Cell, Table, number};
 use super::target::{Parameters, segment};
 use super::trouble::Trouble;
+use crate::protocol::{
+    BulkOperation, BulkResponse, EventBody, HealthStatus, OperationStatus, ServiceHealth,
+    ServiceState, ServiceStatus, SystemStatus, VerbResponse, VerbStatus,
+};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 
@@ -26,9 +30,10 @@ pub fn run(server: &Server<'_>) -> Result<Outcome, Trouble> {
         )),
         Verb::Kill(names) => each(some(names)?, |name| kill(server, name)),
         Verb::Reload(names) if names.is_empty() => {
-            let answer = server.post(&waiting(server, "/supervisor/reload"), &json!({}))?;
-            if !server.tell_json(&answer) {
-                server.console.say(text(&answer, "message"));
+            let Received { json, body: VerbResponse { message, .. } } =
+                server.post(&waiting(server, "/supervisor/reload"), &json!({}))?;
+            if !server.tell_json(&json) {
+                server.console.say(&message);
             }
             Ok(Outcome::Well)
         }
@@ -39,8 +44,8 @@ pub fn run(server: &Server<'_>) -> Result<Outcome, Trouble> {
             let [name, signal] = &words[..] else { return Err(wrong("Give NAME and SIGNAL.")) };
             let path = format!("/supervisor/signal/{}", segment(name));
             let target = Parameters::new().with("type", Some(signal)).of(&path);
-            let state = server.post(&target, &Value::Null)?;
-            Ok(tell(server, name, &state))
+            let state: Received<ServiceStatus> = server.post(&target, &Value::Null)?;
+            Ok(tell(server, name, &state.into()))
         }
         Verb::Stdin(words) => write(server, words),
         Verb::Bulk(action, names) => bulk(server, action, names),
@@ -103,39 +108,58 @@ fn verb(server: &Server<'_>, verb: &str, name: &str, config: &Value) -> Result<O
     if !config.is_null() {
         body["config"] = config.clone();
     }
-    let answer = server.post(&waiting(server, &format!("/supervisor/{verb}")), &body)?;
+    let answer: Received<VerbResponse> =
+        server.post(&waiting(server, &format!("/supervisor/{verb}")), &body)?;
     Ok(tell(server, name, &answer))
 }
 
 fn kill(server: &Server<'_>, name: &str) -> Result<Outcome, Trouble> {
     let body = json!({ "name": name }).to_string();
     let answer = server.client.post("/supervisor/stop", &[], body.as_bytes())?;
-    server.read(&answer)?;
+    server.read::<VerbResponse>(&answer)?;
     let signal = format!("/supervisor/signal/{}?type=SIGKILL", segment(name));
     // It may be down by now.
     let _down = server.client.post(&signal, &[], b"")?;
-    let state = server.get(&format!("/supervisor/status/{}", segment(name)))?;
-    Ok(tell(server, name, &state))
+    let state: Received<ServiceStatus> =
+        server.get(&format!("/supervisor/status/{}", segment(name)))?;
+    Ok(tell(server, name, &state.into()))
 }
 
-/// Tells what became of a service.
-fn tell(server: &Server<'_>, name: &str, answer: &Value) -> Outcome {
-    let status = text(answer, "status");
-    if !server.tell_json(answer) {
-        let state = server.console.tinted(status, tone(status));
-        server.console.say(&format!("{name}: {state}. {}", text(answer, "message")));
+impl From<Received<ServiceStatus>> for Received<VerbResponse> {
+    fn from(Received { json, body }: Received<ServiceStatus>) -> Self {
+        let (status, message) = (body.status.into(), body.message);
+        Self { json, body: VerbResponse { status, service: None, message } }
     }
-    if tone(status) == Tone::Bad || (server.order.wait.is_some() && status == "backoff") {
-        return Outcome::NotWell;
-    }
-    Outcome::Well
 }
 
-pub fn tone(status: &str) -> Tone {
+/// Prints what became of a service.
+fn tell(
+    server: &Server<'_>,
+    name: &str,
+    Received { json, body }: &Received<VerbResponse>,
+) -> Outcome {
+    if !server.tell_json(json) {
+        let state = server.console.tinted(body.status.as_str(), tone_of(body.status));
+        server.console.say(&format!("{name}: {state}. {}", body.message));
+    }
+    // One in backoff may come up by itself: only who waited was told that it has not.
+    let is_pending = body.status == VerbStatus::Backoff && server.order.wait.is_none();
+    if body.status.has_failed() && !is_pending { Outcome::NotWell } else { Outcome::Well }
+}
+
+fn tone_of(status: VerbStatus) -> Tone {
     match status {
-        "running" | "exited" | "healthy" | "ok" => Tone::Good,
-        "crashed" | "fatal" | "unhealthy" | "error" | "degraded" => Tone::Bad,
+        VerbStatus::Running | VerbStatus::Exited => Tone::Good,
+        VerbStatus::Crashed | VerbStatus::Fatal => Tone::Bad,
         _ => Tone::Unsettled,
+    }
+}
+
+fn tone_of_health(health: HealthStatus) -> Tone {
+    match health {
+        HealthStatus::Healthy => Tone::Good,
+        HealthStatus::Unhealthy => Tone::Bad,
+        HealthStatus::Unknown => Tone::Unsettled,
     }
 }
 
@@ -143,32 +167,33 @@ fn status(server: &Server<'_>, names: &[String]) -> Result<Outcome, Trouble> {
     if server.order.wait.is_some() {
         return Err(wrong("The state of services is told at once: give start or restart --wait."));
     }
-    let all = server.get("/supervisor/status")?;
-    let services = all["services"].as_object().cloned().unwrap_or_default();
+    let Received { mut json, body: SystemStatus { mut services, .. } } =
+        server.get("/supervisor/status")?;
     if let Some(name) = names.iter().find(|name| !services.contains_key(*name)) {
         // The server's words for it.
-        server.get(&format!("/supervisor/status/{}", segment(name)))?;
+        server.get::<ServiceStatus>(&format!("/supervisor/status/{}", segment(name)))?;
     }
     let is_wanted = |name: &String| names.is_empty() || names.contains(name);
-    let wanted: serde_json::Map<String, Value> =
-        services.into_iter().filter(|(name, _)| is_wanted(name)).collect();
+    services.retain(|name, _| is_wanted(name));
     // What nobody asked about by name is only told.
-    let is_bad = |state: &Value| {
-        tone(text(state, "status")) == Tone::Bad || text(state, "health") == "unhealthy"
+    let is_bad = |service: &ServiceStatus| {
+        let has_failed = matches!(service.status, ServiceState::Crashed | ServiceState::Fatal);
+        has_failed || service.health == HealthStatus::Unhealthy
     };
-    let is_well = names.is_empty() || !wanted.values().any(is_bad);
+    let is_well = names.is_empty() || !services.values().any(is_bad);
     let outcome = if is_well { Outcome::Well } else { Outcome::NotWell };
-    let mut told = all;
-    told["services"] = Value::Object(wanted.clone());
-    if server.tell_json(&told) {
+    if let Some(all) = json["services"].as_object_mut() {
+        all.retain(|name, _| is_wanted(name));
+    }
+    if server.tell_json(&json) {
         return Ok(outcome);
     }
     let head =
         ["NAME", "STATUS", "HEALTH", "PID", "TIME", "CPU %", "MIB", "RESTARTS", "PORT", "MESSAGE"];
     let mut table =
         Table::new(&head, &["PORT", "MIB", "CPU %", "RESTARTS", "TIME", "PID", "HEALTH"]);
-    for (name, state) in &wanted {
-        table.add(row(name, state));
+    for (name, service) in &services {
+        table.add(row(name, service));
     }
     table.lines(server.console).iter().for_each(|line| {
         server.console.say(line);
@@ -176,24 +201,24 @@ fn status(server: &Server<'_>, names: &[String]) -> Result<Outcome, Trouble> {
     Ok(outcome)
 }
 
-fn row(name: &str, state: &Value) -> Vec<Cell> {
-    let (status, health) = (text(state, "status"), text(state, "health"));
-    let or_dash = |value: &Value| if value.is_null() { "-".to_owned() } else { value.to_string() };
-    let time = match state["uptime"].as_f64() {
-        Some(uptime) if !state["pid"].is_null() => lasting(uptime),
-        _ => "-".to_owned(),
+fn row(name: &str, service: &ServiceStatus) -> Vec<Cell> {
+    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let time = service.pid.map(|_| lasting(service.uptime));
+    let health = match service.health {
+        HealthStatus::Unknown => "-",
+        health => health.as_str(),
     };
     vec![
         name.into(),
-        Cell::from(status).tinted(Some(tone(status))),
-        Cell::from(if health == "unknown" { "-" } else { health }).tinted(Some(tone(health))),
-        or_dash(&state["pid"]).into(),
-        time.into(),
-        (&state["cpu_percent"]).into(),
-        (&state["memory_mb"]).into(),
-        (&state["restart_count"]).into(),
-        or_dash(&state["port"]).into(),
-        text(state, "message").into(),
+        Cell::from(service.status).tinted(Some(tone_of(service.status.into()))),
+        Cell::from(health).tinted(Some(tone_of_health(service.health))),
+        or_dash(service.pid.map(|pid| pid.to_string())).into(),
+        or_dash(time).into(),
+        number(service.cpu_percent),
+        number(service.memory_mb),
+        service.restart_count.into(),
+        or_dash(service.port.map(|port| port.to_string())).into(),
+        (&service.message).into(),
     ]
 }
 
@@ -226,39 +251,44 @@ fn write(server: &Server<'_>, words: &[String]) -> Result<Outcome, Trouble> {
 
 fn bulk(server: &Server<'_>, action: &str, names: &[String]) -> Result<Outcome, Trouble> {
     let body = json!({"action": action, "services": names});
-    let answer = server.post(&waiting(server, "/supervisor/bulk"), &body)?;
-    let operations = answer["operations"].as_array().cloned().unwrap_or_default();
-    if !server.tell_json(&answer) {
-        for operation in &operations {
-            let status = text(operation, "status");
-            let state = server.console.tinted(status, tone(status));
-            let detail = operation["detail"].as_str().map(|why| format!(": {why}"));
-            let name = text(operation, "service");
-            server.console.say(&format!("{name}: {state}{}", detail.unwrap_or_default()));
+    let Received { json, body: BulkResponse { operations, .. } } =
+        server.post(&waiting(server, "/supervisor/bulk"), &body)?;
+    if !server.tell_json(&json) {
+        for BulkOperation { service, status, detail } in &operations {
+            let tone = match status {
+                OperationStatus::Accepted(status) => tone_of(*status),
+                OperationStatus::Failed(_) => Tone::Bad,
+            };
+            let state = server.console.tinted(&status.to_string(), tone);
+            let detail = detail.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            server.console.say(&format!("{service}: {state}{detail}"));
         }
     }
-    let is_bad = |operation: &Value| tone(text(operation, "status")) == Tone::Bad;
+    let is_bad = |it: &BulkOperation| {
+        let is_pending = it.status == OperationStatus::Accepted(VerbStatus::Backoff);
+        it.status.has_failed() && !is_pending
+    };
     Ok(if operations.iter().any(is_bad) { Outcome::NotWell } else { Outcome::Well })
 }
 
 fn health(server: &Server<'_>, names: &[String]) -> Result<Outcome, Trouble> {
     each(names, |name| {
-        let health = server.get(&format!("/supervisor/health/{}", segment(name)))?;
-        let status = text(&health, "status");
-        if !server.tell_json(&health) {
-            let shown = server.console.tinted(status, tone(status));
+        let Received { json, body: ServiceHealth { status, checks, .. } } =
+            server.get(&format!("/supervisor/health/{}", segment(name)))?;
+        if !server.tell_json(&json) {
+            let shown = server.console.tinted(status.as_str(), tone_of_health(status));
             server.console.say(&format!("{name}: {shown}"));
-            for (check, found) in health["checks"].as_object().into_iter().flatten() {
-                server.console.say(&format!("  {check}: {}", found.as_str().unwrap_or_default()));
+            for (check, result) in &checks {
+                server.console.say(&format!("  {check}: {result}"));
             }
         }
         // Nothing is known of one without checks, and of one that is not up, which is not well.
         let is_well = match status {
-            "healthy" => true,
-            "unhealthy" => false,
-            _ => {
-                let state = server.get(&format!("/supervisor/status/{}", segment(name)))?;
-                !matches!(text(&state, "status"), "fatal" | "crashed" | "backoff")
+            HealthStatus::Healthy => true,
+            HealthStatus::Unhealthy => false,
+            HealthStatus::Unknown => {
+                let target = format!("/supervisor/status/{}", segment(name));
+                !server.get::<ServiceStatus>(&target)?.body.status.has_failed()
             }
         };
         Ok(if is_well { Outcome::Well } else { Outcome::NotWell })
@@ -271,15 +301,19 @@ fn events(server: &Server<'_>) -> Result<Outcome, Trouble> {
     for line in BufReader::new(stream).lines() {
         let line =
             line.map_err(|error| Trouble::Failed(format!("The stream broke off ({error}).")))?;
+        if line == "event: missed" {
+            eprintln!("llm-shell: events were missed; ctl status shows the current state");
+        }
         let Some(data) = line.strip_prefix("data:") else { continue };
-        let event: Value = serde_json::from_str(data).unwrap_or_default();
         let is_read = if server.order.is_json {
             server.console.say(data.trim())
-        } else {
-            let status = text(&event, "status");
-            let state = server.console.tinted(status, tone(status));
-            let [at, service, message] = ["at", "service", "message"].map(|it| text(&event, it));
+        } else if let Ok(event) = serde_json::from_str::<EventBody>(data) {
+            let EventBody { service, status, message, at, .. } = event;
+            let state = server.console.tinted(status.as_str(), tone_of(status.into()));
             server.console.say(&format!("{at} {service}: {state}. {message}"))
+        } else {
+            // `missed` and `end` are about no service.
+            true
         };
         if !is_read {
             break;

@@ -1,17 +1,21 @@
 //! Orders to a LLM Shell.
 
 use super::console::Tone;
-use super::ctl::{Outcome, Server, input, lasting, text};
+use super::ctl::{Outcome, Received, Server, input, lasting};
 use super::follow;
 use super::order::{Lines, Start, Verb};
-use super::table::{Cell, Table};
+use super::table::{Cell, Table, number};
 use super::target::Parameters;
 use super::trouble::Trouble;
+use crate::protocol::{KillResponse, ProcessStatus, RunStatus};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// The exit code where a command did not end in time: that of timeout(1).
 const TIME_IS_UP: u8 = 124;
+
+/// The state of a run, as it was received.
+type Run = Received<ProcessStatus>;
 
 /// Carries out the order.
 pub fn run(server: &Server<'_>) -> Result<Outcome, Trouble> {
@@ -59,26 +63,26 @@ fn start_command(server: &Server<'_>, start: &Start) -> Result<Outcome, Trouble>
         body["timeout"] = json!(timeout.as_secs_f64());
     }
     let begun = server.client.post("/start", &[], body.to_string().as_bytes())?;
-    let begun = server.read(&begun)?;
+    let begun: Run = server.read(&begun)?;
     let Some(wait) = server.order.wait else { return Ok(tell(server, &begun)) };
     if server.order.is_json {
         let ended = wait_for_end(server, wait.as_secs_f64())?;
         tell(server, &ended);
-        return Ok(end_of(&ended));
+        return Ok(end_of(&ended.body));
     }
-    let run = format!("/runs/{}", text(&begun, "run_id"));
+    let run = format!("/runs/{}", begun.body.run_id);
     follow::copy_within(server, &format!("{run}/logs?follow=true&format=text"), wait)?;
-    let ended = server.get(&run)?;
-    if text(&ended, "status") != "exited" {
+    let ended: ProcessStatus = server.get(&run)?.body;
+    if ended.status != RunStatus::Exited {
         eprintln!("llm-shell: {}", in_words(&ended));
     }
     Ok(end_of(&ended))
 }
 
-/// What the exit code tells of a command that was waited for: its own, as a shell gives it.
-fn end_of(run: &Value) -> Outcome {
-    match run["exit_code"].as_i64() {
-        _ if text(run, "status") == "running" => Outcome::Code(TIME_IS_UP),
+/// Returns the exit code of a command that was waited for, as a shell reports it.
+fn end_of(run: &ProcessStatus) -> Outcome {
+    match run.exit_code {
+        _ if run.status == RunStatus::Running => Outcome::Code(TIME_IS_UP),
         Some(signal @ ..0) => Outcome::Code(u8::try_from(128 - signal).unwrap_or(u8::MAX)),
         // The kernel gives eight bits.
         Some(code) => Outcome::Code(u8::try_from(code).unwrap_or(u8::MAX)),
@@ -86,14 +90,14 @@ fn end_of(run: &Value) -> Outcome {
     }
 }
 
-/// Why a command that was waited for has not ended by itself.
-fn in_words(run: &Value) -> String {
-    if text(run, "status") == "running" {
+/// Says why a command that was waited for has not ended by itself.
+fn in_words(run: &ProcessStatus) -> String {
+    let Some(by) = run.ended_by else {
         return "it is still running: ctl logs -f shows what it prints, ctl kill ends it"
             .to_owned();
-    }
-    let with = run["signal"].as_str().map(|signal| format!(", with {signal}")).unwrap_or_default();
-    format!("it was killed ({}){with}", text(run, "ended_by"))
+    };
+    let with = run.signal.as_ref().map(|signal| format!(", with {signal}")).unwrap_or_default();
+    format!("it was killed ({by}){with}")
 }
 
 /// One word is text for the shell; several are a program and its arguments, each quoted.
@@ -111,7 +115,7 @@ fn command_of(words: &[String]) -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
-fn wait_for_end(server: &Server<'_>, seconds: f64) -> Result<Value, Trouble> {
+fn wait_for_end(server: &Server<'_>, seconds: f64) -> Result<Run, Trouble> {
     let target = Parameters::new().with("wait", Some(seconds)).of("/status");
     let answer = server.console.while_waiting("for the end", || server.client.get(&target))?;
     server.read(&answer)
@@ -119,13 +123,16 @@ fn wait_for_end(server: &Server<'_>, seconds: f64) -> Result<Value, Trouble> {
 
 fn kill(server: &Server<'_>, names: &[String], signal: &str) -> Result<Outcome, Trouble> {
     no_names(names)?;
-    let killed = server.post(&format!("/kill?type={signal}"), &Value::Null)?;
-    if !server.tell_json(&killed) {
-        let left = killed["left"].as_array().map_or(0, Vec::len);
-        let left = if left > 0 { format!(", {left} processes withstood") } else { String::new() };
-        server.console.say(&format!("{}{left}", text(&killed, "status")));
+    let Received { json, body: KillResponse { status, left, .. } } =
+        server.post(&format!("/kill?type={signal}"), &Value::Null)?;
+    if !server.tell_json(&json) {
+        let unkilled = match left.len() {
+            0 => String::new(),
+            count => format!(", {count} processes withstood"),
+        };
+        server.console.say(&format!("{status}{unkilled}"));
     }
-    Ok(if killed["left"].is_null() { Outcome::Well } else { Outcome::NotWell })
+    Ok(if left.is_empty() { Outcome::Well } else { Outcome::NotWell })
 }
 
 fn restart(
@@ -148,30 +155,33 @@ fn logs(server: &Server<'_>, lines: &Lines) -> Result<Outcome, Trouble> {
     Ok(Outcome::Well)
 }
 
-/// Tells the state of a run: not well where it has ended otherwise than by itself with 0.
-fn tell(server: &Server<'_>, run: &Value) -> Outcome {
-    let (status, code) = (text(run, "status"), &run["exit_code"]);
-    let is_well = status == "running" || (status == "exited" && code == 0);
-    if !server.tell_json(run) {
+/// Prints the state of a run. It is well while it is running and if it exited with 0.
+fn tell(server: &Server<'_>, Received { json, body: run }: &Run) -> Outcome {
+    let is_well = match run.status {
+        RunStatus::Running => true,
+        RunStatus::Exited => run.exit_code == Some(0),
+        RunStatus::Killed => false,
+    };
+    if !server.tell_json(json) {
         let tone = if is_well { Tone::Good } else { Tone::Bad };
         let mut table = Table::new(
             &["STATUS", "EXIT", "PID", "TIME", "CPU %", "MIB", "RUN", "COMMAND"],
             &["MIB", "CPU %", "RUN", "TIME", "PID"],
         );
-        let exit = match (run["signal"].as_str(), code.as_i64()) {
-            (Some(signal), _) => format!("{signal} ({})", text(run, "ended_by")),
-            (None, Some(code)) => code.to_string(),
-            (None, None) => "-".to_owned(),
+        let exit = match (&run.signal, run.ended_by, run.exit_code) {
+            (Some(signal), Some(by), _) => format!("{signal} ({by})"),
+            (_, _, Some(code)) => code.to_string(),
+            (_, _, None) => "-".to_owned(),
         };
         table.add(vec![
-            Cell::from(status).tinted(Some(tone)),
+            Cell::from(run.status).tinted(Some(tone)),
             exit.into(),
-            (&run["process_pid"]).into(),
-            lasting(run["uptime"].as_f64().unwrap_or_default()).into(),
-            (&run["cpu_percent"]).into(),
-            (&run["memory_mb"]).into(),
-            text(run, "run_id").into(),
-            text(run, "command").into(),
+            run.process_pid.into(),
+            lasting(run.uptime).into(),
+            number(run.cpu_percent),
+            number(run.memory_mb),
+            (&run.run_id).into(),
+            (&run.command).into(),
         ]);
         table.lines(server.console).iter().for_each(|line| {
             server.console.say(line);

@@ -41,6 +41,11 @@ impl<T: ToString> From<T> for Cell {
     }
 }
 
+/// Makes a cell of a number as JSON has it, with a fraction: `0.0`.
+pub fn number(value: f64) -> Cell {
+    format!("{value:?}").into()
+}
+
 impl Cell {
     /// The same in a tone.
     #[must_use]

@@ -40,17 +40,20 @@ impl Trouble {
         }
     }
 
+    /// Reports that another kind of server answers at this URL.
+    pub(super) fn not_ours(url: &str, status: u16) -> Self {
+        Self::Failed(format!("{url} is not an llm-shell server (HTTP {status})."))
+    }
+
     /// What an answer that is no success means.
     pub(super) fn of(answer: &Answer, url: &str) -> Self {
         let problem: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let detail = problem["detail"].as_str().map(in_our_words);
-        let unknown = || format!("{url} answers {}, and not as a llm-shell does.", answer.status);
-        let detail = detail.unwrap_or_else(unknown);
+        let Some(detail) = detail else { return Self::not_ours(url, answer.status) };
         match answer.status {
             401 => Self::Refused { url: url.to_owned(), detail: CREDENTIALS.to_owned() },
             403 | 429 => Self::Refused { url: url.to_owned(), detail },
-            // What is no server of ours cannot tell that we were wrong.
-            400 | 404 | 405 | 413 if problem["code"].is_string() => Self::Wrong(detail),
+            400 | 404 | 405 | 413 => Self::Wrong(detail),
             _ => Self::Failed(detail),
         }
     }

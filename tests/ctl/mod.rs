@@ -158,7 +158,10 @@ fn why_something_is_not_done_is_told_apart() {
     let mut wrong_path = binary();
     wrong_path.args(["ctl", "--url", &nowhere, "status"]);
     let wrong_path = run(wrong_path, b"");
-    assert!(wrong_path.code == 1 && wrong_path.err.contains("no server"), "{wrong_path:?}");
+    assert!(
+        wrong_path.code == 1 && wrong_path.err.contains("not an llm-shell server (HTTP 404)"),
+        "{wrong_path:?}"
+    );
     let mut over_tls = binary();
     over_tls.args(["ctl", "--url", &format!("https://{}", server.address()), "status"]);
     let over_tls = run(over_tls, b"");
@@ -172,7 +175,10 @@ fn why_something_is_not_done_is_told_apart() {
     let mut elsewhere = binary();
     elsewhere.args(["ctl", "--url", &other.url(""), "events"]);
     let elsewhere = run(elsewhere, b"");
-    assert!(elsewhere.code == 1 && elsewhere.err.contains("no server"), "{elsewhere:?}");
+    assert!(
+        elsewhere.code == 1 && elsewhere.err.contains("not an llm-shell server (HTTP 404)"),
+        "{elsewhere:?}"
+    );
     server.signal("STOP");
     assert!(refused(&server, &["status"], 1).contains("does not answer (the time was up)"));
     server.signal("CONT");
