@@ -1,6 +1,6 @@
 //! The supervisor, as those hold it who ask something of it.
 
-use super::engine::{Ask, Engine, Message, Reload, Reloaded, Verb};
+use super::engine::{Answer, Ask, Engine, Message, NewLogs, Reload, Reloaded, Verb};
 use super::events::EventLog;
 use super::roster::Roster;
 use super::services_file::{Service, ServicesFile, check_limits};
@@ -30,6 +30,8 @@ pub struct Supervisor {
     /// How often the file was read. Held over a whole reload, so that an older reading of the file
     /// never follows a newer one.
     readings: Mutex<u64>,
+    /// Held while services are added.
+    additions: Mutex<()>,
     meter: FleetMeter,
     /// As many hold it as bulks are under way, and we.
     bulks: Arc<()>,
@@ -67,7 +69,8 @@ impl Supervisor {
         let (thread, readings, meter) =
             (Mutex::new(Some(thread)), Mutex::new(0), FleetMeter::new(Arc::default()));
         let bulks = Arc::new(());
-        Ok(Self { tools, roster, events, engine, thread, file, readings, meter, bulks })
+        let additions = Mutex::new(());
+        Ok(Self { tools, roster, events, engine, thread, file, readings, additions, meter, bulks })
     }
 
     /// All services. Does not block.
@@ -96,7 +99,7 @@ impl Supervisor {
     /// `NoSuchService`; `ServiceState` where its state forbids it; `Input` for what it cannot be
     /// started with; `ShuttingDown`.
     pub fn ask(&self, ask: Ask) -> Result<String> {
-        self.tell_engine(|reply| Message::Ask { ask, reply })
+        self.ask_with_logs(|logs, reply| Message::Ask { ask: ask.clone(), logs, reply })
     }
 
     /// Starts a service, or stops it, or both, as the file says it is.
@@ -158,7 +161,33 @@ impl Supervisor {
 
     fn go_by(&self, reading: &Reading, only: Option<&str>) -> Result<Reloaded> {
         let (services, only) = (Arc::clone(&reading.services), only.map(str::to_owned));
-        self.tell_engine(|reply| Message::Reload { reload: Reload { services, only }, reply })
+        let reload = Reload { services, only };
+        self.ask_with_logs(|logs, reply| Message::Reload { reload: reload.clone(), logs, reply })
+    }
+
+    /// Sends a message to the engine, and once more with the log directories of the services that
+    /// it adds, where it adds any. Blocks for the opening of those.
+    fn ask_with_logs<T>(
+        &self,
+        message: impl Fn(NewLogs, SyncSender<Result<Answer<T>>>) -> Message,
+    ) -> Result<T> {
+        if let Answer::Done(done) = self.tell_engine(|reply| message(NewLogs::new(), reply))? {
+            return Ok(done);
+        }
+        // One at a time: a directory that two had opened would lose entries of its ledger.
+        let _adding = self.additions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut logs = NewLogs::new();
+        loop {
+            match self.tell_engine(|reply| message(std::mem::take(&mut logs), reply))? {
+                Answer::Done(done) => return Ok(done),
+                Answer::NeedsLogs(services) => {
+                    for (name, config) in services {
+                        let folder = self.tools.logs(&name, &config)?;
+                        logs.insert(name, folder);
+                    }
+                }
+            }
+        }
     }
 
     /// Takes a seat for one verb for several services, until that is dropped.

@@ -64,7 +64,7 @@ impl std::fmt::Debug for OnFatal {
 }
 
 impl Tools {
-    /// The logs of a service, made where there are none.
+    /// Opens the log directory of a service, or creates it. Blocks for the disk.
     ///
     /// # Errors
     /// `Log` when their directory cannot be made.
@@ -82,17 +82,15 @@ impl Tools {
         Keep { runs_max, bytes_max, records_max, ..self.keep }
     }
 
-    /// A service that was never started. `on_end` is told of the ends of its runs.
-    ///
-    /// # Errors
-    /// `Log` when its logs cannot be had.
+    /// A service that was never started, with its log directory. `on_end` is called when a run of
+    /// it has ended.
     pub fn supervise(
         &self,
         name: &str,
         config: Arc<ServiceConfig>,
+        logs: Arc<LogFolder>,
         on_end: impl Fn(&str, End) + Send + Sync + 'static,
-    ) -> Result<Supervised, Error> {
-        let logs = self.logs(name, &config)?;
+    ) -> Supervised {
         let manager = ManagerConfig {
             shell: self.shell.clone(),
             environment: Arc::clone(&self.environment),
@@ -106,7 +104,7 @@ impl Tools {
         };
         let (writer, reaper) = (Arc::clone(&self.writer), Arc::clone(&self.reaper));
         let manager = Arc::new(ProcessManager::new(manager, logs, writer, reaper));
-        Ok(Supervised::new(name.to_owned(), manager, config))
+        Supervised::new(name.to_owned(), manager, config)
     }
 
     /// Looks once with a check of a run. Blocks for `timeout` at most, and little more.

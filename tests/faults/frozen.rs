@@ -1,6 +1,6 @@
 //! A disk that does not answer: what runs is looked after all the same.
 
-use crate::harness::{Astra, Server, binary, eventually, kill};
+use crate::harness::{Astra, Server, binary, eventually, kill, send};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -172,4 +172,56 @@ fn two_signals_end_a_server_whose_disk_is_frozen() {
     assert!(astra.log().contains("the disk does not answer"), "{}", astra.log());
     drop(frozen);
     assert_eq!(astra.wait().code(), Some(0));
+}
+
+/// The directory of its log cannot be created, which holds up whoever adds it, and nobody else.
+#[test]
+fn a_service_that_is_added_on_a_frozen_disk_holds_up_no_other() {
+    let disk = Disk::new();
+    let mut astra = astra_on(&disk);
+    let frozen = disk.freeze();
+    let address = astra.address();
+    let adds = std::thread::spawn(move || {
+        let body = json!({"name": "new", "config": {"cmd": "exec sleep 600"}}).to_string();
+        send(address, "localhost", "POST /supervisor/start", &[], body.as_bytes())
+    });
+    eventually("it hangs", || is_hung_on_the_disk(astra.pid()).then_some(()));
+    assert_eq!(astra.settle("restart", "sleeps"), "running");
+    assert_eq!(astra.settle("stop", "counts"), "stopped");
+    assert!(astra.get("/supervisor/status/new").status == 404, "it is not there yet");
+    drop(frozen);
+    assert_eq!(adds.join().unwrap().status, 200);
+    astra.wait_for("new", "running");
+    astra.signal("TERM");
+    assert_eq!(astra.wait().code(), Some(0));
+}
+
+#[test]
+fn two_signals_end_a_server_that_adds_a_service_on_a_frozen_disk() {
+    let disk = Disk::new();
+    let mut astra = astra_on(&disk);
+    let mut services = json!({"new": {"cmd": "exec sleep 600"}});
+    services["sleeps"] = json!({"cmd": "exec sleep 600"});
+    let frozen = disk.freeze();
+    astra.write(services);
+    astra.signal("HUP");
+    eventually("it hangs", || is_hung_on_the_disk(astra.pid()).then_some(()));
+    astra.signal("TERM");
+    astra.wait_for_log("asked to end");
+    astra.signal("TERM");
+    eventually("all has ended", || astra.living().is_empty().then_some(()));
+    drop(frozen);
+    assert_eq!(astra.wait().code(), Some(0));
+}
+
+/// Whether a thread that is no log writer waits in the kernel for a disk.
+fn is_hung_on_the_disk(pid: u32) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let is_hung = |task: std::io::Result<std::fs::DirEntry>| {
+        let read = |file: &str| std::fs::read_to_string(task.as_ref().ok()?.path().join(file)).ok();
+        let is_writer = read("comm").is_none_or(|name| name.starts_with("log-"));
+        let state = read("stat").and_then(|it| Some(it.rsplit_once(") ")?.1[..1].to_owned()));
+        !is_writer && state.is_some_and(|state| state == "D")
+    };
+    tasks.into_iter().any(is_hung)
 }

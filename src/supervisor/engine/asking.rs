@@ -1,9 +1,10 @@
 //! What is asked of one service.
 
 use super::entry::Entry;
-use super::message::{Ask, Verb};
+use super::message::{Answer, Ask, NewLogs, Verb};
 use super::{Engine, Message};
 use crate::error::{Error, Result};
+use crate::logs::LogFolder;
 use crate::protocol::{EndedBy, ServiceState};
 use crate::supervisor::graph::Graph;
 use crate::supervisor::services_file::{Condition, Service, Surroundings, check_limits};
@@ -13,14 +14,27 @@ use std::slice;
 use std::sync::Arc;
 
 impl Engine {
-    /// Does what is asked, as far as that goes without waiting. Gives what is being done, in a
-    /// sentence.
-    pub(super) fn ask(&mut self, ask: &Ask) -> Result<String> {
+    /// Does what a client asks, as far as that goes without waiting. Returns what is being done, in
+    /// a sentence. Adds a service whose definition the request holds.
+    pub(super) fn ask(&mut self, ask: &Ask, mut logs: NewLogs) -> Result<Answer<String>> {
         if self.is_closing {
             return Err(Error::ShuttingDown);
         }
+        let added = self.new_service(ask)?;
+        if let Some(service) = &added {
+            let Some(folder) = logs.remove(&service.name) else {
+                let needed = (service.name.clone(), Arc::clone(&service.config));
+                return Ok(Answer::NeedsLogs(vec![needed]));
+            };
+            self.add(service.clone(), Standing::Added, folder);
+        }
+        let config = added.map_or_else(|| self.config_for(ask), |service| Ok(Some(service)))?;
+        self.ask_known(ask, config).map(Answer::Done)
+    }
+
+    /// Does what is asked of a service that is supervised, which is to run by `config`.
+    pub(super) fn ask_known(&mut self, ask: &Ask, config: Option<Service>) -> Result<String> {
         let name = ask.service.as_str();
-        let config = self.config_for(ask)?;
         let Some(entry) = self.entries.get_mut(name) else { return Err(self.unknown(name)) };
         let before = entry.life.state();
         if entry.standing == Standing::Leaving && ask.verb != Verb::Stop {
@@ -77,35 +91,41 @@ impl Engine {
         names
     }
 
-    /// What the next run goes by, with what the request changes; a service that it adds, it adds.
-    fn config_for(&mut self, ask: &Ask) -> Result<Option<Service>> {
+    /// Returns the service that a start with a configuration defines, where there is none of its
+    /// name.
+    fn new_service(&self, ask: &Ask) -> Result<Option<Service>> {
+        let name = ask.service.as_str();
+        match &ask.overrides {
+            _ if self.entries.contains_key(name) => Ok(None),
+            Some(fields) if ask.verb == Verb::Start && has_command(fields) => {
+                let known = self.names();
+                let service = Service::parse_new(name, fields, self.around(&known))?;
+                check_limits(slice::from_ref(&service), &self.tools.cgroups)?;
+                Ok(Some(service))
+            }
+            _ => Err(self.unknown(name)),
+        }
+    }
+
+    /// Returns what the next run of a service goes by, with what the request changes; `None` for a
+    /// stop.
+    pub(super) fn config_for(&self, ask: &Ask) -> Result<Option<Service>> {
         if ask.verb == Verb::Stop {
             return Ok(None);
         }
         let name = ask.service.as_str();
+        let Some(entry) = self.entries.get(name) else { return Err(self.unknown(name)) };
         let overrides = ask.overrides.as_ref();
-        if let Some(entry) = self.entries.get(name) {
-            let changed = match overrides {
-                Some(overrides) => {
-                    let known = self.names();
-                    entry.definition.with(overrides, self.around(&known))?
-                }
-                None => entry.definition.clone(),
-            };
-            self.check_dependencies(&changed, overrides.is_some())?;
-            check_limits(slice::from_ref(&changed), &self.tools.cgroups)?;
-            return Ok(Some(changed));
-        }
-        match overrides {
-            Some(fields) if ask.verb == Verb::Start && has_command(fields) => {
+        let changed = match overrides {
+            Some(overrides) => {
                 let known = self.names();
-                let added = Service::parse_new(name, fields, self.around(&known))?;
-                check_limits(slice::from_ref(&added), &self.tools.cgroups)?;
-                self.add(added.clone(), Standing::Added)?;
-                Ok(Some(added))
+                entry.definition.with(overrides, self.around(&known))?
             }
-            _ => Err(self.unknown(name)),
-        }
+            None => entry.definition.clone(),
+        };
+        self.check_dependencies(&changed, overrides.is_some())?;
+        check_limits(slice::from_ref(&changed), &self.tools.cgroups)?;
+        Ok(Some(changed))
     }
 
     pub(super) fn names(&self) -> Vec<&str> {
@@ -145,7 +165,7 @@ impl Engine {
     }
 
     /// Takes a service on, without starting it.
-    pub(super) fn add(&mut self, definition: Service, standing: Standing) -> Result<()> {
+    pub(super) fn add(&mut self, definition: Service, standing: Standing, logs: Arc<LogFolder>) {
         let (name, config) = (definition.name.clone(), Arc::clone(&definition.config));
         let (outbox, service) = (self.outbox.clone(), name.clone());
         let on_end = move |run_id: &str, end| {
@@ -153,11 +173,10 @@ impl Engine {
             // An engine that is gone needs to know nothing.
             let _gone = outbox.send(Message::Ended { service, run_id, end });
         };
-        let it = Arc::new(self.tools.supervise(&name, Arc::clone(&config), on_end)?);
+        let it = Arc::new(self.tools.supervise(&name, Arc::clone(&config), logs, on_end));
         self.roster.add(Arc::clone(&it));
         let entry = Entry { standing, ..Entry::new(it, definition, config) };
         self.entries.insert(name, Box::new(entry));
-        Ok(())
     }
 
     pub(super) fn unknown(&self, name: &str) -> Error {

@@ -1,10 +1,12 @@
 //! What the engine is told.
 
 use crate::error::{Error, Result};
+use crate::logs::LogFolder;
 use crate::manager::End;
 use crate::process::LeftBehind;
-use crate::supervisor::services_file::Service;
+use crate::supervisor::services_file::{Service, ServiceConfig};
 use serde_json::Value;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
@@ -48,15 +50,28 @@ pub struct Reloaded {
     pub touched: Vec<String>,
 }
 
+/// Log directories of services to be added, by name. The client's thread opens them, so that a disk
+/// that hangs stops that thread and not the engine.
+pub type NewLogs = HashMap<String, Arc<LogFolder>>;
+
+/// The engine's answer to a client.
+pub enum Answer<T> {
+    Done(T),
+    /// Nothing was done: the log directories of these services are needed first.
+    NeedsLogs(Vec<(String, Arc<ServiceConfig>)>),
+}
+
 /// A message to the engine.
 pub enum Message {
     Ask {
         ask: Ask,
-        reply: SyncSender<Result<String>>,
+        logs: NewLogs,
+        reply: SyncSender<Result<Answer<String>>>,
     },
     Reload {
         reload: Reload,
-        reply: SyncSender<Result<Reloaded>>,
+        logs: NewLogs,
+        reply: SyncSender<Result<Answer<Reloaded>>>,
     },
     Launched {
         service: String,

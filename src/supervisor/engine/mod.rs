@@ -23,7 +23,7 @@ mod shutting_down;
 mod telling;
 mod timers;
 
-pub(super) use message::Message;
+pub(super) use message::{Answer, Message, NewLogs};
 pub use message::{Ask, Reload, Reloaded, Verb};
 
 use super::events::EventLog;
@@ -105,7 +105,10 @@ impl Engine {
     pub fn begin(&mut self, services: Vec<Service>) -> Result<()> {
         let starts = services.iter().filter(|service| service.config.autostart);
         let starts: Vec<String> = starts.map(|service| service.name.clone()).collect();
-        services.into_iter().try_for_each(|service| self.add(service, Standing::InFile))?;
+        for service in services {
+            let logs = self.tools.logs(&service.name, &service.config)?;
+            self.add(service, Standing::InFile, logs);
+        }
         for name in &starts {
             self.autostart(name);
         }
@@ -137,9 +140,11 @@ impl Engine {
     fn handle(&mut self, message: Message) {
         // Whoever asked may be gone, and then his answer goes nowhere.
         match message {
-            Message::Ask { ask, reply } => drop(reply.send(answered(|| self.ask(&ask)))),
-            Message::Reload { reload, reply } => {
-                drop(reply.send(answered(|| self.reload(reload))));
+            Message::Ask { ask, logs, reply } => {
+                drop(reply.send(answered(|| self.ask(&ask, logs))));
+            }
+            Message::Reload { reload, logs, reply } => {
+                drop(reply.send(answered(|| self.reload(reload, logs))));
             }
             Message::Launched { service, number, result } => {
                 self.launched(&service, number, result);

@@ -1,7 +1,7 @@
 //! Going by another services file.
 
 use super::Engine;
-use super::message::{Reload, Reloaded};
+use super::message::{Answer, NewLogs, Reload, Reloaded};
 use crate::error::{Error, Result};
 use crate::protocol::{EndedBy, HealthStatus, ServiceState};
 use crate::supervisor::plan::{Change, Plan};
@@ -15,14 +15,14 @@ const NOTHING: &str = "Nothing has changed in the file: nothing was restarted.";
 
 impl Engine {
     /// Does what another file asks for, as far as that goes without waiting.
-    pub(super) fn reload(&mut self, reload: Reload) -> Result<Reloaded> {
+    pub(super) fn reload(&mut self, reload: Reload, logs: NewLogs) -> Result<Answer<Reloaded>> {
         if self.is_closing {
             return Err(Error::ShuttingDown);
         }
         let Reload { services, only } = reload;
         match only {
-            Some(name) => self.reload_one(&name, &services),
-            None => self.reload_all(Arc::unwrap_or_clone(services)),
+            Some(name) => self.reload_one(&name, &services).map(Answer::Done),
+            None => self.reload_all(Arc::unwrap_or_clone(services), logs),
         }
     }
 
@@ -49,7 +49,11 @@ impl Engine {
         Ok(Reloaded { message: message.to_owned(), touched: touched.into_iter().collect() })
     }
 
-    fn reload_all(&mut self, services: Vec<Service>) -> Result<Reloaded> {
+    fn reload_all(
+        &mut self,
+        services: Vec<Service>,
+        mut logs: NewLogs,
+    ) -> Result<Answer<Reloaded>> {
         let old: Vec<Service> = self
             .roster
             .all()
@@ -59,9 +63,16 @@ impl Engine {
         let added = self.entries.iter().filter(|(_, entry)| entry.standing == Standing::Added);
         let added: BTreeSet<String> = added.map(|(name, _)| name.clone()).collect();
         let plan = Plan::between(&old, &services, &added);
-        // What can fail comes first: no service that runs is touched then.
-        for service in services.iter().filter(|service| plan.start.contains(&service.name)) {
-            self.add(service.clone(), Standing::InFile)?;
+        let is_new = |service: &&Service| plan.start.contains(&service.name);
+        let missing = services.iter().filter(is_new).filter(|it| !logs.contains_key(&it.name));
+        let missing: Vec<_> = missing.map(|it| (it.name.clone(), Arc::clone(&it.config))).collect();
+        if !missing.is_empty() {
+            return Ok(Answer::NeedsLogs(missing));
+        }
+        for service in services.iter().filter(is_new) {
+            if let Some(folder) = logs.remove(&service.name) {
+                self.add(service.clone(), Standing::InFile, folder);
+            }
         }
         let (starts, added): (Vec<_>, Vec<_>) = services
             .iter()
@@ -89,7 +100,8 @@ impl Engine {
         }
         let message = told(&done);
         let touched = done.into_iter().filter(|(done, _)| done.takes_time());
-        Ok(Reloaded { message, touched: touched.map(|(_, name)| name).collect() })
+        let touched = touched.map(|(_, name)| name).collect();
+        Ok(Answer::Done(Reloaded { message, touched }))
     }
 
     /// Starts a service because its file says so.
@@ -97,7 +109,7 @@ impl Engine {
         let ask =
             super::Ask { verb: super::Verb::Start, service: name.to_owned(), overrides: None };
         // It may have been started already, by one that depends on it.
-        if let Err(error) = self.ask(&ask) {
+        if let Err(error) = self.config_for(&ask).and_then(|config| self.ask_known(&ask, config)) {
             log::debug!("{error}");
         }
     }
