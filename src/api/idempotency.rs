@@ -24,8 +24,9 @@ const BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The longest key, in bytes.
 const KEY_BYTES_MAX: usize = 255;
 
-/// The longest body of a request that can have a key, in bytes: that of any that takes JSON.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// The longest body of a request that can have a key, in bytes: that of POST /stdin. The handler
+/// has a limit of its own.
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The answers to requests with a key.
 #[derive(Debug, Default)]
@@ -46,7 +47,7 @@ struct Kept {
 
 #[derive(Debug)]
 struct Answer {
-    /// Method, path, query and body of the request, as two hashes.
+    /// Query and body of the request, as two hashes.
     request: [u64; 2],
     /// `None` while it is under way.
     reply: Option<(StatusCode, &'static str, Vec<u8>)>,
@@ -78,8 +79,10 @@ impl Answers {
         };
         check(&key)?;
         request.keep_body(BODY_BYTES_MAX)?;
+        // Each route has keys of its own; those of Astra have two paths.
+        let key = format!("{} {key}", request.path().trim_start_matches("/api"));
         let query = request.query_text().unwrap_or_default();
-        let parts = (request.method().as_str(), request.path(), query, request.kept_body());
+        let parts = (query, request.kept_body());
         let id = [self.hashers[0].hash_one(parts), self.hashers[1].hash_one(parts)];
         let mut slot = None;
         loop {
@@ -112,7 +115,8 @@ impl Answers {
             return Ok(Turn::Do);
         };
         if answer.request != request {
-            return Err(Error::KeyReused { key: key.to_owned() }.into());
+            let key = key.rsplit(' ').next().unwrap_or(key).to_owned();
+            return Err(Error::KeyReused { key }.into());
         }
         Ok(match &answer.reply {
             Some((status, media_type, body)) => {

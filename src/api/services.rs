@@ -44,6 +44,7 @@ const VERBS: &[Route] = &[
     (Method::POST, "/supervisor/restart", "/api/supervisor/restart", restart),
     (Method::POST, "/supervisor/reload", "/api/supervisor/reload", reload),
     (Method::POST, "/supervisor/bulk", "/api/supervisor/bulk", bulk),
+    (Method::POST, "/supervisor/stdin/{service}", "/api/supervisor/stdin/{service}", stdin),
 ];
 
 /// All others.
@@ -56,7 +57,6 @@ const OTHERS: &[Route] = &[
     (Method::GET, "/supervisor/health/{service}", "/api/supervisor/health/{service}", check),
     (Method::GET, "/supervisor/metrics", "/api/supervisor/metrics", metrics::json),
     (Method::GET, "/supervisor/events", "/api/supervisor/events", events::answer),
-    (Method::POST, "/supervisor/stdin/{service}", "/api/supervisor/stdin/{service}", stdin),
     (Method::POST, "/supervisor/signal/{service}", "/api/supervisor/signal/{service}", signal),
 ];
 
@@ -175,7 +175,7 @@ fn act(
 ) -> Result<Reply, Problem> {
     let _slot = wait.map(|_| astra.slots.take()).transpose()?;
     let name = ask.service.clone();
-    let message = astra.supervisor.ask(ask)?;
+    let message = astra.supervisor.ask(&ask)?;
     let mut response = VerbResponse { status, service: Some(name.clone()), message };
     if let Some(wait) = wait {
         wait_settled(astra, request, std::slice::from_ref(&name), wait);

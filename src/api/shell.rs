@@ -82,7 +82,7 @@ pub fn shell_routes(
         .post("/kill", once(kill))
         .post("/restart", once(restart))
         .post("/signal", with_shell(signal))
-        .post("/stdin", with_shell(stdin))
+        .post("/stdin", once(stdin))
         .post("/resize", with_shell(resize))
         .get("/logs", with_shell(read_logs))
         .get("/runs", with_shell(runs))

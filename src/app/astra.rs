@@ -11,6 +11,7 @@ use crate::logs::{FolderLock, LogFolder, LogWriter};
 use crate::mcp;
 use crate::notify;
 use crate::process::{self, Reaper, Strangers};
+use crate::settings;
 use crate::shutdown::{Asker, Hangup, Requests};
 use crate::supervisor::services_file::check_limits;
 use crate::supervisor::{OnFatal, Service, ServicesFile, Supervisor, Tools};
@@ -47,6 +48,9 @@ pub fn read_services(
     file: &Path,
     startup: &Startup,
 ) -> std::result::Result<ServicesFile, StartFault> {
+    if settings::is_writable_by_others(file) {
+        log::warn!("other users can write {}, and so choose what runs", file.display());
+    }
     Ok(ServicesFile::read(file, &startup.environment)?)
 }
 

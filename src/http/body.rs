@@ -159,7 +159,7 @@ impl Fault {
     }
 }
 
-fn too_large(bytes_max: usize) -> Problem {
+pub(super) fn too_large(bytes_max: usize) -> Problem {
     Problem::payload_too_large(format!(
         "The request's body is over the {bytes_max} bytes that this route takes: send less."
     ))

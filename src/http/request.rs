@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::body::Body;
+use super::body::{Body, too_large};
 use super::guard::Privilege;
 use super::head::Head;
 use super::peer::Caller;
@@ -130,6 +130,7 @@ impl Request<'_> {
     /// announced), 408 where it takes too long, 400 where it is malformed or ends early.
     pub fn body(&mut self, bytes_max: usize) -> Result<Vec<u8>, Problem> {
         match self.kept.take() {
+            Some(body) if body.len() > bytes_max => Err(too_large(bytes_max)),
             Some(body) => Ok(body),
             None => self.body.read(self.wire, bytes_max),
         }

@@ -4,10 +4,11 @@ use super::load::SettingFault;
 use super::table::{ENVIRONMENT_PREFIX, may_stand_in_dotenv};
 use crate::env_file::{self, Variable};
 use nix::unistd::{Gid, Group, Uid, User};
-use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, lstat, open};
+use rustix::fs::{FileType, Mode, OFlags, Stat, fgetxattr, fstat, lstat, open};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 /// What is logged; the one variable that is no setting and is taken as well.
@@ -105,7 +106,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, SettingFault> {
         opened => opened.map_err(|error| refused(&error.to_string()))?,
     };
     let status = fstat(&descriptor).map_err(|error| refused(&error.to_string()))?;
-    check(&status).map_err(refused)?;
+    check(&status, has_access_list(&descriptor)).map_err(refused)?;
     let mut content = Vec::new();
     let read = File::from(descriptor).take(FILE_BYTES_MAX + 1).read_to_end(&mut content);
     read.map_err(|error| refused(&error.to_string()))?;
@@ -115,16 +116,34 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, SettingFault> {
     Ok(Some(content))
 }
 
-/// Refuses what others may have written.
-fn check(status: &Stat) -> Result<(), &'static str> {
-    let owner = Uid::from_raw(status.st_uid);
+/// Whether a file has an access control list (`acl(5)`): its group bits then stand for anybody whom
+/// that names.
+fn has_access_list(file: &OwnedFd) -> bool {
+    fgetxattr(file, "system.posix_acl_access", &mut [0; 0]).is_ok_and(|length| length > 0)
+}
+
+/// Whether other users can write a file, or own it. False where there is none.
+#[must_use]
+pub fn is_writable_by_others(path: &Path) -> bool {
+    let Ok(file) = open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) else { return false };
+    fstat(&file).is_ok_and(|status| check_writers(&status, false).is_err())
+}
+
+/// Refuses what is no file, or may have been written by others.
+fn check(status: &Stat, has_access_list: bool) -> Result<(), &'static str> {
     if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
         return Err("not a regular file");
     }
+    check_writers(status, has_access_list)
+}
+
+fn check_writers(status: &Stat, has_access_list: bool) -> Result<(), &'static str> {
     check_owner(status)?;
+    let owner = Uid::from_raw(status.st_uid);
     let may_write = |bits: u32| status.st_mode & bits != 0;
     let group = Gid::from_raw(status.st_gid);
-    if may_write(0o002) || (may_write(0o020) && !is_private(group, owner)) {
+    let is_group_private = !has_access_list && is_private(group, owner);
+    if may_write(0o002) || (may_write(0o020) && !is_group_private) {
         return Err("other users can write it: chmod go-w");
     }
     Ok(())
@@ -138,10 +157,24 @@ fn check_owner(status: &Stat) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether a group is a user's own, as distributions make one for each user, or root's.
+/// Whether a group is a user's own, as distributions make one for each user. Root's is not: services
+/// and containers run with it.
 fn is_private(group: Gid, owner: Uid) -> bool {
+    if owner.is_root() || is_primary_of_others(group, owner) {
+        return false;
+    }
     let (Ok(Some(user)), Ok(Some(found))) = (User::from_uid(owner), Group::from_gid(group)) else {
         return false;
     };
     user.gid == group && user.name == found.name && found.mem.iter().all(|it| *it == user.name)
+}
+
+/// Whether `/etc/passwd` has other users of this primary group, whom the group itself does not list.
+fn is_primary_of_others(group: Gid, owner: Uid) -> bool {
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    users.lines().any(|line| {
+        let mut ids = line.split(':').skip(2).map(|id| id.parse::<u32>().ok());
+        let (uid, gid) = (ids.next().flatten(), ids.next().flatten());
+        gid == Some(group.as_raw()) && uid != Some(owner.as_raw())
+    })
 }

@@ -98,7 +98,7 @@ impl Supervisor {
     /// # Errors
     /// `NoSuchService`; `ServiceState` where its state forbids it; `Input` for what it cannot be
     /// started with; `ShuttingDown`.
-    pub fn ask(&self, ask: Ask) -> Result<String> {
+    pub fn ask(&self, ask: &Ask) -> Result<String> {
         self.ask_with_logs(|logs, reply| Message::Ask { ask: ask.clone(), logs, reply })
     }
 
@@ -107,7 +107,7 @@ impl Supervisor {
     /// # Errors
     /// Those of `ask`.
     pub fn ask_plainly(&self, verb: Verb, service: &str) -> Result<String> {
-        self.ask(Ask { verb, service: service.to_owned(), overrides: None })
+        self.ask(&Ask { verb, service: service.to_owned(), overrides: None })
     }
 
     /// Reads the services file again and goes by it: by what it says of `only`, or by all of it.

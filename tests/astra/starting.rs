@@ -2,6 +2,7 @@
 
 use crate::harness::{Astra, binary};
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -109,5 +110,19 @@ fn a_service_may_have_the_name_of_a_file_of_the_log_directory() {
         let astra = Astra::start(json!({ name: {"cmd": "echo hello"} }));
         astra.wait_for(name, "exited");
         assert_eq!(astra.lines(name), ["hello"]);
+    }
+}
+
+#[test]
+fn a_services_file_that_others_can_write_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("services.json");
+    std::fs::write(&file, "{\"a\": {\"cmd\": \"\"}}").unwrap();
+    for (mode, is_warned) in [(0o644, false), (0o666, true)] {
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+        let mut astra = binary();
+        astra.args(["astra", "--config", "services.json"]);
+        let (_, said) = refused(&mut astra, folder.path());
+        assert_eq!(said.contains("other users can write services.json"), is_warned, "{said}");
     }
 }

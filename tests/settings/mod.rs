@@ -85,6 +85,9 @@ fn a_dotenv_that_others_may_have_written_is_refused() {
     refused(".env: line 2: expected NAME=value");
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o646)).unwrap();
     refused(".env: other users can write it");
+    // Containers run with root's group.
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o664)).unwrap();
+    refused(".env: other users can write it");
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
     assert!(nix::unistd::geteuid().is_root(), "only root can give a file away: run it as root");
     std::os::unix::fs::chown(&path, Some(1), Some(1)).unwrap();

@@ -27,8 +27,31 @@ fn another_request_under_the_same_key_is_refused() {
     let detail = start(&server, "one", "false").problem(409, "conflict");
     assert!(detail.contains("\"one\""), "{detail}");
     server.ended();
-    let header = ["Idempotency-Key: one"];
-    server.request("POST /restart", &header, b"").problem(409, "conflict");
+    // Each route has keys of its own.
+    server.request("POST /restart", &["Idempotency-Key: one"], b"").expect(200);
+}
+
+#[test]
+fn input_is_written_once() {
+    let server = Server::start();
+    let body = json!({"command": "cat", "stdin": true}).to_string();
+    server.request("POST /start", &[], body.as_bytes()).expect(201);
+    let long = "x".repeat(2 * 1024 * 1024);
+    for _ in 0..2 {
+        let written = server.request("POST /stdin", &["Idempotency-Key: a"], b"hello\n");
+        assert_eq!(written.expect(200).json()["written"], 6);
+    }
+    let written = server.request("POST /stdin", &["Idempotency-Key: b"], long.as_bytes());
+    assert_eq!(written.expect(200).json()["written"], long.len());
+    server
+        .request("POST /stdin", &["Content-Type: application/json"], b"{\"eof\":true}")
+        .expect(200);
+    server.ended();
+    assert_eq!(server.content("?limit=1"), "hello");
+    assert_eq!(server.content("?grep=hello"), "hello");
+    let key = ["Idempotency-Key: c"];
+    let body = json!({"command": "true", "env": {"A": long}}).to_string();
+    server.request("POST /start", &key, body.as_bytes()).problem(413, "payload_too_large");
 }
 
 #[test]

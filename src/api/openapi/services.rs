@@ -221,7 +221,8 @@ fn talking() -> [Route; 3] {
             .reads_raw(&["text/plain", "application/octet-stream"])
             .answers::<StdinResponse>((200, "So much was taken."), &json!({"written": 2}))
             .refuses(unknown())
-            .refuses(closed()),
+            .refuses(closed())
+            .once(),
         Route::post("/supervisor/signal/{service}", "signalService")
             .does("services", "Send a signal to a service", "To its whole tree, without waiting.")
             .with([take::service(), take::signal_type()])

@@ -110,7 +110,8 @@ fn talking() -> [Route; 3] {
             .answers::<StdinResponse>((200, "So much was taken."), &json!({"written": 2}))
             .refuses(Error::NeverStarted)
             .refuses(ended())
-            .refuses(closed),
+            .refuses(closed)
+            .once(),
         Route::post("/resize", "resize")
             .does("command", "Give the command's terminal another size", "For one with a `pty`.")
             .reads::<Size>(&json!({"rows": 24, "cols": 80}))

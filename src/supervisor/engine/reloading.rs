@@ -22,7 +22,7 @@ impl Engine {
         let Reload { services, only } = reload;
         match only {
             Some(name) => self.reload_one(&name, &services).map(Answer::Done),
-            None => self.reload_all(Arc::unwrap_or_clone(services), logs),
+            None => Ok(self.reload_all(Arc::unwrap_or_clone(services), logs)),
         }
     }
 
@@ -49,11 +49,7 @@ impl Engine {
         Ok(Reloaded { message: message.to_owned(), touched: touched.into_iter().collect() })
     }
 
-    fn reload_all(
-        &mut self,
-        services: Vec<Service>,
-        mut logs: NewLogs,
-    ) -> Result<Answer<Reloaded>> {
+    fn reload_all(&mut self, services: Vec<Service>, mut logs: NewLogs) -> Answer<Reloaded> {
         let old: Vec<Service> = self
             .roster
             .all()
@@ -67,7 +63,7 @@ impl Engine {
         let missing = services.iter().filter(is_new).filter(|it| !logs.contains_key(&it.name));
         let missing: Vec<_> = missing.map(|it| (it.name.clone(), Arc::clone(&it.config))).collect();
         if !missing.is_empty() {
-            return Ok(Answer::NeedsLogs(missing));
+            return Answer::NeedsLogs(missing);
         }
         for service in services.iter().filter(is_new) {
             if let Some(folder) = logs.remove(&service.name) {
@@ -101,7 +97,7 @@ impl Engine {
         let message = told(&done);
         let touched = done.into_iter().filter(|(done, _)| done.takes_time());
         let touched = touched.map(|(_, name)| name).collect();
-        Ok(Answer::Done(Reloaded { message, touched }))
+        Answer::Done(Reloaded { message, touched })
     }
 
     /// Starts a service because its file says so.
