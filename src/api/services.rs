@@ -129,7 +129,7 @@ fn start(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     may_act(astra, request, &name)?;
     may_configure(request, config.as_ref())?;
     let ask = Ask { verb: Verb::Start, service: name, overrides: config };
-    act(astra, request, ask, (VerbStatus::Starting, wait))
+    act(astra, request, &ask, (VerbStatus::Starting, wait))
 }
 
 fn stop(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -137,7 +137,7 @@ fn stop(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let StopRequest { name } = body::json(request, "{\"name\": \"tts\"}")?;
     may_act(astra, request, &name)?;
     let ask = Ask { verb: Verb::Stop, service: name, overrides: None };
-    act(astra, request, ask, (VerbStatus::Stopping, wait))
+    act(astra, request, &ask, (VerbStatus::Stopping, wait))
 }
 
 fn restart(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -146,7 +146,7 @@ fn restart(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
     may_act(astra, request, &name)?;
     may_configure(request, config.as_ref())?;
     let ask = Ask { verb: Verb::Restart, service: name, overrides: config };
-    act(astra, request, ask, (VerbStatus::Restarting, wait))
+    act(astra, request, &ask, (VerbStatus::Restarting, wait))
 }
 
 /// Refuses a service that the file does not define to a request that may act on no other.
@@ -170,12 +170,12 @@ fn may_configure<C>(request: &Request<'_>, config: Option<&C>) -> Result<(), Pro
 fn act(
     astra: &Astra,
     request: &Request<'_>,
-    ask: Ask,
+    ask: &Ask,
     (status, wait): (VerbStatus, Option<Duration>),
 ) -> Result<Reply, Problem> {
     let _slot = wait.map(|_| astra.slots.take()).transpose()?;
     let name = ask.service.clone();
-    let message = astra.supervisor.ask(&ask)?;
+    let message = astra.supervisor.ask(ask)?;
     let mut response = VerbResponse { status, service: Some(name.clone()), message };
     if let Some(wait) = wait {
         wait_settled(astra, request, std::slice::from_ref(&name), wait);
@@ -202,7 +202,7 @@ fn reload(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
             .into());
         };
         let ask = Ask { verb: Verb::Restart, service: name, overrides: None };
-        return act(astra, request, ask, (VerbStatus::Reloading, wait));
+        return act(astra, request, &ask, (VerbStatus::Reloading, wait));
     }
     let _slot = wait.map(|_| astra.slots.take()).transpose()?;
     let reloaded = astra.supervisor.reload(name.as_deref())?;

@@ -157,8 +157,8 @@ fn check_owner(status: &Stat) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether a group is a user's own, as distributions make one for each user. Root's is not: services
-/// and containers run with it.
+/// Whether a group is a user's own, as distributions make one for each user. Root's is not:
+/// services and containers run with it.
 fn is_private(group: Gid, owner: Uid) -> bool {
     if owner.is_root() || is_primary_of_others(group, owner) {
         return false;
@@ -169,7 +169,7 @@ fn is_private(group: Gid, owner: Uid) -> bool {
     user.gid == group && user.name == found.name && found.mem.iter().all(|it| *it == user.name)
 }
 
-/// Whether `/etc/passwd` has other users of this primary group, whom the group itself does not list.
+/// Whether `/etc/passwd` has other users of this primary group, whom the group does not list.
 fn is_primary_of_others(group: Gid, owner: Uid) -> bool {
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     users.lines().any(|line| {
