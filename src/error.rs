@@ -235,6 +235,25 @@ pub enum Error {
         /// How many may be.
         count: usize,
     },
+    /// A page of another origin that chooses what is run, or how.
+    #[error(
+        "A page of another origin may not {what} without credentials: set LLM_SHELL_TOKEN, and \
+         send it with the request."
+    )]
+    Restricted {
+        /// What it may not do, as an infinitive.
+        what: &'static str,
+    },
+    /// More requests of one kind than may be in progress.
+    #[error("{count} requests {doing} already: {advice}.")]
+    TooManyRequests {
+        /// How many may be.
+        count: usize,
+        /// What they do.
+        doing: &'static str,
+        /// What to do, without a full stop.
+        advice: &'static str,
+    },
     /// What is asked of a service does not fit its state.
     #[error("{name} is {state}: {advice}.")]
     ServiceState {
@@ -294,6 +313,8 @@ fn way_out(fault: &io::Error) -> &'static str {
 pub enum ErrorKind {
     /// The caller's input is at fault.
     BadRequest,
+    /// The caller may not do it.
+    Forbidden,
     /// There is no such thing.
     NotFound,
     /// There was such a thing.
@@ -325,6 +346,7 @@ impl Error {
             | Self::NoSuchServiceRun { .. }
             | Self::NoSuchService { .. }
             | Self::NotInFile { .. } => ErrorKind::NotFound,
+            Self::Restricted { .. } => ErrorKind::Forbidden,
             Self::LogGone { .. } => ErrorKind::Gone,
             Self::AlreadyRunning { .. }
             | Self::RestartCancelled
@@ -335,7 +357,9 @@ impl Error {
             | Self::KeyReused { .. }
             | Self::ServiceInput { .. }
             | Self::ServiceState { .. } => ErrorKind::Conflict,
-            Self::ShuttingDown | Self::TooManyBulks { .. } => ErrorKind::Unavailable,
+            Self::ShuttingDown | Self::TooManyBulks { .. } | Self::TooManyRequests { .. } => {
+                ErrorKind::Unavailable
+            }
             Self::SpawnShell { .. }
             | Self::SpawnProgram { .. }
             | Self::Log { .. }

@@ -7,10 +7,11 @@
 //! | floor | rooms |
 //! |---|---|
 //! | roof | `main`: parse, run, exit code |
-//! | 7 | [`app`]: wires the floors |
-//! | 6 | [`mcp`]: for models · [`settings`] · [`shutdown`]: signals to us · [`notify`]: systemd |
-//! | 6 | [`export`]: our services for Kubernetes |
-//! | 5 | [`api`]: handlers and bodies, errors to status codes · [`client`]: asks a server |
+//! | 8 | [`app`]: wires the floors |
+//! | 7 | [`mcp`]: for models · [`settings`] · [`shutdown`]: signals to us · [`notify`]: systemd |
+//! | 7 | [`export`]: our services for Kubernetes |
+//! | 6 | [`api`]: HTTP routes, errors to status codes · [`client`]: asks a server |
+//! | 5 | [`ops`]: what clients can ask for, once for HTTP and MCP |
 //! | 4 | [`supervisor`]: many services at once |
 //! | 3 | [`manager`]: one command's life · [`probe`]: health checks |
 //! | 2 | [`process`]: the kernel edge · [`logs`]: the log engine · [`http`]: sockets and framing |
@@ -40,7 +41,7 @@
 //! | `reload` | [`app`] | waits for SIGHUP, and reads the services file | with the process |
 //! | `status`, `watchdog` | [`app`], [`notify`] | tell systemd how we are | with the process |
 //! | `mcp-stdio` | [`app`] | reads messages from stdin | with stdin, or with the process |
-//! | `mcp-request` | [`mcp`] | carries one of them to the server | when it is answered |
+//! | `mcp-request` | [`mcp`] | answers one of them | when it is answered |
 //!
 //! # How an end is told
 //! The kernel makes the leader's pidfd readable. The log writer, which waits for it together with
@@ -90,6 +91,7 @@ pub mod manager;
 pub mod mcp;
 pub mod nearest;
 pub mod notify;
+pub mod ops;
 pub mod printable;
 pub mod probe;
 pub mod process;

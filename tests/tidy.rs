@@ -7,12 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. One may import those below it, none beside or above it.
-const FLOORS: [&[&str]; 9] = [
+const FLOORS: [&[&str]; 10] = [
     &["env_file", "guarded", "nearest", "printable", "protocol"],
     &["error"],
     &["process", "logs", "http"],
     &["manager", "probe"],
     &["supervisor"],
+    &["ops"],
     &["api", "client"],
     &["export", "mcp", "settings", "shutdown", "notify"],
     &["app"],

@@ -1,9 +1,8 @@
 //! GET /events: what happens to services, as Server-Sent Events.
 
-use super::service_bodies::event_name;
-use super::services::Astra;
-use super::waiting::{HEARTBEAT, SILENCE_MAX, next_look};
+use super::client::{HEARTBEAT, SILENCE_MAX};
 use crate::http::{Problem, Reply, Request, StreamBody};
+use crate::ops::{Services, event_name, next_client_check};
 use crate::protocol::EventBody;
 use crate::supervisor::{EventLog, News};
 use http::StatusCode;
@@ -12,15 +11,15 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 /// Answers with the events from now on, or from the one that `Last-Event-ID` names.
-pub fn answer(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+pub fn answer(services: &Services, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
-    let slot = astra.slots.take()?;
-    let events = std::sync::Arc::clone(astra.supervisor.events());
+    let permit = services.streams().take()?;
+    let events = std::sync::Arc::clone(services.supervisor().events());
     let resumed = request.header("last-event-id").and_then(|id| id.parse().ok());
     let after = resumed.unwrap_or_else(|| events.last_id());
     Ok(Reply::stream(StatusCode::OK, "text/event-stream", move |to| {
-        // The slot is given back when the stream ends, however it ends.
-        let _slot = slot;
+        // The permit is returned when the stream ends, however it ends.
+        let _permit = permit;
         send(&events, after, to)
     }))
 }
@@ -31,7 +30,8 @@ fn send(events: &EventLog, mut after: u64, to: &mut StreamBody<'_>) -> io::Resul
     to.flush()?;
     let mut sent_at = Instant::now();
     loop {
-        let News { events: new, has_gap, is_closed } = events.wait_after(after, next_look());
+        let News { events: new, has_gap, is_closed } =
+            events.wait_after(after, next_client_check());
         if has_gap {
             write!(to, "event: missed\ndata: {}\n\n", json!({"advice": "ask for the status"}))?;
         }

@@ -1,13 +1,12 @@
 //! A log as it goes on: plain lines, entries, or Server-Sent Events.
 
-use super::log_query::{Form, LogQuery, NDJSON};
-use super::logs::{Named, Source, TEXT, write_entry};
-use super::run_marks::RunMarks;
-use super::slots::Slot;
-use super::waiting::{HEARTBEAT, SILENCE_MAX, next_look};
+use super::client::{HEARTBEAT, SILENCE_MAX};
+use super::log_query::{Form, NDJSON};
+use super::logs::{TEXT, write_entry};
 use crate::error::Error;
 use crate::http::{Problem, Reply, StreamBody};
 use crate::logs::{Line, Page, PageCounts, Range, Selection};
+use crate::ops::{LogQuery, Named, Permit, RunMarks, Source, next_client_check};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -22,26 +21,31 @@ const PROMPT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Answers with a stream that begins with what was selected and goes on until the run has ended
 /// and all of its output was sent.
-pub fn answer(query: LogQuery, source: Box<dyn Source>, slot: Slot) -> Result<Reply, Problem> {
+pub fn answer(
+    query: LogQuery,
+    (form, resumes): (Form, bool),
+    source: Box<dyn Source>,
+    permit: Permit,
+) -> Result<Reply, Problem> {
     // Looked at before the log: "over" then means that all is there.
     let is_over = source.is_over();
     let page = Page::select(&source.series(&query.selection)?, query.selection.clone())?;
     let glance = page.glance();
     let is_all_known = query.selection.range.cursor().is_some_and(|after| after >= glance.lines);
-    if query.resumes && is_over && is_all_known {
+    if resumes && is_over && is_all_known {
         // What an EventSource that asks again understands as the end.
         return Ok(Reply::empty(StatusCode::NO_CONTENT));
     }
-    let content_type = match query.form {
+    let content_type = match form {
         Form::Events => "text/event-stream",
         Form::Ndjson => NDJSON,
         Form::Json | Form::Text => TEXT,
     };
-    let (form, selection) = (query.form, query.selection);
+    let selection = query.selection;
     let run_id = if let Named::Run { run_id, .. } = source.name() { Some(run_id) } else { None };
     Ok(Reply::stream(StatusCode::OK, content_type, move |to| {
-        // The slot is given back when the stream ends, however it ends.
-        let _slot = slot;
+        // The permit is returned when the stream ends, however it ends.
+        let _permit = permit;
         let cursor = selection.range.cursor().unwrap_or(page.lines_total());
         let mut stream = Stream {
             to,
@@ -111,7 +115,7 @@ impl Stream<'_, '_> {
         let mut has_news = false;
         while !has_news {
             let (cursor, prompt) = (self.cursor, &self.prompt);
-            source.wait(next_look(), &mut |glance| {
+            source.wait(next_client_check(), &mut |glance| {
                 has_news = glance.lines > cursor || glance.prompt != *prompt;
                 has_news
             });

@@ -1,8 +1,8 @@
 //! `Idempotency-Key`: a request that is sent twice is done once, and answered twice alike.
 
-use super::slots::Slots;
 use crate::error::Error;
 use crate::http::{Problem, Reply, Request};
+use crate::ops::Permits;
 use http::StatusCode;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -66,12 +66,12 @@ enum Turn {
 
 impl Answers {
     /// Handles a request, unless one with the same key was: then it gets that one's answer. Blocks
-    /// while that one is under way, which takes one of `slots`. Only answers that say that
+    /// while that one is under way, which takes one of `streams`. Only answers that say that
     /// something was done are kept.
     pub fn once<'c>(
         &self,
         request: &mut Request<'c>,
-        slots: &Slots,
+        streams: &Permits,
         handle: impl Fn(&mut Request<'c>) -> Result<Reply, Problem>,
     ) -> Result<Reply, Problem> {
         let Some(key) = request.header(KEY_HEADER).map(str::to_owned) else {
@@ -84,18 +84,18 @@ impl Answers {
         let query = request.query_text().unwrap_or_default();
         let parts = (query, request.kept_body());
         let id = [self.hashers[0].hash_one(parts), self.hashers[1].hash_one(parts)];
-        let mut slot = None;
+        let mut permit = None;
         loop {
             match self.turn(&key, id)? {
                 Turn::Repeat(reply) => return Ok(reply),
                 Turn::Do => break,
                 Turn::Wait => {
-                    slot = Some(slot.map_or_else(|| slots.take(), Ok)?);
+                    permit = Some(permit.map_or_else(|| streams.take(), Ok)?);
                     self.wait(&key);
                 }
             }
         }
-        drop(slot);
+        drop(permit);
         let under_way = UnderWay { answers: self, key: &key };
         let reply = handle(request)?;
         if let Some(body) = reply.whole_body().filter(|_| reply.status().is_success()) {

@@ -1,24 +1,19 @@
-//! What a request for logs asks for.
+//! Query parameters and headers of a request for logs.
 
 use super::accept::preferred;
 use super::parameters;
 use crate::error::Error;
 use crate::http::{Problem, Query, Request};
-use crate::logs::{FOLD_BYTES_MIN, Filter, Range, Selection, now};
-use std::ops;
-use std::sync::Arc;
-use std::time::Duration;
+use crate::logs::Range;
+use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, refuse_first};
 
-/// The largest content that can be cut to, in bytes: what is kept is in memory meanwhile.
-const CONTENT_BYTES_MAX: usize = 1024 * 1024;
-
-/// The form of one entry a line.
+/// The media type of one entry a line.
 pub const NDJSON: &str = "application/x-ndjson";
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A `LogsResponse`.
+    /// A `LogsResponse`, or `ServiceLogs`.
     Json,
     /// The content alone.
     Text,
@@ -28,92 +23,37 @@ pub enum Form {
     Events,
 }
 
-/// What a log is of.
+/// Whose log is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogOf<'a> {
-    /// The last run, by its id: all of it, where nothing else is said, and only as long as it is
-    /// the one that is asked for, where one is.
+    /// That of the last run, by its id: all of it by default, and only as long as it is the one
+    /// that `run_id` names.
     LastRun(&'a str),
-    /// One run, by its id: all of it, where nothing else is said.
+    /// That of one run, by its id: all of it by default.
     Run(&'a str),
-    /// A service: its last hundred lines, where nothing else is said, and maybe one run alone.
+    /// That of a service: its last hundred lines by default, maybe of one run alone.
     Service,
 }
 
-/// How many lines of a service's log are given where nothing else is said.
+/// How many lines of a service's log are given by default.
 const SERVICE_LINES_DEFAULT: u64 = 100;
 
-/// What a request for logs asks for, whole and valid.
+/// A request for logs, whole and valid.
 #[derive(Debug)]
-pub struct LogQuery {
-    /// Which lines.
-    pub selection: Selection,
+pub struct LogRequest {
+    /// Which lines, and how many bytes of them.
+    pub query: LogQuery,
     /// In which form.
     pub form: Form,
-    /// How large the content may be.
-    pub bytes_max: Option<usize>,
-    /// How long to wait for a line behind the cursor.
-    pub wait: Option<Duration>,
     /// Whether to go on with what comes.
     pub follows: bool,
-    /// Whether an event stream that broke off is taken up again.
+    /// Whether an event stream that broke off is resumed.
     pub resumes: bool,
-    /// The run whose lines alone are wanted.
+    /// The run whose lines alone are asked for.
     pub run_id: Option<String>,
-    /// Whether the cursor was of another run, or beyond the log, and was put at its beginning.
-    pub cursor_reset: bool,
-    /// Path and filters, for a request that asks for what was left out.
-    pub again: Again,
 }
 
-/// What becomes of escape sequences.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Escapes {
-    /// They are as they were printed.
-    Kept,
-    /// They are taken out.
-    Stripped,
-}
-
-/// How what was left out is asked for.
-#[derive(Clone, Debug)]
-pub enum Again {
-    /// By another request.
-    Request {
-        /// Of what.
-        path: String,
-        /// By which filters.
-        filters: String,
-    },
-    /// By another call of a tool, for which a handler asks: with these words before and behind.
-    Call {
-        /// The tool, and whose lines.
-        whose: String,
-        /// By which filters.
-        filters: String,
-    },
-}
-
-impl Again {
-    /// The request for so many lines after one.
-    pub fn request(&self, after: u64, limit: u64) -> String {
-        match self {
-            Self::Request { path, filters } => {
-                format!("GET {path}?after={after}&limit={limit}{filters}")
-            }
-            Self::Call { whose, filters } => {
-                format!("{whose} after={after} limit={limit}{filters}")
-            }
-        }
-    }
-
-    /// How long that may get, in bytes.
-    pub fn bytes_max(&self) -> usize {
-        self.request(u64::MAX, u64::MAX).len()
-    }
-}
-
-impl LogQuery {
+impl LogRequest {
     /// Reads the query and the headers.
     ///
     /// # Errors
@@ -134,92 +74,38 @@ impl LogQuery {
             LogOf::Service if limit.is_none() => Range::Last(SERVICE_LINES_DEFAULT),
             LogOf::Service | LogOf::Run(_) | LogOf::LastRun(_) => Range::All,
         };
-        let range = range(&mut query, resumed.map(|it| it.line), default)?;
+        let given = LogRange {
+            lines: parameters::count(&mut query, "lines")?,
+            seconds: parameters::seconds(&mut query, "seconds")?,
+            after: parameters::count(&mut query, "after")?,
+        };
+        let range = match resumed {
+            Some(resumed) => Range::After(resumed.line),
+            None => given.or(default)?,
+        };
         let wait = parameters::wait(&mut query, "wait")?;
         let bytes_max = parameters::count(&mut query, "max_bytes")?;
         let (grep, strips) = (query.take("grep"), parameters::flag(&mut query, "strip_ansi")?);
         query.finish()?;
-        let filter = Filter::new(grep.as_deref(), strips, Some(Arc::new(request.client_watch())))?;
-        let read = Self {
-            selection: Selection { range, limit, filter },
-            form,
-            bytes_max: bytes_max.map(bytes).transpose()?,
-            wait,
-            follows,
-            resumes: resumed.is_some(),
-            cursor_reset: resumed.is_some_and(|cursor| cursor.is_of_another_run),
-            again: again(request, of, run_id.as_deref(), grep, strips),
-            run_id,
-        };
-        read.check()?;
-        Ok(read)
-    }
-
-    /// What is answered of a run's output beside its state, from `range` on: cut to
-    /// `bytes_max`, or to what is ever held in memory.
-    ///
-    /// # Errors
-    /// 400 for a size that cannot be.
-    pub fn of_output(
-        run_id: &str,
-        range: Range,
-        bytes_max: Option<u64>,
-        escapes: Escapes,
-    ) -> Result<Self, Problem> {
-        let bytes_max = bytes_max.map_or(Ok(CONTENT_BYTES_MAX), bytes)?;
-        Ok(Self {
-            selection: Selection {
-                range,
-                limit: None,
-                filter: Filter::new(None, escapes == Escapes::Stripped, None)?,
-            },
-            form: Form::Json,
-            bytes_max: Some(bytes_max),
-            wait: None,
-            follows: false,
-            resumes: false,
-            run_id: None,
-            cursor_reset: false,
-            again: Again::Request { path: format!("/runs/{run_id}/logs"), filters: String::new() },
-        })
-    }
-
-    /// Has the cursor fit a log with lines of these numbers: one that is beyond them is of a log
-    /// that was longer, and begins anew, so that no line is passed over.
-    pub fn fit_cursor(&mut self, lines: &ops::Range<u64>) {
-        let Range::After(after) = self.selection.range else { return };
-        self.cursor_reset |= after > lines.end;
-        let after = if self.cursor_reset { lines.start } else { after.max(lines.start) };
-        self.selection.range = Range::After(after);
-    }
-
-    /// Refuses what makes no sense together.
-    fn check(&self) -> Result<(), Problem> {
-        let has_cursor = matches!(self.selection.range, Range::After(_));
-        let is_tail = matches!(self.selection.range, Range::Last(_));
-        let is_content = matches!(self.form, Form::Json | Form::Text);
-        for (is_wrong, why) in [
-            (self.wait.is_some() && !has_cursor, "wait needs after: give the last answer's next"),
-            (self.wait.is_some() && self.follows, "wait and follow exclude each other: give one"),
-            (
-                is_tail && self.selection.limit.is_some(),
-                "lines and limit exclude each other: give one",
-            ),
-            (self.follows && self.selection.limit.is_some(), "follow has no end: leave limit out"),
-            (self.follows && self.bytes_max.is_some(), "follow has no end: leave max_bytes out"),
-            (self.bytes_max.is_some() && !is_content, "max_bytes is for content: leave it out"),
-        ] {
-            if is_wrong {
-                return Err(
-                    Error::Input(format!("The parameters do not go together: {why}.")).into()
-                );
-            }
-        }
-        Ok(())
+        let escapes = if strips { Escapes::Stripped } else { Escapes::Kept };
+        let hint = continuation(request, of, run_id.as_deref(), grep.as_deref(), escapes);
+        let mut query = LogQuery::new(request, range, grep.as_deref(), escapes, hint)?;
+        (query.selection.limit, query.wait) = (limit, wait);
+        query.cursor_reset = resumed.is_some_and(|cursor| cursor.is_of_another_run);
+        let query = query.limited_to(bytes_max)?;
+        query.check()?;
+        let is_content = matches!(form, Form::Json | Form::Text);
+        refuse_first(&[
+            (wait.is_some() && follows, "wait and follow exclude each other: give one"),
+            (follows && limit.is_some(), "follow has no end: leave limit out"),
+            (follows && bytes_max.is_some(), "follow has no end: leave max_bytes out"),
+            (bytes_max.is_some() && !is_content, "max_bytes is for content: leave it out"),
+        ])?;
+        Ok(Self { query, form, follows, resumes: resumed.is_some(), run_id })
     }
 }
 
-/// Where a stream of events is taken up again.
+/// Where a stream of events is resumed.
 #[derive(Clone, Copy)]
 struct Cursor {
     line: u64,
@@ -250,27 +136,6 @@ fn same_run(run_id: Option<String>, last: &str) -> Result<Option<String>, Proble
     }
 }
 
-fn range(query: &mut Query, resumed: Option<u64>, default: Range) -> Result<Range, Problem> {
-    let lines = parameters::count(query, "lines")?;
-    let seconds = parameters::seconds(query, "seconds")?;
-    let after = parameters::count(query, "after")?;
-    if let Some(resumed) = resumed {
-        return Ok(Range::After(resumed));
-    }
-    match (lines, seconds, after) {
-        (None, None, None) => Ok(default),
-        (Some(0), None, None) => Ok(Range::All),
-        (Some(lines), None, None) => Ok(Range::Last(lines)),
-        (None, Some(seconds), None) => Ok(Range::Since(now() - seconds)),
-        (None, None, Some(after)) => Ok(Range::After(after)),
-        _ => Err(Error::Input(
-            "The parameters lines, seconds and after exclude each other: give one of them."
-                .to_owned(),
-        )
-        .into()),
-    }
-}
-
 fn form(query: &mut Query, accept: Option<&str>, follows: bool) -> Result<Form, Problem> {
     let forms = [("json", Form::Json), ("text", Form::Text), ("ndjson", Form::Ndjson)];
     if let Some(form) = parameters::word(query, "format", &forms)? {
@@ -287,51 +152,29 @@ fn form(query: &mut Query, accept: Option<&str>, follows: bool) -> Result<Form, 
     Ok(preferred(accept, offers).unwrap_or(otherwise))
 }
 
-fn bytes(given: u64) -> Result<usize, Problem> {
-    let bytes = usize::try_from(given).ok();
-    let fits = bytes.filter(|bytes| (FOLD_BYTES_MIN..=CONTENT_BYTES_MAX).contains(bytes));
-    fits.ok_or_else(|| {
-        let (min, max) = (FOLD_BYTES_MIN, CONTENT_BYTES_MAX);
-        Error::Input(format!("The parameter max_bytes is {given}: give {min} to {max}.")).into()
-    })
-}
-
-fn again(
+/// Returns how to ask for lines that were left out: of this run, whichever is the last one then.
+fn continuation(
     request: &Request<'_>,
     of: LogOf<'_>,
     run_id: Option<&str>,
-    grep: Option<String>,
-    strips_ansi: bool,
-) -> Again {
-    // Of this run, whichever is the last one then.
-    let (path, whose, run_id) = match of {
-        LogOf::LastRun(run_id) | LogOf::Run(run_id) => {
-            (format!("/runs/{run_id}/logs"), format!("read_logs run_id={run_id}"), None)
-        }
-        LogOf::Service => {
-            let whose = format!("service_logs name={}", request.param("service"));
-            (request.path().to_owned(), whose, run_id)
-        }
+    grep: Option<&str>,
+    escapes: Escapes,
+) -> ContinuationHint {
+    let (path, run_id) = match of {
+        LogOf::LastRun(run_id) | LogOf::Run(run_id) => (format!("/runs/{run_id}/logs"), None),
+        LogOf::Service => (request.path().to_owned(), run_id),
     };
-    if !request.is_inner() {
-        return Again::Request { path, filters: filters(run_id, grep, strips_ansi) };
-    }
-    let run = run_id.map(|run_id| format!(" run={run_id}"));
-    let grep = grep.map(|grep| format!(" grep={}", serde_json::Value::from(grep)));
-    Again::Call { whose, filters: run.unwrap_or_default() + &grep.unwrap_or_default() }
-}
-
-fn filters(run_id: Option<&str>, grep: Option<String>, strips_ansi: bool) -> String {
     let mut filters = form_urlencoded::Serializer::new(String::new());
     if let Some(run_id) = run_id {
         filters.append_pair("run", run_id);
     }
     if let Some(grep) = grep {
-        filters.append_pair("grep", &grep);
+        filters.append_pair("grep", grep);
     }
-    if strips_ansi {
+    if escapes == Escapes::Stripped {
         filters.append_pair("strip_ansi", "true");
     }
     let filters = filters.finish();
-    if filters.is_empty() { filters } else { format!("&{filters}") }
+    let filters = if filters.is_empty() { filters } else { format!("&{filters}") };
+    ContinuationHint::Request { path, filters }
 }

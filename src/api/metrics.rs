@@ -1,8 +1,8 @@
 //! What services cost, in JSON and in the text that Prometheus reads.
 
-use super::services::Astra;
-use super::slots::Slots;
 use crate::http::{Problem, Reply, Request};
+use crate::ops::Permits;
+use crate::ops::{Services, seconds};
 use crate::protocol::{HealthStatus, MetricsResponse, ServiceMetrics, ServiceState};
 use crate::supervisor::Supervised;
 use http::StatusCode;
@@ -19,9 +19,9 @@ use std::sync::atomic::AtomicU64;
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Answers with each service's metrics.
-pub fn json(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+pub fn json(services: &Services, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
-    let each = samples(astra).into_iter().map(|sample| {
+    let each = samples(services).into_iter().map(|sample| {
         let metrics = match sample.live {
             Some(live) => ServiceMetrics::Up {
                 cpu_percent: live.cpu_percent,
@@ -38,21 +38,21 @@ pub fn json(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> 
 }
 
 /// Answers with the same and more, for Prometheus.
-pub fn text(astra: &Astra, request: &mut Request<'_>) -> Result<Reply, Problem> {
+pub fn text(services: &Services, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let mut families = Families::default();
-    for sample in samples(astra) {
+    for sample in samples(services) {
         families.add(&sample);
     }
     let mut all = Registry::with_prefix("astra");
-    register_streams(&mut all, &astra.slots);
+    register_streams(&mut all, services.streams());
     families.register(all.sub_registry_with_prefix("service"));
     Ok(open_metrics(&all))
 }
 
 /// Registers how many streams there are, and how many there may be.
-pub fn register_streams(all: &mut Registry, slots: &Slots) {
-    let (taken, count_max) = slots.counts();
+pub fn register_streams(all: &mut Registry, streams: &Permits) {
+    let (taken, count_max) = streams.counts();
     let gauge = |count: usize| {
         let gauge = Gauge::<i64>::default();
         gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
@@ -85,9 +85,9 @@ struct Live {
     uptime: f64,
 }
 
-fn samples(astra: &Astra) -> Vec<Sample> {
-    let usage = astra.supervisor.usage();
-    let connections = astra.supervisor.connections();
+fn samples(services: &Services) -> Vec<Sample> {
+    let usage = services.supervisor().usage();
+    let connections = services.supervisor().connections();
     let sample = |service: std::sync::Arc<Supervised>| {
         let run = service.last_run().filter(|run| run.end().is_none());
         let live = run.map(|run| {
@@ -97,12 +97,12 @@ fn samples(astra: &Astra) -> Vec<Sample> {
                 memory_mb: used.memory_mb,
                 threads: used.threads,
                 connections: connections.get(&run.pid()).copied().unwrap_or_default(),
-                uptime: super::bodies::seconds(run.age()),
+                uptime: seconds(run.age()),
             }
         });
         Sample { service, live }
     };
-    astra.supervisor.services().into_iter().map(sample).collect()
+    services.supervisor().services().into_iter().map(sample).collect()
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]

@@ -3,12 +3,10 @@
 use crate::error::Error;
 use crate::http::{Problem, Query};
 use crate::manager::SECONDS_MAX;
+use crate::ops::{fitting_seconds, fitting_wait};
 use crate::process::Signal;
 use std::str::FromStr;
 use std::time::Duration;
-
-/// The longest that a request can wait.
-pub const WAIT_MAX: Duration = Duration::from_mins(10);
 
 /// A whole number, where it was given.
 pub fn count(query: &mut Query, name: &str) -> Result<Option<u64>, Problem> {
@@ -26,16 +24,6 @@ fn seconds_wanted() -> String {
     format!("a number of seconds from 0 to {SECONDS_MAX}")
 }
 
-/// A duration of so many seconds, at most a day.
-pub fn fitting_seconds(name: &str, number: Option<f64>) -> Result<Option<Duration>, Error> {
-    match number {
-        Some(number) if !(0.0..=SECONDS_MAX).contains(&number) => {
-            Err(refusal(name, &number.to_string(), &seconds_wanted()))
-        }
-        number => Ok(number.map(Duration::from_secs_f64)),
-    }
-}
-
 /// Yes or no, where it was given.
 pub fn flag(query: &mut Query, name: &str) -> Result<bool, Problem> {
     Ok(word(query, name, &[("true", true), ("false", false)])?.unwrap_or(false))
@@ -49,16 +37,6 @@ pub fn wait(query: &mut Query, name: &str) -> Result<Option<Duration>, Problem> 
 
 /// What a wait should have been.
 const WAIT_WANTED: &str = "a number of seconds from 0 to 600";
-
-/// The same of one that was given otherwise.
-pub fn fitting_wait(name: &str, number: Option<f64>) -> Result<Option<Duration>, Error> {
-    match number {
-        Some(number) if !(0.0..=WAIT_MAX.as_secs_f64()).contains(&number) => {
-            Err(refusal(name, &number.to_string(), WAIT_WANTED))
-        }
-        number => Ok(number.map(Duration::from_secs_f64)),
-    }
-}
 
 /// One of the given words, where it was given.
 pub fn word<T: Copy>(
@@ -86,9 +64,5 @@ fn parse<T: FromStr>(query: &mut Query, name: &str, wanted: &str) -> Result<Opti
 }
 
 fn refused(name: &str, given: &str, wanted: &str) -> Problem {
-    refusal(name, given, wanted).into()
-}
-
-fn refusal(name: &str, given: &str, wanted: &str) -> Error {
-    Error::Input(format!("The parameter {name} is {given:?}: give {wanted}."))
+    Error::Input(format!("The parameter {name} is {given:?}: give {wanted}.")).into()
 }

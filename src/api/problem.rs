@@ -1,14 +1,18 @@
 //! The only map from what went wrong to a status code.
 
 use crate::error::{Error, ErrorKind};
-use crate::http::Problem;
+use crate::http::{HeaderValue, Problem, header};
 use std::io;
+
+/// What a client that finds too many requests is told to wait, in seconds.
+const RETRY_SECONDS: u16 = 1;
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let (detail, for_tools) = (error.to_string(), error.for_tools());
+        let detail = error.to_string();
         let problem = match error.kind() {
             ErrorKind::BadRequest => Self::bad_request(detail),
+            ErrorKind::Forbidden => Self::forbidden(detail),
             ErrorKind::NotFound => Self::not_found(detail),
             ErrorKind::Gone => Self::gone(detail),
             ErrorKind::Conflict => Self::conflict(detail),
@@ -20,7 +24,12 @@ impl From<Error> for Problem {
                 Self::internal(detail)
             }
         };
-        problem.with_tool_detail(for_tools)
+        match error {
+            Error::TooManyRequests { .. } => {
+                problem.with_header(header::RETRY_AFTER, HeaderValue::from(RETRY_SECONDS))
+            }
+            _ => problem,
+        }
     }
 }
 

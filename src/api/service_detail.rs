@@ -1,7 +1,7 @@
 //! GET /services/{service}: what a service is run by, and how its last runs ended.
 
-use super::bodies::seconds;
 use crate::logs::{RunRecord, format_instant};
+use crate::ops::seconds;
 use crate::probe::Check;
 use crate::process::{CommandLine, ResourceLimits};
 use crate::protocol::EndedBy;

@@ -2,78 +2,43 @@
 
 use super::accept::preferred;
 use super::idempotency::Answers;
-use super::log_query::{Escapes, LogOf, LogQuery};
-use super::logs::Named;
+use super::log_query::{LogOf, LogRequest};
 use super::openapi::{self, DocumentOf};
-use super::run_source::RunSource;
-use super::slots::Slots;
-use super::talking::{self};
-use super::told::{self, Reader};
-use super::{body, login, logs, panel, parameters, shell_metrics, waiting};
-use crate::error::Error;
+use super::{body, login, logs, panel, parameters, shell_metrics, talking};
 use crate::http::{Guard, Problem, Reply, Request, Router};
-use crate::logs::{Range, RunLog};
-use crate::manager::{ProcessManager, RunView, Snapshot};
+use crate::logs::Range;
+use crate::manager::{RunView, Snapshot};
+use crate::ops::text_report::{self, Reader};
+use crate::ops::{Escapes, LogQuery, Shell, fitting_wait, logs_response};
 use crate::process::Signal;
 use crate::protocol::{
-    HealthResponse, KillResponse, ProcessStatus, RunsResponse, ServerHealth, StartRequest,
-    StartResponse, StdinResponse,
+    LogsResponse, ProcessStatus, RunsResponse, StartRequest, StartResponse, StdinResponse,
 };
 use http::StatusCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// How many runs GET /runs tells of where it is not asked for a number.
 const RUNS_DEFAULT: u64 = 20;
 
 /// How much of the output a text has where nothing else is asked for: what is printed once by
 /// POST /start, and maybe many times by GET /status, in bytes.
-const TOLD_BYTES_DEFAULT: u64 = 32 * 1024;
-const TOLD_BYTES_BRIEFLY: u64 = 4 * 1024;
-
-/// What the handlers work with.
-struct Shell {
-    manager: Arc<ProcessManager>,
-    restart_timeout: Duration,
-    /// For requests that wait or stream as long as the client wants.
-    slots: Slots,
-    /// For starts and restarts, which wait for their turn.
-    turns: Slots,
-    /// For kills, which are let in however many starts wait.
-    kills: Slots,
-    /// Those to requests that may come twice.
-    answers: Answers,
-    began: Instant,
-}
-
-/// How many starts and restarts may wait for their turn, and how many kills for an end. The others
-/// of the floor's connections are left to requests that do not wait.
-const TURNS_MAX: usize = 64;
+const TEXT_BYTES_DEFAULT: u64 = 32 * 1024;
+const TEXT_BYTES_BRIEF: u64 = 4 * 1024;
 
 type Handler = fn(&Shell, &mut Request<'_>) -> Result<Reply, Problem>;
 
-/// The routes of the LLM Shell around a manager, behind a guard. `restart_timeout` is the grace of
-/// a restart that names none; so many requests may wait or stream at once as `streams_max`.
+/// The routes of the LLM Shell, behind a guard.
 #[must_use]
-pub fn shell_routes(
-    manager: Arc<ProcessManager>,
-    guard: Arc<Guard>,
-    restart_timeout: Duration,
-    streams_max: usize,
-) -> Router {
-    let slots = Slots::of_streams(streams_max);
-    let turns = Slots::new(TURNS_MAX, "starts and restarts wait already: try again, or POST /kill");
-    let kills = Slots::new(TURNS_MAX, "kills wait already: wait for one of them");
-    let (began, answers) = (Instant::now(), Answers::default());
-    let shell = Arc::new(Shell { manager, restart_timeout, slots, turns, kills, answers, began });
+pub fn shell_routes(shell: &Arc<Shell>, guard: Arc<Guard>) -> Router {
+    let answers = Arc::new(Answers::default());
     let once = |handler: Handler| {
-        let shell = Arc::clone(&shell);
+        let (shell, answers) = (Arc::clone(shell), Arc::clone(&answers));
         move |request: &mut Request<'_>| {
-            shell.answers.once(request, &shell.slots, |request| handler(&shell, request))
+            answers.once(request, shell.streams(), |request| handler(&shell, request))
         }
     };
     let with_shell = |handler: Handler| {
-        let shell = Arc::clone(&shell);
+        let shell = Arc::clone(shell);
         move |request: &mut Request<'_>| handler(&shell, request)
     };
     let router = Router::new()
@@ -99,37 +64,42 @@ pub fn shell_routes(
 fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let body: StartRequest = body::json(request, "{\"command\": \"ls -l\"}")?;
-    let wait = parameters::fitting_wait("wait", body.wait)?;
+    let wait = fitting_wait("wait", body.wait)?;
     let bytes_max = body.max_bytes;
     // Refused before anything has an effect.
     LogQuery::of_output("", Range::All, bytes_max, Escapes::Kept)?;
-    let spec = body.spec()?;
-    let _slot = wait.map(|_| shell.slots.take()).transpose()?;
-    let turn = shell.turns.take()?;
-    let (snapshot, run) = shell.manager.start_to_watch(&spec)?;
-    drop(turn);
+    let started = shell.start(body, wait.is_some())?;
+    let run = &started.run;
     let is_for_model = is_for_model(request);
-    let snapshot = match wait {
-        None if is_for_model => snapshot,
-        None => return Ok(Reply::json(StatusCode::CREATED, &ProcessStatus::from(snapshot))),
-        Some(wait) => {
-            wait_for_end(request, run.log(), wait);
-            Snapshot { ended_leftovers: snapshot.ended_leftovers, ..run.snapshot() }
+    let Some(wait) = wait else {
+        if is_for_model {
+            let bytes_max = bytes_max.unwrap_or(TEXT_BYTES_DEFAULT);
+            return text(shell, StatusCode::CREATED, run, started.snapshot.clone(), bytes_max);
         }
+        let status = ProcessStatus::from(started.snapshot);
+        return Ok(Reply::json(StatusCode::CREATED, &status));
     };
+    shell.wait_for_end_of_started(request, run, wait);
+    let ended_leftovers = started.snapshot.ended_leftovers.clone();
+    let snapshot = Snapshot { ended_leftovers, ..run.snapshot() };
     if is_for_model {
-        return told(
-            shell,
-            StatusCode::CREATED,
-            &run,
-            snapshot,
-            bytes_max.unwrap_or(TOLD_BYTES_DEFAULT),
-        );
+        let bytes_max = bytes_max.unwrap_or(TEXT_BYTES_DEFAULT);
+        return text(shell, StatusCode::CREATED, run, snapshot, bytes_max);
     }
     // Behind the state: "ended" then means that all is there.
-    let output = logs::output(run.id(), run.log(), Range::All, bytes_max, Escapes::Kept)?;
+    let output = output(shell, run, (Range::All, bytes_max, Escapes::Kept))?;
     let status = snapshot.into();
     Ok(Reply::json(StatusCode::CREATED, &StartResponse { status, output }))
+}
+
+/// Returns what a run has printed so far, cut to a size.
+fn output(
+    shell: &Shell,
+    run: &RunView,
+    (range, bytes_max, escapes): (Range, Option<u64>, Escapes),
+) -> Result<LogsResponse, Problem> {
+    let query = LogQuery::of_output(run.id(), range, bytes_max, escapes)?;
+    Ok(logs_response(&shell.log_of_view(run.clone()), &query)?)
 }
 
 /// Whether it is text that is wanted, which is made for a model to read.
@@ -139,50 +109,32 @@ fn is_for_model(request: &Request<'_>) -> bool {
 }
 
 /// The state of a run, what it has printed and what to ask next, as text.
-fn told(
+fn text(
     shell: &Shell,
     code: StatusCode,
     run: &RunView,
     snapshot: Snapshot,
     bytes_max: u64,
 ) -> Result<Reply, Problem> {
-    let range = Range::After(0);
-    let output = logs::output(run.id(), run.log(), range, Some(bytes_max), Escapes::Stripped)?;
-    let last = shell.manager.last_run()?;
+    let output = output(shell, run, (Range::After(0), Some(bytes_max), Escapes::Stripped))?;
+    let last = shell.last_run()?;
     let newer = (last.id() != run.id()).then(|| last.id());
-    let text = told::of_run(&snapshot.into(), &output, newer, Reader::Http);
+    let text = text_report::of_run(&snapshot.into(), &output, newer, Reader::Http);
     Ok(Reply::bytes(code, logs::TEXT, text.into_bytes()))
-}
-
-/// The last run; where there was none since the server's start, the last one before is named.
-fn last_run(shell: &Shell) -> Result<RunView, Error> {
-    shell.manager.last_run().map_err(|error| match shell.manager.run_records().first() {
-        Some(last) => Error::NotStartedSince { run_id: last.run_id.clone() },
-        None => error,
-    })
 }
 
 fn status(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let mut query = request.query()?;
     let wait = parameters::wait(&mut query, "wait")?;
     query.finish()?;
-    let run = last_run(shell)?;
+    let run = shell.last_run()?;
     if let Some(wait) = wait {
-        let _slot = shell.slots.take()?;
-        wait_for_end(request, run.log(), wait);
+        shell.wait_for_end(request, &run, wait)?;
     }
     if is_for_model(request) {
-        return told(shell, StatusCode::OK, &run, run.snapshot(), TOLD_BYTES_BRIEFLY);
+        return text(shell, StatusCode::OK, &run, run.snapshot(), TEXT_BYTES_BRIEF);
     }
     Ok(Reply::json(StatusCode::OK, &ProcessStatus::from(run.snapshot())))
-}
-
-/// Waits for the run of a log to end.
-fn wait_for_end(request: &Request<'_>, log: &RunLog, wait: Duration) {
-    waiting::wait(request, wait, |until| {
-        log.wait_until(until, |glance| glance.is_over);
-        log.glance().is_over
-    });
 }
 
 fn kill(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -190,89 +142,69 @@ fn kill(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let signals = [("SIGTERM", Signal::TERM), ("SIGKILL", Signal::KILL)];
     let signal = parameters::word(&mut query, "type", &signals)?.unwrap_or(Signal::TERM);
     query.finish()?;
-    let _turn = shell.kills.take()?;
-    let report = shell.manager.kill(signal)?;
-    Ok(Reply::json(StatusCode::OK, &KillResponse::new(report, signal)))
+    Ok(Reply::json(StatusCode::OK, &shell.kill(signal)?))
 }
 
 fn restart(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let mut query = request.query()?;
     let timeout = parameters::seconds(&mut query, "timeout")?;
     query.finish()?;
-    let _turn = shell.turns.take()?;
-    let snapshot = shell.manager.restart(timeout.unwrap_or(shell.restart_timeout))?;
-    Ok(Reply::json(StatusCode::OK, &ProcessStatus::from(snapshot)))
+    Ok(Reply::json(StatusCode::OK, &shell.restart(timeout)?))
 }
 
 fn signal(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
-    let run = shell.manager.signal(talking::signal(request)?)?;
-    Ok(Reply::json(StatusCode::OK, &ProcessStatus::from(run.snapshot())))
+    let signal = talking::signal(request)?;
+    Ok(Reply::json(StatusCode::OK, &shell.signal(signal)?))
 }
 
 fn stdin(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
-    let _slot = shell.slots.take()?;
+    let permit = shell.streams().take()?;
     let (data, ends) = talking::input(request)?;
-    let written = shell.manager.write_stdin(&data, ends)?;
+    let written = shell.write_stdin(&permit, &data, ends)?;
     Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
 }
 
 fn resize(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
-    let run = shell.manager.resize(talking::size(request)?)?;
-    Ok(Reply::json(StatusCode::OK, &ProcessStatus::from(run.snapshot())))
+    let size = talking::size(request)?;
+    Ok(Reply::json(StatusCode::OK, &shell.resize(size)?))
 }
 
 fn read_logs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
-    let run = last_run(shell)?;
-    let (log, run_id) = (Arc::clone(run.log()), run.id().to_owned());
-    let status = Box::new(move || ProcessStatus::from(run.snapshot()).json());
-    let query = LogQuery::read(request, LogOf::LastRun(&run_id))?;
-    let source = RunSource { name: of_run(&log, run_id), log, status };
-    logs::answer(query, Box::new(source), &shell.slots, request)
+    let run = shell.last_run()?;
+    let query = LogRequest::read(request, LogOf::LastRun(run.id()))?;
+    let source = Box::new(shell.log_of_view(run));
+    logs::answer(query, source, shell.streams(), request)
 }
 
 fn runs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let mut query = request.query()?;
     let limit = parameters::count(&mut query, "limit")?.unwrap_or(RUNS_DEFAULT);
     query.finish()?;
-    let runs = shell.manager.runs(usize::try_from(limit).unwrap_or(usize::MAX));
-    let runs = runs.into_iter().map(ProcessStatus::from).collect();
+    let runs = shell.runs(limit);
     Ok(Reply::json(StatusCode::OK, &RunsResponse { runs }))
 }
 
 fn one_run(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
-    let run = shell.manager.run(request.param("run_id"))?;
-    Ok(Reply::json(StatusCode::OK, &ProcessStatus::from(run)))
+    Ok(Reply::json(StatusCode::OK, &shell.run(request.param("run_id"))?))
 }
 
 fn run_logs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let run_id = request.param("run_id").to_owned();
     // A query that cannot be is said before what became of the log that it asks for.
-    let query = LogQuery::read(request, LogOf::Run(&run_id))?;
-    let log = shell.manager.log_of(&run_id)?;
-    let (manager, id) = (Arc::clone(&shell.manager), run_id.clone());
-    let status = move || manager.run(&id).map(|run| ProcessStatus::from(run).json());
-    let status = Box::new(move || status().unwrap_or_default());
-    let source = RunSource { name: of_run(&log, run_id), log, status };
-    logs::answer(query, Box::new(source), &shell.slots, request)
-}
-
-fn of_run(log: &RunLog, run_id: String) -> Named {
-    Named::Run { log_file: log.name().to_owned(), run_id }
+    let query = LogRequest::read(request, LogOf::Run(&run_id))?;
+    let source = Box::new(shell.log_of(&run_id)?);
+    logs::answer(query, source, shell.streams(), request)
 }
 
 fn metrics(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
-    let run = shell.manager.status().ok();
-    Ok(shell_metrics::answer(shell.manager.starts(), run.as_ref(), &shell.slots))
+    let manager = shell.manager();
+    let run = manager.status().ok();
+    Ok(shell_metrics::answer(manager.starts(), run.as_ref(), shell.streams()))
 }
 
 fn health(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
-    let uptime = shell.began.elapsed().as_secs();
-    let version = env!("CARGO_PKG_VERSION").to_owned();
-    Ok(Reply::json(
-        StatusCode::OK,
-        &HealthResponse { status: ServerHealth::Healthy, version, uptime },
-    ))
+    Ok(Reply::json(StatusCode::OK, &shell.health()))
 }

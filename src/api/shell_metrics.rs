@@ -1,9 +1,9 @@
 //! What the command of the LLM Shell costs, in the text that Prometheus reads.
 
 use super::metrics::{cores, open_metrics, register_streams};
-use super::slots::Slots;
 use crate::http::Reply;
 use crate::manager::Snapshot;
+use crate::ops::Permits;
 use crate::protocol::RunStatus;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -11,10 +11,10 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 use std::sync::atomic::AtomicU64;
 
 /// Answers with the metrics of the last run, if there was one, of as many as were started, and of
-/// the slots of streams.
-pub fn answer(starts: u64, run: Option<&Snapshot>, slots: &Slots) -> Reply {
+/// the permits of streams.
+pub fn answer(starts: u64, run: Option<&Snapshot>, streams: &Permits) -> Reply {
     let mut all = Registry::with_prefix("llm_shell");
-    register_streams(&mut all, slots);
+    register_streams(&mut all, streams);
     all.register("runs", "Commands that were started", counted(starts));
     let is_running = run.is_some_and(|run| run.status() == RunStatus::Running);
     all.register("run_up", "Whether a command runs", gauge(f64::from(u8::from(is_running))));

@@ -10,6 +10,7 @@ use crate::http::Listener;
 use crate::logs::{FolderLock, LogFolder, LogWriter};
 use crate::mcp;
 use crate::notify;
+use crate::ops;
 use crate::process::{self, Reaper, Strangers};
 use crate::settings;
 use crate::shutdown::{Asker, Hangup, Requests};
@@ -96,15 +97,16 @@ pub fn supervise(
     crate::manager::recover(&logs);
     let supervisor = Arc::new(Supervisor::start(tools, services.file, services.services)?);
     reload_when_asked(reloads, Arc::clone(&supervisor))?;
-    let router = api::service_routes(Arc::clone(&supervisor), guard, settings.streams_max);
-    let router = mcp::route(router, mcp::Tools::SERVICES);
+    let ops = Arc::new(ops::Services::new(Arc::clone(&supervisor), settings.streams_max));
+    let router = api::service_routes(&ops, guard);
+    let router = mcp::route(router, mcp::Toolbox::services(ops));
     let server = serve(listener, router, "/supervisor/status", &settings)?;
     told::follow_services(Arc::clone(&supervisor));
     let in_a_hurry = Arc::clone(&supervisor);
-    wait_for_end(requests, &server, move || in_a_hurry.hurry());
+    wait_for_end(requests, Some(&server), move || in_a_hurry.hurry());
     supervisor.shut_down();
     end_remaining(&reaper, strangers);
-    finish(&writer, &server, divided.as_deref());
+    finish(&writer, Some(&server), divided.as_deref());
     let failed = is_fatal.load(Ordering::SeqCst);
     Ok(if failed { Ended::GivenUp } else { Ended::AsAsked })
 }

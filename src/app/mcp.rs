@@ -1,15 +1,15 @@
-//! The Model Context Protocol on stdin and stdout, for a server inside or elsewhere.
+//! The Model Context Protocol on stdin and stdout, for tools in this process or a server elsewhere.
 
 use super::StartFault;
 use super::credentials::authorization_for;
 use crate::client::{Client, Trouble};
 use crate::error::{Error, Result};
-use crate::http::{self, Limits, Router, Server};
-use crate::mcp;
+use crate::http;
+use crate::mcp::{self, Endpoint, Local, Remote, Toolbox};
+use crate::ops::Shell;
 use crate::settings::Settings;
 use crate::shutdown::Requests;
 use std::io::{self, BufReader};
-use std::sync::Arc;
 use std::thread;
 
 /// Carries messages between stdin and stdout and the server at `url`, with the credentials of the
@@ -25,21 +25,15 @@ pub fn bridge(url: &str, settings: &Settings) -> std::result::Result<(), StartFa
         let why = format!("--url is {url:?}: give one that begins with http:// or https://.");
         return Err(Trouble::Wrong(why).into());
     }
-    Ok(carry(Client::of_url(url, authorization_for(url, settings)?))?)
+    Ok(serve(Remote(Client::of_url(url, authorization_for(url, settings)?)))?)
 }
 
-/// Opens a server for these routes whose one client is at stdin and stdout. Its end is asked for
-/// when stdin ends.
-pub(super) fn serve_inside(router: Router, requests: &Requests) -> Result<Arc<Server>> {
-    let server = Server::start_inside(router, Limits::default());
-    let server = Arc::new(server.map_err(|e| Error::kernel("start the server", e))?);
-    let (door, asker) = (Arc::downgrade(&server), requests.asker()?);
-    let client = Client::through(move || match door.upgrade() {
-        Some(server) => server.connect(),
-        None => Err(io::ErrorKind::ConnectionRefused.into()),
-    });
+/// Serves the one client at stdin and stdout, on a thread of its own. The end of the server is
+/// asked for when stdin ends.
+pub(super) fn serve_tools(toolbox: Toolbox<Shell>, requests: &Requests) -> Result<()> {
+    let asker = requests.asker()?;
     let work = move || {
-        if let Err(error) = carry(client) {
+        if let Err(error) = serve(Local(toolbox)) {
             log::error!("{error}");
         }
         asker.ask();
@@ -48,11 +42,11 @@ pub(super) fn serve_inside(router: Router, requests: &Requests) -> Result<Arc<Se
     let thread = thread::Builder::new().name("mcp-stdio".to_owned()).spawn(work);
     thread.map_err(|error| Error::kernel("start a thread for stdin", error))?;
     log::info!("speaking the Model Context Protocol on stdin and stdout");
-    Ok(server)
+    Ok(())
 }
 
-fn carry(client: Client) -> Result<()> {
-    let carried =
-        mcp::bridge(client, BufReader::new(io::stdin()), io::stdout(), http::is_reader_gone);
-    carried.map_err(|error| Error::kernel("carry the messages of stdin", error))
+fn serve(endpoint: impl Endpoint + 'static) -> Result<()> {
+    let (input, output) = (BufReader::new(io::stdin()), io::stdout());
+    let served = mcp::serve_stdio(endpoint, input, output, http::is_reader_gone);
+    served.map_err(|error| Error::kernel("carry the messages of stdin", error))
 }

@@ -337,11 +337,17 @@ fn serve(
 }
 
 /// Waits for a request to end, and closes the door then. A second one hurries the end.
-fn wait_for_end(mut requests: Requests, server: &Server, hurry: impl FnOnce() + Send + 'static) {
+fn wait_for_end(
+    mut requests: Requests,
+    server: Option<&Server>,
+    hurry: impl FnOnce() + Send + 'static,
+) {
     requests.wait();
     log::info!("asked to end");
     notify::stopping();
-    server.close_door();
+    if let Some(server) = server {
+        server.close_door();
+    }
     let second = thread::Builder::new().name("second-signal".into()).spawn(move || {
         // Lives until the process ends: a second request may come as long as that takes.
         requests.wait();
@@ -375,13 +381,13 @@ fn end_remaining(reaper: &Reaper, strangers: Strangers) {
 }
 
 /// Ends the log writer and the answers that are under way, once all commands were ended.
-fn finish(writer: &LogWriter, server: &Server, cgroups: Option<&Cgroups>) {
+fn finish(writer: &LogWriter, server: Option<&Server>, cgroups: Option<&Cgroups>) {
     writer.finish(WRITER_TIMEOUT);
     if let Some(cgroups) = cgroups {
         cgroups.remove_empty();
     }
-    let cut = server.finish(ANSWERS_TIMEOUT);
-    log::info!("ended; answers that were cut: {cut}");
+    let aborted = server.map_or(0, |server| server.finish(ANSWERS_TIMEOUT));
+    log::info!("ended; answers that were cut: {aborted}");
 }
 
 fn own_directory() -> Result<PathBuf> {

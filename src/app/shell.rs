@@ -5,10 +5,11 @@ use super::{
 };
 use crate::api;
 use crate::error::Result;
-use crate::http::{Credentials, Guard, Listener, PeerRule, Router, Server};
+use crate::http::{Listener, Server};
 use crate::logs::{LogFolder, LogWriter};
 use crate::manager::{ManagerConfig, Metering, Numbering, OnEnd, ProcessManager};
-use crate::mcp::{self, Tools};
+use crate::mcp::{self, Toolbox};
+use crate::ops::Shell;
 use crate::process::{self, Reaper, Strangers};
 use crate::settings::Settings;
 use crate::shutdown::{Hangup, Requests};
@@ -20,8 +21,12 @@ use std::sync::Arc;
 /// # Errors
 /// What the machine refused at the start.
 pub fn run(startup: Startup, listener: Listener) -> Result<()> {
-    let guard = guard(&startup.settings, &listener.place());
-    run_behind(startup, guard, |router, settings, _| serve(listener, router, "/status", settings))
+    run_with(startup, |shell, settings, _| {
+        let guard = guard(settings, &listener.place());
+        let router = api::shell_routes(&shell, Arc::new(guard));
+        let router = mcp::route(router, Toolbox::shell(shell));
+        serve(listener, router, "/status", settings).map(Some)
+    })
 }
 
 /// Serves one client of the Model Context Protocol on stdin and stdout, until that ends or a signal
@@ -30,17 +35,15 @@ pub fn run(startup: Startup, listener: Listener) -> Result<()> {
 /// # Errors
 /// What the machine refused at the start.
 pub fn run_inside(startup: Startup) -> Result<()> {
-    // Who started this process is let in without credentials.
-    let nothing = Credentials::new(None, None);
-    let guard = Guard::new(&[], Vec::new(), nothing, PeerRule::OwnUser);
-    run_behind(startup, guard, |router, _, requests| super::mcp::serve_inside(router, requests))
+    run_with(startup, |shell, _, requests| {
+        super::mcp::serve_tools(Toolbox::shell(shell), requests).map(|()| None)
+    })
 }
 
-/// Serves by what `open` opens for the routes.
-fn run_behind(
+/// Serves the operations by what `open` opens, which may be a server.
+fn run_with(
     startup: Startup,
-    guard: Guard,
-    open: impl FnOnce(Router, &Settings, &Requests) -> Result<Arc<Server>>,
+    open: impl FnOnce(Arc<Shell>, &Settings, &Requests) -> Result<Option<Arc<Server>>>,
 ) -> Result<()> {
     process::prepare()?;
     let ignored = process::hangup_is_ignored();
@@ -67,14 +70,13 @@ fn run_behind(
     let manager = Arc::new(manager);
     crate::manager::recover(&[folder]);
     let (restart_timeout, streams_max) = (settings.restart_timeout, settings.streams_max);
-    let router =
-        api::shell_routes(Arc::clone(&manager), Arc::new(guard), restart_timeout, streams_max);
-    let server = open(mcp::route(router, Tools::SHELL), &settings, &requests)?;
+    let shell = Arc::new(Shell::new(Arc::clone(&manager), restart_timeout, streams_max));
+    let server = open(shell, &settings, &requests)?;
     told::follow_shell(Arc::clone(&manager));
     let in_a_hurry = Arc::clone(&manager);
-    wait_for_end(requests, &server, move || in_a_hurry.hurry());
+    wait_for_end(requests, server.as_deref(), move || in_a_hurry.hurry());
     manager.shut_down();
     end_remaining(&reaper, strangers);
-    finish(&writer, &server, cgroups.as_deref());
+    finish(&writer, server.as_deref(), cgroups.as_deref());
     Ok(())
 }

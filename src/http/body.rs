@@ -47,11 +47,12 @@ impl Body {
         if self.is_done() {
             return Ok(body);
         }
-        self.invite(wire)?;
         // While it is received, the connection may be cut to make room for another. Then the
         // handler must not act on it, however much has come: nobody would get the answer.
         let mut result = Err(Fault::Gone);
-        if wire.seat.begin_receiving() {
+        // Before the client is asked on, and again where that took a while.
+        let is_asked = wire.seat.begin_receiving() && self.invite(wire).is_ok();
+        if is_asked && wire.seat.begin_receiving() {
             result = self.collect(wire, bytes_max, &mut body);
         }
         if !wire.seat.begin_answer() {

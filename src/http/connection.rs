@@ -198,20 +198,9 @@ impl Connection<'_> {
             Ok(found) => found,
             Err(problem) => return problem.into(),
         };
-        let (wire, router) = (&mut self.wire, &self.service.router);
+        let wire = &mut self.wire;
         let users = self.service.users.as_ref();
-        let mut request = Request {
-            head,
-            id,
-            params,
-            body,
-            wire,
-            kept: None,
-            router,
-            users,
-            privilege,
-            is_inner: false,
-        };
+        let mut request = Request { head, id, params, body, wire, kept: None, users, privilege };
         handler(&mut request).unwrap_or_else(Reply::from)
     }
 

@@ -64,7 +64,7 @@ pub use peer::Caller;
 pub use problem::Problem;
 pub use query::Query;
 pub use reply::Reply;
-pub use request::{Asked, Request};
+pub use request::Request;
 pub use router::Router;
 pub use server::Server;
 pub use socket::is_reader_gone;

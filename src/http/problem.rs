@@ -14,8 +14,6 @@ pub struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
-    /// The same to a caller who has tools and no routes, where that differs.
-    tool_detail: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -32,7 +30,7 @@ struct Body<'a> {
 impl Problem {
     /// A problem of the floor's own, with a status that no handler needs.
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), tool_detail: None, headers: Vec::new() }
+        Self { status, code, detail: detail.into(), headers: Vec::new() }
     }
 
     /// 400: the request cannot be understood or asks for what makes no sense.
@@ -109,21 +107,6 @@ impl Problem {
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
-        self
-    }
-
-    /// The same problem with what is told to a caller who has tools and no routes.
-    #[must_use]
-    pub fn with_tool_detail(mut self, detail: String) -> Self {
-        self.tool_detail = Some(detail);
-        self
-    }
-
-    /// The problem as a caller reads it who has tools and no routes.
-    pub(super) fn for_tools(mut self) -> Self {
-        if let Some(detail) = self.tool_detail.take() {
-            self.detail = detail;
-        }
         self
     }
 

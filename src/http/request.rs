@@ -11,8 +11,7 @@ use super::peer::Caller;
 use super::peer_user::PeerUsers;
 use super::problem::Problem;
 use super::query::Query;
-use super::reply::Reply;
-use super::router::{Params, Router};
+use super::router::Params;
 use super::wire::Wire;
 
 /// What stands for a header value that is not UTF-8: it is there, and equal to nothing valid.
@@ -28,25 +27,10 @@ pub struct Request<'c> {
     pub(super) wire: &'c mut Wire,
     /// A body that was read before its handler asks for it.
     pub(super) kept: Option<Vec<u8>>,
-    /// What else could be asked for.
-    pub(super) router: &'c Router,
     /// Which users connect, where a guard wants to know.
     pub(super) users: Option<&'c PeerUsers>,
     /// What the guard lets it choose.
     pub(super) privilege: Privilege,
-    /// Whether another handler asks.
-    pub(super) is_inner: bool,
-}
-
-/// What one request asks of another route.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
-    /// The method.
-    pub method: Method,
-    /// Path and query, percent-encoded.
-    pub target: String,
-    /// The body, as JSON; empty where there is none.
-    pub body: Vec<u8>,
 }
 
 impl Request<'_> {
@@ -99,18 +83,13 @@ impl Request<'_> {
         self.wire.caller(self.users)
     }
 
-    /// Refuses what a page of another origin may not do without credentials, though that origin
-    /// is allowed: to choose what is run, or how. `what` says it: `start a service with a config`.
-    ///
-    /// # Errors
-    /// 403.
-    pub fn require_full_privilege(&self, what: &str) -> Result<(), Problem> {
+    /// Whether it comes from a page of another origin that is allowed, without credentials: such a
+    /// page may not choose what is run, or how.
+    #[must_use]
+    pub fn is_restricted(&self) -> bool {
         match self.privilege {
-            Privilege::Full => Ok(()),
-            Privilege::Configured => Err(Problem::forbidden(format!(
-                "A page of another origin may not {what} without credentials: set LLM_SHELL_TOKEN, \
-                 and send it with the request."
-            ))),
+            Privilege::Full => false,
+            Privilege::Configured => true,
         }
     }
 
@@ -149,39 +128,6 @@ impl Request<'_> {
     #[must_use]
     pub fn kept_body(&self) -> &[u8] {
         self.kept.as_deref().unwrap_or_default()
-    }
-
-    /// What another route of the same server answers to this client, who has passed the guard.
-    /// That route sees the client leave, and none of this request's headers. Blocks as it does.
-    pub fn ask(&mut self, asked: &Asked) -> Reply {
-        let Asked { method, target, body } = asked;
-        let text = format!(
-            "{method} {target} HTTP/1.1\r\nHost: localhost\r\n\
-             Content-Type: application/json\r\n\r\n"
-        );
-        let mut answer = || -> Result<Reply, Problem> {
-            let head = Head::parse(text.as_bytes())?;
-            let (handler, params) = self.router.find(&head.method, head.path)?;
-            handler(&mut Request {
-                head: &head,
-                id: self.id,
-                params,
-                body: &mut *self.body,
-                wire: &mut *self.wire,
-                kept: Some(body.clone()),
-                router: self.router,
-                users: self.users,
-                privilege: self.privilege,
-                is_inner: true,
-            })
-        };
-        answer().unwrap_or_else(|problem| problem.for_tools().into())
-    }
-
-    /// Whether another handler of this server asks, by [`Self::ask`].
-    #[must_use]
-    pub fn is_inner(&self) -> bool {
-        self.is_inner
     }
 
     /// What stands behind the `?`, as it was sent.

@@ -3,17 +3,15 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 
-use super::accept::{AcceptLoop, attend};
+use super::accept::AcceptLoop;
 use super::limits::Limits;
 use super::listener::{Listener, NO_ADDRESS, Place};
-use super::registry::Admission;
 use super::router::Router;
 use super::service::Service;
 
@@ -50,32 +48,6 @@ impl Server {
         let thread = thread::Builder::new().name("http-accept".to_owned());
         let accepting = Mutex::new(Some(thread.spawn(move || accept.run())?));
         Ok(Self { address, service, stop, accepting })
-    }
-
-    /// Serves `router` to those alone whom [`Self::connect`] lets in.
-    ///
-    /// # Errors
-    /// When the kernel has no descriptor left.
-    pub fn start_inside(router: Router, limits: Limits) -> io::Result<Self> {
-        let service = Arc::new(Service::new(router, limits));
-        let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
-        Ok(Self { address: NO_ADDRESS, service, stop, accepting: Mutex::new(None) })
-    }
-
-    /// A connection from within this process.
-    ///
-    /// # Errors
-    /// When the kernel has no descriptor or no thread left, when there are as many connections as
-    /// there may be, and when the door is closed.
-    pub fn connect(&self) -> io::Result<UnixStream> {
-        let (ours, theirs) = UnixStream::pair()?;
-        match self.service.registry.admit(theirs.into(), None) {
-            Admission::Seated(seat) => {
-                attend(&self.service, seat).map_err(|(error, _)| error).map(|()| ours)
-            }
-            Admission::Full(_) => Err(io::ErrorKind::QuotaExceeded.into()),
-            Admission::Closed => Err(io::ErrorKind::ConnectionRefused.into()),
-        }
     }
 
     /// Where it listens; `0.0.0.0:0` for a Unix socket.

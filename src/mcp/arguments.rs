@@ -1,6 +1,6 @@
 //! The arguments of a tool: some are ours, the others are passed on.
 
-use super::tool::Failure;
+use super::tool::ToolError;
 use crate::protocol::whole_or_null;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -20,13 +20,13 @@ impl Arguments {
     }
 
     /// Takes out how long to wait, in seconds.
-    pub fn wait(&mut self, default: f64) -> Result<f64, Failure> {
+    pub fn wait(&mut self, default: f64) -> Result<f64, ToolError> {
         let Some(given) = self.0.remove("wait").filter(|given| !given.is_null()) else {
             return Ok(default);
         };
         let seconds = given.as_f64().filter(|seconds| (0.0..=WAIT_SECONDS_MAX).contains(seconds));
         seconds.ok_or_else(|| {
-            Failure(format!(
+            ToolError(format!(
                 "The argument wait is {given}: give 0 to {WAIT_SECONDS_MAX} seconds, and call \
                  again where that is too short."
             ))
@@ -34,23 +34,18 @@ impl Arguments {
     }
 
     /// Takes out a whole number.
-    pub fn count(&mut self, name: &str) -> Result<Option<u64>, Failure> {
+    pub fn count(&mut self, name: &str) -> Result<Option<u64>, ToolError> {
         let Some(given) = self.0.remove(name).filter(|given| !given.is_null()) else {
             return Ok(None);
         };
-        let wanted = || Failure(format!("The argument {name} is {given}: give a whole number."));
+        let wanted = || ToolError(format!("The argument {name} is {given}: give a whole number."));
         serde_json::from_value::<Whole>(given.clone()).map(|it| it.0).map_err(|_| wanted())
     }
 
-    /// What is left, which a route takes and checks.
-    pub fn rest(self) -> Value {
-        Value::Object(self.0)
-    }
-
     /// What is left, read into what it means.
-    pub fn read<T: DeserializeOwned>(self) -> Result<T, Failure> {
+    pub fn read<T: DeserializeOwned>(self) -> Result<T, ToolError> {
         serde_path_to_error::deserialize(Value::Object(self.0)).map_err(|error| {
-            Failure(format!("The arguments are refused ({error}): see the tool's inputSchema."))
+            ToolError(format!("The arguments are refused ({error}): see the tool's inputSchema."))
         })
     }
 }

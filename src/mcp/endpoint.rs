@@ -1,13 +1,15 @@
 //! POST /mcp: the protocol over HTTP, with every answer as JSON.
 
 use super::era::{Era, Headers, era};
-use super::message::{Call, Code, Fault, Message};
+use super::message::{Code, Fault, Message};
 use super::methods;
 use super::service_tools::SERVICE_TOOLS;
 use super::shell_tools::SHELL_TOOLS;
 use super::tool::Tool;
 use crate::http::{Problem, Reply, Request, Router, StatusCode};
+use crate::ops::{Client, Services, Shell};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// The longest body, in bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -16,70 +18,94 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 const BATCH_VERSION: &str = "2025-03-26";
 const BATCH_MESSAGES_MAX: usize = 50;
 
-/// The tools of one mode.
+/// The tools of one mode, with what they work on.
 #[derive(Debug)]
-pub struct Tools {
-    pub(super) tools: &'static [Tool],
+pub struct Toolbox<O: 'static> {
+    pub(super) tools: &'static [Tool<O>],
     pub(super) instructions: &'static str,
+    pub(super) ops: Arc<O>,
 }
 
-impl Tools {
-    /// Those that run commands.
-    pub const SHELL: Self = Self {
-        tools: SHELL_TOOLS,
-        instructions: "Runs one shell command at a time, each with its whole process tree, and \
-                       keeps every line it prints. Start with start_command; each result begins \
-                       with a line of state and ends with what to call next. Only `exited, exit \
-                       code 0` is success. Nothing (directory, environment) carries over from one \
-                       command to the next.",
-    };
-
-    /// Those that steer services.
-    pub const SERVICES: Self = Self {
-        tools: SERVICE_TOOLS,
-        instructions: "Supervises the services of a file: starts them in the order of what \
-                       depends on what, restarts those that crash, checks their health. Begin \
-                       with list_services; read service_logs before you restart what crashed.",
-    };
+impl Toolbox<Shell> {
+    /// Creates the tools that run commands.
+    #[must_use]
+    pub fn shell(ops: Arc<Shell>) -> Self {
+        let instructions = "Runs one shell command at a time, each with its whole process tree, \
+                            and keeps every line it prints. Start with start_command; each result \
+                            begins with a line of state and ends with what to call next. Only \
+                            `exited, exit code 0` is success. Nothing (directory, environment) \
+                            carries over from one command to the next.";
+        Self { tools: SHELL_TOOLS, instructions, ops }
+    }
 }
 
-/// The routes with `POST /mcp`.
+impl Toolbox<Services> {
+    /// Creates the tools that steer services.
+    #[must_use]
+    pub fn services(ops: Arc<Services>) -> Self {
+        let instructions = "Supervises the services of a file: starts them in the order of what \
+                            depends on what, restarts those that crash, checks their health. \
+                            Begin with list_services; read service_logs before you restart what \
+                            crashed.";
+        Self { tools: SERVICE_TOOLS, instructions, ops }
+    }
+}
+
+/// Adds `POST /mcp` to the routes.
 #[must_use]
-pub fn route(router: Router, tools: Tools) -> Router {
-    router.post("/mcp", move |request| answer(&tools, request))
+pub fn route<O: Send + Sync>(router: Router, toolbox: Toolbox<O>) -> Router {
+    router.post("/mcp", move |request| answer(&toolbox, request))
 }
 
-fn answer(tools: &Tools, request: &mut Request<'_>) -> Result<Reply, Problem> {
+fn answer<O>(toolbox: &Toolbox<O>, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let body = request.body(BODY_BYTES_MAX)?;
-    let value = match serde_json::from_slice(&body) {
-        Ok(value) => value,
-        Err(error) => {
-            let message = format!("The body is no JSON ({error}): send one message.");
-            let fault = Fault::new(Code::Parse, message);
-            return Ok(refusal(StatusCode::BAD_REQUEST, fault, &Value::Null));
-        }
+    let (status, answer) = match parse(&body) {
+        Ok(value) => handle(toolbox, value, headers(request), request),
+        Err(fault) => (StatusCode::BAD_REQUEST, Some(fault.answer(&Value::Null))),
     };
-    Ok(match value {
-        Value::Array(batch) => answer_batch(tools, batch, request),
-        value => answer_one(tools, value, request),
+    Ok(answer.map_or_else(|| Reply::empty(status), |answer| Reply::json(status, &answer)))
+}
+
+/// Parses a message, or several.
+pub fn parse(body: &[u8]) -> Result<Value, Fault> {
+    serde_json::from_slice(body).map_err(|error| {
+        Fault::new(Code::Parse, format!("The body is no JSON ({error}): send one message."))
     })
 }
 
-fn answer_one(tools: &Tools, value: Value, request: &mut Request<'_>) -> Reply {
+/// Handles a message, or several. Returns the status and the answer; no answer to what wants none.
+/// Blocks as long as the tool that is called.
+pub fn handle<O>(
+    toolbox: &Toolbox<O>,
+    value: Value,
+    headers: Result<Headers<'_>, Fault>,
+    client: &dyn Client,
+) -> (StatusCode, Option<Value>) {
+    match value {
+        Value::Array(batch) => handle_batch(toolbox, batch, headers.ok(), client),
+        value => handle_one(toolbox, value, headers, client),
+    }
+}
+
+fn handle_one<O>(
+    toolbox: &Toolbox<O>,
+    value: Value,
+    headers: Result<Headers<'_>, Fault>,
+    client: &dyn Client,
+) -> (StatusCode, Option<Value>) {
+    let refusal = |status, fault: Fault, id: &Value| (status, Some(fault.answer(id)));
     let call = match Message::read(value) {
         Ok(Message::Request(call)) => call,
-        Ok(Message::Notification | Message::Answer) => {
-            return Reply::empty(StatusCode::ACCEPTED);
-        }
+        Ok(Message::Notification | Message::Answer) => return (StatusCode::ACCEPTED, None),
         Err((fault, id)) => return refusal(StatusCode::BAD_REQUEST, fault, &id),
     };
-    let (era, answered) = match era_of(request, &call) {
-        Ok(era) => (era, methods::answer(tools, era, &call, request)),
+    let (era, answered) = match headers.and_then(|headers| era(&headers, &call)) {
+        Ok(era) => (era, methods::answer(toolbox, era, &call, client)),
         Err(fault) => (Era::Stateless, Err(fault)),
     };
     match answered {
-        Ok(result) => Reply::json(StatusCode::OK, &success(&call.id, &result)),
+        Ok(result) => (StatusCode::OK, Some(success(&call.id, &result))),
         // The older revisions have no status for what a message says.
         Err(fault) if era == Era::Handshake => refusal(StatusCode::OK, fault, &call.id),
         Err(fault) if fault.code == Code::MethodNotFound => {
@@ -89,22 +115,28 @@ fn answer_one(tools: &Tools, value: Value, request: &mut Request<'_>) -> Reply {
     }
 }
 
-/// Several messages at once. None of them can be stateless.
-fn answer_batch(tools: &Tools, batch: Vec<Value>, request: &mut Request<'_>) -> Reply {
-    let has_batches = version(request).is_none_or(|version| version == BATCH_VERSION);
+/// Handles several messages at once. None of them can be stateless.
+fn handle_batch<O>(
+    toolbox: &Toolbox<O>,
+    batch: Vec<Value>,
+    headers: Option<Headers<'_>>,
+    client: &dyn Client,
+) -> (StatusCode, Option<Value>) {
+    let version = headers.and_then(|headers| headers.version);
+    let has_batches = version.is_none_or(|version| version == BATCH_VERSION);
     if !has_batches || !(1..=BATCH_MESSAGES_MAX).contains(&batch.len()) {
         let message = format!(
             "A body is one message, or in {BATCH_VERSION} at most {BATCH_MESSAGES_MAX}: send an \
              object."
         );
         let fault = Fault::new(Code::InvalidRequest, message);
-        return refusal(StatusCode::BAD_REQUEST, fault, &Value::Null);
+        return (StatusCode::BAD_REQUEST, Some(fault.answer(&Value::Null)));
     }
     let mut answers = Vec::new();
     for value in batch {
         match Message::read(value) {
             Ok(Message::Request(call)) => {
-                let answered = methods::answer(tools, Era::Handshake, &call, request);
+                let answered = methods::answer(toolbox, Era::Handshake, &call, client);
                 answers.push(match answered {
                     Ok(result) => success(&call.id, &result),
                     Err(fault) => fault.answer(&call.id),
@@ -115,17 +147,14 @@ fn answer_batch(tools: &Tools, batch: Vec<Value>, request: &mut Request<'_>) -> 
         }
     }
     if answers.is_empty() {
-        Reply::empty(StatusCode::ACCEPTED)
+        (StatusCode::ACCEPTED, None)
     } else {
-        Reply::json(StatusCode::OK, &answers)
+        (StatusCode::OK, Some(Value::Array(answers)))
     }
 }
 
-fn version<'a>(request: &'a Request<'_>) -> Option<&'a str> {
-    request.header("mcp-protocol-version")
-}
-
-fn era_of(request: &Request<'_>, call: &Call) -> Result<Era, Fault> {
+/// Returns the headers that say what the body says.
+fn headers<'a>(request: &'a Request<'_>) -> Result<Headers<'a>, Fault> {
     for name in ["mcp-protocol-version", "mcp-method", "mcp-name"] {
         let sent = request.headers().filter(|(sent, _)| sent.eq_ignore_ascii_case(name));
         if sent.count() > 1 {
@@ -133,14 +162,11 @@ fn era_of(request: &Request<'_>, call: &Call) -> Result<Era, Fault> {
             return Err(Fault::new(Code::HeaderMismatch, message));
         }
     }
+    let version = request.header("mcp-protocol-version");
     let (method, name) = (request.header("mcp-method"), request.header("mcp-name"));
-    era(&Headers { version: version(request), method, name }, call)
+    Ok(Headers { version, method, name })
 }
 
 fn success(id: &Value, result: &Value) -> Value {
     serde_json::json!({"jsonrpc": "2.0", "id": id, "result": result})
-}
-
-fn refusal(status: StatusCode, fault: Fault, id: &Value) -> Reply {
-    Reply::json(status, &fault.answer(id))
 }

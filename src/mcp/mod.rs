@@ -1,4 +1,4 @@
-//! The Model Context Protocol: tools for models, over the same calls as the HTTP routes.
+//! The Model Context Protocol: tools for models, over the same operations as the HTTP routes.
 //!
 //! Both eras are spoken on one endpoint: the stateless revision, where each request carries its
 //! version and is checked against its headers, and the older ones, which begin with `initialize`.
@@ -9,7 +9,6 @@ mod endpoint;
 mod era;
 mod message;
 mod methods;
-mod routes;
 mod runs;
 mod service_text;
 mod service_tools;
@@ -17,5 +16,5 @@ mod shell_tools;
 mod stdio;
 mod tool;
 
-pub use endpoint::{Tools, route};
-pub use stdio::bridge;
+pub use endpoint::{Toolbox, route};
+pub use stdio::{Endpoint, Local, Remote, serve_stdio};

@@ -1,155 +1,153 @@
 //! What a model reads of services: a line of state, what was asked for, what to call next.
 
-use crate::api::told;
-use serde_json::Value;
+use crate::ops::text_report;
+use crate::protocol::{
+    BulkResponse, HealthStatus, ServiceHealth, ServiceLogs, ServiceState, ServiceStatus,
+    SupervisorHealth, SystemStatus, VerbResponse,
+};
 
-/// How much a list has at most, in bytes.
+/// The largest list, in bytes.
 const TEXT_BYTES_MAX: usize = 30 * 1024;
 
-/// All services, or some of them, and the system.
-pub fn of_services(data: &Value) -> String {
-    let system = &data["system"];
-    let services = data["services"].as_object().into_iter().flatten();
-    let lines: Vec<String> = services.map(|(name, state)| line(name, state)).collect();
+/// Reports services, and the totals of all.
+pub fn of_services(SystemStatus { services, system }: &SystemStatus) -> String {
+    let lines = services.iter().map(|(name, service)| line(name, service)).collect();
     let lines = fitting(lines, "list_services name=NAME tells of one");
-    let [total, running] = ["total_services", "running_services"].map(|it| &system[it]);
-    let [memory, cpu] = ["total_memory_mb", "total_cpu_percent"].map(|it| &system[it]);
-    let begin = format!("[{total} services | {running} running | {memory} MiB | {cpu} % CPU]");
+    let begin = format!(
+        "[{} services | {} running | {:?} MiB | {:?} % CPU]",
+        system.total_services,
+        system.running_services,
+        system.total_memory_mb,
+        system.total_cpu_percent
+    );
     let body = if lines.is_empty() { "(no services)".to_owned() } else { lines.join("\n") };
     format!("{begin}\n{body}\n[service_logs, restart_service or check_health of one by its name]\n")
 }
 
-/// What a verb came to.
-pub fn of_verb(data: &Value, state: Option<&Value>) -> String {
-    let (Some(name), Some(state)) = (data["service"].as_str(), state) else {
-        let message = shortened(word(&data["message"]));
-        return format!("[{}]\n{message}\n[list_services shows all]\n", word(&data["status"]));
+/// Reports what a request on a service came to, and its state, if it is of one.
+pub fn of_verb(response: &VerbResponse, state: Option<&ServiceStatus>) -> String {
+    let (Some(name), Some(state)) = (&response.service, state) else {
+        let message = shortened(&response.message);
+        return format!("[{}]\n{message}\n[list_services shows all]\n", response.status);
     };
-    let mut parts = parts(name, state);
-    let mut message = parts.pop().unwrap_or_default();
+    let mut message = state.message.clone();
     // What was done, where that is more than what the service is now.
-    let done = word(&data["message"]);
-    if !done.is_empty() && done != message {
-        message = format!("{done}\n{message}");
+    if !response.message.is_empty() && response.message != message {
+        message = format!("{}\n{message}", response.message);
     }
-    let next = match word(&state["status"]) {
-        "starting" | "stopping" | "restarting" | "backoff" => {
-            format!("not settled: list_services name={name} looks again")
-        }
-        "running" => format!("up: service_logs name={name} reads its output"),
-        _ => format!("down: service_logs name={name} tells what it said"),
+    let next = match state.status {
+        ServiceState::Starting
+        | ServiceState::Stopping
+        | ServiceState::Restarting
+        | ServiceState::Backoff => format!("not settled: list_services name={name} looks again"),
+        ServiceState::Running => format!("up: service_logs name={name} reads its output"),
+        ServiceState::Stopped
+        | ServiceState::Exited
+        | ServiceState::Crashed
+        | ServiceState::Fatal => format!("down: service_logs name={name} tells what it said"),
     };
-    format!("[{}]\n{message}\n[{next}]\n", parts.join(" | "))
+    format!("[{}]\n{message}\n[{next}]\n", parts(name, state).join(" | "))
 }
 
-/// Lines of a service that is in this state.
-pub fn of_logs(data: &Value, state: &str) -> String {
-    let name = word(&data["service"]);
-    let lines = data["logs"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let mut body: Vec<&str> = lines.collect();
-    let prompt = told::prompt_of(data["prompt"].as_str());
+/// Reports lines of a service that is in this state.
+pub fn of_logs(logs: &ServiceLogs, state: ServiceState) -> String {
+    let ServiceLogs { service: name, total_lines: total, next, .. } = logs;
+    let mut body: Vec<&str> = logs.logs.iter().map(String::as_str).collect();
+    let prompt = text_report::prompt_of(logs.prompt.as_deref());
     body.extend(Some(prompt).filter(|prompt| !prompt.is_empty()));
     if body.is_empty() {
         body.push("(no output)");
     }
-    let (total, next) = (&data["total_lines"], &data["next"]);
-    let range = match data["first"].as_u64() {
+    let range = match logs.first {
         Some(first) => format!("lines {first}-{next} of {total}"),
         None => format!("none of {total} lines"),
     };
-    let skipped = data["skipped"].as_u64().map(|lines| format!(", {lines} no longer kept"));
-    let reset = if data["cursor_reset"] == true { ", after= was beyond them" } else { "" };
-    let range = range + &skipped.unwrap_or_default() + reset;
-    let call = if data["running"] == true {
+    let skipped = match logs.skipped {
+        0 => String::new(),
+        lines => format!(", {lines} no longer kept"),
+    };
+    let reset = if logs.cursor_reset { ", after= was beyond them" } else { "" };
+    let call = if logs.running {
         format!("service_logs name={name} after={next} wait=20 waits for more")
     } else {
         format!("{state}: start_service name={name}, or list_services name={name} tells why")
     };
-    format!("[{name} | {state} | {range}]\n{}\n[{call}]\n", body.join("\n"))
+    format!("[{name} | {state} | {range}{skipped}{reset}]\n{}\n[{call}]\n", body.join("\n"))
 }
 
-/// What the checks of a service found.
-pub fn of_health(data: &Value) -> String {
-    let name = word(&data["service"]);
-    let checks = data["checks"].as_object().into_iter().flatten();
+/// Reports what the checks of a service found.
+pub fn of_health(health: &ServiceHealth) -> String {
+    let ServiceHealth { service: name, status, checks, response_time, .. } = health;
     let mut lines: Vec<String> =
-        checks.map(|(check, found)| format!("{check}: {}", word(found))).collect();
+        checks.iter().map(|(check, result)| format!("{check}: {result}")).collect();
     if lines.is_empty() {
         lines.push("(no checks ran: it has none, or is not up)".to_owned());
     }
-    let took = data["response_time"].as_f64().map(|time| format!(" | {time} ms"));
-    let next = if data["status"] == "unhealthy" {
+    let took = response_time.map(|time| format!(" | {time:?} ms")).unwrap_or_default();
+    let next = if *status == HealthStatus::Unhealthy {
         format!("service_logs name={name} tells what it says, restart_service name={name}")
     } else {
         "list_services shows all".to_owned()
     };
-    let status = word(&data["status"]);
-    format!("[{name} | {status}{}]\n{}\n[{next}]\n", took.unwrap_or_default(), lines.join("\n"))
+    format!("[{name} | {status}{took}]\n{}\n[{next}]\n", lines.join("\n"))
 }
 
-/// Whether the system is well.
-pub fn of_system(data: &Value) -> String {
-    let services = data["services"].as_object().into_iter().flatten();
-    let lines: Vec<String> =
-        services.map(|(name, state)| format!("{name}: {}", word(state))).collect();
+/// Reports whether the system is well.
+pub fn of_system(health: &SupervisorHealth) -> String {
+    let problems = health.services.iter();
+    let lines: Vec<String> = problems.map(|(name, problem)| format!("{name}: {problem}")).collect();
     let body = if lines.is_empty() {
         "Every required service is as it should be.".to_owned()
     } else {
         fitting(lines, "list_services shows all").join("\n")
     };
-    format!("[system | {}]\n{body}\n[list_services tells why]\n", word(&data["status"]))
+    format!("[system | {}]\n{body}\n[list_services tells why]\n", health.status)
 }
 
-/// What became of several.
-pub fn of_bulk(data: &Value) -> String {
-    let operations = data["operations"].as_array().into_iter().flatten();
-    let lines: Vec<String> = operations
-        .map(|it| {
-            let detail = it["detail"].as_str().map(|detail| format!(": {detail}"));
-            let detail = detail.unwrap_or_default();
-            format!("{} {}{detail}", word(&it["service"]), word(&it["status"]))
-        })
-        .collect();
-    let count = lines.len();
-    let lines = fitting(lines, "list_services shows all").join("\n");
-    format!("[{count} services]\n{lines}\n[list_services shows all]\n")
+/// Reports the outcome of a bulk request.
+pub fn of_bulk(BulkResponse { operations, .. }: &BulkResponse) -> String {
+    let lines = operations.iter().map(|operation| {
+        let detail = operation.detail.as_ref().map(|detail| format!(": {detail}"));
+        format!("{} {}{}", operation.service, operation.status, detail.unwrap_or_default())
+    });
+    let lines = fitting(lines.collect(), "list_services shows all").join("\n");
+    format!("[{} services]\n{lines}\n[list_services shows all]\n", operations.len())
 }
 
 /// `web | running | healthy | pid 42 | up 12.3 s | 0.4 % CPU | 21.5 MiB | port 8080 |
 /// 3 restarts in all | why`
-fn line(name: &str, state: &Value) -> String {
-    parts(name, state).join(" | ")
+fn line(name: &str, service: &ServiceStatus) -> String {
+    let mut parts = parts(name, service);
+    parts.push(service.message.clone());
+    parts.join(" | ")
 }
 
-/// The same, each part by itself: the message is the last.
-fn parts(name: &str, state: &Value) -> Vec<String> {
-    let mut parts = vec![name.to_owned(), word(&state["status"]).to_owned()];
-    if state["health"] != "unknown" {
-        parts.push(word(&state["health"]).to_owned());
+/// Returns the parts of such a line, without the message.
+fn parts(name: &str, service: &ServiceStatus) -> Vec<String> {
+    let mut parts = vec![name.to_owned(), service.status.to_string()];
+    if service.health != HealthStatus::Unknown {
+        parts.push(service.health.to_string());
     }
-    if let Some(pid) = state["pid"].as_i64() {
+    if let Some(pid) = service.pid {
         parts.push(format!("pid {pid}"));
-        let [up, cpu, memory] = ["uptime", "cpu_percent", "memory_mb"]
-            .map(|field| state[field].as_f64().unwrap_or_default());
-        parts.push(format!("up {up:.1} s"));
-        parts.push(format!("{cpu} % CPU"));
-        parts.push(format!("{memory} MiB"));
-    } else if let Some(code) = state["exit_code"].as_i64() {
-        parts.push(state["signal"].as_str().map_or(format!("exit code {code}"), str::to_owned));
+        parts.push(format!("up {:.1} s", service.uptime));
+        parts.push(format!("{} % CPU", service.cpu_percent));
+        parts.push(format!("{} MiB", service.memory_mb));
+    } else if let Some(code) = service.exit_code {
+        parts.push(service.signal.clone().unwrap_or_else(|| format!("exit code {code}")));
     }
-    if let Some(port) = state["port"].as_u64() {
+    if let Some(port) = service.port {
         parts.push(format!("port {port}"));
     }
-    match state["restart_count"].as_u64() {
-        None | Some(0) => {}
-        Some(1) => parts.push("1 restart in all".to_owned()),
-        Some(count) => parts.push(format!("{count} restarts in all")),
+    match service.restart_count {
+        0 => {}
+        1 => parts.push("1 restart in all".to_owned()),
+        count => parts.push(format!("{count} restarts in all")),
     }
-    parts.push(word(&state["message"]).to_owned());
     parts
 }
 
-/// As many of the lines as fit into a text, and how many more there are.
+/// Returns as many of the lines as fit into a text, and how many more there are.
 fn fitting(mut lines: Vec<String>, rest: &str) -> Vec<String> {
     let mut bytes = 0;
     let fits = |line: &&String| {
@@ -165,13 +163,9 @@ fn fitting(mut lines: Vec<String>, rest: &str) -> Vec<String> {
     lines
 }
 
-/// As much of a sentence as fits into a text.
+/// Returns as much of a sentence as fits into a text.
 fn shortened(sentence: &str) -> String {
     let end = sentence.floor_char_boundary(TEXT_BYTES_MAX);
     let cut = if end < sentence.len() { " …" } else { "" };
     format!("{}{cut}", &sentence[..end])
-}
-
-fn word(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }

@@ -1,18 +1,22 @@
 //! The tools of Astra.
 
 use super::arguments::{Arguments, with_wait};
-use super::routes::Routes;
 use super::service_text as text;
-use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, empty, input_of, output_of};
-use crate::client::{Parameters, segment};
+use super::tool::{
+    Context, Effect, OUTPUT_BYTES_DEFAULT, Tool, ToolError, ToolResult, empty, input_of, output_of,
+};
+use crate::error::Error;
+use crate::logs::Range;
+use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, Services, fitting_seconds};
 use crate::protocol::{
     BulkRequest, BulkResponse, ReloadRequest, ServiceLogs, ServiceRequest, StopRequest,
     SystemStatus, VerbResponse, whole_or_null,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::json;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// How long a verb waits until the service has settled, in seconds.
 const VERB_WAIT_DEFAULT: f64 = 20.0;
@@ -24,7 +28,7 @@ const VERB_WAIT: &str = "How long to wait until it has settled, in seconds.";
 const LINES_DEFAULT: u64 = 100;
 
 /// The tools, those first that are needed first.
-pub const SERVICE_TOOLS: &[Tool] = &[
+pub const SERVICE_TOOLS: &[Tool<Services>] = &[
     Tool {
         name: "list_services",
         title: "List the services",
@@ -46,7 +50,7 @@ pub const SERVICE_TOOLS: &[Tool] = &[
         effect: Effect::Changes,
         input: || with_wait(input_of::<ServiceRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<VerbResponse>,
-        call: |routes, arguments| verb(routes, "start", arguments),
+        call: start,
     },
     Tool {
         name: "stop_service",
@@ -56,7 +60,7 @@ pub const SERVICE_TOOLS: &[Tool] = &[
         effect: Effect::Ends,
         input: || with_wait(input_of::<StopRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<VerbResponse>,
-        call: |routes, arguments| verb(routes, "stop", arguments),
+        call: stop,
     },
     Tool {
         name: "restart_service",
@@ -66,7 +70,7 @@ pub const SERVICE_TOOLS: &[Tool] = &[
         effect: Effect::Ends,
         input: || with_wait(input_of::<ServiceRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<VerbResponse>,
-        call: |routes, arguments| verb(routes, "restart", arguments),
+        call: restart,
     },
     Tool {
         name: "reload_service",
@@ -78,7 +82,7 @@ pub const SERVICE_TOOLS: &[Tool] = &[
         effect: Effect::Ends,
         input: || with_wait(input_of::<ReloadRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<VerbResponse>,
-        call: |routes, arguments| verb(routes, "reload", arguments),
+        call: reload,
     },
     Tool {
         name: "service_logs",
@@ -178,72 +182,110 @@ struct Health {
     services: Option<BTreeMap<String, String>>,
 }
 
-fn name_of(arguments: Arguments) -> Result<Option<String>, Failure> {
+fn name_of(arguments: Arguments) -> Result<Option<String>, ToolError> {
     let OneOrAll { name } = arguments.read()?;
     if name.as_deref() == Some("") { Err(empty("name")) } else { Ok(name) }
 }
 
-fn list(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Failure> {
+fn list(context: &Context<'_, Services>, arguments: Arguments) -> Result<ToolResult, ToolError> {
     let name = name_of(arguments)?;
-    let mut data: Value = routes.get("/supervisor/status")?;
+    let mut status = context.ops.status();
     if let Some(name) = name {
-        let one: Value = routes.get(&format!("/supervisor/status/{}", segment(&name)))?;
-        data["services"] = Value::Object([(name, one)].into_iter().collect());
+        let one = context.ops.one_status(&name)?;
+        status.services = [(name, one)].into();
     }
-    Ok(Told { text: text::of_services(&data), data })
+    Ok(ToolResult { text: text::of_services(&status), data: json!(status) })
 }
 
-fn verb(
-    routes: &mut Routes<'_, '_>,
-    verb: &str,
+fn start(
+    context: &Context<'_, Services>,
     mut arguments: Arguments,
-) -> Result<Told, Failure> {
+) -> Result<ToolResult, ToolError> {
     let wait = arguments.wait(VERB_WAIT_DEFAULT)?;
-    let target = Parameters::new().with("wait", Some(wait)).of(&format!("/supervisor/{verb}"));
-    let data: Value = routes.post_json(&target, &arguments.rest())?;
-    let state = match data["service"].as_str() {
-        // It may be gone with the reload.
-        Some(name) => routes.get(&format!("/supervisor/status/{}", segment(name))).ok(),
-        None => None,
-    };
-    Ok(Told { text: text::of_verb(&data, state.as_ref()), data })
+    let request = arguments.read()?;
+    verb(context, context.ops.start(context.client, request, Some(Duration::from_secs_f64(wait))))
 }
 
-fn logs(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, Failure> {
+fn stop(
+    context: &Context<'_, Services>,
+    mut arguments: Arguments,
+) -> Result<ToolResult, ToolError> {
+    let wait = arguments.wait(VERB_WAIT_DEFAULT)?;
+    let request = arguments.read()?;
+    verb(context, context.ops.stop(context.client, request, Some(Duration::from_secs_f64(wait))))
+}
+
+fn restart(
+    context: &Context<'_, Services>,
+    mut arguments: Arguments,
+) -> Result<ToolResult, ToolError> {
+    let wait = arguments.wait(VERB_WAIT_DEFAULT)?;
+    let request = arguments.read()?;
+    verb(context, context.ops.restart(context.client, request, Some(Duration::from_secs_f64(wait))))
+}
+
+fn reload(
+    context: &Context<'_, Services>,
+    mut arguments: Arguments,
+) -> Result<ToolResult, ToolError> {
+    let wait = arguments.wait(VERB_WAIT_DEFAULT)?;
+    let request = arguments.read()?;
+    verb(context, context.ops.reload(context.client, request, Some(Duration::from_secs_f64(wait))))
+}
+
+/// Reports what a request on a service came to, with the state of the service.
+fn verb(
+    context: &Context<'_, Services>,
+    done: Result<VerbResponse, Error>,
+) -> Result<ToolResult, ToolError> {
+    let response = done?;
+    // It may be gone with the reload.
+    let state = response.service.as_ref().and_then(|name| context.ops.one_status(name).ok());
+    let text = text::of_verb(&response, state.as_ref());
+    Ok(ToolResult { text, data: json!(response) })
+}
+
+fn logs(
+    context: &Context<'_, Services>,
+    mut arguments: Arguments,
+) -> Result<ToolResult, ToolError> {
     let wait = arguments.wait(0.0)?;
     let wanted: WantedLines = arguments.read()?;
-    if wanted.name.is_empty() {
+    let WantedLines { name, lines, after, limit, grep, max_bytes, run, .. } = wanted;
+    if name.is_empty() {
         return Err(empty("name"));
     }
-    let path = format!("/supervisor/logs/{}", segment(&wanted.name));
-    let target = Parameters::new()
-        .with("lines", wanted.lines)
-        .with("after", wanted.after)
-        .with("seconds", wanted.seconds)
-        .with("limit", wanted.limit)
-        .with("grep", wanted.grep)
-        .with("run", wanted.run)
-        .with("wait", (wait > 0.0).then_some(wait))
-        .with("max_bytes", Some(wanted.max_bytes.unwrap_or(OUTPUT_BYTES_DEFAULT)))
-        .with("strip_ansi", Some(true));
-    let data: Value = routes.get(&target.of(&path))?;
-    let state: Value = routes.get(&format!("/supervisor/status/{}", segment(&wanted.name)))?;
-    let state = state["status"].as_str().unwrap_or_default();
-    Ok(Told { text: text::of_logs(&data, state), data })
+    let seconds = fitting_seconds("seconds", wanted.seconds)?;
+    let default = if limit.is_none() { Range::Last(LINES_DEFAULT) } else { Range::All };
+    let range = LogRange { lines, seconds, after }.or(default)?;
+    let (run, grep) = (run.as_deref(), grep.as_deref());
+    let hint = ContinuationHint::call(format!("service_logs name={name}"), run, grep);
+    let bytes_max = max_bytes.unwrap_or(OUTPUT_BYTES_DEFAULT);
+    let mut query = LogQuery::new(context.client, range, grep, Escapes::Stripped, hint)?
+        .limited_to(Some(bytes_max))?;
+    query.selection.limit = limit;
+    query.wait = (wait > 0.0).then(|| Duration::from_secs_f64(wait));
+    query.check()?;
+    let logs = context.ops.logs(context.client, (&name, run), query)?;
+    let state = context.ops.one_status(&name)?.status;
+    Ok(ToolResult { text: text::of_logs(&logs, state), data: json!(logs) })
 }
 
-fn health(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Failure> {
+fn health(context: &Context<'_, Services>, arguments: Arguments) -> Result<ToolResult, ToolError> {
     let Some(name) = name_of(arguments)? else {
-        let data = routes.get_in_any_state("/supervisor/health")?;
-        return Ok(Told { text: text::of_system(&data), data });
+        let health = context.ops.health();
+        return Ok(ToolResult { text: text::of_system(&health), data: json!(health) });
     };
-    let data: Value = routes.get(&format!("/supervisor/health/{}", segment(&name)))?;
-    Ok(Told { text: text::of_health(&data), data })
+    let health = context.ops.check(&name)?;
+    Ok(ToolResult { text: text::of_health(&health), data: json!(health) })
 }
 
-fn bulk(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, Failure> {
+fn bulk(
+    context: &Context<'_, Services>,
+    mut arguments: Arguments,
+) -> Result<ToolResult, ToolError> {
     let wait = arguments.wait(VERB_WAIT_DEFAULT)?;
-    let target = Parameters::new().with("wait", Some(wait)).of("/supervisor/bulk");
-    let data: Value = routes.post_json(&target, &arguments.rest())?;
-    Ok(Told { text: text::of_bulk(&data), data })
+    let request = arguments.read()?;
+    let bulk = context.ops.bulk(context.client, request, Some(Duration::from_secs_f64(wait)))?;
+    Ok(ToolResult { text: text::of_bulk(&bulk), data: json!(bulk) })
 }

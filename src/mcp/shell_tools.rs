@@ -1,19 +1,23 @@
 //! The tools of the LLM Shell.
 
 use super::arguments::{Arguments, with_wait};
-use super::routes::Routes;
 use super::runs::{
-    Before, GLANCE_BYTES, RunReport, behind, bytes, glance, lines_total, prompt, report, report_of,
-    state_of, wait_for_end, wait_for_line, wait_for_reaction,
+    Before, GLANCE_BYTES, RunReport, bytes, glance, lines, lines_total, prompt, report, report_of,
+    wait_for_end, wait_for_line, wait_for_reaction,
 };
-use super::tool::{Effect, Failure, OUTPUT_BYTES_DEFAULT, Told, Tool, empty, input_of, output_of};
-use crate::client::Parameters;
+use super::tool::{
+    Context, Effect, OUTPUT_BYTES_DEFAULT, Tool, ToolError, ToolResult, empty, input_of, output_of,
+};
+use crate::logs::Range;
+use crate::manager::EndsInput;
+use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, Shell, fitting_seconds};
+use crate::process::Signal;
 use crate::protocol::{
     KillResponse, LogsResponse, ProcessStatus, StartRequest, StdinRequest, whole_or_null,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::json;
 
 /// How long a start waits for the end where nothing else is said, in seconds: most commands have
 /// ended by then.
@@ -26,7 +30,7 @@ const WAIT_DEFAULT: f64 = 30.0;
 const REACTION_WAIT_DEFAULT: f64 = 1.0;
 
 /// The tools, those first that are needed first.
-pub const SHELL_TOOLS: &[Tool] = &[
+pub const SHELL_TOOLS: &[Tool<Shell>] = &[
     Tool {
         name: "start_command",
         title: "Start a command",
@@ -236,108 +240,131 @@ struct Restart {
     timeout: Option<f64>,
 }
 
-fn start(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, Failure> {
+fn start(context: &Context<'_, Shell>, mut arguments: Arguments) -> Result<ToolResult, ToolError> {
     let wait = arguments.wait(START_WAIT_DEFAULT)?;
     let bytes = bytes(arguments.count("max_bytes")?)?;
-    let started: ProcessStatus = routes.post_json("/start", &arguments.rest())?;
+    let started = context.ops.start(arguments.read()?, false)?;
     // It runs: that it could not be waited for is no failure any more.
-    let waited = wait_for_end(routes, &started, wait);
+    let waited = wait_for_end(context, &started.run, wait);
     let run = ProcessStatus {
-        ended_leftovers: started.ended_leftovers,
-        ..state_of(routes, &started.run_id)?
+        ended_leftovers: ProcessStatus::from(started.snapshot).ended_leftovers,
+        ..context.ops.run(started.run.id())?
     };
-    Ok(report_of(routes, run, behind(0, bytes))?.noting(waited.err()))
+    let query = lines(context, &run.run_id, Range::After(0), bytes)?;
+    Ok(report_of(context, run, query)?.noting(waited.err()))
 }
 
-fn status(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Failure> {
+fn status(context: &Context<'_, Shell>, arguments: Arguments) -> Result<ToolResult, ToolError> {
     let Nothing {} = arguments.read()?;
-    let run: ProcessStatus = routes.get("/status")?;
-    glance(routes, &run.run_id)
+    glance(context, context.ops.last_run()?.id())
 }
 
-fn read_logs(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, Failure> {
+fn read_logs(
+    context: &Context<'_, Shell>,
+    mut arguments: Arguments,
+) -> Result<ToolResult, ToolError> {
     let wait = arguments.wait(0.0)?;
     let wanted: ReadLogs = arguments.read()?;
     let run_id = match wanted.run_id {
         Some(run_id) if run_id.is_empty() => return Err(empty("run_id")),
         Some(run_id) => run_id,
-        None => routes.get::<ProcessStatus>("/status")?.run_id,
+        None => context.ops.last_run()?.id().to_owned(),
     };
+    let is_filtered = wanted.grep.is_some() || wanted.seconds.is_some();
     let (after, lines) = match (wanted.after, wanted.lines) {
-        // By number, so that a line that has not ended is apart.
-        (None, Some(count @ 1..)) if wanted.grep.is_none() && wanted.seconds.is_none() => {
-            (Some(lines_total(routes, &run_id)?.saturating_sub(count)), None)
+        // By number, so that a line without newline is apart.
+        (None, Some(count @ 1..)) if !is_filtered => {
+            (Some(lines_total(context, &run_id)?.saturating_sub(count)), None)
         }
         (None, None) if wanted.seconds.is_none() => (Some(0), None),
         given => given,
     };
-    let output = Parameters::new()
-        .with("after", after)
-        .with("lines", lines)
-        .with("seconds", wanted.seconds)
-        .with("limit", wanted.limit)
-        .with("grep", wanted.grep)
-        .with("max_bytes", Some(bytes(wanted.max_bytes)?));
+    let seconds = fitting_seconds("seconds", wanted.seconds)?;
+    let range = LogRange { lines, seconds, after }.or(Range::All)?;
+    let (tool, grep) = (format!("read_logs run_id={run_id}"), wanted.grep.as_deref());
+    let hint = ContinuationHint::call(tool, None, grep);
+    let mut query = LogQuery::new(context.client, range, grep, Escapes::Stripped, hint)?
+        .limited_to(Some(bytes(wanted.max_bytes)?))?;
+    query.selection.limit = wanted.limit;
+    query.check()?;
     if let Some(after) = wanted.after {
-        wait_for_line(routes, &run_id, after, wait)?;
+        wait_for_line(context, &run_id, after, wait)?;
     } else if wait > 0.0 {
-        return Err(Failure(
+        return Err(ToolError(
             "The argument wait needs after: give the last result's number.".into(),
         ));
     }
-    report(routes, &run_id, output)
+    report(context, &run_id, query)
 }
 
-fn wait(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, Failure> {
+fn wait(context: &Context<'_, Shell>, mut arguments: Arguments) -> Result<ToolResult, ToolError> {
     let seconds = arguments.wait(WAIT_DEFAULT)?;
     let Behind { after, max_bytes } = arguments.read()?;
     let bytes = bytes(max_bytes)?;
-    let run: ProcessStatus = routes.get("/status")?;
-    wait_for_end(routes, &run, seconds)?;
-    let wanted = behind(after.unwrap_or(0), bytes);
-    report(routes, &run.run_id, wanted)
+    let run = context.ops.last_run()?;
+    wait_for_end(context, &run, seconds)?;
+    let query = lines(context, run.id(), Range::After(after.unwrap_or(0)), bytes)?;
+    report(context, run.id(), query)
 }
 
-fn send_input(routes: &mut Routes<'_, '_>, mut arguments: Arguments) -> Result<Told, Failure> {
+fn send_input(
+    context: &Context<'_, Shell>,
+    mut arguments: Arguments,
+) -> Result<ToolResult, ToolError> {
     let wait = arguments.wait(REACTION_WAIT_DEFAULT)?;
-    let run: ProcessStatus = routes.get("/status")?;
-    let input = arguments.rest();
-    let data = input["data"].as_str().unwrap_or_default().to_owned();
-    let lines = lines_total(routes, &run.run_id)?;
-    let echoed = if run.pty { data.matches(['\n', '\r']).count() as u64 } else { 0 };
-    let before = Before { lines, prompt: prompt(routes, &run.run_id)?, echoed };
-    let sent: Value = routes.post_json("/stdin", &input)?;
+    let run = context.ops.last_run()?;
+    let StdinRequest { data, eof } = arguments.read()?;
+    let total = lines_total(context, run.id())?;
+    let is_on_terminal = run.snapshot().is_on_terminal;
+    let echoed = if is_on_terminal { data.matches(['\n', '\r']).count() as u64 } else { 0 };
+    let before = Before { lines: total, prompt: prompt(context, run.id())?, echoed };
+    let ends = if eof { EndsInput::Yes } else { EndsInput::No };
+    let permit = context.ops.streams().take()?;
+    let written = context.ops.write_stdin(&permit, data.as_bytes(), ends)?;
+    drop(permit);
     // It is written: that nobody could wait is no failure any more.
-    let waited = wait_for_reaction(routes, &run.run_id, &before, wait);
-    let taken = sent["written"].as_u64().unwrap_or_default();
-    let rest = (taken < data.len() as u64).then(|| {
+    let waited = wait_for_reaction(context, run.id(), &before, wait);
+    let rest = (written < data.len()).then(|| {
         let bytes = data.len();
-        Failure(format!(
-            "{taken} of {bytes} bytes were taken: it does not read now. Send the rest later."
+        ToolError(format!(
+            "{written} of {bytes} bytes were taken: it does not read now. Send the rest later."
         ))
     });
-    let told = report(routes, &run.run_id, behind(lines, OUTPUT_BYTES_DEFAULT))?;
-    Ok(told.noting(rest.or(waited.err())).with("written", sent["written"].clone()))
+    let query = lines(context, run.id(), Range::After(total), OUTPUT_BYTES_DEFAULT)?;
+    let result = report(context, run.id(), query)?;
+    Ok(result.noting(rest.or(waited.err())).with("written", json!(written)))
 }
 
-fn send_signal(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Failure> {
+fn send_signal(
+    context: &Context<'_, Shell>,
+    arguments: Arguments,
+) -> Result<ToolResult, ToolError> {
     let SendSignal { kind } = arguments.read()?;
-    let target = Parameters::new().with("type", Some(kind)).of("/signal");
-    let run: ProcessStatus = routes.post(&target)?;
-    glance(routes, &run.run_id)
+    let wrong =
+        |wanted: String| ToolError(format!("The argument type is {kind:?}: give {wanted}."));
+    let run = context.ops.signal(kind.parse().map_err(wrong)?)?;
+    glance(context, &run.run_id)
 }
 
-fn kill(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Failure> {
+fn kill(context: &Context<'_, Shell>, arguments: Arguments) -> Result<ToolResult, ToolError> {
     let Kill { kind } = arguments.read()?;
-    let killed: Value = routes.post(&Parameters::new().with("type", kind).of("/kill"))?;
-    let run: ProcessStatus = routes.get("/status")?;
-    Ok(glance(routes, &run.run_id)?.with("killed", killed))
+    let signal = match kind.as_deref() {
+        None | Some("SIGTERM") => Signal::TERM,
+        Some("SIGKILL") => Signal::KILL,
+        Some(other) => {
+            let why = format!("The argument type is {other:?}: give SIGTERM or SIGKILL.");
+            return Err(ToolError(why));
+        }
+    };
+    let killed = context.ops.kill(signal)?;
+    let run = context.ops.last_run()?;
+    Ok(glance(context, run.id())?.with("killed", json!(killed)))
 }
 
-fn restart(routes: &mut Routes<'_, '_>, arguments: Arguments) -> Result<Told, Failure> {
+fn restart(context: &Context<'_, Shell>, arguments: Arguments) -> Result<ToolResult, ToolError> {
     let Restart { timeout } = arguments.read()?;
-    let target = Parameters::new().with("timeout", timeout).of("/restart");
-    let run: ProcessStatus = routes.post(&target)?;
+    let run = context.ops.restart(fitting_seconds("timeout", timeout)?)?;
     // It has printed nothing yet, or next to it.
-    report_of(routes, run, behind(0, GLANCE_BYTES))
+    let query = lines(context, &run.run_id, Range::After(0), GLANCE_BYTES)?;
+    report_of(context, run, query)
 }

@@ -1,11 +1,16 @@
-//! The protocol over stdin and stdout: each line is a message, carried to an endpoint and back.
+//! The protocol over stdin and stdout: each line is a message to an endpoint in this process or
+//! elsewhere.
 
-use super::era::STATELESS_VERSION_KEY;
+use super::endpoint::{self, Toolbox};
+use super::era::{Headers, STATELESS_VERSION_KEY};
 use crate::client::Client;
+use crate::guarded::guarded;
+use crate::ops;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use std::io::{self, BufRead, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -28,108 +33,74 @@ const READER_LOOK_INTERVAL: Duration = Duration::from_millis(200);
 const INVALID_REQUEST: i32 = -32600;
 const INTERNAL: i32 = -32603;
 
-/// What the threads of a bridge share.
-struct Shared<W> {
-    client: Client,
-    output: Mutex<W>,
-    under_way: Mutex<UnderWay>,
-    ended: Condvar,
+/// What answers messages.
+pub trait Endpoint: Send + Sync {
+    /// Answers a message, which was read from this line; `None` to what wants no answer. Blocks as
+    /// long as that takes, or until `is_cancelled`.
+    fn answer(
+        &self,
+        message: &Value,
+        line: &[u8],
+        is_cancelled: &Arc<AtomicBool>,
+    ) -> Option<Vec<u8>>;
 }
 
-/// The messages that are being carried: their ids as JSON, and of which kind they are.
-type UnderWay = Vec<(String, Kind)>;
+/// The endpoint of a server that is reached over HTTP.
+#[derive(Debug)]
+pub struct Remote(pub Client);
 
-/// What is being carried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// The call of a tool, which may take long.
-    Call,
-    /// What is answered at once.
-    Other,
-    /// What nobody waits for any more. It takes nobody's place.
-    Cancelled,
-}
+/// Tools in this process.
+#[derive(Debug)]
+pub struct Local<O: 'static>(pub Toolbox<O>);
 
-/// Carries the messages of `input` to `client`'s `/mcp`, and the answers to `output`, until the
-/// input ends and all is answered, or `reader_gone`. Blocks for as long.
-///
-/// # Errors
-/// When the input cannot be read.
-pub fn bridge(
-    client: Client,
-    mut input: impl BufRead,
-    output: impl Write + Send + 'static,
-    reader_gone: impl Fn() -> bool,
-) -> io::Result<()> {
-    let under_way = Mutex::default();
-    let shared =
-        Arc::new(Shared { client, output: Mutex::new(output), under_way, ended: Condvar::new() });
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        if input.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
-            shared.wait_for_answers(reader_gone);
-            return Ok(());
-        }
-        if line.last() != Some(&b'\n') && line.len() as u64 == LINE_BYTES_MAX {
-            input.skip_until(b'\n')?;
-            let why = "The message has more than 16 MiB: send a shorter one.";
-            shared.say(fault(&Value::Null, INVALID_REQUEST, why));
-        } else if !line.trim_ascii().is_empty() {
-            take(&shared, &line);
-        }
+/// A client at stdin and stdout, for one message.
+struct StdioClient(Arc<AtomicBool>);
+
+impl ops::Client for StdioClient {
+    fn has_left(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn departure(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
+        let is_cancelled = Arc::clone(&self.0);
+        Arc::new(move || is_cancelled.load(Ordering::Relaxed))
+    }
+
+    fn is_restricted(&self) -> bool {
+        false
+    }
+
+    fn may_come_again(&self) -> bool {
+        false
     }
 }
 
-/// Has one message carried, on a thread of its own where it may take long.
-fn take<W: Write + Send + 'static>(shared: &Arc<Shared<W>>, line: &[u8]) {
-    let message: Value = serde_json::from_slice(line).unwrap_or_default();
-    if message["method"] == "notifications/cancelled" {
-        shared.cancel(&message["params"]["requestId"].to_string());
-        return;
-    }
-    let kind = if message["method"] == "tools/call" { Kind::Call } else { Kind::Other };
-    if kind == Kind::Call && count(&shared.lock(), kind) >= CALLS_MAX {
-        let why = format!("{CALLS_MAX} calls are under way: wait for one of them, or cancel one.");
-        shared.say(fault(&message["id"], INTERNAL, &why));
-        return;
-    }
-    shared.wait_until(|under_way| count(under_way, Kind::Other) < OTHERS_MAX);
-    shared.lock().push((message["id"].to_string(), kind));
-    let (line, carrier) = (line.to_owned(), Arc::clone(shared));
-    let thread = thread::Builder::new().name("mcp-request".to_owned());
-    let work = {
-        let (line, message) = (line.clone(), message.clone());
-        move || carrier.carry(&message, &line)
-    };
-    if thread.spawn(work).is_err() {
-        // Without a thread the others wait for this one.
-        shared.carry(&message, &line);
+impl<O: Send + Sync> Endpoint for Local<O> {
+    fn answer(&self, _: &Value, line: &[u8], is_cancelled: &Arc<AtomicBool>) -> Option<Vec<u8>> {
+        let value = match endpoint::parse(line) {
+            Ok(value) => value,
+            Err(fault) => return Some(fault.answer(&Value::Null).to_string().into_bytes()),
+        };
+        let sent = value.clone();
+        let params = &sent["params"];
+        let version = params["_meta"][STATELESS_VERSION_KEY].as_str();
+        let name = params["name"].as_str().map(in_header);
+        let headers = Headers { version, method: sent["method"].as_str(), name: name.as_deref() };
+        let client = StdioClient(Arc::clone(is_cancelled));
+        let handle = || endpoint::handle(&self.0, value, Ok(headers), &client).1;
+        let answer = guarded(format_args!("A message of stdin"), handle).unwrap_or_else(|| {
+            let why = "The server failed at this: look into its log, and report what you find.";
+            Some(fault(&sent["id"], INTERNAL, why))
+        });
+        answer.map(|answer| answer.to_string().into_bytes())
     }
 }
 
-impl<W: Write> Shared<W> {
-    fn carry(&self, message: &Value, line: &[u8]) {
-        let answer = self.answer(message, line);
-        let kind = self.end(&message["id"].to_string());
-        if let Some(answer) = answer.filter(|_| kind != Some(Kind::Cancelled)) {
-            self.say(answer);
-        }
-        self.ended.notify_all();
-    }
-
-    /// Writes a message. Who reads no more wants none: the end of the input comes next.
-    fn say(&self, mut message: Vec<u8>) {
-        message.push(b'\n');
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        let _gone = output.write_all(&message).and_then(|()| output.flush());
-    }
-
-    /// What is answered, on one line; `None` to what wants no answer.
-    fn answer(&self, message: &Value, line: &[u8]) -> Option<Vec<u8>> {
-        let fault = |why: &str| Some(fault(&message["id"], INTERNAL, why));
+impl Endpoint for Remote {
+    fn answer(&self, message: &Value, line: &[u8], _: &Arc<AtomicBool>) -> Option<Vec<u8>> {
+        let fault = |why: &str| Some(fault(&message["id"], INTERNAL, why).to_string().into_bytes());
         let is_wanted = message.get("id").is_some() || !message.is_object();
-        match self.client.post("/mcp", &headers(message), line.trim_ascii()) {
+        match self.0.post("/mcp", &headers(message), line.trim_ascii()) {
             Err(away) if is_wanted => fault(&away.to_string()),
             Err(_) => None,
             Ok(answer) => match serde_json::from_slice::<Value>(&answer.body) {
@@ -146,19 +117,129 @@ impl<W: Write> Shared<W> {
             },
         }
     }
+}
 
-    fn cancel(&self, id: &str) {
-        if let Some((_, kind)) = self.lock().iter_mut().find(|(of, _)| of == id) {
-            *kind = Kind::Cancelled;
+/// What the threads share.
+struct Shared<E, W> {
+    endpoint: E,
+    output: Mutex<W>,
+    under_way: Mutex<UnderWay>,
+    ended: Condvar,
+}
+
+/// The messages that are being answered.
+type UnderWay = Vec<Pending>;
+
+/// A message that is being answered.
+struct Pending {
+    /// Its id, as JSON.
+    id: String,
+    kind: Kind,
+    /// Whether nobody waits for the answer any more. It then takes nobody's place.
+    is_cancelled: Arc<AtomicBool>,
+}
+
+/// What is being answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The call of a tool, which may take long.
+    Call,
+    /// What is answered at once.
+    Other,
+}
+
+impl Pending {
+    fn is_wanted(&self) -> bool {
+        !self.is_cancelled.load(Ordering::Relaxed)
+    }
+}
+
+/// Answers the messages of `input` on `output`, until the input ends and all is answered, or
+/// `reader_gone`. Blocks for as long.
+///
+/// # Errors
+/// If the input cannot be read.
+pub fn serve_stdio(
+    endpoint: impl Endpoint + 'static,
+    mut input: impl BufRead,
+    output: impl Write + Send + 'static,
+    reader_gone: impl Fn() -> bool,
+) -> io::Result<()> {
+    let (output, under_way) = (Mutex::new(output), Mutex::default());
+    let shared = Arc::new(Shared { endpoint, output, under_way, ended: Condvar::new() });
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if input.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
+            shared.wait_for_answers(reader_gone);
+            return Ok(());
+        }
+        if line.last() != Some(&b'\n') && line.len() as u64 == LINE_BYTES_MAX {
+            input.skip_until(b'\n')?;
+            let why = "The message has more than 16 MiB: send a shorter one.";
+            shared.say(fault(&Value::Null, INVALID_REQUEST, why).to_string().into_bytes());
+        } else if !line.trim_ascii().is_empty() {
+            take(&shared, &line);
+        }
+    }
+}
+
+/// Has one message answered, on a thread of its own because it may take long.
+fn take<E, W>(shared: &Arc<Shared<E, W>>, line: &[u8])
+where
+    E: Endpoint + 'static,
+    W: Write + Send + 'static,
+{
+    let message: Value = serde_json::from_slice(line).unwrap_or_default();
+    if message["method"] == "notifications/cancelled" {
+        shared.cancel(&message["params"]["requestId"].to_string());
+        return;
+    }
+    let kind = if message["method"] == "tools/call" { Kind::Call } else { Kind::Other };
+    if kind == Kind::Call && count(&shared.lock(), kind) >= CALLS_MAX {
+        let why = format!("{CALLS_MAX} calls are under way: wait for one of them, or cancel one.");
+        shared.say(fault(&message["id"], INTERNAL, &why).to_string().into_bytes());
+        return;
+    }
+    shared.wait_until(|under_way| count(under_way, Kind::Other) < OTHERS_MAX);
+    let (id, is_cancelled) = (message["id"].to_string(), Arc::default());
+    let pending = Pending { id, kind, is_cancelled: Arc::clone(&is_cancelled) };
+    shared.lock().push(pending);
+    let (line, worker) = (line.to_owned(), Arc::clone(shared));
+    let thread = thread::Builder::new().name("mcp-request".to_owned());
+    let work = {
+        let (line, message, is_cancelled) =
+            (line.clone(), message.clone(), Arc::clone(&is_cancelled));
+        move || worker.work(&message, &line, &is_cancelled)
+    };
+    if thread.spawn(work).is_err() {
+        // Without a thread the others wait for this one.
+        shared.work(&message, &line, &is_cancelled);
+    }
+}
+
+impl<E: Endpoint, W: Write> Shared<E, W> {
+    fn work(&self, message: &Value, line: &[u8], is_cancelled: &Arc<AtomicBool>) {
+        let answer = self.endpoint.answer(message, line, is_cancelled);
+        self.lock().retain(|pending| !Arc::ptr_eq(&pending.is_cancelled, is_cancelled));
+        if let Some(answer) = answer.filter(|_| !is_cancelled.load(Ordering::Relaxed)) {
+            self.say(answer);
         }
         self.ended.notify_all();
     }
 
-    /// Takes a message out of those that are carried, and gives what it was.
-    fn end(&self, id: &str) -> Option<Kind> {
-        let mut under_way = self.lock();
-        let place = under_way.iter().position(|(of, _)| of == id)?;
-        Some(under_way.swap_remove(place).1)
+    /// Writes a message. Who reads no more wants none: the end of the input comes next.
+    fn say(&self, mut message: Vec<u8>) {
+        message.push(b'\n');
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        let _gone = output.write_all(&message).and_then(|()| output.flush());
+    }
+
+    fn cancel(&self, id: &str) {
+        if let Some(pending) = self.lock().iter().find(|pending| pending.id == id) {
+            pending.is_cancelled.store(true, Ordering::Relaxed);
+        }
+        self.ended.notify_all();
     }
 
     fn wait_until(&self, is_enough: impl Fn(&UnderWay) -> bool) {
@@ -170,7 +251,7 @@ impl<W: Write> Shared<W> {
     /// Waits until all is answered, or nobody is left to read it.
     fn wait_for_answers(&self, reader_gone: impl Fn() -> bool) {
         let mut under_way = self.lock();
-        while under_way.iter().any(|(_, kind)| *kind != Kind::Cancelled) && !reader_gone() {
+        while under_way.iter().any(Pending::is_wanted) && !reader_gone() {
             // A reader that leaves wakes nobody.
             let waited = self.ended.wait_timeout(under_way, READER_LOOK_INTERVAL);
             under_way = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -183,13 +264,13 @@ impl<W: Write> Shared<W> {
 }
 
 fn count(under_way: &UnderWay, of: Kind) -> usize {
-    under_way.iter().filter(|(_, kind)| *kind == of).count()
+    under_way.iter().filter(|pending| pending.kind == of && pending.is_wanted()).count()
 }
 
 /// The answer to a request that could not be carried, or was none.
-fn fault(id: &Value, code: i32, why: &str) -> Vec<u8> {
+fn fault(id: &Value, code: i32, why: &str) -> Value {
     let error = json!({"code": code, "message": why});
-    json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string().into_bytes()
+    json!({"jsonrpc": "2.0", "id": id, "error": error})
 }
 
 /// The headers that a stateless message has over HTTP.

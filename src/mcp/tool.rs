@@ -1,7 +1,8 @@
 //! What a tool is: a name, words for a model, schemas, and a function.
 
 use super::arguments::Arguments;
-use super::routes::Routes;
+use crate::error::{Error, ErrorKind};
+use crate::ops::Client;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
@@ -13,9 +14,9 @@ pub const OUTPUT_BYTES_DEFAULT: u64 = 31 * 1024;
 /// How much is told of a failure, in bytes.
 const FAILURE_BYTES_MAX: usize = 4096;
 
-/// One tool.
+/// A tool that works on operations `O`: the command of an LLM Shell, or services.
 #[derive(Debug)]
-pub struct Tool {
+pub struct Tool<O: 'static> {
     /// What it is called by.
     pub name: &'static str,
     /// What it is called for people.
@@ -29,7 +30,15 @@ pub struct Tool {
     /// The JSON Schema of its structured result.
     pub output: fn() -> Value,
     /// What it does.
-    pub call: fn(&mut Routes<'_, '_>, Arguments) -> Result<Told, Failure>,
+    pub call: fn(&Context<'_, O>, Arguments) -> Result<ToolResult, ToolError>,
+}
+
+/// What a call of a tool works with.
+pub struct Context<'a, O> {
+    /// The operations.
+    pub ops: &'a O,
+    /// The client that called it.
+    pub client: &'a dyn Client,
 }
 
 /// What a tool does to the world.
@@ -45,23 +54,32 @@ pub enum Effect {
 
 /// What a tool gives.
 #[derive(Debug)]
-pub struct Told {
+pub struct ToolResult {
     /// For a model.
     pub text: String,
     /// For a program, by the tool's schema.
     pub data: Value,
 }
 
-/// Why a tool could not do what it was asked: the `detail` of the answer.
+/// Why a tool could not do what it was asked, in words for a model.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Failure(pub String);
+pub struct ToolError(pub String);
 
-/// Why a name that is needed is none.
-pub fn empty(argument: &str) -> Failure {
-    Failure(format!("The argument {argument} is empty: give one, or leave it out."))
+impl From<Error> for ToolError {
+    fn from(error: Error) -> Self {
+        if error.kind() == ErrorKind::Internal {
+            log::error!("{error}");
+        }
+        Self(error.for_tools())
+    }
 }
 
-impl Failure {
+/// Why a name that is needed is none.
+pub fn empty(argument: &str) -> ToolError {
+    ToolError(format!("The argument {argument} is empty: give one, or leave it out."))
+}
+
+impl ToolError {
     /// What is told of it: its beginning, where it repeats something long.
     pub fn shown(mut self) -> String {
         if self.0.len() > FAILURE_BYTES_MAX {
@@ -72,11 +90,11 @@ impl Failure {
     }
 }
 
-impl Told {
+impl ToolResult {
     /// The same with a line before the last that tells of what was not done, where something was
     /// not.
     #[must_use]
-    pub fn noting(mut self, failure: Option<Failure>) -> Self {
+    pub fn noting(mut self, failure: Option<ToolError>) -> Self {
         if let Some(failure) = failure {
             let end = self.text.trim_end().rfind('\n').map_or(0, |end| end + 1);
             self.text.insert_str(end, &format!("[{}]\n", failure.shown()));
@@ -92,7 +110,7 @@ impl Told {
     }
 }
 
-impl Tool {
+impl<O> Tool<O> {
     /// What is told of it in a list.
     pub fn described(&self) -> Value {
         json!({

@@ -1,8 +1,8 @@
 //! `llm-shell ctl` on the command line.
 
-use crate::api::WAIT_MAX;
 use crate::client::{Lines, Order, Start, Verb};
 use crate::manager::SECONDS_MAX;
+use crate::ops::WAIT_MAX;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use std::fmt;
 use std::path::PathBuf;

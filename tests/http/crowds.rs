@@ -101,8 +101,12 @@ fn no_number_of_slow_heads_shuts_a_whole_request_out() {
 #[test]
 fn a_slow_body_makes_room_and_its_handler_does_nothing() {
     let served = seats(1);
-    let mut slow =
-        served.exchange("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf");
+    let mut slow = served.exchange(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+    );
+    // It is asked on when its handler reads the body, and makes room from then on.
+    assert!(slow.some().starts_with(b"HTTP/1.1 100 Continue\r\n"));
+    slow.send("half");
     assert_eq!(served.client().get("/hello").status, 200);
     assert!(slow.try_answer().is_err());
 }

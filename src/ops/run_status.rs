@@ -1,6 +1,5 @@
 //! The bodies of requests and answers of the LLM Shell: field names are part of the contract.
 
-use super::parameters;
 use crate::error::Result;
 use crate::logs::{format_instant, now};
 use crate::manager::{EndedLeftover, KillReport, PastRun, RunInfo, RunSpec, Snapshot};
@@ -16,14 +15,13 @@ impl StartRequest {
     ///
     /// # Errors
     /// `Input` for a terminal without a size.
-    pub fn spec(self) -> Result<RunSpec> {
+    pub fn spec(self, timeout: Option<Duration>) -> Result<RunSpec> {
         let input = match self.pty {
             Pty::Of(size) => Input::Terminal(size.try_into()?),
             Pty::Is(true) => Input::Terminal(TerminalSize::default()),
             Pty::Is(false) if self.stdin => Input::Pipe,
             Pty::Is(false) => Input::Nothing,
         };
-        let timeout = parameters::fitting_seconds("timeout", self.timeout)?;
         let (directory, environment) = (self.cwd, self.env);
         let spec = RunSpec::shell(&self.command);
         Ok(RunSpec { directory, environment, input, timeout, ..spec })
@@ -146,6 +144,7 @@ fn leftovers(ended: Vec<EndedLeftover>) -> Vec<Leftover> {
 }
 
 /// Seconds, to the millisecond.
+#[must_use]
 pub fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }

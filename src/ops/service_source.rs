@@ -1,6 +1,6 @@
 //! The log of a service over all of its runs, as it can be asked for.
 
-use super::logs::{Named, Source};
+use super::log_page::{Named, Source};
 use super::run_marks::RunMark;
 use crate::error::Result;
 use crate::logs::{Glance, LogSeries, RunRecord, Selection, format_instant};

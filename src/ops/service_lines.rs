@@ -1,30 +1,27 @@
-//! The lines of a service's log in JSON: `["[YYYY-MM-DD HH:MM:SS] text", …]`.
+//! The lines of a service's log as its answers have them: `[YYYY-MM-DD HH:MM:SS] text`.
 
-use super::log_query::Again;
-use super::logs::Folding;
+use super::log_page::Truncator;
+use super::log_query::ContinuationHint;
 use crate::logs::{Page, PageCounts};
-use serde_json::Value;
-use std::io::{self, Write};
+use std::io;
 
-/// Writes the lines with commas between them. Gives the counts, and how many were left out.
+/// Passes each line to `put`. Returns the counts, and how many lines were left out.
+///
+/// # Errors
+/// Those of `put`, and of the log.
 pub fn write(
     page: &Page,
     bytes_max: Option<usize>,
-    again: &Again,
-    to: &mut impl Write,
+    hint: &ContinuationHint,
+    put: &mut impl FnMut(&str) -> io::Result<()>,
 ) -> io::Result<(PageCounts, u64)> {
-    let mut comma = "";
-    let mut put = |line: &str| {
-        let quoted = Value::from(line);
-        write!(to, "{}{quoted}", std::mem::replace(&mut comma, ","))
-    };
     let Some(bytes_max) = bytes_max else {
         let counts = page.for_each(|line, text| put(&stamped(line.stamp, text)))?;
         return Ok((counts, 0));
     };
-    let mut folding = Folding::new(bytes_max, again);
-    let mut counts = folding.take(page, |line, text| stamped(line.stamp, text))?;
-    let (content, omitted) = folding.finish(&mut counts);
+    let mut truncator = Truncator::new(bytes_max, hint);
+    let mut counts = truncator.take(page, |line, text| stamped(line.stamp, text))?;
+    let (content, omitted) = truncator.finish(&mut counts);
     if !content.is_empty() {
         content.split('\n').try_for_each(put)?;
     }

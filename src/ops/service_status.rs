@@ -1,6 +1,6 @@
 //! The bodies of requests and answers of Astra: field names are part of the contract.
 
-use super::bodies::seconds;
+use super::run_status::seconds;
 use crate::error::Error;
 use crate::logs::{format_instant, now};
 use crate::manager::RunView;
@@ -27,6 +27,7 @@ impl From<&Event> for EventBody {
 }
 
 /// What an event is called.
+#[must_use]
 pub fn event_name(kind: EventKind) -> &'static str {
     match kind {
         EventKind::State => "state",
@@ -134,7 +135,7 @@ impl ServiceHealth {
 
 impl MetricsResponse {
     /// The metrics of these, now.
-    pub(super) fn new(services: BTreeMap<String, ServiceMetrics>) -> Self {
+    pub(crate) fn new(services: BTreeMap<String, ServiceMetrics>) -> Self {
         Self { timestamp: format_instant(now()), services }
     }
 }

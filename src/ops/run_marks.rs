@@ -1,6 +1,6 @@
 //! Where runs begin and end in a log that spans several.
 
-use super::logs::Source;
+use super::log_page::Source;
 use serde_json::Value;
 use std::collections::VecDeque;
 

@@ -1,0 +1,231 @@
+//! Which lines of a log are asked for, and how large the answer may be.
+
+use super::client::Client;
+use crate::error::{Error, Result};
+use crate::logs::{FOLD_BYTES_MIN, Filter, Range, Selection, now};
+use crate::manager::SECONDS_MAX;
+use serde_json::Value;
+use std::ops;
+use std::time::Duration;
+
+/// The longest wait of a request.
+pub const WAIT_MAX: Duration = Duration::from_mins(10);
+
+/// The largest content that an answer can be cut to, in bytes: it is in memory meanwhile.
+const CONTENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Returns a duration of so many seconds, at most a day.
+///
+/// # Errors
+/// `Input` that names the parameter.
+pub fn fitting_seconds(name: &str, seconds: Option<f64>) -> Result<Option<Duration>> {
+    fitting(name, seconds, SECONDS_MAX)
+}
+
+/// Returns a wait of so many seconds, at most ten minutes.
+///
+/// # Errors
+/// `Input` that names the parameter.
+pub fn fitting_wait(name: &str, seconds: Option<f64>) -> Result<Option<Duration>> {
+    fitting(name, seconds, WAIT_MAX.as_secs_f64())
+}
+
+fn fitting(name: &str, seconds: Option<f64>, max: f64) -> Result<Option<Duration>> {
+    match seconds {
+        Some(number) if !(0.0..=max).contains(&number) => Err(Error::Input(format!(
+            "The parameter {name} is \"{number}\": give a number of seconds from 0 to {max}."
+        ))),
+        seconds => Ok(seconds.map(Duration::from_secs_f64)),
+    }
+}
+
+/// What becomes of escape sequences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Escapes {
+    /// They stay as they were printed.
+    Kept,
+    /// They are removed.
+    Stripped,
+}
+
+/// Which lines are asked for, before it is known whether that makes sense.
+#[derive(Clone, Debug, Default)]
+pub struct LogRange {
+    /// The last so many lines; 0 for all.
+    pub lines: Option<u64>,
+    /// The lines of the last so many seconds.
+    pub seconds: Option<Duration>,
+    /// The lines after this one.
+    pub after: Option<u64>,
+}
+
+impl LogRange {
+    /// Returns the range; `default` if nothing is given.
+    ///
+    /// # Errors
+    /// `Input` if more than one is given.
+    pub fn or(self, default: Range) -> Result<Range> {
+        match (self.lines, self.seconds, self.after) {
+            (None, None, None) => Ok(default),
+            (Some(0), None, None) => Ok(Range::All),
+            (Some(lines), None, None) => Ok(Range::Last(lines)),
+            (None, Some(seconds), None) => Ok(Range::Since(now() - seconds)),
+            (None, None, Some(after)) => Ok(Range::After(after)),
+            _ => Err(Error::Input(
+                "The parameters lines, seconds and after exclude each other: give one of them."
+                    .to_owned(),
+            )),
+        }
+    }
+}
+
+/// A query of a log's lines.
+#[derive(Debug)]
+pub struct LogQuery {
+    /// Which lines.
+    pub selection: Selection,
+    /// The largest content, in bytes.
+    pub bytes_max: Option<usize>,
+    /// How long to wait for a line after the cursor.
+    pub wait: Option<Duration>,
+    /// Whether the cursor was of another run, or beyond the log, and was set to its beginning.
+    pub cursor_reset: bool,
+    /// How lines that were left out can be asked for.
+    pub continuation: ContinuationHint,
+}
+
+/// How a client asks for lines that were left out: what stands before and after the range.
+#[derive(Clone, Debug)]
+pub enum ContinuationHint {
+    /// By a request.
+    Request {
+        /// The path of the log.
+        path: String,
+        /// Further parameters, each with `&` before it.
+        filters: String,
+    },
+    /// By a call of a tool.
+    Call {
+        /// The tool and whose lines.
+        tool: String,
+        /// Further arguments, each with a space before it.
+        filters: String,
+    },
+}
+
+impl ContinuationHint {
+    /// Returns the hint for a tool.
+    #[must_use]
+    pub fn call(tool: String, run_id: Option<&str>, grep: Option<&str>) -> Self {
+        let run = run_id.map(|run_id| format!(" run={run_id}")).unwrap_or_default();
+        let grep = grep.map(|grep| format!(" grep={}", Value::from(grep))).unwrap_or_default();
+        Self::Call { tool, filters: run + &grep }
+    }
+
+    /// Returns what asks for so many lines after one.
+    #[must_use]
+    pub fn text(&self, after: u64, limit: u64) -> String {
+        match self {
+            Self::Request { path, filters } => {
+                format!("GET {path}?after={after}&limit={limit}{filters}")
+            }
+            Self::Call { tool, filters } => format!("{tool} after={after} limit={limit}{filters}"),
+        }
+    }
+
+    /// Returns how long that may get, in bytes.
+    #[must_use]
+    pub fn bytes_max(&self) -> usize {
+        self.text(u64::MAX, u64::MAX).len()
+    }
+}
+
+impl LogQuery {
+    /// Creates a query of lines that match a regular expression, all without one.
+    ///
+    /// # Errors
+    /// `Input` for an expression or a size that cannot be.
+    pub fn new(
+        client: &dyn Client,
+        range: Range,
+        grep: Option<&str>,
+        escapes: Escapes,
+        continuation: ContinuationHint,
+    ) -> Result<Self> {
+        let strips = escapes == Escapes::Stripped;
+        let filter = Filter::new(grep, strips, Some(client.departure()))?;
+        let selection = Selection { range, limit: None, filter };
+        Ok(Self { selection, bytes_max: None, wait: None, cursor_reset: false, continuation })
+    }
+
+    /// Creates a query of the output that is answered beside a run's state.
+    ///
+    /// # Errors
+    /// `Input` for a size that cannot be.
+    pub fn of_output(
+        run_id: &str,
+        range: Range,
+        bytes_max: Option<u64>,
+        escapes: Escapes,
+    ) -> Result<Self> {
+        let filter = Filter::new(None, escapes == Escapes::Stripped, None)?;
+        let path = format!("/runs/{run_id}/logs");
+        Self {
+            selection: Selection { range, limit: None, filter },
+            bytes_max: Some(CONTENT_BYTES_MAX),
+            wait: None,
+            cursor_reset: false,
+            continuation: ContinuationHint::Request { path, filters: String::new() },
+        }
+        .limited_to(bytes_max)
+    }
+
+    /// Limits the content to so many bytes, where that is given.
+    ///
+    /// # Errors
+    /// `Input` for a size that cannot be.
+    pub fn limited_to(self, bytes_max: Option<u64>) -> Result<Self> {
+        let Some(given) = bytes_max else { return Ok(self) };
+        let (min, max) = (FOLD_BYTES_MIN, CONTENT_BYTES_MAX);
+        let fits = usize::try_from(given).ok().filter(|bytes| (min..=max).contains(bytes));
+        let refused =
+            || Error::Input(format!("The parameter max_bytes is {given}: give {min} to {max}."));
+        Ok(Self { bytes_max: Some(fits.ok_or_else(refused)?), ..self })
+    }
+
+    /// Moves a cursor that is beyond a log with lines of these numbers to its beginning: it is of
+    /// a log that was longer, and no line is to be passed over.
+    pub fn fit_cursor(&mut self, lines: &ops::Range<u64>) {
+        let Range::After(after) = self.selection.range else { return };
+        self.cursor_reset |= after > lines.end;
+        let after = if self.cursor_reset { lines.start } else { after.max(lines.start) };
+        self.selection.range = Range::After(after);
+    }
+
+    /// Refuses what makes no sense together.
+    ///
+    /// # Errors
+    /// `Input`.
+    pub fn check(&self) -> Result<()> {
+        let has_cursor = matches!(self.selection.range, Range::After(_));
+        let is_tail = matches!(self.selection.range, Range::Last(_));
+        refuse_first(&[
+            (self.wait.is_some() && !has_cursor, "wait needs after: give the last answer's next"),
+            (
+                is_tail && self.selection.limit.is_some(),
+                "lines and limit exclude each other: give one",
+            ),
+        ])
+    }
+}
+
+/// Refuses a query for the first reason that applies.
+///
+/// # Errors
+/// `Input`.
+pub fn refuse_first(reasons: &[(bool, &str)]) -> Result<()> {
+    match reasons.iter().find(|(applies, _)| *applies) {
+        Some((_, why)) => Err(Error::Input(format!("The parameters do not go together: {why}."))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,36 @@
+//! Operations: what clients can ask for, once for HTTP and for the Model Context Protocol.
+//!
+//! [`Shell`] is what can be done with the command of an LLM Shell, [`Services`] with the services
+//! of Astra. They take and return wire types and know no routes and no tools: the adapters, `api`
+//! and `mcp`, word requests and errors for their callers.
+
+mod client;
+mod log_page;
+mod log_query;
+mod permits;
+mod run_marks;
+mod run_source;
+mod run_status;
+pub mod service_lines;
+mod service_source;
+mod service_status;
+mod services;
+mod shell;
+pub mod text_report;
+mod waits;
+
+pub use client::Client;
+pub use log_page::{Named, Source, begin_read, logs_response, prompt as log_prompt, write_content};
+pub use log_query::{
+    ContinuationHint, Escapes, LogQuery, LogRange, WAIT_MAX, fitting_seconds, fitting_wait,
+    refuse_first,
+};
+pub use permits::{Permit, Permits};
+pub use run_marks::RunMarks;
+pub use run_source::RunSource;
+pub use run_status::seconds;
+pub use service_source::ServiceSource;
+pub use service_status::event_name;
+pub use services::Services;
+pub use shell::{Shell, Started};
+pub use waits::next_client_check;

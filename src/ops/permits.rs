@@ -1,0 +1,76 @@
+//! Permits: how many requests of one kind may be in progress.
+
+use crate::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The permits of one server for one kind of requests.
+#[derive(Debug)]
+pub struct Permits {
+    taken: Arc<AtomicUsize>,
+    count_max: usize,
+    /// What the requests do that hold them, and what to do if all are taken.
+    full: (&'static str, &'static str),
+}
+
+/// A permit, held until it is dropped.
+#[derive(Debug)]
+pub struct Permit(Arc<AtomicUsize>);
+
+impl Permits {
+    /// Creates `count_max` permits. `full` is reported if all are taken: what the requests do that
+    /// hold them, and what to do.
+    #[must_use]
+    pub fn new(count_max: usize, full: (&'static str, &'static str)) -> Self {
+        Self { taken: Arc::default(), count_max, full }
+    }
+
+    /// Creates the permits of requests that wait or stream as long as the client wants.
+    #[must_use]
+    pub fn of_streams(count_max: usize) -> Self {
+        let full = ("wait or stream", "try again, or raise LLM_SHELL_MAX_STREAMS");
+        Self::new(count_max, full)
+    }
+
+    /// Returns how many are taken, and how many there are.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        (self.taken.load(Ordering::SeqCst), self.count_max)
+    }
+
+    /// Takes one, before the request has any effect. Does not block.
+    ///
+    /// # Errors
+    /// `TooManyRequests` if all are taken.
+    pub fn take(&self) -> Result<Permit, Error> {
+        let more = |taken| (taken < self.count_max).then_some(taken + 1);
+        let taken = self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more);
+        taken.map(|_| Permit(Arc::clone(&self.taken))).map_err(|_| {
+            let (doing, advice) = self.full;
+            Error::TooManyRequests { count: self.count_max, doing, advice }
+        })
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn dropped_permits_are_returned() {
+        let permits = Permits::new(2, ("are busy", "try again"));
+        let (_first, second) = (permits.take().unwrap(), permits.take().unwrap());
+        assert_eq!(permits.take().unwrap_err().kind(), ErrorKind::Unavailable);
+        assert_eq!(permits.counts(), (2, 2));
+        drop(second);
+        assert_eq!(permits.counts(), (1, 2));
+        assert!(permits.take().is_ok());
+    }
+}

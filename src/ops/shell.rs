@@ -1,0 +1,229 @@
+//! What can be done with the command of an LLM Shell.
+
+use super::client::Client;
+use super::log_page::{self, Named};
+use super::log_query::{LogQuery, fitting_seconds};
+use super::permits::{Permit, Permits};
+use super::run_source::RunSource;
+use super::waits;
+use crate::error::{Error, Result};
+use crate::logs::RunLog;
+use crate::manager::{EndsInput, ProcessManager, RunView, Snapshot};
+use crate::process::{Signal, TerminalSize};
+use crate::protocol::{
+    HealthResponse, KillResponse, LogsResponse, ProcessStatus, ServerHealth, StartRequest,
+};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How many starts and restarts may wait for their turn, and how many kills for an end. The other
+/// connections are left to requests that do not wait.
+const TURNS_MAX: usize = 64;
+
+/// The command of an LLM Shell, for the clients of one server.
+#[derive(Debug)]
+pub struct Shell {
+    manager: Arc<ProcessManager>,
+    restart_timeout: Duration,
+    /// For requests that wait or stream as long as the client wants.
+    streams: Permits,
+    /// For starts and restarts, which wait for their turn.
+    turns: Permits,
+    /// For kills, which are accepted however many starts wait.
+    kills: Permits,
+    began: Instant,
+}
+
+/// A command that was started.
+#[derive(Debug)]
+pub struct Started {
+    /// Its state at its start.
+    pub snapshot: Snapshot,
+    /// The run, whatever is started after it.
+    pub run: RunView,
+    /// The permit of a wait, where there is one.
+    _permit: Option<Permit>,
+}
+
+impl Shell {
+    /// Creates the operations on a manager's command. `restart_timeout` is the grace of a restart
+    /// that names none; at most `streams_max` requests wait or stream at once.
+    #[must_use]
+    pub fn new(
+        manager: Arc<ProcessManager>,
+        restart_timeout: Duration,
+        streams_max: usize,
+    ) -> Self {
+        let turns = ("starts and restarts wait", "try again, or kill the command");
+        let kills = ("kills wait", "wait for one of them");
+        Self {
+            manager,
+            restart_timeout,
+            streams: Permits::of_streams(streams_max),
+            turns: Permits::new(TURNS_MAX, turns),
+            kills: Permits::new(TURNS_MAX, kills),
+            began: Instant::now(),
+        }
+    }
+
+    /// The permits of requests that wait or stream.
+    #[must_use]
+    pub fn streams(&self) -> &Permits {
+        &self.streams
+    }
+
+    /// The manager of the command.
+    #[must_use]
+    pub fn manager(&self) -> &Arc<ProcessManager> {
+        &self.manager
+    }
+
+    /// Starts a command. `waits` says whether the client goes on to wait for its end. Blocks until
+    /// it was executed.
+    ///
+    /// # Errors
+    /// Those of `ProcessManager::start`; `Input` for a field out of range; `TooManyRequests`.
+    pub fn start(&self, request: StartRequest, waits: bool) -> Result<Started> {
+        let timeout = fitting_seconds("timeout", request.timeout)?;
+        let spec = request.spec(timeout)?;
+        let permit = waits.then(|| self.streams.take()).transpose()?;
+        let turn = self.turns.take()?;
+        let (snapshot, run) = self.manager.start_to_watch(&spec)?;
+        drop(turn);
+        Ok(Started { snapshot, run, _permit: permit })
+    }
+
+    /// Returns the last run.
+    ///
+    /// # Errors
+    /// `NeverStarted`, or `NotStartedSince` with the last one before the start of the server.
+    pub fn last_run(&self) -> Result<RunView> {
+        self.manager.last_run().map_err(|error| match self.manager.run_records().first() {
+            Some(last) => Error::NotStartedSince { run_id: last.run_id.clone() },
+            None => error,
+        })
+    }
+
+    /// Waits for the end of a run, at most for `wait`, or until the client has left.
+    ///
+    /// # Errors
+    /// `TooManyRequests`.
+    pub fn wait_for_end(&self, client: &dyn Client, run: &RunView, wait: Duration) -> Result<()> {
+        let _permit = self.streams.take()?;
+        self.wait_for_end_of_started(client, run, wait);
+        Ok(())
+    }
+
+    /// Waits like [`Self::wait_for_end`] for a run whose start took the permit.
+    pub fn wait_for_end_of_started(&self, client: &dyn Client, run: &RunView, wait: Duration) {
+        let log = run.log();
+        waits::wait(client, wait, |until| {
+            log.wait_until(until, |glance| glance.is_over);
+            log.glance().is_over
+        });
+    }
+
+    /// Ends the command with its process tree. Blocks until nothing of it is left, or 5 s after
+    /// SIGKILL.
+    ///
+    /// # Errors
+    /// `NeverStarted`, `AlreadyEnded`; `TooManyRequests`.
+    pub fn kill(&self, signal: Signal) -> Result<KillResponse> {
+        let _turn = self.kills.take()?;
+        Ok(KillResponse::new(self.manager.kill(signal)?, signal))
+    }
+
+    /// Ends the command and starts it again. Blocks for both.
+    ///
+    /// # Errors
+    /// Those of `ProcessManager::restart`; `TooManyRequests`.
+    pub fn restart(&self, timeout: Option<Duration>) -> Result<ProcessStatus> {
+        let _turn = self.turns.take()?;
+        let timeout = timeout.unwrap_or(self.restart_timeout);
+        Ok(self.manager.restart(timeout)?.into())
+    }
+
+    /// Sends a signal to the process tree. Does not wait for its effect.
+    ///
+    /// # Errors
+    /// `NeverStarted`, `NotRunning`.
+    pub fn signal(&self, signal: Signal) -> Result<ProcessStatus> {
+        Ok(self.manager.signal(signal)?.snapshot().into())
+    }
+
+    /// Writes to the command's stdin. Blocks up to 5 s while the program does not read; returns how
+    /// many bytes it took. The permit is one of [`Self::streams`], taken before the data was read.
+    ///
+    /// # Errors
+    /// `NeverStarted`, `NotRunning`, `StdinNotOpen`.
+    pub fn write_stdin(&self, _: &Permit, data: &[u8], ends: EndsInput) -> Result<usize> {
+        self.manager.write_stdin(data, ends)
+    }
+
+    /// Sets the size of the command's terminal.
+    ///
+    /// # Errors
+    /// `NeverStarted`, `NotRunning`, `NoTerminal`.
+    pub fn resize(&self, size: TerminalSize) -> Result<ProcessStatus> {
+        Ok(self.manager.resize(size)?.snapshot().into())
+    }
+
+    /// Returns the last `limit` runs, the newest first.
+    #[must_use]
+    pub fn runs(&self, limit: u64) -> Vec<ProcessStatus> {
+        let runs = self.manager.runs(usize::try_from(limit).unwrap_or(usize::MAX));
+        runs.into_iter().map(ProcessStatus::from).collect()
+    }
+
+    /// Returns one run.
+    ///
+    /// # Errors
+    /// `NoSuchRun`.
+    pub fn run(&self, run_id: &str) -> Result<ProcessStatus> {
+        Ok(self.manager.run(run_id)?.into())
+    }
+
+    /// Returns the log of a run that is known by its view.
+    #[must_use]
+    pub fn log_of_view(&self, run: RunView) -> RunSource {
+        let (log, run_id) = (Arc::clone(run.log()), run.id().to_owned());
+        let status = Box::new(move || ProcessStatus::from(run.snapshot()).json());
+        RunSource { name: named(&log, run_id), log, status }
+    }
+
+    /// Returns the log of a run.
+    ///
+    /// # Errors
+    /// `NoSuchRun`, `LogGone`.
+    pub fn log_of(&self, run_id: &str) -> Result<RunSource> {
+        let log = self.manager.log_of(run_id)?;
+        let (manager, id) = (Arc::clone(&self.manager), run_id.to_owned());
+        let status = move || manager.run(&id).map(|run| ProcessStatus::from(run).json());
+        let status = Box::new(move || status().unwrap_or_default());
+        Ok(RunSource { name: named(&log, run_id.to_owned()), log, status })
+    }
+
+    /// Returns lines of a run's log, after the wait that the query asks for.
+    ///
+    /// # Errors
+    /// Those of [`Self::log_of`]; `Log` if it cannot be read; `TooManyRequests`.
+    pub fn logs(&self, client: &dyn Client, run_id: &str, query: LogQuery) -> Result<LogsResponse> {
+        let source = self.log_of(run_id)?;
+        let (query, _permit) = log_page::begin_read(client, query, &source, &self.streams)?;
+        log_page::logs_response(&source, &query)
+    }
+
+    /// Returns the health of the server: it answers.
+    #[must_use]
+    pub fn health(&self) -> HealthResponse {
+        HealthResponse {
+            status: ServerHealth::Healthy,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime: self.began.elapsed().as_secs(),
+        }
+    }
+}
+
+fn named(log: &RunLog, run_id: String) -> Named {
+    Named::Run { log_file: log.name().to_owned(), run_id }
+}
