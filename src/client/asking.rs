@@ -176,7 +176,7 @@ impl Client {
 
     /// Asks for a stream of this media type, and gives it as it comes, or the answer that is given
     /// in its place. Blocks until the head of the answer is there. Reading fails when so much time
-    /// has passed, as [`is_time_up`] tells.
+    /// has passed, as `is_time_up` tells.
     ///
     /// # Errors
     /// As [`Self::post`].
