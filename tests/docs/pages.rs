@@ -7,13 +7,15 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 /// The pages whose blocks of commands are run here.
-const RUN: [&str; 6] = [
+const RUN: [&str; 8] = [
     "README.md",
+    "docs/configuration.md",
     "docs/KUBERNETES.md",
     "docs/SCALE.md",
     "docs/agents.md",
     "docs/frontends.md",
     "docs/operators.md",
+    "docs/tour.md",
 ];
 
 /// The pages whose `console` blocks something else runs, and what.
@@ -21,9 +23,11 @@ const RUN_BY_OTHERS: [(&str, &str); 1] =
     [("examples/astra/README.md", "make example: tests/astra/readme.py, on the whole system")];
 
 /// The blocks that are marked as `not-run`: the page, how the block begins, and why.
-const NOT_RUN: [(&str, &str, &str); 10] = [
-    ("README.md", "cargo run --release", "builds, and is what runs this test"),
+const NOT_RUN: [(&str, &str, &str); 12] = [
+    ("README.md", "cargo install", "builds and writes to the machine"),
+    ("README.md", "llm-shell   #", "the test starts it"),
     ("README.md", "llm-shell astra", "the test starts it, with the file that stands above it"),
+    ("docs/tour.md", "llm-shell astra", "the test starts it, with the file that stands above it"),
     ("docs/operators.md", "cargo install", "builds and writes to the machine"),
     ("docs/operators.md", "useradd", "needs systemd; tests/systemd verifies these units"),
     ("docs/operators.md", "openssl", "needs systemd; security::secrets has the credential"),
@@ -101,10 +105,22 @@ fn file_of(page: &str, name: &str) -> String {
 }
 
 #[test]
-fn the_tour_in_the_readme_is_what_happens() {
+fn the_quick_starts_in_the_readme_are_what_happens() {
     let services = file_of("README.md", "astra_services.json");
     let session = Session::alone().with_shell().with_astra(&services);
-    follow(&session, "README.md", 25);
+    follow(&session, "README.md", 10);
+}
+
+#[test]
+fn the_tour_is_what_happens() {
+    let services = file_of("docs/tour.md", "astra_services.json");
+    let session = Session::alone().with_shell().with_astra(&services);
+    follow(&session, "docs/tour.md", 23);
+}
+
+#[test]
+fn the_commands_in_the_page_about_configuration_do_what_it_shows() {
+    follow(&Session::alone().with_shell(), "docs/configuration.md", 2);
 }
 
 #[test]
