@@ -78,7 +78,7 @@ impl Registry {
 
     /// Gives a newcomer a seat. A client that has its share loses the connection on which it was
     /// waited for longest; at the cap the client with the most connections does. Blocks up to
-    /// 1 s at the cap, for that one to be gone.
+    /// 2 s at the cap, for that one to be gone.
     pub(super) fn admit(&self, descriptor: OwnedFd, from: Option<SocketAddrAny>) -> Admission {
         // That of a Unix socket is none here.
         let address = from.and_then(|from| SocketAddr::try_from(from).ok());
@@ -89,18 +89,10 @@ impl Registry {
             make_room(&seats, |other| other.client == seat.client);
         }
         if seats.taken.len() >= self.connections_max {
-            let largest = seats.largest_client();
-            let is_largest = |other: &Seat| Some(other.client) == largest;
-            if !(make_room(&seats, is_largest) || make_room(&seats, |_| true)) {
-                return Admission::Full(seat.socket);
+            match self.wait_for_room(seats) {
+                Some(freed) => seats = freed,
+                None => return Admission::Full(seat.socket),
             }
-            let full = |seats: &mut Seats| seats.taken.len() >= self.connections_max;
-            let waited = self.left.wait_timeout_while(seats, ROOM_WAIT, full);
-            let (freed, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-            if timeout.timed_out() {
-                return Admission::Full(seat.socket);
-            }
-            seats = freed;
         }
         if self.is_closing() {
             return Admission::Closed;
@@ -108,6 +100,31 @@ impl Registry {
         let seat = Arc::new(seat);
         seats.taken.push(Arc::clone(&seat));
         Admission::Seated(seat)
+    }
+
+    /// Waits for a connection that was cut to be gone, and cuts one where none was, or where its
+    /// thread is slow to return. `None` where there is no room after that.
+    fn wait_for_room<'s>(
+        &'s self,
+        mut seats: MutexGuard<'s, Seats>,
+    ) -> Option<MutexGuard<'s, Seats>> {
+        let full = |seats: &mut Seats| seats.taken.len() >= self.connections_max;
+        if seats.taken.iter().any(|seat| seat.is_cut()) {
+            let waited = self.left.wait_timeout_while(seats, ROOM_WAIT, full);
+            let (freed, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            if !timeout.timed_out() {
+                return Some(freed);
+            }
+            seats = freed;
+        }
+        let largest = seats.largest_client();
+        let is_largest = |seat: &Seat| Some(seat.client) == largest;
+        if !(make_room(&seats, is_largest) || make_room(&seats, |_| true)) {
+            return None;
+        }
+        let waited = self.left.wait_timeout_while(seats, ROOM_WAIT, full);
+        let (freed, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        (!timeout.timed_out()).then_some(freed)
     }
 
     fn next_number(&self) -> u64 {
@@ -229,6 +246,23 @@ mod tests {
             assert!(matches!(admit(&registry).0, Admission::Seated(_)));
         });
         assert!(newer.begin_waiting(), "the busy one was not touched");
+    }
+
+    #[test]
+    fn a_newcomer_at_both_caps_evicts_one_connection() {
+        let registry = Registry::new(2, 2);
+        let (oldest, _a) = seated(&registry);
+        let (newer, _b) = seated(&registry);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while oldest.begin_waiting() {
+                    std::thread::yield_now();
+                }
+                registry.leave(&oldest);
+            });
+            assert!(matches!(admit(&registry).0, Admission::Seated(_)));
+        });
+        assert!(newer.begin_waiting(), "one made room already");
     }
 
     #[test]

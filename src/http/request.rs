@@ -124,6 +124,12 @@ impl Request<'_> {
         Ok(())
     }
 
+    /// Whether the body is kept.
+    #[must_use]
+    pub fn has_kept_body(&self) -> bool {
+        self.kept.is_some()
+    }
+
     /// The body, where it is kept.
     #[must_use]
     pub fn kept_body(&self) -> &[u8] {
