@@ -64,7 +64,7 @@ pub enum Error {
     },
     /// A kill came while a restart waited for the old run to end.
     #[error(
-        "A POST /kill ended the command during the restart's grace, so it was not started again: \
+        "A kill ended the command during the restart's grace, so it was not started again: \
          start it with POST /start when it is wanted."
     )]
     RestartCancelled,
@@ -245,11 +245,11 @@ pub enum Error {
         what: &'static str,
     },
     /// More requests of one kind than may be in progress.
-    #[error("{count} requests {doing} already: {advice}.")]
+    #[error("{count} {doing} already: {advice}.")]
     TooManyRequests {
         /// How many may be.
         count: usize,
-        /// What they do.
+        /// Which requests, and what they do.
         doing: &'static str,
         /// What to do, without a full stop.
         advice: &'static str,
@@ -370,6 +370,17 @@ impl Error {
         }
     }
 
+    /// Whether a search was ended because its client did not wait for the answer. Nobody reads
+    /// this error, and nothing has failed.
+    #[must_use]
+    pub fn is_of_client_that_left(&self) -> bool {
+        matches!(
+            self,
+            Self::Log { source, .. } | Self::Kernel { source, .. }
+                if source.kind() == io::ErrorKind::ConnectionAborted
+        )
+    }
+
     /// The same to a caller who has tools and no routes.
     #[must_use]
     pub fn for_tools(&self) -> String {
@@ -382,7 +393,6 @@ impl Error {
             ),
             Self::RestartCancelled => "start it with start_command when it is wanted",
             Self::NoSuchRun { .. } => "leave run_id out for the last command",
-            Self::AnotherRun { run_id, .. } => &format!("read_logs run_id={run_id} reads that one"),
             Self::NoSuchServiceRun { .. } => "leave run out to read all that there are",
             _ => return self.to_string(),
         };

@@ -29,7 +29,7 @@
 //! | `spawner` | the same | makes children; more where one hangs | with its children |
 //! | `http-accept`, `http-…` | [`http::Server`] | one for the door, one a connection | `finish` |
 //! | `http-standby` | the thread `http-accept` | serve where no thread can be had | with that |
-//! | `probe` | [`supervisor`], [`api`] | looks once with a health check | with its timeout |
+//! | `probe` | [`supervisor`], [`ops`] | looks once with a health check | with its timeout |
 //! | `probe-resolve` | [`probe::Prober`] | looks a host up, one a check | when that is answered |
 //! | `second-signal` | [`app`] | hurries the end, or forces it | with the process |
 //! | `supervisor` | [`supervisor::Supervisor`] | decides about each service | `shut_down` |
@@ -47,7 +47,7 @@
 //! The kernel makes the leader's pidfd readable. The log writer, which waits for it together with
 //! the pipe, takes what the pipe holds to disk, waits for others that hold the pipe (100 ms), and
 //! only then calls the manager. The manager collects the leader's status (where a debugger holds
-//! it, the reaper does when that lets go), records the end under its `state` lock, and wakes those
+//! it, the reaper does when that lets go), records the end under its `inner` lock, and wakes those
 //! who wait for it. So whoever reads "ended" finds all that was printed before. Where the disk does
 //! not answer for 250 ms, the thread `log-ends`, which waits for the same pidfd, calls the manager,
 //! and the end is marked: its output is not on disk yet. Nothing that waits for the disk is done
@@ -57,7 +57,7 @@
 //! 0. A reload of the services file; the list of services; what is known of one: the engine takes
 //!    no other while it holds one of these.
 //! 1. `operation` of a manager: over a whole start or restart.
-//! 2. `state` of a manager: for a copy or an assignment; never across a wait, a read or a write.
+//! 2. `inner` of a manager: for a copy or an assignment; never across a wait, a read or a write.
 //! 3. The reaper's register of children: over one look for the dead, never over a launch; then
 //!    the list of idle spawners, for a moment.
 //! 4. The logs of old runs that are open: over the reading of one that was not.

@@ -185,7 +185,7 @@ fn the_documents_have_every_setting_and_every_route() {
             }
         }
     }
-    assert_eq!(routes, 38);
+    assert_eq!(routes, 37);
 }
 
 #[test]

@@ -6,14 +6,14 @@ use crate::http::{Problem, Request};
 use serde::de::DeserializeOwned;
 
 /// The longest JSON body, in bytes.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
+pub const BYTES_MAX: usize = 1024 * 1024;
 
 /// The longest one that is read from anybody, in bytes: twice what a head's credentials can be.
 const OPEN_BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// Reads the body into what it means. `example` is a body that would have been right.
 pub fn json<T: DeserializeOwned>(request: &mut Request<'_>, example: &str) -> Result<T, Problem> {
-    let body = request.body(BODY_BYTES_MAX)?;
+    let body = request.body(BYTES_MAX)?;
     parse(&body, example).map_err(Problem::from)
 }
 
@@ -22,7 +22,7 @@ pub fn json_or_nothing<T: DeserializeOwned>(
     request: &mut Request<'_>,
     example: &str,
 ) -> Result<Option<T>, Problem> {
-    let body = request.body(BODY_BYTES_MAX)?;
+    let body = request.body(BYTES_MAX)?;
     if body.trim_ascii().is_empty() {
         return Ok(None);
     }

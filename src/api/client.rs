@@ -1,7 +1,6 @@
 //! The client of a request, as operations see it.
 
-use super::idempotency::KEY_HEADER;
-use crate::http::{Method, Request};
+use crate::http::Request;
 use crate::ops::Client;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +26,6 @@ impl Client for Request<'_> {
 
     /// Whoever sends the same Idempotency-Key again gets the answer that the wait ends with.
     fn may_come_again(&self) -> bool {
-        self.method() == Method::POST && self.header(KEY_HEADER).is_some()
+        self.has_kept_body()
     }
 }

@@ -24,10 +24,6 @@ const BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The longest key, in bytes.
 const KEY_BYTES_MAX: usize = 255;
 
-/// The longest body of a request that can have a key, in bytes: that of POST /stdin. The handler
-/// has a limit of its own.
-const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
-
 /// The answers to requests with a key.
 #[derive(Debug, Default)]
 pub struct Answers {
@@ -47,7 +43,7 @@ struct Kept {
 
 #[derive(Debug)]
 struct Answer {
-    /// Query and body of the request, as two hashes.
+    /// Query, media type and body of the request, as two hashes.
     request: [u64; 2],
     /// `None` while it is under way.
     reply: Option<(StatusCode, &'static str, Vec<u8>)>,
@@ -66,23 +62,26 @@ enum Turn {
 
 impl Answers {
     /// Handles a request, unless one with the same key was: then it gets that one's answer. Blocks
-    /// while that one is under way, which takes one of `streams`. Only answers that say that
-    /// something was done are kept.
+    /// while that one is under way, which takes one of `streams`; without those the caller holds a
+    /// permit. The body has at most `bytes_max`. Only answers that say that something was done are
+    /// kept.
     pub fn once<'c>(
         &self,
         request: &mut Request<'c>,
-        streams: &Permits,
+        bytes_max: usize,
+        streams: Option<&Permits>,
         handle: impl Fn(&mut Request<'c>) -> Result<Reply, Problem>,
     ) -> Result<Reply, Problem> {
         let Some(key) = request.header(KEY_HEADER).map(str::to_owned) else {
             return handle(request);
         };
         check(&key)?;
-        request.keep_body(BODY_BYTES_MAX)?;
+        request.keep_body(bytes_max)?;
         // Each route has keys of its own; those of Astra have two paths.
         let key = format!("{} {key}", request.path().trim_start_matches("/api"));
         let query = request.query_text().unwrap_or_default();
-        let parts = (query, request.kept_body());
+        let media_type = request.header("content-type").unwrap_or_default();
+        let parts = (query, media_type, request.kept_body());
         let id = [self.hashers[0].hash_one(parts), self.hashers[1].hash_one(parts)];
         let mut permit = None;
         loop {
@@ -90,7 +89,9 @@ impl Answers {
                 Turn::Repeat(reply) => return Ok(reply),
                 Turn::Do => break,
                 Turn::Wait => {
-                    permit = Some(permit.map_or_else(|| streams.take(), Ok)?);
+                    if let Some(streams) = streams.filter(|_| permit.is_none()) {
+                        permit = Some(streams.take()?);
+                    }
                     self.wait(&key);
                 }
             }

@@ -5,7 +5,8 @@ use super::log_query::{Form, LogRequest, NDJSON};
 use crate::http::{Problem, Reply, Request, StreamBody};
 use crate::logs::{Line, Page, PageCounts};
 use crate::ops::{
-    LogQuery, Named, Permits, Source, begin_read, log_prompt, service_lines, write_content,
+    LogQuery, Named, Permits, Source, begin_read, log_prompt, service_lines, unreadable,
+    write_content,
 };
 use http::StatusCode;
 use serde_json::Value;
@@ -50,6 +51,11 @@ pub fn answer(
         }),
         Form::Json | Form::Events => {
             let name = source.name();
+            if query.bytes_max.is_some() {
+                let mut body = Vec::new();
+                write_json(&page, &query, (&name, is_running), &mut body).map_err(unreadable)?;
+                return Ok(Reply::bytes(StatusCode::OK, JSON, body));
+            }
             Reply::stream(StatusCode::OK, JSON, move |to: &mut StreamBody<'_>| {
                 let _permit = permit;
                 write_json(&page, &query, (&name, is_running), to)

@@ -2,7 +2,6 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::http::{HeaderValue, Problem, header};
-use std::io;
 
 /// What a client that finds too many requests is told to wait, in seconds.
 const RETRY_SECONDS: u16 = 1;
@@ -18,7 +17,7 @@ impl From<Error> for Problem {
             ErrorKind::Conflict => Self::conflict(detail),
             ErrorKind::Unavailable => Self::unavailable(detail),
             // Nobody reads this, and nothing has failed.
-            ErrorKind::Internal if is_of_client_that_left(&error) => Self::internal(detail),
+            ErrorKind::Internal if error.is_of_client_that_left() => Self::internal(detail),
             ErrorKind::Internal => {
                 log::error!("{detail}");
                 Self::internal(detail)
@@ -31,9 +30,4 @@ impl From<Error> for Problem {
             _ => problem,
         }
     }
-}
-
-/// Whether it ended the search for a client that did not wait for the answer.
-fn is_of_client_that_left(error: &Error) -> bool {
-    matches!(error, Error::Log { source, .. } if source.kind() == io::ErrorKind::ConnectionAborted)
 }

@@ -26,7 +26,6 @@ const VERBS: &[Route] = &[
     (Method::POST, "/supervisor/restart", "/api/supervisor/restart", restart),
     (Method::POST, "/supervisor/reload", "/api/supervisor/reload", reload),
     (Method::POST, "/supervisor/bulk", "/api/supervisor/bulk", bulk),
-    (Method::POST, "/supervisor/stdin/{service}", "/api/supervisor/stdin/{service}", stdin),
 ];
 
 /// All others.
@@ -49,7 +48,8 @@ pub fn service_routes(services: &Arc<Services>, guard: Arc<Guard>) -> Router {
     let once = |handler: Handler| {
         let (services, answers) = (Arc::clone(services), Arc::clone(&answers));
         move |request: &mut Request<'_>| {
-            answers.once(request, services.streams(), |request| handler(&services, request))
+            let streams = Some(services.streams());
+            answers.once(request, body::BYTES_MAX, streams, |request| handler(&services, request))
         }
     };
     let with_services = |handler: Handler| {
@@ -64,6 +64,10 @@ pub fn service_routes(services: &Arc<Services>, guard: Arc<Guard>) -> Router {
     for (method, path, other_path, handler) in OTHERS {
         router = router.route(method.clone(), path, with_services(*handler));
         router = router.route(method.clone(), other_path, with_services(*handler));
+    }
+    for path in ["/supervisor/stdin/{service}", "/api/supervisor/stdin/{service}"] {
+        let (services, answers) = (Arc::clone(services), Arc::clone(&answers));
+        router = router.post(path, move |request| stdin(&services, &answers, request));
     }
     let router = router
         .public("/supervisor/health")
@@ -154,12 +158,18 @@ fn signal(services: &Services, request: &mut Request<'_>) -> Result<Reply, Probl
     Ok(Reply::json(StatusCode::OK, &services.signal(request, request.param("service"), signal)?))
 }
 
-fn stdin(services: &Services, request: &mut Request<'_>) -> Result<Reply, Problem> {
+fn stdin(
+    services: &Services,
+    answers: &Answers,
+    request: &mut Request<'_>,
+) -> Result<Reply, Problem> {
     let name = request.param("service").to_owned();
     let permit = services.begin_write(request, &name)?;
-    let (data, ends) = talking::input(request)?;
-    let written = services.write_stdin(&permit, &name, (&data, ends))?;
-    Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
+    answers.once(request, talking::STDIN_BYTES_MAX, None, |request| {
+        let (data, ends) = talking::input(request)?;
+        let written = services.write_stdin(&permit, &name, (&data, ends))?;
+        Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
+    })
 }
 
 fn wait_parameter(request: &Request<'_>) -> Result<Option<Duration>, Problem> {

@@ -34,8 +34,13 @@ pub fn shell_routes(shell: &Arc<Shell>, guard: Arc<Guard>) -> Router {
     let once = |handler: Handler| {
         let (shell, answers) = (Arc::clone(shell), Arc::clone(&answers));
         move |request: &mut Request<'_>| {
-            answers.once(request, shell.streams(), |request| handler(&shell, request))
+            let streams = Some(shell.streams());
+            answers.once(request, body::BYTES_MAX, streams, |request| handler(&shell, request))
         }
+    };
+    let write = {
+        let (shell, answers) = (Arc::clone(shell), Arc::clone(&answers));
+        move |request: &mut Request<'_>| stdin(&shell, &answers, request)
     };
     let with_shell = |handler: Handler| {
         let shell = Arc::clone(shell);
@@ -47,7 +52,7 @@ pub fn shell_routes(shell: &Arc<Shell>, guard: Arc<Guard>) -> Router {
         .post("/kill", once(kill))
         .post("/restart", once(restart))
         .post("/signal", with_shell(signal))
-        .post("/stdin", once(stdin))
+        .post("/stdin", write)
         .post("/resize", with_shell(resize))
         .get("/logs", with_shell(read_logs))
         .get("/runs", with_shell(runs))
@@ -157,11 +162,13 @@ fn signal(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     Ok(Reply::json(StatusCode::OK, &shell.signal(signal)?))
 }
 
-fn stdin(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
+fn stdin(shell: &Shell, answers: &Answers, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let permit = shell.streams().take()?;
-    let (data, ends) = talking::input(request)?;
-    let written = shell.write_stdin(&permit, &data, ends)?;
-    Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
+    answers.once(request, talking::STDIN_BYTES_MAX, None, |request| {
+        let (data, ends) = talking::input(request)?;
+        let written = shell.write_stdin(&permit, &data, ends)?;
+        Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
+    })
 }
 
 fn resize(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {

@@ -8,22 +8,7 @@ use crate::process::{Signal, TerminalSize};
 use crate::protocol::{Size, StdinRequest};
 
 /// The longest input that is taken at once, in bytes.
-const STDIN_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-impl TryFrom<Size> for TerminalSize {
-    type Error = Error;
-
-    fn try_from(size: Size) -> Result<Self, Error> {
-        match size {
-            Size { rows: 1.., cols: 1.. } => Ok(Self { rows: size.rows, cols: size.cols }),
-            _ => Err(Error::Input(
-                "A terminal has at least one row and one column: give rows and cols from 1 to \
-                 65535."
-                    .to_owned(),
-            )),
-        }
-    }
-}
+pub const STDIN_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What is to be written: JSON by its Content-Type, else the body as it is.
 pub fn input(request: &mut Request<'_>) -> Result<(Vec<u8>, EndsInput), Problem> {

@@ -175,8 +175,8 @@ impl Client {
     }
 
     /// Asks for a stream of this media type, and gives it as it comes, or the answer that is given
-    /// in its place. Blocks until the head of the answer is there. Reading fails when so much time
-    /// has passed, as `is_time_up` tells.
+    /// in its place. Blocks until the head of the answer is there, 15 minutes at most. Reading
+    /// fails when so much time has passed since then, as `is_time_up` tells.
     ///
     /// # Errors
     /// As [`Self::post`].
@@ -186,8 +186,10 @@ impl Client {
         accept: &str,
         within: Option<Duration>,
     ) -> Result<Streamed, Away> {
-        let request = self.request(target, accept).config().timeout_global(within).build();
-        let answer = request.call().map_err(|error| self.away(&error))?;
+        let request = self.request(target, accept).config().timeout_global(None);
+        let request = request.timeout_recv_response(Some(ANSWER_TIMEOUT));
+        let answer =
+            request.timeout_recv_body(within).build().call().map_err(|error| self.away(&error))?;
         if answer.status().is_success() {
             return Ok(Streamed::Body(Box::new(answer.into_body().into_reader())));
         }

@@ -17,5 +17,4 @@ pub use asking::{Answer, Away, Client};
 pub use console::Console;
 pub use ctl::{is_ours, run};
 pub use order::{Lines, Order, Start, Verb};
-pub use target::{Parameters, segment};
 pub use trouble::Trouble;

@@ -3,7 +3,7 @@
 use super::retention::is_log;
 use crate::protocol::EndedBy;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::time::Duration;
 
 /// What is known of one run.
@@ -77,6 +77,7 @@ pub struct EndRecord {
     /// The signal's name, where one ended it.
     pub signal: Option<String>,
     /// What ended it.
+    #[serde(deserialize_with = "known_or_lost")]
     pub ended_by: EndedBy,
     /// Lines of its output that could not be written.
     #[serde(default)]
@@ -87,6 +88,13 @@ pub struct EndRecord {
     /// When it had printed something last; `None` where it had not, or nobody knows.
     #[serde(default)]
     pub output_at: Option<DateTime<Utc>>,
+}
+
+/// Reads what ended a run; `lost` for a word of a later version of this program.
+fn known_or_lost<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EndedBy, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    let known = EndedBy::ALL.iter().find(|by| by.as_str() == word);
+    Ok(known.copied().unwrap_or(EndedBy::Lost))
 }
 
 /// One line of the file.
@@ -169,6 +177,23 @@ impl Event {
                     run.is_log_gone = true;
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_causes_are_read_as_lost() {
+        for (word, by) in [("timeout", EndedBy::Timeout), ("hibernated", EndedBy::Lost)] {
+            let line = format!(
+                "{{\"at\":\"2026-01-02T03:04:05Z\",\"exit_code\":3,\"signal\":null,\
+                 \"ended_by\":\"{word}\"}}"
+            );
+            let end: EndRecord = serde_json::from_str(&line).unwrap();
+            assert_eq!((end.ended_by, end.exit_code), (by, Some(3)));
         }
     }
 }

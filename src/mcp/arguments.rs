@@ -1,4 +1,4 @@
-//! The arguments of a tool: some are ours, the others are passed on.
+//! Arguments of a tool, whole and valid or refused.
 
 use super::tool::ToolError;
 use crate::protocol::whole_or_null;

@@ -83,7 +83,10 @@ pub fn handle<O>(
     client: &dyn Client,
 ) -> (StatusCode, Option<Value>) {
     match value {
-        Value::Array(batch) => handle_batch(toolbox, batch, headers.ok(), client),
+        Value::Array(batch) => match headers {
+            Ok(headers) => handle_batch(toolbox, batch, &headers, client),
+            Err(fault) => (StatusCode::BAD_REQUEST, Some(fault.answer(&Value::Null))),
+        },
         value => handle_one(toolbox, value, headers, client),
     }
 }
@@ -119,11 +122,10 @@ fn handle_one<O>(
 fn handle_batch<O>(
     toolbox: &Toolbox<O>,
     batch: Vec<Value>,
-    headers: Option<Headers<'_>>,
+    headers: &Headers<'_>,
     client: &dyn Client,
 ) -> (StatusCode, Option<Value>) {
-    let version = headers.and_then(|headers| headers.version);
-    let has_batches = version.is_none_or(|version| version == BATCH_VERSION);
+    let has_batches = headers.version.is_none_or(|version| version == BATCH_VERSION);
     if !has_batches || !(1..=BATCH_MESSAGES_MAX).contains(&batch.len()) {
         let message = format!(
             "A body is one message, or in {BATCH_VERSION} at most {BATCH_MESSAGES_MAX}: send an \

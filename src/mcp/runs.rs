@@ -5,6 +5,7 @@ use crate::logs::Range;
 use crate::manager::RunView;
 use crate::ops::text_report::{self, Reader};
 use crate::ops::{ContinuationHint, Escapes, LogQuery, Shell, Source};
+use crate::process::Stdin;
 use crate::protocol::{LogsResponse, ProcessStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -69,7 +70,7 @@ pub fn wait_for_end(
     let end = began + Duration::from_secs_f64(seconds);
     loop {
         let left = end.saturating_duration_since(Instant::now()).as_secs_f64();
-        let has_stdin = run.stdin().is_some();
+        let has_stdin = run.stdin().is_some_and(Stdin::is_open);
         // An open line wakes nobody, so that it is looked for now and then.
         let slice = if has_stdin { left.min(PROMPT_LOOK_SECONDS) } else { left };
         if slice <= 0.0 {

@@ -161,7 +161,7 @@ struct WantedLines {
 
 /// What was found of one service, or of the system.
 #[derive(Serialize, JsonSchema)]
-#[allow(dead_code, reason = "only its schema is of use: the routes make the answers")]
+#[allow(dead_code, reason = "only its schema is of use: the answer is one of two types")]
 struct Health {
     /// Of a service `healthy`, `unhealthy` or `unknown`, of the system `healthy` or `degraded`.
     status: String,

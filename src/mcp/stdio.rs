@@ -142,10 +142,21 @@ struct Pending {
 /// What is being answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// The call of a tool, which may take long.
+    /// The call of a tool, or several messages with one among them, which may take long.
     Call,
     /// What is answered at once.
     Other,
+}
+
+impl Kind {
+    fn of(message: &Value) -> Self {
+        let is_call = |message: &Value| message["method"] == "tools/call";
+        match message.as_array() {
+            Some(batch) if batch.iter().any(is_call) => Self::Call,
+            None if is_call(message) => Self::Call,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl Pending {
@@ -195,7 +206,7 @@ where
         shared.cancel(&message["params"]["requestId"].to_string());
         return;
     }
-    let kind = if message["method"] == "tools/call" { Kind::Call } else { Kind::Other };
+    let kind = Kind::of(&message);
     if kind == Kind::Call && count(&shared.lock(), kind) >= CALLS_MAX {
         let why = format!("{CALLS_MAX} calls are under way: wait for one of them, or cancel one.");
         shared.say(fault(&message["id"], INTERNAL, &why).to_string().into_bytes());

@@ -67,7 +67,7 @@ pub struct ToolError(pub String);
 
 impl From<Error> for ToolError {
     fn from(error: Error) -> Self {
-        if error.kind() == ErrorKind::Internal {
+        if error.kind() == ErrorKind::Internal && !error.is_of_client_that_left() {
             log::error!("{error}");
         }
         Self(error.for_tools())

@@ -115,8 +115,7 @@ pub fn logs_response(source: &dyn Source, query: &LogQuery) -> Result<LogsRespon
         Ok(())
     };
     let (counts, omitted_lines) =
-        write_content(&page, query.bytes_max, &query.continuation, &mut put)
-            .map_err(|error| unreadable(&error))?;
+        write_content(&page, query.bytes_max, &query.continuation, &mut put).map_err(unreadable)?;
     let PageCounts { lines_returned, first, next, unfinished, is_cut } = counts;
     let prompt = page.has_cursor().then(|| prompt(&unfinished, query.bytes_max)).flatten();
     let (log_file, run_id) = match source.name() {
@@ -154,7 +153,7 @@ pub fn service_logs(source: &dyn Source, query: &LogQuery) -> Result<ServiceLogs
     };
     let (counts, omitted_lines) =
         service_lines::write(&page, query.bytes_max, &query.continuation, &mut put)
-            .map_err(|error| unreadable(&error))?;
+            .map_err(unreadable)?;
     let PageCounts { lines_returned, first, next, unfinished, is_cut } = counts;
     let service = match source.name() {
         Named::Service { name } => name,
@@ -176,8 +175,10 @@ pub fn service_logs(source: &dyn Source, query: &LogQuery) -> Result<ServiceLogs
     })
 }
 
-fn unreadable(error: &io::Error) -> Error {
-    Error::kernel("read the log", io::Error::from(error.kind()))
+/// Creates the error of a log that cannot be read.
+#[must_use]
+pub fn unreadable(error: io::Error) -> Error {
+    Error::kernel("read the log", error)
 }
 
 /// Returns what is shown of a line without a newline: of one that is too large to be a prompt, its

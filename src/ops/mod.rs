@@ -20,7 +20,9 @@ pub mod text_report;
 mod waits;
 
 pub use client::Client;
-pub use log_page::{Named, Source, begin_read, logs_response, prompt as log_prompt, write_content};
+pub use log_page::{
+    Named, Source, begin_read, logs_response, prompt as log_prompt, unreadable, write_content,
+};
 pub use log_query::{
     ContinuationHint, Escapes, LogQuery, LogRange, WAIT_MAX, fitting_seconds, fitting_wait,
     refuse_first,

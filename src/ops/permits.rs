@@ -18,8 +18,8 @@ pub struct Permits {
 pub struct Permit(Arc<AtomicUsize>);
 
 impl Permits {
-    /// Creates `count_max` permits. `full` is reported if all are taken: what the requests do that
-    /// hold them, and what to do.
+    /// Creates `count_max` permits. `full` is reported if all are taken: the requests that hold
+    /// them with what they do, and what to do.
     #[must_use]
     pub fn new(count_max: usize, full: (&'static str, &'static str)) -> Self {
         Self { taken: Arc::default(), count_max, full }
@@ -28,7 +28,7 @@ impl Permits {
     /// Creates the permits of requests that wait or stream as long as the client wants.
     #[must_use]
     pub fn of_streams(count_max: usize) -> Self {
-        let full = ("wait or stream", "try again, or raise LLM_SHELL_MAX_STREAMS");
+        let full = ("requests wait or stream", "try again, or raise LLM_SHELL_MAX_STREAMS");
         Self::new(count_max, full)
     }
 
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn dropped_permits_are_returned() {
-        let permits = Permits::new(2, ("are busy", "try again"));
+        let permits = Permits::new(2, ("requests are busy", "try again"));
         let (_first, second) = (permits.take().unwrap(), permits.take().unwrap());
         assert_eq!(permits.take().unwrap_err().kind(), ErrorKind::Unavailable);
         assert_eq!(permits.counts(), (2, 2));

@@ -1,14 +1,30 @@
 //! The bodies of requests and answers of the LLM Shell: field names are part of the contract.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::logs::{format_instant, now};
 use crate::manager::{EndedLeftover, KillReport, PastRun, RunInfo, RunSpec, Snapshot};
 use crate::process::{Input, Signal, TerminalSize};
 use crate::protocol::{
-    EndedBy, KillResponse, Leftover, ProcessStatus, Pty, RunStatus, StartRequest, UnkilledProcess,
+    EndedBy, KillResponse, Leftover, ProcessStatus, Pty, RunStatus, Size, StartRequest,
+    UnkilledProcess,
 };
 use serde_json::Value;
 use std::time::Duration;
+
+impl TryFrom<Size> for TerminalSize {
+    type Error = Error;
+
+    fn try_from(size: Size) -> Result<Self> {
+        match size {
+            Size { rows: 1.., cols: 1.. } => Ok(Self { rows: size.rows, cols: size.cols }),
+            _ => Err(Error::Input(
+                "A terminal has at least one row and one column: give rows and cols from 1 to \
+                 65535."
+                    .to_owned(),
+            )),
+        }
+    }
+}
 
 impl StartRequest {
     /// What is to be run.

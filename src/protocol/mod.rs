@@ -2,7 +2,7 @@
 //!
 //! The HTTP routes and the MCP tools write them, `ctl` reads them, and the ledger on disk shares
 //! their enums. Field names are part of the contract. Conversions from what the server knows are in
-//! `api`.
+//! `ops`.
 
 #[macro_use]
 mod wire_enum;

@@ -27,7 +27,7 @@ pub struct StartRequest {
     #[serde(default)]
     #[schema(default = json!({}), example = json!({"LANG": "C", "DISPLAY": null}))]
     pub env: BTreeMap<String, Option<String>>,
-    /// Whether stdin stays open for POST /stdin.
+    /// Whether stdin stays open for input.
     #[serde(default)]
     #[schema(default = false)]
     pub stdin: bool,

@@ -178,7 +178,7 @@ impl Supervisor {
         let _adding = self.additions.lock().unwrap_or_else(PoisonError::into_inner);
         let mut logs = NewLogs::new();
         loop {
-            match self.tell_engine(|reply| message(std::mem::take(&mut logs), reply))? {
+            match self.tell_engine(|reply| message(logs.clone(), reply))? {
                 Answer::Done(done) => return Ok(done),
                 Answer::NeedsLogs(services) => {
                     for (name, config) in services {

@@ -100,6 +100,9 @@ fn a_start_that_waits_gives_the_output_and_an_exit_code_for_scripts() {
     let printing = "echo begun; exec sleep 60";
     let still = run(order(&server, &["start", "--wait=0.3", "--timeout", "50", printing]), b"");
     assert_eq!((still.code, &*still.out), (124, "begun\n"), "{still:?}");
+    told(&server, &["kill"]);
+    let unwaited = run(order(&server, &["start", "--wait=0", "exec sleep 60"]), b"");
+    assert_eq!((unwaited.code, &*unwaited.out), (124, ""), "{unwaited:?}");
     assert!(still.err.contains("still running") && still.err.contains("ctl logs -f"), "{still:?}");
     assert!(told(&server, &["status", "--wait=0.1"]).contains("\nrunning "));
     let running = refused(&server, &["start", "ls"], 1);
@@ -116,7 +119,7 @@ fn a_start_that_waits_gives_the_output_and_an_exit_code_for_scripts() {
         assert!(said.code == 2 && said.err.contains(wanted), "{wrong:?}: {said:?}");
     }
     let last = server.get("/status").json();
-    assert_eq!(last["command"], printing, "a wrong order started something");
+    assert_eq!(last["command"], "exec sleep 60", "a wrong order started something");
 }
 
 #[test]

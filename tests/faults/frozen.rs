@@ -196,6 +196,37 @@ fn a_service_that_is_added_on_a_frozen_disk_holds_up_no_other() {
     assert_eq!(astra.wait().code(), Some(0));
 }
 
+/// Which services need a log directory is not the same before and after the directories of others
+/// were created.
+#[test]
+fn a_service_that_returns_while_another_is_added_is_reloaded() {
+    let disk = Disk::new();
+    let mut astra = astra_on(&disk);
+    let sleeps = json!({"cmd": "exec sleep 600"});
+    let slow = json!({"cmd": "trap 'sleep 2; exit 0' TERM; sleep 600 & wait"});
+    astra.write(json!({"sleeps": sleeps, "slow": slow}));
+    astra.post_json("/supervisor/reload", &json!({})).expect(200);
+    astra.wait_for("slow", "running");
+    astra.write(json!({"sleeps": sleeps}));
+    astra.post_json("/supervisor/reload", &json!({})).expect(200);
+    let frozen = disk.freeze();
+    astra.write(json!({"sleeps": sleeps, "slow": slow, "new": sleeps}));
+    let address = astra.address();
+    let reload = std::thread::spawn(move || {
+        send(address, "localhost", "POST /supervisor/reload", &[], b"{}")
+    });
+    eventually("it hangs", || is_hung_on_the_disk(astra.pid()).then_some(()));
+    eventually("the leaving one is gone", || {
+        (astra.get("/supervisor/status/slow").status == 404).then_some(())
+    });
+    drop(frozen);
+    assert_eq!(reload.join().unwrap().status, 200);
+    astra.wait_for("slow", "running");
+    astra.wait_for("new", "running");
+    astra.signal("TERM");
+    assert_eq!(astra.wait().code(), Some(0));
+}
+
 #[test]
 fn two_signals_end_a_server_that_adds_a_service_on_a_frozen_disk() {
     let disk = Disk::new();

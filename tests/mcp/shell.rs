@@ -245,6 +245,16 @@ fn a_reaction_is_more_than_the_echo() {
 }
 
 #[test]
+fn an_open_line_ends_no_wait_once_the_input_is_closed() {
+    let server = Server::start();
+    let command = "cat >/dev/null; printf working; sleep 4; echo done";
+    told(&server, "start_command", &json!({"command": command, "stdin": true, "wait": 0}));
+    told(&server, "send_input", &json!({"eof": true}));
+    let text = told(&server, "wait", &json!({"wait": 30}));
+    assert!(text.contains("| exited, exit code 0 |"), "{text}");
+}
+
+#[test]
 fn an_open_line_that_was_there_before_ends_no_wait() {
     let server = Server::start();
     let start = json!({"command": "printf working; sleep 60", "pty": true, "wait": 20});

@@ -157,7 +157,8 @@ fn an_answer_without_a_body_is_told_as_a_fault() {
 fn cancelled_requests_hold_up_nobody_and_an_id_may_come_again() {
     let mut speaker = Speaker::start(binary(), &[]);
     speaker.call(1, "start_command", &json!({"command": "sleep 60", "wait": 0}));
-    for id in 100..170 {
+    // As many as may wait at once.
+    for id in 100..164 {
         let mut wait = request("tools/call", &json!({"name": "wait", "arguments": {"wait": 50}}));
         wait["id"] = json!(id);
         speaker.say(&wait);
@@ -205,10 +206,16 @@ fn a_message_that_is_too_long_is_refused_and_ends_nothing() {
 fn however_many_calls_wait_a_ping_is_answered() {
     let mut speaker = Speaker::start(binary(), &[]);
     speaker.call(1, "start_command", &json!({"command": "exec sleep 60", "wait": 0}));
-    for id in 1000..1150 {
+    let wait = |id: u64| {
         let mut wait = request("tools/call", &json!({"name": "wait", "arguments": {"wait": 50}}));
         wait["id"] = json!(id);
-        speaker.say(&wait);
+        wait
+    };
+    for id in 500..520 {
+        speaker.say(&json!([wait(id)]));
+    }
+    for id in 1000..1150 {
+        speaker.say(&wait(id));
     }
     let mut ping = request("ping", &json!({}));
     ping["id"] = json!("ping");

@@ -64,7 +64,7 @@ fn a_kill_cuts_the_grace_short_and_cancels_the_start() {
         server.wait_for_output("asked");
         let killed = server.post("/kill?type=SIGKILL").expect(200).json();
         let detail = restart.join().unwrap().problem(409, "conflict");
-        assert!(detail.contains("POST /kill"), "{detail}");
+        assert!(detail.contains("A kill ended the command"), "{detail}");
         assert_eq!(killed["exit_code"], -9);
     });
     let status = server.get("/status").expect(200).json();

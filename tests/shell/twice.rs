@@ -55,6 +55,29 @@ fn input_is_written_once() {
 }
 
 #[test]
+fn a_key_spares_no_limit() {
+    let server = Server::start_with(&["--max-streams", "1"]);
+    server.run_to_end("true");
+    let head = |route: &str, bytes: u64| {
+        format!(
+            "POST {route} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\nContent-Length: {bytes}\r\n\r\n"
+        )
+    };
+    // Refused by its length, before it has come.
+    let mut large = Client::connect(server.address());
+    large.send(head("/start", 2 * 1024 * 1024));
+    assert_eq!(large.answer().status, 413);
+    let mut slow = Client::connect(server.address());
+    slow.send(head("/stdin", 10));
+    eventually("whoever writes has the one slot", || {
+        (server.get("/status?wait=0.01").status == 503).then_some(())
+    });
+    let mut second = Client::connect(server.address());
+    second.send(head("/stdin", 10));
+    assert_eq!(second.answer().status, 503);
+}
+
+#[test]
 fn what_was_refused_is_tried_again() {
     let server = Server::start();
     server.run("sleep 60");
