@@ -75,11 +75,12 @@ impl EndNotice {
     /// Tells of the end though the disk does not answer.
     pub fn tell_before_disk(&self, at: Moment) {
         let Some(on_end) = self.on_end() else { return };
-        self.record_once(&*on_end, at);
         {
+            // Before the end can be seen: nobody is to read that without this.
             let state = self.state();
             self.log.set_behind(!state.is_drained);
         }
+        self.record_once(&*on_end, at);
         self.publish_once(&*on_end);
     }
 

@@ -228,7 +228,7 @@ impl Snapshot {
             ended_leftovers: Vec::new(),
             log_name: run.log.name().to_owned(),
             log: run.log.glance(),
-            is_log_pending: run.log.is_behind(),
+            is_log_pending: end.is_some() && run.log.is_behind(),
             is_on_terminal: run.spec.input.is_terminal(),
             is_stdin_open: end.is_none() && run.stdin.as_ref().is_some_and(Stdin::is_open),
         }

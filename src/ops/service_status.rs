@@ -62,7 +62,7 @@ impl ServiceStatus {
             next_restart_at: facts.next_restart_at.map(format_instant),
             depends_on: facts.config.depends_on.keys().cloned().collect(),
             log_dropped_lines: run.as_ref().map_or(0, |run| run.log().dropped_lines()),
-            log_pending: run.as_ref().is_some_and(|run| run.log().is_behind()),
+            log_pending: end.is_some() && run.as_ref().is_some_and(|run| run.log().is_behind()),
             message: facts.message,
         }
     }
