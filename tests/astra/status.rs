@@ -88,6 +88,7 @@ fn the_system_is_the_sum_of_its_services() {
     }));
     // All trees are sampled together, at most once a second: a new one is not there at once.
     for name in ["a", "b"] {
+        astra.wait_for(name, "running");
         astra.wait_until(name, "sampled", |it| it["memory_mb"].as_f64() > Some(0.0));
     }
     let all = astra.get("/supervisor/status").expect(200).json();
