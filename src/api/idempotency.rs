@@ -77,7 +77,7 @@ impl Answers {
         };
         check(&key)?;
         request.keep_body(bytes_max)?;
-        // Each route has keys of its own; those of Astra have two paths.
+        // Each route has keys of its own; those of Astra have two prefixes.
         let key = format!("{} {key}", request.path().trim_start_matches("/api"));
         let query = request.query_text().unwrap_or_default();
         let media_type = request.header("content-type").unwrap_or_default();

@@ -1,15 +1,16 @@
 //! POST /login and POST /logout: the session of a page in a browser.
 
 use super::body;
-use crate::http::{Guard, Login, Problem, Reply, Request, Router, Session};
+use super::route::{Mode, Route, Verb};
+use crate::http::{Guard, Login, Problem, Reply, Request, Session};
 use crate::logs::{format_instant, now};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
-use utoipa::ToSchema;
+use serde_json::json;
 
 /// What POST /login takes: the token, or the user and the password.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected a token alone, or a user and a password")]
 pub enum LoginRequest {
     /// Where a token is set.
@@ -19,7 +20,7 @@ pub enum LoginRequest {
 }
 
 /// A login with the token.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenLogin {
     /// The token.
@@ -27,7 +28,7 @@ pub struct TokenLogin {
 }
 
 /// A login with the password.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordLogin {
     /// The user.
@@ -37,23 +38,60 @@ pub struct PasswordLogin {
 }
 
 /// What POST /login answers.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, JsonSchema)]
 pub struct LoginResponse {
     /// The session's token, for `Authorization: Bearer`.
     pub token: String,
     /// When the session ends.
-    #[schema(format = DateTime)]
+    #[schemars(extend("format" = "date-time"))]
     pub expires_at: String,
 }
 
-/// Adds the two routes. Who logs in has nothing to show yet.
-pub fn add_routes(router: Router, guard: &Arc<Guard>) -> Router {
-    let (entrance, exit) = (Arc::clone(guard), Arc::clone(guard));
-    router
-        .post("/login", move |request| log_in(&entrance, request))
-        .open("/login")
-        .post("/logout", move |request| log_out(&exit, request))
+/// Returns the two routes. A client that logs in has no credentials to show yet.
+pub fn routes<O: Mode>() -> &'static [Route<O>] {
+    const {
+        &[
+            Route::of_api(
+                Verb::Post,
+                "/login",
+                |api, request| log_in(&api.guard, request),
+                |it| {
+                    let token = json!({"token": "7f3a9c0e51d2b846"});
+                    let session =
+                        json!({"token": "9f0c…", "expires_at": "2026-11-23T22:20:22.778260Z"});
+                    it.does("logIn", "server", "Log in", LOGIN)
+                        .reads::<LoginRequest>(&token)
+                        .answers::<LoginResponse>((200, SESSION), &session)
+                        .refuses(Problem::bad_request(NOTHING_SET))
+                        .refuses(Problem::unauthorized(WRONG))
+                        .may(&["TooManyRequests"])
+                },
+            )
+            .open(),
+            Route::of_api(
+                Verb::Post,
+                "/logout",
+                |api, request| log_out(&api.guard, request),
+                |it| {
+                    let description = "Ends the session whose token the request carries.";
+                    it.does("logOut", "server", "Log out", description)
+                        .answers_nothing((204, "The session is over."))
+                        .refuses(Problem::bad_request(NO_SESSION))
+                },
+            ),
+        ]
+    }
 }
+
+const LOGIN: &str = "For the web panel, if a token or a password is set. 429 after ten wrong \
+                     attempts within a minute.";
+const SESSION: &str = "Token of the session, for `Authorization: Bearer`.";
+const NOTHING_SET: &str =
+    "This server has no token and no password: just use it, without logging in.";
+const WRONG: &str = "This server does not know these credentials: send them in Authorization, as \
+                     its WWW-Authenticate says.";
+const NO_SESSION: &str =
+    "The request shows no session that could be ended: send the token that POST /login gave.";
 
 fn log_in(guard: &Guard, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
@@ -73,7 +111,5 @@ fn log_out(guard: &Guard, request: &mut Request<'_>) -> Result<Reply, Problem> {
     if guard.log_out(request.header("authorization")) {
         return Ok(Reply::empty(StatusCode::NO_CONTENT));
     }
-    Err(Problem::bad_request(
-        "The request shows no session that could be ended: send the token that POST /login gave.",
-    ))
+    Err(Problem::bad_request(NO_SESSION))
 }

@@ -1,5 +1,6 @@
 //! What services cost, in JSON and in the text that Prometheus reads.
 
+use super::route::{Mode, Route};
 use crate::http::{Problem, Reply, Request};
 use crate::ops::Permits;
 use crate::ops::{Services, seconds};
@@ -17,6 +18,30 @@ use std::sync::atomic::AtomicU64;
 
 /// The type of the text, by the specification of `OpenMetrics`.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Media type in the document, and an example.
+const MEDIA_TYPE: &str = "application/openmetrics-text";
+const EXAMPLE: &str = "# HELP llm_shell_runs Commands that were started.\n# TYPE llm_shell_runs \
+                       counter\nllm_shell_runs_total 1\n# EOF\n";
+
+/// Returns the route of GET /metrics.
+pub fn routes<O: Mode>() -> &'static [Route<O>] {
+    const {
+        &[Route::get("/metrics", answer, |it| {
+            let description = "In the text of `OpenMetrics`.";
+            it.does("prometheus", "server", "Metrics for Prometheus", description).answers_text(
+                (200, "All metrics."),
+                MEDIA_TYPE,
+                EXAMPLE,
+            )
+        })]
+    }
+}
+
+fn answer<O: Mode>(ops: &O, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    Ok(ops.metrics())
+}
 
 /// Answers with each service's metrics.
 pub fn json(services: &Services, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -38,8 +63,7 @@ pub fn json(services: &Services, request: &mut Request<'_>) -> Result<Reply, Pro
 }
 
 /// Answers with the same and more, for Prometheus.
-pub fn text(services: &Services, request: &mut Request<'_>) -> Result<Reply, Problem> {
-    request.query()?.finish()?;
+pub fn text(services: &Services) -> Reply {
     let mut families = Families::default();
     for sample in samples(services) {
         families.add(&sample);
@@ -47,7 +71,7 @@ pub fn text(services: &Services, request: &mut Request<'_>) -> Result<Reply, Pro
     let mut all = Registry::with_prefix("astra");
     register_streams(&mut all, services.streams());
     families.register(all.sub_registry_with_prefix("service"));
-    Ok(open_metrics(&all))
+    open_metrics(&all)
 }
 
 /// Registers how many streams there are, and how many there may be.

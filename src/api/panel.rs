@@ -1,6 +1,8 @@
 //! The web panel: plain files that are part of the program, and how they are served.
 
-use crate::http::{HeaderName, HeaderValue, Problem, Reply, Request, Router, header};
+use super::openapi::parameters;
+use super::route::{Mode, Route};
+use crate::http::{HeaderName, HeaderValue, Problem, Reply, Request, header};
 use http::StatusCode;
 
 /// What a page of ours may load and do: its own files, and requests to its own server. Nothing
@@ -71,37 +73,40 @@ const FILES: &[File] = &files![
     "shell/start.js",
 ];
 
-/// Which page is at `/`.
-#[derive(Clone, Copy, Debug)]
-pub enum Page {
-    /// The one of the LLM Shell.
-    Shell,
-    /// The one of Astra.
-    Astra,
-}
-
-impl Page {
-    fn path(self) -> &'static str {
-        match self {
-            Self::Shell => "shell/index.html",
-            Self::Astra => "astra/index.html",
-        }
+/// Returns the routes of the panel, which need no credentials: it asks for them itself.
+pub fn routes<O: Mode>() -> &'static [Route<O>] {
+    const {
+        &[
+            Route::get("/", page, |it| {
+                let description = "Needs no credentials; it asks for them itself.";
+                it.does("panel", "server", "The web panel", description).answers_text(
+                    (200, "The page."),
+                    "text/html",
+                    "<!doctype html>…",
+                )
+            })
+            .open(),
+            Route::get("/panel/{folder}/{file}", file, |it| {
+                let missing = "The panel has no file \"astra/x.js\": begin at /.";
+                let description = "Styles, scripts and pictures.";
+                it.does("panelFile", "server", "Files of the web panel", description)
+                    .with([parameters::folder(), parameters::file()])
+                    .answers_text((200, "A script."), "text/javascript", "// …")
+                    .answers_text((200, ""), "text/css", "/* … */")
+                    .answers_text((200, ""), "image/svg+xml", "<svg …")
+                    .refuses(Problem::not_found(missing))
+            })
+            .open(),
+        ]
     }
 }
 
-/// Adds the routes of the panel, which need no credentials: it asks for them itself.
-pub fn add_routes(router: Router, page: Page) -> Router {
-    router
-        .get("/", move |request| {
-            request.query()?.finish()?;
-            find(page.path())
-        })
-        .open("/")
-        .get("/panel/{folder}/{file}", file)
-        .open("/panel/{folder}/{file}")
+fn page<O: Mode>(_: &O, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    find(O::PAGE)
 }
 
-fn file(request: &mut Request<'_>) -> Result<Reply, Problem> {
+fn file<O>(_: &O, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     find(&format!("{}/{}", request.param("folder"), request.param("file")))
 }

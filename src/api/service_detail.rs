@@ -6,16 +6,16 @@ use crate::probe::Check;
 use crate::process::{CommandLine, ResourceLimits};
 use crate::protocol::EndedBy;
 use crate::supervisor::{HealthCheck, Masking, RestartPolicy, ServiceConfig, Standing, Supervised};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use utoipa::ToSchema;
 
 /// How many ends are told of.
 const EXITS_MAX: usize = 10;
 
 /// What GET /services/{service} answers.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ServiceDetail {
     service: String,
     /// Whether the services file has it, or somebody added it.
@@ -26,7 +26,7 @@ pub struct ServiceDetail {
 }
 
 /// What a service is run by, in the fields of the services file, with secrets masked.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ConfigBody {
     cmd: Value,
     cwd: String,
@@ -48,7 +48,7 @@ struct ConfigBody {
     limits: LimitsBody,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct CheckBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
@@ -63,7 +63,7 @@ struct CheckBody {
     restart_on_failure: bool,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct PolicyBody {
     mode: &'static str,
     max_restarts: u32,
@@ -74,21 +74,21 @@ struct PolicyBody {
 }
 
 /// `memory_mb` in MiB, `cpu_percent` 100 for each core.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct LimitsBody {
     memory_mb: Option<u64>,
     cpu_percent: Option<f64>,
     processes: Option<u64>,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct LogBody {
     max_bytes: Option<u64>,
     keep: Option<usize>,
 }
 
 /// How a run ended; `uptime` in seconds.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Exit {
     run_id: String,
     stopped_at: String,

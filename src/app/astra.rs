@@ -98,8 +98,8 @@ pub fn supervise(
     let supervisor = Arc::new(Supervisor::start(tools, services.file, services.services)?);
     reload_when_asked(reloads, Arc::clone(&supervisor))?;
     let ops = Arc::new(ops::Services::new(Arc::clone(&supervisor), settings.streams_max));
-    let router = api::service_routes(&ops, guard);
-    let router = mcp::route(router, mcp::Toolbox::services(ops));
+    let mcp = Box::new(mcp::handler(mcp::Toolbox::services(Arc::clone(&ops))));
+    let router = api::router(ops, guard, mcp);
     let server = serve(listener, router, "/supervisor/status", &settings)?;
     told::follow_services(Arc::clone(&supervisor));
     let in_a_hurry = Arc::clone(&supervisor);

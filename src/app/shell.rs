@@ -22,9 +22,9 @@ use std::sync::Arc;
 /// What the machine refused at the start.
 pub fn run(startup: Startup, listener: Listener) -> Result<()> {
     run_with(startup, |shell, settings, _| {
-        let guard = guard(settings, &listener.place());
-        let router = api::shell_routes(&shell, Arc::new(guard));
-        let router = mcp::route(router, Toolbox::shell(shell));
+        let guard = Arc::new(guard(settings, &listener.place()));
+        let mcp = Box::new(mcp::handler(Toolbox::shell(Arc::clone(&shell))));
+        let router = api::router(shell, guard, mcp);
         serve(listener, router, "/status", settings).map(Some)
     })
 }

@@ -1,5 +1,6 @@
 //! The table of routes: which handler answers a method at a path.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -33,6 +34,8 @@ pub struct Router {
     routes: Vec<Route>,
     /// What else than credentials opens a pattern.
     marks: Vec<(&'static str, Mark)>,
+    /// Other prefixes, each with the one that it stands for.
+    aliases: Vec<(&'static str, &'static str)>,
     guard: Option<Arc<Guard>>,
 }
 
@@ -113,6 +116,23 @@ impl Router {
         self.marked(pattern, Mark::Acting)
     }
 
+    /// Answers a path that begins with the segments of `prefix` as if it began with `meaning`.
+    #[must_use]
+    pub fn alias(mut self, prefix: &'static str, meaning: &'static str) -> Self {
+        self.aliases.push((prefix, meaning));
+        self
+    }
+
+    /// Returns a path without its trailing slash, and with the prefix that an alias stands for.
+    fn resolved<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        let path = without_trailing_slash(path);
+        let rest = self.aliases.iter().find_map(|(prefix, meaning)| {
+            let rest = path.strip_prefix(prefix)?;
+            (rest.is_empty() || rest.starts_with('/')).then(|| format!("{meaning}{rest}"))
+        });
+        rest.map_or(Cow::Borrowed(path), Cow::Owned)
+    }
+
     fn marked(mut self, pattern: &'static str, mark: Mark) -> Self {
         self.marks.push((pattern, mark));
         self
@@ -133,7 +153,7 @@ impl Router {
     /// What it takes to ask for the raw `path`. One that leads nowhere takes as much as any: who
     /// may not ask does not learn what there is.
     pub(super) fn access(&self, method: &Method, path: &str) -> Access {
-        let path = without_trailing_slash(path);
+        let path = &*self.resolved(path);
         let mut marks = self.marks.iter().filter(|(pattern, _)| matches(pattern, path));
         let mark = marks.next().map(|(_, mark)| *mark);
         Access {
@@ -154,7 +174,7 @@ impl Router {
     /// 404 for an unknown path, 405 with `Allow` for a known one, 400 for a segment that is not
     /// UTF-8 when decoded.
     pub(super) fn find(&self, method: &Method, path: &str) -> Result<(&Handler, Params), Problem> {
-        let path = without_trailing_slash(path);
+        let path = &*self.resolved(path);
         let route = self
             .best(method, path)
             .or_else(|| if method == Method::HEAD { self.best(&Method::GET, path) } else { None });
@@ -279,6 +299,7 @@ mod tests {
             .post("/status", |_| Ok(Reply::empty(http::StatusCode::OK)))
             .get("/runs/latest", |_| Ok(Reply::empty(http::StatusCode::OK)))
             .post("/runs/{run_id}", |_| Ok(Reply::empty(http::StatusCode::OK)))
+            .alias("/v1/runs", "/runs")
     }
 
     /// The pattern that answers, with the values of its names; or the status of the refusal.
@@ -314,6 +335,9 @@ mod tests {
             ("/runs/%D0%B6", "/runs/{run_id}", &["ж"]),
             ("/runs/..", "/runs/{run_id}", &[".."]),
             ("/runs/%zz+", "/runs/{run_id}", &["%zz+"]),
+            ("/v1/runs", "/runs", &[]),
+            ("/v1/runs/", "/runs", &[]),
+            ("/v1/runs/7/logs", "/runs/{run_id}/logs", &["7"]),
         ];
         for (path, pattern, expected) in table {
             let expected = Ok(((*pattern).to_owned(), values(expected)));
@@ -323,7 +347,19 @@ mod tests {
 
     #[test]
     fn unknown_paths_are_404() {
-        for path in ["/nope", "//", "//status", "/status//", "/runs//logs", "/%73tatus", "*", ""] {
+        for path in [
+            "/v1",
+            "/v1/status",
+            "/v1/runs2",
+            "/nope",
+            "//",
+            "//status",
+            "/status//",
+            "/runs//logs",
+            "/%73tatus",
+            "*",
+            "",
+        ] {
             assert_eq!(found(&Method::GET, path), Err(404), "{path}");
         }
     }

@@ -6,7 +6,7 @@ use super::methods;
 use super::service_tools::SERVICE_TOOLS;
 use super::shell_tools::SHELL_TOOLS;
 use super::tool::Tool;
-use crate::http::{Problem, Reply, Request, Router, StatusCode};
+use crate::http::{Problem, Reply, Request, StatusCode};
 use crate::ops::{Client, Services, Shell};
 use serde_json::Value;
 use std::sync::Arc;
@@ -51,10 +51,11 @@ impl Toolbox<Services> {
     }
 }
 
-/// Adds `POST /mcp` to the routes.
-#[must_use]
-pub fn route<O: Send + Sync>(router: Router, toolbox: Toolbox<O>) -> Router {
-    router.post("/mcp", move |request| answer(&toolbox, request))
+/// Creates the handler of POST /mcp.
+pub fn handler<O: Send + Sync>(
+    toolbox: Toolbox<O>,
+) -> impl Fn(&mut Request<'_>) -> Result<Reply, Problem> + Send + Sync {
+    move |request| answer(&toolbox, request)
 }
 
 fn answer<O>(toolbox: &Toolbox<O>, request: &mut Request<'_>) -> Result<Reply, Problem> {

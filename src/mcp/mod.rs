@@ -16,5 +16,5 @@ mod shell_tools;
 mod stdio;
 mod tool;
 
-pub use endpoint::{Toolbox, route};
+pub use endpoint::{Toolbox, handler};
 pub use stdio::{Endpoint, Local, Remote, serve_stdio};

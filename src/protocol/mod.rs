@@ -17,8 +17,8 @@ pub use run::{
 };
 pub use service::{
     BulkOperation, BulkRequest, BulkResponse, EventBody, MetricsResponse, ReloadRequest,
-    ServiceHealth, ServiceLogs, ServiceMetrics, ServiceOverrides, ServiceRequest, ServiceStatus,
-    StopRequest, SupervisorHealth, SystemStatus, SystemTotals, VerbResponse,
+    ServiceHealth, ServiceLogs, ServiceMetrics, ServiceRequest, ServiceStatus, StopRequest,
+    SupervisorHealth, SystemStatus, SystemTotals, VerbResponse,
 };
 pub use states::{
     BulkAction, BulkStatus, EndedBy, HealthStatus, OperationError, OperationStatus, ReloadKind,

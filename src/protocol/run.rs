@@ -6,50 +6,44 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use utoipa::ToSchema;
 
 /// Body of POST /start.
-#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartRequest {
     /// Command, run by the shell.
-    #[schema(
-        max_length = 131_071,
-        pattern = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$",
-        example = "make -j4"
+    #[schemars(
+        length(max = 131_071),
+        extend("pattern" = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$", "examples" = ["make -j4"])
     )]
     pub command: String,
     /// Working directory.
     #[schemars(with = "Option<String>")]
-    #[schema(value_type = Option<String>)]
     pub cwd: Option<PathBuf>,
     /// Variables added to the server's environment; null removes one.
     #[serde(default)]
-    #[schema(default = json!({}), example = json!({"LANG": "C", "DISPLAY": null}))]
+    #[schemars(extend("examples" = [{"LANG": "C", "DISPLAY": null}]))]
     pub env: BTreeMap<String, Option<String>>,
     /// Whether stdin stays open for input.
     #[serde(default)]
-    #[schema(default = false)]
     pub stdin: bool,
     /// Whether it runs on a terminal, or the size of that.
     #[serde(default)]
-    #[schema(default = false)]
     pub pty: Pty,
     /// Seconds after which it is killed.
-    #[schema(minimum = 0, maximum = 86_400)]
+    #[schemars(range(min = 0, max = 86_400))]
     pub timeout: Option<f64>,
     /// Seconds to wait for its end before the answer.
-    #[schema(minimum = 0, maximum = 600)]
+    #[schemars(range(min = 0, max = 600))]
     pub wait: Option<f64>,
     /// Maximum size of the output in that answer, in bytes.
     #[serde(default, deserialize_with = "whole_or_null")]
-    #[schema(minimum = 256, maximum = 1_048_576)]
     #[schemars(range(min = 256, max = 1_048_576))]
     pub max_bytes: Option<u64>,
 }
 
 /// Whether a command runs on a terminal.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, ToSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected true, false, or {\"rows\": 24, \"cols\": 80}")]
 pub enum Pty {
     /// On a terminal of 24 rows and 80 columns, or on none.
@@ -65,42 +59,40 @@ impl Default for Pty {
 }
 
 /// Body of POST /resize, and the size of a new terminal.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, ToSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Size {
     /// Height in lines.
-    #[schema(minimum = 1, maximum = 65_535)]
+    #[schemars(range(min = 1, max = 65_535))]
     #[serde(deserialize_with = "whole")]
     pub rows: u16,
     /// Width in characters.
-    #[schema(minimum = 1, maximum = 65_535)]
+    #[schemars(range(min = 1, max = 65_535))]
     #[serde(deserialize_with = "whole")]
     pub cols: u16,
 }
 
 /// Body of POST /stdin, as JSON.
-#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StdinRequest {
     /// Text to write.
     #[serde(default)]
-    #[schema(default = "")]
     pub data: String,
     /// Whether stdin is closed after it.
     #[serde(default)]
-    #[schema(default = false)]
     pub eof: bool,
 }
 
 /// Answer to POST /stdin.
-#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct StdinResponse {
     /// Number of bytes that the program took.
     pub written: usize,
 }
 
 /// The state of a run.
-#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct ProcessStatus {
     /// PID of its own process.
     pub process_pid: i32,
@@ -109,21 +101,18 @@ pub struct ProcessStatus {
     /// Whether it is running and, if not, how it ended.
     pub status: RunStatus,
     /// Time of its start.
-    #[schema(format = DateTime)]
+    #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     /// Time at which its own process ended.
-    #[schema(required, format = DateTime)]
+    #[schemars(extend("format" = "date-time"))]
     pub stopped_at: Option<String>,
     /// Exit status, or minus the number of the signal that ended it.
-    #[schema(required)]
     pub exit_code: Option<i32>,
     /// Path of its log.
     pub log_file: String,
     /// Name of the signal that ended it.
-    #[schema(required)]
     pub signal: Option<String>,
     /// What ended it.
-    #[schema(required)]
     pub ended_by: Option<EndedBy>,
     /// Id of the run; the command has it as `RUN_ID` in its environment.
     pub run_id: String,
@@ -134,7 +123,6 @@ pub struct ProcessStatus {
     /// Memory of its process tree, in MiB.
     pub memory_mb: f64,
     /// Seconds since its last output; null if it has printed nothing.
-    #[schema(required)]
     pub idle: Option<f64>,
     /// Whether it runs on a terminal.
     pub pty: bool,
@@ -156,7 +144,7 @@ pub struct ProcessStatus {
 }
 
 /// A process that outlived its run and was ended.
-#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Leftover {
     /// PID.
     pub pid: i32,
@@ -165,7 +153,7 @@ pub struct Leftover {
 }
 
 /// Lines of a run's log.
-#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct LogsResponse {
     /// Path of the log.
     pub log_file: String,
@@ -178,7 +166,6 @@ pub struct LogsResponse {
     /// Number of lines in `content`.
     pub lines_returned: u64,
     /// Number of the first of them.
-    #[schema(required)]
     pub first: Option<u64>,
     /// Number of the last line looked at: pass it as `after` for what follows.
     pub next: u64,
@@ -186,7 +173,6 @@ pub struct LogsResponse {
     pub truncated: bool,
     /// Number of requested lines that are missing from `content`, or not complete in it.
     #[serde(default)]
-    #[schema(required)]
     pub omitted_lines: u64,
     /// Whether the command is running.
     pub running: bool,
@@ -204,7 +190,7 @@ pub struct LogsResponse {
 }
 
 /// Answer to POST /start with `wait`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct StartResponse {
     /// State of the run.
     #[serde(flatten)]
@@ -214,20 +200,19 @@ pub struct StartResponse {
 }
 
 /// Answer to GET /runs.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct RunsResponse {
     /// Newest first.
     pub runs: Vec<ProcessStatus>,
 }
 
 /// Answer to POST /kill.
-#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct KillResponse {
     /// Time at which the command's own process ended.
-    #[schema(required, format = DateTime)]
+    #[schemars(extend("format" = "date-time"))]
     pub stopped_at: Option<String>,
     /// Exit status, or minus the number of the signal that ended it.
-    #[schema(required)]
     pub exit_code: Option<i32>,
     /// Signal that was sent.
     #[serde(rename = "type")]
@@ -235,7 +220,6 @@ pub struct KillResponse {
     /// `killed`, `exited` if it had ended by itself before, or `running` if it survived SIGKILL.
     pub status: RunStatus,
     /// Name of the signal that ended it.
-    #[schema(required)]
     pub signal: Option<String>,
     /// Processes that could not be ended. Omitted if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -246,7 +230,7 @@ pub struct KillResponse {
 }
 
 /// A process that could not be ended.
-#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct UnkilledProcess {
     /// PID.
     pub pid: i32,
@@ -255,7 +239,7 @@ pub struct UnkilledProcess {
 }
 
 /// Answer to GET /health of an LLM Shell.
-#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct HealthResponse {
     /// `healthy`: any answer means that.
     pub status: ServerHealth,

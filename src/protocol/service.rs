@@ -9,69 +9,51 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
 
 /// Body of POST /start and POST /restart.
-#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceRequest {
     /// Name of the service.
-    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", example = "tts")]
+    #[schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$", "examples" = ["tts"]))]
     pub name: String,
     /// Fields that override the services file for this run and its automatic restarts.
-    #[schema(value_type = Option<ServiceOverrides>)]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub config: Option<Value>,
 }
 
-/// Fields of the services file that a request overrides. Stands for their schema alone, which the
-/// services file defines.
-#[derive(Debug)]
-pub struct ServiceOverrides;
-
-impl PartialSchema for ServiceOverrides {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new().into()
-    }
-}
-
-impl ToSchema for ServiceOverrides {}
-
 /// Body of POST /stop.
-#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StopRequest {
     /// Name of the service.
-    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", example = "tts")]
+    #[schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$", "examples" = ["tts"]))]
     pub name: String,
 }
 
 /// Body of POST /reload.
-#[derive(Debug, Default, Deserialize, JsonSchema, ToSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReloadRequest {
     /// Name of the service; the whole services file if omitted.
-    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", example = "tts")]
+    #[schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$", "examples" = ["tts"]))]
     pub name: Option<String>,
     /// What to apply.
     #[serde(rename = "type", default)]
-    #[schema(default = "config")]
     pub kind: ReloadKind,
 }
 
 /// Body of POST /bulk.
-#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BulkRequest {
     /// What to do to each.
     pub action: BulkAction,
     /// Names of the services.
-    #[schema(example = json!(["tts", "web"]))]
+    #[schemars(extend("examples" = [["tts", "web"]]))]
     pub services: Vec<String>,
     /// Whether services that do not depend on each other are handled at once.
     #[serde(default = "yes")]
-    #[schema(default = true)]
     pub parallel: bool,
 }
 
@@ -80,46 +62,42 @@ fn yes() -> bool {
 }
 
 /// The state of a service.
-#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct ServiceStatus {
     /// State.
     pub status: ServiceState,
     /// PID of its own process, while there is one.
-    #[schema(required)]
     pub pid: Option<i32>,
     /// Seconds since the start of its present run; 0 while it is down.
     pub uptime: f64,
     /// Port that it listens on, if known.
-    #[schema(required)]
     pub port: Option<u16>,
     /// CPU usage of its process tree, 100 per busy core.
     pub cpu_percent: f64,
     /// Memory of its process tree, in MiB.
     pub memory_mb: f64,
     /// Time of its last restart.
-    #[schema(required, format = DateTime)]
+    #[schemars(extend("format" = "date-time"))]
     pub last_restart: Option<String>,
     /// Number of restarts since the supervisor started.
     pub restart_count: u64,
     /// Exit status of its last run, or minus the number of the signal that ended it; null while it
     /// is running.
-    #[schema(required)]
     pub exit_code: Option<i32>,
     /// Name of the signal that ended its last run.
-    #[schema(required)]
     pub signal: Option<String>,
     /// Result of its health checks.
     pub health: HealthStatus,
     /// Whether the supervisor counts as healthy without it.
     pub optional: bool,
     /// Start of its last run.
-    #[schema(required, format = DateTime)]
+    #[schemars(extend("format" = "date-time"))]
     pub started_at: Option<String>,
     /// End of its last run.
-    #[schema(required, format = DateTime)]
+    #[schemars(extend("format" = "date-time"))]
     pub stopped_at: Option<String>,
     /// Time of the next automatic restart.
-    #[schema(required, format = DateTime)]
+    #[schemars(extend("format" = "date-time"))]
     pub next_restart_at: Option<String>,
     /// Names of the services it depends on.
     pub depends_on: Vec<String>,
@@ -127,7 +105,6 @@ pub struct ServiceStatus {
     pub log_dropped_lines: u64,
     /// True if its last run ended while output of it is not on disk yet, because the disk does not
     /// answer. Omitted otherwise.
-    #[schema(required = false)]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub log_pending: bool,
     /// Why it is in this state, in one sentence.
@@ -135,7 +112,7 @@ pub struct ServiceStatus {
 }
 
 /// Answer to GET /status.
-#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct SystemStatus {
     /// Services by name.
     pub services: BTreeMap<String, ServiceStatus>,
@@ -144,7 +121,7 @@ pub struct SystemStatus {
 }
 
 /// Totals over all services.
-#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct SystemTotals {
     /// Number of services.
     pub total_services: usize,
@@ -157,19 +134,18 @@ pub struct SystemTotals {
 }
 
 /// Answer to POST /start, /stop, /restart and /reload.
-#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct VerbResponse {
     /// What was started; with `wait`, the state that the service reached.
     pub status: VerbStatus,
     /// Name of the service; null for a reload of the whole file.
-    #[schema(required)]
     pub service: Option<String>,
     /// What happens, in one sentence.
     pub message: String,
 }
 
 /// Answer to POST /bulk.
-#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct BulkResponse {
     /// `processing`; with `wait`, once all services have settled, `completed` or `failed`.
     pub status: BulkStatus,
@@ -178,7 +154,7 @@ pub struct BulkResponse {
 }
 
 /// The outcome for one service of a bulk request.
-#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct BulkOperation {
     /// Name of the service.
     pub service: String,
@@ -190,17 +166,16 @@ pub struct BulkOperation {
 }
 
 /// Answer to GET /health/{service}.
-#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct ServiceHealth {
     /// Name of the service.
     pub service: String,
     /// Result of the checks; `unknown` if it has none or is not running.
     pub status: HealthStatus,
     /// Result by name of the check: `ok`, or why it failed.
-    #[schema(example = json!({"http_endpoint": "ok"}))]
+    #[schemars(extend("examples" = [{"http_endpoint": "ok"}]))]
     pub checks: BTreeMap<String, String>,
     /// Milliseconds that the slowest check took; null if none ran.
-    #[schema(required)]
     pub response_time: Option<f64>,
     /// Error of the first check that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -208,7 +183,7 @@ pub struct ServiceHealth {
 }
 
 /// Answer to GET /health of Astra.
-#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct SupervisorHealth {
     /// Whether all required services are well.
     pub status: SupervisorStatus,
@@ -222,17 +197,17 @@ pub struct SupervisorHealth {
 }
 
 /// Answer to GET /metrics.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct MetricsResponse {
     /// Time of the samples.
-    #[schema(format = DateTime)]
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
     /// Metrics by service.
     pub services: BTreeMap<String, ServiceMetrics>,
 }
 
 /// The metrics of a service; only its state if it has no process.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, JsonSchema, Serialize)]
 #[serde(untagged)]
 pub enum ServiceMetrics {
     /// It has a process.
@@ -256,7 +231,7 @@ pub enum ServiceMetrics {
 }
 
 /// Data of an event of GET /events.
-#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct EventBody {
     /// Name of the service.
     pub service: String,
@@ -267,12 +242,12 @@ pub struct EventBody {
     /// Why, in one sentence.
     pub message: String,
     /// Time of the change.
-    #[schema(format = DateTime)]
+    #[schemars(extend("format" = "date-time"))]
     pub at: String,
 }
 
 /// Lines of a service's log.
-#[derive(Debug, Deserialize, JsonSchema, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct ServiceLogs {
     /// Name of the service.
     pub service: String,
@@ -283,7 +258,6 @@ pub struct ServiceLogs {
     /// Number of lines in `logs`.
     pub lines_returned: u64,
     /// Number of the first of them.
-    #[schema(required)]
     pub first: Option<u64>,
     /// Number of the last line looked at: pass it as `after` for what follows.
     pub next: u64,
@@ -294,15 +268,12 @@ pub struct ServiceLogs {
     /// Whether the service has a process.
     pub running: bool,
     /// Last line, if it has no newline yet: a prompt, maybe.
-    #[schema(required)]
     pub prompt: Option<String>,
     /// Number of lines after `after` that are no longer kept; `logs` starts behind them. Omitted if
     /// there are none.
-    #[schema(required = false)]
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped: u64,
     /// True if `after` is beyond the log: `logs` starts at the first line. Omitted otherwise.
-    #[schema(required = false)]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cursor_reset: bool,
 }

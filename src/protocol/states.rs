@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use utoipa::ToSchema;
 
 wire_enum! {
     /// Whether a command is running and, if not, how it ended.
@@ -193,9 +192,7 @@ wire_enum! {
 }
 
 /// The outcome for one service of a bulk request.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum OperationStatus {
     /// What was started, or the state that the service reached.
@@ -263,9 +260,7 @@ wire_enum! {
 }
 
 /// Why a required service degrades the supervisor.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum ServiceProblem {
     /// Its state.

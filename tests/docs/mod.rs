@@ -6,6 +6,7 @@ mod blocks;
 mod links;
 mod pages;
 mod promises;
+mod reference;
 mod session;
 
 use std::path::{Path, PathBuf};

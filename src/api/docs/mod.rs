@@ -1,6 +1,8 @@
 //! GET /docs: a page to try the API, Swagger UI from the binary itself.
 
-use crate::http::{HeaderValue, Problem, Reply, Request, Router, header};
+use super::openapi::parameters;
+use super::route::{Mode, Route};
+use crate::http::{HeaderValue, Problem, Reply, Request, header};
 use http::StatusCode;
 
 /// The page may load what this server has, and nothing else. Swagger UI sets styles on elements,
@@ -43,14 +45,35 @@ const FILES: [File; 3] = [
     },
 ];
 
-/// Adds the routes of the page. Its files tell nothing of the server, so that they need no
-/// credentials; the document that they ask for does.
-pub fn add_routes(router: Router) -> Router {
-    router.get("/docs", page).open("/docs").get("/docs/{file}", file).open("/docs/{file}")
+/// Returns the routes of the page. Its files say nothing of the server, so they need no
+/// credentials; the document that they load does.
+pub fn routes<O: Mode>() -> &'static [Route<O>] {
+    const {
+        &[
+            Route::get("/docs", page, |it| {
+                let description = "A page to read and try the API. Needs no network.";
+                it.does("docs", "server", "Swagger UI", description).answers_text(
+                    (200, "The page."),
+                    "text/html",
+                    "<!doctype html>…",
+                )
+            })
+            .open(),
+            Route::get("/docs/{file}", file, |it| {
+                let missing = "The page /docs has no file \"page.css\": ask for /docs itself.";
+                it.does("docsFile", "server", "Files of Swagger UI", "Styles and scripts.")
+                    .with([parameters::file()])
+                    .answers_text((200, "A script."), "text/javascript", "window.onload = …")
+                    .answers_text((200, ""), "text/css", "body {…}")
+                    .refuses(Problem::not_found(missing))
+            })
+            .open(),
+        ]
+    }
 }
 
 /// Answers with the page.
-fn page(request: &mut Request<'_>) -> Result<Reply, Problem> {
+fn page<O>(_: &O, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let page = include_bytes!("index.html").to_vec();
     let policy = HeaderValue::from_static(POLICY);
@@ -59,7 +82,7 @@ fn page(request: &mut Request<'_>) -> Result<Reply, Problem> {
 }
 
 /// Answers with a file of the page.
-fn file(request: &mut Request<'_>) -> Result<Reply, Problem> {
+fn file<O>(_: &O, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let name = request.param("file");
     let Some(file) = FILES.iter().find(|file| file.name == name) else {

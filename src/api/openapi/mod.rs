@@ -1,33 +1,23 @@
 //! GET /openapi.json: the whole API, for programs (`OpenAPI` 3.1).
 //!
-//! The bodies' schemas are those of the types that are read and answered. What no type knows, the
-//! parameters, statuses and examples of each route, is a row of `shell`, `services` or `shared`;
-//! tests ask the binary whether they are right.
+//! The document is made of the table of routes; the bodies' schemas are those of the types that are
+//! read and answered. Tests ask the binary whether parameters, statuses and fields are right.
 
-mod examples;
-mod parameters;
-mod problems;
-mod route;
-mod services;
+pub mod examples;
+mod operation;
+pub mod parameters;
+pub mod problems;
+mod schemas;
 mod shapes;
-mod shared;
-mod shell;
 
-use crate::http::{Problem, Reply, Request, Router};
+pub use operation::Operation;
+pub use shapes::Message;
+
+use super::route::{Api, Mode, Route, Verb};
+use crate::http::{Problem, Reply, Request};
 use http::StatusCode;
-use route::{Route, Schemas};
+use schemas::Schemas;
 use serde_json::{Map, Value, json};
-use std::sync::OnceLock;
-use utoipa::{PartialSchema, ToSchema};
-
-/// What a document is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DocumentOf {
-    /// The LLM Shell.
-    Shell,
-    /// Astra.
-    Services,
-}
 
 /// What every document begins with.
 const CONVENTIONS: &str = "JSON is UTF-8. Instants are RFC 3339 in UTC, durations are seconds. \
@@ -35,46 +25,40 @@ const CONVENTIONS: &str = "JSON is UTF-8. Instants are RFC 3339 in UTC, duration
     with 405; HEAD answers wherever GET does. Every error is `application/problem+json`: `detail` \
     says what was wrong and what to do, `code` is a stable word.";
 
-/// Adds the routes that document the others.
-pub fn documented(router: Router, of: DocumentOf) -> Router {
-    let router = router.get("/openapi.json", handler(of));
-    #[cfg(feature = "docs")]
-    let router = super::docs::add_routes(router);
-    router
-}
-
-/// The handler of GET /openapi.json. The text is made once.
-fn handler(
-    of: DocumentOf,
-) -> impl Fn(&mut Request<'_>) -> Result<Reply, Problem> + Send + Sync + 'static {
-    let text: OnceLock<Vec<u8>> = OnceLock::new();
-    move |request| {
-        request.query()?.finish()?;
-        let text = text.get_or_init(|| document(of).to_string().into_bytes());
-        Ok(Reply::bytes(StatusCode::OK, "application/json", text.clone()))
+/// Returns the route of the document.
+pub fn routes<O: Mode>() -> &'static [Route<O>] {
+    const {
+        &[Route::of_api(Verb::Get, "/openapi.json", answer, |it| {
+            it.does(
+                "openapi",
+                "server",
+                "OpenAPI document",
+                "OpenAPI 3.1, of every route of this server.",
+            )
+            .answers_any((200, "The document."))
+        })]
     }
 }
 
-/// The whole document.
-fn document(of: DocumentOf) -> Value {
-    let (title, own, tags) = match of {
-        DocumentOf::Shell => ("LLM Shell", shell::routes(), shell::TAGS.as_slice()),
-        DocumentOf::Services => ("Astra supervisor", services::routes(), services::TAGS.as_slice()),
-    };
+fn answer<O: Mode>(api: &Api<O>, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    let text = api.document.get_or_init(|| document::<O>().to_string().into_bytes());
+    Ok(Reply::bytes(StatusCode::OK, "application/json", text.clone()))
+}
+
+/// Creates the document.
+fn document<O: Mode>() -> Value {
     let mut schemas = Schemas::new();
-    let problem = (shapes::Problem::name().into_owned(), shapes::Problem::schema());
-    shapes::Problem::schemas(&mut schemas);
-    schemas.push(problem);
+    schemas.of_answer::<shapes::Problem>();
     let mut paths = Map::new();
-    for mut route in own.into_iter().chain(shared::routes()) {
-        schemas.append(&mut route.schemas);
-        add(&mut paths, route);
+    for route in Route::<O>::all() {
+        add(&mut paths, route, &mut schemas);
     }
-    let tags = tags.iter().map(|(name, says)| json!({"name": name, "description": says}));
+    let tags = O::TAGS.iter().map(|(name, says)| json!({"name": name, "description": says}));
     json!({
         "openapi": "3.1.0",
         "info": {
-            "title": title,
+            "title": O::TITLE,
             "version": env!("CARGO_PKG_VERSION"),
             "description": CONVENTIONS,
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
@@ -83,28 +67,32 @@ fn document(of: DocumentOf) -> Value {
         "security": [{}, {"bearer": []}, {"basic": []}],
         "tags": tags.collect::<Vec<_>>(),
         "paths": paths,
-        "components": components(schemas, of),
+        "components": components::<O>(schemas),
     })
 }
 
-fn add(paths: &mut Map<String, Value>, route: Route) {
-    let (path, method) = (route.path, route.method);
-    let item = paths.entry(path).or_insert_with(|| json!({}));
-    if path.starts_with("/supervisor/") {
-        let other = services::OTHER_PREFIX;
+fn add<O: Mode>(paths: &mut Map<String, Value>, route: &Route<O>, schemas: &mut Schemas) {
+    let item = paths.entry(route.path).or_insert_with(|| json!({}));
+    if let Some((prefix, meaning)) = O::ALIAS
+        && route.path.starts_with(meaning)
+        && let Some(server) = prefix.strip_suffix(meaning)
+    {
         item["servers"] = json!([
             {"url": "/", "description": "This server."},
-            {"url": other, "description": "The same routes under another prefix."},
+            {"url": server, "description": "The same routes under another prefix."},
         ]);
     }
-    item[method] = route.operation();
+    let method = match route.verb {
+        Verb::Get => "get",
+        Verb::Post => "post",
+    };
+    item[method] = Operation::of(route, schemas);
 }
 
-fn components(schemas: Schemas, of: DocumentOf) -> Value {
-    let schema = |(name, schema)| (name, serde_json::to_value(schema).unwrap_or_default());
-    let mut schemas: Map<_, _> = schemas.into_iter().map(schema).collect();
-    if of == DocumentOf::Services {
-        schemas.extend(shapes::overrides());
+fn components<O: Mode>(schemas: Schemas) -> Value {
+    let mut schemas = schemas.into_components();
+    if schemas.contains_key("ServiceRequest") {
+        shapes::add_overrides(&mut schemas);
     }
     let id = json!({
         "description": "The request's id, for the log: that of the request, if it had one.",

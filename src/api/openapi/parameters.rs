@@ -47,7 +47,7 @@ pub fn wait(description: &str) -> Value {
 
 /// The grace of a restart.
 pub fn timeout() -> Value {
-    let description = "Seconds from SIGTERM to SIGKILL; where it is left out, \
+    let description = "Seconds from SIGTERM to SIGKILL; by default \
                        LLM_SHELL_DEFAULT_RESTART_TIMEOUT (10).";
     seconds("timeout", description, SECONDS_MAX)
 }
@@ -55,7 +55,7 @@ pub fn timeout() -> Value {
 /// Which of the two signals a kill sends first.
 pub fn kill_type() -> Value {
     let schema = json!({"enum": ["SIGTERM", "SIGKILL"], "default": "SIGTERM", "type": "string"});
-    query("type", "The signal; what is left of a SIGTERM gets SIGKILL after the grace.", &schema)
+    query("type", "Signal to send; after SIGTERM, SIGKILL follows.", &schema)
 }
 
 /// Any signal.
@@ -66,7 +66,7 @@ pub fn signal_type() -> Value {
     let names = names.join("|");
     let pattern = format!("^((SIG)?({names}|RTMIN(\\+[12]?[0-9])?)|[1-9]|[1-5][0-9]|6[0-4])$");
     let schema = json!({"type": "string", "pattern": pattern, "examples": ["SIGINT", "HUP", "15"]});
-    let description = "The signal, by its name (with SIG or without, in any case) or its number.";
+    let description = "Signal, by name (with or without SIG, in any case) or number.";
     let mut parameter = query("type", description, &schema);
     parameter["required"] = true.into();
     parameter
@@ -75,45 +75,45 @@ pub fn signal_type() -> Value {
 /// How many runs are told of.
 pub fn runs_limit() -> Value {
     let schema = json!({"type": "integer", "minimum": 0, "maximum": u64::MAX, "default": 20});
-    query("limit", "How many runs at most.", &schema)
+    query("limit", "Maximum number of runs.", &schema)
 }
 
 /// The id of a run.
 pub fn run_id() -> Value {
-    path("run_id", "The run_id of a status.", &json!({"type": "string", "minLength": 1}))
+    path("run_id", "Id of the run.", &json!({"type": "string", "minLength": 1}))
 }
 
 /// The run that is expected to be the last one.
 pub fn expected_run_id() -> Value {
-    let description = "The run that is expected to be the last one; 409 where another one is.";
+    let description = "Run that is expected to be the last one; 409 if another one is.";
     query("run_id", description, &json!({"type": "string"}))
 }
 
 /// A service, by its name.
 pub fn service() -> Value {
-    path("service", "The name of a service.", &json!({"type": "string", "pattern": SERVICE_NAME}))
+    path("service", "Name of the service.", &json!({"type": "string", "pattern": SERVICE_NAME}))
 }
 
 /// One run of a service.
 pub fn run() -> Value {
-    query("run", "The lines of this run alone, by its id.", &json!({"type": "string"}))
+    query("run", "Lines of this run only, by its id.", &json!({"type": "string"}))
 }
 
 /// A file of the documentation.
 pub fn file() -> Value {
-    path("file", "What the page asks for.", &json!({"type": "string", "minLength": 1}))
+    path("file", "Name of the file.", &json!({"type": "string", "minLength": 1}))
 }
 
 /// A folder of the panel.
 pub fn folder() -> Value {
-    path("folder", "Where the panel has it.", &json!({"type": "string", "minLength": 1}))
+    path("folder", "Folder of the file.", &json!({"type": "string", "minLength": 1}))
 }
 
 /// What makes a retry safe.
 pub fn idempotency_key() -> Value {
     let schema = json!({"type": "string", "pattern": "^[!-~]{1,255}$"});
-    let description = "Makes a retry safe: the same key within 10 minutes gets the first answer \
-                       again, and nothing is done twice.";
+    let description = "Makes a retry safe: within 10 minutes the same key gets the first \
+                       answer again, and nothing runs twice.";
     header("Idempotency-Key", description, &schema)
 }
 
@@ -128,31 +128,37 @@ pub fn of_logs() -> Vec<Value> {
     let bytes = json!({"type": "integer", "minimum": 256, "maximum": 1_048_576});
     let regex = json!({"type": "string", "examples": ["(?i)error|warning"]});
     vec![
-        count("lines", "The last so many lines; 0: all. Not with `seconds`, `after`, `limit`."),
-        seconds("seconds", "The lines of the last so many seconds.", SECONDS_MAX),
+        count("lines", "The last N lines; 0 means all. Not with `seconds`, `after` or `limit`."),
+        seconds("seconds", "Lines of the last N seconds.", SECONDS_MAX),
         count(
             "after",
-            "The lines numbered over this: the last answer's `next` gives what is new. A number \
-             beyond the log gives all of it, with `cursor_reset`.",
+            "Lines with a number greater than this: pass `next` of the last answer for what is \
+             new. A number beyond the log gives all of it, with `cursor_reset`.",
         ),
-        count("limit", "So many lines at most. Not with `lines` or `follow`."),
-        wait(
-            "With `after`: answers when there is a line, or at the end, or after so many seconds.",
-        ),
-        query("grep", "Lines that match this regular expression (syntax of Rust's regex).", &regex),
+        count("limit", "At most N lines. Not with `lines` or `follow`."),
+        wait("With `after`: seconds to wait for a new line or the end before the answer."),
+        query("grep", "Lines that match this regular expression (Rust regex syntax).", &regex),
         flag(
             "strip_ansi",
-            "Without escape sequences, and without what a carriage return had written over.",
+            "Without escape sequences and text overwritten after a carriage return. Not a terminal \
+             emulator.",
         ),
-        query("max_bytes", "Content of so many bytes: its beginning and its end.", &bytes),
-        query("format", "The form of the answer; else `Accept` decides.", &form),
+        query("max_bytes", "Cut the content in the middle to N bytes, with a marker.", &bytes),
+        query(
+            "format",
+            "Form of the answer; `Accept` chooses it otherwise. `ndjson` has one entry a line: \
+             `{\"n\",\"timestamp\",\"line\"}`.",
+            &form,
+        ),
         flag(
             "follow",
-            "A stream that goes on until the end. Not with `wait`, `limit`, `max_bytes`.",
+            "Stream until the end: text, NDJSON, or Server-Sent Events for `Accept: \
+             text/event-stream` (`id: RUN_ID:N` per line; `event: prompt`, `event: cursor_reset`, \
+             `event: end`). Not with `wait`, `limit` or `max_bytes`.",
         ),
         last_event_id(
-            "With `follow` as events: goes on behind this one; where it is of another run, with \
-             the first line.",
+            "With `follow` as Server-Sent Events: resumes after this event; an id of another run \
+             starts at the first line.",
         ),
     ]
 }

@@ -1,9 +1,9 @@
 //! Refusals and failures, as the document shows them: made by what makes the real ones.
 
 use crate::http::{Problem, Reply};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
+use std::borrow::Cow;
 
 /// The media type of all of them.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -64,8 +64,12 @@ pub fn busy() -> Problem {
 /// The words that programs branch on.
 pub struct ProblemCode;
 
-impl PartialSchema for ProblemCode {
-    fn schema() -> RefOr<Schema> {
+impl JsonSchema for ProblemCode {
+    fn schema_name() -> Cow<'static, str> {
+        "ProblemCode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let others: [fn(&str) -> Problem; 5] = [
             |detail| Problem::bad_request(detail),
             |detail| Problem::not_found(detail),
@@ -74,14 +78,14 @@ impl PartialSchema for ProblemCode {
             |detail| Problem::insufficient_storage(detail),
         ];
         let codes = COMMON.iter().map(|(_, _, make)| make().code());
-        let codes = codes.chain(others.into_iter().map(|make| make("").code()));
-        let object = ObjectBuilder::new().schema_type(Type::String);
-        let description = "What went wrong, in a word that stays the same.";
-        object.description(Some(description)).enum_values(Some(codes)).into()
+        let codes: Vec<_> = codes.chain(others.into_iter().map(|make| make("").code())).collect();
+        json_schema!({
+            "type": "string",
+            "description": "What went wrong, in a word that stays the same.",
+            "enum": codes,
+        })
     }
 }
-
-impl ToSchema for ProblemCode {}
 
 /// The components that [`COMMON`] are, by name.
 pub fn components() -> Map<String, Value> {

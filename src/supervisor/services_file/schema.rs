@@ -29,63 +29,66 @@ struct FileShape(
     extend("not" = {"required": ["health_check", "health_checks"]})
 )]
 struct ServiceShape {
-    /// What is run: a program with its arguments, or text for the shell.
+    /// Command: an array (a program and its arguments), or text for the shell.
     cmd: CommandShape,
-    /// The directory that it starts in; a relative one is below the server's own.
+    /// Working directory; a relative one is relative to the supervisor's.
     #[schemars(length(min = 1), extend("default" = "."))]
     cwd: Option<String>,
-    /// Variables that are added to the server's environment; null removes one.
+    /// Variables added to the supervisor's environment; null removes one.
     #[schemars(
         extend("default" = {}),
         extend("propertyNames" = {"pattern": "^[^=]+$"})
     )]
     env: Option<BTreeMap<String, Option<String>>>,
-    /// A file whose variables are added before those of env, read at every start; a relative path
-    /// is below the server's own directory.
+    /// File of `NAME=value` lines, read at every start; `env` overrides it. A relative path is
+    /// relative to the supervisor's working directory.
     #[schemars(length(min = 1))]
     env_file: Option<String>,
-    /// Whether all is well although it gave up.
+    /// Whether the supervisor counts as healthy without it.
     #[schemars(extend("default" = false))]
     optional: Option<bool>,
-    /// Whether it is started with the supervisor.
+    /// Whether it starts with the supervisor.
     #[schemars(extend("default" = true))]
     autostart: Option<bool>,
-    /// The port that it listens on, for the status; else it is taken from --port or -p in cmd, or
+    /// Port that it listens on, for display; by default taken from `--port` or `-p` in `cmd`, or
     /// from the first health check.
     #[schemars(range(min = 1, max = 65535))]
     port: Option<u16>,
-    /// What tells whether it is healthy, named `http_endpoint`.
+    /// Health check, named `http_endpoint`.
     health_check: Option<CheckShape>,
-    /// Several of them, by name.
+    /// Several health checks, by name.
     #[schemars(
         extend("propertyNames" = {"pattern": "^(?!\\.{1,2}$)[A-Za-z0-9._-]{1,64}$"})
     )]
     health_checks: Option<BTreeMap<String, CheckShape>>,
-    /// What is done when it ends by itself.
+    /// When and how often it is restarted after it ends by itself.
     restart_policy: Option<PolicyShape>,
-    /// Seconds that it may take to become healthy.
+    /// Seconds it may take to become healthy; `unhealthy` after that.
     #[schemars(range(min = 0, max = 86400), extend("default" = 60))]
     start_timeout: Option<f64>,
-    /// Seconds that it must have run to be up, where it has no health check.
+    /// Seconds it must run to count as up, if it has no health check.
     #[schemars(range(min = 0, max = 86400), extend("default" = 1))]
     start_seconds: Option<f64>,
-    /// What must have come about before it is started.
+    /// Services that must have `started` (the default), be `healthy` or have `completed` with exit
+    /// code 0 before it starts. They are started with it.
     #[schemars(extend("default" = []))]
     depends_on: Option<DependenciesShape>,
-    /// What asks it to end.
+    /// Signal that asks it to end.
     #[schemars(extend("default" = "SIGTERM"))]
     stop_signal: Option<SignalShape>,
-    /// Seconds from that signal to SIGKILL.
+    /// Seconds from the stop signal to SIGKILL.
     #[schemars(range(min = 0, max = 86400), extend("default" = 10))]
     stop_timeout: Option<f64>,
-    /// What makes it read its configuration again: sent by a reload in the place of a restart.
+    /// Signal that a reload sends instead of a restart when its definition changed.
     reload_signal: Option<SignalShape>,
-    /// Whether it runs on a terminal.
+    /// Whether it runs on a terminal, and can be written to.
     #[schemars(extend("default" = false))]
     pty: Option<bool>,
-    /// How much of its logs is kept, where it is not what holds for all.
+    /// How much of its logs is kept, in place of `LLM_SHELL_LOG_MAX_BYTES` and
+    /// `LLM_SHELL_LOG_KEEP_RUNS`. A single run has at most a quarter of the bytes.
     log: Option<LogShape>,
-    /// What it and all that it starts may use; refused where there is no control group for it.
+    /// Resource limits for its whole process tree. Needs a control group, such as systemd's
+    /// `Delegate=yes` provides; refused with the reason otherwise.
     limits: Option<LimitsShape>,
 }
 
@@ -99,7 +102,7 @@ enum CommandShape {
     Shell(#[schemars(regex(pattern = r"\S"))] String),
 }
 
-/// One health check: just one of url, tcp and cmd, and how often.
+/// A health check: exactly one of `url`, `tcp` and `cmd`.
 #[derive(JsonSchema)]
 #[schemars(
     rename = "HealthCheck",
@@ -107,18 +110,18 @@ enum CommandShape {
     extend("oneOf" = [{"required": ["url"]}, {"required": ["tcp"]}, {"required": ["cmd"]}])
 )]
 struct CheckShape {
-    /// A URL that must answer 2xx.
+    /// URL that must answer 2xx, after at most 5 redirects.
     #[schemars(regex(pattern = r"^(https?://|.*\$\{)"))]
     url: Option<String>,
-    /// host:port that must take a connection.
+    /// `host:port` that must accept a connection.
     #[schemars(regex(pattern = r":\d+$|\$\{"))]
     tcp: Option<String>,
-    /// A command that must exit with 0.
+    /// Command that must exit with code 0.
     cmd: Option<CommandShape>,
-    /// Seconds that one look may take.
+    /// Seconds until a check fails.
     #[schemars(range(min = 0.001, max = 86400), extend("default" = 5))]
     timeout: Option<f64>,
-    /// Seconds from one look to the next.
+    /// Seconds from one check to the next.
     #[schemars(range(min = 0.1, max = 86400), extend("default" = 10))]
     interval: Option<f64>,
     /// Seconds after a start in which failures do not count.
@@ -132,26 +135,26 @@ struct CheckShape {
     restart_on_failure: Option<bool>,
 }
 
-/// What is done when a service ends by itself.
+/// When and how often a service is restarted.
 #[derive(JsonSchema)]
 #[schemars(rename = "RestartPolicy", deny_unknown_fields)]
 struct PolicyShape {
-    /// Which ends ask for a restart.
+    /// Which ends cause a restart.
     #[schemars(extend("default" = "on-failure"))]
     mode: Option<ModeShape>,
-    /// Restarts in a row before it is given up.
+    /// Restarts in a row; after that it is `fatal`.
     #[schemars(range(min = 0, max = 4_294_967_295_u32), extend("default" = 3))]
     max_restarts: Option<u32>,
-    /// Seconds that the first of them waits.
+    /// Seconds before the first restart.
     #[schemars(range(min = 0, max = 86400), extend("default" = 5))]
     backoff_seconds: Option<f64>,
-    /// How much longer each waits than the one before it.
+    /// Factor from one delay to the next.
     #[schemars(range(min = 1, max = 1000), extend("default" = 2))]
     backoff_multiplier: Option<f64>,
-    /// Seconds that any of them waits at most.
+    /// Maximum delay in seconds.
     #[schemars(range(min = 0, max = 86400), extend("default" = 60))]
     max_backoff_seconds: Option<f64>,
-    /// A run of so many seconds clears the count.
+    /// Seconds of a run that reset the count; a start by hand resets it too.
     #[schemars(range(min = 0, max = 86400), extend("default" = 60))]
     reset_after_seconds: Option<f64>,
 }
@@ -207,10 +210,10 @@ const SIGNAL_NAME: &str = concat!(
 #[derive(JsonSchema)]
 #[schemars(rename = "LogLimits", deny_unknown_fields)]
 struct LogShape {
-    /// Bytes, over all of its runs.
+    /// Maximum size over all of its runs, in bytes.
     #[schemars(range(min = 65536))]
     max_bytes: Option<u64>,
-    /// Runs.
+    /// Number of runs.
     #[schemars(range(min = 1))]
     keep: Option<u64>,
 }

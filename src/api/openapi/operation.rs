@@ -1,68 +1,51 @@
-//! What the document tells of one route.
+//! The description of one route in the document.
 
 use super::examples::{ENTRY, EVENTS};
 use super::parameters::idempotency_key;
 use super::problems;
+use super::schemas::Schemas;
+use crate::api::route::{Access, Mode, Retry, Route};
+use crate::error::Error;
 use crate::http::Problem;
+use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use utoipa::ToSchema;
-use utoipa::openapi::{RefOr, Schema};
 
-/// Schemas by name.
-pub type Schemas = Vec<(String, RefOr<Schema>)>;
-
-/// One route: what it does, takes and answers.
-pub struct Route {
-    /// `get` or `post`.
-    pub method: &'static str,
-    /// The path, with `{names}`.
-    pub path: &'static str,
-    /// What its bodies are made of.
-    pub schemas: Schemas,
+/// An operation of the document: what a route does, takes and answers.
+pub struct Operation<'a> {
+    schemas: &'a mut Schemas,
     about: Map<String, Value>,
     parameters: Vec<Value>,
     answers: Map<String, Value>,
     /// By status.
     refusals: BTreeMap<u16, Vec<Problem>>,
-    is_open: bool,
 }
 
 /// A success: its status, and what that says.
 pub type Success<'a> = (u16, &'a str);
 
-impl Route {
-    /// A route of GET, with an id for programs that are made from the document.
-    pub fn get(path: &'static str, id: &str) -> Self {
-        Self::new("get", path, id)
-    }
-
-    /// A route of POST.
-    pub fn post(path: &'static str, id: &str) -> Self {
-        Self::new("post", path, id)
-    }
-
-    fn new(method: &'static str, path: &'static str, id: &str) -> Self {
-        let mut about = Map::new();
-        about.insert("operationId".to_owned(), json!(id));
+impl<'a> Operation<'a> {
+    /// Returns the operation of a route as JSON. Adds what its bodies are made of to the schemas.
+    pub fn of<O: Mode>(route: &Route<O>, schemas: &'a mut Schemas) -> Value {
         let (parameters, answers, refusals) = (Vec::new(), Map::new(), BTreeMap::new());
-        let route = Self {
-            method,
-            path,
-            schemas: Schemas::new(),
-            about,
-            parameters,
-            answers,
-            refusals,
-            is_open: false,
-        };
+        let operation = Self { schemas, about: Map::new(), parameters, answers, refusals };
         // Each refuses parameters that it does not know.
         let unknown = "Unknown query parameter \"wiat\": this route takes none, so leave it out.";
-        route.refuses(Problem::bad_request(unknown))
+        let operation = operation.refuses(Problem::bad_request(unknown));
+        let mut operation = (route.describe)(operation);
+        if route.retry != Retry::WithoutKey {
+            let reused = Error::KeyReused { key: "7f3a".to_owned() };
+            operation = operation
+                .with([idempotency_key()])
+                .refuses(reused)
+                .may(&["Timeout", "PayloadTooLarge"]);
+        }
+        operation.finish(route.access)
     }
 
-    /// What it does, in a few words and in full.
-    pub fn does(mut self, tag: &str, summary: &str, description: &str) -> Self {
+    /// Sets its id for generated clients, its group, and what it does in a few words and in full.
+    pub fn does(mut self, id: &str, tag: &str, summary: &str, description: &str) -> Self {
+        self.about.insert("operationId".to_owned(), json!(id));
         self.about.insert("tags".to_owned(), json!([tag]));
         self.about.insert("summary".to_owned(), json!(summary));
         self.about.insert("description".to_owned(), json!(description));
@@ -75,15 +58,9 @@ impl Route {
         self
     }
 
-    /// A retry of it is safe with a key.
-    pub fn once(self) -> Self {
-        let key = crate::error::Error::KeyReused { key: "7f3a".to_owned() };
-        self.with([idempotency_key()]).refuses(key).may(&["Timeout", "PayloadTooLarge"])
-    }
-
     /// Takes a body like this one.
-    pub fn reads<T: ToSchema>(mut self, example: &Value) -> Self {
-        let schema = self.reference::<T>();
+    pub fn reads<T: JsonSchema>(mut self, example: &Value) -> Self {
+        let schema = self.schemas.of_request::<T>();
         let content = json!({"application/json": {"schema": schema, "example": example}});
         self.about.insert("requestBody".to_owned(), json!({"required": true, "content": content}));
         self.may(&["Timeout", "PayloadTooLarge"])
@@ -104,16 +81,20 @@ impl Route {
     }
 
     /// Answers like this.
-    pub fn answers<T: ToSchema>(mut self, (status, says): Success<'_>, example: &Value) -> Self {
-        let schema = self.reference::<T>();
+    pub fn answers<T: JsonSchema>(mut self, (status, says): Success<'_>, example: &Value) -> Self {
+        let schema = self.schemas.of_answer::<T>();
         self.answer(status, says)["content"]["application/json"] =
             json!({"schema": schema, "example": example});
         self
     }
 
     /// The answer can also be one of several, each with a name.
-    pub fn or_answers<T: ToSchema>(mut self, (status, says): Success<'_>, example: &Value) -> Self {
-        let schema = self.reference::<T>();
+    pub fn or_answers<T: JsonSchema>(
+        mut self,
+        (status, says): Success<'_>,
+        example: &Value,
+    ) -> Self {
+        let schema = self.schemas.of_answer::<T>();
         let content = &mut self.answer(status, "")["content"]["application/json"];
         let (first, shown) = (content["schema"].take(), content["example"].take());
         *content = json!({
@@ -147,12 +128,12 @@ impl Route {
         self.answers_text((200, ""), "text/plain", "Hello World")
             .answers_text((200, ""), "application/x-ndjson", ENTRY)
             .answers_text((200, ""), "text/event-stream", EVENTS)
-            .answers_nothing((204, "An event stream that had ended is asked for again."))
+            .answers_nothing((204, "Resumed event stream that had already ended."))
     }
 
     /// A schema that a text refers to.
-    pub fn told_of<T: ToSchema>(mut self) -> Self {
-        self.reference::<T>();
+    pub fn told_of<T: JsonSchema>(self) -> Self {
+        self.schemas.of_answer::<T>();
         self
     }
 
@@ -177,21 +158,14 @@ impl Route {
         self
     }
 
-    /// Needs no credentials.
-    pub fn open(mut self) -> Self {
-        self.is_open = true;
-        self
-    }
-
-    /// The operation, as the document has it.
-    pub fn operation(self) -> Value {
-        let mut route = self.may(&["Forbidden", "Internal", "Unavailable"]);
-        if !route.is_open {
-            route = route.may(&["Unauthorized", "TooManyRequests"]);
+    fn finish(self, access: Access) -> Value {
+        let mut operation = self.may(&["Forbidden", "Internal", "Unavailable"]);
+        if access == Access::Guarded {
+            operation = operation.may(&["Unauthorized", "TooManyRequests"]);
         }
-        let Self { mut about, parameters, mut answers, refusals, is_open, .. } = route;
+        let Self { mut about, parameters, mut answers, refusals, .. } = operation;
         for (status, problems) in refusals {
-            let says = if status == 400 { "What was sent is at fault." } else { "See `detail`." };
+            let says = if status == 400 { "Invalid request." } else { "See `detail`." };
             let named = problems.into_iter().enumerate();
             let named = named.map(|(index, problem)| (format!("case {}", index + 1), problem));
             let answer = problems::answer(says, named.collect());
@@ -207,7 +181,7 @@ impl Route {
         if !parameters.is_empty() {
             about.insert("parameters".to_owned(), parameters.into());
         }
-        if is_open {
+        if access != Access::Guarded {
             about.insert("security".to_owned(), json!([]));
         }
         about.insert("responses".to_owned(), answers.into());
@@ -219,11 +193,5 @@ impl Route {
             let id = json!({"$ref": "#/components/headers/X-Request-Id"});
             json!({"description": says, "headers": {"X-Request-Id": id}})
         })
-    }
-
-    fn reference<T: ToSchema>(&mut self) -> Value {
-        T::schemas(&mut self.schemas);
-        self.schemas.push((T::name().into_owned(), T::schema()));
-        json!({"$ref": format!("#/components/schemas/{}", T::name())})
     }
 }

@@ -1,0 +1,48 @@
+//! Schemas of bodies, and the components that they refer to.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value};
+
+/// Where references lead.
+const COMPONENTS: &str = "/components/schemas";
+
+/// Schemas of bodies as they are collected. A request is described as it is read, an answer as it
+/// is written.
+pub struct Schemas {
+    read: SchemaGenerator,
+    written: SchemaGenerator,
+}
+
+impl Schemas {
+    /// Creates an empty collection.
+    pub fn new() -> Self {
+        let settings = || {
+            SchemaSettings::draft2020_12().with(|settings| {
+                settings.definitions_path = COMPONENTS.into();
+                settings.meta_schema = None;
+            })
+        };
+        Self {
+            read: settings().for_deserialize().into_generator(),
+            written: settings().for_serialize().into_generator(),
+        }
+    }
+
+    /// Returns the schema of a request's body.
+    pub fn of_request<T: JsonSchema>(&mut self) -> Value {
+        self.read.subschema_for::<T>().to_value()
+    }
+
+    /// Returns the schema of an answer's body.
+    pub fn of_answer<T: JsonSchema>(&mut self) -> Value {
+        self.written.subschema_for::<T>().to_value()
+    }
+
+    /// Returns the components by name.
+    pub fn into_components(mut self) -> Map<String, Value> {
+        let mut all = self.read.take_definitions(true);
+        all.extend(self.written.take_definitions(true));
+        all
+    }
+}

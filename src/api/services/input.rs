@@ -1,0 +1,55 @@
+//! What services are sent: signals and input.
+
+use super::{in_state, unknown};
+use crate::api::openapi::examples;
+use crate::api::openapi::parameters as take;
+use crate::api::route::{Api, Route, Verb};
+use crate::api::talking;
+use crate::error::Error;
+use crate::http::{Problem, Reply, Request};
+use crate::ops::Services;
+use crate::protocol::{ServiceState, ServiceStatus, StdinRequest, StdinResponse};
+use http::StatusCode;
+use serde_json::json;
+
+/// Routes that send something to a service.
+pub const ROUTES: &[Route<Services>] = &[
+    Route::of_api(Verb::Post, "/supervisor/stdin/{service}", stdin, |it| {
+        let (summary, description) = (
+            "Write to a service's terminal",
+            "For a service with `\"pty\": true`; as `POST /stdin` of the LLM Shell.",
+        );
+        it.does("writeServiceStdin", "services", summary, description)
+            .with([take::service()])
+            .reads::<StdinRequest>(&json!({"data": "y\n", "eof": false}))
+            .or_nothing()
+            .reads_raw(&["text/plain", "application/octet-stream"])
+            .answers::<StdinResponse>((200, "Number of bytes written."), &json!({"written": 2}))
+            .refuses(unknown())
+            .refuses(Error::ServiceInput { name: "tts".to_owned() })
+    })
+    .with_key_in_handler(),
+    Route::post("/supervisor/signal/{service}", signal, |it| {
+        let description = "To its whole process tree. Does not wait for its effect.";
+        it.does("signalService", "services", "Send a signal to a service", description)
+            .with([take::service(), take::signal_type()])
+            .answers::<ServiceStatus>((200, "Its state."), &examples::service())
+            .refuses(unknown())
+            .refuses(in_state(ServiceState::Stopped, "start it first"))
+    }),
+];
+
+fn signal(services: &Services, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let signal = talking::signal(request)?;
+    Ok(Reply::json(StatusCode::OK, &services.signal(request, request.param("service"), signal)?))
+}
+
+fn stdin(api: &Api<Services>, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let name = request.param("service").to_owned();
+    let permit = api.ops.begin_write(request, &name)?;
+    api.answers.once(request, talking::STDIN_BYTES_MAX, None, |request| {
+        let (data, ends) = talking::input(request)?;
+        let written = api.ops.write_stdin(&permit, &name, (&data, ends))?;
+        Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
+    })
+}

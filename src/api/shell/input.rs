@@ -1,0 +1,73 @@
+//! What a command is sent: signals, input, the size of its terminal.
+
+use super::ended;
+use crate::api::openapi::examples::status;
+use crate::api::openapi::parameters as take;
+use crate::api::route::{Api, Route, Verb};
+use crate::api::talking;
+use crate::error::Error;
+use crate::http::{Problem, Reply, Request};
+use crate::ops::Shell;
+use crate::protocol::{ProcessStatus, Size, StdinRequest, StdinResponse};
+use http::StatusCode;
+use serde_json::json;
+
+/// Routes that send something to the command.
+pub const ROUTES: &[Route<Shell>] = &[
+    Route::post("/signal", signal, |it| {
+        it.does(
+            "signal",
+            "command",
+            "Send a signal",
+            "To the whole process tree. Does not wait for its effect.",
+        )
+        .with([take::signal_type()])
+        .answers::<ProcessStatus>((200, "Its state."), &status())
+        .refuses(Error::NeverStarted)
+        .refuses(ended())
+    }),
+    Route::of_api(Verb::Post, "/stdin", stdin, |it| {
+        let closed = Error::StdinNotOpen { pid: 4242, how: "\"stdin\": true or \"pty\": true" };
+        it.does("writeStdin", "command", "Write to stdin", STDIN)
+            .reads::<StdinRequest>(&json!({"data": "y\n", "eof": false}))
+            .or_nothing()
+            .reads_raw(&["text/plain", "application/octet-stream"])
+            .answers::<StdinResponse>((200, "Number of bytes written."), &json!({"written": 2}))
+            .refuses(Error::NeverStarted)
+            .refuses(ended())
+            .refuses(closed)
+    })
+    .with_key_in_handler(),
+    Route::post("/resize", resize, |it| {
+        let summary = "Resize the terminal";
+        it.does("resize", "command", summary, "For a command started with `pty`.")
+            .reads::<Size>(&json!({"rows": 24, "cols": 80}))
+            .answers::<ProcessStatus>((200, "Its state."), &status())
+            .refuses(Error::NeverStarted)
+            .refuses(ended())
+            .refuses(Error::NoTerminal { pid: 4242 })
+    }),
+];
+
+const STDIN: &str = "The body as it is; with `Content-Type: application/json` its `data`, and \
+                     `eof` closes stdin after it. If the program does not read for 5 s, `written` \
+                     is less than was sent.";
+
+fn signal(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let signal = talking::signal(request)?;
+    Ok(Reply::json(StatusCode::OK, &shell.signal(signal)?))
+}
+
+fn stdin(api: &Api<Shell>, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let permit = api.ops.streams().take()?;
+    api.answers.once(request, talking::STDIN_BYTES_MAX, None, |request| {
+        let (data, ends) = talking::input(request)?;
+        let written = api.ops.write_stdin(&permit, &data, ends)?;
+        Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
+    })
+}
+
+fn resize(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let size = talking::size(request)?;
+    Ok(Reply::json(StatusCode::OK, &shell.resize(size)?))
+}

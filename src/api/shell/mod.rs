@@ -1,0 +1,53 @@
+//! Routes of the LLM Shell.
+
+mod command;
+mod input;
+mod output;
+
+use super::route::{Mode, Route};
+use super::shell_metrics;
+use crate::error::Error;
+use crate::http::{Problem, Reply, Request};
+use crate::ops::{Permits, Shell};
+use crate::protocol::HealthResponse;
+use http::StatusCode;
+use serde_json::json;
+
+impl Mode for Shell {
+    const TITLE: &'static str = "LLM Shell";
+    const TAGS: &'static [(&'static str, &'static str)] = &[
+        ("command", "The command that is running, or ran last."),
+        ("logs", "Runs and their output."),
+        ("server", "The server itself."),
+    ];
+    const ROUTES: &'static [&'static [Route<Self>]] =
+        &[command::ROUTES, input::ROUTES, output::ROUTES, SERVER];
+    const PAGE: &'static str = "shell/index.html";
+    const ALIAS: Option<(&'static str, &'static str)> = None;
+
+    fn streams(&self) -> &Permits {
+        Self::streams(self)
+    }
+
+    fn metrics(&self) -> Reply {
+        let run = self.manager().status().ok();
+        shell_metrics::answer(self.manager().starts(), run.as_ref(), self.streams())
+    }
+}
+
+const SERVER: &[Route<Shell>] = &[Route::get("/health", health, |it| {
+    let version = env!("CARGO_PKG_VERSION");
+    let well = json!({"status": "healthy", "version": version, "uptime": 60});
+    it.does("health", "server", "Health of the server", "Needs no credentials.")
+        .answers::<HealthResponse>((200, "It is up."), &well)
+})
+.public()];
+
+fn health(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    request.query()?.finish()?;
+    Ok(Reply::json(StatusCode::OK, &shell.health()))
+}
+
+fn ended() -> Error {
+    Error::NotRunning { pid: 4242, how: "by itself, with exit code 0".to_owned() }
+}
