@@ -22,7 +22,11 @@ pub struct StartRequest {
     pub cwd: Option<PathBuf>,
     /// Variables added to the server's environment; null removes one.
     #[serde(default)]
-    #[schemars(extend("examples" = [{"LANG": "C", "DISPLAY": null}]))]
+    #[schemars(extend(
+        "propertyNames" = {"pattern": "^[^=\\u0000]+$"},
+        "additionalProperties" = {"type": ["string", "null"], "pattern": "^[^\\u0000]*$"},
+        "examples" = [{"LANG": "C", "DISPLAY": null}],
+    ))]
     pub env: BTreeMap<String, Option<String>>,
     /// Whether stdin stays open for input.
     #[serde(default)]
