@@ -4,9 +4,9 @@ use crate::error::Error;
 use crate::http::{Problem, Reply, Request};
 use crate::ops::Permits;
 use http::StatusCode;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The header that a key stands in.
@@ -131,8 +131,7 @@ impl Answers {
     fn wait(&self, key: &str) {
         let is_under_way =
             |kept: &mut Kept| kept.by_key.get(key).is_some_and(|answer| answer.reply.is_none());
-        let waited = self.changed.wait_while(self.kept(), is_under_way);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.changed.wait_while(&mut self.kept(), is_under_way);
     }
 
     fn keep(&self, key: &str, reply: (StatusCode, &'static str, Vec<u8>)) {
@@ -148,7 +147,7 @@ impl Answers {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Where `llm-shell ctl` writes to, and what can be shown there.
 
 use super::terminal;
+use parking_lot::Mutex;
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How wide a line is where nobody says.
@@ -79,7 +79,7 @@ impl Console {
     /// Prints a line, on a terminal without what would steer that. Whether somebody still reads.
     pub fn say(&self, line: &str) -> bool {
         let line = if self.is_terminal { terminal::line(line) } else { line.to_owned() };
-        let _whole_lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let _whole_lines = self.lines.lock();
         let mut out = io::stdout().lock();
         writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
     }

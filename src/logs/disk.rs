@@ -1,6 +1,6 @@
 //! Whether the disk of the logs answers: who waits for it, and since when.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// How long something on a disk may take until the disk is said not to answer. A frozen file system
@@ -45,7 +45,7 @@ impl DiskMonitor {
     }
 
     fn operations(&self) -> MutexGuard<'_, Operations> {
-        self.operations.lock().unwrap_or_else(PoisonError::into_inner)
+        self.operations.lock()
     }
 }
 

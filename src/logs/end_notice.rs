@@ -3,7 +3,8 @@
 use super::run_log::RunLog;
 use super::stamp::Moment;
 use crate::guarded::guarded;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 
 /// Who is told that a run has ended. Each of these is called once.
 pub trait OnEnd: Send + Sync {
@@ -69,7 +70,7 @@ impl EndNotice {
         self.record_once(&*on_end, at);
         let _panicked = guarded("The saving of an end", || on_end.save());
         self.publish_once(&*on_end);
-        *self.on_end.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.on_end.lock() = None;
     }
 
     /// Tells of the end though the disk does not answer.
@@ -85,7 +86,7 @@ impl EndNotice {
     }
 
     fn on_end(&self) -> Option<Arc<dyn OnEnd>> {
-        self.on_end.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.on_end.lock().clone()
     }
 
     /// The lock is held meanwhile: who comes second finds it recorded.
@@ -105,6 +106,6 @@ impl EndNotice {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

@@ -10,11 +10,12 @@ use super::run_log::RunLog;
 use super::run_record::RunRecord;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The first number in the names of logs that are made without a look at the disk.
 const UNCHECKED_REPEAT: u64 = 1_000_000;
@@ -95,7 +96,7 @@ impl LogFolder {
         }
         let _operation = self.disk().begin();
         self.restore_lost()?;
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = self.latest.lock();
         // A name that retention has freed is not given again: whoever has it means another run.
         let first = if latest.0 == stem { latest.1 + 1 } else { 0 };
         for repeat in first.. {
@@ -157,12 +158,12 @@ impl LogFolder {
 
     /// How much is kept from now on.
     pub fn set_keep(&self, keep: Keep) {
-        *self.keep.lock().unwrap_or_else(PoisonError::into_inner) = keep;
+        *self.keep.lock() = keep;
         self.ledger.set_runs_max(keep.records_max);
     }
 
     fn keep(&self) -> Keep {
-        *self.keep.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.keep.lock()
     }
 
     /// How large one file of a log may get: two of them are as large as that log may be.

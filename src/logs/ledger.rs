@@ -6,12 +6,13 @@ use super::disk::{DiskMonitor, STALL};
 use super::retention::{Removal, older_name};
 use super::run_record::{EndRecord, Event, OlderPart, RunRecord};
 use crate::error::{Error, Result};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// The file's name in the log directory.
 const FILE_NAME: &str = ".runs";
@@ -217,14 +218,14 @@ impl Ledger {
             self.write(&lines);
             drop(operation);
         }
-        *self.is_writing.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        *self.is_writing.lock() = false;
         self.written.notify_one();
     }
 
     /// Waits until nobody writes, and is then the one who does. False where the disk does not
     /// answer.
     fn may_write(&self) -> bool {
-        let mut is_writing = self.is_writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut is_writing = self.is_writing.lock();
         loop {
             if self.disk.is_stalled() {
                 return false;
@@ -232,8 +233,7 @@ impl Ledger {
             if !std::mem::replace(&mut *is_writing, true) {
                 return true;
             }
-            let waited = self.written.wait_timeout(is_writing, STALL);
-            is_writing = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.written.wait_for(&mut is_writing, STALL);
         }
     }
 
@@ -258,11 +258,11 @@ impl Ledger {
     }
 
     fn file(&self) -> MutexGuard<'_, LedgerFile> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+        self.file.lock()
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 }
 

@@ -3,13 +3,14 @@
 use super::directory::{open_directory, open_file};
 use super::disk::DiskMonitor;
 use crate::error::{Error, Result};
+use parking_lot::Mutex;
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -58,7 +59,7 @@ impl FolderLock {
             return Ok(());
         }
         let lock = lock(&self.folder)?;
-        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = lock;
+        *self.file.lock() = lock;
         Ok(())
     }
 }

@@ -4,11 +4,12 @@ use super::disk::DiskMonitor;
 use super::folder::LogFolder;
 use super::index::Index;
 use chrono::{DateTime, Utc};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// One run's log: its open files, and how far they are written. It stays readable while anybody
@@ -184,12 +185,10 @@ impl RunLog {
         self.watchers.fetch_add(1, Ordering::SeqCst);
         let mut written = self.written();
         while !is_enough(&written.glance()) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if Instant::now() >= deadline {
                 break;
             }
-            let waited = self.changed.wait_timeout(written, left);
-            written = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.changed.wait_until(&mut written, deadline);
         }
         drop(written);
         self.watchers.fetch_sub(1, Ordering::SeqCst);
@@ -232,7 +231,7 @@ impl RunLog {
     }
 
     pub(super) fn written(&self) -> MutexGuard<'_, Written> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+        self.written.lock()
     }
 }
 

@@ -12,9 +12,10 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::EventFd;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -134,7 +135,7 @@ impl LogWriter {
     }
 
     fn end_by(&self, end_by: Instant) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.thread.lock().take();
         let Some(thread) = thread else { return };
         self.shared.inbox().end_by = Some(end_by);
         self.shared.wake();
@@ -150,14 +151,13 @@ impl LogWriter {
 impl LogWriter {
     /// Waits for the end of the thread. False where `end_by` is over and the disk does not answer.
     fn wait_until_done(&self, end_by: Instant) -> bool {
-        let mut is_done = self.shared.is_done.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut is_done = self.shared.is_done.lock();
         while !*is_done {
             let is_stalled = self.disk.get().is_some_and(|disk| disk.is_stalled());
             if is_stalled && Instant::now() >= end_by {
                 return false;
             }
-            let waited = self.shared.done.wait_timeout(is_done, STALL);
-            is_done = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.shared.done.wait_for(&mut is_done, STALL);
         }
         true
     }
@@ -171,11 +171,11 @@ impl Drop for LogWriter {
 
 impl Shared {
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inbox.lock()
     }
 
     fn set_done(&self) {
-        *self.is_done.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.is_done.lock() = true;
         self.done.notify_all();
     }
 

@@ -4,7 +4,6 @@ use super::process_manager::{Inner, ProcessManager};
 use super::run::Run;
 use crate::process::{LeftBehind, Signal};
 use std::mem;
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 /// How long what got SIGKILL may take to be gone before it is named as left behind.
@@ -80,9 +79,7 @@ impl ProcessManager {
         if run.end.get().is_some() {
             return self.reaper.wait_for_change(seen.deaths, until);
         }
-        let left = until.saturating_duration_since(Instant::now());
         let unchanged = |inner: &mut Inner| inner.changes == seen.changes;
-        let waited = self.changed.wait_timeout_while(self.inner(), left, unchanged);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.changed.wait_while_until(&mut self.inner(), unchanged, until);
     }
 }

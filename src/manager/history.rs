@@ -10,11 +10,12 @@ use crate::logs::{
 use crate::process::{CommandLine, StrayRun, boot_id, end_strays};
 use crate::protocol::EndedBy;
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How many logs of old runs are kept open with their index, for who reads them page by page.
@@ -108,7 +109,7 @@ impl ProcessManager {
             return Err(gone());
         }
         let place = self.place_of(run_id);
-        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut place = place.lock();
         if let Some(log) = &*place {
             return Ok(Arc::clone(log));
         }
@@ -186,10 +187,8 @@ impl ProcessManager {
 
     /// Waits until a run begins or ends, `seen` being what `turns` gave, or until `deadline`.
     pub fn wait_for_turn(&self, seen: u64, deadline: Instant) {
-        let left = deadline.saturating_duration_since(Instant::now());
         let unchanged = |_: &mut Inner| self.turns() == seen;
-        let waited = self.changed.wait_timeout_while(self.inner(), left, unchanged);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.changed.wait_while_until(&mut self.inner(), unchanged, deadline);
     }
 
     /// Waits until `is_news` of the last run's log, looking at each change, or until a run
@@ -197,10 +196,9 @@ impl ProcessManager {
     pub fn wait_for_output(&self, deadline: Instant, is_news: &mut dyn FnMut(&Glance) -> bool) {
         let turns = self.turns();
         let Ok(run) = self.last_run() else {
-            let left = deadline.saturating_duration_since(Instant::now());
             let none = |inner: &mut Inner| inner.run.is_none() && !inner.state.is_closed();
-            let waited = self.changed.wait_timeout_while(self.inner(), left, none);
-            return drop(waited.unwrap_or_else(PoisonError::into_inner));
+            self.changed.wait_while_until(&mut self.inner(), none, deadline);
+            return;
         };
         let has_turned = || self.turns() != turns;
         run.log().wait_until(deadline, |glance| is_news(glance) || has_turned());
@@ -208,7 +206,7 @@ impl ProcessManager {
 
     /// Where the log of an old run is kept, or is to be.
     fn place_of(&self, run_id: &str) -> Arc<OldLog> {
-        let mut reopened = self.reopened.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reopened = self.reopened.lock();
         let known = reopened.iter().position(|(id, _)| id == run_id);
         let known = known.and_then(|index| reopened.remove(index));
         let (id, place) = known.unwrap_or_else(|| (run_id.to_owned(), Arc::default()));
@@ -222,7 +220,7 @@ impl ProcessManager {
     /// Keeps the log of a run that another one takes the place of.
     pub(super) fn keep_log(&self, run: &Run) {
         let place = self.place_of(&run.id);
-        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&run.log));
+        *place.lock() = Some(Arc::clone(&run.log));
     }
 
     /// How many lines the runs before the next one have, where its numbers go on behind theirs.

@@ -8,8 +8,9 @@ use super::spec::RunSpec;
 use crate::error::{Error, Result};
 use crate::logs::{Capture, now};
 use crate::process::{Descriptors, Launch, RunCgroup, Tree};
+use parking_lot::MutexGuard;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How long to wait for the end of a launch that was given up before saying so again: it may have
@@ -35,8 +36,7 @@ impl ProcessManager {
                 inner.is_launch_given_up.store(true, Ordering::SeqCst);
             }
             let left = if is_over { GIVEN_UP_INTERVAL } else { left };
-            let waited = self.changed.wait_timeout(inner, left);
-            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.changed.wait_for(&mut inner, left);
         }
         inner
     }

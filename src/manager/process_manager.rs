@@ -9,8 +9,9 @@ use crate::error::{Error, Result};
 use crate::logs::{LogFolder, LogWriter};
 use crate::process::{LeftBehind, Reaper, Signal, command_of};
 use crate::protocol::EndedBy;
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How much of a command is quoted in a message, in characters.
@@ -130,7 +131,7 @@ impl ProcessManager {
     /// Those of `start`.
     pub fn start_to_watch(self: &Arc<Self>, spec: &RunSpec) -> Result<(Snapshot, RunView)> {
         spec.check()?;
-        let _operation = self.operation.lock().unwrap_or_else(PoisonError::into_inner);
+        let _operation = self.operation.lock();
         let mut inner = self.wait_until_settled();
         let previous = inner.run.clone();
         let claim = inner.state.claim_start(Instant::now() + self.config.kill_grace);
@@ -148,7 +149,7 @@ impl ProcessManager {
     /// when the machine refuses.
     pub fn restart(self: &Arc<Self>, grace: Duration) -> Result<Snapshot> {
         let kills = self.inner().state.kills();
-        let _operation = self.operation.lock().unwrap_or_else(PoisonError::into_inner);
+        let _operation = self.operation.lock();
         let mut inner = self.wait_until_settled();
         let run = inner.run.clone().ok_or(Error::NeverStarted)?;
         if inner.state.kills() != kills {
@@ -290,12 +291,13 @@ impl ProcessManager {
     }
 
     pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 
     fn wait_until(&self, mut is_so: impl FnMut(&Inner) -> bool) -> MutexGuard<'_, Inner> {
-        let waited = self.changed.wait_while(self.inner(), |inner| !is_so(inner));
-        waited.unwrap_or_else(PoisonError::into_inner)
+        let mut inner = self.inner();
+        self.changed.wait_while(&mut inner, |inner| !is_so(inner));
+        inner
     }
 
     /// Waits until nothing is being done to the run, and until the end of one that has ended is
@@ -305,19 +307,19 @@ impl ProcessManager {
         if inner.run.as_ref().is_none_or(|run| !run.leader.has_ended()) {
             return inner;
         }
-        let inner = self.wait_for_record(inner);
-        let quiet = |inner: &mut Inner| !inner.state.is_quiet();
-        self.changed.wait_while(inner, quiet).unwrap_or_else(PoisonError::into_inner)
+        let mut inner = self.wait_for_record(inner);
+        self.changed.wait_while(&mut inner, |inner| !inner.state.is_quiet());
+        inner
     }
 
     /// Waits until the end of a process that has ended by itself is recorded, so that it is not
     /// taken for the kill's doing.
-    fn wait_for_record<'a>(&self, inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
+    fn wait_for_record<'a>(&self, mut inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
         let unrecorded = |inner: &mut Inner| {
             inner.run.as_ref().is_some_and(|run| run.leader.has_ended() && run.end.get().is_none())
         };
-        let waited = self.changed.wait_timeout_while(inner, RECORD_TIMEOUT, unrecorded);
-        waited.unwrap_or_else(PoisonError::into_inner).0
+        self.changed.wait_while_for(&mut inner, unrecorded, RECORD_TIMEOUT);
+        inner
     }
 
     /// Waits until somebody else has ended the tree. The one who does it sends the signals, because

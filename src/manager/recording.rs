@@ -7,8 +7,9 @@ use crate::guarded::guarded;
 use crate::logs::{self, EndRecord, Moment};
 use crate::process::Outcome;
 use crate::protocol::EndedBy;
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// The end of a run, which the log writer tells when all that the run had written is on disk, or
 /// the thread `log-ends` where the disk does not answer. Where a debugger holds the status of the
@@ -76,7 +77,7 @@ impl Ending {
 
     /// Notes that the end is to be told. Whether that is to be done now: once, when it is recorded.
     fn is_to_be_published(&self) -> bool {
-        let mut publication = self.publication.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut publication = self.publication.lock();
         // Looked at under the lock: who records it meanwhile finds that it was asked for.
         let is_recorded = self.run.end.get().is_some();
         let is_due = is_recorded && *publication != Publication::Done;
@@ -86,7 +87,7 @@ impl Ending {
 
     /// Whether the end, which is recorded now, was to be told before.
     fn is_waited_for(&self) -> bool {
-        let mut publication = self.publication.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut publication = self.publication.lock();
         let is_due = *publication == Publication::Asked;
         if is_due {
             *publication = Publication::Done;

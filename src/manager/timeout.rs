@@ -4,7 +4,7 @@ use super::process_manager::{Ending, ProcessManager};
 use super::run::Run;
 use crate::process::Signal;
 use crate::protocol::EndedBy;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,10 +26,8 @@ impl ProcessManager {
 
     /// Waits for the end of a run, until `deadline`. Whether it still lives then.
     fn outlives(&self, run: &Run, deadline: Instant) -> bool {
-        let left = deadline.saturating_duration_since(Instant::now());
         let lives = |_: &mut _| run.end.get().is_none();
-        let waited = self.changed.wait_timeout_while(self.inner(), left, lives);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.changed.wait_while_until(&mut self.inner(), lives, deadline);
         run.end.get().is_none()
     }
 

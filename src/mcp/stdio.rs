@@ -8,10 +8,11 @@ use crate::guarded::guarded;
 use crate::ops;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use serde_json::{Value, json};
 use std::io::{self, BufRead, Read, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -242,7 +243,7 @@ impl<E: Endpoint, W: Write> Shared<E, W> {
     /// Writes a message. Who reads no more wants none: the end of the input comes next.
     fn say(&self, mut message: Vec<u8>) {
         message.push(b'\n');
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut output = self.output.lock();
         let _gone = output.write_all(&message).and_then(|()| output.flush());
     }
 
@@ -255,8 +256,7 @@ impl<E: Endpoint, W: Write> Shared<E, W> {
 
     fn wait_until(&self, is_enough: impl Fn(&UnderWay) -> bool) {
         let too_many = |under_way: &mut UnderWay| !is_enough(under_way);
-        let waited = self.ended.wait_while(self.lock(), too_many);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.ended.wait_while(&mut self.lock(), too_many);
     }
 
     /// Waits until all is answered, or nobody is left to read it.
@@ -264,13 +264,12 @@ impl<E: Endpoint, W: Write> Shared<E, W> {
         let mut under_way = self.lock();
         while under_way.iter().any(Pending::is_wanted) && !reader_gone() {
             // A reader that leaves wakes nobody.
-            let waited = self.ended.wait_timeout(under_way, READER_LOOK_INTERVAL);
-            under_way = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.ended.wait_for(&mut under_way, READER_LOOK_INTERVAL);
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, UnderWay> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, UnderWay> {
+        self.under_way.lock()
     }
 }
 

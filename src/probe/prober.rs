@@ -4,8 +4,9 @@
 //! command may be held in the kernel. As long as that lasts no second one is begun beside it.
 
 use crate::process::Leader;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 use ureq::Agent;
@@ -70,7 +71,7 @@ impl Prober {
         let (prober, name, told) = (self.clone(), host.to_owned(), Arc::clone(&answer));
         let ask = move || {
             let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
-            *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+            *told.lock() = Some(found);
             prober.lock().is_resolving = false;
             prober.0.changed.notify_all();
         };
@@ -79,19 +80,18 @@ impl Prober {
         state.is_resolving = true;
         drop(state);
         drop(self.wait_while_resolving(deadline));
-        let found = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let found = answer.lock().take();
         found.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn wait_while_resolving(&self, deadline: Instant) -> MutexGuard<'_, State> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let is_resolving = |state: &mut State| state.is_resolving;
-        let waited = self.0.changed.wait_timeout_while(self.lock(), left, is_resolving);
-        waited.unwrap_or_else(PoisonError::into_inner).0
+        let mut state = self.lock();
+        self.0.changed.wait_while_until(&mut state, |state| state.is_resolving, deadline);
+        state
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock()
     }
 }
 

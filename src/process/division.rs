@@ -1,6 +1,6 @@
 //! Work on many processes, divided among the processors.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 use std::thread;
 
 /// From how many processes on work is divided: below that, starting a thread takes as long as it
@@ -22,11 +22,11 @@ where
     let processors = thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX);
     let workers = processors.min(parts.len());
     let (parts, done) = (Mutex::new(parts), Mutex::new(Vec::new()));
-    let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let next = || parts.lock().next();
     let work_on = || {
         while let Some(part) = next() {
             let result = work(part);
-            done.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+            done.lock().push(result);
         }
     };
     thread::scope(|threads| {
@@ -37,7 +37,7 @@ where
         }
         work_on();
     });
-    done.into_inner().unwrap_or_else(PoisonError::into_inner)
+    done.into_inner()
 }
 
 #[cfg(test)]

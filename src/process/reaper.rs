@@ -12,13 +12,14 @@ use crate::error::{Error, Result};
 use crate::guarded::guarded;
 use nix::libc;
 use nix::unistd::Pid;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use rustix::process::{WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 use signal_hook::SigId;
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, PipeReader, Read};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -152,10 +153,8 @@ impl Reaper {
     /// Blocks until something about our children may have changed since `seen`, or until
     /// `deadline`.
     pub fn wait_for_change(&self, seen: u64, deadline: Instant) {
-        let left = deadline.saturating_duration_since(Instant::now());
         let unchanged = |children: &mut Children| children.changes == seen;
-        let waited = self.shared.changed.wait_timeout_while(self.shared.lock(), left, unchanged);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.shared.changed.wait_while_until(&mut self.shared.lock(), unchanged, deadline);
     }
 
     /// Wakes everybody in `wait_for_change`: what they wait for may have come about.
@@ -225,7 +224,7 @@ impl Drop for Reaper {
 
 impl Shared {
     pub fn lock(&self) -> MutexGuard<'_, Children> {
-        self.children.lock().unwrap_or_else(PoisonError::into_inner)
+        self.children.lock()
     }
 
     pub fn procfs(&self) -> Procfs {

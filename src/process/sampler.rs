@@ -2,8 +2,8 @@
 
 use super::division::{DIVIDED_FROM, divide};
 use super::procfs::Seen;
+use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 /// In how many parts many processes are looked at: enough that no processor waits for another's.
@@ -29,7 +29,7 @@ impl Sampler {
     /// 10 microseconds apiece, and for who else samples.
     pub(super) fn look_at<'a>(&self, seen: impl Iterator<Item = &'a Seen>) -> HashMap<i32, Cost> {
         let wanted: BTreeSet<Pid> = seen.map(|seen| pid_of(seen.number)).collect();
-        let mut systems = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut systems = self.0.lock();
         let parts = if wanted.len() < DIVIDED_FROM { 1 } else { PARTS };
         if systems.len() != parts {
             *systems = (0..parts).filter_map(|_| System::new().ok()).collect();

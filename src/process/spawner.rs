@@ -10,10 +10,11 @@ use super::launch::{Launch, Spawned};
 use super::reaper::Shared;
 use crate::error::{Error, Result};
 use nix::errno::Errno;
+use parking_lot::{Mutex, MutexGuard};
 use std::fs;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -169,8 +170,8 @@ impl Shared {
         Ok(spawner)
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Spawner>> {
-        self.spawners.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn idle(&self) -> MutexGuard<'_, Vec<Spawner>> {
+        self.spawners.idle.lock()
     }
 
     fn new_spawner(self: &Arc<Self>) -> Result<Spawner> {

@@ -5,9 +5,10 @@ use super::terminal::{self, TerminalSize};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The writing side of a command's input, until it is closed.
@@ -104,16 +105,15 @@ impl Stdin {
 
     /// Waits for its turn to write; `None` where that has not come by then.
     fn begin_write(&self, deadline: Instant) -> Result<Option<Arc<OwnedFd>>, StdinClosed> {
-        let left = deadline.saturating_duration_since(Instant::now());
         let is_busy = |state: &mut State| state.is_busy && state.descriptor.is_some();
-        let waited = self.changed.wait_timeout_while(self.lock(), left, is_busy);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let mut state = self.lock();
+        self.changed.wait_while_until(&mut state, is_busy, deadline);
         let descriptor = state.descriptor.clone().ok_or(StdinClosed)?;
         if std::mem::replace(&mut state.is_busy, true) { Ok(None) } else { Ok(Some(descriptor)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -5,8 +5,9 @@ use super::procfs::Seen;
 use super::reaper::Reaper;
 use super::sampler::{Cost, Sampler};
 use super::tree::Tree;
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The shortest time between two samples: who asks earlier is given the last one.
@@ -38,7 +39,7 @@ impl UsageMeter {
     /// for the sample only, about 20 microseconds a process.
     #[must_use]
     pub fn sample(&self, tree: &Tree, reaper: &Reaper) -> Usage {
-        let (reading, last) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (reading, last) = &mut *self.0.lock();
         match *last {
             Some(usage) if reading.is_fresh() => usage,
             _ => {
@@ -69,7 +70,7 @@ impl FleetMeter {
     /// Blocks for one look at all of /proc, about 20 microseconds a process.
     #[must_use]
     pub fn sample(&self, trees: &[Tree], reaper: &Reaper) -> FleetUsage {
-        let (reading, last) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (reading, last) = &mut *self.0.lock();
         if !reading.is_fresh() {
             let usages = reading.renew(&members_of(trees, reaper));
             *last = Arc::new(trees.iter().map(Tree::leader_pid).zip(usages).collect());

@@ -6,8 +6,9 @@ use super::handle::{Reading, Supervisor};
 use super::supervised::Supervised;
 use crate::error::{Error, Result};
 use crate::protocol::{BulkAction, ServiceState, VerbStatus};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::BTreeSet;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -48,9 +49,9 @@ impl Done {
     /// Waits until it is done, or until `deadline`. Whether it is.
     #[must_use]
     pub fn wait(&self, deadline: Instant) -> bool {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let waited = self.0.1.wait_timeout_while(self.outcome(), left, |it| !it.is_done);
-        waited.unwrap_or_else(PoisonError::into_inner).0.is_done
+        let mut outcome = self.outcome();
+        self.0.1.wait_while_until(&mut outcome, |it| !it.is_done, deadline);
+        outcome.is_done
     }
 
     /// What failed so far, by service. Each is given once.
@@ -69,7 +70,7 @@ impl Done {
     }
 
     fn outcome(&self) -> MutexGuard<'_, Outcome> {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.0.lock()
     }
 }
 

@@ -3,8 +3,9 @@
 use super::supervised::Facts;
 use crate::protocol::{HealthStatus, ServiceState};
 use chrono::{DateTime, Utc};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// How many events are kept for those who come back.
@@ -110,9 +111,8 @@ impl EventLog {
         let nothing_new = |inner: &mut Inner| {
             inner.next == id.saturating_add(1) && !is_foreign(inner) && !inner.is_closed
         };
-        let left = deadline.saturating_duration_since(Instant::now());
-        let waited = self.changed.wait_timeout_while(self.inner(), left, nothing_new);
-        let inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let mut inner = self.inner();
+        self.changed.wait_while_until(&mut inner, nothing_new, deadline);
         let first_kept = inner.next - inner.events.len() as u64;
         let new = inner.events.iter().filter(|event| event.id > id);
         News {
@@ -129,17 +129,16 @@ impl EventLog {
                 let inner = self.inner();
                 (inner.next, inner.is_closed)
             };
-            let (so, left) = (is_so(), deadline.saturating_duration_since(Instant::now()));
-            if so || is_closed || left.is_zero() {
+            let so = is_so();
+            if so || is_closed || Instant::now() >= deadline {
                 return so;
             }
             let unchanged = |inner: &mut Inner| inner.next == seen && !inner.is_closed;
-            let waited = self.changed.wait_timeout_while(self.inner(), left, unchanged);
-            drop(waited.unwrap_or_else(PoisonError::into_inner));
+            self.changed.wait_while_until(&mut self.inner(), unchanged, deadline);
         }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 }

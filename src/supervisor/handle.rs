@@ -10,10 +10,11 @@ use crate::error::{Error, Result};
 use crate::probe::HealthReport;
 use crate::process::{FleetMeter, FleetUsage, Signal, Tree, connections_of};
 use crate::protocol::{HealthStatus, ServiceProblem, ServiceState};
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Sender, SyncSender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -148,7 +149,7 @@ impl Supervisor {
     }
 
     fn readings(&self) -> MutexGuard<'_, u64> {
-        self.readings.lock().unwrap_or_else(PoisonError::into_inner)
+        self.readings.lock()
     }
 
     fn read_file(&self, readings: &mut u64) -> Result<Reading> {
@@ -175,7 +176,7 @@ impl Supervisor {
             return Ok(done);
         }
         // One at a time: a directory that two had opened would lose entries of its ledger.
-        let _adding = self.additions.lock().unwrap_or_else(PoisonError::into_inner);
+        let _adding = self.additions.lock();
         let mut logs = NewLogs::new();
         loop {
             match self.tell_engine(|reply| message(logs.clone(), reply))? {
@@ -280,7 +281,7 @@ impl Supervisor {
     pub fn shut_down(&self) {
         // An engine that has ended has nothing left to end.
         let _ended = self.engine.send(Message::ShutDown);
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.thread.lock().take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             log::error!("the supervisor had panicked");
         }

@@ -2,8 +2,9 @@
 
 use super::supervised::Supervised;
 use crate::error::{Error, Result};
+use parking_lot::RwLock;
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 /// The services, in the order of their file, those that were added over the API behind them.
 #[derive(Debug, Default)]
@@ -19,7 +20,7 @@ impl Roster {
     /// All of them. Does not block.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Supervised>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).in_order.clone()
+        self.0.read().in_order.clone()
     }
 
     /// The one of this name.
@@ -27,7 +28,7 @@ impl Roster {
     /// # Errors
     /// `NoSuchService`.
     pub fn find(&self, name: &str) -> Result<Arc<Supervised>> {
-        let services = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let services = self.0.read();
         services.by_name.get(name).cloned().ok_or_else(|| {
             let known = services.in_order.iter().map(|it| it.name().to_owned()).collect();
             Error::NoSuchService { name: name.to_owned(), known }
@@ -35,13 +36,13 @@ impl Roster {
     }
 
     pub(super) fn add(&self, service: Arc<Supervised>) {
-        let mut services = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut services = self.0.write();
         services.by_name.insert(service.name().to_owned(), Arc::clone(&service));
         services.in_order.push(service);
     }
 
     pub(super) fn remove(&self, name: &str) {
-        let mut services = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut services = self.0.write();
         services.by_name.remove(name);
         services.in_order.retain(|it| it.name() != name);
     }

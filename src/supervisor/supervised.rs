@@ -5,8 +5,9 @@ use crate::manager::{ProcessManager, RunView};
 use crate::probe::Prober;
 use crate::protocol::{HealthStatus, ServiceState};
 use chrono::{DateTime, Utc};
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// How a service came to be supervised, and whether it goes on to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +114,7 @@ impl Supervised {
 
     /// What a check of it keeps from look to look.
     pub(super) fn prober(&self, check: &str) -> Prober {
-        let mut probers = self.probers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut probers = self.probers.lock();
         probers.entry(check.to_owned()).or_default().clone()
     }
 
@@ -123,6 +124,6 @@ impl Supervised {
     }
 
     fn lock(&self) -> MutexGuard<'_, Facts> {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.facts.lock()
     }
 }

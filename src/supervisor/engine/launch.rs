@@ -14,10 +14,11 @@ use crate::protocol::EndedBy;
 use crate::supervisor::services_file::ServiceConfig;
 use crate::supervisor::supervised::Supervised;
 use crate::supervisor::tools::Tools;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -118,7 +119,7 @@ impl Drop for Launcher {
 }
 
 fn lock(shared: &Shared) -> MutexGuard<'_, Queue> {
-    shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+    shared.0.lock()
 }
 
 fn work(shared: &Shared, outbox: &Sender<Message>) {
@@ -142,7 +143,7 @@ fn next(shared: &Shared) -> Option<Launch> {
             return None;
         }
         queue.idle += 1;
-        queue = shared.1.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        shared.1.wait(&mut queue);
         queue.idle -= 1;
     }
 }
