@@ -229,12 +229,6 @@ pub enum Error {
         /// The service.
         name: String,
     },
-    /// More verbs for several services than may be under way.
-    #[error("{count} bulk operations are under way: wait for one of them.")]
-    TooManyBulks {
-        /// How many may be.
-        count: usize,
-    },
     /// A page of another origin that chooses what is run, or how.
     #[error(
         "A page of another origin may not {what} without credentials: set LLM_SHELL_TOKEN, and \
@@ -357,9 +351,7 @@ impl Error {
             | Self::KeyReused { .. }
             | Self::ServiceInput { .. }
             | Self::ServiceState { .. } => ErrorKind::Conflict,
-            Self::ShuttingDown | Self::TooManyBulks { .. } | Self::TooManyRequests { .. } => {
-                ErrorKind::Unavailable
-            }
+            Self::ShuttingDown | Self::TooManyRequests { .. } => ErrorKind::Unavailable,
             Self::SpawnShell { .. }
             | Self::SpawnProgram { .. }
             | Self::Log { .. }

@@ -14,6 +14,7 @@
 //! | 5 | [`ops`]: what clients can ask for, once for HTTP and MCP |
 //! | 4 | [`supervisor`]: many services at once |
 //! | 3 | [`manager`]: one command's life · [`probe`]: health checks |
+//! | 2 | [`permits`]: limits of how many at once |
 //! | 2 | [`process`]: the kernel edge · [`logs`]: the log engine · [`http`]: sockets and framing |
 //! | 1 | [`error`]: what can go wrong, as facts |
 //! | ground | [`guarded`]: what may panic · [`env_file`]: `NAME=value` · [`nearest`]: names |
@@ -92,6 +93,7 @@ pub mod mcp;
 pub mod nearest;
 pub mod notify;
 pub mod ops;
+pub mod permits;
 pub mod printable;
 pub mod probe;
 pub mod process;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 10] = [
     &["env_file", "guarded", "nearest", "printable", "protocol"],
     &["error"],
-    &["process", "logs", "http"],
+    &["permits", "process", "logs", "http"],
     &["manager", "probe"],
     &["supervisor"],
     &["ops"],

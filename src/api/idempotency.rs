@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::http::{Problem, Reply, Request};
-use crate::ops::Permits;
+use crate::permits::Permits;
 use http::StatusCode;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::{HashMap, VecDeque};

@@ -5,9 +5,9 @@ use super::log_query::{Form, LogRequest, NDJSON};
 use crate::http::{Problem, Reply, Request, StreamBody};
 use crate::logs::{Line, Page, PageCounts};
 use crate::ops::{
-    LogQuery, Named, Permits, Source, begin_read, log_prompt, service_lines, unreadable,
-    write_content,
+    LogQuery, Named, Source, begin_read, log_prompt, service_lines, unreadable, write_content,
 };
+use crate::permits::Permits;
 use http::StatusCode;
 use serde_json::Value;
 use std::io::{self, Write};

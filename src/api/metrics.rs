@@ -2,8 +2,8 @@
 
 use super::route::{Mode, Route};
 use crate::http::{Problem, Reply, Request};
-use crate::ops::Permits;
 use crate::ops::{Services, seconds};
+use crate::permits::Permits;
 use crate::protocol::{HealthStatus, MetricsResponse, ServiceMetrics, ServiceState};
 use crate::supervisor::Supervised;
 use http::StatusCode;

@@ -5,7 +5,7 @@ use super::body;
 use super::idempotency::Answers;
 use super::openapi::Operation;
 use crate::http::{Guard, Method, Problem, Reply, Request, Router};
-use crate::ops::Permits;
+use crate::permits::Permits;
 use std::sync::{Arc, OnceLock};
 
 /// A server of one mode: the command of an LLM Shell, or services.

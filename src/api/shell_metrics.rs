@@ -3,7 +3,7 @@
 use super::metrics::{cores, open_metrics, register_streams};
 use crate::http::Reply;
 use crate::manager::Snapshot;
-use crate::ops::Permits;
+use crate::permits::Permits;
 use crate::protocol::RunStatus;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;

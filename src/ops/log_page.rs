@@ -2,11 +2,11 @@
 
 use super::client::Client;
 use super::log_query::{ContinuationHint, LogQuery};
-use super::permits::{Permit, Permits};
 use super::run_marks::RunMark;
 use super::{service_lines, text_report, waits};
 use crate::error::{Error, Result};
 use crate::logs::{Fold, Glance, Line, LogSeries, Omission, Page, PageCounts, Selection};
+use crate::permits::{Permit, Permits};
 use crate::protocol::{LogsResponse, ServiceLogs};
 use serde_json::Value;
 use std::io;

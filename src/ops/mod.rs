@@ -7,7 +7,6 @@
 mod client;
 mod log_page;
 mod log_query;
-mod permits;
 mod run_marks;
 mod run_source;
 mod run_status;
@@ -27,7 +26,6 @@ pub use log_query::{
     ContinuationHint, Escapes, LogQuery, LogRange, WAIT_MAX, fitting_seconds, fitting_wait,
     refuse_first,
 };
-pub use permits::{Permit, Permits};
 pub use run_marks::RunMarks;
 pub use run_source::RunSource;
 pub use run_status::seconds;

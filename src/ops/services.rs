@@ -3,12 +3,12 @@
 use super::client::Client;
 use super::log_page::{self, Named, Source};
 use super::log_query::LogQuery;
-use super::permits::{Permit, Permits};
 use super::run_source::RunSource;
 use super::service_source::ServiceSource;
 use super::waits;
 use crate::error::{Error, Result};
 use crate::manager::EndsInput;
+use crate::permits::{Permit, Permits};
 use crate::process::Signal;
 use crate::protocol::{
     BulkOperation, BulkRequest, BulkResponse, BulkStatus, OperationStatus, ReloadKind,
@@ -178,7 +178,7 @@ impl Services {
     /// until all have settled.
     ///
     /// # Errors
-    /// `TooManyBulks`, `TooManyRequests`; what a single service refuses stands in its operation.
+    /// `TooManyRequests`; what a single service refuses stands in its operation.
     pub fn bulk(
         &self,
         client: &dyn Client,

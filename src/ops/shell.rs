@@ -3,12 +3,12 @@
 use super::client::Client;
 use super::log_page::{self, Named};
 use super::log_query::{LogQuery, fitting_seconds};
-use super::permits::{Permit, Permits};
 use super::run_source::RunSource;
 use super::waits;
 use crate::error::{Error, Result};
 use crate::logs::RunLog;
 use crate::manager::{EndsInput, ProcessManager, RunView, Snapshot};
+use crate::permits::{Permit, Permits};
 use crate::process::{Signal, TerminalSize};
 use crate::protocol::{
     HealthResponse, KillResponse, LogsResponse, ProcessStatus, ServerHealth, StartRequest,

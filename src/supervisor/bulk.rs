@@ -80,7 +80,7 @@ impl Bulk {
     /// what is given besides tells when all of it is done, and what failed.
     ///
     /// # Errors
-    /// `TooManyBulks` where so many are under way already; for a reload those of the file.
+    /// `TooManyRequests` if 32 are running already; for a reload those of the file.
     pub fn begin(mut self, supervisor: &Arc<Supervisor>) -> Result<(Vec<Operation>, Done)> {
         let mut step = match self.action {
             BulkAction::Start => Step::Ask(Verb::Start),
@@ -88,7 +88,7 @@ impl Bulk {
             BulkAction::Restart => Step::Ask(Verb::Restart),
             BulkAction::Reload => Step::ReloadBy(supervisor.read()?),
         };
-        let seat = supervisor.begin_bulk()?;
+        let permit = supervisor.begin_bulk()?;
         let mut seen = BTreeSet::new();
         self.services.retain(|name| seen.insert(name.clone()));
         let operations: Vec<Operation> = self
@@ -110,7 +110,7 @@ impl Bulk {
                 when_done.add_failures(step.apply(&supervisor, &group));
             }
             when_done.tell();
-            drop(seat);
+            drop(permit);
         };
         let thread = thread::Builder::new().name("bulk".into()).stack_size(256 * 1024);
         thread.spawn(work).map_err(|error| Error::kernel("start a thread for it", error))?;

@@ -7,6 +7,7 @@ use super::services_file::{Service, ServicesFile, check_limits};
 use super::supervised::{Facts, Supervised};
 use super::tools::Tools;
 use crate::error::{Error, Result};
+use crate::permits::{Permit, Permits};
 use crate::probe::HealthReport;
 use crate::process::{FleetMeter, FleetUsage, Signal, Tree, connections_of};
 use crate::protocol::{HealthStatus, ServiceProblem, ServiceState};
@@ -34,8 +35,7 @@ pub struct Supervisor {
     /// Held while services are added.
     additions: Mutex<()>,
     meter: FleetMeter,
-    /// As many hold it as bulks are under way, and we.
-    bulks: Arc<()>,
+    bulks: Permits,
 }
 
 /// What the services file said once.
@@ -69,7 +69,7 @@ impl Supervisor {
             .map_err(|error| Error::kernel("start the supervisor", error))?;
         let (thread, readings, meter) =
             (Mutex::new(Some(thread)), Mutex::new(0), FleetMeter::new(Arc::default()));
-        let bulks = Arc::new(());
+        let bulks = Permits::new(BULKS_MAX, ("bulk operations run", "wait for one of them"));
         let additions = Mutex::new(());
         Ok(Self { tools, roster, events, engine, thread, file, readings, additions, meter, bulks })
     }
@@ -191,15 +191,12 @@ impl Supervisor {
         }
     }
 
-    /// Takes a seat for one verb for several services, until that is dropped.
+    /// Takes the permit of a bulk operation.
     ///
     /// # Errors
-    /// `TooManyBulks`.
-    pub(super) fn begin_bulk(&self) -> Result<Arc<()>> {
-        if Arc::strong_count(&self.bulks) > BULKS_MAX {
-            return Err(Error::TooManyBulks { count: BULKS_MAX });
-        }
-        Ok(Arc::clone(&self.bulks))
+    /// `TooManyRequests`.
+    pub(super) fn begin_bulk(&self) -> Result<Permit> {
+        self.bulks.take()
     }
 
     /// Waits until all of these are settled or gone, or until `deadline`. Whether they are.

@@ -9,7 +9,8 @@ use super::metrics;
 use super::route::{Mode, Route};
 use crate::error::Error;
 use crate::http::Reply;
-use crate::ops::{Permits, Services};
+use crate::ops::Services;
+use crate::permits::Permits;
 use crate::protocol::ServiceState;
 
 impl Mode for Services {
