@@ -21,7 +21,7 @@ pub fn stopping() {
 pub fn while_reloading(work: impl FnOnce()) {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(error) => log::debug!("the clock cannot be read: {error}"),
+        Err(error) => log::debug!("cannot read the clock: {error}"),
     }
     work();
     ready();
@@ -42,19 +42,19 @@ pub fn feed_watchdog(answers: impl Fn(Duration) -> bool + Send + 'static) {
         if answers(interval) {
             tell(&[NotifyState::Watchdog]);
         } else {
-            log::error!("we do not answer ourselves: the watchdog is not told that we live");
+            log::error!("self-check failed; watchdog not notified");
         }
         thread::sleep(interval);
     };
     let thread = thread::Builder::new().name("watchdog".into()).stack_size(512 * 1024).spawn(work);
     if let Err(error) = thread {
-        log::error!("there is no thread to tell the watchdog from: {error}");
+        log::error!("no thread to notify the watchdog: {error}");
     }
 }
 
 fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        log::warn!("systemd cannot be told: {error}");
+        log::warn!("cannot notify systemd: {error}");
     }
 }
 

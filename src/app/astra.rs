@@ -50,7 +50,7 @@ pub fn read_services(
     startup: &Startup,
 ) -> std::result::Result<ServicesFile, StartFault> {
     if settings::is_writable_by_others(file) {
-        log::warn!("other users can write {}, and so choose what runs", file.display());
+        log::warn!("other users can write {} and so choose what is run", file.display());
     }
     Ok(ServicesFile::read(file, &startup.environment)?)
 }
@@ -114,7 +114,7 @@ pub fn supervise(
 /// Asks for the end, because a required service was given up.
 fn ask_once(is_fatal: &AtomicBool, asker: &Asker) {
     if !is_fatal.swap(true, Ordering::SeqCst) {
-        log::error!("a required service was given up: everything is ended");
+        log::error!("a required service gave up: shutting down");
         asker.ask();
     }
 }
@@ -125,7 +125,7 @@ fn reload_when_asked(mut reloads: Requests, supervisor: Arc<Supervisor>) -> Resu
         reloads.wait();
         notify::while_reloading(|| match supervisor.reload(None) {
             Ok(reloaded) => log::info!("{}", reloaded.message),
-            Err(error) => log::error!("nothing was reloaded: {error}"),
+            Err(error) => log::error!("reload failed, nothing changed: {error}"),
         });
     };
     let thread = thread::Builder::new().name("reload".into()).stack_size(512 * 1024).spawn(work);

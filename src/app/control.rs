@@ -9,7 +9,7 @@ use std::env;
 const ASTRA_PORT: u16 = 7031;
 
 /// Carries out an order at the server that is named, or that the settings name: where they name
-/// none, the one of a LLM Shell and Astra that runs. Blocks for as long as that takes. Gives the
+/// none, the one of an LLM Shell and Astra that runs. Blocks for as long as that takes. Gives the
 /// exit code.
 ///
 /// # Errors
@@ -49,7 +49,7 @@ pub fn control(
 fn of_either(shell: Client, astra: Client) -> Result<Client, Trouble> {
     match (client::is_ours(&shell), client::is_ours(&astra)) {
         (true, true) => Err(Trouble::Wrong(format!(
-            "A LLM Shell answers at {} and Astra at {}: say by --port which is meant.",
+            "An LLM Shell answers at {} and Astra at {}: say by --port which is meant.",
             shell.url(),
             astra.url()
         ))),

@@ -60,7 +60,7 @@ fn keep_strangers_out(
         if !settings.insecure {
             return Err(StartFault::Open { set_by: set_by.to_owned(), host: host.to_owned() });
         }
-        log::warn!("whoever reaches {host} has a shell: there is no token");
+        log::warn!("no token is set: anyone who can connect to {host} gets a shell");
     }
     Ok(())
 }

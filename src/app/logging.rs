@@ -66,7 +66,9 @@ pub(super) fn start(env_file: Option<&EnvFile>) -> Result<(), SettingFault> {
         log::set_max_level(most);
     }
     // A panic is logged as everything is: by a message that waits for nobody who does not read it.
-    panic::set_hook(Box::new(|panic| log::error!("{panic}: a fault of llm-shell, report it")));
+    panic::set_hook(Box::new(|panic| {
+        log::error!("{panic}: this is a bug in llm-shell, please report it");
+    }));
     Ok(())
 }
 

@@ -41,7 +41,7 @@ pub(super) fn serve_tools(toolbox: Toolbox<Shell>, requests: &Requests) -> Resul
     // It reads stdin until that ends or the process does.
     let thread = thread::Builder::new().name("mcp-stdio".to_owned()).spawn(work);
     thread.map_err(|error| Error::kernel("start a thread for stdin", error))?;
-    log::info!("speaking the Model Context Protocol on stdin and stdout");
+    log::info!("MCP server running on stdin and stdout");
     Ok(())
 }
 

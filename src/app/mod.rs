@@ -330,7 +330,7 @@ fn serve(
         .map_err(|e| Error::kernel("start the server", e))?;
     log::info!("listening on {place}");
     if settings.token.is_none() && settings.basic_auth.is_none() && process::is_root() {
-        log::warn!("running as root without credentials: any program of root's can run commands");
+        log::warn!("running as root without credentials: every program of root can run commands");
     }
     told::ready(place, alive, settings);
     Ok(Arc::new(server))
@@ -343,7 +343,7 @@ fn wait_for_end(
     hurry: impl FnOnce() + Send + 'static,
 ) {
     requests.wait();
-    log::info!("asked to end");
+    log::info!("received a signal, shutting down");
     notify::stopping();
     if let Some(server) = server {
         server.close_door();
@@ -351,14 +351,14 @@ fn wait_for_end(
     let second = thread::Builder::new().name("second-signal".into()).spawn(move || {
         // Lives until the process ends: a second request may come as long as that takes.
         requests.wait();
-        log::info!("asked to end at once");
+        log::info!("received a second signal, forcing shutdown");
         hurry();
         thread::sleep(HURRY_TIMEOUT);
-        log::error!("the end takes too long: what still runs is left behind");
+        log::error!("shutdown takes too long: leaving what still runs");
         process::exit_at_once(1);
     });
     if let Err(error) = second {
-        log::warn!("a second signal will not hurry the end: {error}");
+        log::warn!("a second signal will not force shutdown: {error}");
     }
 }
 
@@ -367,8 +367,8 @@ fn wait_for_end(
 fn cgroups() -> std::result::Result<Arc<Cgroups>, NoCgroup> {
     let adopted = Cgroups::adopt(STRAYS_TIMEOUT).map(Arc::new);
     match &adopted {
-        Ok(_) => log::info!("each run gets a control group of its own"),
-        Err(none) => log::debug!("no run gets a control group of its own: {none}"),
+        Ok(_) => log::info!("each run gets its own control group"),
+        Err(none) => log::debug!("runs get no control group: {none}"),
     }
     adopted
 }
@@ -376,7 +376,7 @@ fn cgroups() -> std::result::Result<Arc<Cgroups>, NoCgroup> {
 /// Ends what is left of all that descends from us, and names what cannot be ended.
 fn end_remaining(reaper: &Reaper, strangers: Strangers) {
     for left in reaper.end_remaining(strangers) {
-        log::warn!("process {} is left behind: {}", left.pid, left.why);
+        log::warn!("process {} is still alive: {}", left.pid, left.why);
     }
 }
 
@@ -387,7 +387,7 @@ fn finish(writer: &LogWriter, server: Option<&Server>, cgroups: Option<&Cgroups>
         cgroups.remove_empty();
     }
     let aborted = server.map_or(0, |server| server.finish(ANSWERS_TIMEOUT));
-    log::info!("ended; answers that were cut: {aborted}");
+    log::info!("stopped; {aborted} requests aborted");
 }
 
 fn own_directory() -> Result<PathBuf> {

@@ -91,7 +91,7 @@ fn follow(mut step: impl FnMut() + Send + 'static) {
     };
     let thread = thread::Builder::new().name("status".into()).stack_size(128 * 1024).spawn(work);
     if let Err(error) = thread {
-        log::error!("there is no thread to tell systemd the status from: {error}");
+        log::error!("no thread to report the status to systemd: {error}");
     }
 }
 

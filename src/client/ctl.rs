@@ -58,7 +58,7 @@ pub fn is_ours(client: &Client) -> bool {
     answer.is_ok_and(|answer| supervisor_health(&answer).is_some())
 }
 
-/// Reads the health of a server of ours: that of a LLM Shell is a healthy one without services.
+/// Reads the health of a server of ours: that of an LLM Shell is a healthy one without services.
 fn supervisor_health(answer: &Answer) -> Option<Received<SupervisorHealth>> {
     let health = Received::<SupervisorHealth>::from_body(&answer.body).ok()?;
     let status = match health.body.status {
@@ -109,7 +109,7 @@ impl Server<'_> {
         if supervisor_health(&answer).is_some() {
             return Ok(true);
         }
-        // Of a LLM Shell it is a path like any other that it does not have.
+        // Of an LLM Shell it is a path like any other that it does not have.
         match answer.status {
             401 | 403 | 404 if is_ours(self.client) => Ok(false),
             status @ (401 | 403 | 404) => Err(Trouble::not_ours(self.client.url(), status)),

@@ -14,7 +14,7 @@ pub struct Order {
     pub wait: Option<Duration>,
 }
 
-/// What is to be done. Of a LLM Shell there are no names; of Astra there are.
+/// What is to be done. Of an LLM Shell there are no names; of Astra there are.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verb {
     /// Start a command, or services.

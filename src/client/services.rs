@@ -132,6 +132,15 @@ impl From<Received<ServiceStatus>> for Received<VerbResponse> {
     }
 }
 
+/// Formats what a message says beyond the state that it follows.
+fn reason(state: &str, message: &str) -> String {
+    if message.trim_end_matches('.').eq_ignore_ascii_case(state) {
+        String::new()
+    } else {
+        format!(". {message}")
+    }
+}
+
 /// Prints what became of a service.
 fn tell(
     server: &Server<'_>,
@@ -140,7 +149,8 @@ fn tell(
 ) -> Outcome {
     if !server.tell_json(json) {
         let state = server.console.tinted(body.status.as_str(), tone_of(body.status));
-        server.console.say(&format!("{name}: {state}. {}", body.message));
+        let why = reason(body.status.as_str(), &body.message);
+        server.console.say(&format!("{name}: {state}{why}"));
     }
     // One in backoff may come up by itself: only who waited was told that it has not.
     let is_pending = body.status == VerbStatus::Backoff && server.order.wait.is_none();
@@ -310,7 +320,8 @@ fn events(server: &Server<'_>) -> Result<Outcome, Trouble> {
         } else if let Ok(event) = serde_json::from_str::<EventBody>(data) {
             let EventBody { service, status, message, at, .. } = event;
             let state = server.console.tinted(status.as_str(), tone_of(status.into()));
-            server.console.say(&format!("{at} {service}: {state}. {message}"))
+            let why = reason(status.as_str(), &message);
+            server.console.say(&format!("{at} {service}: {state}{why}"))
         } else {
             // `missed` and `end` are about no service.
             true

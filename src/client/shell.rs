@@ -1,4 +1,4 @@
-//! Orders to a LLM Shell.
+//! Orders to an LLM Shell.
 
 use super::console::Tone;
 use super::ctl::{Outcome, Received, Server, input, lasting};
@@ -43,7 +43,7 @@ pub fn run(server: &Server<'_>) -> Result<Outcome, Trouble> {
         Verb::Stdin(words) => server.write("/stdin", &input(words)?),
         Verb::Health(names) => no_names(names).map(|()| Outcome::Well),
         Verb::Reload(_) | Verb::Bulk(..) | Verb::Events => Err(Trouble::Wrong(
-            "This is a LLM Shell, which has no services: give the --url of Astra.".to_owned(),
+            "This is an LLM Shell, which has no services: give the --url of Astra.".to_owned(),
         )),
     }
 }
@@ -196,7 +196,7 @@ fn no_names(names: &[String]) -> Result<(), Trouble> {
 
 fn wrong_names() -> Trouble {
     Trouble::Wrong(
-        "A LLM Shell has one command and no names: leave them out, or give the --url of Astra."
+        "An LLM Shell has one command and no names: leave them out, or give the --url of Astra."
             .to_owned(),
     )
 }

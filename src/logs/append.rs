@@ -111,7 +111,7 @@ impl Appender {
         self.is_torn = whole < written;
         self.record(lines_written);
         if self.missing_lines == 0 {
-            log::error!("{} cannot be written, lines are dropped: {error}", self.log.name());
+            log::error!("cannot write {}, dropping lines: {error}", self.log.name());
         }
         self.lose(lines - lines_written);
     }
@@ -131,11 +131,11 @@ impl Appender {
         let replaced = self.log.replace_removed();
         match &replaced {
             Ok(()) => {
-                log::error!("{} was removed: it goes on in a new file", self.log.name());
+                log::error!("{} was removed: continuing in a new file", self.log.name());
             }
             Err(error) if self.name.is_removed => log::debug!("{error}"),
             Err(error) => {
-                log::error!("{} was removed, lines are dropped: {error}", self.log.name());
+                log::error!("{} was removed, dropping lines: {error}", self.log.name());
             }
         }
         self.name.is_removed = replaced.is_err();
@@ -180,7 +180,7 @@ impl Appender {
             Err(error) if self.missing_lines > 0 => log::debug!("{error}"),
             Err(error) => {
                 let name = self.log.name();
-                log::error!("{name} is full and cannot be rotated, lines are dropped: {error}");
+                log::error!("{name} is full and cannot be rotated, dropping lines: {error}");
             }
         }
         rotated.is_ok()
@@ -201,7 +201,7 @@ impl Appender {
         if !self.write_line(&notice, stamp) {
             return false;
         }
-        log::info!("{} is written again", self.log.name());
+        log::info!("resumed writing {}", self.log.name());
         (self.missing_lines, self.has_gap) = (0, false);
         true
     }

@@ -200,12 +200,12 @@ impl Captured {
     /// says; an end that was being taken is told. Where it panics again and again, nothing more
     /// is taken.
     pub fn mend(&mut self, has_ended: bool) {
-        log::error!("{self:?} has lost a part of its output by that panic");
+        log::error!("{self:?} lost part of its output in that panic");
         self.panics += 1;
         self.held.clear();
         self.appender.lose(1);
         if self.panics >= PANICS_MAX {
-            log::error!("{self:?} is given up: nothing more of its output is kept");
+            log::error!("{self:?}: capture stopped, further output is lost");
             self.output = None;
             self.appender.log().set_closed();
         }

@@ -43,7 +43,7 @@ pub fn open_directory(path: &Path) -> Result<()> {
         return Err(refused(path, "everybody writes into it"));
     }
     rustix::fs::fchmod(&directory, PRIVATE).map_err(failed("made private"))?;
-    log::warn!("others could write to {}: set its mode to 0700", path.display());
+    log::warn!("others could write to {}: changed its mode to 0700", path.display());
     Ok(())
 }
 

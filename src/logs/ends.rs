@@ -75,7 +75,7 @@ impl EndWatch {
         let event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT, key);
         if let Err(error) = self.shared.epoll.add(end, event) {
             // The log writer tells it, as long as the disk answers.
-            log::warn!("the end of a run is not watched apart from its output: {error}");
+            log::warn!("cannot watch the end of a run apart from its output: {error}");
             self.shared.watched().runs.remove(&key);
         }
     }
@@ -87,7 +87,7 @@ impl Drop for EndWatch {
         // It fails only when the counter is full, and then the thread is being woken anyway.
         let _full = self.shared.wake.write(1);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            log::error!("the watch over ends had panicked");
+            log::error!("the thread log-ends panicked");
         }
     }
 }
@@ -100,7 +100,7 @@ impl Shared {
             let ready = match self.epoll.wait(&mut events, timeout(due.front())) {
                 Ok(ready) => ready,
                 Err(Errno::EINTR) => continue,
-                Err(error) => return log::error!("ends cannot be watched: {error}"),
+                Err(error) => return log::error!("cannot watch ends of runs: {error}"),
             };
             let look_at = Instant::now() + STALL;
             let keys = events[..ready].iter().map(EpollEvent::data).filter(|key| *key != WAKE);
@@ -120,7 +120,10 @@ impl Shared {
                 // The machine is slow, or the command has printed much.
                 return Some(Due { look_at: Instant::now() + STALL, ..due });
             }
-            log::error!("the disk does not answer: {} is behind the end", notice.log().name());
+            log::error!(
+                "disk not responding: {} is incomplete at the end of its run",
+                notice.log().name()
+            );
             notice.tell_before_disk(due.at);
         }
         // It is in the set, so that cannot fail.

@@ -191,7 +191,7 @@ impl LogFolder {
         let gone = retention::enforce(&self.path, self.keep(), active, &self.ledger);
         drop(operation);
         if !gone.is_empty() {
-            log::info!("{} old logs were removed", gone.len());
+            log::info!("removed {} old logs", gone.len());
             self.ledger.removed(&gone);
         }
     }

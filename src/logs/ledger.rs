@@ -78,7 +78,11 @@ impl Ledger {
         let known = runs.len();
         runs.retain(RunRecord::has_names_of_ours);
         if runs.len() < known {
-            log::warn!("{} names {} runs that are not ours", path.display(), known - runs.len());
+            log::warn!(
+                "{}: ignoring {} runs of another server",
+                path.display(),
+                known - runs.len()
+            );
         }
         for run in &mut runs {
             let has_file = |name: &str| folder.join(name).exists();
@@ -242,7 +246,7 @@ impl Ledger {
         if let Some(writer) = &mut file.file
             && let Err(error) = writer.write_all(lines.concat().as_bytes())
         {
-            log::error!("{} cannot be written: {error}", self.path.display());
+            log::error!("cannot write {}: {error}", self.path.display());
             // A part of the line may be there: the next event does not go behind it.
             file.is_torn = true;
         }

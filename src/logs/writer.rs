@@ -140,10 +140,10 @@ impl LogWriter {
         self.shared.inbox().end_by = Some(end_by);
         self.shared.wake();
         if !self.wait_until_done(end_by) {
-            return log::error!("the disk does not answer: what is not on it yet is lost");
+            return log::error!("disk not responding: unwritten output is lost");
         }
         if thread.join().is_err() {
-            log::error!("the log writer had panicked");
+            log::error!("the log writer panicked");
         }
     }
 }
@@ -218,7 +218,7 @@ impl Desk {
                 Ok(ready) => ready,
                 Err(Errno::EINTR) => continue,
                 Err(error) => {
-                    log::error!("the log writer cannot wait for output: {error}");
+                    log::error!("log writer cannot wait for output: {error}");
                     break;
                 }
             };
@@ -253,7 +253,7 @@ impl Desk {
         let key = self.next;
         self.next += 1;
         if let Err(error) = self.watch(key, &captured) {
-            log::error!("{captured:?} cannot be watched, it is looked at now and then: {error}");
+            log::error!("cannot watch {captured:?}, falling back to polling: {error}");
             self.unwatched.push(key);
         }
         self.captured.insert(key, Box::new(captured));

@@ -306,7 +306,7 @@ pub fn recover(folders: &[Arc<LogFolder>]) {
         folder.ledger().save();
     }
     if ended > 0 || lost_count > 0 {
-        log::warn!("{lost_count} runs were lost, {ended} processes of old runs were ended");
+        log::warn!("{lost_count} runs lost, {ended} processes of old runs ended");
     }
 }
 

@@ -237,7 +237,7 @@ impl ProcessManager {
         match self.end(Ending { by: EndedBy::Shutdown, signal: Signal::TERM, grace }) {
             Ok(report) => {
                 for left in report.left {
-                    log::warn!("process {} is left behind: {}", left.pid, left.why);
+                    log::warn!("process {} is still alive: {}", left.pid, left.why);
                 }
             }
             Err(nothing_to_end) => log::debug!("{nothing_to_end}"),
@@ -360,7 +360,11 @@ impl ProcessManager {
         let left = old.map_or_else(Vec::new, |run| self.drive_ending(run, Signal::TERM));
         let ended_leftovers = ended_of(leftovers, &left);
         for process in &left {
-            log::warn!("process {} of the run before is left: {}", process.pid, process.why);
+            log::warn!(
+                "process {} of the previous run is still alive: {}",
+                process.pid,
+                process.why
+            );
         }
         let mut inner = self.inner();
         inner.left = left;

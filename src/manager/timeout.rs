@@ -20,7 +20,7 @@ impl ProcessManager {
             }
         });
         if let Err(error) = spawned {
-            log::error!("there is no thread to end run {} in time with: {error}", run.id);
+            log::error!("no thread to enforce the timeout of run {}: {error}", run.id);
         }
     }
 

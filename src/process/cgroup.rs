@@ -115,7 +115,7 @@ impl Cgroups {
         }
         self.remove_empty();
         if !strays.is_empty() {
-            log::warn!("{} control groups of old runs were ended", strays.len());
+            log::warn!("ended {} control groups of old runs", strays.len());
         }
     }
 }

@@ -50,7 +50,7 @@ impl Reaper {
             for seen in all.iter().filter(|it| reached.insert((it.number, it.start_ticks))) {
                 if named.insert((seen.number, seen.start_ticks)) {
                     let (pid, name) = (seen.pid, name_of(seen.number));
-                    log::warn!("process {pid} ({name}) belongs to no run and is ended");
+                    log::warn!("ending process {pid} ({name}), which belongs to no run");
                 }
                 // What refuses it is told in the end.
                 let _refused = deliver(self.procfs(), *seen, signal);

@@ -135,7 +135,7 @@ impl Shared {
             }
             if !is_told && began.elapsed() > HANG_TOLD_AFTER {
                 is_told = true;
-                log::warn!("the launch of `{what}` hangs: its program or directory cannot be read");
+                log::warn!("launch of `{what}` hangs: cannot read its program or directory");
             }
         }
         self.kill_unborn(&unborn);

@@ -90,7 +90,7 @@ pub fn raise_descriptor_limit() {
     match setrlimit(Resource::Nofile, raised) {
         // It is raised once, before anything is launched.
         Ok(()) => drop(DESCRIPTORS.set(before)),
-        Err(error) => log::warn!("the limit of descriptors cannot be raised: {error}"),
+        Err(error) => log::warn!("cannot raise the limit of open files: {error}"),
     }
 }
 

@@ -38,7 +38,7 @@ impl Reaper {
         // The register is still locked: what comes now is seen by the reaper behind this.
         children.waiting.push(Waiting { leader: Arc::clone(leader), then: Box::new(then) });
         drop(children);
-        log::warn!("process {} has ended, and a debugger holds its exit status", leader.pid());
+        log::warn!("process {} ended, but a debugger holds its exit status", leader.pid());
     }
 
     /// Whether a leader has ended and a debugger holds its status.

@@ -7,25 +7,27 @@ use crate::client::Order;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::path::PathBuf;
 
-/// The settings that a client goes by: where the server is, and what it is shown.
+/// Settings of clients: the address of the server, and credentials.
 const CLIENT_FLAGS: [&str; 6] =
     ["host", "port", "socket", "token-file", "basic-auth-file", "insecure"];
 
-/// What `llm-shell` understands. A value is taken as text: `load` reads all sources alike.
+/// Creates the command line of `llm-shell`. Values stay text: `load` reads all sources alike.
 #[must_use]
 pub fn command_line() -> Command {
     let secrets = SETTINGS.iter().filter(|setting| setting.flag.is_none());
     let secrets: Vec<_> =
         secrets.map(|secret| format!("{}: {}", secret.environment, secret.help)).collect();
-    let serve = Command::new("serve").about("Run the LLM Shell (what happens without a command)");
+    let serve = Command::new("serve").about("Run the LLM Shell (the default)");
     Command::new("llm-shell")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("One shell command at a time over HTTP, with every line of its output on disk")
+        .about(
+            "Run shell commands and supervise services over HTTP, with every output line on disk",
+        )
         .after_help(format!(
-            "Secrets come from the environment alone, or from files:\n  {}\n\n\
+            "Secrets are read from the environment or from files:\n  {}\n\n\
              Precedence: flags, environment, .env in the working directory, defaults. Only serve\n\
-             and astra read .env, but for the shell, the allowed origins and the allowed hosts.\n\
-             RUST_LOG sets what is logged to stderr (default: info).",
+             and astra read .env; it cannot set the shell, the allowed origins or the allowed\n\
+             hosts. RUST_LOG sets the log level on stderr (default: info).",
             secrets.join("\n  ")
         ))
         .args(flags())
@@ -42,7 +44,7 @@ pub fn command_line() -> Command {
         ])
 }
 
-/// The flags of the settings, which every command takes.
+/// Creates the flags of settings, which every command takes.
 fn flags() -> impl Iterator<Item = Arg> {
     let insecure = Arg::new("insecure")
         .long("insecure")
@@ -71,20 +73,20 @@ fn flags() -> impl Iterator<Item = Arg> {
     SETTINGS.iter().filter_map(of_setting).chain([insecure])
 }
 
-/// A command whose help shows the flags of these settings alone: it has no use for the others.
+/// Hides all flags of settings but these in the help of a command.
 fn with_help_of(shown: &[&str], command: Command) -> Command {
     let is_of_use = |flag: &Arg| shown.contains(&flag.get_id().as_str());
     command.args(flags().filter(|flag| !is_of_use(flag)).map(|flag| flag.hide(true)))
 }
 
 fn astra() -> Command {
-    let config = services_file("config").long("config").help("Services file to go by");
+    let config = services_file("config").long("config").help("Services file");
     let exit_on_fatal = Arg::new("exit-on-fatal")
         .long("exit-on-fatal")
-        .help("End everything, with exit code 1, when a required service is fatal or crashed")
+        .help("Shut down with exit code 1 when a required service is fatal or crashed")
         .action(ArgAction::SetTrue);
     Command::new("astra")
-        .about("Supervise the services of a file: start, restart, check, log")
+        .about("Supervise services that are defined in a file")
         .args([config, exit_on_fatal])
 }
 
@@ -92,9 +94,9 @@ fn mcp() -> Command {
     let url = Arg::new("url")
         .long("url")
         .value_name("URL")
-        .help("Server to talk to, a LLM Shell or Astra; without one, a LLM Shell runs inside");
+        .help("URL of an LLM Shell or Astra server; by default an LLM Shell runs in this process");
     Command::new("mcp")
-        .about("Speak the Model Context Protocol on stdin and stdout")
+        .about("Run an MCP server on stdin and stdout")
         .args([url, orders::env_file()])
 }
 
@@ -108,7 +110,7 @@ fn services_file(id: &'static str) -> Arg {
 fn check() -> Command {
     let file = services_file("file").help("Services file to check");
     Command::new("check")
-        .about("Check a services file: every fault, or the order in which services start")
+        .about("Check a services file: print every error, or the start order")
         .arg(file)
 }
 
@@ -121,19 +123,19 @@ fn completions() -> Command {
         .value_name("SHELL")
         .required(true)
         .value_parser(value_parser!(clap_complete::Shell))
-        .help("Shell to print them for");
-    Command::new("completions").about("Print what completes our words in a shell").arg(shell)
+        .help("Shell");
+    Command::new("completions").about("Generate shell completions").arg(shell)
 }
 
 fn man() -> Command {
     let command = Arg::new("command")
         .value_name("COMMAND")
         .num_args(0..)
-        .help("Command to print the page of: man ctl logs");
+        .help("Command whose page to print, such as: man ctl logs");
     Command::new("man").about("Print a manual page").arg(command)
 }
 
-/// The script that completes our words in a shell.
+/// Generates the completions for a shell.
 #[must_use]
 pub fn completions_of(shell: clap_complete::Shell) -> Vec<u8> {
     let mut script = Vec::new();
@@ -162,7 +164,7 @@ pub fn manual_of(words: &[String]) -> Option<Vec<u8>> {
     Some(page)
 }
 
-/// What the command line asks for.
+/// Task that the command line names.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Task {
     /// Run the LLM Shell.
@@ -174,18 +176,18 @@ pub enum Task {
         /// Whether all is over when a required service is given up.
         exit_on_fatal: bool,
     },
-    /// Ask a server that runs.
+    /// Control a running server.
     Ctl {
-        /// Which one, where that is said.
+        /// Server, if the command line names one.
         destination: Destination,
-        /// What of it.
+        /// Request.
         order: Order,
     },
     /// Speak the Model Context Protocol on stdin and stdout.
     Mcp {
-        /// The server to talk to; `None` for one inside.
+        /// URL of the server; `None` for an LLM Shell in this process.
         url: Option<String>,
-        /// A file that settings stand in.
+        /// File with settings.
         env_file: Option<PathBuf>,
     },
     /// Check a services file.
@@ -197,20 +199,20 @@ pub enum Task {
     Schema,
     /// Print manifests for an orchestrator.
     Export(ExportOrder),
-    /// Print what completes our words in a shell.
+    /// Generate shell completions.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
     /// Print a manual page.
     Man {
-        /// The words of the command that it is of.
+        /// Words of the command.
         command: Vec<String>,
     },
 }
 
 impl Task {
-    /// What a parsed command line asks for.
+    /// Returns the task of a parsed command line.
     #[must_use]
     pub fn of(flags: &ArgMatches) -> Self {
         match flags.subcommand() {

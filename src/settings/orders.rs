@@ -8,48 +8,46 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long `--wait` waits without a number, in seconds.
+/// Default of `--wait`, in seconds.
 const WAIT_DEFAULT: &str = "60";
 
-/// The command with its verbs.
+/// Creates the command with its subcommands.
 pub fn ctl() -> Command {
     let url = Arg::new("url")
         .long("url")
         .value_name("URL")
-        .help("Server to ask; else the one at --socket, or at --host and --port")
+        .help("URL of the server; by default the one at --socket, or at --host and --port")
         .value_parser(web_address)
         .global(true);
     let shown = Arg::new("token")
         .long("token")
         .value_name("TOKEN")
-        .help("Token to show; others here can see it in ps: a file or the environment hides it")
+        .help("Token; visible to other users in ps, unlike a file or the environment")
         .global(true);
     let json = Arg::new("json")
         .long("json")
         .action(ArgAction::SetTrue)
-        .help("Print what the server answers, as JSON")
+        .help("Print the answer of the server as JSON")
         .global(true);
     Command::new("ctl")
-        .about(
-            "Ask a server that runs: a LLM Shell, which has one command, or Astra, which has names",
-        )
+        .about("Control a running LLM Shell or Astra server")
         .after_help(
-            "Exit code 0: done, and all is well. 1: the server is away or refused us, or it is not \
-             well. 2: the request was wrong. That of `start --wait` of a command is the command's \
-             own, and 124 where the time was up.",
+            "Exit code 0: success. 1: the server cannot be reached or refused the request, or \
+             something is unhealthy. 2: invalid usage. `start --wait` exits with the code of the \
+             command, or with 124 if the wait is over.",
         )
         .subcommand_required(true)
         .args([url, shown, env_file(), json])
         .subcommands(verbs())
 }
 
-/// The flag for a file that settings stand in.
+/// Creates the flag for a file with settings.
 pub fn env_file() -> Arg {
     Arg::new("env-file")
         .long("env-file")
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
-        .help("File of LLM_SHELL_* settings; .env is not read here")
+        .help("File with LLM_SHELL_* settings; .env is not read")
         .global(true)
 }
 
@@ -57,18 +55,18 @@ fn verbs() -> Vec<Command> {
     vec![
         start(),
         Command::new("stop")
-            .about("End the command, or services")
+            .about("Stop the command, or services")
             .args([wait(), names()])
             .after_help(examples(&[
-                "stop # the command of a LLM Shell",
+                "stop # the command of an LLM Shell",
                 "stop web --wait # a service of Astra, until it is down",
             ])),
         restart(),
         Command::new("kill")
-            .about("End it at once, with SIGKILL")
+            .about("Kill the command, or services, with SIGKILL")
             .arg(names())
             .after_help(examples(&["kill", "kill web worker"])),
-        Command::new("status").about("Tell the state").args([wait(), names()]).after_help(
+        Command::new("status").about("Show the state").args([wait(), names()]).after_help(
             examples(&[
                 "status",
                 "status --wait=30 # until the command has ended",
@@ -77,11 +75,11 @@ fn verbs() -> Vec<Command> {
         ),
         logs(),
         Command::new("signal")
-            .about("Send a signal, of Astra to a service by its name")
+            .about("Send a signal to the command, or to a service")
             .arg(words("[NAME] SIGNAL").num_args(1..=2).required(true))
             .after_help(examples(&["signal INT", "signal web HUP"])),
         Command::new("stdin")
-            .about("Write a line, or all that stdin gives; of Astra to a service by its name")
+            .about("Write a line, or stdin, to the command or to a service")
             .args([words("[NAME] TEXT").num_args(0..), rest("TEXT")])
             .after_help(examples(&[
                 "stdin yes",
@@ -89,16 +87,16 @@ fn verbs() -> Vec<Command> {
                 "stdin < answers",
             ])),
         Command::new("reload")
-            .about("Read the services file again, and apply what has changed")
+            .about("Reload the services file and apply the changes")
             .args([wait(), names()])
             .after_help(examples(&["reload", "reload web --wait"])),
         bulk(),
         Command::new("health")
-            .about("Tell whether all is well, or run the checks of services now")
+            .about("Show the health, or run health checks of services")
             .arg(names())
             .after_help(examples(&["health", "health web"])),
         Command::new("events")
-            .about("Tell every change of a service as it comes")
+            .about("Stream changes of services")
             .after_help(examples(&["events --json"])),
     ]
 }
@@ -111,10 +109,10 @@ fn wait() -> Arg {
         .require_equals(true)
         .default_missing_value(WAIT_DEFAULT)
         .value_parser(|text: &str| seconds_up_to(WAIT_MAX.as_secs_f64(), text))
-        .help("Wait until it has ended or settled, 60 seconds without a number, at most 600")
+        .help("Wait until it has ended or settled: 60 seconds by default, at most 600")
 }
 
-/// What `--help` shows how it is used by.
+/// Formats the examples of a help text.
 fn examples(of: &[&str]) -> String {
     let lines = of.iter().map(|words| format!("\n  llm-shell ctl {words}"));
     format!("Examples:{}", lines.collect::<String>())
@@ -124,14 +122,18 @@ fn words(name: &'static str) -> Arg {
     Arg::new("words").value_name(name)
 }
 
-/// What stands behind `--`, taken as it is.
+/// Creates the argument for what follows `--`.
 fn rest(name: &'static str) -> Arg {
-    Arg::new("rest").value_name(name).num_args(1..).last(true).help("The same, as it stands")
+    Arg::new("rest").value_name(name).num_args(1..).last(true).help("The same, taken literally")
 }
 
 fn names() -> Arg {
     let hint = ValueHint::Other;
-    Arg::new("names").value_name("NAME").num_args(0..).value_hint(hint).help("Services of Astra")
+    Arg::new("names")
+        .value_name("NAME")
+        .num_args(0..)
+        .value_hint(hint)
+        .help("Names of services (Astra)")
 }
 
 fn seconds(name: &'static str, help: &'static str) -> Arg {
@@ -143,7 +145,7 @@ fn seconds(name: &'static str, help: &'static str) -> Arg {
         .help(help)
 }
 
-/// Refuses what the server would, before anything has an effect.
+/// Parses a number of seconds up to the maximum of the server.
 fn seconds_up_to(max: f64, text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number| (0.0..=max).contains(number));
     number.ok_or_else(|| format!("give a number of seconds from 0 to {max}"))
@@ -155,28 +157,28 @@ fn start() -> Command {
     };
     Command::new("start")
         .about("Start a command, or services")
-        .arg(Arg::new("cwd").long("cwd").value_name("DIRECTORY").help("Where it starts"))
+        .arg(Arg::new("cwd").long("cwd").value_name("DIRECTORY").help("Working directory"))
         .arg(
             Arg::new("env")
                 .long("env")
                 .value_name("NAME=VALUE")
                 .action(ArgAction::Append)
                 .value_parser(variable)
-                .help("Variable to add; may come several times"),
+                .help("Environment variable to set; can be repeated"),
         )
         .arg(flag("pty", "Run it on a terminal"))
-        .arg(flag("stdin", "Let it be written to"))
-        .arg(seconds("timeout", "End it after so long"))
+        .arg(flag("stdin", "Keep stdin open"))
+        .arg(seconds("timeout", "Kill it after this time"))
         .args([
             wait().help(
-                "Wait until it has ended, showing what it prints, or until services have settled; \
-                 60 seconds without a number, at most 600",
+                "Wait until it has ended, printing its output, or until services have settled: 60 \
+                 seconds by default, at most 600",
             ),
             words("COMMAND or NAME")
                 .num_args(1..)
                 .required_unless_present("rest")
-                .help("A text for the shell, or services of Astra"),
-            rest("PROGRAM").help("A text for the shell, or a program with its arguments"),
+                .help("Command for the shell, or names of services (Astra)"),
+            rest("PROGRAM").help("Command for the shell, or a program and its arguments"),
         ])
         .after_help(examples(&[
             "start 'make test' --wait",
@@ -186,9 +188,9 @@ fn start() -> Command {
 }
 
 fn restart() -> Command {
-    let timeout = seconds("timeout", "How long a command has until SIGKILL");
+    let timeout = seconds("timeout", "Time from SIGTERM to SIGKILL");
     Command::new("restart")
-        .about("End it and start it again")
+        .about("Restart the command, or services")
         .args([timeout, wait(), names()])
         .after_help(examples(&["restart --timeout 2", "restart web --wait"]))
 }
@@ -202,7 +204,7 @@ fn logs() -> Command {
                 .short('f')
                 .long("follow")
                 .action(ArgAction::SetTrue)
-                .help("Go on with what comes"),
+                .help("Follow output"),
         )
         .arg(
             Arg::new("lines")
@@ -210,13 +212,13 @@ fn logs() -> Command {
                 .long("lines")
                 .value_name("N")
                 .value_parser(count)
-                .help("The last so many lines; 0 for all"),
+                .help("Show the last N lines; 0 means all"),
         )
         .arg(
             Arg::new("grep")
                 .long("grep")
                 .value_name("REGEX")
-                .help("Only lines that match; (?i) for any case"),
+                .help("Show only matching lines; (?i) ignores case"),
         )
         .arg(names())
         .after_help(examples(&["logs -n 50", "logs -f web worker", "logs --grep '(?i)error'"]))
@@ -225,7 +227,7 @@ fn logs() -> Command {
 fn bulk() -> Command {
     let actions = ["start", "stop", "restart", "reload"];
     Command::new("bulk")
-        .about("Do one thing to several services, in the order of what depends on what")
+        .about("Act on several services, in the order of their dependencies")
         .arg(Arg::new("action").value_name("ACTION").required(true).value_parser(actions))
         .args([names().num_args(1..).required(true), wait()])
         .after_help(examples(&["bulk restart web worker --wait"]))
@@ -238,14 +240,14 @@ fn web_address(text: &str) -> Result<String, String> {
     if is_address { Ok(text.to_owned()) } else { Err("give http://HOST:PORT".to_owned()) }
 }
 
-/// Which server is asked, as far as the command line says more than the settings.
+/// Server that the command line names, in addition to the settings.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Destination {
-    /// Where it is.
+    /// URL.
     pub url: Option<String>,
-    /// What it is shown.
+    /// Token.
     pub token: Option<String>,
-    /// A file that settings stand in.
+    /// File with settings.
     pub env_file: Option<PathBuf>,
 }
 
@@ -255,7 +257,7 @@ impl fmt::Debug for Destination {
     }
 }
 
-/// The server to ask, and what of it.
+/// Returns the server and the request of a parsed command line.
 pub fn order(flags: &ArgMatches) -> (Destination, Order) {
     let (name, given) = flags.subcommand().unwrap_or(("status", flags));
     let wait = given.try_get_one::<f64>("wait").ok().flatten().copied();
@@ -310,13 +312,13 @@ fn verb(name: &str, given: &ArgMatches) -> Verb {
     }
 }
 
-/// Refuses what is no variable.
+/// Parses `NAME=VALUE`.
 fn variable(given: &str) -> Result<String, String> {
     let is_one = given.split_once('=').is_some_and(|(name, _)| !name.is_empty());
     if is_one { Ok(given.to_owned()) } else { Err("give NAME=VALUE".to_owned()) }
 }
 
-/// A name and its value.
+/// Splits a variable into its name and its value.
 fn pair(variable: &str) -> (String, String) {
     let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
     (name.to_owned(), value.to_owned())

@@ -140,7 +140,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "PORT",
         default: "8000",
         astra_default: Some("7031"),
-        help: "Port to listen on; 0 takes a free one, which the first log line names",
+        help: "Port to listen on; 0 picks a free one, which the first log line names",
         read: |settings, value| {
             let port = value.parse().map_err(|_| "a whole number from 0 to 65535".to_owned())?;
             settings.port = port;
@@ -153,7 +153,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "DIRECTORY",
         default: "logs",
         astra_default: Some("logs/astra"),
-        help: "Directory for the logs, made where there is none",
+        help: "Directory of the logs; created if missing",
         read: |settings, value| text(value).map(|path| settings.log_directory = path.into()),
     },
     Setting {
@@ -162,7 +162,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "SECONDS",
         default: "10",
         astra_default: None,
-        help: "From SIGTERM to SIGKILL in a restart that names no timeout",
+        help: "Seconds from SIGTERM to SIGKILL in a restart without a timeout",
         read: |settings, value| seconds(value).map(|time| settings.restart_timeout = time),
     },
     Setting {
@@ -171,7 +171,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "SECONDS",
         default: "5",
         astra_default: None,
-        help: "From SIGTERM to SIGKILL in a kill and in a shutdown",
+        help: "Seconds from SIGTERM to SIGKILL in a kill and at shutdown",
         read: |settings, value| seconds(value).map(|time| settings.kill_timeout = time),
     },
     Setting {
@@ -180,7 +180,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "PROGRAM",
         default: "/bin/sh",
         astra_default: None,
-        help: "Shell that runs the commands, with -c",
+        help: "Shell that runs commands, with -c",
         read: |settings, value| text(value).map(|path| settings.shell = path.into()),
     },
     Setting {
@@ -189,7 +189,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "BYTES",
         default: "65536",
         astra_default: None,
-        help: "Longer lines are stored in pieces of this size",
+        help: "Maximum size of a stored line in bytes; longer lines are stored in pieces",
         read: |settings, value| bytes(value).map(|bytes| settings.line_bytes_max = bytes),
     },
     Setting {
@@ -198,7 +198,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "COUNT",
         default: "100",
         astra_default: None,
-        help: "Runs whose logs are kept; those that ended first go first",
+        help: "Number of runs whose logs are kept; the oldest are deleted first",
         read: |settings, value| runs(value).map(|runs| settings.log_runs_max = runs),
     },
     Setting {
@@ -207,7 +207,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "BYTES",
         default: "1073741824",
         astra_default: None,
-        help: "Bytes of logs that are kept, over all runs; those of ended runs go, the first first",
+        help: "Maximum size of all logs in bytes; logs of ended runs are deleted, oldest first",
         read: |settings, value| log_bytes(value).map(|bytes| settings.log_bytes_max = bytes),
     },
     Setting {
@@ -216,7 +216,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "BYTES",
         default: "268435456",
         astra_default: None,
-        help: "Bytes of one run's log, at most a quarter of all; over that its oldest lines go",
+        help: "Maximum size of one log in bytes, at most a quarter of all; drops its oldest lines",
         read: |settings, value| log_bytes(value).map(|bytes| settings.log_run_bytes_max = bytes),
     },
     Setting {
@@ -225,7 +225,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "COUNT",
         default: "64",
         astra_default: None,
-        help: "Requests that may wait or stream at once; the next gets 503",
+        help: "Maximum number of requests that wait or stream; the next gets 503",
         read: |settings, value| count(value).map(|count| settings.streams_max = count),
     },
     Setting {
@@ -234,7 +234,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "TOKEN",
         default: "",
         astra_default: None,
-        help: "Token that requests must show (Authorization: Bearer)",
+        help: "Token that requests must carry (Authorization: Bearer)",
         read: |settings, value| token(value).and_then(|token| set(&mut settings.token, token)),
     },
     Setting {
@@ -243,7 +243,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "FILE",
         default: "",
         astra_default: None,
-        help: "File that holds the token",
+        help: "File with the token",
         read: |settings, value| {
             file(value, token).and_then(|token| set(&mut settings.token, token))
         },
@@ -254,7 +254,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "USER:PASSWORD",
         default: "",
         astra_default: None,
-        help: "User and password that requests must show (Authorization: Basic)",
+        help: "User and password that requests must carry (Authorization: Basic)",
         read: |settings, value| {
             password(value).and_then(|password| set(&mut settings.basic_auth, password))
         },
@@ -265,7 +265,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "FILE",
         default: "",
         astra_default: None,
-        help: "File that holds the user and the password, as user:password",
+        help: "File with user:password",
         read: |settings, value| {
             file(value, password).and_then(|password| set(&mut settings.basic_auth, password))
         },
@@ -276,7 +276,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "ORIGINS",
         default: "",
         astra_default: Some("http://localhost:3000,http://127.0.0.1:3000"),
-        help: "Origins whose pages may ask, with commas between them",
+        help: "Comma-separated origins whose pages may send requests",
         read: |settings, value| {
             let origins = value.split(',').map(|origin| origin.trim().parse());
             origins.collect::<Result<_, _>>().map(|origins| settings.allowed_origins = origins)
@@ -288,7 +288,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "NAMES",
         default: "",
         astra_default: None,
-        help: "Names to answer to besides addresses and localhost, with commas between them",
+        help: "Comma-separated host names to accept besides addresses and localhost",
         read: |settings, value| names(value).map(|names| settings.allowed_hosts = names),
     },
     Setting {
@@ -297,7 +297,7 @@ pub const SETTINGS: &[Setting] = &[
         takes: "PATH",
         default: "",
         astra_default: None,
-        help: "Unix socket to listen on in the place of host and port",
+        help: "Unix socket to listen on instead of host and port",
         read: |settings, value| text(value).map(|path| settings.socket = Some(path.into())),
     },
 ];

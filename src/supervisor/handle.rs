@@ -280,7 +280,7 @@ impl Supervisor {
         let _ended = self.engine.send(Message::ShutDown);
         let thread = self.thread.lock().take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
-            log::error!("the supervisor had panicked");
+            log::error!("the supervisor panicked");
         }
         self.services().iter().for_each(|service| service.manager().close());
     }

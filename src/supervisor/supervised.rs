@@ -71,7 +71,7 @@ impl Supervised {
         let facts = Facts {
             state: ServiceState::Stopped,
             health: HealthStatus::Unknown,
-            message: "It was not started yet.".to_owned(),
+            message: "Not started yet.".to_owned(),
             restarts: 0,
             last_restart: None,
             next_restart_at: None,

@@ -47,7 +47,7 @@ fn the_next_start_leaves_no_doubles_and_tells_which_runs_were_lost() {
         let end = stream.event_that(|event| event.data["event"] == "ended");
         assert_eq!(end.data["ended_by"], by, "{name}");
     }
-    astra.wait_for_log("2 runs were lost");
+    astra.wait_for_log("2 runs lost");
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn a_stop_during_a_launch_ends_it() {
 fn the_end_of_the_supervisor_during_a_launch_ends_it() {
     let mut astra = launching();
     astra.signal("TERM");
-    astra.wait_for_log("asked to end");
+    astra.wait_for_log("shutting down");
     astra.touch("go");
     assert_eq!(astra.wait().code(), Some(0));
     assert_eq!(astra.living(), Vec::<String>::new());

@@ -44,7 +44,7 @@ fn the_policy_of_who_names_none_restarts_failures() {
     let astra = Astra::start(json!({"web": {"cmd": "exit 1"}, "job": {"cmd": "exit 0"}}));
     let told = astra.wait_for("web", "backoff");
     let message = told["message"].as_str().unwrap();
-    assert!(message.contains("Restart 1 of 3 comes in 5 s"), "{message}");
+    assert!(message.contains("Restart 1 of 3 in 5 s"), "{message}");
     astra.wait_for("job", "exited");
     astra.settle("stop", "web");
 }
@@ -173,7 +173,7 @@ fn what_cannot_be_launched_is_tried_as_often_as_what_fails_and_says_why() {
     {
         let told = astra.wait_for(name, "fatal");
         let message = told["message"].as_str().unwrap();
-        assert!(message.contains("could not be started") && message.contains(said), "{message}");
+        assert!(message.contains("Could not be started") && message.contains(said), "{message}");
         assert_eq!((&told["restart_count"], &told["pid"]), (&json!(1), &Value::Null), "{name}");
     }
 }

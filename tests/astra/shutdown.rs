@@ -151,7 +151,7 @@ fn nothing_is_started_any_more_while_everything_is_ended() {
     astra.touch("go");
     assert_eq!(events.event_that(|event| event.name == "end").data, json!({}));
     assert_eq!(astra.wait().code(), Some(0));
-    assert!(astra.log().contains("answers that were cut: 0"), "{}", astra.log());
+    assert!(astra.log().contains("stopped; 0 requests aborted"), "{}", astra.log());
 }
 
 #[test]

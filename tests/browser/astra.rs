@@ -122,7 +122,7 @@ fn stop_start_and_reload_do_what_they_say() {
     browser.click("Reload web");
     browser.wait_for_text("dialog", "Reload web?");
     browser.click_in("dialog", "Reload");
-    browser.wait_for_text("#notices", "It is restarted as the file says now.");
+    browser.wait_for_text("#notices", "Restart with its new configuration.");
     astra.wait_until("web", "another one", |status| status["restart_count"] == 1);
     browser.expect_quiet_console();
 }

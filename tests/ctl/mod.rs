@@ -295,11 +295,11 @@ fn services_are_shown_and_steered_by_their_names() {
     unknown.kill().unwrap();
     unknown.wait().unwrap();
     assert!(refused(&astra, &["status", "nope"], 2).contains("broken, web, worker"));
-    assert!(told(&astra, &["stop", "--wait", "web", "worker"]).contains("worker: stopped."));
+    assert!(told(&astra, &["stop", "--wait", "web", "worker"]).contains("worker: stopped"));
     assert!(refused(&astra, &["stop", "web"], 1).contains("web is stopped"));
-    assert!(told(&astra, &["start", "--wait", "--env", "A=1", "web"]).starts_with("web: running."));
-    assert!(told(&astra, &["restart", "--wait", "web"]).starts_with("web: running."));
-    assert!(told(&astra, &["signal", "web", "CONT"]).starts_with("web: running."));
+    assert!(told(&astra, &["start", "--wait", "--env", "A=1", "web"]).starts_with("web: running"));
+    assert!(told(&astra, &["restart", "--wait", "web"]).starts_with("web: running"));
+    assert!(told(&astra, &["signal", "web", "CONT"]).starts_with("web: running"));
     assert!(told(&astra, &["reload"]).contains("othing"), "nothing has changed");
     assert!(told(&astra, &["kill", "web"]).starts_with("web: stop"));
     astra.wait_for("web", "stopped");

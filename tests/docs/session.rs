@@ -32,7 +32,7 @@ impl Session {
         Self { shell: None, astra: None, folder, ports: ports.into() }
     }
 
-    /// A LLM Shell, whose folder is that of the reader. On the pages it has port 8000.
+    /// An LLM Shell, whose folder is that of the reader. On the pages it has port 8000.
     pub fn with_shell(self) -> Self {
         self.with_shell_of(Server::start())
     }

@@ -160,7 +160,7 @@ fn two_signals_end_a_server_whose_disk_is_frozen() {
     let mut astra = astra_on(&disk);
     let frozen = disk.freeze();
     astra.signal("TERM");
-    astra.wait_for_log("asked to end");
+    astra.wait_for_log("shutting down");
     astra.signal("TERM");
     // The kernel keeps the thread that writes until the disk is thawed; all else has ended.
     let stat = format!("/proc/{}/stat", astra.pid());
@@ -169,7 +169,7 @@ fn two_signals_end_a_server_whose_disk_is_frozen() {
     eventually("its main thread has ended", || (state() == "Z").then_some(()));
     assert_eq!(astra.living(), Vec::<String>::new());
     assert!(std::net::TcpStream::connect(astra.address()).is_err(), "its port is closed");
-    assert!(astra.log().contains("the disk does not answer"), "{}", astra.log());
+    assert!(astra.log().contains("disk not responding"), "{}", astra.log());
     drop(frozen);
     assert_eq!(astra.wait().code(), Some(0));
 }
@@ -238,7 +238,7 @@ fn two_signals_end_a_server_that_adds_a_service_on_a_frozen_disk() {
     astra.signal("HUP");
     eventually("it hangs", || is_hung_on_the_disk(astra.pid()).then_some(()));
     astra.signal("TERM");
-    astra.wait_for_log("asked to end");
+    astra.wait_for_log("shutting down");
     astra.signal("TERM");
     eventually("all has ended", || astra.living().is_empty().then_some(()));
     drop(frozen);

@@ -80,7 +80,7 @@ fn what_belongs_to_no_run_is_named_and_ended_at_the_end() {
     astra.wait_for("web", "exited");
     astra.signal("TERM");
     assert_eq!(astra.wait().code(), Some(0));
-    assert!(astra.log().contains("(sleep) belongs to no run"), "{}", astra.log());
+    assert!(astra.log().contains("(sleep), which belongs to no run"), "{}", astra.log());
     assert_eq!(astra.living(), Vec::<String>::new());
 }
 

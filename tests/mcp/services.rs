@@ -48,11 +48,11 @@ fn a_service_is_stopped_started_restarted_and_reloaded() {
     astra.wait_for_line("worker", "hello");
     let restarted = told(&astra, "restart_service", &json!({"name": "worker"}));
     assert!(restarted.starts_with("[worker | running | pid "), "{restarted}");
-    assert!(restarted.contains(" | 1 restart in all]\nIt runs."), "{restarted}");
+    assert!(restarted.contains(" | 1 restart in all]\nRunning."), "{restarted}");
     let reloaded = told(&astra, "reload_service", &json!({}));
     assert!(reloaded.contains("list_services"), "{reloaded}");
     let unchanged = told(&astra, "reload_service", &json!({"name": "web"}));
-    assert!(unchanged.contains("nothing was restarted.\nIt runs."), "{unchanged}");
+    assert!(unchanged.contains("nothing was restarted.\nRunning."), "{unchanged}");
     astra.write_text("{");
     assert!(refused(&astra, "reload_service", &json!({})).contains("services.json:1:"));
     assert!(refused(&astra, "start_service", &json!({"name": "web", "wait": 51})).contains("50"));

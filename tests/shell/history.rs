@@ -128,7 +128,7 @@ fn a_directory_that_is_removed_during_a_run_is_made_again() {
     server.wait_for_output("one");
     std::fs::remove_dir_all(server.folder().join("logs")).unwrap();
     std::fs::write(server.folder().join("go"), "").unwrap();
-    server.wait_for_log("it goes on in a new file");
+    server.wait_for_log("continuing in a new file");
     eventually("lines are on disk again", || {
         std::fs::read_to_string(server.log_path()).ok().filter(|text| text.contains("\"x\""))
     });
@@ -160,7 +160,7 @@ fn where_a_removed_directory_cannot_be_made_again_lines_are_counted_until_it_can
     eventually("it is told how many", || {
         server.content("").contains("lines are missing here").then_some(())
     });
-    assert_eq!(server.log().matches("lines are dropped").count(), 1, "{}", server.log());
+    assert_eq!(server.log().matches("dropping lines").count(), 1, "{}", server.log());
     server.post("/kill").expect(200);
 }
 

@@ -57,7 +57,7 @@ fn a_daemon_without_an_environment_is_ended_after_the_servers_own_death() {
     server.start_again();
     assert_eq!(server.living(), Vec::<String>::new());
     assert_eq!(group.inner(), ["server"]);
-    assert!(server.log().contains("1 control groups of old runs were ended"), "{}", server.log());
+    assert!(server.log().contains("ended 1 control groups of old runs"), "{}", server.log());
 }
 
 #[test]

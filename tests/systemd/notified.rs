@@ -109,7 +109,7 @@ fn a_server_that_cannot_be_reached_does_not_tell_the_watchdog() {
     eventually("the watchdog is told", || (manager.count("WATCHDOG=1") >= 1).then_some(()));
     fs::remove_file(&socket).unwrap();
     let mut log = BufReader::new(server.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let mut is_away = || log.any(|line| line.contains("we do not answer ourselves"));
+    let mut is_away = || log.any(|line| line.contains("self-check failed"));
     assert!(is_away());
     let told = manager.count("WATCHDOG=1");
     assert!(is_away() && is_away());

@@ -56,7 +56,7 @@ export class ServiceRow {
     const cells = this.#cells;
     show(cells.state, service.status, LOOKS[service.status]);
     show(cells.health, service.health, HEALTHS[service.health]);
-    const message = service.message === "It runs." ? "" : service.message;
+    const message = service.message === "Running." ? "" : service.message;
     setText(cells.message, message);
     setAttribute(cells.message, "title", message || null);
     setText(cells.cpu, service.pid ? percent(service.cpu_percent) : "–");

@@ -58,9 +58,9 @@ impl Engine {
             let overrides = ask.overrides.clone().filter(|_| entry.definition != service);
             entry.go_by(service.config, overrides);
         }
-        let message = said(ask.verb, before, entry.life.state());
+        let (predicate, message) = said(ask.verb, before, entry.life.state());
         let (is_waiting, after) = (entry.life.is_waiting(), entry.life.state());
-        self.tell(name, &format!("It {message}"));
+        self.tell(name, message);
         // Joining what is under way must not void what is due in it.
         if action.is_some() || after != before {
             self.perform(name, action);
@@ -73,10 +73,10 @@ impl Engine {
         }
         let dependents = if ask.verb == Verb::Stop { self.dependents(name) } else { Vec::new() };
         if dependents.is_empty() {
-            return Ok(format!("Service {name} {message}"));
+            return Ok(format!("Service {name} {predicate}."));
         }
         let still = dependents.join(", ");
-        Ok(format!("Service {name} {message} Still running and depending on it: {still}."))
+        Ok(format!("Service {name} {predicate}. Still running and depending on it: {still}."))
     }
 
     /// The services that run and need this one to run, by name.
@@ -188,19 +188,23 @@ fn has_command(fields: &Value) -> bool {
     fields.get("cmd").is_some_and(|cmd| !cmd.is_null())
 }
 
-/// What is said of something that is done now.
-fn said(verb: Verb, before: ServiceState, after: ServiceState) -> &'static str {
+/// Describes what a request does: as a predicate for its answer, and for the status.
+fn said(verb: Verb, before: ServiceState, after: ServiceState) -> (&'static str, &'static str) {
     match (verb, before, after) {
-        (Verb::Start, ..) => "is being started.",
-        (Verb::Stop, ServiceState::Backoff, _) => "does not wait for its restart any more.",
-        (Verb::Stop, _, ServiceState::Stopped) => "does not wait to be started any more.",
-        (Verb::Stop, ..) => "is being ended.",
+        (Verb::Start, ..) => ("is being started", "Starting."),
+        (Verb::Stop, ServiceState::Backoff, _) => {
+            ("is stopped: its restart is cancelled", "Stopped: its restart is cancelled.")
+        }
+        (Verb::Stop, _, ServiceState::Stopped) => {
+            ("is stopped: its start is cancelled", "Stopped: its start is cancelled.")
+        }
+        (Verb::Stop, ..) => ("is being stopped", "Stopping."),
         (
             Verb::Restart,
             ServiceState::Running | ServiceState::Starting,
             ServiceState::Restarting,
-        ) => "is being ended, to be started again.",
-        (Verb::Restart, ..) => "is being started again.",
+        ) => ("is being restarted", "Stopping, to be started again."),
+        (Verb::Restart, ..) => ("is being restarted", "Starting again."),
     }
 }
 

@@ -35,7 +35,7 @@ impl Engine {
         }
         if entry.life.state() == ServiceState::Stopping {
             entry.life.restart(EndedBy::Restart);
-            self.tell(name, "It is being ended, and is started again for another one.");
+            self.tell(name, "Stopping; starts again for a service that depends on it.");
             return false;
         }
         if entry.life.start_if_down().is_none() {
@@ -43,7 +43,7 @@ impl Engine {
         }
         entry.go_by(Arc::clone(&entry.definition.config), None);
         self.begin_generation(name);
-        self.tell(name, "It is started for another one.");
+        self.tell(name, "Starting for a service that depends on it.");
         true
     }
 
@@ -70,7 +70,7 @@ impl Engine {
             entry.is_blocked = false;
             let action = entry.life.dependencies_met();
             self.perform(name, action);
-            return self.tell(name, "It is being started.");
+            return self.tell(name, "Starting.");
         }
         // What is there already counts too: it may go again.
         for dependency in entry.config.depends_on.keys() {

@@ -33,7 +33,7 @@ impl Engine {
         };
         let thread = thread::Builder::new().name("ending".into()).stack_size(128 * 1024);
         if let Err(error) = thread.spawn(work) {
-            log::warn!("there is no thread to end {name} with, the reserve does it: {error}");
+            log::warn!("{name}: no thread to stop it, using the reserve thread: {error}");
             self.endings.add(reserved);
         }
     }
@@ -71,15 +71,13 @@ impl Engine {
         let action = entry.life.tree_gone(&entry.config.restart_policy, Instant::now());
         entry.stuck = None;
         let message = match action {
-            Some(Action::Launch | Action::Await) => "It has ended and is started again.".to_owned(),
+            Some(Action::Launch | Action::Await) => "Ended; starting again.".to_owned(),
             None if entry.life.state() == ServiceState::Fatal => {
-                followed_by("Its health checks failed.", &self.next_try(name))
+                followed_by("Health checks failed.", &self.next_try(name))
             }
-            Some(Action::WakeAt(_)) => {
-                followed_by("Its health checks failed.", &self.next_try(name))
-            }
-            _ if left.is_empty() => "It was stopped.".to_owned(),
-            _ => format!("It was stopped, and could not end {}.", listed(left)),
+            Some(Action::WakeAt(_)) => followed_by("Health checks failed.", &self.next_try(name)),
+            _ if left.is_empty() => "Stopped.".to_owned(),
+            _ => format!("Stopped, but could not end {}.", listed(left)),
         };
         self.tell(name, &message);
         self.perform(name, action);

@@ -94,7 +94,7 @@ impl Entry {
             ticket: Arc::default(),
             stuck: None,
             is_blocked: false,
-            message: "It was not started yet.".to_owned(),
+            message: "Not started yet.".to_owned(),
             last_restart: None,
         }
     }

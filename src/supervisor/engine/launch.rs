@@ -96,7 +96,7 @@ impl Launcher {
             && may_grow
             && let Err(error) = self.add_worker()
         {
-            log::warn!("a launch hangs and there is no thread to go on with the others: {error}");
+            log::warn!("a launch hangs and no thread is left for others: {error}");
         }
     }
 
@@ -240,7 +240,7 @@ impl Engine {
             // What the last run left behind is being ended, which is no hang.
             return self.add_timer(name, Instant::now() + GIVE_UP_TIMEOUT, Due::LaunchGivenUp);
         }
-        log::warn!("the launch of {name} hangs and is left behind");
+        log::warn!("{name}: its launch hangs, abandoned");
         let number = entry.launch;
         self.launched(name, number, Err(Error::RestartCancelled));
     }

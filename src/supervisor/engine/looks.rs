@@ -54,7 +54,7 @@ impl Engine {
         match thread.spawn(work) {
             Ok(_) => self.looks_under_way += 1,
             Err(error) => {
-                log::error!("there is no thread to look at {name} with: {error}");
+                log::error!("{name}: no thread for its health check: {error}");
                 self.add_timer(name, Instant::now() + STARTING_INTERVAL, Due::Look(check));
             }
         }
@@ -106,7 +106,7 @@ impl Engine {
     pub(super) fn settle(&mut self, name: &str) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         entry.life.settle();
-        self.tell(name, "It runs.");
+        self.tell(name, "Running.");
     }
 
     /// Its checks have not passed in time: it runs as it is.
@@ -120,7 +120,7 @@ impl Engine {
         let seconds = entry.config.start_timeout.as_secs_f64();
         let failing = entry.checks.iter().find_map(|check| check.found.clone()?.err());
         let why = failing.unwrap_or_else(|| "no check has answered".to_owned());
-        self.tell(name, &format!("It runs, and was not healthy within {seconds} s: {why}."));
+        self.tell(name, &format!("Running, but not healthy within {seconds} s: {why}."));
         self.judge(name);
     }
 
@@ -129,18 +129,18 @@ impl Engine {
         let Some(entry) = self.entries.get_mut(name) else { return };
         let Some((check, config, why)) = entry.failing() else {
             if entry.health == HealthStatus::Healthy {
-                self.tell(name, "It runs.");
+                self.tell(name, "Running.");
             }
             return;
         };
-        let message = format!("It runs, and its check {check} fails: {why}.");
+        let message = format!("Running, but its check {check} fails: {why}.");
         let restarts = config.restart_on_failure && entry.lasted() >= config.start_period;
         if !restarts {
             return self.tell(name, &message);
         }
         // A run that was never healthy does not clear the count, however long it was given.
         let lasted = if entry.was_healthy { entry.lasted() } else { Duration::ZERO };
-        let message = format!("It is being ended, because its check {check} fails: {why}.");
+        let message = format!("Stopping: its check {check} fails: {why}.");
         let action = entry.life.fail(lasted);
         self.perform(name, action);
         self.tell(name, &message);

@@ -174,7 +174,7 @@ impl Engine {
             Due::Restart => {
                 let action = entry.life.backoff_over();
                 self.perform(&timer.service, action);
-                self.tell(&timer.service, "It is started again.");
+                self.tell(&timer.service, "Starting again.");
             }
         }
     }

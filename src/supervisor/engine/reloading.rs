@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What is said where there is nothing to do.
-const NOTHING: &str = "Nothing has changed in the file: nothing was restarted.";
+const NOTHING: &str = "The file has not changed: nothing was restarted.";
 
 impl Engine {
     /// Does what another file asks for, as far as that goes without waiting.
@@ -37,12 +37,12 @@ impl Engine {
         let done = self.change(new.clone(), change);
         let message = match done {
             Done::Adopted if has_overrides => {
-                "What has changed holds from now on, but for what it was started with: nothing \
+                "Changes apply from now on, except for fields that it was started with; nothing \
                  was restarted."
             }
-            Done::Adopted => "What has changed holds from now on: nothing was restarted.",
-            Done::Signalled => "It was sent its reload signal.",
-            Done::Restarted => "It is restarted as the file says now.",
+            Done::Adopted => "Changes apply from now on; nothing was restarted.",
+            Done::Signalled => "Sent its reload signal.",
+            Done::Restarted => "Restart with its new configuration.",
             _ => NOTHING,
         };
         let touched = Some(name.to_owned()).filter(|_| done.takes_time());
@@ -122,14 +122,12 @@ impl Engine {
         let (is_down, is_up) = (entry.life.state().is_down(), entry.life.is_up());
         let is_stopping = entry.life.state() == ServiceState::Stopping;
         let reason = match change {
-            _ if is_back => "It is started again, because the file has it again.",
+            _ if is_back => "Starting: the file has it again.",
             Change::Nothing => return Done::Nothing,
             // Whoever stops it wants it down: the new values are for its next start.
             _ if is_stopping => return self.adopt(&name, overlaid, change),
             Change::Signal if is_up => return self.adopt(&name, overlaid, change),
-            Change::Restart | Change::Signal if !is_down => {
-                "It is restarted, because the file has changed."
-            }
+            Change::Restart | Change::Signal if !is_down => "Restarting: the file has changed.",
             _ => return self.adopt(&name, overlaid, change),
         };
         entry.go_by(config, None);
@@ -147,7 +145,7 @@ impl Engine {
         match overlaid.and_then(|it| self.check_dependencies(&it, true).map(|()| it)) {
             Ok(overlaid) => overlaid.config,
             Err(error) => {
-                log::warn!("{}: what it was started with is left out: {error}", new.name);
+                log::warn!("{}: overrides dropped: {error}", new.name);
                 Arc::clone(&new.config)
             }
         }
@@ -202,7 +200,7 @@ impl Engine {
             return;
         };
         if let Err(error) = run.tree().signal_leader(signal) {
-            log::warn!("{name} could not be sent {signal}: {error}");
+            log::warn!("{name}: cannot send {signal}: {error}");
         }
     }
 
@@ -215,7 +213,7 @@ impl Engine {
         let left = entry.leftovers();
         let action = entry.life.stop(EndedBy::Reload, left).unwrap_or_default();
         self.perform(name, action);
-        self.tell(name, "It is being ended, because the file does not have it any more.");
+        self.tell(name, "Stopping: no longer in the file.");
         if is_down && !self.entries.contains_key(name) { Done::Removed } else { Done::Stopped }
     }
 
@@ -229,7 +227,7 @@ impl Engine {
         }
         if let Some(entry) = self.entries.remove(name) {
             self.roster.remove(name);
-            let (state, message) = (entry.life.state(), "It is gone from the file.".to_owned());
+            let (state, message) = (entry.life.state(), "Removed from the file.".to_owned());
             let facts = Facts { state, message, ..entry.it.facts() };
             entry.it.replace(facts.clone());
             // Who follows its log is told what it was in the end.

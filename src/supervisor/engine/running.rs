@@ -33,9 +33,9 @@ impl Engine {
                 let next = self.next_try(name);
                 let is_stopped = self.state_of(name) == Some(ServiceState::Stopped);
                 let message = match error {
-                    _ if is_stopped => "It was stopped before it was started.".to_owned(),
-                    Error::RestartCancelled => "It is started again.".to_owned(),
-                    error => followed_by(&format!("It could not be started: {error}"), &next),
+                    _ if is_stopped => "Stopped before it started.".to_owned(),
+                    Error::RestartCancelled => "Starting again.".to_owned(),
+                    error => followed_by(&format!("Could not be started: {error}"), &next),
                 };
                 self.tell(name, &message);
                 return self.go_on_shutting_down();
@@ -74,7 +74,7 @@ impl Engine {
         let finish = Finish { is_success, lasted: entry.lasted() };
         let policy = policy_of(entry, self.is_closing);
         let action = entry.life.ended(&policy, finish, Instant::now());
-        let message = format!("It ended {}.", end.words());
+        let message = format!("Ended {}.", end.words());
         self.perform(name, action);
         let next = self.next_try(name);
         let daemon = if is_success { self.daemon_of(name) } else { String::new() };
@@ -105,7 +105,7 @@ impl Engine {
             (_, Some(at)) => {
                 let left = at.saturating_duration_since(Instant::now()).as_secs_f64();
                 let seconds = (left * 10.0).ceil() / 10.0;
-                format!("Restart {attempts} of {most} comes in {seconds} s.")
+                format!("Restart {attempts} of {most} in {seconds} s.")
             }
             (ServiceState::Fatal, _) => {
                 let restarts = if attempts == 1 { "restart" } else { "restarts" };
@@ -114,8 +114,8 @@ impl Engine {
                      cause, then start it"
                 )
             }
-            (ServiceState::Crashed, _) => "Its policy wants no restart.".to_owned(),
-            (ServiceState::Restarting, _) => format!("Restart {attempts} of {most} is under way."),
+            (ServiceState::Crashed, _) => "Not restarted by its policy.".to_owned(),
+            (ServiceState::Restarting, _) => format!("Restart {attempts} of {most} in progress."),
             _ => String::new(),
         }
     }
@@ -140,8 +140,8 @@ fn policy_of(entry: &Entry, is_closing: bool) -> RestartPolicy {
 fn starting_message(entry: &Entry) -> String {
     if entry.config.health_checks.is_empty() {
         let seconds = entry.config.start_seconds.as_secs_f64();
-        return format!("It was started, and is up when it has run for {seconds} s.");
+        return format!("Started; up after running for {seconds} s.");
     }
     let most = entry.config.start_timeout.as_secs_f64();
-    format!("It was started, and is up when its health checks pass, or after {most} s.")
+    format!("Started; up when its health checks pass, or after {most} s.")
 }

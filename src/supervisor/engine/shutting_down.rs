@@ -55,7 +55,7 @@ impl Engine {
         let left = entry.leftovers();
         let action = entry.life.stop(EndedBy::Shutdown, left).unwrap_or_default();
         self.perform(name, action);
-        self.tell(name, "It is being ended, because the supervisor is.");
+        self.tell(name, "Stopping: the supervisor is shutting down.");
         if is_launching {
             self.cancel_launch(name);
         }
