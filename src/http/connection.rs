@@ -8,9 +8,9 @@ use std::time::Instant;
 use http::{Method, Version};
 
 use super::access::Access;
+use super::access_control::{Decision, Privilege};
 use super::body::Body;
 use super::dispatch::{Delivered, Dispatch, Terms, failure};
-use super::guard::{Passage, Privilege};
 use super::head::{Head, too_large};
 use super::head_scan::HeadScan;
 use super::problem::Problem;
@@ -24,9 +24,9 @@ use crate::guarded::guarded;
 /// Serves the connection on `seat` until it ends. Blocks for as long.
 pub(super) fn serve(service: &Service, seat: Arc<Seat>) {
     let wire = Wire::new(seat, service.limits.clone());
-    match service.router.guard() {
+    match service.router.access_control() {
         // Before the first read: once its request is here, the client may be gone.
-        Some(guard) => guard.meet(wire.caller(service.users.as_ref())),
+        Some(control) => control.connected(wire.caller(Some(control))),
         None => wire.caller(None).trust(),
     }
     let mut connection =
@@ -174,17 +174,17 @@ impl Connection<'_> {
 
     fn handle(&mut self, head: &Head<'_>, id: &str, body: &mut Body) -> Reply {
         let router = &self.service.router;
-        let Some(guard) = router.guard() else {
+        let Some(control) = router.access_control() else {
             return self.ask_handler(head, id, body, Privilege::Full);
         };
         let access = router.access(&head.method, head.path);
-        let caller = self.wire.caller(self.service.users.as_ref());
-        let reply = match guard.pass(head, access, caller) {
-            Ok(Passage::In(privilege)) => self.ask_handler(head, id, body, privilege),
-            Ok(Passage::Answered(reply)) => reply,
+        let caller = self.wire.caller(Some(control));
+        let reply = match control.check(head, access, caller) {
+            Ok(Decision::Allow(privilege)) => self.ask_handler(head, id, body, privilege),
+            Ok(Decision::Answer(reply)) => reply,
             Err(problem) => problem.into(),
         };
-        guard.dress(head, access, reply)
+        control.add_headers(head, access, reply)
     }
 
     fn ask_handler(
@@ -199,8 +199,9 @@ impl Connection<'_> {
             Err(problem) => return problem.into(),
         };
         let wire = &mut self.wire;
-        let users = self.service.users.as_ref();
-        let mut request = Request { head, id, params, body, wire, kept: None, users, privilege };
+        let access_control = self.service.router.access_control();
+        let mut request =
+            Request { head, id, params, body, wire, kept: None, access_control, privilege };
         handler(&mut request).unwrap_or_else(Reply::from)
     }
 

@@ -7,9 +7,12 @@ use super::framing::Framing;
 use super::limits::HEADERS_MAX;
 use super::problem::Problem;
 
+/// What stands for a header value that is not UTF-8: it is there, and equal to nothing valid.
+const UNREADABLE: &str = "\u{FFFD}";
+
 /// The head of one request, checked. It borrows the bytes it was read from.
 #[derive(Debug)]
-pub(super) struct Head<'b> {
+pub struct Head<'b> {
     /// The method.
     pub(super) method: Method,
     /// The host and port that the client means: those of an absolute target where it sent one,
@@ -66,6 +69,31 @@ impl<'b> Head<'b> {
             version,
             headers,
         })
+    }
+
+    /// Gives the method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Gives the host and port that the client means: those of an absolute target, else those of
+    /// `Host`. `None` for a client of HTTP/1.0 that sent neither.
+    #[must_use]
+    pub fn host(&self) -> Option<&'b str> {
+        self.host
+    }
+
+    /// Finds the value of the first header called `name`, in whatever case, without the blanks
+    /// around it. One that is not UTF-8 reads as `"\u{FFFD}"`: present, and equal to nothing valid.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&'b str> {
+        self.readable_headers().find(|(sent, _)| sent.eq_ignore_ascii_case(name)).map(|(_, v)| v)
+    }
+
+    /// Lists every header line in order, values as in [`Self::header`].
+    pub(super) fn readable_headers(&self) -> impl Iterator<Item = (&'b str, &'b str)> {
+        self.headers().map(|(name, value)| (name, str::from_utf8(value).unwrap_or(UNREADABLE)))
     }
 
     /// Every header line, in order: its name as it was sent, and its value's bytes.

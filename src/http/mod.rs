@@ -10,7 +10,7 @@
 //! | `wire`, `socket`, `inbox` | reads and writes that end by a deadline, one small buffer |
 //! | `head`, `head_scan` | bytes to a request's head, or the reason why not (pure) |
 //! | `peer`, `peer_user`, `socket_diag` | whose program is at the other end |
-//! | [`Guard`] | who gets in: names, origins, users, credentials |
+//! | [`AccessControl`], [`Guard`] | who gets in: names, origins, users, credentials |
 //! | `body`, `framing` | the body as it is asked for; lengths and chunks (pure) |
 //! | [`Router`], [`Request`], [`Query`] | what a handler is found by, and given |
 //! | [`Reply`], [`Problem`], [`StreamBody`], `answer` | what it gives back, and how that is sent |
@@ -23,6 +23,7 @@
 
 mod accept;
 mod access;
+mod access_control;
 mod answer;
 mod body;
 mod connection;
@@ -55,12 +56,14 @@ mod standby;
 mod stream;
 mod wire;
 
+pub use access_control::{Access, AccessControl, Decision, Privilege};
 pub use guard::{Credentials, Guard, Login, Origin, PeerRule, Session};
+pub use head::Head;
 pub use http::header::{HeaderName, HeaderValue};
 pub use http::{Method, StatusCode, header};
 pub use limits::Limits;
 pub use listener::{Listener, Place};
-pub use peer::Caller;
+pub use peer::{Caller, ClientKey};
 pub use problem::Problem;
 pub use query::Query;
 pub use reply::Reply;

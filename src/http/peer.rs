@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use super::peer_user::PeerUsers;
+use super::access_control::AccessControl;
 use super::socket::Socket;
 
 /// How many bits of an IPv6 address name a network: providers give out such networks, so that a
@@ -72,15 +72,16 @@ impl fmt::Display for Peer {
 pub struct Caller<'c> {
     pub(super) peer: &'c Peer,
     pub(super) socket: &'c Socket,
-    pub(super) users: Option<&'c PeerUsers>,
+    pub(super) access_control: Option<&'c dyn AccessControl>,
 }
 
 impl Caller<'_> {
-    /// The user whose program is at the other end, where that is on this machine and the kernel
-    /// says it.
-    pub(super) fn user(&self) -> Option<u32> {
-        let find =
-            || self.users.filter(|_| self.is_local()).and_then(|users| users.of(self.socket));
+    /// Finds the user whose program is at the other end, where that is on this machine and the
+    /// kernel says it. The answer of the first call is kept.
+    #[must_use]
+    pub fn user(&self) -> Option<u32> {
+        let finder = self.access_control.filter(|_| self.is_local());
+        let find = || finder.and_then(|finder| finder.find_user(self.socket.descriptor()));
         *self.peer.user.get_or_init(find)
     }
 
@@ -88,17 +89,20 @@ impl Caller<'_> {
         self.key() == ClientKey::Local
     }
 
-    /// What it counts as where clients are counted.
-    pub(super) fn key(&self) -> ClientKey {
+    /// Gives what it counts as where clients are counted.
+    #[must_use]
+    pub fn key(&self) -> ClientKey {
         ClientKey::of(self.peer.address.map(|address| address.ip()))
     }
 
-    pub(super) fn is_trusted(&self) -> bool {
+    /// Whether [`Self::trust`] was called on this connection.
+    #[must_use]
+    pub fn is_trusted(&self) -> bool {
         self.peer.is_trusted()
     }
 
-    /// Remembers that a request on this connection was let in.
-    pub(super) fn trust(&self) {
+    /// Marks the connection as trusted: the limits on strangers no longer apply to it.
+    pub fn trust(&self) {
         self.peer.is_trusted.set(true);
     }
 }

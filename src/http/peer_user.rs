@@ -8,12 +8,14 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, PoisonError};
 
+use rustix::fs::fstat;
+use rustix::net::sockopt::{socket_domain, socket_peercred};
+use rustix::net::{AddressFamily, getpeername, getsockname};
 use rustix::process::geteuid;
 
-use super::socket::Socket;
 use super::socket_diag::{SocketDiag, TcpSocket};
 
 /// `TCP_ESTABLISHED` of `linux/tcp_states.h`, and the states of a side that has ended its sending
@@ -67,17 +69,17 @@ impl PeerUsers {
     /// The user at the other end of a connection: for TCP from this machine the one who made the
     /// peer's socket, for a Unix socket the one who connected it. `None` where the kernel does not
     /// say, or where either end is gone. Waits for nothing but the kernel's answer.
-    pub(super) fn of(&self, socket: &Socket) -> Option<u32> {
-        let uid = match socket.unix_peer_uid() {
+    pub(super) fn of(&self, socket: BorrowedFd<'_>) -> Option<u32> {
+        let uid = match unix_peer_uid(socket) {
             Some(uid) => uid,
             None => self.of_tcp(socket)?,
         };
         (Some(uid) != self.ambiguous_uid).then_some(uid)
     }
 
-    fn of_tcp(&self, socket: &Socket) -> Option<u32> {
-        let (local, remote) = (socket.local_address()?, socket.peer_address()?);
-        let inode = socket.inode()?;
+    fn of_tcp(&self, socket: BorrowedFd<'_>) -> Option<u32> {
+        let (local, remote) = (local_address(socket)?, peer_address(socket)?);
+        let inode = fstat(socket).ok()?.st_ino;
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let theirs = table.find(remote, local)?;
         // In this order: an end that is still there now was there when its peer was looked up.
@@ -97,7 +99,7 @@ impl PeerUsers {
             listener.accept().map(|(accepted, _)| (client, accepted))
         };
         let Ok((_client, accepted)) = connect() else { return false };
-        self.of(&Socket::new(OwnedFd::from(accepted))) == Some(geteuid().as_raw())
+        self.of(accepted.as_fd()) == Some(geteuid().as_raw())
     }
 }
 
@@ -109,6 +111,22 @@ impl Table {
             Self::Text => find_in_text(local, remote),
         }
     }
+}
+
+/// Finds the user who connected a Unix socket; `None` for any other.
+fn unix_peer_uid(socket: BorrowedFd<'_>) -> Option<u32> {
+    let is_unix = socket_domain(socket).ok()? == AddressFamily::UNIX;
+    is_unix.then(|| socket_peercred(socket).ok().map(|peer| peer.uid.as_raw()))?
+}
+
+/// Gives the address of the other side; `None` for a Unix socket, or where it is gone.
+fn peer_address(socket: BorrowedFd<'_>) -> Option<SocketAddr> {
+    SocketAddr::try_from(getpeername(socket).ok()??).ok()
+}
+
+/// Gives the address of this side; `None` for a Unix socket.
+fn local_address(socket: BorrowedFd<'_>) -> Option<SocketAddr> {
+    SocketAddr::try_from(getsockname(socket).ok()?).ok()
 }
 
 /// An IPv4 address as such, also where an IPv6 socket shows it mapped.
@@ -182,8 +200,8 @@ mod tests {
         (client, listener.accept().unwrap().0)
     }
 
-    fn user(users: &PeerUsers, accepted: TcpStream) -> Option<u32> {
-        users.of(&Socket::new(accepted.into()))
+    fn user(users: &PeerUsers, accepted: &TcpStream) -> Option<u32> {
+        users.of(accepted.as_fd())
     }
 
     #[test]
@@ -192,7 +210,7 @@ mod tests {
         for users in [PeerUsers::new(), text()] {
             for address in ["127.0.0.1:0", "[::1]:0"] {
                 let (_client, accepted) = pair(address);
-                assert_eq!(user(&users, accepted), own, "{users:?} {address}");
+                assert_eq!(user(&users, &accepted), own, "{users:?} {address}");
             }
         }
     }
@@ -204,7 +222,7 @@ mod tests {
         for users in [PeerUsers::new(), text()] {
             let _client = TcpStream::connect(("127.0.0.1", port)).unwrap();
             let accepted = listener.accept().unwrap().0;
-            assert_eq!(user(&users, accepted), Some(geteuid().as_raw()), "{users:?}");
+            assert_eq!(user(&users, &accepted), Some(geteuid().as_raw()), "{users:?}");
         }
     }
 
@@ -213,7 +231,7 @@ mod tests {
         for users in [PeerUsers::new(), text()] {
             let (client, accepted) = pair("127.0.0.1:0");
             drop(client);
-            assert_eq!(user(&users, accepted), None, "{users:?}");
+            assert_eq!(user(&users, &accepted), None, "{users:?}");
         }
     }
 
@@ -222,7 +240,7 @@ mod tests {
         for users in [PeerUsers::new(), text()] {
             let (client, accepted) = pair("127.0.0.1:0");
             client.shutdown(std::net::Shutdown::Write).unwrap();
-            assert_eq!(user(&users, accepted), Some(geteuid().as_raw()), "{users:?}");
+            assert_eq!(user(&users, &accepted), Some(geteuid().as_raw()), "{users:?}");
         }
     }
 

@@ -4,18 +4,14 @@ use std::sync::Arc;
 
 use http::Method;
 
+use super::access_control::{AccessControl, Privilege};
 use super::body::{Body, too_large};
-use super::guard::Privilege;
 use super::head::Head;
 use super::peer::Caller;
-use super::peer_user::PeerUsers;
 use super::problem::Problem;
 use super::query::Query;
 use super::router::Params;
 use super::wire::Wire;
-
-/// What stands for a header value that is not UTF-8: it is there, and equal to nothing valid.
-const UNREADABLE: &str = "\u{FFFD}";
 
 /// One request. Its head is here and has been checked; its body is read when it is asked for.
 #[derive(Debug)]
@@ -27,9 +23,9 @@ pub struct Request<'c> {
     pub(super) wire: &'c mut Wire,
     /// A body that was read before its handler asks for it.
     pub(super) kept: Option<Vec<u8>>,
-    /// Which users connect, where a guard wants to know.
-    pub(super) users: Option<&'c PeerUsers>,
-    /// What the guard lets it choose.
+    /// What finds the caller's user.
+    pub(super) access_control: Option<&'c dyn AccessControl>,
+    /// How much it may choose.
     pub(super) privilege: Privilege,
 }
 
@@ -50,15 +46,13 @@ impl Request<'_> {
     /// it. One that is not UTF-8 reads as `"\u{FFFD}"`: present, and equal to nothing valid.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers().find(|(sent, _)| sent.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.head.header(name)
     }
 
     /// Every header line in order, names in the case they were sent in, values as in
     /// [`Self::header`]. At most 100.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.head
-            .headers()
-            .map(|(name, value)| (name, std::str::from_utf8(value).unwrap_or(UNREADABLE)))
+        self.head.readable_headers()
     }
 
     /// What the route's `{name}` matched, percent-decoded, never empty. A name that the route's
@@ -80,16 +74,15 @@ impl Request<'_> {
     /// Who sends it. Behind a proxy, the proxy.
     #[must_use]
     pub fn caller(&self) -> Caller<'_> {
-        self.wire.caller(self.users)
+        self.wire.caller(self.access_control)
     }
 
-    /// Whether it comes from a page of another origin that is allowed, without credentials: such a
-    /// page may not choose what is run, or how.
+    /// Whether the access policy trusts it less than others ([`Privilege::Restricted`]).
     #[must_use]
     pub fn is_restricted(&self) -> bool {
         match self.privilege {
             Privilege::Full => false,
-            Privilege::Configured => true,
+            Privilege::Restricted => true,
         }
     }
 

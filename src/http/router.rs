@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-use super::guard::{Access, Guard};
+use super::access_control::{Access, AccessControl};
 use super::problem::Problem;
 use super::reply::Reply;
 use super::request::Request;
@@ -36,7 +36,7 @@ pub struct Router {
     marks: Vec<(&'static str, Mark)>,
     /// Other prefixes, each with the one that it stands for.
     aliases: Vec<(&'static str, &'static str)>,
-    guard: Option<Arc<Guard>>,
+    access_control: Option<Arc<dyn AccessControl>>,
 }
 
 /// What is said of a pattern.
@@ -138,16 +138,16 @@ impl Router {
         self
     }
 
-    /// Has every request pass `guard` first. Without one, everything passes.
+    /// Checks every request with `access_control` first. Without one, everything passes.
     #[must_use]
-    pub fn guarded_by(mut self, guard: Arc<Guard>) -> Self {
-        self.guard = Some(guard);
+    pub fn guarded_by(mut self, access_control: Arc<dyn AccessControl>) -> Self {
+        self.access_control = Some(access_control);
         self
     }
 
-    /// What every request passes first.
-    pub(super) fn guard(&self) -> Option<&Guard> {
-        self.guard.as_deref()
+    /// Gives what every request is checked with.
+    pub(super) fn access_control(&self) -> Option<&dyn AccessControl> {
+        self.access_control.as_deref()
     }
 
     /// What it takes to ask for the raw `path`. One that leads nowhere takes as much as any: who

@@ -2,7 +2,6 @@
 
 use super::access::AccessLog;
 use super::limits::Limits;
-use super::peer_user::PeerUsers;
 use super::registry::Registry;
 use super::request_id::RequestIds;
 use super::router::Router;
@@ -17,8 +16,6 @@ pub(super) struct Service {
     pub(super) registry: Registry,
     /// What requests are called.
     pub(super) ids: RequestIds,
-    /// Which users connect, where a guard wants to know.
-    pub(super) users: Option<PeerUsers>,
     /// What was asked.
     pub(super) access_log: AccessLog,
 }
@@ -27,8 +24,7 @@ impl Service {
     /// A service that nobody is connected to yet.
     pub(super) fn new(router: Router, limits: Limits) -> Self {
         let registry = Registry::new(limits.connections_max(), limits.client_connections_max());
-        let users = router.guard().map(|_| PeerUsers::new());
         let (ids, access_log) = (RequestIds::new(), AccessLog::default());
-        Self { router, limits, registry, ids, users, access_log }
+        Self { router, limits, registry, ids, access_log }
     }
 }

@@ -1,19 +1,15 @@
 //! One connected socket, TCP or Unix, and the few system calls made on it.
 
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::fstat;
 use rustix::io::{Errno, Result, ioctl_fionread};
 use rustix::net::sockopt::{
     Timeout, set_socket_keepalive, set_socket_linger, set_socket_timeout, set_tcp_keepidle,
-    set_tcp_keepintvl, set_tcp_nodelay, socket_domain, socket_peercred,
+    set_tcp_keepintvl, set_tcp_nodelay,
 };
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, Shutdown, getpeername, getsockname, recv, send, shutdown,
-};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 
 /// How long a followed stream is quiet before its client is probed. The kernel's own two hours
 /// would let lost clients fill the places of the living.
@@ -35,26 +31,9 @@ impl Socket {
         Self { descriptor }
     }
 
-    /// The address of the other side; `None` for a Unix socket, or where it is gone.
-    pub(super) fn peer_address(&self) -> Option<SocketAddr> {
-        SocketAddr::try_from(getpeername(&self.descriptor).ok()??).ok()
-    }
-
-    /// The address of this side; `None` for a Unix socket.
-    pub(super) fn local_address(&self) -> Option<SocketAddr> {
-        SocketAddr::try_from(getsockname(&self.descriptor).ok()?).ok()
-    }
-
-    /// The user who connected a Unix socket; `None` for any other.
-    pub(super) fn unix_peer_uid(&self) -> Option<u32> {
-        let domain = socket_domain(&self.descriptor).ok()?;
-        let is_unix = domain == AddressFamily::UNIX;
-        is_unix.then(|| socket_peercred(&self.descriptor).ok().map(|peer| peer.uid.as_raw()))?
-    }
-
-    /// The inode that the kernel knows it by.
-    pub(super) fn inode(&self) -> Option<u64> {
-        fstat(&self.descriptor).ok().map(|status| status.st_ino)
+    /// Lends the descriptor.
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
     }
 
     /// Sends small answers at once instead of waiting for the client's acknowledgement.

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
+use super::access_control::AccessControl;
 use super::inbox::Inbox;
 use super::limits::Limits;
 use super::peer::{Caller, Peer};
-use super::peer_user::PeerUsers;
 use super::seat::Seat;
 
 /// How much is written at once where the client is slow: what it takes of that is progress.
@@ -52,8 +52,11 @@ impl Wire {
     }
 
     /// Who is at the other end.
-    pub(super) fn caller<'w>(&'w self, users: Option<&'w PeerUsers>) -> Caller<'w> {
-        Caller { peer: &self.peer, socket: &self.seat.socket, users }
+    pub(super) fn caller<'w>(
+        &'w self,
+        access_control: Option<&'w dyn AccessControl>,
+    ) -> Caller<'w> {
+        Caller { peer: &self.peer, socket: &self.seat.socket, access_control }
     }
 
     /// Waits at most `within` for more bytes and puts them into the inbox, which may hold

@@ -1,6 +1,7 @@
 //! The gate: every request passes here before its handler.
 
 use std::fmt;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use http::header::{
@@ -10,8 +11,10 @@ use http::header::{
 use http::{HeaderValue, Method, StatusCode};
 use rustix::process::geteuid;
 
+use super::super::access_control::{Access, AccessControl, Decision, Privilege};
 use super::super::head::Head;
 use super::super::peer::Caller;
+use super::super::peer_user::PeerUsers;
 use super::super::problem::Problem;
 use super::super::reply::Reply;
 use super::credentials::Credentials;
@@ -31,17 +34,6 @@ const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, Las
 /// over a page that has a form for it.
 const SCRIPT_CHALLENGE: &str = "Bearer realm=\"llm-shell\"";
 
-/// What it takes to ask for a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Access {
-    /// Whether credentials are needed, where any are set.
-    pub needs_credentials: bool,
-    /// Whether anybody may ask, whoever they are.
-    pub is_public: bool,
-    /// Whether nothing is done but to answer.
-    pub is_read: bool,
-}
-
 /// Who may connect where no credentials are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerRule {
@@ -49,16 +41,6 @@ pub enum PeerRule {
     OwnUser,
     /// Whoever reaches the server.
     Anyone,
-}
-
-/// What a request may choose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Privilege {
-    /// What is run, and how.
-    Full,
-    /// What becomes of that which is configured: the request comes from a page of an allowed
-    /// origin, without credentials.
-    Configured,
 }
 
 /// What a request to log in shows.
@@ -85,20 +67,14 @@ pub struct Guard {
     peer_rule: PeerRule,
     failures: Failures,
     sessions: Sessions,
-}
-
-/// What became of a request at the gate.
-pub(in super::super) enum Passage {
-    /// To its handler.
-    In(Privilege),
-    /// Answered here.
-    Answered(Reply),
+    users: PeerUsers,
 }
 
 impl Guard {
     /// A guard that answers to `hosts` (besides addresses and `localhost`), lets pages of
     /// `origins` ask (besides our own), and asks for `credentials` where any are set. Where none
-    /// are, `peer_rule` says who may connect.
+    /// are, `peer_rule` says who may connect. Finds out, with a connection to ourselves, how the
+    /// kernel can be asked for the user of a connection.
     #[must_use]
     pub fn new(
         hosts: &[String],
@@ -106,8 +82,15 @@ impl Guard {
         credentials: Credentials,
         peer_rule: PeerRule,
     ) -> Self {
-        let (failures, sessions) = (Failures::default(), Sessions::default());
-        Self { hosts: Hosts::new(hosts), origins, credentials, peer_rule, failures, sessions }
+        Self {
+            hosts: Hosts::new(hosts),
+            origins,
+            credentials,
+            peer_rule,
+            failures: Failures::default(),
+            sessions: Sessions::default(),
+            users: PeerUsers::new(),
+        }
     }
 
     /// Begins a session of a page.
@@ -137,89 +120,23 @@ impl Guard {
         authorization.and_then(bearer).is_some_and(|token| self.sessions.end(token))
     }
 
-    /// Takes note of a new connection, before anything was read from it.
-    pub(in super::super) fn meet(&self, caller: Caller<'_>) {
-        if self.credentials.are_needed() {
-            return;
-        }
-        let is_own = || caller.user().is_some_and(|uid| uid == 0 || uid == geteuid().as_raw());
-        if self.peer_rule == PeerRule::Anyone || is_own() {
-            caller.trust();
-        }
-    }
-
-    /// Looks at a request's head.
-    pub(in super::super) fn pass(
-        &self,
-        head: &Head<'_>,
-        access: Access,
-        caller: Caller<'_>,
-    ) -> Result<Passage, Problem> {
-        // HTTP/1.0 knows no Host, and no browser speaks it.
-        if let Some(host) = head.host.filter(|host| !self.hosts.has(host)) {
-            return Err(Problem::forbidden(format!(
-                "This server does not go by the name {host:?}: ask for an address or localhost, or \
-                 add the name to LLM_SHELL_ALLOWED_HOSTS."
-            )));
-        }
-        let source = self.source(head, access);
-        if source == Source::Foreign {
-            return Err(Problem::forbidden(
-                "A page of another origin asks: add that origin to LLM_SHELL_ALLOWED_ORIGINS if it \
-                 may.",
-            ));
-        }
-        if !self.credentials.are_needed() && !caller.is_trusted() && !access.is_public {
-            return Err(stranger(caller));
-        }
-        if is_preflight(head) {
-            return Ok(Passage::Answered(preflight_reply()));
-        }
-        if access.needs_credentials && self.credentials.are_needed() {
-            self.check_credentials(head, caller)?;
-            return Ok(Passage::In(Privilege::Full));
-        }
-        Ok(Passage::In(match source {
-            Source::Allowed => Privilege::Configured,
-            Source::Ours | Source::Foreign => Privilege::Full,
-        }))
-    }
-
-    /// Adds to an answer what the page that asked must be told.
-    pub(in super::super) fn dress(&self, head: &Head<'_>, access: Access, reply: Reply) -> Reply {
-        if self.origins.is_empty() {
-            return reply;
-        }
-        let reply = reply.with_header(VARY, HeaderValue::from_static("Origin"));
-        let origin = header(head, "origin").and_then(|origin| HeaderValue::from_str(origin).ok());
-        match origin {
-            Some(origin) if self.source(head, access) == Source::Allowed => {
-                reply.with_header(ACCESS_CONTROL_ALLOW_ORIGIN, origin).with_header(
-                    ACCESS_CONTROL_EXPOSE_HEADERS,
-                    HeaderValue::from_static("X-Request-Id, Retry-After"),
-                )
-            }
-            _ => reply,
-        }
-    }
-
     fn source(&self, head: &Head<'_>, access: Access) -> Source {
         let asked = Provenance {
-            host: head.host.unwrap_or_default(),
-            origin: header(head, "origin"),
-            site: header(head, "sec-fetch-site"),
-            mode: header(head, "sec-fetch-mode"),
+            host: head.host().unwrap_or_default(),
+            origin: head.header("origin"),
+            site: head.header("sec-fetch-site"),
+            mode: head.header("sec-fetch-mode"),
             // What is shown in a frame is no link that somebody follows.
             is_read: access.is_read
-                && matches!(header(head, "sec-fetch-dest"), None | Some("document")),
+                && matches!(head.header("sec-fetch-dest"), None | Some("document")),
         };
         source(asked, &self.origins)
     }
 
     fn check_credentials(&self, head: &Head<'_>, caller: Caller<'_>) -> Result<(), Problem> {
-        let is_script = header(head, "sec-fetch-dest") == Some("empty");
+        let is_script = head.header("sec-fetch-dest") == Some("empty");
         let challenge = if is_script { SCRIPT_CHALLENGE } else { self.credentials.challenge() };
-        let Some(shown) = header(head, "authorization") else {
+        let Some(shown) = head.header("authorization") else {
             return Err(unauthorized("needs credentials", challenge));
         };
         if bearer(shown).is_some_and(|token| self.sessions.has(token, Instant::now())) {
@@ -258,6 +175,76 @@ impl Guard {
     }
 }
 
+impl AccessControl for Guard {
+    fn connected(&self, caller: Caller<'_>) {
+        if self.credentials.are_needed() {
+            return;
+        }
+        let is_own = || caller.user().is_some_and(|uid| uid == 0 || uid == geteuid().as_raw());
+        if self.peer_rule == PeerRule::Anyone || is_own() {
+            caller.trust();
+        }
+    }
+
+    fn check(
+        &self,
+        head: &Head<'_>,
+        access: Access,
+        caller: Caller<'_>,
+    ) -> Result<Decision, Problem> {
+        // HTTP/1.0 knows no Host, and no browser speaks it.
+        if let Some(host) = head.host().filter(|host| !self.hosts.has(host)) {
+            return Err(Problem::forbidden(format!(
+                "This server does not go by the name {host:?}: ask for an address or localhost, or \
+                 add the name to LLM_SHELL_ALLOWED_HOSTS."
+            )));
+        }
+        let source = self.source(head, access);
+        if source == Source::Foreign {
+            return Err(Problem::forbidden(
+                "A page of another origin asks: add that origin to LLM_SHELL_ALLOWED_ORIGINS if it \
+                 may.",
+            ));
+        }
+        if !self.credentials.are_needed() && !caller.is_trusted() && !access.is_public {
+            return Err(stranger(caller));
+        }
+        if is_preflight(head) {
+            return Ok(Decision::Answer(preflight_reply()));
+        }
+        if access.needs_credentials && self.credentials.are_needed() {
+            self.check_credentials(head, caller)?;
+            return Ok(Decision::Allow(Privilege::Full));
+        }
+        Ok(Decision::Allow(match source {
+            // Such a page has no credentials: it may not choose what is run, or how.
+            Source::Allowed => Privilege::Restricted,
+            Source::Ours | Source::Foreign => Privilege::Full,
+        }))
+    }
+
+    fn add_headers(&self, head: &Head<'_>, access: Access, reply: Reply) -> Reply {
+        if self.origins.is_empty() {
+            return reply;
+        }
+        let reply = reply.with_header(VARY, HeaderValue::from_static("Origin"));
+        let origin = head.header("origin").and_then(|origin| HeaderValue::from_str(origin).ok());
+        match origin {
+            Some(origin) if self.source(head, access) == Source::Allowed => {
+                reply.with_header(ACCESS_CONTROL_ALLOW_ORIGIN, origin).with_header(
+                    ACCESS_CONTROL_EXPOSE_HEADERS,
+                    HeaderValue::from_static("X-Request-Id, Retry-After"),
+                )
+            }
+            _ => reply,
+        }
+    }
+
+    fn find_user(&self, socket: BorrowedFd<'_>) -> Option<u32> {
+        self.users.of(socket)
+    }
+}
+
 /// What a client is told that may not connect, because it is somebody else's.
 fn stranger(caller: Caller<'_>) -> Problem {
     let whose = match caller.user() {
@@ -293,9 +280,9 @@ fn unauthorized(what: &str, challenge: &'static str) -> Problem {
 }
 
 fn is_preflight(head: &Head<'_>) -> bool {
-    head.method == Method::OPTIONS
-        && header(head, "origin").is_some()
-        && header(head, "access-control-request-method").is_some()
+    head.method() == Method::OPTIONS
+        && head.header("origin").is_some()
+        && head.header("access-control-request-method").is_some()
 }
 
 fn preflight_reply() -> Reply {
@@ -303,10 +290,4 @@ fn preflight_reply() -> Reply {
         .with_header(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST"))
         .with_header(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS))
         .with_header(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(PREFLIGHT_SECONDS))
-}
-
-/// The first value of a header. One that is not UTF-8 is there, and equal to nothing.
-fn header<'a>(head: &Head<'a>, name: &str) -> Option<&'a str> {
-    let found = head.headers().find(|(sent, _)| sent.eq_ignore_ascii_case(name));
-    found.map(|(_, value)| std::str::from_utf8(value).unwrap_or("\u{FFFD}"))
 }

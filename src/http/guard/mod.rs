@@ -12,7 +12,6 @@ mod origin;
 mod sessions;
 
 pub use credentials::Credentials;
-pub(super) use gate::Passage;
-pub use gate::{Access, Guard, Login, PeerRule, Privilege};
+pub use gate::{Guard, Login, PeerRule};
 pub use origin::Origin;
 pub use sessions::Session;
