@@ -14,9 +14,9 @@
 //! | 5 | [`ops`]: what clients can ask for, once for HTTP and MCP |
 //! | 4 | [`supervisor`]: many services at once |
 //! | 3 | [`manager`]: one command's life · [`probe`]: health checks |
-//! | 2 | [`permits`]: limits of how many at once |
-//! | 2 | [`process`]: the kernel edge · [`logs`]: the log engine · [`http`]: sockets and framing |
-//! | 1 | [`error`]: what can go wrong, as facts |
+//! | 2 | [`permits`]: limits of how many at once · [`auth`]: who may use the server |
+//! | 2 | [`process`]: the kernel edge · [`logs`]: the log engine |
+//! | 1 | [`http`]: sockets and framing · [`error`]: what can go wrong, as facts |
 //! | ground | [`guarded`]: what may panic · [`env_file`]: `NAME=value` · [`nearest`]: names |
 //! | ground | [`printable`]: what terminals are shown · [`protocol`]: wire types |
 //!
@@ -81,6 +81,7 @@
 
 pub mod api;
 pub mod app;
+pub mod auth;
 pub mod client;
 pub mod env_file;
 pub mod error;

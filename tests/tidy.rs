@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 /// The rooms from the ground up. One may import those below it, none beside or above it.
 const FLOORS: [&[&str]; 10] = [
     &["env_file", "guarded", "nearest", "printable", "protocol"],
-    &["error"],
-    &["permits", "process", "logs", "http"],
+    &["error", "http"],
+    &["permits", "process", "logs", "auth"],
     &["manager", "probe"],
     &["supervisor"],
     &["ops"],
@@ -29,10 +29,10 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("waitid", &["process"]),
     ("sysinfo", &["process"]),
     ("httparse", &["http"]),
-    ("TcpStream", &["http", "probe"]),
+    ("TcpStream", &["auth", "http", "probe"]),
     ("ureq", &["probe", "client"]),
     ("OpenOptions", &["logs"]),
-    ("StatusCode", &["http", "api", "mcp"]),
+    ("StatusCode", &["http", "auth", "api", "mcp"]),
     ("clap::", &["settings"]),
 ];
 

@@ -2,7 +2,8 @@
 
 use super::body;
 use super::route::{Mode, Route, Verb};
-use crate::http::{Guard, Login, Problem, Reply, Request, Session};
+use crate::auth::{Guard, Login, Session};
+use crate::http::{Problem, Reply, Request};
 use crate::logs::{format_instant, now};
 use http::StatusCode;
 use schemars::JsonSchema;

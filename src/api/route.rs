@@ -4,7 +4,8 @@
 use super::body;
 use super::idempotency::Answers;
 use super::openapi::Operation;
-use crate::http::{Guard, Method, Problem, Reply, Request, Router};
+use crate::auth::Guard;
+use crate::http::{Method, Problem, Reply, Request, Router};
 use crate::permits::Permits;
 use std::sync::{Arc, OnceLock};
 

@@ -18,10 +18,11 @@ pub use listen::listen;
 pub use mcp::bridge;
 pub use shell::{run, run_inside};
 
+use crate::auth::{Credentials, Guard, PeerRule};
 use crate::client::Trouble;
 use crate::error::{Error, Result};
 use crate::export::ExportFault;
-use crate::http::{Credentials, Guard, Limits, Listener, PeerRule, Place, Router, Server};
+use crate::http::{Limits, Listener, Place, Router, Server};
 use crate::logs::{Keep, LogWriter};
 use crate::manager::STRAYS_TIMEOUT;
 use crate::notify;

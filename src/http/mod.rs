@@ -9,8 +9,8 @@
 //! | `connection` | the loop of one connection: head, handler, answer, again |
 //! | `wire`, `socket`, `inbox` | reads and writes that end by a deadline, one small buffer |
 //! | `head`, `head_scan` | bytes to a request's head, or the reason why not (pure) |
-//! | `peer`, `peer_user`, `socket_diag` | whose program is at the other end |
-//! | [`AccessControl`], [`Guard`] | who gets in: names, origins, users, credentials |
+//! | `peer` | what is known of the other end |
+//! | [`AccessControl`] | who gets in: the interface of whoever decides |
 //! | `body`, `framing` | the body as it is asked for; lengths and chunks (pure) |
 //! | [`Router`], [`Request`], [`Query`] | what a handler is found by, and given |
 //! | [`Reply`], [`Problem`], [`StreamBody`], `answer` | what it gives back, and how that is sent |
@@ -29,7 +29,6 @@ mod body;
 mod connection;
 mod dispatch;
 mod framing;
-mod guard;
 mod head;
 mod head_scan;
 mod inbox;
@@ -38,7 +37,6 @@ mod listener;
 #[cfg(test)]
 mod mutated;
 mod peer;
-mod peer_user;
 mod problem;
 mod query;
 mod refusal;
@@ -51,13 +49,11 @@ mod seat;
 mod server;
 mod service;
 mod socket;
-mod socket_diag;
 mod standby;
 mod stream;
 mod wire;
 
 pub use access_control::{Access, AccessControl, Decision, Privilege};
-pub use guard::{Credentials, Guard, Login, Origin, PeerRule, Session};
 pub use head::Head;
 pub use http::header::{HeaderName, HeaderValue};
 pub use http::{Method, StatusCode, header};

@@ -1,7 +1,7 @@
 //! The table of settings: each has one row here, and everything else is made from it.
 
 use super::secret::{Secret, file, password, set, token};
-use crate::http::Origin;
+use crate::auth::Origin;
 use crate::logs::{LOG_BYTES_MIN, PIECE_BYTES_MAX};
 use crate::manager::SECONDS_MAX;
 use std::collections::BTreeMap;

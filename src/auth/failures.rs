@@ -1,10 +1,9 @@
 //! How often a client has shown wrong credentials lately.
 
+use crate::http::{Caller, ClientKey};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use super::super::peer::{Caller, ClientKey};
 
 /// How many wrong credentials a client may show in a window.
 const FAILURES_MAX: u32 = 10;

@@ -5,18 +5,16 @@
 //! *this* connection only where both of its ends are still there when the question is answered:
 //! otherwise the same pair of ports could belong to somebody else by then.
 
+use super::socket_diag::{SocketDiag, TcpSocket};
+use rustix::fs::fstat;
+use rustix::net::sockopt::{socket_domain, socket_peercred};
+use rustix::net::{AddressFamily, getpeername, getsockname};
+use rustix::process::geteuid;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, PoisonError};
-
-use rustix::fs::fstat;
-use rustix::net::sockopt::{socket_domain, socket_peercred};
-use rustix::net::{AddressFamily, getpeername, getsockname};
-use rustix::process::geteuid;
-
-use super::socket_diag::{SocketDiag, TcpSocket};
 
 /// `TCP_ESTABLISHED` of `linux/tcp_states.h`, and the states of a side that has ended its sending
 /// (`FIN_WAIT1`, `FIN_WAIT2`) and of the side that has been told so (`CLOSE_WAIT`).

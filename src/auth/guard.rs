@@ -1,27 +1,21 @@
-//! The gate: every request passes here before its handler.
+//! The guard: the access policy of the server.
 
-use std::fmt;
-use std::os::fd::BorrowedFd;
-use std::time::{Duration, Instant};
-
+use super::credentials::Credentials;
+use super::failures::{Attempt, Failures};
+use super::host::Hosts;
+use super::origin::{Origin, Provenance, Source, source};
+use super::peer_user::PeerUsers;
+use super::sessions::{Session, Sessions};
+use crate::http::{Access, AccessControl, Caller, Decision, Head, Privilege, Problem, Reply};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Method, StatusCode};
 use rustix::process::geteuid;
-
-use super::super::access_control::{Access, AccessControl, Decision, Privilege};
-use super::super::head::Head;
-use super::super::peer::Caller;
-use super::super::peer_user::PeerUsers;
-use super::super::problem::Problem;
-use super::super::reply::Reply;
-use super::credentials::Credentials;
-use super::failures::{Attempt, Failures};
-use super::host::Hosts;
-use super::origin::{Origin, Provenance, Source, source};
-use super::sessions::{Session, Sessions};
+use std::fmt;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
 
 /// How long a browser may keep the answer to a preflight, in seconds.
 const PREFLIGHT_SECONDS: &str = "600";

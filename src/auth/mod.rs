@@ -6,12 +6,14 @@
 
 mod credentials;
 mod failures;
-mod gate;
+mod guard;
 mod host;
 mod origin;
+mod peer_user;
 mod sessions;
+mod socket_diag;
 
 pub use credentials::Credentials;
-pub use gate::{Guard, Login, PeerRule};
+pub use guard::{Guard, Login, PeerRule};
 pub use origin::Origin;
 pub use sessions::Session;

@@ -1,12 +1,11 @@
 //! Asks the kernel about TCP sockets of this machine by their addresses (`sock_diag(7)`).
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::os::fd::OwnedFd;
-
 use rustix::net::netlink::SOCK_DIAG;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::net::{recv, send, socket_with};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
 
 /// `SOCK_DIAG_BY_FAMILY` of `linux/sock_diag.h`.
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
