@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. One may import those below it, none beside or above it.
 const FLOORS: [&[&str]; 10] = [
-    &["env_file", "guarded", "nearest", "printable", "protocol"],
-    &["error", "http"],
+    &["env_file", "http", "nearest", "printable", "protocol"],
+    &["error", "guarded"],
     &["permits", "process", "logs", "auth"],
     &["manager", "probe"],
     &["supervisor"],

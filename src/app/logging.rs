@@ -16,7 +16,8 @@ const OWN_TARGETS: [&str; 2] = ["llm_shell", "access"];
 
 /// Modules that have moved, and the targets that their messages keep: what operators filter and
 /// search by stays the same. Of two that fit the first counts.
-const KEPT_TARGETS: [(&str, &str); 2] = [
+const KEPT_TARGETS: [(&str, &str); 3] = [
+    ("llm_shell::http::catch_panic", "llm_shell::guarded"),
     ("llm_shell::auth::guard", "llm_shell::http::guard::gate"),
     ("llm_shell::auth::peer_user", "llm_shell::http::peer_user"),
 ];

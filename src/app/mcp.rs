@@ -4,11 +4,11 @@ use super::StartFault;
 use super::credentials::authorization_for;
 use crate::client::{Client, Trouble};
 use crate::error::{Error, Result};
-use crate::http;
 use crate::mcp::{self, Endpoint, Local, Remote, Toolbox};
 use crate::ops::Shell;
 use crate::settings::Settings;
 use crate::shutdown::Requests;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, BufReader};
 use std::thread;
 
@@ -47,6 +47,14 @@ pub(super) fn serve_tools(toolbox: Toolbox<Shell>, requests: &Requests) -> Resul
 
 fn serve(endpoint: impl Endpoint + 'static) -> Result<()> {
     let (input, output) = (BufReader::new(io::stdin()), io::stdout());
-    let served = mcp::serve_stdio(endpoint, input, output, http::is_reader_gone);
+    let served = mcp::serve_stdio(endpoint, input, output, is_reader_gone);
     served.map_err(|error| Error::kernel("carry the messages of stdin", error))
+}
+
+/// Whether nobody reads stdout any more, where that is a pipe or a socket. Does not block.
+fn is_reader_gone() -> bool {
+    let stdout = io::stdout();
+    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+    let asked = poll(&mut polled, Some(&Timespec::default()));
+    asked.is_ok() && polled[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }

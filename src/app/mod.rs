@@ -25,6 +25,7 @@ use crate::export::ExportFault;
 use crate::http::{Limits, Listener, Place, Router, Server};
 use crate::logs::{Keep, LogWriter};
 use crate::manager::STRAYS_TIMEOUT;
+use crate::nearest::nearest;
 use crate::notify;
 use crate::process::{self, Cgroups, NoCgroup, Reaper, Strangers};
 use crate::settings::{
@@ -327,6 +328,7 @@ fn serve(
     settings: &Settings,
 ) -> Result<Arc<Server>> {
     let place = listener.place();
+    let router = router.suggesting(|path, patterns| nearest(path, patterns));
     let server = Server::start(listener, router, Limits::default())
         .map_err(|e| Error::kernel("start the server", e))?;
     log::info!("listening on {place}");

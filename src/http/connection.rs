@@ -10,6 +10,7 @@ use http::{Method, Version};
 use super::access::Access;
 use super::access_control::{Decision, Privilege};
 use super::body::Body;
+use super::catch_panic::catch_panic;
 use super::dispatch::{Delivered, Dispatch, Terms, failure};
 use super::head::{Head, too_large};
 use super::head_scan::HeadScan;
@@ -19,7 +20,6 @@ use super::request::Request;
 use super::seat::Seat;
 use super::service::Service;
 use super::wire::Wire;
-use crate::guarded::guarded;
 
 /// Serves the connection on `seat` until it ends. Blocks for as long.
 pub(super) fn serve(service: &Service, seat: Arc<Seat>) {
@@ -154,7 +154,7 @@ impl Connection<'_> {
         let id = self.service.ids.of(head);
         let mut body = Body::new(head);
         let what = format_args!("Request {id}: its handler");
-        let reply = guarded(what, || self.handle(head, &id, &mut body));
+        let reply = catch_panic(what, || self.handle(head, &id, &mut body));
         let keep = head.keep_alive
             && reply.is_some()
             && body.may_be_skipped(self.wire.limits.skipped_body_bytes_max)

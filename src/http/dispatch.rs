@@ -5,11 +5,11 @@ use std::io::ErrorKind;
 use http::{StatusCode, Version};
 
 use super::answer::{Clock, Envelope, Extent, Persistence, has_body};
+use super::catch_panic::catch_panic;
 use super::problem::Problem;
 use super::reply::{Content, Reply, Writer};
 use super::stream::{Ending, StreamBody};
 use super::wire::Wire;
-use crate::guarded::guarded;
 
 /// How much of a body is copied behind its head, to go out with it in one write.
 const COPIED_BYTES_MAX: usize = 64 * 1024;
@@ -127,6 +127,6 @@ fn send_bytes(
 fn send_stream(wire: &mut Wire, envelope: Envelope<'_>, extent: Extent, write: Writer) -> Ending {
     let mut body = StreamBody::new(wire, envelope, extent);
     let what = format_args!("Request {}: its handler", envelope.id);
-    let result = guarded(what, || write(&mut body));
+    let result = catch_panic(what, || write(&mut body));
     body.end(result.unwrap_or_else(|| Err(std::io::Error::other("its writer panicked"))))
 }

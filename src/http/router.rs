@@ -11,10 +11,12 @@ use super::access_control::{Access, AccessControl};
 use super::problem::Problem;
 use super::reply::Reply;
 use super::request::Request;
-use crate::nearest::nearest;
 
 /// How many routes are named where a path is unknown.
 const NAMED_MAX: usize = 3;
+
+/// Picks from the patterns of a server those that a client may have meant by an unknown path.
+pub type SuggestPaths = for<'p> fn(path: &str, patterns: BTreeSet<&'p str>) -> Vec<&'p str>;
 
 /// How much of an unknown path is repeated.
 const PATH_SHOWN_CHARS_MAX: usize = 100;
@@ -37,6 +39,7 @@ pub struct Router {
     /// Other prefixes, each with the one that it stands for.
     aliases: Vec<(&'static str, &'static str)>,
     access_control: Option<Arc<dyn AccessControl>>,
+    suggest_paths: Option<SuggestPaths>,
 }
 
 /// What is said of a pattern.
@@ -145,6 +148,13 @@ impl Router {
         self
     }
 
+    /// Names in the answer to an unknown path those that `suggest_paths` picks.
+    #[must_use]
+    pub fn suggesting(mut self, suggest_paths: SuggestPaths) -> Self {
+        self.suggest_paths = Some(suggest_paths);
+        self
+    }
+
     /// Gives what every request is checked with.
     pub(super) fn access_control(&self) -> Option<&dyn AccessControl> {
         self.access_control.as_deref()
@@ -196,15 +206,19 @@ impl Router {
         best
     }
 
-    /// 404, with the routes whose paths are nearest: the whole list is in the documentation.
+    /// Builds the 404, with the routes that may have been meant: the whole list is in the
+    /// documentation.
     fn unknown(&self, path: &str) -> Problem {
+        let shown: String = path.chars().take(PATH_SHOWN_CHARS_MAX).collect();
+        let Some(suggest_paths) = self.suggest_paths else {
+            return Problem::not_found(format!("There is no path {shown:?}."));
+        };
         let patterns: BTreeSet<&str> = self.routes().map(|(_, pattern)| pattern).collect();
-        let nearest = nearest(path, patterns);
+        let nearest = suggest_paths(path, patterns);
         let named = |(method, pattern): (&Method, &str)| {
             nearest.contains(&pattern).then(|| format!("{method} {pattern}"))
         };
         let routes: Vec<_> = self.routes().filter_map(named).take(NAMED_MAX).collect();
-        let shown: String = path.chars().take(PATH_SHOWN_CHARS_MAX).collect();
         let routes = routes.join(", ");
         Problem::not_found(format!("There is no path {shown:?}: the nearest are {routes}."))
     }
@@ -367,6 +381,16 @@ mod tests {
     #[test]
     fn a_segment_that_is_not_utf_8_is_400() {
         assert_eq!(found(&Method::GET, "/runs/%ff"), Err(400));
+    }
+
+    #[test]
+    fn unknown_path_names_suggested_routes() {
+        let router = table().suggesting(|path, patterns| {
+            assert_eq!(path, "/rns");
+            patterns.into_iter().filter(|pattern| *pattern == "/runs").collect()
+        });
+        let problem = router.find(&Method::GET, "/rns").err().expect("an unknown path");
+        assert_eq!(problem.detail(), "There is no path \"/rns\": the nearest are GET /runs.");
     }
 
     #[test]

@@ -126,12 +126,3 @@ impl Socket {
         }
     }
 }
-
-/// Whether nobody reads stdout any more, where that is a pipe or a socket. Does not block.
-#[must_use]
-pub fn is_reader_gone() -> bool {
-    let stdout = std::io::stdout();
-    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
-    let asked = poll(&mut polled, Some(&Timespec::default()));
-    asked.is_ok() && polled[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
-}

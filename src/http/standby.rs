@@ -7,11 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::catch_panic::catch_panic;
 use super::connection::serve;
 use super::seat::Seat;
 use super::service::Service;
 use super::socket::Socket;
-use crate::guarded::guarded;
 
 /// How many there are: one may be following a log while another one ends what prints it.
 const THREADS: usize = 2;
@@ -111,7 +111,7 @@ impl Shared {
 
     fn stand_by(&self) {
         while let Some(guest) = self.next() {
-            let _panicked = guarded("A connection", || guest.serve());
+            let _panicked = catch_panic("A connection", || guest.serve());
         }
     }
 

@@ -280,8 +280,8 @@ fn each_request_is_one_line_in_the_log_and_its_query_is_not() {
             let found: Vec<_> = lines.iter().filter(|line| line.starts_with(beginning)).collect();
             assert!(found.len() == 1 && found[0].ends_with(id), "{beginning}: {lines:#?}");
         }
-        let panic = "ERROR llm_shell::guarded Request four: its handler panicked: as the \
-            test wants it";
+        let panic = "ERROR llm_shell::http::catch_panic Request four: its handler panicked: as \
+            the test wants it";
         assert_eq!(lines.iter().filter(|line| *line == panic).count(), 1, "{lines:#?}");
         let faults = lines.iter().filter(|line| !line.starts_with("INFO")).count();
         assert_eq!(faults, 2, "the panic, and the stream that broke off: {lines:#?}");
