@@ -6,6 +6,7 @@ ARG DEBIAN=trixie
 FROM rust:${RUST}-slim-${DEBIAN} AS build
 WORKDIR /source
 COPY Cargo.toml Cargo.lock build.rs ./
+COPY crates crates
 COPY src src
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/source/target \

@@ -22,7 +22,7 @@ endef
 
 test: $(if $(shell PATH="$$PATH:/usr/sbin" command -v nginx),,$(NGINX)/usr/sbin/nginx)
 	$(call install,$(TOOLS))
-	cargo test
+	cargo test --workspace
 	$(MAKE) example
 	$(MAKE) mcp-clients
 	$(MAKE) prometheus
@@ -130,9 +130,9 @@ $(EXPORT_VENV)/installed: tests/export/requirements.txt
 
 # What must hold before every commit, apart from the tests.
 check:
-	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	CUSTOM_LIBFUZZER_PATH=$(CURDIR)/not-linked cargo check --quiet \
 		--manifest-path fuzz/Cargo.toml
 
@@ -145,9 +145,9 @@ deny:
 	cargo fetch --locked --quiet
 	cargo deny --offline check licenses bans sources
 
-# The package as it would be published: no warning, and what is in it builds.
+# The packages as they would be published: no warning, and what is in them builds.
 package:
-	@said=$$(cargo package --locked --allow-dirty 2>&1); status=$$?; echo "$$said"; \
+	@said=$$(cargo package --workspace --locked --allow-dirty 2>&1); status=$$?; echo "$$said"; \
 	case "$$said" in *warning*) exit 1;; esac; exit $$status
 
 RELEASE := $(or $(CARGO_TARGET_DIR),target)/release

@@ -1,3 +1,3 @@
 //! Runs what may panic, and goes on: the function of the HTTP server, for all threads of ours.
 
-pub use crate::http::catch_panic as guarded;
+pub use http1::catch_panic as guarded;

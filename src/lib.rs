@@ -2,7 +2,8 @@
 //! their output on disk.
 //!
 //! # The map
-//! Imports point down only; rooms on one floor never import each other.
+//! Imports point down only; rooms on one floor never import each other. The HTTP/1.1 server is a
+//! crate of its own, `crates/http1`, which knows nothing of this one.
 //!
 //! | floor | rooms |
 //! |---|---|
@@ -16,8 +17,8 @@
 //! | 3 | [`manager`]: one command's life · [`probe`]: health checks |
 //! | 2 | [`permits`]: limits of how many at once · [`auth`]: who may use the server |
 //! | 2 | [`process`]: the kernel edge · [`logs`]: the log engine |
-//! | 1 | [`http`]: sockets and framing · [`error`]: what can go wrong, as facts |
-//! | ground | [`guarded`]: what may panic · [`env_file`]: `NAME=value` · [`nearest`]: names |
+//! | 1 | [`error`]: what can go wrong, as facts · [`guarded`]: what may panic |
+//! | ground | [`http1`]: the HTTP/1.1 server · [`env_file`]: `NAME=value` · [`nearest`]: names |
 //! | ground | [`printable`]: what terminals are shown · [`protocol`]: wire types |
 //!
 //! # Threads
@@ -28,7 +29,7 @@
 //! | `log-ends` | the same | reports ends where the disk does not answer | `finish` |
 //! | `reaper` | [`process::Reaper`] | collects dead orphans, and statuses a debugger held | drop |
 //! | `spawner` | the same | makes children; more where one hangs | with its children |
-//! | `http-accept`, `http-…` | [`http::Server`] | one for the door, one a connection | `finish` |
+//! | `http-accept`, `http-…` | [`http1::Server`] | one for the door, one a connection | `finish` |
 //! | `http-standby` | the thread `http-accept` | serve where no thread can be had | with that |
 //! | `probe` | [`supervisor`], [`ops`] | looks once with a health check | with its timeout |
 //! | `probe-resolve` | [`probe::Prober`] | looks a host up, one a check | when that is answered |
@@ -77,7 +78,7 @@
 //!
 //! # Limits
 //! Those that can be set are rows of [`settings::SETTINGS`]; the others are constants beside what
-//! they limit: [`http::Limits`], [`process::COMMAND_BYTES_MAX`].
+//! they limit: [`http1::Limits`], [`process::COMMAND_BYTES_MAX`].
 
 pub mod api;
 pub mod app;
@@ -87,7 +88,6 @@ pub mod env_file;
 pub mod error;
 pub mod export;
 pub mod guarded;
-pub mod http;
 pub mod logs;
 pub mod manager;
 pub mod mcp;

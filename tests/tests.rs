@@ -9,7 +9,6 @@ mod docs;
 mod export;
 mod faults;
 mod harness;
-mod http;
 mod mcp;
 mod openapi;
 mod package;

@@ -2,7 +2,7 @@
 
 use super::wrong_type;
 use crate::error::Error;
-use crate::http::{Problem, Request};
+use http1::{Problem, Request};
 use serde::de::DeserializeOwned;
 
 /// The longest JSON body, in bytes.

@@ -1,7 +1,7 @@
 //! The client of a request, as operations see it.
 
-use crate::http::Request;
 use crate::ops::Client;
+use http1::Request;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
 //! GET /events: what happens to services, as Server-Sent Events.
 
 use super::client::{HEARTBEAT, SILENCE_MAX};
-use crate::http::{Problem, Reply, Request, StreamBody};
 use crate::ops::{Services, event_name, next_client_check};
 use crate::protocol::EventBody;
 use crate::supervisor::{EventLog, News};
 use http::StatusCode;
+use http1::{Problem, Reply, Request, StreamBody};
 use serde_json::json;
 use std::io::{self, Write};
 use std::time::Instant;

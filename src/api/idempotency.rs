@@ -1,9 +1,9 @@
 //! `Idempotency-Key`: a request that is sent twice is done once, and answered twice alike.
 
 use crate::error::Error;
-use crate::http::{Problem, Reply, Request};
 use crate::permits::Permits;
 use http::StatusCode;
+use http1::{Problem, Reply, Request};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};

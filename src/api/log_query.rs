@@ -3,9 +3,9 @@
 use super::accept::preferred;
 use super::parameters;
 use crate::error::Error;
-use crate::http::{Problem, Query, Request};
 use crate::logs::Range;
 use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, refuse_first};
+use http1::{Problem, Query, Request};
 
 /// The media type of one entry a line.
 pub const NDJSON: &str = "application/x-ndjson";

@@ -3,9 +3,9 @@
 use super::body;
 use super::route::{Mode, Route, Verb};
 use crate::auth::{Guard, Login, Session};
-use crate::http::{Problem, Reply, Request};
 use crate::logs::{format_instant, now};
 use http::StatusCode;
+use http1::{Problem, Reply, Request};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;

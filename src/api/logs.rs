@@ -2,13 +2,13 @@
 
 use super::follow;
 use super::log_query::{Form, LogRequest, NDJSON};
-use crate::http::{Problem, Reply, Request, StreamBody};
 use crate::logs::{Line, Page, PageCounts};
 use crate::ops::{
     LogQuery, Named, Source, begin_read, log_prompt, service_lines, unreadable, write_content,
 };
 use crate::permits::Permits;
 use http::StatusCode;
+use http1::{Problem, Reply, Request, StreamBody};
 use serde_json::Value;
 use std::io::{self, Write};
 

@@ -1,12 +1,12 @@
 //! What services cost, in JSON and in the text that Prometheus reads.
 
 use super::route::{Mode, Route};
-use crate::http::{Problem, Reply, Request};
 use crate::ops::{Services, seconds};
 use crate::permits::Permits;
 use crate::protocol::{HealthStatus, MetricsResponse, ServiceMetrics, ServiceState};
 use crate::supervisor::Supervised;
 use http::StatusCode;
+use http1::{Problem, Reply, Request};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;

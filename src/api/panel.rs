@@ -2,8 +2,8 @@
 
 use super::openapi::parameters;
 use super::route::{Mode, Route};
-use crate::http::{HeaderName, HeaderValue, Problem, Reply, Request, header};
 use http::StatusCode;
+use http1::{HeaderName, HeaderValue, Problem, Reply, Request, header};
 
 /// What a page of ours may load and do: its own files, and requests to its own server. Nothing
 /// inline, nothing from elsewhere, no frame around it.

@@ -1,7 +1,7 @@
 //! The only map from what went wrong to a status code.
 
 use crate::error::{Error, ErrorKind};
-use crate::http::{HeaderValue, Problem, header};
+use http1::{HeaderValue, Problem, header};
 
 /// What a client that finds too many requests is told to wait, in seconds.
 const RETRY_SECONDS: u16 = 1;

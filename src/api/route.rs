@@ -5,8 +5,8 @@ use super::body;
 use super::idempotency::Answers;
 use super::openapi::Operation;
 use crate::auth::Guard;
-use crate::http::{Method, Problem, Reply, Request, Router};
 use crate::permits::Permits;
+use http1::{Method, Problem, Reply, Request, Router};
 use std::sync::{Arc, OnceLock};
 
 /// A server of one mode: the command of an LLM Shell, or services.

@@ -2,10 +2,10 @@
 
 use super::{body, parameters};
 use crate::error::Error;
-use crate::http::{Problem, Request};
 use crate::manager::EndsInput;
 use crate::process::{Signal, TerminalSize};
 use crate::protocol::{Size, StdinRequest};
+use http1::{Problem, Request};
 
 /// The longest input that is taken at once, in bytes.
 pub const STDIN_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -6,7 +6,6 @@ use super::{
 };
 use crate::api;
 use crate::error::{Error, Result};
-use crate::http::Listener;
 use crate::logs::{FolderLock, LogFolder, LogWriter};
 use crate::mcp;
 use crate::notify;
@@ -16,6 +15,7 @@ use crate::settings;
 use crate::shutdown::{Asker, Hangup, Requests};
 use crate::supervisor::services_file::check_limits;
 use crate::supervisor::{OnFatal, Service, ServicesFile, Supervisor, Tools};
+use http1::Listener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,8 +1,8 @@
 //! What the server listens on: what systemd hands over, or what the settings name.
 
 use super::StartFault;
-use crate::http::{Listener, Place};
 use crate::settings::Settings;
+use http1::{Listener, Place};
 use listenfd::ListenFd;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};

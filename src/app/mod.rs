@@ -22,7 +22,6 @@ use crate::auth::{Credentials, Guard, PeerRule};
 use crate::client::Trouble;
 use crate::error::{Error, Result};
 use crate::export::ExportFault;
-use crate::http::{Limits, Listener, Place, Router, Server};
 use crate::logs::{Keep, LogWriter};
 use crate::manager::STRAYS_TIMEOUT;
 use crate::nearest::nearest;
@@ -35,6 +34,7 @@ use crate::settings::{
 use crate::shutdown::Requests;
 use crate::supervisor::ServicesFile;
 use crate::supervisor::services_file::{self, Faults};
+use http1::{Limits, Listener, Place, Router, Server};
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,6 @@ use super::{
 };
 use crate::api;
 use crate::error::Result;
-use crate::http::{Listener, Server};
 use crate::logs::{LogFolder, LogWriter};
 use crate::manager::{ManagerConfig, Metering, Numbering, OnEnd, ProcessManager};
 use crate::mcp::{self, Toolbox};
@@ -13,6 +12,7 @@ use crate::ops::Shell;
 use crate::process::{self, Reaper, Strangers};
 use crate::settings::Settings;
 use crate::shutdown::{Hangup, Requests};
+use http1::{Listener, Server};
 use std::sync::Arc;
 
 /// Serves until a signal asks for the end; then ends what runs and closes the logs. Blocks for

@@ -2,12 +2,12 @@
 
 use super::credentials::authorization;
 use crate::client::Client;
-use crate::http::Place;
 use crate::manager::ProcessManager;
 use crate::notify;
 use crate::protocol::ServiceState;
 use crate::settings::Settings;
 use crate::supervisor::Supervisor;
+use http1::Place;
 use std::env;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! How often a client has shown wrong credentials lately.
 
-use crate::http::{Caller, ClientKey};
+use http1::{Caller, ClientKey};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

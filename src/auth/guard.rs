@@ -6,12 +6,12 @@ use super::host::Hosts;
 use super::origin::{Origin, Provenance, Source, source};
 use super::peer_user::PeerUsers;
 use super::sessions::{Session, Sessions};
-use crate::http::{Access, AccessControl, Caller, Decision, Head, Privilege, Problem, Reply};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Method, StatusCode};
+use http1::{Access, AccessControl, Caller, Decision, Head, Privilege, Problem, Reply};
 use rustix::process::geteuid;
 use std::fmt;
 use std::os::fd::BorrowedFd;

@@ -6,8 +6,8 @@ use super::methods;
 use super::service_tools::SERVICE_TOOLS;
 use super::shell_tools::SHELL_TOOLS;
 use super::tool::Tool;
-use crate::http::{Problem, Reply, Request, StatusCode};
 use crate::ops::{Client, Services, Shell};
+use http1::{Problem, Reply, Request, StatusCode};
 use serde_json::Value;
 use std::sync::Arc;
 

@@ -60,7 +60,9 @@ fn what_is_copied_is_a_package_of_which_the_binary_can_be_built() {
     let output = cargo.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let targets = metadata["packages"][0]["targets"].as_array().unwrap();
+    let mut packages = metadata["packages"].as_array().unwrap().iter();
+    let package = packages.find(|package| package["name"] == "llm-shell").unwrap();
+    let targets = package["targets"].as_array().unwrap();
     let binary = targets.iter().find(|target| target["kind"][0] == "bin").unwrap();
     assert_eq!(binary["name"], "llm-shell");
     assert!(fs::exists(binary["src_path"].as_str().unwrap()).unwrap());

@@ -8,10 +8,14 @@ use std::path::Path;
 /// The pages with tables of what is promised, each with the tests that hold it.
 const PAGES: [&str; 3] = ["docs/GUARANTEES.md", "SECURITY.md", "docs/RELIABILITY.md"];
 
+/// The files of a module M that may have tests.
+const PLACES: [&str; 5] =
+    ["tests/M.rs", "tests/M/mod.rs", "src/M.rs", "src/M/mod.rs", "src/M/tests.rs"];
+
 /// The tests that a document names, as `room::file::name`. `…::name` is in the file of the test
 /// that was named before it.
 fn named(document: &str) -> Vec<String> {
-    let name = Regex::new(r"`((?:…|[a-z_]+)(?:::[a-z0-9_]+)*::(?:[a-z0-9_]+|\*))`").unwrap();
+    let name = Regex::new(r"`((?:…|[a-z0-9_]+)(?:::[a-z0-9_]+)*::(?:[a-z0-9_]+|\*))`").unwrap();
     let mut last = String::new();
     let mut names = Vec::new();
     for found in name.captures_iter(document) {
@@ -25,13 +29,17 @@ fn named(document: &str) -> Vec<String> {
     names
 }
 
-/// Where a test may stand: in a file of a room of `tests`, or beside the code that it tests.
+/// Where a test may stand: in a file of a room of `tests`, or beside the code that it tests; for
+/// `http1::…` in that crate.
 fn is_a_test(name: &str) -> bool {
     let (module, test) = name.rsplit_once("::").unwrap();
     let module = module.replace("::tests", "").replace("::", "/");
-    let places = ["tests/M.rs", "tests/M/mod.rs", "src/M.rs", "src/M/mod.rs", "src/M/tests.rs"];
-    let files = places.map(|place| root().join(place.replace('M', &module)));
-    files.iter().any(|file| has_test(file, test))
+    let (module, places) = match module.strip_prefix("http1/") {
+        Some(module) => (module, &["crates/http1/tests/server/M.rs", "crates/http1/src/M.rs"][..]),
+        None => (&*module, &PLACES[..]),
+    };
+    let mut files = places.iter().map(|place| root().join(place.replace('M', module)));
+    files.any(|file| has_test(&file, test))
 }
 
 fn has_test(file: &Path, test: &str) -> bool {
@@ -76,9 +84,12 @@ fn every_row_of_the_promises_names_its_test_or_why_there_is_none() {
 
 #[test]
 fn names_of_tests_are_found_in_a_text() {
-    let text = "| a | `shell::ending::one`, `…::two`, `http::alone::*` and `--flag`, `std::x y` |";
-    let expected = ["shell::ending::one", "shell::ending::two", "http::alone::*"];
+    let text = "| a | `shell::ending::one`, `…::two`, `http1::alone::*` and `--flag`, `std::x y` |";
+    let expected = ["shell::ending::one", "shell::ending::two", "http1::alone::*"];
     assert_eq!(named(text), expected);
     assert!(is_a_test("docs::promises::names_of_tests_are_found_in_a_text"));
+    assert!(
+        is_a_test("http1::alone::*") && is_a_test("http1::head::tests::targets_are_paths_or_urls")
+    );
     assert!(!is_a_test("docs::promises::is_a_test"));
 }

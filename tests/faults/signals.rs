@@ -1,5 +1,6 @@
-//! A signal to end that comes in the middle of something.
+//! A signal to end or to stop that comes in the middle of something.
 
+use crate::harness::raw::Client;
 use crate::harness::{Astra, Server, binary, processes_in};
 use serde_json::json;
 use std::os::unix::process::CommandExt;
@@ -145,4 +146,21 @@ fn a_signal_mask_that_was_inherited_is_undone() {
     assert_eq!(server.run_to_end("(sleep 0 &); exit 3")["exit_code"], 3);
     server.signal("TERM");
     assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn whoever_came_while_the_server_was_stopped_is_answered_once_it_goes_on() {
+    let server = Server::start();
+    server.signal("STOP");
+    let ask = |_| {
+        let mut client = Client::connect(server.address());
+        client.send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        client
+    };
+    let mut clients: Vec<Client> = (0..300).map(ask).collect();
+    server.signal("CONT");
+    for client in &mut clients {
+        assert_eq!(client.answer().status, 200);
+    }
+    assert_eq!(server.get("/health").status, 200);
 }

@@ -4,9 +4,10 @@
 mod astra;
 mod client;
 mod instance;
-pub mod raw;
 mod server;
 mod stream;
+#[path = "../../crates/http1/tests/server/support/mod.rs"]
+mod support;
 mod web;
 
 pub use astra::Astra;
@@ -14,31 +15,8 @@ pub use client::{Answer, send};
 pub use instance::{Instance, binary, kill, open_folder};
 pub use server::Server;
 pub use stream::{Event, Stream};
+pub use support::{PATIENCE, eventually, eventually_or, raw};
 pub use web::Web;
-
-use std::time::{Duration, Instant};
-
-/// How long anything may take that has no reason to take long, on a machine under load.
-pub const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Waits until `look` gives something, and gives that; fails naming `what` when it never does.
-#[track_caller]
-pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
-    eventually_or(|| what.to_owned(), look)
-}
-
-/// The same, with what failed told by how it is then.
-#[track_caller]
-pub fn eventually_or<T>(what: impl Fn() -> String, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain: {}", what());
-        std::thread::park_timeout(Duration::from_millis(5));
-    }
-}
 
 /// The processes that work in a folder, or below it, with their command lines.
 pub fn processes_in(folder: &std::path::Path) -> Vec<String> {

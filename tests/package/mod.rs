@@ -18,8 +18,17 @@ const NEEDED: [&str; 10] = [
 ];
 
 /// What is for those alone who work on it, or comes of that.
-const LEFT_OUT: [&str; 8] =
-    [".ci/", ".git", "benches/", "docs/screenshots/", "fuzz/", "logs/", "node_modules/", "target/"];
+const LEFT_OUT: [&str; 9] = [
+    ".ci/",
+    ".git",
+    "benches/",
+    "crates/",
+    "docs/screenshots/",
+    "fuzz/",
+    "logs/",
+    "node_modules/",
+    "target/",
+];
 
 /// As much as is reasonable to fetch.
 const BYTES_MAX: u64 = 4 * 1024 * 1024;

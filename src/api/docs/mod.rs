@@ -2,8 +2,8 @@
 
 use super::openapi::parameters;
 use super::route::{Mode, Route};
-use crate::http::{HeaderValue, Problem, Reply, Request, header};
 use http::StatusCode;
+use http1::{HeaderValue, Problem, Reply, Request, header};
 
 /// The page may load what this server has, and nothing else. Swagger UI sets styles on elements,
 /// and shows its icons from `data:`.

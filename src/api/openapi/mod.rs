@@ -14,8 +14,8 @@ pub use operation::Operation;
 pub use shapes::Message;
 
 use super::route::{Api, Mode, Route, Verb};
-use crate::http::{Problem, Reply, Request};
 use http::StatusCode;
+use http1::{Problem, Reply, Request};
 use schemas::Schemas;
 use serde_json::{Map, Value, json};
 

@@ -6,7 +6,7 @@ use super::problems;
 use super::schemas::Schemas;
 use crate::api::route::{Access, Mode, Retry, Route};
 use crate::error::Error;
-use crate::http::Problem;
+use http1::Problem;
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;

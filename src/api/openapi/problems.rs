@@ -1,6 +1,6 @@
 //! Refusals and failures, as the document shows them: made by what makes the real ones.
 
-use crate::http::{Problem, Reply};
+use http1::{Problem, Reply};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;

@@ -8,10 +8,10 @@ mod watching;
 use super::metrics;
 use super::route::{Mode, Route};
 use crate::error::Error;
-use crate::http::Reply;
 use crate::ops::Services;
 use crate::permits::Permits;
 use crate::protocol::ServiceState;
+use http1::Reply;
 
 impl Mode for Services {
     const TITLE: &'static str = "Astra supervisor";

@@ -8,10 +8,10 @@ use crate::api::openapi::parameters as take;
 use crate::api::route::Route;
 use crate::api::service_detail::ServiceDetail;
 use crate::error::Error;
-use crate::http::{Problem, Reply, Request};
 use crate::ops::Services;
 use crate::protocol::{ServiceLogs, ServiceStatus, SystemStatus};
 use http::StatusCode;
+use http1::{Problem, Reply, Request};
 use serde_json::{Value, json};
 
 /// Routes that read.

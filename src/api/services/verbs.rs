@@ -5,13 +5,13 @@ use crate::api::openapi::parameters as take;
 use crate::api::route::Route;
 use crate::api::{body, parameters};
 use crate::error::Error;
-use crate::http::{Problem, Reply, Request};
 use crate::ops::Services;
 use crate::protocol::{
     BulkRequest, BulkResponse, ReloadRequest, ServiceRequest, ServiceState, StopRequest,
     VerbResponse,
 };
 use http::StatusCode;
+use http1::{Problem, Reply, Request};
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -5,12 +5,12 @@ use crate::api::openapi::parameters as take;
 use crate::api::openapi::{Operation, problems};
 use crate::api::route::Route;
 use crate::api::{events, metrics};
-use crate::http::{Problem, Reply, Request};
 use crate::ops::Services;
 use crate::protocol::{
     EventBody, MetricsResponse, ServiceHealth, SupervisorHealth, SupervisorStatus,
 };
 use http::StatusCode;
+use http1::{Problem, Reply, Request};
 use serde_json::json;
 
 /// Routes for whoever watches.

@@ -6,7 +6,6 @@ use crate::api::openapi::parameters as take;
 use crate::api::route::Route;
 use crate::api::{body, logs, parameters};
 use crate::error::Error;
-use crate::http::{Problem, Reply, Request};
 use crate::logs::Range;
 use crate::manager::{RunView, Snapshot};
 use crate::ops::text_report::{self, Reader};
@@ -14,6 +13,7 @@ use crate::ops::{Escapes, LogQuery, Shell, fitting_wait, logs_response};
 use crate::process::Signal;
 use crate::protocol::{KillResponse, LogsResponse, ProcessStatus, StartRequest, StartResponse};
 use http::StatusCode;
+use http1::{Problem, Reply, Request};
 use serde_json::json;
 
 /// How much of the output a text has where nothing else is asked for: what is printed once by

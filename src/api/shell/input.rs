@@ -6,10 +6,10 @@ use crate::api::openapi::parameters as take;
 use crate::api::route::{Api, Route, Verb};
 use crate::api::talking;
 use crate::error::Error;
-use crate::http::{Problem, Reply, Request};
 use crate::ops::Shell;
 use crate::protocol::{ProcessStatus, Size, StdinRequest, StdinResponse};
 use http::StatusCode;
+use http1::{Problem, Reply, Request};
 use serde_json::json;
 
 /// Routes that send something to the command.

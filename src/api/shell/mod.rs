@@ -7,11 +7,11 @@ mod output;
 use super::route::{Mode, Route};
 use super::shell_metrics;
 use crate::error::Error;
-use crate::http::{Problem, Reply, Request};
 use crate::ops::Shell;
 use crate::permits::Permits;
 use crate::protocol::HealthResponse;
 use http::StatusCode;
+use http1::{Problem, Reply, Request};
 use serde_json::json;
 
 impl Mode for Shell {

@@ -7,10 +7,10 @@ use crate::api::openapi::parameters as take;
 use crate::api::route::Route;
 use crate::api::{logs, parameters};
 use crate::error::Error;
-use crate::http::{Problem, Reply, Request};
 use crate::ops::Shell;
 use crate::protocol::{LogsResponse, ProcessStatus, RunsResponse};
 use http::StatusCode;
+use http1::{Problem, Reply, Request};
 use serde_json::json;
 
 /// How many runs GET /runs lists by default.

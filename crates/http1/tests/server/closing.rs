@@ -1,0 +1,124 @@
+//! How a server ends.
+
+use super::served::Served;
+use crate::support::PATIENCE;
+use crate::support::raw::eventually;
+use http1::Limits;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_closed_door_lets_what_runs_finish_and_nobody_in() {
+    let mut served = Served::start();
+    let door = listening_at(served.address).expect("it listens");
+    let mut idle = served.client();
+    assert_eq!(idle.get("/hello").status, 200);
+    let mut half = served.exchange("GET /hello HTT");
+    let mut busy = served.exchange("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(served.event(), "entered");
+    let server = served.server.take().expect("the server");
+
+    server.close_door();
+    idle.expect_end();
+    half.expect_end();
+    assert_ne!(listening_at(served.address), Some(door), "the listener is closed");
+    served.gate.open();
+    let answer = busy.answer();
+    assert_eq!((answer.text(), answer.says_close()), ("waited\n", true));
+    busy.expect_end();
+    assert_eq!(server.finish(PATIENCE), 0);
+}
+
+#[test]
+fn a_request_that_follows_the_last_answer_gets_no_service() {
+    let mut served = Served::start();
+    let twice = "GET /wait HTTP/1.1\r\nHost: a\r\n\r\nGET /panic HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut client = served.exchange(twice);
+    assert_eq!(served.event(), "entered");
+    let server = served.server.take().expect("the server");
+    server.close_door();
+    served.gate.open();
+    assert_eq!(client.answer().text(), "waited\n");
+    client.expect_end();
+}
+
+#[test]
+fn finish_waits_for_what_runs_and_no_longer() {
+    let mut served = Served::start();
+    let mut client = served.exchange("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(served.event(), "entered");
+    let server = served.server.take().expect("the server");
+    let gate = served.gate.clone();
+    let opener = std::thread::spawn(move || gate.open());
+    assert_eq!(server.finish(PATIENCE), 0);
+    assert_eq!(client.answer().text(), "waited\n");
+    opener.join().expect("the opener");
+}
+
+#[test]
+fn finish_cuts_what_does_not_end_and_counts_it() {
+    let mut served = Served::start();
+    let mut clients: Vec<_> =
+        (0..3).map(|_| served.exchange("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")).collect();
+    for _ in &clients {
+        assert_eq!(served.event(), "entered");
+    }
+    let server = served.server.take().expect("the server");
+    let began = Instant::now();
+    assert_eq!(server.finish(Duration::from_millis(50)), 3);
+    assert!(began.elapsed() < PATIENCE / 2, "it took {:?}", began.elapsed());
+    for client in &mut clients {
+        assert!(client.try_answer().is_err());
+    }
+}
+
+#[test]
+fn a_server_that_is_dropped_is_gone() {
+    let mut served = Served::start();
+    let mut idle = served.client();
+    assert_eq!(idle.get("/hello").status, 200);
+    let door = listening_at(served.address).expect("it listens");
+    drop(served.server.take());
+    idle.expect_end();
+    // Another one may have been given its port since.
+    assert_ne!(listening_at(served.address), Some(door));
+}
+
+/// The kernel's number of the socket that listens on a port of ours.
+fn listening_at(address: SocketAddr) -> Option<String> {
+    let sockets = std::fs::read_to_string("/proc/net/tcp").expect("/proc/net/tcp");
+    let port = format!(":{:04X}", address.port());
+    sockets.lines().find_map(|line| {
+        let columns: Vec<_> = line.split_whitespace().collect();
+        let listens = columns[1].ends_with(&port) && columns[3] == "0A";
+        listens.then(|| columns[9].to_owned())
+    })
+}
+
+#[test]
+fn a_door_that_closes_while_requests_come_and_go_loses_none_that_it_took() {
+    let mut served = Served::with(Limits::default());
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            let mut client = served.client();
+            std::thread::spawn(move || {
+                loop {
+                    client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+                    match client.try_answer() {
+                        Ok(answer) if answer.says_close() => return,
+                        Ok(_) => {}
+                        // Cut while it was idle: nothing of an answer may have come.
+                        Err(_) if client.is_clean() => return,
+                        Err(why) => panic!("half an answer: {why}"),
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut probe = served.client();
+    eventually("the server is busy", || probe.get("/hello").status == 200);
+    assert_eq!(served.server.take().expect("the server").finish(PATIENCE), 0);
+    for client in clients {
+        client.join().expect("a client without half an answer");
+    }
+}
