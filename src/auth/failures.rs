@@ -1,8 +1,8 @@
 //! How often a client has shown wrong credentials lately.
 
 use http1::{Caller, ClientKey};
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How many wrong credentials a client may show in a window.
@@ -50,7 +50,7 @@ impl Failures {
 
     /// The comparison is made under the lock, so that no crowd of requests at once gets more.
     fn attempt_at(&self, key: Key, now: Instant, is_right: impl FnOnce() -> bool) -> Attempt {
-        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut windows = self.0.lock();
         windows.retain(|_, window| now.saturating_duration_since(window.began) < WINDOW);
         if let Some(window) = windows.get(&key).filter(|it| it.failures >= FAILURES_MAX) {
             return Attempt::Refused((window.began + WINDOW).saturating_duration_since(now));
@@ -113,6 +113,6 @@ mod tests {
             let key = (ClientKey::of(Some(address.into())), None);
             assert_eq!(failures.attempt_at(key, now, || false), Attempt::Wrong);
         }
-        assert_eq!(failures.0.lock().unwrap().len(), CLIENTS_MAX);
+        assert_eq!(failures.0.lock().len(), CLIENTS_MAX);
     }
 }

@@ -6,6 +6,7 @@
 //! otherwise the same pair of ports could belong to somebody else by then.
 
 use super::socket_diag::{SocketDiag, TcpSocket};
+use parking_lot::Mutex;
 use rustix::fs::fstat;
 use rustix::net::sockopt::{socket_domain, socket_peercred};
 use rustix::net::{AddressFamily, getpeername, getsockname};
@@ -14,7 +15,6 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Mutex, PoisonError};
 
 /// `TCP_ESTABLISHED` of `linux/tcp_states.h`, and the states of a side that has ended its sending
 /// (`FIN_WAIT1`, `FIN_WAIT2`) and of the side that has been told so (`CLOSE_WAIT`).
@@ -78,7 +78,7 @@ impl PeerUsers {
     fn of_tcp(&self, socket: BorrowedFd<'_>) -> Option<u32> {
         let (local, remote) = (local_address(socket)?, peer_address(socket)?);
         let inode = fstat(socket).ok()?.st_ino;
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.table.lock();
         let theirs = table.find(remote, local)?;
         // In this order: an end that is still there now was there when its peer was looked up.
         let ours = table.find(local, remote)?;

@@ -1,9 +1,9 @@
 //! Pages that logged in: a random token each, kept in memory.
 
+use parking_lot::Mutex;
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::fmt::Write;
 use std::io;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 
@@ -60,7 +60,7 @@ impl Sessions {
             // Writing to a string cannot fail.
             let _infallible = write!(token, "{byte:02x}");
         }
-        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = self.0.lock();
         if sessions.len() >= SESSIONS_MAX {
             sessions.remove(0);
         }
@@ -70,14 +70,14 @@ impl Sessions {
 
     /// Whether this is the token of a session that lasts.
     pub fn has(&self, token: &str, now: Instant) -> bool {
-        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = self.0.lock();
         sessions.retain(|session| now.saturating_duration_since(session.began) < SESSION_LIFETIME);
         sessions.iter().any(|session| session.is(token))
     }
 
     /// Ends the session with this token. Whether there was one.
     pub fn end(&self, token: &str) -> bool {
-        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = self.0.lock();
         let before = sessions.len();
         sessions.retain(|session| !session.is(token));
         sessions.len() < before
