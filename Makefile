@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: test example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills fleet service-kills peers compare compare-page machine soak
+.PHONY: test panel example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills fleet service-kills peers compare compare-page machine soak
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl ip:iproute2 script:bsdutils openssl:openssl python3:python3 unshare:util-linux setsid:util-linux setpriv:util-linux nsenter:util-linux useradd:passwd mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
@@ -22,6 +22,7 @@ endef
 
 test: $(if $(shell PATH="$$PATH:/usr/sbin" command -v nginx),,$(NGINX)/usr/sbin/nginx)
 	$(call install,$(TOOLS))
+	$(MAKE) panel
 	cargo test --workspace
 	$(MAKE) example
 	$(MAKE) mcp-clients
@@ -36,6 +37,15 @@ $(NGINX)/usr/sbin/nginx:
 	mkdir -p $(NGINX)
 	cd $(NGINX) && (apt-get download -qq nginx || \
 		(apt-get update -qq && apt-get download -qq nginx)) && dpkg-deb -x nginx_*.deb .
+
+# The web panel: its types, and the modules that need no browser.
+PANEL := tests/panel
+
+panel: $(PANEL)/node_modules/.package-lock.json
+	$(PANEL)/node_modules/.bin/tsc --project $(PANEL)
+
+$(PANEL)/node_modules/.package-lock.json: $(PANEL)/package-lock.json
+	npm --prefix $(PANEL) ci --loglevel=error
 
 # examples/astra: its page by itself, then all of it under the debug binary.
 DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
@@ -91,7 +101,6 @@ $(PROMETHEUS)/usr/bin/promtool:
 BROWSER := tests/browser
 
 browser: $(BROWSER)/node_modules/.package-lock.json
-	for script in src/panel/*/*.js; do node --input-type=module --check < $$script || exit 1; done
 	cargo test --test browser -- --skip speed
 	cargo test --test browser -- speed --nocapture --test-threads=1
 

@@ -64,6 +64,7 @@ const FILES: &[File] = &files![
     "common/spark.js",
     "common/sse.js",
     "common/talk.js",
+    "common/toggle.js",
     "shell/history.js",
     "shell/index.html",
     "shell/main.js",

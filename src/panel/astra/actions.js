@@ -17,7 +17,7 @@ export class Actions {
     this.#services = services;
   }
 
-  /** @param {string} verb @param {string} name */
+  /** @param {Api.Verb} verb @param {string} name */
   async one(verb, name) {
     const kind = el("select", { "aria-label": "What is reloaded" },
       el("option", { value: "config" }, "Its configuration: the services file is read again"),
@@ -37,9 +37,10 @@ export class Actions {
     await this.#services.refresh();
   }
 
-  /** @param {string} verb @param {string[]} names */
+  /** @param {Api.Verb} verb @param {string[]} names */
   async several(verb, names) {
-    if (names.length === 1) return this.one(verb, names[0]);
+    const [first, ...others] = names;
+    if (first === undefined || others.length === 0) return first && this.one(verb, first);
     const title = `${LABELS[verb]} ${plural(names.length, "service")}?`;
     const text = `${list(names)}. What depends on others is started after them, and ended before them.`;
     if (verb !== "start" && !(await confirm({ title, text, action: LABELS[verb] }))) return;
@@ -57,6 +58,7 @@ export class Actions {
     await this.#services.refresh();
   }
 
+  /** @param {Exclude<Api.Verb, "start">} verb @param {string} name @param {HTMLElement} [more] */
   #question(verb, name, more) {
     const service = this.#services.all.get(name);
     const what = service?.pid ? `Its process ${service.pid} and all that it has started` : "What it runs";
@@ -71,6 +73,7 @@ export class Actions {
   }
 }
 
+/** @param {string[]} names */
 function list(names) {
   const shown = names.slice(0, NAMED_MAX).join(", ");
   return names.length > NAMED_MAX ? `${shown} and ${names.length - NAMED_MAX} more` : shown;

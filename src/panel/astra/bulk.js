@@ -2,7 +2,7 @@
 
 import { byId, el, setText } from "../common/dom.js";
 import { plural } from "../common/format.js";
-import { LABELS } from "./states.js";
+import { LABELS, VERBS } from "./states.js";
 
 /**
  * Makes the bar; gives what shows how many are selected.
@@ -13,7 +13,7 @@ import { LABELS } from "./states.js";
 export function makeBulk(actions, selected, onClear) {
   const bar = byId("bulk");
   const told = el("strong");
-  const buttons = Object.keys(LABELS).map((verb) => {
+  const buttons = VERBS.map((verb) => {
     const act = () => void actions.several(verb, [...selected()]);
     return el("button.small", { type: "button", "data-bulk": verb, "data-asks": true, on: { click: act } }, `${LABELS[verb]} selected`);
   });

@@ -3,7 +3,10 @@
 import { el, isBusy, setAttribute, setBusy, setText } from "../common/dom.js";
 import { LABELS, LASTING, isDown } from "./states.js";
 
-/** The buttons of one service: restart, stop, start, reload. */
+/** The verbs in the order of their buttons. @type {Api.Verb[]} */
+const SHOWN = ["restart", "stop", "start", "reload"];
+
+/** The buttons of one service. */
 export class VerbButtons {
   #name;
   #services;
@@ -17,9 +20,8 @@ export class VerbButtons {
   constructor(name, services, actions) {
     this.#name = name;
     this.#services = services;
-    this.#buttons = ["restart", "stop", "start", "reload"].map(
-      (verb) => [verb, verbButton(() => void actions.one(verb, name))]);
-    this.elements = this.#buttons.map(([, button]) => button);
+    this.#buttons = SHOWN.map((verb) => ({ verb, button: verbButton(() => void actions.one(verb, name)) }));
+    this.elements = this.#buttons.map(({ button }) => button);
     this.update();
   }
 
@@ -27,14 +29,19 @@ export class VerbButtons {
   update() {
     const state = this.#services.all.get(this.#name)?.status ?? "stopped";
     const lasting = this.#services.lasting(this.#name);
-    for (const [verb, button] of this.#buttons) {
+    for (const { verb, button } of this.#buttons) {
       showVerb(button, verb, lasting, this.#name);
       setBusy(button, lasting === verb || !fits(verb, state, lasting));
     }
   }
 }
 
-/** Whether the server would take a verb in this state. */
+/**
+ * Whether the server would take a verb in this state.
+ * @param {Api.Verb} verb
+ * @param {Api.ServiceState} state
+ * @param {Api.Verb|null} lasting the verb that lasts
+ */
 function fits(verb, state, lasting) {
   switch (verb) {
     case "start": return isDown(state) || state === "backoff";
@@ -55,8 +62,8 @@ export function verbButton(act) {
 /**
  * Has a button read its verb, or that it lasts.
  * @param {HTMLElement} button
- * @param {string} verb
- * @param {string|null} lasting the verb that lasts
+ * @param {Api.Verb} verb
+ * @param {Api.Verb|null} lasting the verb that lasts
  * @param {string} name of the service
  */
 export function showVerb(button, verb, lasting, name) {

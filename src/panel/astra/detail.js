@@ -11,15 +11,18 @@ import { LOOKS } from "./states.js";
 /** Where the detail covers all else. */
 const NARROW = matchMedia("(max-width: 1080px)");
 
-const TABS = { log: "Log", facts: "Details" };
+/** @typedef {"log"|"facts"} Tab */
+
+/** @type {[tab: Tab, label: string][]} */
+const TABS = [["log", "Log"], ["facts", "Details"]];
 
 export class Detail {
   #services;
   #actions;
   #place = byId("detail");
   #onClose;
-  #name = null;
-  #log = null;
+  #name = /** @type {string|null} */ (null);
+  #log = /** @type {LogPanel|null} */ (null);
   #update = () => {};
 
   /**
@@ -34,7 +37,9 @@ export class Detail {
     services.onChange(() => this.#update());
     this.#place.addEventListener("keydown", (event) => {
       // In a field that holds something it clears that.
-      if (event.key === "Escape" && !event.target.value) onClose();
+      const { target } = event;
+      const holds = target instanceof HTMLInputElement && target.value !== "";
+      if (event.key === "Escape" && !holds) onClose();
     });
     NARROW.addEventListener("change", () => this.#cover());
   }
@@ -55,9 +60,12 @@ export class Detail {
   /** Keeps the keyboard out of what is covered. */
   #cover() {
     const isCovered = this.#name !== null && NARROW.matches;
-    for (const covered of document.querySelectorAll("main, .top")) covered.inert = isCovered;
+    /** @type {NodeListOf<HTMLElement>} */
+    const covered = document.querySelectorAll("main, .top");
+    for (const element of covered) element.inert = isCovered;
   }
 
+  /** @param {string} name */
   #fill(name) {
     const state = el("span.pill");
     const buttons = new VerbButtons(name, this.#services, this.#actions);
@@ -68,54 +76,62 @@ export class Detail {
     this.#place.append(
       el("header.detail-head", {}, title, state, el("span.grow"), el("div.verbs", {}, ...buttons.elements), close),
       this.#tabs(name, panel), panel);
-    let wasSettled = "";
+    let shown = /** @type {Api.ServiceState|undefined} */ (undefined);
     this.#update = () => {
-      const status = this.#services.all.get(name)?.status ?? "removed";
-      show(state, status, LOOKS[status]);
+      const status = this.#services.all.get(name)?.status;
+      show(state, status ?? "removed", status && LOOKS[status]);
       buttons.update();
-      if (status !== wasSettled && panel.dataset.tab === "facts") void this.#showFacts(name, panel);
-      wasSettled = status;
+      if (status !== shown && panel.dataset.tab === "facts") void this.#showFacts(name, panel);
+      shown = status;
     };
     this.#update();
     title.focus();
   }
 
+  /** @param {string} name @param {HTMLElement} panel */
   #tabs(name, panel) {
-    const buttons = Object.entries(TABS).map(([tab, label]) => {
+    const buttons = TABS.map(([tab, label]) => {
       const button = el("button.tab", { type: "button", role: "tab", id: `tab-${tab}`, "aria-controls": "tab-panel" }, label);
       button.addEventListener("click", () => choose(tab));
-      return [tab, button];
+      return { tab, button };
     });
+    /** @param {Tab} chosen */
     const choose = (chosen) => {
-      for (const [tab, button] of buttons) {
+      for (const { tab, button } of buttons) {
         setAttribute(button, "aria-selected", String(tab === chosen));
         setAttribute(button, "tabindex", tab === chosen ? "0" : "-1");
       }
       panel.setAttribute("aria-labelledby", `tab-${chosen}`);
       this.#show(chosen, name, panel);
     };
-    const list = el("div.tabs", { role: "tablist", "aria-label": `Views of ${name}` }, ...buttons.map(([, button]) => button));
+    const list = el("div.tabs", { role: "tablist", "aria-label": `Views of ${name}` }, ...buttons.map(({ button }) => button));
     list.addEventListener("keydown", (event) => {
       if (!["ArrowLeft", "ArrowRight"].includes(event.key)) return;
-      const [tab, button] = buttons.find(([, it]) => it !== document.activeElement);
-      choose(tab);
-      button.focus();
+      const other = buttons.find(({ button }) => button !== document.activeElement);
+      if (!other) return;
+      choose(other.tab);
+      other.button.focus();
     });
     choose("log");
     return list;
   }
 
+  /** @param {Tab} tab @param {string} name @param {HTMLElement} panel */
   #show(tab, name, panel) {
     panel.dataset.tab = tab;
     this.#log?.close();
     this.#log = null;
     panel.replaceChildren();
-    if (tab === "facts") return void this.#showFacts(name, panel);
+    if (tab === "facts") {
+      void this.#showFacts(name, panel);
+      return;
+    }
     const path = `supervisor/logs/${encodeURIComponent(name)}`;
     this.#log = new LogPanel({ path, name, file: `${name}.log` });
     panel.append(this.#log.element);
   }
 
+  /** @param {string} name @param {HTMLElement} panel */
   async #showFacts(name, panel) {
     try {
       const facts = await readFacts(name, this.#services);

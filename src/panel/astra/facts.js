@@ -43,39 +43,51 @@ export async function readFacts(name, services) {
     })));
 }
 
+/** @param {string} title @param {...import("../common/dom.js").Child} children */
 function section(title, ...children) {
   return el("section", {}, el("h3", {}, title), ...children);
 }
 
-/** Terms with what holds; what is null is left out. */
+/**
+ * Terms with what holds; what is null is left out.
+ * @param {[term: string, value: string|null|undefined][]} pairs
+ */
 function facts(pairs) {
   const known = pairs.filter(([, value]) => value);
   return el("dl", {}, ...known.flatMap(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]));
 }
 
-/** A command as it would be typed. */
+/** A command as it would be typed. @param {string|string[]} command */
 function shown(command) {
   if (typeof command === "string") return command;
+  /** @param {string} part */
   const quoted = (part) => (/^[\w./:=@%+,*-]+$/.test(part) ? part : `'${part.replaceAll("'", "'\\''")}'`);
   return command.map(quoted).join(" ");
 }
 
+/** @param {Api.Config} config */
 function environment({ env, env_file }) {
-  const names = Object.keys(env);
+  const variables = Object.entries(env);
   const file = env_file ? el("p", {}, "Also what is in ", el("code", {}, env_file), ".") : null;
-  if (names.length === 0) return el("div", {}, file ?? el("p.muted", {}, "That of the supervisor, and nothing more."));
-  const rows = names.map((name) => {
-    const value = env[name] === null ? el("em.muted", {}, "removed") : el("code", {}, env[name]);
-    return el("tr", {}, el("th", { scope: "row" }, el("code", {}, name)), el("td", {}, value));
+  if (variables.length === 0) return el("div", {}, file ?? el("p.muted", {}, "That of the supervisor, and nothing more."));
+  const rows = variables.map(([name, value]) => {
+    const what = value === null ? el("em.muted", {}, "removed") : el("code", {}, value);
+    return el("tr", {}, el("th", { scope: "row" }, el("code", {}, name)), el("td", {}, what));
   });
   return el("div", {}, file, el("table.plain-table", { "aria-label": "Environment" }, el("tbody", {}, ...rows)));
 }
 
+/**
+ * @param {string} name
+ * @param {Api.Config} config
+ * @param {import("./services.js").Services} services
+ */
 function dependencies(name, config, services) {
+  /** @param {string} other @param {string} word */
   const link = (other, word) => {
     const state = el("span.pill");
-    const status = services.all.get(other)?.status ?? "unknown";
-    show(state, status, LOOKS[status]);
+    const status = services.all.get(other)?.status;
+    show(state, status ?? "unknown", status && LOOKS[status]);
     return el("li", {}, el("a", { href: `#${encodeURIComponent(other)}` }, other), word ? ` ${word} ` : " ", state);
   };
   const needs = Object.entries(config.depends_on).map(([other, word]) => link(other, `must be ${word}:`));
@@ -86,14 +98,16 @@ function dependencies(name, config, services) {
     needed.length > 0 && el("p.muted", {}, "It is needed by"), needed.length > 0 && el("ul", {}, ...needed));
 }
 
+/** @param {string} path of the service @param {Api.Config} config */
 function checks(path, config) {
   const named = Object.entries(config.health_checks);
   if (named.length === 0) return el("p.muted", {}, "None: it counts as up once it has run for a while.");
+  /** @type {Map<string, HTMLElement>} */
   const results = new Map();
   const rows = named.map(([name, check]) => {
     const result = el("td", {}, "–");
     results.set(name, result);
-    const looks = check.url ?? check.tcp ?? shown(check.cmd);
+    const looks = check.url ?? check.tcp ?? shown(check.cmd ?? "");
     const often = `every ${duration(check.interval)}, ${check.retries} failures in a row${check.restart_on_failure ? " restart it" : ""}`;
     return el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, el("code", {}, looks), el("div.muted", {}, often)), result);
   });
@@ -115,6 +129,7 @@ function checks(path, config) {
     el("p.row", { role: "status" }, button, told));
 }
 
+/** @param {Api.Exit[]} exits */
 function exitTable(exits) {
   if (exits.length === 0) return el("p.muted", {}, "It has not ended yet.");
   const rows = exits.map((exit) => el("tr", {},
@@ -122,6 +137,10 @@ function exitTable(exits) {
   return el("table.plain-table.exits", { "aria-label": "Last exits" }, el("tbody", {}, ...rows));
 }
 
+/**
+ * @param {Api.Config} config
+ * @returns {[term: string, value: string|null][]}
+ */
 function policy({ restart_policy: policy, stop_signal, stop_timeout, start_timeout }) {
   const often = `at most ${policy.max_restarts} times in a row`;
   const waits = `after ${lasted(policy.backoff_seconds)}, each ${policy.backoff_multiplier} times as long as the one before, at most ${lasted(policy.max_backoff_seconds)}`;

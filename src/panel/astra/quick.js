@@ -11,6 +11,7 @@ import { LASTING, LOOKS } from "./states.js";
  */
 export function showQuick(services, actions) {
   const place = byId("quick");
+  /** @type {Map<string, HTMLElement>} */
   const buttons = new Map();
   const update = () => {
     for (const [name, button] of buttons) {
@@ -28,7 +29,7 @@ export function showQuick(services, actions) {
       const lasts = services.lasting(name) === "restart";
       setText(button, lasts ? `${LASTING.restart} ${name}` : name);
       setAttribute(button, "aria-label", lasts ? null : `Restart ${name}`);
-      setAttribute(button, "data-look", LOOKS[service.status] ?? "idle");
+      setAttribute(button, "data-look", LOOKS[service.status]);
       setBusy(button, lasts);
     }
   };

@@ -17,7 +17,10 @@ export class ServiceRow {
   #buttons;
   #cpu = new Spark();
   #memory = new Spark();
-  #cells = {};
+  #cells = {
+    message: el("span.message"), state: el("span.pill"), health: el("span.pill"), uptime: value(),
+    cpu: value(), memory: value(), restarts: value(), port: value(), next: value(),
+  };
 
   /**
    * @param {string} name
@@ -29,21 +32,19 @@ export class ServiceRow {
     this.#services = services;
     this.#buttons = new VerbButtons(name, services, actions);
     this.check = el("input", { type: "checkbox", "aria-label": `Select ${name}` });
-    const value = (key) => (this.#cells[key] = el("span.value"));
-    const pill = (key) => (this.#cells[key] = el("span.pill"));
-    this.#cells.message = el("span.message");
+    const cells = this.#cells;
     this.link = el("a.name", { href: `#${encodeURIComponent(name)}` }, name);
     this.element = el("tr", { role: "row" },
       el("td.pick", { role: "cell" }, this.check),
-      el("th.service", { role: "rowheader", scope: "row" }, this.link, this.#cells.message),
-      cell("state", "State", pill("state")),
-      cell("health", "Health", pill("health")),
-      cell("uptime", "Uptime", value("uptime")),
-      cell("cpu", "CPU", value("cpu"), this.#cpu.element),
-      cell("memory", "Memory", value("memory"), this.#memory.element),
-      cell("restarts", "Restarts", value("restarts")),
-      cell("port", "Port", value("port")),
-      cell("next", "Next restart", value("next")),
+      el("th.service", { role: "rowheader", scope: "row" }, this.link, cells.message),
+      cell("state", "State", cells.state),
+      cell("health", "Health", cells.health),
+      cell("uptime", "Uptime", cells.uptime),
+      cell("cpu", "CPU", cells.cpu, this.#cpu.element),
+      cell("memory", "Memory", cells.memory, this.#memory.element),
+      cell("restarts", "Restarts", cells.restarts),
+      cell("port", "Port", cells.port),
+      cell("next", "Next restart", cells.next),
       el("td.actions", { role: "cell" }, ...this.#buttons.elements));
     this.element.dataset.service = name;
     this.update();
@@ -95,24 +96,41 @@ export class ServiceRow {
   }
 }
 
-/** How long a service has been up, in seconds. */
+/**
+ * How long a service has been up, in seconds.
+ * @param {Api.Service} service
+ * @param {number} at when the server was asked, by the page's own clock
+ */
 export function uptime(service, at) {
   return service.uptime + (performance.now() - at) / 1000;
 }
 
-/** When a service is started again, in words; null where it is not to be. */
+/**
+ * When a service is started again, in words; null where it is not to be.
+ * @param {Api.Service} service
+ */
 export function nextRestart(service) {
   if (!service.next_restart_at) return null;
   const left = (Date.parse(service.next_restart_at) - Date.now() - clockAhead) / 1000;
   return left > 0 ? `in ${Math.ceil(left)} s` : "now";
 }
 
-/** Shows a word in its colour. */
-export function show(pill, word, look) {
+/**
+ * Shows a word in its colour.
+ * @param {HTMLElement} pill
+ * @param {string} word
+ * @param {string} [look]
+ */
+export function show(pill, word, look = "idle") {
   setText(pill, word);
-  setAttribute(pill, "class", `pill ${look ?? "idle"}`);
+  setAttribute(pill, "class", `pill ${look}`);
 }
 
+function value() {
+  return el("span.value");
+}
+
+/** @param {string} name @param {string} label @param {...Element} children */
 function cell(name, label, ...children) {
   const made = el(`td.${name}`, { role: "cell" }, el("div.in", {}, ...children));
   made.dataset.label = label;

@@ -15,29 +15,31 @@ const HIDDEN_MS = 20_000;
 /** How long a button reads that its verb lasts where nothing shows that it did anything. */
 const PENDING_MS = 90_000;
 
-/** @typedef {{status: string, pid: number|null, uptime: number, port: number|null,
- *   cpu_percent: number, memory_mb: number, restart_count: number, health: string,
- *   optional: boolean, next_restart_at: string|null, depends_on: string[], message: string,
- *   started_at: string|null, stopped_at: string|null}} Service */
+/**
+ * @typedef {Pick<Api.Service, "status"|"health"|"message">} News what an event tells
+ * @typedef {{verb: Api.Verb, before: string, isAsked: boolean, until: number}} Pending
+ */
+
+/** The verb that a state shows to last. @type {Partial<Record<Api.ServiceState, Api.Verb>>} */
+const UNDER_WAY = { starting: "start", stopping: "stop", restarting: "restart" };
 
 export class Services {
-  /** @type {Map<string, Service>} */
-  all = new Map();
+  all = /** @type {Map<string, Api.Service>} */ (new Map());
   system = { total_services: 0, running_services: 0, total_memory_mb: 0, total_cpu_percent: 0 };
   /** The last five minutes of all together. */
   cpu = new Series();
   memory = new Series();
   /** When `all` was told, by the page's own clock. */
   at = 0;
-  #histories = new Map();
-  #pending = new Map();
-  #listeners = new Set();
+  #histories = /** @type {Map<string, {cpu: Series, memory: Series}>} */ (new Map());
+  #pending = /** @type {Map<string, Pending>} */ (new Map());
+  #listeners = /** @type {Set<() => void>} */ (new Set());
   #timer = 0;
-  #asking = null;
+  #asking = /** @type {Promise<void>|null} */ (null);
   /** What was told while the answer was on its way, and may be newer than that. */
-  #heard = new Map();
+  #heard = /** @type {Map<string, News>} */ (new Map());
   #isStale = false;
-  #lastId = undefined;
+  #lastId = /** @type {string|undefined} */ (undefined);
   #abort = new AbortController();
 
   /** Calls back after each change. @param {() => void} listener */
@@ -63,15 +65,15 @@ export class Services {
     return history;
   }
 
-  /** The verb that lasts at a service, if one does. @param {string} name */
+  /** The verb that lasts at a service, if one does. @param {string} name @returns {Api.Verb|null} */
   lasting(name) {
     const pending = this.#pending.get(name);
     if (pending) return pending.verb;
     const state = this.all.get(name)?.status;
-    return { starting: "start", stopping: "stop", restarting: "restart" }[state] ?? null;
+    return (state && UNDER_WAY[state]) ?? null;
   }
 
-  /** Notes that a verb lasts from now on. @param {string} name @param {string} verb */
+  /** Notes that a verb lasts from now on. @param {string} name @param {Api.Verb} verb */
   expect(name, verb) {
     const before = fingerprint(this.all.get(name));
     this.#pending.set(name, { verb, before, isAsked: false, until: Date.now() + PENDING_MS });
@@ -105,6 +107,7 @@ export class Services {
     return this.#asking;
   }
 
+  /** @param {number} milliseconds */
   #later(milliseconds) {
     clearTimeout(this.#timer);
     if (!document.hidden && !away()) this.#timer = setTimeout(() => void this.refresh(), milliseconds);
@@ -121,6 +124,7 @@ export class Services {
     }
   }
 
+  /** @param {Api.SystemStatus} status */
   #take({ services, system }) {
     const now = Date.now();
     this.all = new Map(Object.entries(services));
@@ -141,7 +145,7 @@ export class Services {
     this.#tell();
   }
 
-  /** Forgets the verbs that have come to their end. */
+  /** Forgets the verbs that have come to their end. @param {number} now */
   #settle(now) {
     for (const [name, { verb, before, isAsked, until }] of this.#pending) {
       const service = this.all.get(name);
@@ -175,11 +179,13 @@ export class Services {
     }
   }
 
+  /** @param {import("../common/sse.js").ServerEvent[]} events */
   #hear(events) {
     for (const { id, name, data } of events) {
       if (id) this.#lastId = id;
-      const { service, status, health, message } = JSON.parse(data);
       if (name !== "state" && name !== "health") continue;
+      /** @type {Api.ServiceEvent} */
+      const { service, status, health, message } = JSON.parse(data);
       this.#heard.set(service, { status, health, message });
       this.#change(service, { status, health, message });
     }
@@ -188,6 +194,7 @@ export class Services {
     if (!this.#asking) this.#later(SOON_MS);
   }
 
+  /** @param {string} name @param {News} news */
   #change(name, news) {
     const known = this.all.get(name);
     if (known) this.all.set(name, { ...known, ...news });
@@ -202,14 +209,14 @@ export class Services {
   }
 }
 
-/** What differs once something was done to a service. */
+/** What differs once something was done to a service. @param {Api.Service} [service] */
 function fingerprint(service) {
   if (!service) return "";
   const { status, pid, restart_count, started_at, stopped_at } = service;
   return JSON.stringify([status, pid, restart_count, started_at, stopped_at]);
 }
 
-/** Waits until the tab is shown. */
+/** Waits until the tab is shown. @returns {Promise<void>} */
 function shown() {
   if (!document.hidden) return Promise.resolve();
   return new Promise((resolve) => {

@@ -4,8 +4,8 @@ import { byId, el, setText } from "../common/dom.js";
 import { memory, percent } from "../common/format.js";
 import { Spark } from "../common/spark.js";
 import { LEAST, show } from "./row.js";
+import { isTroubled } from "./states.js";
 
-const TROUBLED = ["fatal", "crashed", "backoff"];
 const NAMED_MAX = 3;
 
 /**
@@ -24,7 +24,6 @@ export function showSummary(services) {
     el("div.fact", {}, el("span.muted", {}, "Memory"), used, usedSpark.element));
   services.onChange(() => {
     const { system } = services;
-    const isTroubled = (it) => TROUBLED.includes(it.status) || it.health === "unhealthy";
     const troubled = [...services.all].filter(([, it]) => !it.optional && isTroubled(it));
     const names = troubled.map(([name]) => name);
     const more = names.length > NAMED_MAX ? ` and ${names.length - NAMED_MAX} more` : "";

@@ -9,23 +9,30 @@ import { isDown, isTroubled } from "./states.js";
 /** How many rows are made at once; the others follow behind the next paint. */
 const NEW_ROWS_MAX = 30;
 
-const text = (get) => (a, b) => get(a).localeCompare(get(b));
+/** @typedef {(a: Api.Service, b: Api.Service) => number} Order */
+
+/** @param {(it: Api.Service) => number} get @returns {Order} */
 const number = (get) => (a, b) => get(b) - get(a);
+const HEALTHS = ["unhealthy", "unknown", "healthy"];
 const STATES = ["fatal", "crashed", "backoff", "restarting", "stopping", "starting", "running", "exited", "stopped"];
 
-/** How each column is sorted; a second click turns it around. */
+/**
+ * How each column is sorted; a second click turns it around.
+ * @type {Record<string, [label: string, order: Order|null]>}
+ */
 const COLUMNS = {
   service: ["Service", null],
   state: ["State", (a, b) => STATES.indexOf(a.status) - STATES.indexOf(b.status)],
-  health: ["Health", text((it) => ({ unhealthy: "0", unknown: "1" }[it.health] ?? "2"))],
+  health: ["Health", (a, b) => HEALTHS.indexOf(a.health) - HEALTHS.indexOf(b.health)],
   uptime: ["Uptime", number((it) => it.uptime)],
   cpu: ["CPU", number((it) => it.cpu_percent)],
   memory: ["Memory", number((it) => it.memory_mb)],
   restarts: ["Restarts", number((it) => it.restart_count)],
   port: ["Port", (a, b) => (a.port ?? 1e6) - (b.port ?? 1e6)],
-  next: ["Next restart", (a, b) => (Date.parse(a.next_restart_at) || 9e15) - (Date.parse(b.next_restart_at) || 9e15)],
+  next: ["Next restart", (a, b) => nextRestart(a) - nextRestart(b)],
 };
 
+/** @type {Record<string, (it: Api.Service) => boolean>} */
 const SHOWN = {
   all: () => true,
   running: (it) => it.status === "running",
@@ -34,15 +41,15 @@ const SHOWN = {
 };
 
 export class Table {
-  selected = new Set();
+  selected = /** @type {Set<string>} */ (new Set());
   #services;
   #actions;
-  #rows = new Map();
-  #heads = {};
+  #rows = /** @type {Map<string, ServiceRow>} */ (new Map());
+  #heads = /** @type {Map<string, HTMLElement>} */ (new Map());
   #sort = load("sort", { column: "service", turned: false });
-  #open = null;
-  #filter = byId("filter");
-  #shown = byId("shown");
+  #open = /** @type {string|null} */ (null);
+  #filter = /** @type {HTMLInputElement} */ (byId("filter"));
+  #shown = /** @type {HTMLSelectElement} */ (byId("shown"));
   #found = byId("found");
   #body = el("tbody", { role: "rowgroup" });
   #all = el("input", { type: "checkbox", "aria-label": "Select all that are shown" });
@@ -89,9 +96,9 @@ export class Table {
 
   /** Marks the service whose detail is open. @param {string|null} name */
   setOpen(name) {
-    this.#rows.get(this.#open)?.setOpen(false);
+    if (this.#open !== null) this.#rows.get(this.#open)?.setOpen(false);
     this.#open = name;
-    this.#rows.get(name)?.setOpen(true);
+    if (name !== null) this.#rows.get(name)?.setOpen(true);
   }
 
   /** Puts the focus on a service. @param {string} name */
@@ -103,8 +110,9 @@ export class Table {
     const heads = Object.entries(COLUMNS).map(([column, [label]]) => {
       const button = el("button.plain", { type: "button" }, label);
       button.addEventListener("click", () => this.#sortBy(column));
-      this.#heads[column] = el(`th.${column}`, { role: "columnheader", scope: "col" }, button);
-      return this.#heads[column];
+      const head = el(`th.${column}`, { role: "columnheader", scope: "col" }, button);
+      this.#heads.set(column, head);
+      return head;
     });
     const actions = el("th.actions", { role: "columnheader", scope: "col" }, el("span", {}, "Actions"));
     const pick = el("th.pick", { role: "columnheader", scope: "col" }, this.#all);
@@ -112,6 +120,7 @@ export class Table {
     return el("tr", { role: "row" }, pick, ...heads, actions);
   }
 
+  /** @param {string} column */
   #sortBy(column) {
     this.#sort = { column, turned: this.#sort.column === column && !this.#sort.turned };
     keep("sort", this.#sort);
@@ -121,7 +130,7 @@ export class Table {
 
   #showSort() {
     const { column, turned } = this.#sort;
-    for (const [name, head] of Object.entries(this.#heads)) {
+    for (const [name, head] of this.#heads) {
       setAttribute(head, "aria-sort", name !== column ? null : turned ? "descending" : "ascending");
     }
   }
@@ -130,12 +139,13 @@ export class Table {
     const { column, turned } = this.#sort;
     const by = COLUMNS[column]?.[1];
     const { all } = this.#services;
-    const names = [...all.keys()].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
-    if (by) names.sort((a, b) => by(all.get(a), all.get(b)));
+    const sorted = [...all].sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
+    if (by) sorted.sort(([, a], [, b]) => by(a, b));
+    const names = sorted.map(([name]) => name);
     return turned ? names.reverse() : names;
   }
 
-  /** Puts the rows into this order, making those that are new. */
+  /** Puts the rows into this order, making those that are new. @param {string[]} names */
   #place(names) {
     for (const [name, row] of this.#rows) {
       if (this.#services.all.has(name)) continue;
@@ -146,11 +156,12 @@ export class Table {
     let before = this.#body.firstElementChild;
     for (const name of names) {
       const { element } = this.#rows.get(name) ?? this.#make(name);
-      if (element === before) before = before.nextElementSibling;
+      if (element === before) before = element.nextElementSibling;
       else this.#body.insertBefore(element, before);
     }
   }
 
+  /** @param {string} name */
   #make(name) {
     const row = new ServiceRow(name, this.#services, this.#actions);
     this.#rows.set(name, row);
@@ -159,29 +170,38 @@ export class Table {
     return row;
   }
 
+  /** @param {IntersectionObserverEntry[]} seen */
   #see(seen) {
     for (const { target, isIntersecting } of seen) {
-      const row = this.#rows.get(target.dataset.service);
+      const row = this.#rowOf(target);
       if (!row) continue;
       row.isSeen = isIntersecting;
       if (isIntersecting) row.drawSparks();
     }
   }
 
+  /** The row that something is in. @param {EventTarget|null} target */
+  #rowOf(target) {
+    const row = target instanceof Element ? target.closest("tr") : null;
+    return this.#rows.get(row?.dataset.service ?? "");
+  }
+
   #shownNames() {
     const sought = this.#filter.value.trim().toLowerCase();
-    const may = SHOWN[this.#shown.value] ?? SHOWN.all;
+    const may = SHOWN[this.#shown.value] ?? (() => true);
     const names = [...this.#services.all].filter(([name, it]) => may(it) && (sought === "" ||
       [name, it.status, it.health, String(it.port ?? ""), it.message].some((part) => part.toLowerCase().includes(sought))));
     return new Set(names.map(([name]) => name));
   }
 
+  /** @param {number} shown */
   #tellFound(shown) {
     const { size } = this.#services.all;
     const empty = size === 0 ? "There are no services: add some to the services file, and reload it." : "No service is like that.";
     setText(this.#found, shown === 0 ? empty : shown === size ? plural(size, "service") : `${shown} of ${plural(size, "service")}`);
   }
 
+  /** @param {boolean} isOn */
   #selectShown(isOn) {
     for (const name of this.#shownNames()) {
       if (isOn) this.selected.add(name);
@@ -190,11 +210,12 @@ export class Table {
     this.update();
   }
 
+  /** @param {Event} event */
   #picked(event) {
-    const name = event.target.closest("tr")?.dataset.service;
-    if (!name) return;
-    if (event.target.checked) this.selected.add(name);
-    else this.selected.delete(name);
+    const row = this.#rowOf(event.target);
+    if (!row) return;
+    if (row.check.checked) this.selected.add(row.name);
+    else this.selected.delete(row.name);
     this.update();
   }
 
@@ -202,4 +223,9 @@ export class Table {
     if (document.hidden) return;
     for (const row of this.#rows.values()) if (row.isSeen) row.tick();
   }
+}
+
+/** @param {Api.Service} service */
+function nextRestart({ next_restart_at: at }) {
+  return at === null ? Number.MAX_SAFE_INTEGER : Date.parse(at);
 }

@@ -4,6 +4,9 @@
 /**
  * A piece of a line in one style.
  * @typedef {{text: string, classes: string, fg: string|null, bg: string|null}} Piece
+ * @typedef {number|string|null} Colour one of the page's palette by its number, or `rgb(…)`
+ * @typedef {{bold: boolean, dim: boolean, italic: boolean, underline: boolean, inverse: boolean,
+ *   strike: boolean, fg: Colour, bg: Colour}} Style
  */
 
 // CSI, OSC (to BEL or ST), other strings, and short sequences.
@@ -21,35 +24,39 @@ const SEQUENCE = new RegExp(
  */
 export function parseAnsi(line) {
   const drawn = lastDrawing(line);
+  /** @type {Piece[]} */
   const pieces = [];
   const style = plain();
   let from = 0;
+  /** @param {number} until */
   const push = (until) => {
     if (until > from) pieces.push({ text: drawn.slice(from, until), ...look(style) });
   };
   for (const found of drawn.matchAll(SEQUENCE)) {
     push(found.index);
     from = found.index + found[0].length;
-    if (found[2] === "m") apply(style, found[1]);
+    if (found[2] === "m") apply(style, found[1] ?? "");
   }
   push(drawn.length);
   return pieces;
 }
 
-/** What a screen shows of a line that was drawn several times. */
+/** What a screen shows of a line that was drawn several times. @param {string} line */
 function lastDrawing(line) {
   if (!line.includes("\r")) return line;
   return line.replace(/\r+$/, "").split("\r").pop() ?? "";
 }
 
+/** @returns {Style} */
 function plain() {
   return { bold: false, dim: false, italic: false, underline: false, inverse: false, strike: false, fg: null, bg: null };
 }
 
+/** @param {Style} style @param {string} parameters */
 function apply(style, parameters) {
   const codes = parameters.split(/[;:]/).map((code) => Number(code || 0));
   for (let at = 0; at < codes.length; at += 1) {
-    const code = codes[at];
+    const code = codes[at] ?? 0;
     if (code === 38 || code === 48) {
       const [colour, used] = extended(codes.slice(at + 1));
       if (colour !== null) style[code === 38 ? "fg" : "bg"] = colour;
@@ -60,6 +67,7 @@ function apply(style, parameters) {
   }
 }
 
+/** @type {Record<number, Partial<Style>>} */
 const SWITCHES = {
   1: { bold: true }, 2: { dim: true }, 3: { italic: true }, 4: { underline: true },
   7: { inverse: true }, 9: { strike: true }, 21: { underline: true },
@@ -67,6 +75,7 @@ const SWITCHES = {
   27: { inverse: false }, 29: { strike: false }, 39: { fg: null }, 49: { bg: null },
 };
 
+/** @param {Style} style @param {number} code */
 function applyOne(style, code) {
   if (code === 0) Object.assign(style, plain());
   else if (SWITCHES[code]) Object.assign(style, SWITCHES[code]);
@@ -76,7 +85,11 @@ function applyOne(style, code) {
   else if (code >= 100 && code <= 107) style.bg = code - 92;
 }
 
-/** The colour behind 38 or 48, and how many parameters it took. */
+/**
+ * The colour behind 38 or 48, and how many parameters it took.
+ * @param {number[]} parameters
+ * @returns {[Colour, number]}
+ */
 function extended([kind, ...rest]) {
   if (kind === 5) return [indexed(rest[0] ?? 0), 2];
   if (kind === 2) {
@@ -86,25 +99,32 @@ function extended([kind, ...rest]) {
   return [null, 1];
 }
 
-/** One of 256: the 16 of the page's own palette, a cube of 6, or a grey. */
+/** One of 256: the 16 of the page's own palette, a cube of 6, or a grey. @param {number} index */
 function indexed(index) {
   if (index < 16) return index;
   if (index > 231) {
     const grey = 8 + 10 * (Math.min(index, 255) - 232);
     return `rgb(${grey}, ${grey}, ${grey})`;
   }
+  /** @param {number} part */
   const level = (part) => (part === 0 ? 0 : 55 + 40 * part);
   const cube = index - 16;
   return `rgb(${level(Math.floor(cube / 36))}, ${level(Math.floor(cube / 6) % 6)}, ${level(cube % 6)})`;
 }
 
-/** Classes for what the style sheet knows, colours for the rest. */
+/** Those that have a class of their own. */
+const NAMED = /** @type {const} */ (["bold", "dim", "italic", "underline", "strike"]);
+
+/** Classes for what the style sheet knows, colours for the rest. @param {Style} style */
 function look(style) {
   const [fg, bg] = style.inverse ? [style.bg ?? "page", style.fg ?? "text"] : [style.fg, style.bg];
-  const classes = ["bold", "dim", "italic", "underline", "strike"].filter((name) => style[name]);
-  const named = (colour) => colour !== null && !String(colour).startsWith("rgb");
-  if (named(fg)) classes.push(`fg-${fg}`);
-  if (named(bg)) classes.push(`bg-${bg}`);
-  const free = (colour) => (colour === null || named(colour) ? null : colour);
+  /** @type {string[]} */
+  const classes = NAMED.filter((name) => style[name]);
+  /** @param {Colour} colour */
+  const isFree = (colour) => String(colour).startsWith("rgb");
+  if (fg !== null && !isFree(fg)) classes.push(`fg-${fg}`);
+  if (bg !== null && !isFree(bg)) classes.push(`bg-${bg}`);
+  /** @param {Colour} colour */
+  const free = (colour) => (isFree(colour) ? String(colour) : null);
   return { classes: classes.map((name) => `a-${name}`).join(" "), fg: free(fg), bg: free(bg) };
 }

@@ -57,8 +57,10 @@ export async function request(path, options = {}) {
 
 /**
  * Reads JSON.
- * @param {string} path
+ * @template {string} Path
+ * @param {Path} path
  * @param {RequestInit} [options]
+ * @returns {Promise<Api.AnswerOf<Path>>}
  */
 export async function read(path, options) {
   return (await request(path, options)).json();
@@ -66,20 +68,23 @@ export async function read(path, options) {
 
 /**
  * Posts JSON, or nothing, and reads the answer's JSON.
- * @param {string} path
+ * @template {string} Path
+ * @param {Path} path
  * @param {unknown} [body]
+ * @returns {Promise<Api.AnswerToPost<Path>>}
  */
 export async function post(path, body) {
   const headers = { "Content-Type": "application/json" };
   const answer = await request(path, body === undefined
     ? { method: "POST" }
     : { method: "POST", headers, body: JSON.stringify(body) });
-  return answer.status === 204 ? null : answer.json();
+  return answer.json();
 }
 
-/** The sentence of an answer that refuses. */
-async function detail(answer) {
+/** The sentence of an answer that refuses. @param {Response} answer */
+export async function detail(answer) {
   try {
+    /** @type {Partial<Api.Problem>} */
     const problem = await answer.json();
     if (typeof problem.detail === "string") return problem.detail;
   } catch {
@@ -88,6 +93,7 @@ async function detail(answer) {
   return `The server answered ${answer.status} ${answer.statusText}: look into its log.`;
 }
 
+/** @param {Response} answer */
 function noteClock(answer) {
   const told = Date.parse(answer.headers.get("date") ?? "");
   if (Number.isNaN(told)) return;

@@ -4,8 +4,8 @@ import { el } from "./dom.js";
 
 /**
  * Asks, and gives whether it was confirmed.
- * @param {{title: string, text: string, action: string, more?: HTMLElement}} question the title
- *   names what it is about
+ * @param {{title: string, text: string, action: string, more?: HTMLElement|undefined}} question
+ *   the title names what it is about
  * @returns {Promise<boolean>}
  */
 export function confirm({ title, text, action, more }) {
@@ -14,7 +14,7 @@ export function confirm({ title, text, action, more }) {
   const dialog = el("dialog", { "aria-labelledby": "confirm-title", "aria-describedby": "confirm-text" },
     el("h2", { id: "confirm-title" }, title),
     el("p", { id: "confirm-text" }, text),
-    more ?? null,
+    more,
     el("div.dialog-buttons", {}, no, yes));
   document.body.append(dialog);
   dialog.showModal();

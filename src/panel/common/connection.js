@@ -5,9 +5,11 @@ import { byId, el, setBusy, setText } from "./dom.js";
 /** The buttons that ask the server for something. */
 const ASKING = "[data-asks]";
 
-const WAITS_SECONDS = [1, 2, 3, 5, 5, 10];
+const WAITS_SECONDS = [1, 2, 3, 5, 5];
+const WAIT_MAX_SECONDS = 10;
 const ANSWER_MS = 5000;
 
+/** @type {Set<() => void>} */
 const listeners = new Set();
 let isAway = false;
 let hurry = () => {};
@@ -18,14 +20,14 @@ export const away = () => isAway;
 /**
  * Calls back each time that the server is there again.
  * @param {() => void} listener
- * @returns {() => void} what ends that
+ * @returns {() => unknown} what ends that
  */
 export function onBack(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
 
-/** Waits until the server is there. */
+/** Waits until the server is there. @returns {Promise<void>} */
 export function whenBack() {
   if (!isAway) return Promise.resolve();
   return new Promise((resolve) => {
@@ -43,7 +45,10 @@ export function lost() {
   void look();
 }
 
-/** Has the page look as what it shows is: as it was, where the server is away. */
+/**
+ * Has the page look as what it shows is: as it was, where the server is away.
+ * @param {boolean} away
+ */
 function show(away) {
   isAway = away;
   document.documentElement.classList.toggle("is-away", away);
@@ -52,7 +57,7 @@ function show(away) {
 
 // Also of those that were made meanwhile.
 document.addEventListener("click", (event) => {
-  if (!isAway || !event.target.closest?.(ASKING)) return;
+  if (!isAway || !(event.target instanceof Element) || !event.target.closest(ASKING)) return;
   event.preventDefault();
   event.stopPropagation();
 }, true);
@@ -65,7 +70,7 @@ async function look() {
   banner.replaceChildren(el("p", {}, "The server is away, trying again ", seconds), button);
   banner.hidden = false;
   for (let attempt = 0; ; attempt += 1) {
-    await countDown(WAITS_SECONDS[Math.min(attempt, WAITS_SECONDS.length - 1)], seconds);
+    await countDown(WAITS_SECONDS[attempt] ?? WAIT_MAX_SECONDS, seconds);
     setText(seconds, "now");
     if (await answers()) break;
   }
@@ -84,7 +89,12 @@ async function answers() {
   }
 }
 
-/** Waits so many seconds, or until somebody is in a hurry. */
+/**
+ * Waits so many seconds, or until somebody is in a hurry.
+ * @param {number} from
+ * @param {HTMLElement} shown
+ * @returns {Promise<void>}
+ */
 function countDown(from, shown) {
   return new Promise((resolve) => {
     let left = from;

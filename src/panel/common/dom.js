@@ -3,12 +3,18 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
+ * @typedef {Node|string|null|undefined|false} Child what is no node and no text is left out
+ * @typedef {Record<string, (event: Event) => void>} Listeners by the names of their events
+ */
+
+/**
  * Makes an element.
- * @param {string} tag its name, with a class behind each dot: `div.card.wide`
- * @param {Record<string, unknown>} [props] attributes; `on` holds listeners by event; what is null
- *   or false is left out
- * @param {...(Node|string|null|false)} children
- * @returns {HTMLElement}
+ * @template {string} Tag
+ * @param {Tag} tag its name, with a class behind each dot: `div.card.wide`
+ * @param {Record<string, string|number|boolean|null|undefined|Listeners>} [props] attributes; `on`
+ *   holds listeners; what is null or false is left out
+ * @param {...Child} children
+ * @returns {ElementOf<Tag>}
  */
 export function el(tag, props = {}, ...children) {
   const [name, ...classes] = tag.split(".");
@@ -16,21 +22,23 @@ export function el(tag, props = {}, ...children) {
   if (classes.length > 0) element.className = classes.join(" ");
   for (const [key, value] of Object.entries(props)) {
     if (value === null || value === undefined || value === false) continue;
-    if (key === "on") {
+    if (typeof value === "object") {
       for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
     } else {
       element.setAttribute(key, value === true ? "" : String(value));
     }
   }
-  element.append(...children.filter((child) => child !== null && child !== false));
-  return element;
+  for (const child of children) {
+    if (child !== null && child !== undefined && child !== false) element.append(child);
+  }
+  return /** @type {ElementOf<Tag>} */ (element);
 }
 
 /**
  * Makes an SVG element.
- * @param {string} name
+ * @template {keyof SVGElementTagNameMap} Name
+ * @param {Name} name
  * @param {Record<string, string>} attributes
- * @returns {SVGElement}
  */
 export function svg(name, attributes) {
   const element = document.createElementNS(SVG, name);
@@ -71,7 +79,7 @@ export function setAttribute(element, name, value) {
 
 /**
  * Marks a button as one that does nothing now. It keeps the focus, and says so to screen readers.
- * @param {HTMLElement} button
+ * @param {Element} button
  * @param {boolean} isBusy
  */
 export function setBusy(button, isBusy) {

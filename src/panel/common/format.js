@@ -55,15 +55,16 @@ export function when(instant) {
 
 /**
  * How a run ended, in words.
- * @param {{exit_code: number|null, signal: string|null, ended_by: string|null}} end
+ * @param {Api.End} end
  */
 export function ending(end) {
   const how = end.signal
     ? `by ${end.signal}`
     : end.exit_code === null ? "nobody knows how" : `with exit code ${end.exit_code}`;
-  return `${how}${REASONS[end.ended_by] ?? ""}`;
+  return `${how}${end.ended_by ? REASONS[end.ended_by] : ""}`;
 }
 
+/** @type {Record<Api.EndedBy, string>} */
 const REASONS = {
   itself: ", by itself",
   kill: ", stopped by hand",

@@ -10,6 +10,21 @@ const CHUNKS_MAX = 24;
  * @typedef {{n: number, at: string|null, text: string}} Line
  */
 
+/**
+ * What a list of lines is drawn from: `Lines`, or `Matches`.
+ * @typedef {object} Model
+ * @property {number} size how many rows there are
+ * @property {number} total how many lines there are
+ * @property {string} prompt
+ * @property {Map<number, string>} marks
+ * @property {(index: number) => Line|null} at
+ * @property {(n: number) => number} rowOf
+ * @property {(from: number, until: number) => void} need
+ * @property {(line: Line) => void} put
+ * @property {(text: string) => void} mark
+ * @property {() => void} miss
+ */
+
 export class Lines {
   /** How many lines there are. */
   total = 0;
@@ -18,9 +33,9 @@ export class Lines {
   /** The last line where it has not ended: a prompt. */
   prompt = "";
   /** What is to be said before a line, by its number. */
-  marks = new Map();
-  #chunks = new Map();
-  #loading = new Set();
+  marks = /** @type {Map<number, string>} */ (new Map());
+  #chunks = /** @type {Map<number, Line[]>} */ (new Map());
+  #loading = /** @type {Set<number>} */ (new Set());
   #path;
   #changed;
 
@@ -62,6 +77,11 @@ export class Lines {
     this.marks.set(n, before && before !== text ? `${before}\n${text}` : text);
   }
 
+  /** Notes that lines are missing before the next one. */
+  miss() {
+    this.oldest = Math.max(this.oldest, this.total + 1);
+  }
+
   /** Takes a line that the stream brought. @param {Line} line */
   put(line) {
     this.#place(line);
@@ -87,6 +107,7 @@ export class Lines {
     }
   }
 
+  /** @param {number} chunk */
   async #load(chunk) {
     if (this.#loading.has(chunk)) return;
     this.#loading.add(chunk);
@@ -99,6 +120,7 @@ export class Lines {
     this.#loading.delete(chunk);
   }
 
+  /** @param {number} chunk */
   async #fetch(chunk) {
     const after = Math.max(chunk * CHUNK_LINES, this.oldest - 1);
     const wanted = Math.min((chunk + 1) * CHUNK_LINES, this.total) - after;
@@ -112,11 +134,13 @@ export class Lines {
     const begin = first ?? after + 1;
     if (begin > after + 1) this.oldest = Math.max(this.oldest, begin);
     entries.forEach((entry, place) => {
+      /** @type {Api.LogEntry} */
       const { timestamp, line } = JSON.parse(entry);
       this.#place({ n: begin + place, at: timestamp, text: line });
     });
   }
 
+  /** @param {Line} line */
   #place(line) {
     const chunk = chunkOf(line.n);
     let lines = this.#chunks.get(chunk);
@@ -128,6 +152,7 @@ export class Lines {
     lines[(line.n - 1) % CHUNK_LINES] = line;
   }
 
+  /** @param {number} chunk */
   #touch(chunk) {
     const lines = this.#chunks.get(chunk);
     if (!lines) return;
@@ -137,13 +162,14 @@ export class Lines {
 
   /** Forgets what was looked at the longest ago. */
   #forget() {
-    while (this.#chunks.size > CHUNKS_MAX) {
-      const [oldest] = this.#chunks.keys();
+    for (const oldest of this.#chunks.keys()) {
+      if (this.#chunks.size <= CHUNKS_MAX) return;
       this.#chunks.delete(oldest);
     }
   }
 }
 
+/** @param {number} n */
 function chunkOf(n) {
   return Math.floor((n - 1) / CHUNK_LINES);
 }

@@ -5,13 +5,15 @@ import { ending, timeOfDay } from "./format.js";
 /**
  * Takes events into a model of lines. Gives the state of what printed them where they tell its
  * end, else null.
- * @param {import("./lines.js").Lines|import("./matches.js").Matches} model
+ * @param {import("./lines.js").Model} model
  * @param {import("./sse.js").ServerEvent[]} events
  */
 export function takeEvents(model, events) {
+  /** @type {unknown} */
   let ended = null;
   for (const event of events) {
     if (event.name === "message") {
+      /** @type {Api.LogEntry} */
       const { timestamp, line } = JSON.parse(event.data);
       model.put({ n: lineNumber(event.id), at: timestamp, text: line });
       model.prompt = "";
@@ -20,7 +22,7 @@ export function takeEvents(model, events) {
     } else if (event.name === "run") {
       mark(model, JSON.parse(event.data));
     } else if (event.name === "missed") {
-      model.oldest = Math.max(model.oldest ?? 1, model.total + 1);
+      model.miss();
     } else if (event.name === "end") {
       ended = JSON.parse(event.data);
     }
@@ -28,12 +30,19 @@ export function takeEvents(model, events) {
   return ended;
 }
 
-/** The number of a line in the id of its event: `RUN_ID:N`, or `N` of a service. */
+/**
+ * The number of a line in the id of its event: `RUN_ID:N`, or `N` of a service.
+ * @param {string|null} id
+ */
 function lineNumber(id) {
-  return Number(id.slice(id.lastIndexOf(":") + 1));
+  return Number(id?.slice(id.lastIndexOf(":") + 1));
 }
 
-/** Notes that a run begins or ends before the next line. */
+/**
+ * Notes that a run begins or ends before the next line.
+ * @param {import("./lines.js").Model} model
+ * @param {Api.RunMark} run
+ */
 function mark(model, run) {
   const at = timeOfDay(run.at);
   const text = run.event === "started"

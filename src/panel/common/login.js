@@ -1,8 +1,10 @@
 // Asks for the token, or the user and the password, and gives them for a session.
 
+import { detail } from "./api.js";
 import { el } from "./dom.js";
 import { keepSession } from "./session.js";
 
+/** @type {Promise<void>|null} */
 let asking = null;
 
 /** Shows the form, once however many ask, until the server knows what was given. */
@@ -13,7 +15,9 @@ export function logIn() {
   return asking;
 }
 
+/** @returns {Promise<void>} */
 function ask() {
+  /** @param {string} label @param {Record<string, string>} attributes */
   const field = (label, attributes) => {
     const input = el("input", { autocapitalize: "off", spellcheck: "false", ...attributes });
     return { input, row: el("label.field", {}, el("span", {}, label), input) };
@@ -43,7 +47,8 @@ function ask() {
       const refused = await send(body);
       if (refused) {
         fault.textContent = refused;
-        return token.input.focus();
+        token.input.focus();
+        return;
       }
       dialog.close();
       dialog.remove();
@@ -52,7 +57,10 @@ function ask() {
   });
 }
 
-/** Gives null when it was right, and what to do otherwise. */
+/**
+ * Gives null when it was right, and what to do otherwise.
+ * @param {{token: string}|{user: string, password: string}} body
+ */
 async function send(body) {
   try {
     const answer = await fetch("login", { method: "POST", body: JSON.stringify(body) });
@@ -61,7 +69,7 @@ async function send(body) {
       return null;
     }
     if (answer.status === 401) return "These are not the right ones: see LLM_SHELL_TOKEN or LLM_SHELL_BASIC_AUTH of the server.";
-    return (await answer.json()).detail;
+    return detail(answer);
   } catch {
     return "The server is away: try again when it is back.";
   }

@@ -21,7 +21,8 @@ async function logOut() {
     await request("logout", { method: "POST" });
   } catch (error) {
     // While the server is away the session goes on there: it is not ended by forgetting it here.
-    return tellFault(error.message);
+    tellFault(error.message);
+    return;
   }
   keepSession(null);
   location.reload();

@@ -7,8 +7,8 @@ import { count, plural } from "./format.js";
 import { Lines } from "./lines.js";
 import { LogView } from "./logview.js";
 import { Matches, pattern } from "./matches.js";
-import { keep, load } from "./prefs.js";
 import { readEvents } from "./sse.js";
+import { makeToggle } from "./toggle.js";
 import { takeEvents } from "./logevents.js";
 
 const FIRST_LINES = 300;
@@ -26,18 +26,18 @@ const FULL_MS = 5000;
  * @property {string} path of the log's route
  * @property {string} name of what prints it
  * @property {string} file what a download is called
- * @property {(status: object) => void} [onEnd] called with the state once it has ended
+ * @property {(() => void)|undefined} [onEnd] called once it has ended
  */
 
 export class LogPanel {
   #options;
-  #model;
+  #model = /** @type {import("./lines.js").Model} */ (new Matches());
   #sought = "";
   #isPaused = false;
   #isClosed = false;
   #isOver = false;
   #abort = new AbortController();
-  #wake = () => {};
+  #wake = /** @type {(value?: unknown) => void} */ (() => {});
   #floodSince = 0;
   #view;
   #state = el("span.log-state", { role: "status" });
@@ -85,6 +85,7 @@ export class LogPanel {
   #tools() {
     const search = el("input", { type: "search", "aria-label": "Search the log", placeholder: "Search", autocomplete: "off", spellcheck: "false" });
     let timer = 0;
+    /** @param {string} value */
     const seek = (value) => {
       clearTimeout(timer);
       timer = setTimeout(() => this.#seek(value), TYPING_MS);
@@ -97,27 +98,19 @@ export class LogPanel {
     const href = `${path}${path.includes("?") ? "&" : "?"}lines=0&format=text`;
     return el("div.log-tools", {},
       search, this.#state, el("span.grow"), this.#endButton, this.#pause,
-      this.#toggle("Wrap", "wrap", false), this.#toggle("Times", "times", false),
+      this.#toggle("Wrap", "wrap"), this.#toggle("Times", "times"),
       el("a.button.small", { href, download: file }, "Download"));
   }
 
-  /** A button that is pressed or not, and is remembered so. */
-  #toggle(label, name, otherwise) {
-    const button = el("button.small", { type: "button" }, label);
-    const set = (isOn) => {
-      setAttribute(button, "aria-pressed", String(isOn));
+  /** A button that gives the lines this class. @param {string} label @param {string} name */
+  #toggle(label, name) {
+    return makeToggle(label, `log.${name}`, (isOn) => {
       this.#view.element.classList.toggle(name, isOn);
       this.#view.draw();
-    };
-    button.addEventListener("click", () => {
-      const isOn = button.getAttribute("aria-pressed") !== "true";
-      keep(`log.${name}`, isOn);
-      set(isOn);
     });
-    set(load(`log.${name}`, otherwise));
-    return button;
   }
 
+  /** @param {string} sought */
   #seek(sought) {
     if (sought === this.#sought || this.#isClosed) return;
     this.#sought = sought;
@@ -127,7 +120,11 @@ export class LogPanel {
     this.#again();
   }
 
-  /** A match that is clicked is shown among its neighbours. */
+  /**
+   * A match that is clicked is shown among its neighbours.
+   * @param {Event} event
+   * @param {HTMLInputElement} search
+   */
   #showAround(event, search) {
     const n = this.#view.lineAt(event);
     if (!this.#sought || n === 0 || getSelection()?.toString()) return;
@@ -139,6 +136,7 @@ export class LogPanel {
     this.#again();
   }
 
+  /** @param {boolean} isPaused */
   #setPaused(isPaused) {
     this.#isPaused = isPaused;
     setText(this.#pause, isPaused ? "Resume" : "Pause");
@@ -192,6 +190,7 @@ export class LogPanel {
     }
   }
 
+  /** @param {AbortSignal} signal */
   async #follow(signal) {
     const { path, onEnd } = this.#options;
     const grep = this.#sought ? `&strip_ansi=false&grep=${encodeURIComponent(pattern(this.#sought))}` : "";
@@ -210,7 +209,7 @@ export class LogPanel {
           const ended = takeEvents(model, events);
           this.#told(ended !== null);
           this.#view.draw();
-          if (ended !== null) onEnd?.(ended);
+          if (ended !== null) onEnd?.();
         },
       });
     } catch (error) {
@@ -237,11 +236,13 @@ export class LogPanel {
     this.#tell(isOver ? `${lines}, ended` : lines);
   }
 
+  /** @param {string} text */
   #tell(text) {
     setText(this.#state, text);
   }
 }
 
+/** @param {number} milliseconds */
 function pause(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -15,9 +15,9 @@ const AROUND = 50;
 
 export class LogView {
   follows = true;
-  #model;
+  #model = /** @type {import("./lines.js").Model|undefined} */ (undefined);
   #sought = "";
-  #rows = [];
+  #rows = /** @type {Row[]} */ ([]);
   #space = el("div.log-space");
   #window = el("div.log-window");
   #unit = 20;
@@ -42,7 +42,11 @@ export class LogView {
 
   #watch;
 
-  /** Shows these lines, marking what is sought. */
+  /**
+   * Shows these lines, marking what is sought.
+   * @param {import("./lines.js").Model} model
+   * @param {string} sought
+   */
   show(model, sought) {
     this.#model = model;
     this.#sought = sought.toLowerCase();
@@ -55,7 +59,7 @@ export class LogView {
     this.#isDue = true;
     requestAnimationFrame(() => {
       this.#isDue = false;
-      if (this.#model && this.element.isConnected) this.#draw();
+      if (this.#model && this.element.isConnected) this.#draw(this.#model);
     });
   }
 
@@ -84,7 +88,8 @@ export class LogView {
 
   /** The number of the line that an event was at. @param {Event} event */
   lineAt(event) {
-    const row = this.#rows.find((it) => it.element.contains(event.target));
+    const { target } = event;
+    const row = this.#rows.find((it) => target instanceof Node && it.element.contains(target));
     return row?.lineNumber ?? 0;
   }
 
@@ -96,13 +101,14 @@ export class LogView {
     return Math.ceil(this.element.clientHeight / this.#unit) + 1;
   }
 
-  /** How many pixels of the space are one row. */
+  /** How many pixels of the space are one row. @param {number} size */
   #pixels(size) {
     return Math.min(this.#unit, SPACE_MAX / Math.max(1, size));
   }
 
-  #draw() {
-    const { size } = this.#model;
+  /** @param {import("./lines.js").Model} model */
+  #draw(model) {
+    const { size } = model;
     const height = this.element.clientHeight;
     const pixels = this.#pixels(size);
     const isLong = size * this.#unit > height;
@@ -112,20 +118,20 @@ export class LogView {
     const lastTop = Math.max(0, size - height / this.#unit);
     const atEnd = this.follows || this.#top >= lastTop;
     const first = atEnd ? Math.max(0, size - seen) : Math.floor(this.#top);
-    this.#fill(first, Math.min(size, first + seen));
+    this.#fill(model, first, Math.min(size, first + seen));
     this.#window.classList.toggle("at-end", atEnd && (isLong || this.#overflows(height)));
     this.#shift(atEnd ? 0 : this.#top - first);
     if (atEnd) this.#scrollTo(this.element.scrollHeight);
     else if (this.#setTop < 0 || pixels < this.#unit) this.#scrollTo(this.#top * pixels);
   }
 
-  #fill(first, until) {
+  /** @param {import("./lines.js").Model} model @param {number} first @param {number} until */
+  #fill(model, first, until) {
     while (this.#rows.length < until - first) {
       const row = new Row();
       this.#rows.push(row);
       this.#window.append(row.element);
     }
-    const model = this.#model;
     model.need(Math.max(0, first - AROUND), until + AROUND);
     this.#rows.forEach((row, place) => {
       const index = first + place;
@@ -136,16 +142,18 @@ export class LogView {
     });
   }
 
+  /** @param {number} height */
   #overflows(height) {
     return this.#rows.reduce((sum, row) => sum + row.element.offsetHeight, 0) > height;
   }
 
-  /** Moves the window so that a part of its first row is above it. */
+  /** Moves the window so that a part of its first row is above it. @param {number} part */
   #shift(part) {
     const height = part > 0 ? this.#rows[0]?.element.offsetHeight ?? 0 : 0;
     this.#window.style.setProperty("--shift", `${-Math.round(part * height)}px`);
   }
 
+  /** @param {number} top */
   #scrollTo(top) {
     this.element.scrollTop = top;
     this.#setTop = this.element.scrollTop;
@@ -168,6 +176,7 @@ export class LogView {
     this.#setFollows(false);
   }
 
+  /** @param {boolean} follows */
   #setFollows(follows) {
     if (this.follows === follows) return;
     this.follows = follows;

@@ -6,8 +6,8 @@ export class Matches {
   /** How many were found, those that were forgotten included. */
   found = 0;
   prompt = "";
-  marks = new Map();
-  #lines = [];
+  marks = /** @type {Map<number, string>} */ (new Map());
+  #lines = /** @type {import("./lines.js").Line[]} */ ([]);
 
   get size() {
     return this.#lines.length;
@@ -40,6 +40,9 @@ export class Matches {
 
   /** What is between lines is not shown. */
   mark() {}
+
+  /** What is missing was not found either. */
+  miss() {}
 }
 
 /** The regular expression that finds a text as it stands, in any case. @param {string} text */

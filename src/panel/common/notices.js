@@ -22,10 +22,12 @@ export function tellDone(text) {
   setTimeout(() => notice.remove(), DONE_MS);
 }
 
+/** @param {string} text @param {"fault"|"done"} kind */
 function show(text, kind) {
   const place = byId("notices");
-  const same = [...place.children].find((it) => it.dataset.text === text);
-  same?.remove();
+  for (const shown of [...place.children]) {
+    if (shown instanceof HTMLElement && shown.dataset.text === text) shown.remove();
+  }
   while (place.children.length >= SHOWN_MAX) place.firstElementChild?.remove();
   const notice = el("div.notice", { class: `notice ${kind}`, role: kind === "fault" ? "alert" : "status" });
   notice.dataset.text = text;

@@ -12,9 +12,9 @@ export class Row {
   #number = el("span.log-number");
   #time = el("span.log-time");
   #text = el("span.log-text");
-  #line = undefined;
+  #line = /** @type {import("./lines.js").Line|null|undefined} */ (undefined);
   #sought = "";
-  #mark = undefined;
+  #mark = /** @type {string|undefined} */ (undefined);
 
   constructor() {
     this.element = el("div.log-row", {}, this.#number, this.#time, this.#text);
@@ -43,10 +43,12 @@ export class Row {
   }
 }
 
+/** @param {string} text @param {string} sought */
 function content(text, sought) {
   const shown = text.length > SHOWN_MAX ? text.slice(0, SHOWN_MAX) : text;
   const pieces = parseAnsi(shown);
   const plain = pieces.map((piece) => piece.text).join("");
+  /** @type {(Node|string)[]} */
   const nodes = [];
   const hits = sought ? places(plain.toLowerCase(), sought) : [];
   let at = 0;
@@ -60,8 +62,13 @@ function content(text, sought) {
   return nodes;
 }
 
-/** Where a text has another one in it: [begin, end] each. */
+/**
+ * Where a text has another one in it: [begin, end] each.
+ * @param {string} text
+ * @param {string} sought
+ */
 function places(text, sought) {
+  /** @type {[number, number][]} */
   const found = [];
   for (let at = text.indexOf(sought); at >= 0; at = text.indexOf(sought, at + sought.length)) {
     found.push([at, at + sought.length]);
@@ -69,8 +76,14 @@ function places(text, sought) {
   return found;
 }
 
-/** A piece as nodes; what was sought is in marks. */
+/**
+ * A piece as nodes; what was sought is in marks.
+ * @param {import("./ansi.js").Piece} piece
+ * @param {number} offset where it begins in the line
+ * @param {[number, number][]} hits
+ */
 function styled(piece, offset, hits) {
+  /** @type {(Node|string)[]} */
   const nodes = [];
   let from = 0;
   for (const [begin, end] of hits) {

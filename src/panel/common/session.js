@@ -4,8 +4,9 @@
 const KEY = "llm-shell.session";
 
 /** Where the browser keeps nothing, the session lasts as long as the page. */
-let kept = null;
+let kept = /** @type {string|null} */ (null);
 
+/** @type {Set<() => void>} */
 const listeners = new Set();
 
 /** The token, or null where there is no session. */

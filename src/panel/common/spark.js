@@ -7,25 +7,32 @@ const [WIDTH, HEIGHT] = [100, 24];
 
 /** Values with their times, none older than five minutes. */
 export class Series {
-  #points = [];
+  #points = /** @type {[at: number, value: number][]} */ ([]);
 
   /** @param {number} at in milliseconds @param {number} value */
   add(at, value) {
     this.#points.push([at, value]);
-    while (this.#points[0][0] < at - SPAN_MS) this.#points.shift();
+    this.#points = this.#points.filter(([then]) => then >= at - SPAN_MS);
   }
 
-  /** The path of the line, and that of what is below it. @param {number} least of the scale's top */
+  /**
+   * The path of the line, and that of what is below it.
+   * @param {number} least of the scale's top
+   * @returns {[line: string, area: string]}
+   */
   paths(least) {
     const points = this.#points;
     // The line of what uses nothing is that which the page draws below.
-    if (points.length < 2 || points.every(([, value]) => value === 0)) return ["", ""];
-    const now = points[points.length - 1][0];
+    const [first, last] = [points[0], points.at(-1)];
+    if (!first || !last || first === last || points.every(([, value]) => value === 0)) return ["", ""];
+    const [now] = last;
     const top = Math.max(least, ...points.map(([, value]) => value)) * 1.1;
+    /** @param {number} at */
     const x = (at) => (WIDTH * (1 - (now - at) / SPAN_MS)).toFixed(1);
+    /** @param {number} value */
     const y = (value) => (HEIGHT - 1 - (HEIGHT - 2) * (value / top)).toFixed(1);
     const line = points.map(([at, value]) => `${x(at)} ${y(value)}`).join("L");
-    return [`M${line}`, `M${x(points[0][0])} ${HEIGHT}L${line}L${WIDTH} ${HEIGHT}Z`];
+    return [`M${line}`, `M${x(first[0])} ${HEIGHT}L${line}L${WIDTH} ${HEIGHT}Z`];
   }
 }
 

@@ -20,14 +20,15 @@ const FULL_CHUNK_BYTES = 32 * 1024;
  * @param {(events: ServerEvent[]) => void} options.onEvents
  * @param {() => void} [options.onOpen] called when the server has answered
  * @param {() => boolean} [options.onFlood] called while more comes than is read; true: give it up
- * @param {string} [options.lastId] the event to go on behind
+ * @param {string|undefined} [options.lastId] the event to go on behind
  * @returns {Promise<"ended"|"broken"|"flooded">}
  */
 export async function readEvents(path, options) {
+  /** @type {Record<string, string>} */
   const headers = { Accept: "text/event-stream" };
   if (options.lastId) headers["Last-Event-ID"] = options.lastId;
   const answer = await request(path, { headers, signal: options.signal });
-  if (answer.status === 204) return "ended";
+  if (answer.status === 204 || answer.body === null) return "ended";
   options.onOpen?.();
   const reader = answer.body.getReader();
   const parser = new Parser();
@@ -61,9 +62,9 @@ export function nextFrame() {
 export class Parser {
   #decoder = new TextDecoder();
   #rest = "";
-  #id = null;
+  #id = /** @type {string|null} */ (null);
   #name = "";
-  #data = null;
+  #data = /** @type {string|null} */ (null);
   hasEnded = false;
 
   /**
@@ -74,6 +75,7 @@ export class Parser {
   take(bytes) {
     const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split("\n");
     this.#rest = lines.pop() ?? "";
+    /** @type {ServerEvent[]} */
     const events = [];
     for (const line of lines) {
       if (line === "") this.#finish(events);
@@ -82,6 +84,7 @@ export class Parser {
     return events;
   }
 
+  /** @param {string} line */
   #field(line) {
     if (line.startsWith("data: ")) {
       const data = line.slice(6);
@@ -93,6 +96,7 @@ export class Parser {
     }
   }
 
+  /** @param {ServerEvent[]} events */
   #finish(events) {
     if (this.#data !== null) {
       this.hasEnded ||= this.#name === "end";

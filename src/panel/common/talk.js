@@ -22,6 +22,7 @@ const ENDING = ["TERM", "QUIT", "KILL", "HUP"];
  * @param {TalkOptions} options
  */
 export function makeTalk({ canType, isTerminal, signal, type, what }) {
+  /** @param {() => Promise<unknown>} act */
   const run = async (act) => {
     try {
       await act();
@@ -47,10 +48,15 @@ export function makeTalk({ canType, isTerminal, signal, type, what }) {
       kind, el("button.small", { type: "button", "data-asks": true, on: { click: send } }, "Send signal")));
 }
 
+/** @param {string} key @param {string} does @param {() => void} act */
 function shortcut(key, does, act) {
   return el("button.small", { type: "button", "data-asks": true, on: { click: act } }, key, el("span.only-read", {}, does));
 }
 
+/**
+ * @param {TalkOptions["type"]} type
+ * @param {(act: () => Promise<unknown>) => Promise<boolean>} run
+ */
 function line(type, run) {
   const input = el("input.mono", { type: "text", name: "stdin", "aria-label": "Line for its input", placeholder: "A line for its input", autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
   const form = el("form.row", {}, input, el("button.small", { type: "submit", "data-asks": true }, "Send line"));

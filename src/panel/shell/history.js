@@ -10,19 +10,12 @@ import { outcome } from "./runs.js";
  * @param {import("./runs.js").Runs} runs
  * @param {() => string|null} chosen the id of the run that is shown
  * @param {(id: string) => void} onChoose
+ * @returns {() => void} what shows the list as it is now
  */
 export function showHistory(runs, chosen, onChoose) {
   const list = byId("history");
+  /** @type {Map<string, ReturnType<typeof makeItem>>} */
   const items = new Map();
-  const make = (run) => {
-    const item = {
-      pill: el("span.pill"), name: el("span.history-name.mono"), time: el("span.muted"),
-    };
-    item.button = el("button.history-item", { type: "button", on: { click: () => onChoose(run.run_id) } },
-      item.name, item.pill, item.time);
-    item.element = el("li", {}, item.button);
-    return item;
-  };
   return () => {
     const ids = new Set(runs.all.map((run) => run.run_id));
     for (const [id, item] of items) {
@@ -31,7 +24,7 @@ export function showHistory(runs, chosen, onChoose) {
       items.delete(id);
     }
     runs.all.forEach((run, place) => {
-      const item = items.get(run.run_id) ?? make(run);
+      const item = items.get(run.run_id) ?? makeItem(() => onChoose(run.run_id));
       items.set(run.run_id, item);
       const [word, look] = outcome(run);
       setText(item.pill, word);
@@ -45,6 +38,14 @@ export function showHistory(runs, chosen, onChoose) {
   };
 }
 
+/** The row of a run. @param {() => void} onClick */
+function makeItem(onClick) {
+  const [pill, name, time] = [el("span.pill"), el("span.history-name.mono"), el("span.muted")];
+  const button = el("button.history-item", { type: "button", on: { click: onClick } }, name, pill, time);
+  return { pill, name, time, button, element: el("li", {}, button) };
+}
+
+/** @param {import("./runs.js").Runs} runs */
 function counted(runs) {
   if (runs.all.length === 0) return "Nothing has run yet.";
   return runs.areAll ? plural(runs.all.length, "run") : `the last ${runs.all.length} runs`;

@@ -8,7 +8,7 @@ import { Runs } from "./runs.js";
 import { makeStart } from "./start.js";
 
 const runs = new Runs();
-let chosen = null;
+let chosen = /** @type {string|null} */ (null);
 /** Whether the newest run is shown, whichever that is. */
 let followsNewest = true;
 
@@ -23,6 +23,7 @@ const update = showHistory(runs, () => chosen, (id) => {
   update();
 });
 
+/** @param {string|null} id */
 function choose(id) {
   chosen = id;
   view.show(id);

@@ -20,8 +20,8 @@ export class RunView {
   #runs;
   #onAgain;
   #place = byId("run");
-  #id = undefined;
-  #log = null;
+  #id = /** @type {string|null|undefined} */ (undefined);
+  #log = /** @type {LogPanel|null} */ (null);
   #talkKey = "";
   #pill = el("span.pill");
   #facts = el("p.run-facts.muted");
@@ -34,12 +34,12 @@ export class RunView {
 
   /**
    * @param {import("./runs.js").Runs} runs
-   * @param {(run: import("./runs.js").Run) => void} onAgain called to have a run edited
+   * @param {(run: Api.Run) => void} onAgain called to have a run edited
    */
   constructor(runs, onAgain) {
     this.#runs = runs;
     this.#onAgain = onAgain;
-    this.#again.addEventListener("click", () => this.#onAgain(this.#runs.find(this.#id)));
+    this.#again.addEventListener("click", () => this.#shown && this.#onAgain(this.#shown));
     runs.onChange(() => this.#update());
     setInterval(() => document.hidden || away() || this.#update(), 1000);
     addEventListener("resize", () => this.#resizeSoon());
@@ -58,14 +58,15 @@ export class RunView {
     this.#log?.close();
     this.#log = null;
     this.#talkKey = "";
-    if (id === null) {
+    const run = this.#shown;
+    if (run === null) {
       const words = "Nothing was started yet. Give a command, and its output is here as it comes.";
-      return this.#place.replaceChildren(el("p.empty.muted", {}, words));
+      this.#place.replaceChildren(el("p.empty.muted", {}, words));
+      return;
     }
-    const run = this.#runs.find(id);
-    const file = run.log_file.split("/").pop().replace(/\.log$/, ".txt");
+    const file = run.log_file.replace(/^.*\//, "").replace(/\.log$/, ".txt");
     this.#log = new LogPanel({
-      path: `runs/${encodeURIComponent(id)}/logs`, name: short(run.command), file,
+      path: `runs/${encodeURIComponent(run.run_id)}/logs`, name: short(run.command), file,
       onEnd: () => void this.#runs.refresh(),
     });
     this.#body.replaceChildren(this.#log.element);
@@ -75,6 +76,12 @@ export class RunView {
     this.#update();
   }
 
+  /** The run that is shown, while the server has it. */
+  get #shown() {
+    return this.#runs.find(this.#id ?? null);
+  }
+
+  /** @param {string} label @param {() => Promise<void>} act */
   #button(label, act) {
     const button = el("button.small", { type: "button", "data-asks": true }, label);
     button.addEventListener("click", async () => {
@@ -91,13 +98,15 @@ export class RunView {
     return button;
   }
 
+  /** @param {HTMLElement} button @param {keyof typeof LASTING} label */
   #lasts(button, label) {
     setBusy(button, true);
     setText(button, LASTING[label]);
   }
 
   async #end() {
-    const run = this.#runs.find(this.#id);
+    const run = this.#shown;
+    if (!run) return;
     const left = run.status !== "running";
     const title = left ? `End what ${short(run.command)} left behind?` : `Kill ${short(run.command)}?`;
     const text = left
@@ -110,7 +119,8 @@ export class RunView {
   }
 
   async #startAgain() {
-    const run = this.#runs.find(this.#id);
+    const run = this.#shown;
+    if (!run) return;
     const text = `Process ${run.process_pid} and all that it has started will be ended and started again.`;
     const question = { title: `Restart ${short(run.command)}?`, text, action: "Restart" };
     if (run.status === "running" && !(await confirm(question))) return;
@@ -119,7 +129,7 @@ export class RunView {
   }
 
   #update() {
-    const run = this.#runs.find(this.#id);
+    const run = this.#shown;
     if (!run) return;
     const isNewest = run === this.#runs.newest;
     const runs = run.status === "running";
@@ -139,7 +149,7 @@ export class RunView {
   #resizeSoon() {
     clearTimeout(this.#resizing);
     this.#resizing = setTimeout(async () => {
-      const run = this.#runs.find(this.#id);
+      const run = this.#shown;
       if (!run?.pty || run.status !== "running" || run !== this.#runs.newest) return;
       try {
         await post("resize", { rows: ROWS, cols: this.columns });
@@ -151,6 +161,7 @@ export class RunView {
 
   #resizing = 0;
 
+  /** @param {Api.Run} run @param {boolean} canTalk */
   #showTalk(run, canTalk) {
     const key = canTalk ? `${run.run_id} ${run.stdin_open}` : "";
     if (key === this.#talkKey) return;
@@ -165,7 +176,11 @@ export class RunView {
   }
 }
 
-/** What is known of a run, in one line. */
+/**
+ * What is known of a run, in one line.
+ * @param {Api.Run} run
+ * @param {number} since how many seconds ago the server was asked
+ */
 function facts(run, since) {
   const parts = [`Process ${run.process_pid}`, `in ${run.cwd}`, `started ${when(run.created_at)}`];
   if (run.status === "running") {
@@ -179,6 +194,6 @@ function facts(run, since) {
 
 /** A command as its own name. @param {string} command */
 export function short(command) {
-  const line = command.trim().split("\n")[0];
+  const [line = ""] = command.trim().split("\n");
   return line.length > NAME_MAX ? `${line.slice(0, NAME_MAX)}…` : line;
 }

@@ -7,32 +7,26 @@ import { tellFault } from "../common/notices.js";
 const POLL_MS = 1000;
 const RUNS_MAX = 50;
 
-/** @typedef {{run_id: string, process_pid: number, command: string, status: string,
- *   created_at: string, stopped_at: string|null, exit_code: number|null, signal: string|null,
- *   ended_by: string|null, log_file: string, uptime: number, cpu_percent: number,
- *   memory_mb: number, pty: boolean, stdin_open: boolean, cwd: string,
- *   leftover_pids: number[]}} Run */
-
 export class Runs {
-  /** @type {Run[]} */
+  /** @type {Api.Run[]} */
   all = [];
   /** When `all` was told, by the page's own clock. */
   at = 0;
-  #listeners = new Set();
+  #listeners = /** @type {Set<() => void>} */ (new Set());
   #timer = 0;
-  #asking = null;
+  #asking = /** @type {Promise<void>|null} */ (null);
 
   /** Calls back after each answer. @param {() => void} listener */
   onChange(listener) {
     this.#listeners.add(listener);
   }
 
-  /** The last run, if there was one. @returns {Run|null} */
+  /** The last run, if there was one. @returns {Api.Run|null} */
   get newest() {
     return this.all[0] ?? null;
   }
 
-  /** The run of this id. @param {string|null} id @returns {Run|null} */
+  /** The run of this id. @param {string|null} id @returns {Api.Run|null} */
   find(id) {
     return this.all.find((run) => run.run_id === id) ?? null;
   }
@@ -72,7 +66,11 @@ export class Runs {
   }
 }
 
-/** How a run is, in a word or two, and how that looks. @param {Run} run */
+/**
+ * How a run is, in a word or two, and how that looks.
+ * @param {Api.Run} run
+ * @returns {[words: string, look: string]}
+ */
 export function outcome(run) {
   if (run.status === "running") return ["running", "good"];
   if (run.ended_by === "timeout") return ["timed out", "warn"];

@@ -12,8 +12,8 @@ import { ROWS } from "./run.js";
  * @returns {(run: {command: string, cwd: string, pty: boolean}) => void} what fills it
  */
 export function makeStart(columns, onStart) {
-  const form = byId("start");
-  const { command, cwd, env, terminal, input, timeout } = form.elements;
+  const form = /** @type {HTMLFormElement} */ (byId("start"));
+  const { command, cwd, env, terminal, input, timeout } = fields(form);
   const button = byId("start-button");
   const fault = byId("start-fault");
   terminal.checked = load("terminal", true);
@@ -48,6 +48,7 @@ export function makeStart(columns, onStart) {
   });
 
   function request() {
+    /** @type {Api.StartRequest} */
     const body = { command: command.value };
     if (cwd.value.trim()) body.cwd = cwd.value.trim();
     if (env.value.trim()) body.env = environment(env.value);
@@ -66,13 +67,24 @@ export function makeStart(columns, onStart) {
   };
 }
 
-/** Reads lines of `NAME=value`, and of `unset NAME`. */
+/**
+ * The fields of the form, by their names.
+ * @param {HTMLFormElement} form
+ * @returns {{command: HTMLTextAreaElement, cwd: HTMLInputElement, env: HTMLTextAreaElement,
+ *   terminal: HTMLInputElement, input: HTMLInputElement, timeout: HTMLInputElement}}
+ */
+function fields(form) {
+  return /** @type {any} */ (form.elements);
+}
+
+/** Reads lines of `NAME=value`, and of `unset NAME`. @param {string} text */
 function environment(text) {
+  /** @type {Record<string, string|null>} */
   const variables = {};
   for (const line of text.split("\n").filter((it) => it.trim() !== "")) {
     const removed = line.match(/^\s*unset\s+(\S+)\s*$/);
     const at = line.indexOf("=");
-    if (removed) variables[removed[1]] = null;
+    if (removed?.[1]) variables[removed[1]] = null;
     else if (at > 0) variables[line.slice(0, at).trim()] = line.slice(at + 1);
     else throw new Error(`The environment has the line "${line.trim()}": write NAME=value, or unset NAME.`);
   }
