@@ -43,6 +43,7 @@ PANEL := tests/panel
 
 panel: $(PANEL)/node_modules/.package-lock.json
 	$(PANEL)/node_modules/.bin/tsc --project $(PANEL)
+	node --test $(wildcard $(PANEL)/*.test.js)
 
 $(PANEL)/node_modules/.package-lock.json: $(PANEL)/package-lock.json
 	npm --prefix $(PANEL) ci --loglevel=error

@@ -9,42 +9,51 @@
  *   strike: boolean, fg: Colour, bg: Colour}} Style
  */
 
-// CSI, OSC (to BEL or ST), other strings, and short sequences.
+// CSI (parameters, intermediate bytes, the final one), OSC (to BEL or ST), other strings, short
+// sequences, and single control characters. What the end of the line cuts is taken as well.
 const SEQUENCE = new RegExp(
-  "\\u001b\\[([0-9;:?<=>]*)[ -/]*([@-~])" +
+  "\\u001b\\[([0-?]*)([ -/]*)([@-~]?)" +
   "|\\u001b\\][^\\u0007\\u001b]*(?:\\u0007|\\u001b\\\\)?" +
   "|\\u001b[PX^_][^\\u001b]*(?:\\u001b\\\\)?" +
   "|\\u001b[ -/]*[0-~]?" +
-  "|[\\u0000-\\u0008\\u000b-\\u001f\\u007f]", "g");
+  "|[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]", "g");
 
 /**
- * The pieces of a line.
+ * The pieces of a line. Of a line that was drawn several times, as a progress bar is, the last
+ * drawing is shown.
  * @param {string} line
  * @returns {Piece[]}
  */
 export function parseAnsi(line) {
-  const drawn = lastDrawing(line);
   /** @type {Piece[]} */
-  const pieces = [];
+  let pieces = [];
   const style = plain();
   let from = 0;
+  // Behind a carriage return, until something is drawn over what was there.
+  let isAtBegin = false;
   /** @param {number} until */
   const push = (until) => {
-    if (until > from) pieces.push({ text: drawn.slice(from, until), ...look(style) });
+    if (until === from) return;
+    if (isAtBegin) pieces = [];
+    isAtBegin = false;
+    pieces.push({ text: line.slice(from, until), ...look(style) });
   };
-  for (const found of drawn.matchAll(SEQUENCE)) {
+  for (const found of line.matchAll(SEQUENCE)) {
     push(found.index);
     from = found.index + found[0].length;
-    if (found[2] === "m") apply(style, found[1] ?? "");
+    const [whole, parameters = "", between, final] = found;
+    if (whole === "\r") isAtBegin = true;
+    else if (between) continue;
+    else if (final === "m") apply(style, parameters);
+    else if (final === "K" && clearsAll(parameters, isAtBegin)) pieces = [];
   }
-  push(drawn.length);
+  push(line.length);
   return pieces;
 }
 
-/** What a screen shows of a line that was drawn several times. @param {string} line */
-function lastDrawing(line) {
-  if (!line.includes("\r")) return line;
-  return line.replace(/\r+$/, "").split("\r").pop() ?? "";
+/** Whether EL leaves nothing of the line. @param {string} parameters @param {boolean} isAtBegin */
+function clearsAll(parameters, isAtBegin) {
+  return parameters === "2" || (isAtBegin && (parameters === "" || parameters === "0"));
 }
 
 /** @returns {Style} */
@@ -52,19 +61,37 @@ function plain() {
   return { bold: false, dim: false, italic: false, underline: false, inverse: false, strike: false, fg: null, bg: null };
 }
 
-/** @param {Style} style @param {string} parameters */
+/**
+ * Applies SGR. Parts of one code stand behind colons; those of a colour may be codes of their own.
+ * @param {Style} style
+ * @param {string} parameters
+ */
 function apply(style, parameters) {
-  const codes = parameters.split(/[;:]/).map((code) => Number(code || 0));
+  // With a mark before them they are another sequence, of some terminal's own.
+  if (/[<-?]/.test(parameters)) return;
+  const codes = parameters.split(";");
   for (let at = 0; at < codes.length; at += 1) {
-    const code = codes[at] ?? 0;
-    if (code === 38 || code === 48) {
-      const [colour, used] = extended(codes.slice(at + 1));
-      if (colour !== null) style[code === 38 ? "fg" : "bg"] = colour;
-      at += used;
-    } else {
+    const [code = 0, ...parts] = (codes[at] ?? "").split(":").map(Number);
+    if (code === 4 && parts.length > 0) {
+      style.underline = parts[0] !== 0;
+    } else if (code !== 38 && code !== 48 && code !== UNDERLINE_COLOUR) {
       applyOne(style, code);
+    } else {
+      const [colour, used] = parts.length > 0
+        ? extended(withoutSpace(parts))
+        : extended(codes.slice(at + 1, at + 5).map(Number));
+      if (colour !== null && code !== UNDERLINE_COLOUR) style[code === 38 ? "fg" : "bg"] = colour;
+      if (parts.length === 0) at += used;
     }
   }
+}
+
+/** It is not shown, but its parts are no codes. */
+const UNDERLINE_COLOUR = 58;
+
+/** A colour behind colons without its colour space: `2::R:G:B`. @param {number[]} parts */
+function withoutSpace(parts) {
+  return parts[0] === 2 && parts.length > 4 ? [2, ...parts.slice(2)] : parts;
 }
 
 /** @type {Record<number, Partial<Style>>} */
@@ -86,7 +113,7 @@ function applyOne(style, code) {
 }
 
 /**
- * The colour behind 38 or 48, and how many parameters it took.
+ * The colour behind 38, 48 or 58, and how many parameters it took.
  * @param {number[]} parameters
  * @returns {[Colour, number]}
  */
