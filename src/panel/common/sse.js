@@ -62,6 +62,7 @@ export function nextFrame() {
 export class Parser {
   #decoder = new TextDecoder();
   #rest = "";
+  #endedWithReturn = false;
   #id = /** @type {string|null} */ (null);
   #name = "";
   #data = /** @type {string|null} */ (null);
@@ -73,10 +74,16 @@ export class Parser {
    * @returns {ServerEvent[]}
    */
   take(bytes) {
-    const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split("\n");
-    this.#rest = lines.pop() ?? "";
     /** @type {ServerEvent[]} */
     const events = [];
+    let text = this.#decoder.decode(bytes, { stream: true });
+    if (text === "") return events;
+    // The second half of CR LF.
+    if (this.#endedWithReturn && text.startsWith("\n")) text = text.slice(1);
+    this.#endedWithReturn = text.endsWith("\r");
+    const lines = text.includes("\r") ? text.split(/\r\n|\r|\n/) : text.split("\n");
+    lines[0] = this.#rest + lines[0];
+    this.#rest = lines.pop() ?? "";
     for (const line of lines) {
       if (line === "") this.#finish(events);
       else this.#field(line);
@@ -86,14 +93,12 @@ export class Parser {
 
   /** @param {string} line */
   #field(line) {
-    if (line.startsWith("data: ")) {
-      const data = line.slice(6);
-      this.#data = this.#data === null ? data : `${this.#data}\n${data}`;
-    } else if (line.startsWith("id: ")) {
-      this.#id = line.slice(4);
-    } else if (line.startsWith("event: ")) {
-      this.#name = line.slice(7);
-    }
+    const colon = line.indexOf(":");
+    const name = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
+    if (name === "data") this.#data = this.#data === null ? value : `${this.#data}\n${value}`;
+    else if (name === "id" && !value.includes("\0")) this.#id = value;
+    else if (name === "event") this.#name = value;
   }
 
   /** @param {ServerEvent[]} events */
