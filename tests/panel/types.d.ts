@@ -148,15 +148,15 @@ declare namespace Api {
     operations: { service: string; status: string; detail?: string }[];
   }
 
-  /** A page of a log, of which the panel needs the number of its first line. */
-  interface LogPage {
-    first: number | null;
-  }
-
-  /** A line of a log as `format=ndjson` and an event have it. */
-  interface LogEntry {
+  /** A line of a log in an event. */
+  interface LoggedLine {
     timestamp: string | null;
     line: string;
+  }
+
+  /** A line of a log in `format=ndjson`. */
+  interface LogEntry extends LoggedLine {
+    n: number;
   }
 
   /** The data of the event `run` in a followed log. */
@@ -177,7 +177,6 @@ declare namespace Api {
     : Path extends "supervisor/status" ? SystemStatus
     : Path extends `supervisor/services/${string}` ? ServiceDetail
     : Path extends `supervisor/health/${string}` ? ServiceHealth
-    : Path extends `${string}after=${string}` ? LogPage
     : never;
 
   /** The answer of a POST to this path. */

@@ -1,6 +1,6 @@
 // The lines of a log by their numbers, of which only those are kept that were looked at lately.
 
-import { read, request } from "./api.js";
+import { request } from "./api.js";
 
 const CHUNK_LINES = 500;
 const CHUNKS_MAX = 24;
@@ -96,48 +96,56 @@ export class Lines {
   need(from, until) {
     const last = Math.min(until, this.total);
     for (let chunk = chunkOf(from + 1); chunk * CHUNK_LINES < last; chunk += 1) {
-      const [begin, end] = [Math.max(from, chunk * CHUNK_LINES), Math.min(last, (chunk + 1) * CHUNK_LINES)];
       this.#touch(chunk);
-      for (let index = begin; index < end; index += 1) {
-        if (index + 1 >= this.oldest && this.at(index) === null) {
-          void this.#load(chunk);
-          break;
-        }
-      }
+      const end = Math.min(last, (chunk + 1) * CHUNK_LINES);
+      const missing = this.#firstMissing(Math.max(from, chunk * CHUNK_LINES), end);
+      if (missing < end) void this.#load(chunk);
     }
+  }
+
+  /** The first row that is not here. @param {number} from @param {number} until */
+  #firstMissing(from, until) {
+    let index = Math.max(from, this.oldest - 1);
+    while (index < until && this.at(index) !== null) index += 1;
+    return index;
   }
 
   /** @param {number} chunk */
   async #load(chunk) {
     if (this.#loading.has(chunk)) return;
     this.#loading.add(chunk);
+    let hasNew = false;
     try {
-      await this.#fetch(chunk);
-      this.#changed();
+      hasNew = await this.#fetch(chunk);
     } catch {
       // Who is away is said elsewhere; what is gone stays empty.
     }
     this.#loading.delete(chunk);
+    // To draw again without it would ask for the same again, without a pause.
+    if (hasNew) this.#changed();
   }
 
-  /** @param {number} chunk */
+  /**
+   * Fetches the lines of a chunk from the first that is missing. Gives whether any came.
+   * @param {number} chunk
+   */
   async #fetch(chunk) {
-    const after = Math.max(chunk * CHUNK_LINES, this.oldest - 1);
-    const wanted = Math.min((chunk + 1) * CHUNK_LINES, this.total) - after;
-    if (wanted <= 0) return;
-    const asked = `${this.#path}${this.#path.includes("?") ? "&" : "?"}after=${after}`;
-    // Entries have no numbers: they begin behind what was dropped, which the other answer tells.
-    const [{ first }, answer] = await Promise.all([
-      read(`${asked}&limit=1`), request(`${asked}&limit=${wanted}&format=ndjson`),
-    ]);
+    const end = Math.min((chunk + 1) * CHUNK_LINES, this.total);
+    const after = this.#firstMissing(chunk * CHUNK_LINES, end);
+    if (after >= end) return false;
+    const separator = this.#path.includes("?") ? "&" : "?";
+    const answer = await request(`${this.#path}${separator}after=${after}&limit=${end - after}&format=ndjson`);
     const entries = (await answer.text()).split("\n").filter((line) => line !== "");
-    const begin = first ?? after + 1;
-    if (begin > after + 1) this.oldest = Math.max(this.oldest, begin);
+    let hasNew = false;
     entries.forEach((entry, place) => {
       /** @type {Api.LogEntry} */
-      const { timestamp, line } = JSON.parse(entry);
-      this.#place({ n: begin + place, at: timestamp, text: line });
+      const { n, timestamp, line } = JSON.parse(entry);
+      // What was dropped from the log since is passed over by the answer.
+      if (place === 0 && n > after + 1) this.oldest = Math.max(this.oldest, n);
+      hasNew ||= n > after;
+      this.#place({ n, at: timestamp, text: line });
     });
+    return hasNew;
   }
 
   /** @param {Line} line */

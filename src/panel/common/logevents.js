@@ -13,7 +13,7 @@ export function takeEvents(model, events) {
   let ended = null;
   for (const event of events) {
     if (event.name === "message") {
-      /** @type {Api.LogEntry} */
+      /** @type {Api.LoggedLine} */
       const { timestamp, line } = JSON.parse(event.data);
       model.put({ n: lineNumber(event.id), at: timestamp, text: line });
       model.prompt = "";
