@@ -45,6 +45,33 @@ export class Matches {
   miss() {}
 }
 
+/**
+ * Where a text has another one in it, in any case: [begin, end] each.
+ * @param {string} text
+ * @param {string} sought in lower case
+ */
+export function places(text, sought) {
+  /** @type {[number, number][]} */
+  const found = [];
+  if (sought === "") return found;
+  const lower = inLowerCase(text);
+  for (let at = lower.indexOf(sought); at >= 0; at = lower.indexOf(sought, at + sought.length)) {
+    found.push([at, at + sought.length]);
+  }
+  return found;
+}
+
+/** A text in lower case, each character where it was: some become two. @param {string} text */
+function inLowerCase(text) {
+  const lower = text.toLowerCase();
+  if (lower.length === text.length) return lower;
+  const one = (/** @type {string} */ character) => {
+    const changed = character.toLowerCase();
+    return changed.length === character.length ? changed : character;
+  };
+  return Array.from(text, one).join("");
+}
+
 /** The regular expression that finds a text as it stands, in any case. @param {string} text */
 export function pattern(text) {
   return `(?i)${text.replace(/[\\.+*?()|[\]{}^$#&~-]/g, "\\$&")}`;

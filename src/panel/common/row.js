@@ -3,6 +3,7 @@
 import { el, setText } from "./dom.js";
 import { parseAnsi } from "./ansi.js";
 import { count, timeOfDay } from "./format.js";
+import { places } from "./matches.js";
 
 /** How much of a line is shown, in characters. */
 const SHOWN_MAX = 4000;
@@ -43,37 +44,34 @@ export class Row {
   }
 }
 
-/** @param {string} text @param {string} sought */
-function content(text, sought) {
-  const shown = text.length > SHOWN_MAX ? text.slice(0, SHOWN_MAX) : text;
-  const pieces = parseAnsi(shown);
-  const plain = pieces.map((piece) => piece.text).join("");
+/** @param {string} line @param {string} sought */
+function content(line, sought) {
+  const pieces = parseAnsi(line);
+  const text = pieces.map((piece) => piece.text).join("");
+  const hits = places(text, sought);
+  const end = cutAt(text, SHOWN_MAX);
   /** @type {(Node|string)[]} */
   const nodes = [];
-  const hits = sought ? places(plain.toLowerCase(), sought) : [];
   let at = 0;
   for (const piece of pieces) {
-    nodes.push(...styled(piece, at, hits));
+    if (at >= end) break;
+    nodes.push(...styled({ ...piece, text: piece.text.slice(0, end - at) }, at, hits));
     at += piece.text.length;
   }
-  if (text.length > SHOWN_MAX) {
-    nodes.push(el("span.log-cut", {}, ` … ${count(text.length - SHOWN_MAX)} more characters: download the log`));
+  if (end < text.length) {
+    nodes.push(el("span.log-cut", {}, ` … ${count(text.length - end)} more characters: download the log`));
   }
   return nodes;
 }
 
 /**
- * Where a text has another one in it: [begin, end] each.
+ * Where a text of at most so many characters ends, none of them halved.
  * @param {string} text
- * @param {string} sought
+ * @param {number} max
  */
-function places(text, sought) {
-  /** @type {[number, number][]} */
-  const found = [];
-  for (let at = text.indexOf(sought); at >= 0; at = text.indexOf(sought, at + sought.length)) {
-    found.push([at, at + sought.length]);
-  }
-  return found;
+function cutAt(text, max) {
+  const isHalf = /[\ud800-\udbff]/.test(text.charAt(max - 1));
+  return Math.min(text.length, isHalf ? max - 1 : max);
 }
 
 /**
