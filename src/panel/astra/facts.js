@@ -2,7 +2,7 @@
 
 import { post, read } from "../common/api.js";
 import { el } from "../common/dom.js";
-import { duration, ending, lasted, when } from "../common/format.js";
+import { ending, lasted, when } from "../common/format.js";
 import { makeTalk } from "../common/talk.js";
 import { tellFault } from "../common/notices.js";
 import { HEALTHS, LOOKS } from "./states.js";
@@ -108,7 +108,7 @@ function checks(path, config) {
     const result = el("td", {}, "–");
     results.set(name, result);
     const looks = check.url ?? check.tcp ?? shown(check.cmd ?? "");
-    const often = `every ${duration(check.interval)}, ${check.retries} failures in a row${check.restart_on_failure ? " restart it" : ""}`;
+    const often = `every ${lasted(check.interval)}, ${check.retries} failures in a row${check.restart_on_failure ? " restart it" : ""}`;
     return el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, el("code", {}, looks), el("div.muted", {}, often)), result);
   });
   const told = el("span.pill", { hidden: true });

@@ -27,13 +27,16 @@ export function lasted(seconds) {
   return seconds < 10 ? `${Number(seconds.toFixed(seconds < 1 ? 3 : 1))} s` : duration(seconds);
 }
 
+/** A number below ten with a digit behind its point. @param {number} value */
+const short = (value) => (value < 9.95 ? value.toFixed(1) : String(Math.round(value)));
+
 /** CPU, 100 a busy core. @param {number} value */
-export const percent = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} %`;
+export const percent = (value) => `${short(value)} %`;
 
 /** Memory. @param {number} mebibytes */
 export function memory(mebibytes) {
-  if (mebibytes >= 1024) return `${(mebibytes / 1024).toFixed(1)} GiB`;
-  return `${mebibytes < 10 ? mebibytes.toFixed(1) : Math.round(mebibytes)} MiB`;
+  if (mebibytes >= 1023.5) return `${(mebibytes / 1024).toFixed(1)} GiB`;
+  return `${short(mebibytes)} MiB`;
 }
 
 const clock = new Intl.DateTimeFormat("en-GB", {
