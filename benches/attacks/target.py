@@ -7,8 +7,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../tests/harness"))
+from harness import end, environment, free_port, wait_for
 
 OPEN_FILES = 4096
 # An account that nobody has, for the attack that uses up its threads. Only root can take it.
@@ -16,12 +20,6 @@ LONELY_USER = 54321
 LONELY_THREADS = 30
 PROBE_SECONDS = 1.0
 SETTLE_SECONDS = 5.0
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def read_file(path):
@@ -55,23 +53,16 @@ class Target:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            end(self.process, seconds=10)
         shutil.rmtree(self.folder)
 
     def start(self, binary):
-        ours = {"LLM_SHELL_PORT": str(self.port), **self.settings}
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("LLM_SHELL_")}
         arguments = [] if self.kind == "ours" else [str(self.port)]
         with open(os.path.join(self.folder, "stderr"), "wb") as stderr:
             return subprocess.Popen(
                 [binary, *arguments],
                 cwd=os.path.join(self.folder, "work"),
-                env={**inherited, **ours},
+                env=environment(LLM_SHELL_PORT=self.port, **self.settings),
                 stdin=subprocess.DEVNULL,
                 stderr=stderr,
                 user=self.user,
@@ -86,11 +77,10 @@ class Target:
             resource.setrlimit(resource.RLIMIT_NPROC, (LONELY_THREADS, LONELY_THREADS))
 
     def wait_until_ready(self):
-        deadline = time.monotonic() + 10
-        while self.probe()[0] != 200:
-            if time.monotonic() > deadline:
-                raise SystemExit(f"{self.binary} does not answer: {self.stderr()}")
-            time.sleep(0.02)
+        try:
+            wait_for(lambda: self.probe()[0] == 200, 10, rest=0.02)
+        except TimeoutError:
+            raise SystemExit(f"{self.binary} does not answer: {self.stderr()}") from None
 
     def stderr(self):
         return read_file(os.path.join(self.folder, "stderr"))

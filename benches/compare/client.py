@@ -2,24 +2,8 @@
 
 import http.client
 import json
-import socket
-import time
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(look, seconds: float = 60, rest: float = 0.01):
-    """Looks until there is something."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := look():
-            return found
-        time.sleep(rest)
-    raise TimeoutError(f"it took longer than {seconds} s")
+from harness import wait_for
 
 
 class Client:

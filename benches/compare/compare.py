@@ -19,6 +19,9 @@ import shutil
 import signal
 import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/harness"))
 
 import machine
 import places

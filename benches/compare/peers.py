@@ -13,8 +13,9 @@ from pathlib import Path
 
 import places
 import processes
-from client import Client, free_port, wait_until_it_answers
-from processes import end, start
+from client import Client, wait_until_it_answers
+from harness import end, free_port
+from processes import start
 
 MANY = 1_000_000
 

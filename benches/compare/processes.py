@@ -55,17 +55,6 @@ def named(pid: int, wanted: str) -> list[int]:
     return [each for each in descendants(pid) if name(each) == wanted]
 
 
-def end(process: subprocess.Popen, with_signal=signal.SIGTERM):
-    """Asks one process to end, and ends it when it has not done so in time."""
-    if process.poll() is None:
-        process.send_signal(with_signal)
-        try:
-            process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
 def end_all():
     """Ends all that the harness has started and that is still there."""
     deadline = time.monotonic() + END_SECONDS

@@ -6,17 +6,18 @@ Prints the tables of docs/SCALE.md. They listen on loopback, in folders of their
 """
 
 import argparse
-import http.client
 import json
 import os
 import pathlib
 import signal
-import socket
-import subprocess
+import sys
 import tempfile
 import time
-import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/harness"))
+from harness import Server, free_ports, wait_for
+
+HEADERS = {"Authorization": "Bearer token-of-contract"}
 SHELLS = 100
 IDLE_SECONDS = 20
 PROBE_ROUNDS = 5
@@ -38,9 +39,9 @@ def measure(binary: pathlib.Path, folder: pathlib.Path) -> None:
     began = time.monotonic()
     shells = [start(binary, folder / str(number)) for number in range(SHELLS)]
     try:
-        ports = [port_of(folder / str(number)) for number in range(SHELLS)]
-        for port in ports:
-            ask(port, "GET", "/health")
+        for shell in shells:
+            shell.wait_until_listening()
+            shell.get("/health", headers=HEADERS)
         table = [("all of them answer", f"{time.monotonic() - began:.2f} s")]
         pids = [shell.pid for shell in shells]
         table += cost("at rest", pids)
@@ -50,46 +51,40 @@ def measure(binary: pathlib.Path, folder: pathlib.Path) -> None:
         table.append((f"CPU of all while idle for {IDLE_SECONDS} s", f"{spent / IDLE_SECONDS:.3%}"))
         spent = cpu_seconds(pids)
         for _ in range(PROBE_ROUNDS):
-            for port in ports:
-                ask(port, "GET", "/health")
+            for shell in shells:
+                shell.get("/health", headers=HEADERS)
         each = (cpu_seconds(pids) - spent) / (PROBE_ROUNDS * SHELLS)
         table.append(("CPU of one question for the health", f"{each * 1000:.2f} ms"))
-        for port in ports:
-            ask(port, "POST", "/start", {"command": "echo started; exec sleep 100000"})
+        for shell in shells:
+            shell.post("/start", {"command": "echo started; exec sleep 100000"}, headers=HEADERS)
         table += cost("each with a command", pids)
         logs = sum(file.stat().st_size for file in folder.glob("*/logs/**/*") if file.is_file())
         table.append(("log of each, with its one line, and its ledger", f"{logs // SHELLS} bytes"))
         began = time.monotonic()
         for shell in shells:
-            shell.send_signal(signal.SIGTERM)
+            shell.process.send_signal(signal.SIGTERM)
         for shell in shells:
-            shell.wait(60)
+            shell.process.wait(60)
         table.append(("all of them ended", f"{time.monotonic() - began:.2f} s"))
     finally:
         for shell in shells:
             shell.kill()
-            shell.wait()
     show(table)
 
 
 def measure_supervised(binary: pathlib.Path, folder: pathlib.Path) -> None:
     (folder / "token").write_text("token-of-contract\n")
     services = {}
-    for number, port in enumerate(free_ports()):
+    for number, port in enumerate(free_ports(SHELLS)):
         serve = ["serve", "--port", str(port), "--token-file", "token", "--log-dir", f"logs-{number}"]
         check = {"url": f"http://127.0.0.1:{port}/health", "restart_on_failure": True}
         services[f"shell-{number}"] = {"cmd": [str(binary), *serve], "health_check": check}
     (folder / "services.json").write_text(json.dumps(services))
     began = time.monotonic()
-    command = [binary, "astra", "--config", "services.json", "--port", "0"]
-    with (folder / "messages").open("w") as messages:
-        astra = subprocess.Popen(command, cwd=folder, stderr=messages)
+    astra = Server([binary, "astra", "--config", "services.json", "--port", "0"], folder)
     try:
-        port = port_of(folder)
-        while running(port) < SHELLS:
-            if time.monotonic() - began > 60:
-                raise SystemExit("it took longer than a minute")
-            time.sleep(0.02)
+        astra.wait_until_listening()
+        wait_for(lambda: running(astra) == SHELLS, rest=0.02)
         table = [("all of them healthy", f"{time.monotonic() - began:.2f} s")]
         table += cost("Astra", [astra.pid])
         spent = cpu_seconds([astra.pid])
@@ -97,13 +92,10 @@ def measure_supervised(binary: pathlib.Path, folder: pathlib.Path) -> None:
         spent = cpu_seconds([astra.pid]) - spent
         table.append((f"CPU of Astra, with its looks, over {IDLE_SECONDS} s", f"{spent / IDLE_SECONDS:.2%}"))
         began = time.monotonic()
-        astra.send_signal(signal.SIGTERM)
-        astra.wait(60)
+        astra.end(seconds=60)
         table.append(("all of them ended", f"{time.monotonic() - began:.2f} s"))
     finally:
-        if astra.poll() is None:
-            astra.send_signal(signal.SIGTERM)
-            astra.wait(60)
+        astra.end(seconds=60)
     print()
     show(table)
 
@@ -113,48 +105,14 @@ def show(table: list[tuple[str, str]]) -> None:
         print(f"| {what} | {seen} |")
 
 
-def free_ports() -> list[int]:
-    """Ports that nobody has at this moment."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(SHELLS)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+def running(astra: Server) -> int:
+    return astra.get("/supervisor/status")["system"]["running_services"]
 
 
-def running(port: int) -> int:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/supervisor/status", timeout=60) as answer:
-        return json.load(answer)["system"]["running_services"]
-
-
-def start(binary: pathlib.Path, folder: pathlib.Path) -> subprocess.Popen:
+def start(binary: pathlib.Path, folder: pathlib.Path) -> Server:
     folder.mkdir()
     (folder / "token").write_text("token-of-contract\n")
-    command = [binary, "serve", "--port", "0", "--token-file", "token"]
-    with (folder / "messages").open("w") as messages:
-        return subprocess.Popen(command, cwd=folder, stderr=messages)
-
-
-def port_of(folder: pathlib.Path) -> int:
-    """Where the shell of this folder listens, as soon as it does; a minute at most."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        found = (folder / "messages").read_text().partition("listening on http://127.0.0.1:")[2]
-        if found.endswith("\n"):
-            return int(found.split()[0])
-        time.sleep(0.01)
-    raise SystemExit("it took longer than a minute")
-
-
-def ask(port: int, method: str, path: str, body: dict | None = None) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    headers = {"Authorization": "Bearer token-of-contract", "Content-Type": "application/json"}
-    connection.request(method, path, json.dumps(body) if body else None, headers)
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    if answer.status >= 400:
-        raise SystemExit(f"{method} {path}: {answer.status}")
+    return Server([binary, "serve", "--port", "0", "--token-file", "token"], folder)
 
 
 def cost(when: str, pids: list[int]) -> list[tuple[str, str]]:

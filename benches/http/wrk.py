@@ -14,16 +14,17 @@ RUST_LOG=warn. A server that is not given is left out. Needs wrk.
 """
 
 import argparse
-import json
 import os
+import pathlib
 import re
 import shlex
-import socket
 import statistics
 import subprocess
+import sys
 import tempfile
-import time
-import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/harness"))
+from harness import ask, end, free_port, wait_for
 
 SCENES = [("/status", True), ("/health", True), ("/health", False)]
 UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
@@ -34,9 +35,7 @@ class Contender:
 
     def __init__(self, name, command, folder, log=None):
         self.name = name
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         environment = {**os.environ, "LLM_SHELL_PORT": str(self.port)}
         environment.pop("RUST_LOG", None)
         if log:
@@ -55,22 +54,22 @@ class Contender:
             self.start_command()
 
     def wait_until_ready(self):
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=2):
-                    return
-            except OSError:
-                time.sleep(0.05)
-        raise SystemExit(f"{self.name} does not answer")
+        try:
+            wait_for(self.answers, 20, rest=0.05)
+        except TimeoutError:
+            raise SystemExit(f"{self.name} does not answer") from None
+
+    def answers(self):
+        try:
+            return ask(self.port, "GET", "/health", timeout=2).status < 400
+        except OSError:
+            return False
 
     def start_command(self):
-        body = json.dumps({"command": "sleep 600"}).encode()
-        urllib.request.urlopen(f"http://127.0.0.1:{self.port}/start", body, timeout=5).close()
+        ask(self.port, "POST", "/start", {"command": "sleep 600"}, timeout=5)
 
     def end(self):
-        self.process.terminate()
-        self.process.wait()
+        end(self.process)
 
 
 def measure(contender, path, keep_alive, connections, seconds):

@@ -12,46 +12,22 @@ import json
 import os
 import pathlib
 import random
-import signal
-import subprocess
+import sys
 import tempfile
 import time
-import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/harness"))
+from harness import Server, living
 
 RELEASE = pathlib.Path(__file__).resolve().parents[2] / "target/release/llm-shell"
 COMMAND = "setsid sleep 600 & seq -f 'line %.0f' 1 1000000000"
 
 
-def call(port, path, body=None):
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=data)
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
-
-
 def start(binary, folder):
-    """Starts a server; gives it, its port, and how long it took to its first answer."""
-    begun = time.monotonic()
-    server = subprocess.Popen(
-        [binary, "--port", "0"], cwd=folder, stderr=subprocess.PIPE, text=True)
-    for line in server.stderr:
-        if "listening on" in line:
-            port = int(line.rsplit(":", 1)[1])
-            call(port, "/health")
-            return server, port, time.monotonic() - begun
-    raise SystemExit("the server did not start")
-
-
-def living(folder):
-    """The processes that work in the folder."""
-    found = []
-    for process in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if os.readlink(f"/proc/{process}/cwd") == folder:
-                found.append(int(process))
-        except OSError:
-            pass
-    return found
+    """Starts a server; gives it, and how long it took to its first answer."""
+    server = Server([binary, "--port", "0"], folder).wait_until_listening(rest=0.001)
+    server.get("/health")
+    return server, time.monotonic() - server.begun
 
 
 def check_log(path):
@@ -82,28 +58,24 @@ def main():
         os.environ["LLM_SHELL_LOG_KEEP_RUNS"] = "3"
         previous = None
         for _ in range(rounds + 1):
-            server, port, took = start(binary, folder)
+            server, took = start(binary, folder)
             if previous is not None:
                 slowest = max(slowest, took)
                 count["alive"] += len([pid for pid in living(folder) if pid != server.pid])
-                run = call(port, f"/runs/{previous['run_id']}")
+                run = server.get(f"/runs/{previous['run_id']}")
                 count["lost"] += run["ended_by"] == "lost" and run["status"] == "killed"
                 lines, torn, wrong = check_log(pathlib.Path(folder, run["log_file"]))
-                page = call(port, f"/runs/{previous['run_id']}/logs?lines=1")
+                page = server.get(f"/runs/{previous['run_id']}/logs?lines=1")
                 count["miscounted"] += page["total_lines"] != lines
                 count["lines"] += lines
                 count["torn"] += torn
                 count["wrong"] += wrong
-            previous = call(port, "/start", {"command": COMMAND})
+            previous = server.post("/start", {"command": COMMAND})
             time.sleep(random.uniform(0, 0.15))
-            os.kill(server.pid, signal.SIGKILL)
-            server.wait()
-            server.stderr.close()
+            server.kill()
             count["outlived"] += len(living(folder)) > 0
-        server, port, _ = start(binary, folder)
-        server.terminate()
-        server.wait()
-        server.stderr.close()
+        server, _ = start(binary, folder)
+        server.end()
         count["alive"] += len(living(folder))
     print("| what | seen |\n|---|---|")
     print(f"| times the server was killed | {rounds} |")

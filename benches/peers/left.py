@@ -13,12 +13,14 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/harness"))
+from harness import end, free_port, wait_for
 
 ROLES = {3001: "in the background", 3002: "session of its own", 3003: "daemon",
          3004: "daemon without environment"}
@@ -85,20 +87,15 @@ class Contender:
         return found
 
     def wait_for(self, role: int) -> None:
-        end = time.monotonic() + 20
-        while not self.living(role):
-            if time.monotonic() > end:
-                raise SystemExit(f"{self.name} does not start its service")
-            time.sleep(0.05)
+        try:
+            wait_for(lambda: self.living(role), 20, rest=0.05)
+        except TimeoutError:
+            raise SystemExit(f"{self.name} does not start its service") from None
 
     def clean(self) -> None:
         """Ends what was started here, whatever the supervisor leaves."""
-        if self.daemon and self.daemon.poll() is None:
-            self.daemon.terminate()
-            try:
-                self.daemon.wait(20)
-            except subprocess.TimeoutExpired:
-                self.daemon.kill()
+        if self.daemon:
+            end(self.daemon, seconds=20)
         for role in (MAIN, *ROLES):
             for process in self.living(role):
                 os.kill(process, signal.SIGKILL)
@@ -234,12 +231,6 @@ class Runit(Contender):
 
 CONTENDERS: list[type[Contender]] = [
     Astra, Shell, Supervisord, SupervisordGroup, Pm2, S6, Runit]
-
-
-def free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return int(door.getsockname()[1])
 
 
 def measure(contender: Contender) -> str:

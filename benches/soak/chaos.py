@@ -3,15 +3,12 @@
 import contextlib
 import multiprocessing
 import os
-import pathlib
 import signal
-import sys
 import time
 
-from served import Gone, works_in
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "attacks"))
-import attackers  # noqa: E402  (it lies beside us, in no package)
+import attackers
+from harness import is_in
+from served import Gone
 
 # Those that need no preparation of the server.
 ATTACKS = [
@@ -75,7 +72,7 @@ class Chaos:
                 # The descriptor means the process that was looked at, whoever has the number then.
                 descriptor = os.pidfd_open(pid)
                 try:
-                    if pid != self.served.process.pid and works_in(pid, self.served.work):
+                    if pid != self.served.process.pid and is_in(pid, self.served.work):
                         signal.pidfd_send_signal(descriptor, signal.SIGKILL)
                         self.killed += 1
                 finally:

@@ -20,9 +20,11 @@ import tempfile
 import threading
 import time
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path += [str(ROOT / "tests/harness"), str(ROOT / "benches/attacks")]
 from astra import Astra
 from chaos import Chaos
-from served import Gone, LOG_BYTES_MAX, Served
+from served import LOG_BYTES_MAX, Gone, Served
 from shell import Shell
 
 CLIENTS = 8

@@ -4,36 +4,21 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
+import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
-from email.message import Message
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/harness"))
+from harness import Answer, ask, end, free_ports, living, wait_for
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/astra"
 LEFT_OUT = shutil.ignore_patterns(".venv", "data", "logs", "node_modules", "build", "__pycache__")
 SERVED = ("astra", "brain", "tts", "memory", "rag", "web")
 START_SECONDS = 30
 END_SECONDS = 30
-
-
-@dataclass
-class Answer:
-    """An answer over HTTP."""
-
-    status: int
-    headers: Message
-    text: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.text)
 
 
 class System:
@@ -58,37 +43,28 @@ class System:
             self.supervisor = subprocess.Popen(
                 [self.binary, "astra", "--config", "astra_services.json"],
                 cwd=self.folder, env=self.environment, stdout=log, stderr=log)
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end and self.supervisor.poll() is None:
-            with contextlib.suppress(OSError):
-                self.call("GET", "/health", prefix="")
-                return
-            time.sleep(0.02)
+        with contextlib.suppress(TimeoutError):
+            wait_for(self.answers, START_SECONDS, rest=0.02)
+            return
         raise SystemExit(f"the supervisor did not start:\n{self.log.read_text()}")
+
+    def answers(self) -> bool:
+        if self.supervisor is None or self.supervisor.poll() is not None:
+            raise TimeoutError("it has ended")
+        with contextlib.suppress(OSError):
+            return self.call("GET", "/health", prefix="").status < 500
+        return False
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Ends the supervisor with a signal; gives its exit code."""
         assert self.supervisor is not None
-        self.supervisor.send_signal(number)
-        try:
-            return self.supervisor.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.supervisor.kill()
-            return self.supervisor.wait()
+        return end(self.supervisor, number, END_SECONDS)
 
     def call(self, method: str, path: str, body: Any = None, prefix: str = "/supervisor",
              service: str = "astra", headers: dict[str, str] | None = None) -> Answer:
         """An answer of the supervisor, or of a service by its own port (then without prefix)."""
         prefix = prefix if service == "astra" else ""
-        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.ports[service]}{prefix}{path}", data, headers or {},
-            method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=90) as answer:
-                return Answer(answer.status, answer.headers, answer.read().decode(errors="replace"))
-        except urllib.error.HTTPError as error:
-            return Answer(error.code, error.headers, error.read().decode())
+        return ask(self.ports[service], method, f"{prefix}{path}", body, headers, timeout=90)
 
     def service(self, name: str) -> dict[str, Any]:
         """The status of one service."""
@@ -110,12 +86,7 @@ class System:
 
     def living(self) -> list[int]:
         """The processes that work in the copy's folder."""
-        found = []
-        for process in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{process}/cwd").startswith(str(self.folder)):
-                    found.append(int(process))
-        return found
+        return living(self.folder)
 
     @property
     def log(self) -> Path:
@@ -137,12 +108,3 @@ def system(binary: Path, python: Path) -> Iterator[System]:
             for pid in copy.living():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on: all are taken at once, so they differ, and then let go."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]

@@ -3,11 +3,13 @@
 import contextlib
 import json
 import pathlib
-import re
-import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/harness"))
+from harness import Server
 
 SERVICES = {
     "web": {"cmd": "echo begun; exec sleep 60", "start_seconds": 0},
@@ -24,20 +26,11 @@ def running(binary: str, *arguments: str) -> Iterator[str]:
     """Its URL, while it runs in a folder of its own; nothing that it ran is left then."""
     with tempfile.TemporaryDirectory() as folder:
         (pathlib.Path(folder) / "astra_services.json").write_text(json.dumps(SERVICES))
-        server = subprocess.Popen(
-            [binary, *arguments, "--port", "0", "--log-dir", "logs"],
-            cwd=folder, stderr=subprocess.PIPE, text=True,
-        )
+        command = [binary, *arguments, "--port", "0", "--log-dir", "logs"]
+        server = Server(command, folder)
         try:
-            for line in server.stderr:
-                if found := re.search(r"listening on (\S+)", line):
-                    break
-            else:
-                raise RuntimeError("the server does not listen")
-            yield found[1]
+            yield server.wait_until_listening().url
         finally:
-            server.send_signal(signal.SIGTERM)
-            server.stderr.read()
-            assert server.wait(20) == 0
+            assert server.end(seconds=20) == 0
             left = subprocess.run(["pgrep", "-f", folder], capture_output=True, text=True).stdout
             assert not left, left

@@ -6,15 +6,14 @@ asks what it makes up of it. Nothing is left running. Exit code 1 when something
 """
 import json
 import os
-import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/harness"))
+from harness import Server
 
 HERE = Path(__file__).parent
 SECONDS = 25
@@ -34,44 +33,31 @@ SERVICES = {
 
 @contextmanager
 def serving(binary: Path, mode: str):
-    """A server, by its URL, until the block ends."""
-    folder = Path(tempfile.mkdtemp(prefix="llm-shell-contract-"))
-    (folder / "services.json").write_text(json.dumps(SERVICES))
+    """A server, until the block ends."""
     command = [binary, "--port", "0"] if mode == "shell" else [
         binary, "astra", "--config", "services.json", "--port", "0"]
     environment = {**os.environ, "LLM_SHELL_TOKEN": "token-of-contract", "RUST_LOG": "info,access=off"}
-    log = folder / "server.log"
-    with log.open("w") as stderr:
-        server = subprocess.Popen(command, cwd=folder, env=environment, stderr=stderr)
-    try:
-        deadline = time.monotonic() + 20
-        while "listening on " not in log.read_text():
-            if server.poll() is not None or time.monotonic() > deadline:
-                sys.exit(f"the server does not listen: {log.read_text()}")
-            time.sleep(0.02)
-        yield log.read_text().split("listening on ")[1].split()[0]
-        if server.poll() is not None:
-            sys.exit(f"the server ended: {log.read_text()[-2000:]}")
-    finally:
-        server.send_signal(signal.SIGTERM)
+    with tempfile.TemporaryDirectory(prefix="llm-shell-contract-") as folder:
+        Path(folder, "services.json").write_text(json.dumps(SERVICES))
+        server = Server(command, folder, environment)
         try:
-            server.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        shutil.rmtree(folder)
+            yield server.wait_until_listening(20)
+            if server.process.poll() is not None:
+                sys.exit(f"the server ended: {server.log_text()[-2000:]}")
+        finally:
+            server.end()
 
 
-def hold(url: str, tools: Path) -> bool:
-    """Whether the server at the URL does what its document says."""
-    asked = urllib.request.Request(f"{url}/openapi.json", headers={"Authorization": "Bearer token-of-contract"})
+def hold(server: Server, tools: Path) -> bool:
+    """Whether the server does what its document says."""
+    headers = {"Authorization": "Bearer token-of-contract"}
     with tempfile.TemporaryDirectory() as folder:
         document = Path(folder) / "openapi.json"
-        document.write_bytes(urllib.request.urlopen(asked, timeout=10).read())
+        document.write_bytes(server.ask("GET", "/openapi.json", headers=headers, timeout=10).body)
         if subprocess.run([tools / "openapi-spec-validator", document]).returncode:
             return False
         command = [
-            tools / "st", "run", document, "--url", url, "--no-color",
+            tools / "st", "run", document, "--url", server.url, "--no-color",
             "--header", "Authorization: Bearer token-of-contract", "--checks", ",".join(CHECKS),
             "--phases", "examples,coverage,fuzzing", "--max-examples", "25",
             "--max-time", str(SECONDS), "--request-timeout", "10", "--no-shrink",
@@ -89,8 +75,8 @@ def main() -> int:
     binary, tools = (Path(argument).absolute() for argument in sys.argv[1:])
     holds = []
     for mode in ("shell", "astra"):
-        with serving(binary, mode) as url:
-            holds.append(hold(url, tools))
+        with serving(binary, mode) as server:
+            holds.append(hold(server, tools))
     return 0 if all(holds) else 1
 
 

@@ -7,18 +7,19 @@ loopback, on free ports, in a folder of its own; nothing is left running.
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.parse
-import urllib.request
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/harness"))
+from harness import ask, end, free_ports, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples" / "prometheus"
 TOKEN = "s3cret-token-0123"
+HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 PATIENCE_SECONDS = 60
 SERVICES = {
     "web": {"cmd": "while :; do echo line; sleep 0.1; done", "start_seconds": 0},
@@ -29,18 +30,8 @@ SERVICES = {
 FIRES = ["AstraServiceFailed"]
 
 
-def free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return door.getsockname()[1]
-
-
-def get(url: str, token: str = "") -> bytes:
-    request = urllib.request.Request(url)
-    if token:
-        request.add_header("Authorization", f"Bearer {token}")
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
-        return answer.read()
+def get(port: int, path: str) -> bytes:
+    return ask(port, "GET", path, headers=HEADERS, timeout=10).body
 
 
 class Checks:
@@ -58,11 +49,11 @@ class Checks:
 
 
 def eventually(look):
-    """What `look` gives, as soon as that is true; what it gave last where it never is."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := look()) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return found
+    """What `look` gives, as soon as that is true; nothing where it never is."""
+    try:
+        return wait_for(look, PATIENCE_SECONDS, rest=0.2)
+    except TimeoutError:
+        return []
 
 
 def lint(checks: Checks, promtool: str, text: bytes, mode: str) -> None:
@@ -83,9 +74,9 @@ def expressions():
             yield panel["title"], re.sub(r"\$\w+", ".*", text)
 
 
-def query(prometheus: str, expression: str):
+def query(prometheus: int, expression: str):
     asked = urllib.parse.urlencode({"query": expression})
-    return json.loads(get(f"{prometheus}/api/v1/query?{asked}"))
+    return json.loads(get(prometheus, f"/api/v1/query?{asked}"))
 
 
 def configuration(folder: Path, shell: int, astra: int) -> Path:
@@ -99,15 +90,12 @@ def configuration(folder: Path, shell: int, astra: int) -> Path:
     return folder / "prometheus.yml"
 
 
-def examine(checks: Checks, prometheus: str, promtool: str, shell: int, astra: int) -> None:
+def examine(checks: Checks, prometheus: int, promtool: str, shell: int, astra: int) -> None:
     for mode, port in (("shell", shell), ("astra", astra)):
-        url = f"http://127.0.0.1:{port}/metrics"
-        text = eventually(lambda: attempt(lambda: get(url, TOKEN)))
+        text = eventually(lambda: attempt(lambda: get(port, "/metrics")))
         lint(checks, promtool, text, mode)
-    start = json.dumps({"command": "while :; do echo line; sleep 0.1; done"}).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{shell}/start", data=start,
-                                     headers={"Authorization": f"Bearer {TOKEN}"})
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
+    start = {"command": "while :; do echo line; sleep 0.1; done"}
+    ask(shell, "POST", "/start", start, headers=HEADERS, timeout=10)
     up = eventually(lambda: attempt(lambda: [
         one for one in [query(prometheus, "up == 1")["data"]["result"]] if len(one) == 2]))
     checks.check("both are scraped, with their tokens", bool(up), str(up))
@@ -117,7 +105,7 @@ def examine(checks: Checks, prometheus: str, promtool: str, shell: int, astra: i
         checks.check(f"{title}: {expression}", bool(answer), "nothing")
     for name in FIRES:
         def fires():
-            alerts = json.loads(get(f"{prometheus}/api/v1/alerts"))["data"]["alerts"]
+            alerts = json.loads(get(prometheus, "/api/v1/alerts"))["data"]["alerts"]
             return [one for one in alerts if one["labels"]["alertname"] == name
                     and one["state"] == "firing"]
         found = eventually(fires)
@@ -142,7 +130,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "services.json").write_text(json.dumps(SERVICES))
-        shell, astra, port = free_port(), free_port(), free_port()
+        shell, astra, port = free_ports(3)
         config = configuration(folder, shell, astra)
         checks.run("promtool check config", promtool, "check", "config", config)
         environment = {**os.environ, "LLM_SHELL_TOKEN": TOKEN}
@@ -157,12 +145,12 @@ def main() -> int:
         running = [subprocess.Popen([str(word) for word in words], cwd=folder, env=environment,
                                     stdout=log, stderr=log) for words in commands]
         try:
-            examine(checks, f"http://127.0.0.1:{port}", promtool, shell, astra)
+            examine(checks, port, promtool, shell, astra)
         finally:
             for process in running:
                 process.terminate()
             for process in running:
-                process.wait(PATIENCE_SECONDS)
+                end(process, seconds=PATIENCE_SECONDS)
             if checks.failed:
                 log.seek(0)
                 print(log.read())

@@ -4,7 +4,7 @@ import time
 
 import peers
 import places
-from client import wait_for
+from harness import wait_for
 from rounds import Bench, in_a_folder, now
 from tables import Against, Table
 

@@ -7,7 +7,7 @@ import subprocess
 import peers
 import places
 import processes
-from client import wait_for
+from harness import wait_for
 from rounds import Bench, Contender, alternate, now
 from tables import Against, Table
 

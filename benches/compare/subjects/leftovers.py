@@ -5,7 +5,7 @@ import time
 
 import peers
 import processes
-from client import wait_for
+from harness import wait_for
 from rounds import Bench, Contender, alternate
 from tables import Table
 

@@ -6,7 +6,8 @@ import time
 import peers
 import places
 import processes
-from client import Client, wait_for
+from client import Client
+from harness import wait_for
 from rounds import Bench, in_a_folder
 from tables import Against, Table
 

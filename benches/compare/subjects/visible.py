@@ -6,7 +6,7 @@ import shlex
 import peers
 import places
 import processes
-from client import wait_for
+from harness import wait_for
 from rounds import Bench, Contender, alternate
 from tables import Against, Table
 
