@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: test panel example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills fleet service-kills peers compare compare-page machine soak
+.PHONY: test panel python example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills fleet service-kills peers compare compare-page machine soak
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl ip:iproute2 script:bsdutils openssl:openssl python3:python3 unshare:util-linux setsid:util-linux setpriv:util-linux nsenter:util-linux useradd:passwd mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
@@ -138,8 +138,20 @@ $(EXPORT_VENV)/installed: tests/export/requirements.txt
 	$(EXPORT_VENV)/bin/pip install --quiet -r $<
 	touch $@
 
+# The Python of benches, tests and examples, by ruff.toml.
+RUFF_VENV := target/ruff-venv
+
+python: $(RUFF_VENV)/installed
+	$(RUFF_VENV)/bin/ruff check --quiet
+	$(RUFF_VENV)/bin/ruff format --check --quiet
+
+$(RUFF_VENV)/installed: tests/harness/requirements.txt
+	python3 -m venv $(RUFF_VENV)
+	$(RUFF_VENV)/bin/pip install --quiet -r $<
+	touch $@
+
 # What must hold before every commit, apart from the tests.
-check:
+check: python
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet

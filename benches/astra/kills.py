@@ -4,6 +4,7 @@ Prints the table of docs/RELIABILITY.md. The server listens on loopback, in a fo
 """
 
 import argparse
+import contextlib
 import functools
 import json
 import os
@@ -41,7 +42,9 @@ def measure(binary: pathlib.Path, folder: pathlib.Path) -> None:
         server.wait_until_listening(rest=0.05)
         wait_for(lambda: all_up(server), rest=0.05)
         stop, asked = threading.Event(), [0] * CLIENTS
-        clients = [threading.Thread(target=ask, args=(server, stop, asked, n)) for n in range(CLIENTS)]
+        clients = [
+            threading.Thread(target=ask, args=(server, stop, asked, n)) for n in range(CLIENTS)
+        ]
         for client in clients:
             client.start()
         seen = kill_at_random(server)
@@ -115,10 +118,9 @@ def all_up(server: Server) -> dict | None:
 def children_of(pid: int) -> list[int]:
     children = []
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        try:
+        # A thread may have ended since.
+        with contextlib.suppress(OSError):
             children += [int(child) for child in (task / "children").read_text().split()]
-        except OSError:
-            pass  # a thread that has ended since
     return children
 
 

@@ -114,8 +114,14 @@ def fight(kind, binary, attack, seconds):
         if not target.alive():
             return {"dead": target.how_it_died()}
         left = left_over(target, before)
-        return {"probes": probes, "noted": noted, "back": back, "left": left,
-                "peak": target.peak_mib(), "panics": target.stderr().count("panicked")}
+        return {
+            "probes": probes,
+            "noted": noted,
+            "back": back,
+            "left": left,
+            "peak": target.peak_mib(),
+            "panics": target.stderr().count("panicked"),
+        }
 
 
 def settle(target):

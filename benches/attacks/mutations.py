@@ -37,10 +37,24 @@ SEEDS = [
     f"GET http://localhost/health?a=%D0%B6+x HTTP/1.1\r\nHost: localhost\r\n{TOKEN}\r\n",
 ]
 PIECES = [
-    b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b",", b"%", b"%00", b"/", b"chunked",
+    b"\r\n",
+    b"\n",
+    b"\r",
+    b"\0",
+    b" ",
+    b"\t",
+    b":",
+    b",",
+    b"%",
+    b"%00",
+    b"/",
+    b"chunked",
     b"\xff",
-    b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"18446744073709551616",
-    b"{", b'"',
+    b"Content-Length: 3\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"18446744073709551616",
+    b"{",
+    b'"',
 ]
 RESET = struct.pack("ii", 1, 0)
 GROWTH_MIB_MAX = 16
@@ -51,9 +65,14 @@ def mutated(numbers):
     for _ in range(numbers.randrange(1, 5)):
         at = numbers.randrange(len(data) + 1)
         until = min(len(data), at + numbers.randrange(6))
-        data[at:until] = numbers.choice([
-            b"", data[at:until] * 2, numbers.choice(PIECES), bytes([numbers.randrange(256)]),
-        ])
+        data[at:until] = numbers.choice(
+            [
+                b"",
+                data[at:until] * 2,
+                numbers.choice(PIECES),
+                bytes([numbers.randrange(256)]),
+            ]
+        )
     return bytes(data)
 
 
@@ -109,7 +128,11 @@ def arguments():
 def main():
     multiprocessing.set_start_method("fork")
     options = arguments()
-    settings = {"LLM_SHELL_TOKEN": "secret-of-16-chars", "RUST_LOG": "warn", "LLM_SHELL_SHELL": "/bin/true"}
+    settings = {
+        "LLM_SHELL_TOKEN": "secret-of-16-chars",
+        "RUST_LOG": "warn",
+        "LLM_SHELL_SHELL": "/bin/true",
+    }
     with Target("ours", options.ours, settings=settings) as target:
         settle(target)
         before, began = (target.descriptors(), target.threads()), time.monotonic()
@@ -120,8 +143,10 @@ def main():
         left = left_over(target, before) if target.alive() else None
         panics, peak = target.stderr().count("panicked"), target.peak_mib()
         print(f"{sum(seen.values()):,} connections in {seconds:.0f} s: {dict(seen.most_common())}")
-        print(f"panics: {panics}; left (descriptors, threads): {left}; "
-              f"peak {early:.1f} MiB after a tenth, {peak:.1f} MiB at the end")
+        print(
+            f"panics: {panics}; left (descriptors, threads): {left}; "
+            f"peak {early:.1f} MiB after a tenth, {peak:.1f} MiB at the end"
+        )
         sound = left and max(left) <= 0 and not panics and not seen["no end in 20 s"]
         return 0 if sound and peak - early <= GROWTH_MIB_MAX else 1
 

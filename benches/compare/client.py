@@ -41,4 +41,5 @@ def wait_until_it_answers(port: int, path: str, rest: float = 0.01) -> Client:
         except OSError:
             return None
         return client
+
     return wait_for(look, rest=rest)

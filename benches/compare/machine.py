@@ -2,7 +2,7 @@
 
 import os
 import platform
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import places
@@ -21,9 +21,10 @@ def facts() -> dict[str, str]:
     return {
         "machine": f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB of memory",
         "system": f"{system()}, Linux {platform.release()}, file system {file_system()}",
-        "date": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, load before it {load}",
-        "ours": ", ".join([
-            run([places.OURS, "--version"]), f"commit {commit()}", run(["rustc", "--version"])]),
+        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load before it {load}",
+        "ours": ", ".join(
+            [run([places.OURS, "--version"]), f"commit {commit()}", run(["rustc", "--version"])]
+        ),
         "others": ", ".join(versions()),
     }
 

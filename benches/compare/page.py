@@ -7,15 +7,25 @@ from tables import write
 from targets import TARGETS
 
 SUBJECTS = [
-    "ingest", "visible", "reading", "status", "thousand", "crash", "first_act", "at_rest",
-    "leftovers"]
+    "ingest",
+    "visible",
+    "reading",
+    "status",
+    "thousand",
+    "crash",
+    "first_act",
+    "at_rest",
+    "leftovers",
+]
 
 
 # More than this runs on no quiet machine.
 LOAD_MAX = 0.5
-BUSY = """**Other programs kept the cores busy during this run.** What waits for a core, as a wake-up of one of
-several threads does, is told as slower than it is; run it again on a quiet machine before it is relied on.
-"""
+BUSY = (
+    "**Other programs kept the cores busy during this run.** What waits for a core, as a wake-up "
+    "of one of\nseveral threads does, is told as slower than it is; run it again on a quiet "
+    "machine before it is relied on.\n"
+)
 
 
 def subject(name: str):
@@ -52,7 +62,8 @@ def targets(subjects: dict, notes: dict[str, str]) -> str:
     for target in TARGETS:
         met = target.is_met(subjects)
         lines.append(
-            f"| {target.what} | {target.wanted()} | {target.seen(subjects)} | {words[met]} |")
+            f"| {target.what} | {target.wanted()} | {target.seen(subjects)} | {words[met]} |"
+        )
         if met is False:
             why = notes.get(target.key, "No reason is known yet.\n").replace("\n", " ").strip()
             missed.append(f"- **{target.what}**: {why}")

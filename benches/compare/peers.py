@@ -104,12 +104,14 @@ class Supervisord(Peer):
             f"[program:s{number}]\ncommand={shlex.join(self.command)}\n{policy}"
             "redirect_stderr=true\n"
             f"stdout_logfile={self.folder}/out{number}.log\nstdout_logfile_maxbytes=0\n"
-            for number in range(self.count))
+            for number in range(self.count)
+        )
         (self.folder / "supervisord.conf").write_text(
             f"[supervisord]\nnodaemon=true\nlogfile={self.folder}/own.log\nminfds=20000\n"
             f"pidfile={self.folder}/own.pid\n[inet_http_server]\nport=127.0.0.1:{self.port}\n"
             "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = "
-            f"supervisor.rpcinterface:make_main_rpcinterface\n{programs}")
+            f"supervisor.rpcinterface:make_main_rpcinterface\n{programs}"
+        )
         return start(["supervisord", "-c", self.folder / "supervisord.conf"], self.folder)
 
 
@@ -125,11 +127,13 @@ class Circus(Peer):
             f"stdout_stream.class = FileStream\nstdout_stream.filename = out{number}.log\n"
             "stdout_stream.time_format = %Y-%m-%d %H:%M:%S\n"
             f"stderr_stream.class = FileStream\nstderr_stream.filename = err{number}.log\n"
-            for number in range(self.count))
+            for number in range(self.count)
+        )
         ends = [f"tcp://127.0.0.1:{free_port()}" for _ in range(2)]
         (self.folder / "circus.ini").write_text(
             f"[circus]\ncheck_delay = {self.check_delay}\nendpoint = {ends[0]}\n"
-            f"pubsub_endpoint = {ends[1]}\nstatsd = False\n{watchers}")
+            f"pubsub_endpoint = {ends[1]}\nstatsd = False\n{watchers}"
+        )
         return start([places.VENV / "circusd", "circus.ini"], self.folder)
 
 
@@ -147,10 +151,19 @@ class Pm2(Peer):
     def launch(self):
         self.script(self.folder / "run.sh", shlex.join(self.command))
         apps = [
-            {"name": f"s{number}", "script": "./run.sh", "interpreter": "none", "merge_logs": True,
-             "autorestart": self.restart, "max_restarts": MANY, "out_file": f"out{number}.log",
-             "error_file": f"out{number}.log", **self.options}
-            for number in range(self.count)]
+            {
+                "name": f"s{number}",
+                "script": "./run.sh",
+                "interpreter": "none",
+                "merge_logs": True,
+                "autorestart": self.restart,
+                "max_restarts": MANY,
+                "out_file": f"out{number}.log",
+                "error_file": f"out{number}.log",
+                **self.options,
+            }
+            for number in range(self.count)
+        ]
         (self.folder / "apps.json").write_text(json.dumps({"apps": apps}))
         self.order("start", "apps.json")
 

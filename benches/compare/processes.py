@@ -24,15 +24,28 @@ def adopt_orphans():
 def start(command: list, folder, output=subprocess.DEVNULL, **more) -> subprocess.Popen:
     words = [str(word) for word in command]
     return subprocess.Popen(
-        words, cwd=folder, stdin=more.pop("stdin", subprocess.DEVNULL),
-        stdout=output, stderr=subprocess.DEVNULL, **more)
+        words,
+        cwd=folder,
+        stdin=more.pop("stdin", subprocess.DEVNULL),
+        stdout=output,
+        stderr=subprocess.DEVNULL,
+        **more,
+    )
 
 
 def run(command: list, folder=None, **more) -> str:
     """What a command prints, within a minute; its exit code does not matter."""
     done = subprocess.run(
-        [str(word) for word in command], cwd=folder, stdin=subprocess.DEVNULL, timeout=60,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **more)
+        [str(word) for word in command],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        **more,
+    )
     return done.stdout.strip()
 
 

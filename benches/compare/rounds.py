@@ -1,5 +1,6 @@
 """Contenders take turns, so that what else happens falls on all alike."""
 
+import functools
 import shutil
 import sys
 import time
@@ -7,7 +8,6 @@ from typing import Any, NamedTuple
 
 import places
 import processes
-
 
 LARGE_BYTES = 1_000_000
 
@@ -34,7 +34,7 @@ def alternate(rounds: int, contenders: list[Contender], measure) -> dict[str, li
     for number in range(rounds):
         for contender in contenders:
             if number < contender.rounds:
-                seen = in_a_folder(lambda folder: measure(contender.what, folder))
+                seen = in_a_folder(functools.partial(measure, contender.what))
                 say(f"  {contender.name}, round {number + 1}: {brief(seen)}")
                 figures.setdefault(contender.name, []).append(seen)
     return figures

@@ -36,15 +36,18 @@ def median(rounds: list[dict], metric: str) -> float | None:
 
 def ratio(series: dict[str, list], contender: str, base: str, metric: str) -> float | None:
     """The median over the rounds that both took part in, each round by itself."""
-    pairs = zip(series.get(contender, []), series.get(base, []))
+    pairs = zip(series.get(contender, []), series.get(base, []), strict=False)
     ratios = [
-        ours[metric] / theirs[metric] for ours, theirs in pairs
-        if ours.get(metric) is not None and theirs.get(metric)]
+        ours[metric] / theirs[metric]
+        for ours, theirs in pairs
+        if ours.get(metric) is not None and theirs.get(metric)
+    ]
     return statistics.median(ratios) if ratios else None
 
 
 def ratio_of_medians(
-        series: dict[str, list], contender: str, base: str, metric: str) -> float | None:
+    series: dict[str, list], contender: str, base: str, metric: str
+) -> float | None:
     """Where there are no rounds: each contender went at its own pace."""
     part, whole = median(series.get(contender, []), metric), median(series.get(base, []), metric)
     return part / whole if part is not None and whole else None
@@ -88,8 +91,11 @@ def spread(rounds: list[dict], metric: str) -> str:
 def write(table: Table, series: dict[str, list]) -> str:
     heads = [*table.columns, *(column.head for column in table.against)]
     lines = [
-        f"### {table.title}\n", f"{textwrap.fill(table.about, WIDTH)}\n",
-        f"| | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+        f"### {table.title}\n",
+        f"{textwrap.fill(table.about, WIDTH)}\n",
+        f"| | {' | '.join(heads)} |",
+        "|---" * (1 + len(heads)) + "|",
+    ]
     for contender, rounds in series.items():
         cells = [spread(rounds, metric) for metric in table.columns.values()]
         for column in table.against:

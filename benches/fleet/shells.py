@@ -76,7 +76,15 @@ def measure_supervised(binary: pathlib.Path, folder: pathlib.Path) -> None:
     (folder / "token").write_text("token-of-contract\n")
     services = {}
     for number, port in enumerate(free_ports(SHELLS)):
-        serve = ["serve", "--port", str(port), "--token-file", "token", "--log-dir", f"logs-{number}"]
+        serve = [
+            "serve",
+            "--port",
+            str(port),
+            "--token-file",
+            "token",
+            "--log-dir",
+            f"logs-{number}",
+        ]
         check = {"url": f"http://127.0.0.1:{port}/health", "restart_on_failure": True}
         services[f"shell-{number}"] = {"cmd": [str(binary), *serve], "health_check": check}
     (folder / "services.json").write_text(json.dumps(services))
@@ -90,7 +98,9 @@ def measure_supervised(binary: pathlib.Path, folder: pathlib.Path) -> None:
         spent = cpu_seconds([astra.pid])
         time.sleep(IDLE_SECONDS)
         spent = cpu_seconds([astra.pid]) - spent
-        table.append((f"CPU of Astra, with its looks, over {IDLE_SECONDS} s", f"{spent / IDLE_SECONDS:.2%}"))
+        table.append(
+            (f"CPU of Astra, with its looks, over {IDLE_SECONDS} s", f"{spent / IDLE_SECONDS:.2%}")
+        )
         began = time.monotonic()
         astra.end(seconds=60)
         table.append(("all of them ended", f"{time.monotonic() - began:.2f} s"))

@@ -94,7 +94,9 @@ def measure_scene(contenders, path, keep_alive, options):
             for contender in contenders:
                 figures = measure(contender, path, keep_alive, connections, options.seconds)
                 found.setdefault((contender.name, connections), []).append(figures)
-    return {key: tuple(map(statistics.median, zip(*list_))) for key, list_ in found.items()}
+    return {
+        key: tuple(map(statistics.median, zip(*list_, strict=True))) for key, list_ in found.items()
+    }
 
 
 def print_scene(contenders, medians, path, keep_alive, options):

@@ -7,6 +7,7 @@ those lines from the first on without a gap, a repetition or a garbled one; only
 torn. The next round's server must end what was left of the command and tell the run as lost.
 Prints a Markdown table. Needs the standard library alone; everything it starts it ends by its pid.
 """
+
 import argparse
 import json
 import os
@@ -86,7 +87,10 @@ def main():
     print(f"| times that a part of the command outlived the server | {count['outlived'] - 1} |")
     print(f"| processes left when the next server answered | {count['alive']} |")
     print(f"| runs told as killed, ended by `lost` | {count['lost']} |")
-    print(f"| slowest start to first answer, with the ending of what was left | {slowest * 1000:.0f} ms |")
+    print(
+        "| slowest start to first answer, with the ending of what was left "
+        f"| {slowest * 1000:.0f} ms |"
+    )
 
 
 if __name__ == "__main__":

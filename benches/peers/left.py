@@ -7,6 +7,7 @@ the supervisor's own command, and 12 s later, which is longer than every grace, 
 Then it is started again, its supervisor killed with SIGKILL and started again, and the main
 processes of the service are counted. Contenders that are not on this machine are left out.
 """
+
 import argparse
 import json
 import os
@@ -22,8 +23,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/harness"))
 from harness import end, free_port, wait_for
 
-ROLES = {3001: "in the background", 3002: "session of its own", 3003: "daemon",
-         3004: "daemon without environment"}
+ROLES = {
+    3001: "in the background",
+    3002: "session of its own",
+    3003: "daemon",
+    3004: "daemon without environment",
+}
 MAIN = 3000
 SERVICE = """#!/bin/sh
 sleep 3001.TAG &
@@ -105,8 +110,13 @@ class Astra(Contender):
     name, needs = "Astra", ""
 
     def start(self) -> None:
-        services = {"x": {"cmd": [str(self.service)], "start_seconds": 0,
-                          "restart_policy": {"mode": "never"}}}
+        services = {
+            "x": {
+                "cmd": [str(self.service)],
+                "start_seconds": 0,
+                "restart_policy": {"mode": "never"},
+            }
+        }
         (self.path / "services.json").write_text(json.dumps(services))
         self.environment["LLM_SHELL_PORT"] = str(free_port())
         self.spawn(self.binary, "astra", "--config", "services.json")
@@ -229,8 +239,7 @@ class Runit(Contender):
         self.run("sv", "start", self.path / "x")
 
 
-CONTENDERS: list[type[Contender]] = [
-    Astra, Shell, Supervisord, SupervisordGroup, Pm2, S6, Runit]
+CONTENDERS: list[type[Contender]] = [Astra, Shell, Supervisord, SupervisordGroup, Pm2, S6, Runit]
 
 
 def measure(contender: Contender) -> str:
@@ -255,8 +264,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--binary", required=True, type=lambda path: str(Path(path).absolute()))
     options = parser.parse_args()
-    print("| supervisor | left behind by a stop | of the service, once the supervisor was killed "
-          "and started again |\n|---|---|---|")
+    print(
+        "| supervisor | left behind by a stop | of the service, once the supervisor was killed "
+        "and started again |\n|---|---|---|"
+    )
     for kind in CONTENDERS:
         if kind.needs and not shutil.which(kind.needs):
             print(f"{kind.needs} is not here", file=sys.stderr)

@@ -13,15 +13,23 @@ SERVICES = {
     "brief": {"cmd": "seq -f 'line %.0f' 1 20; sleep 0.2; exit 1"},
     "family": {"cmd": "(setsid sleep 600 &); sleep 600 & " + SLOWLY},
     "deaf": {"cmd": "trap '' TERM; " + SLOWLY, "stop_timeout": 0.3},
-    "checked": {"cmd": SLOWLY,
-                "health_check": {"cmd": "true", "interval": 1}},
+    "checked": {"cmd": SLOWLY, "health_check": {"cmd": "true", "interval": 1}},
     "above": {"cmd": SLOWLY, "depends_on": ["slow"]},
     "asked": {"cmd": SLOWLY, "autostart": False},
 }
-READS = ["/supervisor/status", "/supervisor/status/{name}", "/supervisor/logs/{name}", "/health",
-         "/supervisor/logs/{name}?lines=5", "/supervisor/logs/{name}?lines=20&grep=7",
-         "/supervisor/health/{name}", "/supervisor/metrics", "/supervisor/status/nothing",
-         "/supervisor/logs/{name}?lines=x", "/"]
+READS = [
+    "/supervisor/status",
+    "/supervisor/status/{name}",
+    "/supervisor/logs/{name}",
+    "/health",
+    "/supervisor/logs/{name}?lines=5",
+    "/supervisor/logs/{name}?lines=20&grep=7",
+    "/supervisor/health/{name}",
+    "/supervisor/metrics",
+    "/supervisor/status/nothing",
+    "/supervisor/logs/{name}?lines=x",
+    "/",
+]
 VERBS = ["start", "stop", "restart", "restart", "reload"]
 
 LAST_LOOK = "lines checked at the last look of many"
@@ -37,8 +45,10 @@ class Astra:
         self.wrong = []
 
     def prepare(self):
-        services = {name: {"start_seconds": 0, "restart_policy": ALWAYS} | fields
-                    for name, fields in SERVICES.items()}
+        services = {
+            name: {"start_seconds": 0, "restart_policy": ALWAYS} | fields
+            for name, fields in SERVICES.items()
+        }
         path = self.served.work / "astra_services.json"
         path.write_text(json.dumps(services))
 

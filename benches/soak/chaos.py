@@ -12,9 +12,18 @@ from served import Gone
 
 # Those that need no preparation of the server.
 ATTACKS = [
-    attackers.idle, attackers.half_heads, attackers.trickled_heads, attackers.trickled_bodies,
-    attackers.endless_header, attackers.pipelining, attackers.lengths, attackers.chunks,
-    attackers.resets, attackers.half_closed, attackers.gone_in_a_stream, attackers.unread_streams,
+    attackers.idle,
+    attackers.half_heads,
+    attackers.trickled_heads,
+    attackers.trickled_bodies,
+    attackers.endless_header,
+    attackers.pipelining,
+    attackers.lengths,
+    attackers.chunks,
+    attackers.resets,
+    attackers.half_closed,
+    attackers.gone_in_a_stream,
+    attackers.unread_streams,
 ]
 ATTACK_SECONDS = 1.0
 FULL_SECONDS = 1.0
@@ -97,7 +106,8 @@ class Chaos:
         self.served.is_attacked = True
         # Not by a fork: this process has threads, whose locks a fork would copy.
         attacker = multiprocessing.get_context("spawn").Process(
-            target=attack, args=(Victim(self.served), ATTACK_SECONDS), daemon=True)
+            target=attack, args=(Victim(self.served), ATTACK_SECONDS), daemon=True
+        )
         attacker.start()
         attacker.join(3 * ATTACK_SECONDS)
         if attacker.is_alive():

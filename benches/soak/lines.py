@@ -49,7 +49,10 @@ def check_service(lines):
             pass
         elif number and (int(number[1]) in (1, expected, behind_notice) or is_first):
             expected, behind_notice = int(number[1]) + 1, None
-        elif f"line {expected}".startswith(text) and lines[index + 1:index + 2] in ([], ["line 1"]):
+        elif f"line {expected}".startswith(text) and lines[index + 1 : index + 2] in (
+            [],
+            ["line 1"],
+        ):
             pass
         else:
             wrong.append(f"{text!r} in the place of line {expected}, behind {lines[index - 1]!r}")

@@ -44,9 +44,13 @@ class Served:
         return self.disk / "logs"
 
     def start(self):
-        settings = {"LLM_SHELL_LOG_DIR": self.logs, "LLM_SHELL_PORT": 0,
-                    "LLM_SHELL_LOG_MAX_BYTES": LOG_BYTES_MAX,
-                    "LLM_SHELL_KILL_TIMEOUT": 1, "RUST_LOG": "info,access=error"}
+        settings = {
+            "LLM_SHELL_LOG_DIR": self.logs,
+            "LLM_SHELL_PORT": 0,
+            "LLM_SHELL_LOG_MAX_BYTES": LOG_BYTES_MAX,
+            "LLM_SHELL_KILL_TIMEOUT": 1,
+            "RUST_LOG": "info,access=error",
+        }
         command = [self.binary] if self.mode == "shell" else [self.binary, "astra"]
         self.server = Server(command, self.work, environment(**settings), self.folder / "stderr")
         self.server.wait_until_listening(START_SECONDS_MAX, rest=0.005)

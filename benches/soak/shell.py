@@ -1,5 +1,6 @@
 """What clients of the LLM Shell do, and what must hold of every run."""
 
+import contextlib
 import json
 import re
 import time
@@ -20,12 +21,32 @@ COMMANDS = [
 COUNTS = [0, 1, 10, 300, 5_000, 40_000]
 SLOW = COMMANDS[5]
 READS = [
-    "/status", "/status?wait=0.2", "/logs", "/logs?lines=5", "/logs?seconds=1", "/logs?lines=0",
-    "/logs?lines=20&grep=7", "/runs", "/runs?limit=5", "/health", "/metrics", "/openapi.json",
-    "/logs?format=text&lines=50", "/logs?follow=true&wait=0.2", "/nothing", "/logs?lines=x", "/",
+    "/status",
+    "/status?wait=0.2",
+    "/logs",
+    "/logs?lines=5",
+    "/logs?seconds=1",
+    "/logs?lines=0",
+    "/logs?lines=20&grep=7",
+    "/runs",
+    "/runs?limit=5",
+    "/health",
+    "/metrics",
+    "/openapi.json",
+    "/logs?format=text&lines=50",
+    "/logs?follow=true&wait=0.2",
+    "/nothing",
+    "/logs?lines=x",
+    "/",
 ]
-WRITES = [("/kill", None), ("/kill?type=SIGKILL", None), ("/restart?timeout=0.2", None),
-          ("/restart", None), ("/start", b"{"), ("/start", b'{"command": ""}')]
+WRITES = [
+    ("/kill", None),
+    ("/kill?type=SIGKILL", None),
+    ("/restart?timeout=0.2", None),
+    ("/restart", None),
+    ("/start", b"{"),
+    ("/start", b'{"command": ""}'),
+]
 
 DROPPED = "lines told as dropped, because the disk was full"
 LOST = "runs told as lost, because the server was killed"
@@ -91,10 +112,8 @@ class Shell:
     def settle(self):
         """Ends what runs, and waits until nothing does."""
         for _ in range(20):
-            try:
+            with contextlib.suppress(Gone):
                 self.served.ask("POST", "/kill?type=SIGKILL")
-            except Gone:
-                pass
             if not self.served.living():
                 return
             time.sleep(0.2)

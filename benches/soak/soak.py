@@ -10,6 +10,7 @@ library alone; everything that it starts it ends by its pid.
 
 import argparse
 import collections
+import contextlib
 import multiprocessing
 import os
 import pathlib
@@ -20,8 +21,8 @@ import tempfile
 import threading
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path += [str(ROOT / "tests/harness"), str(ROOT / "benches/attacks")]
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "tests/harness"))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "attacks"))
 from astra import Astra
 from chaos import Chaos
 from served import LOG_BYTES_MAX, Gone, Served
@@ -113,8 +114,11 @@ def measure(mode, seconds, chance):
     rows = [
         ("requests answered", f"{sum(statuses.values()):,}", True),
         ("… of them by 5xx while the disk was full", statuses[500], True),
-        ("requests without an answer (server killed, or attacked)",
-         sum(client.gone for client in clients), True),
+        (
+            "requests without an answer (server killed, or attacked)",
+            sum(client.gone for client in clients),
+            True,
+        ),
         ("answers that should not have been", *none_of(sum((c.wrong for c in clients), []))),
         ("processes of commands and services killed", chaos.killed, True),
         ("times the server was killed", served.downs, True),
@@ -126,14 +130,26 @@ def measure(mode, seconds, chance):
     rows += [
         ("lines lost, doubled or garbled", *none_of(mode.wrong + chaos.wrong)),
         ("panics", served.panics(), served.panics() == 0),
-        ("resident memory after warm-up and at the end", f"{rss_warm} KiB, {rss} KiB",
-         rss <= rss_warm + RSS_KIB_MAX),
-        ("threads before and at the end", f"{threads_before}, {threads}",
-         threads <= threads_before + THREADS_MAX),
-        ("descriptors before and at the end", f"{descriptors_before}, {descriptors}",
-         descriptors <= descriptors_before + DESCRIPTORS_MAX[mode.mode]),
-        ("files of logs, and their size", f"{len(files)}, {size >> 10} KiB",
-         len(files) <= FILES_MAX[mode.mode] and size <= 2 * LOG_BYTES_MAX),
+        (
+            "resident memory after warm-up and at the end",
+            f"{rss_warm} KiB, {rss} KiB",
+            rss <= rss_warm + RSS_KIB_MAX,
+        ),
+        (
+            "threads before and at the end",
+            f"{threads_before}, {threads}",
+            threads <= threads_before + THREADS_MAX,
+        ),
+        (
+            "descriptors before and at the end",
+            f"{descriptors_before}, {descriptors}",
+            descriptors <= descriptors_before + DESCRIPTORS_MAX[mode.mode],
+        ),
+        (
+            "files of logs, and their size",
+            f"{len(files)}, {size >> 10} KiB",
+            len(files) <= FILES_MAX[mode.mode] and size <= 2 * LOG_BYTES_MAX,
+        ),
         ("processes left at the end", *none_of([str(pid) for pid in left])),
         ("exit code", exit_code, exit_code == 0),
     ]
@@ -164,18 +180,20 @@ def main():
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     results, seeds = multiprocessing.Queue(), random.Random(options.seed)
-    both = [multiprocessing.Process(target=soak, args=(
-        kind, options.binary.resolve(), options.seconds, seeds.random(), results))
-        for kind in (Shell, Astra)]
+    both = [
+        multiprocessing.Process(
+            target=soak,
+            args=(kind, options.binary.resolve(), options.seconds, seeds.random(), results),
+        )
+        for kind in (Shell, Astra)
+    ]
     for one in both:
         one.start()
     tables = {}
     deadline = time.monotonic() + options.seconds + 240
     while len(tables) < 2 and time.monotonic() < deadline and any(one.is_alive() for one in both):
-        try:
+        with contextlib.suppress(queue.Empty):
             tables.update([results.get(timeout=1)])
-        except queue.Empty:
-            pass
     for one in both:
         one.join(30)
     is_well = len(tables) == 2 and all(one.exitcode == 0 for one in both)

@@ -1,4 +1,5 @@
 """A client of the supervisor's API on the standard library."""
+
 import json
 import os
 import urllib.error
@@ -54,8 +55,14 @@ class Supervisor:
             for line in answer:
                 yield line.decode(errors="replace").rstrip("\n")
 
-    def open(self, method: str, path: tuple[str, ...], query: dict[str, Any], body: Any,
-             patience: float | None = ANSWER_SECONDS) -> HTTPResponse:
+    def open(
+        self,
+        method: str,
+        path: tuple[str, ...],
+        query: dict[str, Any],
+        body: Any,
+        patience: float | None = ANSWER_SECONDS,
+    ) -> HTTPResponse:
         url = f"{self.url}/supervisor/" + "/".join(quote(part, safe="") for part in path)
         if query:
             url += "?" + urlencode(query)
@@ -71,8 +78,10 @@ class Supervisor:
         except urllib.error.HTTPError as error:
             raise Refused(error.code, detail_of(error)) from error
         except OSError as error:
-            raise Away(f"The supervisor at {self.url} cannot be reached ({error}): start it, "
-                       "or say where it is with --url or ASTRA_URL.") from error
+            raise Away(
+                f"The supervisor at {self.url} cannot be reached ({error}): start it, "
+                "or say where it is with --url or ASTRA_URL."
+            ) from error
 
 
 def detail_of(error: urllib.error.HTTPError) -> str:

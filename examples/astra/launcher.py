@@ -4,6 +4,7 @@
 Exit code 0: done, and the services are as asked. 1: refused, or a service did not come to be as
 asked. 2: bad usage, or the supervisor cannot be reached.
 """
+
 import argparse
 import json
 import sys
@@ -27,13 +28,23 @@ def status(supervisor: Supervisor, options: argparse.Namespace) -> bool:
     row = "{:<12} {:<11} {:>8} {:>6} {:>9} {:>6} {:>9} {:>9}"
     print(row.format("SERVICE", "STATUS", "PID", "PORT", "UPTIME", "CPU %", "MEM MiB", "RESTARTS"))
     for name, service in answer["services"].items():
-        print(row.format(
-            name, service["status"], service["pid"] or "-", service["port"] or "-",
-            f"{service['uptime']:.0f} s", f"{service['cpu_percent']:.1f}",
-            f"{service['memory_mb']:.1f}", service["restart_count"]))
+        print(
+            row.format(
+                name,
+                service["status"],
+                service["pid"] or "-",
+                service["port"] or "-",
+                f"{service['uptime']:.0f} s",
+                f"{service['cpu_percent']:.1f}",
+                f"{service['memory_mb']:.1f}",
+                service["restart_count"],
+            )
+        )
     system = answer["system"]
-    print(f"{system['running_services']} of {system['total_services']} services run, with "
-          f"{system['total_memory_mb']:.1f} MiB and {system['total_cpu_percent']:.1f} % CPU.")
+    print(
+        f"{system['running_services']} of {system['total_services']} services run, with "
+        f"{system['total_memory_mb']:.1f} MiB and {system['total_cpu_percent']:.1f} % CPU."
+    )
     return True
 
 
@@ -51,8 +62,7 @@ def reload(supervisor: Supervisor, options: argparse.Namespace) -> bool:
 
 def bulk(supervisor: Supervisor, options: argparse.Namespace) -> bool:
     """One action on several services."""
-    body = {"action": options.action, "services": options.names,
-            "parallel": not options.one_by_one}
+    body = {"action": options.action, "services": options.names, "parallel": not options.one_by_one}
     return report(supervisor.post("bulk", body=body, **waiting(options))["operations"], options)
 
 
@@ -105,8 +115,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line; usage errors end the program with exit code 2."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--url", help="where the supervisor is (ASTRA_URL, or 127.0.0.1:7031)")
-    parser.add_argument("--wait", type=float, default=WAIT_SECONDS, metavar="SECONDS",
-                        help="how long to wait until services have settled; 0: not at all")
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=WAIT_SECONDS,
+        metavar="SECONDS",
+        help="how long to wait until services have settled; 0: not at all",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Any, does: str = "", **names: Any) -> argparse.ArgumentParser:

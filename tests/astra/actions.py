@@ -1,4 +1,5 @@
 """The endpoints that act on services: what they answer, and what comes of it."""
+
 import threading
 from typing import Any
 
@@ -18,16 +19,23 @@ def restart(system: System, checks: Checks) -> None:
     checks.check("it is another process", after["pid"] != before["pid"], after)
     checks.same("both are counted", after["restart_count"], before["restart_count"] + 2)
     key = {"Idempotency-Key": "once"}
-    answers = [system.call("POST", "/restart?wait=30", {"name": "tts"}, headers=key)
-               for _ in range(2)]
+    answers = [
+        system.call("POST", "/restart?wait=30", {"name": "tts"}, headers=key) for _ in range(2)
+    ]
     checks.same("the same key: the same answer", answers[0].text, answers[1].text)
-    checks.same("and one restart", system.service("tts")["restart_count"],
-                after["restart_count"] + 1)
+    checks.same(
+        "and one restart", system.service("tts")["restart_count"], after["restart_count"] + 1
+    )
     unknown = system.call("POST", "/restart", {"name": "nobody"})
     refused(checks, "restart of an unknown service", unknown, 404, "the nearest are memory")
     refused(checks, "restart of nothing", system.call("POST", "/restart", {}), 400, "name")
-    refused(checks, "an unknown field", system.call(
-        "POST", "/restart", {"name": "tts", "now": True}), 400, "now")
+    refused(
+        checks,
+        "an unknown field",
+        system.call("POST", "/restart", {"name": "tts", "now": True}),
+        400,
+        "now",
+    )
     refused(checks, "no JSON", system.call("POST", "/restart", b"{"), 400, "line", "column")
     wrong = system.call("GET", "/restart")
     refused(checks, "a wrong method", wrong, 405)
@@ -43,13 +51,15 @@ def restarts_at_once(system: System, checks: Checks) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    checks.eventually("twenty restarts at once: it runs",
-                      lambda: system.service("tts")["status"] == "running")
+    checks.eventually(
+        "twenty restarts at once: it runs", lambda: system.service("tts")["status"] == "running"
+    )
     checks.same("once", len(processes_of(system, "services.tts")), 1)
 
 
 def processes_of(system: System, word: str) -> list[int]:
     """The processes of the system with this word as an argument."""
+
     def arguments(pid: int) -> list[str]:
         try:
             with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
@@ -105,8 +115,10 @@ def reload(system: System, checks: Checks) -> None:
     checks.same("reload without a change restarts nothing", pid("tts"), tts)
     answer = system.call("POST", "/reload", {"name": "tts", "type": "code"})
     acted(checks, "reload of the code", answer, "reloading", "tts")
-    checks.eventually("it runs again", lambda: pid("tts") not in (None, tts)
-                      and system.service("tts")["status"] == "running")
+    checks.eventually(
+        "it runs again",
+        lambda: pid("tts") not in (None, tts) and system.service("tts")["status"] == "running",
+    )
     tts = pid("tts")
     system.edit(lambda services: services["tts"]["env"].update(SPEED="2"))
     answer = post({"name": "tts", "type": "config"})
@@ -135,12 +147,19 @@ def bulk(system: System, checks: Checks) -> None:
     body = {"action": "restart", "services": trio, "parallel": True}
     answer = system.call("POST", "/bulk", body)
     checks.same("bulk: 200", answer.status, 200)
-    checks.shape("bulk: its shape", answer.json, {
-        "status": "processing", "operations": [{"service": str, "status": "restarting"}]})
-    checks.same("an operation for each", {one["service"] for one in answer.json["operations"]},
-                set(trio))
-    checks.eventually("all three run again", lambda: all(
-        system.service(name)["status"] == "running" for name in trio), 40)
+    checks.shape(
+        "bulk: its shape",
+        answer.json,
+        {"status": "processing", "operations": [{"service": str, "status": "restarting"}]},
+    )
+    checks.same(
+        "an operation for each", {one["service"] for one in answer.json["operations"]}, set(trio)
+    )
+    checks.eventually(
+        "all three run again",
+        lambda: all(system.service(name)["status"] == "running" for name in trio),
+        40,
+    )
     body = {"action": "restart", "services": ["tts", "nobody", "indexer"], "parallel": False}
     answer = system.call("POST", "/bulk?wait=60", body)
     seen = {one["service"]: one["status"] for one in answer.json["operations"]}

@@ -1,4 +1,5 @@
 """Counts what was checked, waits for what is to come, and holds answers against shapes."""
+
 import time
 from collections.abc import Callable
 from types import UnionType
@@ -45,14 +46,23 @@ def faults_of(value: Any, shape: Any, where: str) -> list[str]:
     if isinstance(shape, dict):
         if not isinstance(value, dict):
             return [f"{where} is no object"]
-        return [fault for name, inner in shape.items() for fault in (
-            faults_of(value[name], inner, f"{where}.{name}") if name in value
-            else [f"{where}.{name} is missing"])]
+        return [
+            fault
+            for name, inner in shape.items()
+            for fault in (
+                faults_of(value[name], inner, f"{where}.{name}")
+                if name in value
+                else [f"{where}.{name} is missing"]
+            )
+        ]
     if isinstance(shape, list):
         if not isinstance(value, list):
             return [f"{where} is no list"]
-        return [fault for number, item in enumerate(value)
-                for fault in faults_of(item, shape[0], f"{where}[{number}]")]
+        return [
+            fault
+            for number, item in enumerate(value)
+            for fault in faults_of(item, shape[0], f"{where}[{number}]")
+        ]
     if isinstance(shape, (type, UnionType)):
         fits = isinstance(value, shape) and (not isinstance(value, bool) or shape is bool)
         return [] if fits else [f"{where} is {value!r}, no {shape}"]

@@ -7,6 +7,7 @@ is left running.
 Prints each check; exit code 1 when one fails. With --write-readme it checks nothing, and writes the
 answers of this binary into the example's README.
 """
+
 import argparse
 import sys
 from pathlib import Path
@@ -22,8 +23,7 @@ from views import VIEWS
 def page(running: System, checks: Checks) -> None:
     """The page's own test, against this supervisor."""
     done = running.run("npm", "--prefix", str(EXAMPLE / "web"), "test")
-    checks.check("npm test against the supervisor", done.returncode == 0,
-                 done.stdout + done.stderr)
+    checks.check("npm test against the supervisor", done.returncode == 0, done.stdout + done.stderr)
 
 
 def main() -> int:

@@ -1,4 +1,5 @@
 """What the example's README shows is what happens: its commands are run, their output compared."""
+
 import json
 import re
 from typing import Any
@@ -6,8 +7,14 @@ from typing import Any
 from checks import Checks
 from system import EXAMPLE, System
 
-DEFAULT_PORTS = {"astra": 7031, "brain": 7030, "tts": 7040, "memory": 7050, "rag": 7060,
-                 "web": 3000}
+DEFAULT_PORTS = {
+    "astra": 7031,
+    "brain": 7030,
+    "tts": 7040,
+    "memory": 7050,
+    "rag": 7060,
+    "web": 3000,
+}
 # Fields that may be null at one time and have a value at another.
 PASSING = {"last_restart", "exit_code", "signal", "next_restart_at", "stopped_at", "message"}
 
@@ -16,7 +23,6 @@ def readme(system: System, checks: Checks) -> None:
     for command, shown in examples((system.folder / "README.md").read_text()):
         given = output_of(system, command)
         checks.check(f"$ {command}", alike(shown, given), f"shown: {shown}\ngiven: {given}")
-
 
     for line in shell_lines((system.folder / "README.md").read_text()):
         seconds = "2" if "--follow" in line else "100"
@@ -35,10 +41,18 @@ def output_of(system: System, command: str) -> str:
 
 def write_readme(system: System) -> None:
     """Writes below each command of the README what it prints now."""
+
     def block(match: re.Match[str]) -> str:
         commands = [line for line in match[0].splitlines() if line.startswith("$ ")]
-        lines = [line for command in commands for line in (
-            command, as_by_default(system, output_of(system, command.removeprefix("$ ")))) if line]
+        lines = [
+            line
+            for command in commands
+            for line in (
+                command,
+                as_by_default(system, output_of(system, command.removeprefix("$ "))),
+            )
+            if line
+        ]
         return "\n".join(["```console", *lines, "```"])
 
     path = EXAMPLE / "README.md"
@@ -82,7 +96,8 @@ def same_form(shown: Any, given: Any, field: str = "") -> bool:
         return True
     if isinstance(shown, dict) and isinstance(given, dict):
         return shown.keys() == given.keys() and all(
-            same_form(shown[name], given[name], name) for name in shown)
+            same_form(shown[name], given[name], name) for name in shown
+        )
     if isinstance(shown, list) and isinstance(given, list):
         return len(shown) == len(given) and all(map(same_form, shown, given))
     if isinstance(shown, str) and isinstance(given, str):

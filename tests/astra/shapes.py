@@ -1,4 +1,5 @@
 """What the answers of the supervisor look like, and checks of the kinds that come up often."""
+
 from checks import Checks
 from system import Answer
 
@@ -7,16 +8,41 @@ UP = ALL - {"migrate"}
 NUMBER = int | float
 TEXT = str | None
 SERVICE = {
-    "status": str, "pid": int | None, "uptime": NUMBER, "port": int | None, "cpu_percent": NUMBER,
-    "memory_mb": NUMBER, "last_restart": TEXT, "restart_count": int, "exit_code": int | None,
-    "signal": TEXT, "health": str, "optional": bool, "started_at": TEXT, "stopped_at": TEXT,
-    "next_restart_at": TEXT, "depends_on": object,
-    "log_dropped_lines": int, "message": TEXT}
-STATUS = {"services": {name: SERVICE for name in sorted(ALL)}, "system": {
-    "total_services": 7, "running_services": int, "total_memory_mb": NUMBER,
-    "total_cpu_percent": NUMBER}}
-METRICS = {"cpu_percent": NUMBER, "memory_mb": NUMBER, "threads": int, "connections": int,
-           "uptime": NUMBER}
+    "status": str,
+    "pid": int | None,
+    "uptime": NUMBER,
+    "port": int | None,
+    "cpu_percent": NUMBER,
+    "memory_mb": NUMBER,
+    "last_restart": TEXT,
+    "restart_count": int,
+    "exit_code": int | None,
+    "signal": TEXT,
+    "health": str,
+    "optional": bool,
+    "started_at": TEXT,
+    "stopped_at": TEXT,
+    "next_restart_at": TEXT,
+    "depends_on": object,
+    "log_dropped_lines": int,
+    "message": TEXT,
+}
+STATUS = {
+    "services": dict.fromkeys(sorted(ALL), SERVICE),
+    "system": {
+        "total_services": 7,
+        "running_services": int,
+        "total_memory_mb": NUMBER,
+        "total_cpu_percent": NUMBER,
+    },
+}
+METRICS = {
+    "cpu_percent": NUMBER,
+    "memory_mb": NUMBER,
+    "threads": int,
+    "connections": int,
+    "uptime": NUMBER,
+}
 
 
 def refused(checks: Checks, what: str, answer: Answer, status: int, *words: str) -> None:
@@ -31,5 +57,6 @@ def refused(checks: Checks, what: str, answer: Answer, status: int, *words: str)
 def acted(checks: Checks, what: str, answer: Answer, status: str, service: str) -> None:
     """Checks the answer to an action."""
     checks.same(f"{what}: 200", answer.status, 200)
-    checks.shape(f"{what}: {status}", answer.json,
-                 {"status": status, "service": service, "message": str})
+    checks.shape(
+        f"{what}: {status}", answer.json, {"status": status, "service": service, "message": str}
+    )

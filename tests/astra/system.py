@@ -1,4 +1,5 @@
 """The example under a supervisor of its own: a copy in a fresh folder, on free ports."""
+
 import contextlib
 import json
 import os
@@ -32,9 +33,15 @@ class System:
         self.ports = dict(zip(SERVED, free_ports(len(SERVED)), strict=True))
         self.url = f"http://127.0.0.1:{self.ports['astra']}"
         names = {f"ASTRA_{name.upper()}_PORT": str(port) for name, port in self.ports.items()}
-        self.environment = os.environ | names | {
-            "ASTRA_URL": self.url, "ASTRA_PYTHON": str(python),
-            "LLM_SHELL_PORT": str(self.ports["astra"])}
+        self.environment = (
+            os.environ
+            | names
+            | {
+                "ASTRA_URL": self.url,
+                "ASTRA_PYTHON": str(python),
+                "LLM_SHELL_PORT": str(self.ports["astra"]),
+            }
+        )
         self.supervisor: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -42,7 +49,11 @@ class System:
         with open(self.log, "ab") as log:
             self.supervisor = subprocess.Popen(
                 [self.binary, "astra", "--config", "astra_services.json"],
-                cwd=self.folder, env=self.environment, stdout=log, stderr=log)
+                cwd=self.folder,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+            )
         with contextlib.suppress(TimeoutError):
             wait_for(self.answers, START_SECONDS, rest=0.02)
             return
@@ -60,8 +71,15 @@ class System:
         assert self.supervisor is not None
         return end(self.supervisor, number, END_SECONDS)
 
-    def call(self, method: str, path: str, body: Any = None, prefix: str = "/supervisor",
-             service: str = "astra", headers: dict[str, str] | None = None) -> Answer:
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        prefix: str = "/supervisor",
+        service: str = "astra",
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
         """An answer of the supervisor, or of a service by its own port (then without prefix)."""
         prefix = prefix if service == "astra" else ""
         return ask(self.ports[service], method, f"{prefix}{path}", body, headers, timeout=90)
@@ -74,8 +92,14 @@ class System:
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
         """Runs a program to its end in the copy's folder, with its ports in the environment."""
         return subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True,
-            timeout=120, check=False)
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     def edit(self, change: Any) -> None:
         """Changes the services file: the function gets the object in it, and changes that."""

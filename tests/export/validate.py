@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Holds what is exported to the published schemas of Kubernetes: `validate.py BINARY`.
 
-Strictly: a field that the schema does not have is a fault. Exit code 1 when something does not hold.
+Strictly: a field that the schema does not have is a fault. Exit code 1 when something does not
+hold.
 """
+
 import json
 import subprocess
 import sys
@@ -20,21 +22,90 @@ EXPORTS = {
     "the services of examples/astra": (ASTRA, ["--image", "astra:1"]),
     "a service of every field": (HERE, ["everything.json", "--image", "app:1", "--namespace", "a"]),
     "shells": (HERE, ["--agents", "3", "--image", "shell:1", "--namespace", "agents"]),
-    "shells on volumes": (HERE, ["--agents", "1000", "--image", "shell:1", "--storage", "2Gi",
-                                 "--token-secret", "mine", "--name", "a" * 52]),
+    "shells on volumes": (
+        HERE,
+        [
+            "--agents",
+            "1000",
+            "--image",
+            "shell:1",
+            "--storage",
+            "2Gi",
+            "--token-secret",
+            "mine",
+            "--name",
+            "a" * 52,
+        ],
+    ),
 }
 # Texts that YAML of one revision or another takes for something else.
-HARD = ["yes", "Off", "n", "null", "~", "", "1e3", "0x1f", "012", "0o17", "1_000", "1:30", ".5", "1.",
-        "+1", ".inf", ".nan", "2001-01-01", "a: b", "# x", "a #b", "- x", "? x", "*a", "&a", "!t",
-        "%d", "@x", "`x", "'q'", '"q"', "{a}", "[x]", "|", ">", "---", "...", "=", "<<", "a\nb\n",
-        "a\nb", "\n", "\n  a\n b", "  lead", "trail ", "a\n\n", "a\r\nb", "tab\t", "\\", "\\n", "\x7f",
-        "\u0085", "\u2028", "\ufeffx", "\x01", "\u00e9\U0001f600", "x " * 200, "x" * 500]
+HARD = [
+    "yes",
+    "Off",
+    "n",
+    "null",
+    "~",
+    "",
+    "1e3",
+    "0x1f",
+    "012",
+    "0o17",
+    "1_000",
+    "1:30",
+    ".5",
+    "1.",
+    "+1",
+    ".inf",
+    ".nan",
+    "2001-01-01",
+    "a: b",
+    "# x",
+    "a #b",
+    "- x",
+    "? x",
+    "*a",
+    "&a",
+    "!t",
+    "%d",
+    "@x",
+    "`x",
+    "'q'",
+    '"q"',
+    "{a}",
+    "[x]",
+    "|",
+    ">",
+    "---",
+    "...",
+    "=",
+    "<<",
+    "a\nb\n",
+    "a\nb",
+    "\n",
+    "\n  a\n b",
+    "  lead",
+    "trail ",
+    "a\n\n",
+    "a\r\nb",
+    "tab\t",
+    "\\",
+    "\\n",
+    "\x7f",
+    "\u0085",
+    "\u2028",
+    "\ufeffx",
+    "\x01",
+    "\u00e9\U0001f600",
+    "x " * 200,
+    "x" * 500,
+]
 
 
 def export(binary: Path, folder: Path | str, arguments: list[str]) -> list[dict]:
     command = [binary, "export", "kubernetes", *arguments]
-    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=True,
-                          stderr=subprocess.DEVNULL)
+    done = subprocess.run(
+        command, cwd=folder, stdout=subprocess.PIPE, check=True, stderr=subprocess.DEVNULL
+    )
     return list(yaml.safe_load_all(done.stdout))
 
 
@@ -60,7 +131,8 @@ def hard_texts(binary: Path) -> list[str]:
         *_, deployment = export(binary, folder, ["hard.json", "--image", "x"])
     container = deployment["spec"]["template"]["spec"]["containers"][0]
     there = {variable["name"]: variable["value"] for variable in container["env"]}
-    pairs = [*zip(given.values(), map(there.get, given)), *zip(HARD, container["command"][1:])]
+    pairs = [(text, there.get(name)) for name, text in given.items()]
+    pairs += zip(HARD, container["command"][1:], strict=True)
     return [f"{text!r} becomes {found!r}" for text, found in pairs if text != found]
 
 

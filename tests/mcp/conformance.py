@@ -48,9 +48,24 @@ def checks(url: str, version: str, scenario: str) -> list[dict]:
     """What a scenario found."""
     with tempfile.TemporaryDirectory() as folder:
         run = subprocess.run(
-            [NODE, SUITE, "server", "--url", f"{url}/mcp", "--scenario", scenario,
-             "--spec-version", version, "--output-dir", folder],
-            cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+            [
+                NODE,
+                SUITE,
+                "server",
+                "--url",
+                f"{url}/mcp",
+                "--scenario",
+                scenario,
+                "--spec-version",
+                version,
+                "--output-dir",
+                folder,
+            ],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         found = list(pathlib.Path(folder).rglob("checks.json"))
         assert len(found) == 1, f"{scenario}: {run.stdout}{run.stderr}"

@@ -4,6 +4,7 @@
 Both modes, each in a folder and on a port of its own. The document is validated, then schemathesis
 asks what it makes up of it. Nothing is left running. Exit code 1 when something does not hold.
 """
+
 import json
 import os
 import subprocess
@@ -17,26 +18,50 @@ from harness import Server
 
 HERE = Path(__file__).parent
 SECONDS = 25
-CHECKS = ["not_a_server_error", "status_code_conformance", "content_type_conformance",
-          "response_headers_conformance", "response_schema_conformance", "negative_data_rejection",
-          "positive_data_acceptance", "missing_required_header", "unsupported_method",
-          "allow_header_conformance"]
+CHECKS = [
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "positive_data_acceptance",
+    "missing_required_header",
+    "unsupported_method",
+    "allow_header_conformance",
+]
 SERVICES = {
-    "web": {"cmd": "echo up; exec sleep 600", "stop_timeout": 0.5, "start_seconds": 0,
-            "restart_policy": {"max_restarts": 1000, "backoff_seconds": 0.1}},
+    "web": {
+        "cmd": "echo up; exec sleep 600",
+        "stop_timeout": 0.5,
+        "start_seconds": 0,
+        "restart_policy": {"max_restarts": 1000, "backoff_seconds": 0.1},
+    },
     "once": {"cmd": "true", "restart_policy": {"mode": "never"}},
-    "talks": {"cmd": "exec cat", "pty": True, "depends_on": ["web"], "start_seconds": 0,
-              "restart_policy": {"max_restarts": 1000, "backoff_seconds": 0.1},
-              "health_check": {"cmd": ["true"]}},
+    "talks": {
+        "cmd": "exec cat",
+        "pty": True,
+        "depends_on": ["web"],
+        "start_seconds": 0,
+        "restart_policy": {"max_restarts": 1000, "backoff_seconds": 0.1},
+        "health_check": {"cmd": ["true"]},
+    },
 }
 
 
 @contextmanager
 def serving(binary: Path, mode: str):
     """A server, until the block ends."""
-    command = [binary, "--port", "0"] if mode == "shell" else [
-        binary, "astra", "--config", "services.json", "--port", "0"]
-    environment = {**os.environ, "LLM_SHELL_TOKEN": "token-of-contract", "RUST_LOG": "info,access=off"}
+    command = (
+        [binary, "--port", "0"]
+        if mode == "shell"
+        else [binary, "astra", "--config", "services.json", "--port", "0"]
+    )
+    environment = {
+        **os.environ,
+        "LLM_SHELL_TOKEN": "token-of-contract",
+        "RUST_LOG": "info,access=off",
+    }
     with tempfile.TemporaryDirectory(prefix="llm-shell-contract-") as folder:
         Path(folder, "services.json").write_text(json.dumps(SERVICES))
         server = Server(command, folder, environment)
@@ -57,17 +82,39 @@ def hold(server: Server, tools: Path) -> bool:
         if subprocess.run([tools / "openapi-spec-validator", document]).returncode:
             return False
         command = [
-            tools / "st", "run", document, "--url", server.url, "--no-color",
-            "--header", "Authorization: Bearer token-of-contract", "--checks", ",".join(CHECKS),
-            "--phases", "examples,coverage,fuzzing", "--max-examples", "25",
-            "--max-time", str(SECONDS), "--request-timeout", "10", "--no-shrink",
-            "--continue-on-failure", "--generation-deterministic",
-            "--suppress-health-check", "all",
+            tools / "st",
+            "run",
+            document,
+            "--url",
+            server.url,
+            "--no-color",
+            "--header",
+            "Authorization: Bearer token-of-contract",
+            "--checks",
+            ",".join(CHECKS),
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--max-examples",
+            "25",
+            "--max-time",
+            str(SECONDS),
+            "--request-timeout",
+            "10",
+            "--no-shrink",
+            "--continue-on-failure",
+            "--generation-deterministic",
+            "--suppress-health-check",
+            "all",
             # The one has no end; the other is held to a protocol of its own, elsewhere.
-            "--exclude-path-regex", "^(/supervisor/events|/mcp)$",
+            "--exclude-path-regex",
+            "^(/supervisor/events|/mcp)$",
         ]
-        environment = {**os.environ, "SCHEMATHESIS_HOOKS": "hooks",
-                       "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {
+            **os.environ,
+            "SCHEMATHESIS_HOOKS": "hooks",
+            "PYTHONPATH": str(HERE),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         return subprocess.run(command, cwd=folder, env=environment).returncode == 0
 
 

@@ -3,6 +3,7 @@
 Whatever would run is one of a few commands, in the server's own folder; what would wait, waits
 shortly. What is refused anyway is left as it is, so that it is seen to be refused.
 """
+
 import random
 import re
 
@@ -16,8 +17,13 @@ NEED_A_COMMAND = ["/kill", "/restart", "/signal", "/stdin", "/resize"]
 SECONDS_MAX = 0.2
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 # Of each of these groups one may be given.
-EXCLUDING = [("lines", "seconds", "after"), ("lines", "limit"), ("follow", "limit"),
-             ("follow", "max_bytes"), ("follow", "wait")]
+EXCLUDING = [
+    ("lines", "seconds", "after"),
+    ("lines", "limit"),
+    ("follow", "limit"),
+    ("follow", "max_bytes"),
+    ("follow", "wait"),
+]
 # Refusals of what is well formed, for reasons that no schema can tell.
 REASONS = {
     "POST /kill": "has already ended",
@@ -38,8 +44,12 @@ def is_number(value, maximum):
 
 
 def is_command(value):
-    return (isinstance(value, str) and value.strip() and "\0" not in value
-            and len(value.encode(errors="replace")) <= 131_071)
+    return (
+        isinstance(value, str)
+        and value.strip()
+        and "\0" not in value
+        and len(value.encode(errors="replace")) <= 131_071
+    )
 
 
 def shorten(values, name, maximum):
@@ -64,7 +74,15 @@ def tame_start(case, body):
 def tame_config(case, config):
     """Whatever a service is made of that reaches beyond it."""
     before = dict(config)
-    for field in ("health_check", "health_checks", "env_file", "depends_on", "port", "log", "limits"):
+    for field in (
+        "health_check",
+        "health_checks",
+        "env_file",
+        "depends_on",
+        "port",
+        "log",
+        "limits",
+    ):
         config.pop(field, None)
     cmd = config.get("cmd")
     is_list = isinstance(cmd, list) and cmd and all(isinstance(part, str) for part in cmd)
@@ -126,8 +144,13 @@ def tame_query(case, query):
 
 
 def ask(method, case, path, **body):
-    return requests.request(method, f"{case.operation.base_url}{path}", timeout=10,
-                            headers={"Authorization": "Bearer token-of-contract"}, **body)
+    return requests.request(
+        method,
+        f"{case.operation.base_url}{path}",
+        timeout=10,
+        headers={"Authorization": "Bearer token-of-contract"},
+        **body,
+    )
 
 
 def tame_path(case, parts):

@@ -4,6 +4,9 @@
 `real.py PROMETHEUS PROMTOOL BINARY`. Prints each check; exit code 1 when one fails. All of it is on
 loopback, on free ports, in a folder of its own; nothing is left running.
 """
+
+import contextlib
+import functools
 import json
 import os
 import re
@@ -31,7 +34,10 @@ FIRES = ["AstraServiceFailed"]
 
 
 def get(port: int, path: str) -> bytes:
-    return ask(port, "GET", path, headers=HEADERS, timeout=10).body
+    answer = ask(port, "GET", path, headers=HEADERS, timeout=10)
+    if answer.status >= 400:
+        raise OSError(f"GET {path}: {answer.status} {answer.text}")
+    return answer.body
 
 
 class Checks:
@@ -43,8 +49,9 @@ class Checks:
         self.failed += not is_so
 
     def run(self, what: str, *words: object) -> None:
-        done = subprocess.run([str(word) for word in words], capture_output=True, text=True,
-                              cwd=EXAMPLES, check=False)
+        done = subprocess.run(
+            [str(word) for word in words], capture_output=True, text=True, cwd=EXAMPLES, check=False
+        )
         self.check(what, done.returncode == 0, done.stdout + done.stderr)
 
 
@@ -58,11 +65,14 @@ def eventually(look):
 
 def lint(checks: Checks, promtool: str, text: bytes, mode: str) -> None:
     """promtool reads the older text: it misses the help of a counter without its `_total`."""
-    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True,
-                          check=False)
+    done = subprocess.run(
+        [promtool, "check", "metrics"], input=text, capture_output=True, check=False
+    )
     said = done.stderr.decode().splitlines()
     real = [line for line in said if not line.endswith("_total no help text")]
-    checks.check(f"promtool check metrics: {mode}", not real and text.count(b"\n") > 8, "\n".join(real))
+    checks.check(
+        f"promtool check metrics: {mode}", not real and text.count(b"\n") > 8, "\n".join(real)
+    )
 
 
 def expressions():
@@ -92,25 +102,32 @@ def configuration(folder: Path, shell: int, astra: int) -> Path:
 
 def examine(checks: Checks, prometheus: int, promtool: str, shell: int, astra: int) -> None:
     for mode, port in (("shell", shell), ("astra", astra)):
-        text = eventually(lambda: attempt(lambda: get(port, "/metrics")))
+        text = eventually(lambda port=port: attempt(lambda: get(port, "/metrics")))
         lint(checks, promtool, text, mode)
     start = {"command": "while :; do echo line; sleep 0.1; done"}
     ask(shell, "POST", "/start", start, headers=HEADERS, timeout=10)
-    up = eventually(lambda: attempt(lambda: [
-        one for one in [query(prometheus, "up == 1")["data"]["result"]] if len(one) == 2]))
-    checks.check("both are scraped, with their tokens", bool(up), str(up))
+    up = eventually(lambda: len(attempt(lambda: result(prometheus, "up == 1")) or []) == 2)
+    checks.check("both are scraped, with their tokens", bool(up))
     for title, expression in expressions():
-        answer = eventually(lambda: attempt(lambda: [
-            one for one in [query(prometheus, expression)] if one["data"]["result"]]))
+        answer = eventually(functools.partial(attempt, lambda e=expression: result(prometheus, e)))
         checks.check(f"{title}: {expression}", bool(answer), "nothing")
     for name in FIRES:
-        def fires():
-            alerts = json.loads(get(prometheus, "/api/v1/alerts"))["data"]["alerts"]
-            return [one for one in alerts if one["labels"]["alertname"] == name
-                    and one["state"] == "firing"]
-        found = eventually(fires)
-        checks.check(f"{name} fires", [one["labels"]["service"] for one in found] == ["fails"],
-                     str(found))
+        found = eventually(functools.partial(firing, prometheus, name))
+        checks.check(
+            f"{name} fires", [one["labels"]["service"] for one in found] == ["fails"], str(found)
+        )
+
+
+def result(prometheus: int, expression: str) -> list:
+    return query(prometheus, expression)["data"]["result"]
+
+
+def firing(prometheus: int, name: str) -> list:
+    """The alerts of this name that fire."""
+    alerts = json.loads(get(prometheus, "/api/v1/alerts"))["data"]["alerts"]
+    return [
+        one for one in alerts if one["labels"]["alertname"] == name and one["state"] == "firing"
+    ]
 
 
 def attempt(look):
@@ -125,9 +142,15 @@ def main() -> int:
     prometheus, promtool, binary = (str(Path(word).absolute()) for word in sys.argv[1:])
     checks = Checks()
     checks.run("promtool check rules", promtool, "check", "rules", "alerts.yml")
-    checks.run("promtool test rules", promtool, "test", "rules",
-               ROOT / "tests" / "prometheus" / "alerts_test.yml")
-    with tempfile.TemporaryDirectory() as name:
+    checks.run(
+        "promtool test rules",
+        promtool,
+        "test",
+        "rules",
+        ROOT / "tests" / "prometheus" / "alerts_test.yml",
+    )
+    with contextlib.ExitStack() as stack:
+        name = stack.enter_context(tempfile.TemporaryDirectory())
         folder = Path(name)
         (folder / "services.json").write_text(json.dumps(SERVICES))
         shell, astra, port = free_ports(3)
@@ -136,14 +159,30 @@ def main() -> int:
         environment = {**os.environ, "LLM_SHELL_TOKEN": TOKEN}
         commands = [
             [binary, "--port", shell, "--log-dir", folder / "shell"],
-            [binary, "astra", "--config", "services.json", "--port", astra, "--log-dir",
-             folder / "astra"],
-            [prometheus, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
-             f"--web.listen-address=127.0.0.1:{port}"],
+            [
+                binary,
+                "astra",
+                "--config",
+                "services.json",
+                "--port",
+                astra,
+                "--log-dir",
+                folder / "astra",
+            ],
+            [
+                prometheus,
+                f"--config.file={config}",
+                f"--storage.tsdb.path={folder / 'data'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
         ]
-        log = open(folder / "log", "w+", encoding="utf-8")
-        running = [subprocess.Popen([str(word) for word in words], cwd=folder, env=environment,
-                                    stdout=log, stderr=log) for words in commands]
+        log = stack.enter_context((folder / "log").open("w+", encoding="utf-8"))
+        running = [
+            subprocess.Popen(
+                [str(word) for word in words], cwd=folder, env=environment, stdout=log, stderr=log
+            )
+            for words in commands
+        ]
         try:
             examine(checks, port, promtool, shell, astra)
         finally:

@@ -27,7 +27,8 @@ class Service:
     async def start(self):
         self.started_at = datetime.now()
         self.process = await asyncio.create_subprocess_exec(
-            *self.config["cmd"], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+            *self.config["cmd"], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
         self.tasks = [asyncio.create_task(self.write_log()), asyncio.create_task(self.monitor())]
 
     async def write_log(self):
@@ -50,7 +51,8 @@ class Service:
             return {"status": "exited", "restart_count": self.restarts}
         process = psutil.Process(self.process.pid)
         return {
-            "status": "running", "pid": self.process.pid,
+            "status": "running",
+            "pid": self.process.pid,
             "uptime": (datetime.now() - self.started_at).seconds,
             "cpu_percent": process.cpu_percent(),
             "memory_mb": process.memory_info().rss / 1024 / 1024,
@@ -85,11 +87,15 @@ app = FastAPI(title="Astra Supervisor", lifespan=lifespan)
 async def status():
     seen = {name: service.status() for name, service in services.items()}
     running = [each for each in seen.values() if each["status"] == "running"]
-    return {"services": seen, "system": {
-        "total_services": len(seen), "running_services": len(running),
-        "total_memory_mb": sum(each["memory_mb"] for each in running),
-        "total_cpu_percent": sum(each["cpu_percent"] for each in running),
-    }}
+    return {
+        "services": seen,
+        "system": {
+            "total_services": len(seen),
+            "running_services": len(running),
+            "total_memory_mb": sum(each["memory_mb"] for each in running),
+            "total_cpu_percent": sum(each["cpu_percent"] for each in running),
+        },
+    }
 
 
 if __name__ == "__main__":

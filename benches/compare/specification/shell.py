@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import uvicorn
@@ -37,9 +37,10 @@ class Run:
     def __init__(self, command: str):
         self.command, self.created_at, self.stopped_at = command, stamp(), None
         Path("logs").mkdir(exist_ok=True)
-        self.log_file = f"logs/{datetime.now(timezone.utc):%Y-%m-%d_%H-%M-%S}.log"
+        self.log_file = f"logs/{datetime.now(UTC):%Y-%m-%d_%H-%M-%S}.log"
         self.process = subprocess.Popen(
-            command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         threading.Thread(target=self.write_log, daemon=True).start()
 
     def write_log(self):
@@ -54,15 +55,18 @@ class Run:
         if exit_code is not None and self.stopped_at is None:
             self.stopped_at = stamp()
         return {
-            "process_pid": self.process.pid, "command": self.command,
+            "process_pid": self.process.pid,
+            "command": self.command,
             "status": "running" if exit_code is None else "exited",
-            "created_at": self.created_at, "stopped_at": self.stopped_at,
-            "exit_code": exit_code, "log_file": self.log_file,
+            "created_at": self.created_at,
+            "stopped_at": self.stopped_at,
+            "exit_code": exit_code,
+            "log_file": self.log_file,
         }
 
 
 def stamp() -> str:
-    return datetime.now(timezone.utc).replace(tzinfo=None).isoformat() + "Z"
+    return datetime.now(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def read_logs(log_file: str, lines: int | None, seconds: int | None) -> dict:
@@ -70,14 +74,16 @@ def read_logs(log_file: str, lines: int | None, seconds: int | None) -> dict:
         entries = [json.loads(line) for line in log]
     chosen = entries
     if seconds is not None:
-        cut = (datetime.now(timezone.utc) - timedelta(seconds=seconds)).replace(tzinfo=None)
+        cut = (datetime.now(UTC) - timedelta(seconds=seconds)).replace(tzinfo=None)
         chosen = [
-            each for each in entries
-            if datetime.fromisoformat(each["timestamp"].rstrip("Z")) >= cut]
+            each for each in entries if datetime.fromisoformat(each["timestamp"].rstrip("Z")) >= cut
+        ]
     elif lines:
         chosen = entries[-lines:]
     return {
-        "log_file": log_file, "total_lines": len(entries), "lines_returned": len(chosen),
+        "log_file": log_file,
+        "total_lines": len(entries),
+        "lines_returned": len(chosen),
         "content": "\n".join(each["line"] for each in chosen),
     }
 

@@ -8,13 +8,19 @@ import processes
 from rounds import Bench, Contender, alternate
 from tables import Table
 
-TABLES = [Table(
-    "At rest",
-    "The release binary with all features, stripped. Resident: VmRSS a second after the first "
-    "answer. First answer: from exec until `GET /health` was answered, asked each millisecond.",
-    "rest",
-    {"binary, MB": "binary_mb", "resident, MiB": "resident_mib", "first answer, ms": "answer_ms"},
-)]
+TABLES = [
+    Table(
+        "At rest",
+        "The release binary with all features, stripped. Resident: VmRSS a second after the first "
+        "answer. First answer: from exec until `GET /health` was answered, asked each millisecond.",
+        "rest",
+        {
+            "binary, MB": "binary_mb",
+            "resident, MiB": "resident_mib",
+            "first answer, ms": "answer_ms",
+        },
+    )
+]
 
 
 def measure(bench: Bench) -> dict:

@@ -1,5 +1,6 @@
 """Crash to next start: from a service's last act to the first act of the next one."""
 
+import itertools
 import time
 
 import peers
@@ -11,13 +12,17 @@ from tables import Against, Table, ratio_of_medians
 LIFE_MS = 1500
 FLOOR = "spawn, wait, and again"
 
-TABLES = [Table(
-    "Crash to next start",
-    "A service that lives for 1.5 s and crashes, with the least delay that each supervisor can "
-    "be told. All of them run at once for 40 s, so that what else happens falls on all alike; "
-    "the spread is over the crashes. Milliseconds.",
-    "crash", {"ms": "ms"}, [Against("floor = 1", "ms", FLOOR, ratio_of_medians)],
-)]
+TABLES = [
+    Table(
+        "Crash to next start",
+        "A service that lives for 1.5 s and crashes, with the least delay that each supervisor can "
+        "be told. All of them run at once for 40 s, so that what else happens falls on all alike; "
+        "the spread is over the crashes. Milliseconds.",
+        "crash",
+        {"ms": "ms"},
+        [Against("floor = 1", "ms", FLOOR, ratio_of_medians)],
+    )
+]
 
 
 class Floor(peers.Peer):
@@ -65,4 +70,6 @@ def gaps(acts) -> list[float]:
     noted = [line.split() for line in acts.read_text().splitlines()] if acts.exists() else []
     return [
         (int(then[1]) - int(before[1])) / 1e6
-        for before, then in zip(noted, noted[1:]) if (before[0], then[0]) == ("E", "S")][2:]
+        for before, then in itertools.pairwise(noted)
+        if (before[0], then[0]) == ("E", "S")
+    ][2:]

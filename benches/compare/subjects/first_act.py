@@ -10,13 +10,16 @@ from tables import Against, Table
 
 SPECIFICATION = "the specification's program"
 
-TABLES = [Table(
-    "POST /start to the command's first act",
-    "A static program that notes when it is there, started in turn by both servers. "
-    "Milliseconds, from the sending of the request.",
-    "start", {"first act": "act_ms", "answer": "answer_ms"},
-    [Against("first act, the specification's = 1", "act_ms", SPECIFICATION)],
-)]
+TABLES = [
+    Table(
+        "POST /start to the command's first act",
+        "A static program that notes when it is there, started in turn by both servers. "
+        "Milliseconds, from the sending of the request.",
+        "start",
+        {"first act": "act_ms", "answer": "answer_ms"},
+        [Against("first act, the specification's = 1", "act_ms", SPECIFICATION)],
+    )
+]
 
 
 def measure(bench: Bench) -> dict:

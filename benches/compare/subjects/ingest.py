@@ -36,15 +36,20 @@ TABLES = [
         "command has ended, for filters (`emit | …`) until they have ended, for other daemons "
         "until the last line can be read. Slow ones had fewer lines. CPU is that of the "
         "process that writes the log, with its supervisors.",
-        "plain", {
-            **_COLUMNS, "entries for 1,000 lines": "entries", "the first begins with": "line"},
-        _BESIDE_CAT),
+        "plain",
+        {**_COLUMNS, "entries for 1,000 lines": "entries", "the first begins with": "line"},
+        _BESIDE_CAT,
+    ),
     *(
         Table(
             f"Ingest: {scene}",
             f"`emit --kind {kind} --writes {writes} --lines {lines} --bytes {bytes_}`.",
-            scene, _COLUMNS, _BESIDE_CAT)
-        for scene, (kind, writes, bytes_, lines, _) in SCENES.items() if scene != "plain"
+            scene,
+            _COLUMNS,
+            _BESIDE_CAT,
+        )
+        for scene, (kind, writes, bytes_, lines, _) in SCENES.items()
+        if scene != "plain"
     ),
 ]
 
@@ -56,8 +61,7 @@ def measure(bench: Bench) -> dict:
         contenders = [Contender("`cat > file`", cat(load)), Contender("ours", ours(load))]
         if scene == "plain":
             contenders += others(load, bench)
-        series[scene] = alternate(
-            bench.size(7, 3), contenders, lambda what, folder: what(folder))
+        series[scene] = alternate(bench.size(7, 3), contenders, lambda what, folder: what(folder))
     return series
 
 
@@ -72,16 +76,30 @@ class Load:
 
     def command(self, folder, *more) -> list:
         return [
-            places.LIMITS / "emit", "--lines", self.lines, "--bytes", self.bytes,
-            "--kind", self.kind, "--writes", self.writes, "--stamp", folder / "stamp", *more]
+            places.LIMITS / "emit",
+            "--lines",
+            self.lines,
+            "--bytes",
+            self.bytes,
+            "--kind",
+            self.kind,
+            "--writes",
+            self.writes,
+            "--stamp",
+            folder / "stamp",
+            *more,
+        ]
 
     def figures(self, folder, log, ended: int, cpu_seconds: float) -> dict:
         seconds = (ended - int((folder / "stamp").read_text())) / 1e9
         gigabytes = self.lines * self.bytes / 1e9
         return {
-            "mb_per_s": gigabytes * 1000 / seconds, "s_per_gb": seconds / gigabytes,
-            "cpu_s_per_gb": cpu_seconds / gigabytes, "line": beginning(log),
-            "entries": round(lines_of(log) / self.lines * 1000)}
+            "mb_per_s": gigabytes * 1000 / seconds,
+            "s_per_gb": seconds / gigabytes,
+            "cpu_s_per_gb": cpu_seconds / gigabytes,
+            "line": beginning(log),
+            "entries": round(lines_of(log) / self.lines * 1000),
+        }
 
 
 def beginning(log) -> str:
@@ -102,6 +120,7 @@ def lines_of(log) -> int:
 
 def filtered(load: Load, command, output=None):
     """`emit | command`, which ends when its input does."""
+
     def measured(folder):
         words = command(folder)
         read, write = os.pipe()
@@ -115,6 +134,7 @@ def filtered(load: Load, command, output=None):
         filter_.returncode = os.waitstatus_to_exitcode(status)
         log = folder / (output or "log/current")
         return load.figures(folder, log, ended, usage.ru_utime + usage.ru_stime)
+
     return measured
 
 
@@ -130,6 +150,7 @@ def svlogd(folder) -> list:
 
 def ours(load: Load):
     """The whole server: from the first byte to the answer that the command has ended."""
+
     def measured(folder):
         server = peers.Shell(folder, [])
         before = processes.cpu_seconds(server.pids())
@@ -143,11 +164,13 @@ def ours(load: Load):
             raise SystemExit(f"{told} lines of {load.lines + 1}, and {status}")
         server.close()
         return load.figures(folder, server.log(), ended, used)
+
     return measured
 
 
 def daemon(load: Load, peer):
     """A supervisor that starts the emitter itself: until the last line can be read in its log."""
+
     def measured(folder):
         command = load.command(folder, "--delay-ms", 2000, "--then", "hold")
         server = peer(folder, command)
@@ -158,6 +181,7 @@ def daemon(load: Load, peer):
         used = processes.cpu_seconds(pids) - before
         server.close()
         return load.figures(folder, server.log(), ended, used)
+
     return measured
 
 
@@ -174,10 +198,16 @@ def others(load: Load, bench: Bench) -> list[Contender]:
     few = bench.size(3, 1)
     tai = ["t", "s16777215", "n200"]
     return [
-        Contender("`s6-log t`", filtered(
-            load, lambda folder: ["s6-log", "-b", "n100", "s268435455", "t", folder / "log"]), few),
-        Contender("`multilog t`", filtered(
-            load, lambda folder: ["multilog", *tai, folder / "log"]), few),
+        Contender(
+            "`s6-log t`",
+            filtered(
+                load, lambda folder: ["s6-log", "-b", "n100", "s268435455", "t", folder / "log"]
+            ),
+            few,
+        ),
+        Contender(
+            "`multilog t`", filtered(load, lambda folder: ["multilog", *tai, folder / "log"]), few
+        ),
         Contender("`svlogd -tt`", filtered(load, svlogd), few),
         Contender("s6 with `s6-log t`", daemon(load, peers.S6), few),
         Contender("runit with `svlogd -tt`", daemon(load, peers.Runit), few),
@@ -185,6 +215,7 @@ def others(load: Load, bench: Bench) -> list[Contender]:
         Contender("circus", daemon(load.part(5), peers.Circus), few),
         Contender("pm2, json", daemon(load.part(5), peers.Pm2Json), few),
         Contender("pm2, time", daemon(load.part(5), peers.Pm2), few),
-        Contender("the specification's program", daemon(
-            load.part(5), peers.SpecificationShell), few),
+        Contender(
+            "the specification's program", daemon(load.part(5), peers.SpecificationShell), few
+        ),
     ]

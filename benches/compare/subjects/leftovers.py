@@ -13,12 +13,15 @@ from tables import Table
 DAEMON = ["sh", "-c", "setsid sh -c 'exec tail -f /dev/null &' & exec sleep 100000"]
 GRACE_SECONDS = 3
 
-TABLES = [Table(
-    "What is left behind",
-    "A service starts a process that forks twice into a session of its own. Then the "
-    "supervisor is asked to end, and what lives 3 s after it has ended is counted.",
-    "left", {"processes left": "left"},
-)]
+TABLES = [
+    Table(
+        "What is left behind",
+        "A service starts a process that forks twice into a session of its own. Then the "
+        "supervisor is asked to end, and what lives 3 s after it has ended is counted.",
+        "left",
+        {"processes left": "left"},
+    )
+]
 
 
 def measure(_: Bench) -> dict:

@@ -19,12 +19,16 @@ TABLES = [
         "Reading a log of 1 GB",
         "A command of ours prints 6,500,000 lines of 100 bytes (0.99 GB on disk), waits 6 s, "
         "and prints 100 more. Whole HTTP calls on one connection, each 20 times, in turn.",
-        "calls", {"ms": "ms", "lines returned": "lines"}),
+        "calls",
+        {"ms": "ms", "lines returned": "lines"},
+    ),
     Table(
         "All of a log of 1 GB",
         "`GET /logs`, read to its end, beside `cat FILE | cat > /dev/null`, in turn.",
-        "stream", {"ms": "ms", "resident memory grew by, KiB": "grown_kib"},
-        [Against("copy = 1", "ms", "copied through a pipe")]),
+        "stream",
+        {"ms": "ms", "resident memory grew by, KiB": "grown_kib"},
+        [Against("copy = 1", "ms", "copied through a pipe")],
+    ),
 ]
 
 
@@ -111,9 +115,12 @@ def the_specification(folder, log, lines: int) -> dict:
     code = (
         "import resource, sys, time; sys.path.insert(0, sys.argv[1]); import shell\n"
         "began = time.perf_counter(); shell.read_logs(sys.argv[2], 100, None)\n"
-        "print((time.perf_counter() - began) * 1000)")
+        "print((time.perf_counter() - began) * 1000)"
+    )
     python, place = places.VENV / "python", places.HERE / "specification"
     took = float(processes.run([python, "-c", code, place, tenth]))
     return {
-        "the specification's program: the last 100 lines, of a tenth of the log":
-            [{"ms": took, "lines": 100}]}
+        "the specification's program: the last 100 lines, of a tenth of the log": [
+            {"ms": took, "lines": 100}
+        ]
+    }

@@ -14,8 +14,9 @@ UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 ASTRA_SERVICES = 7
 SLEEP = ["sleep", "100000"]
 ALL_PROCESSES = (
-    "<?xml version=\"1.0\"?><methodCall>"
-    "<methodName>supervisor.getAllProcessInfo</methodName></methodCall>")
+    '<?xml version="1.0"?><methodCall>'
+    "<methodName>supervisor.getAllProcessInfo</methodName></methodCall>"
+)
 
 _COLUMNS = {"requests/s": "rate", "p99 ms": "p99_ms"}
 TABLES = [
@@ -23,14 +24,18 @@ TABLES = [
         "Status of a command, 16 connections",
         "`wrk -t1 -c16 --latency` on `GET /status` while a command sleeps. All servers write "
         "their access log, a line a request, to /dev/null.",
-        "shell", _COLUMNS,
-        [Against("the specification's = 1", "rate", "the specification's program")]),
+        "shell",
+        _COLUMNS,
+        [Against("the specification's = 1", "rate", "the specification's program")],
+    ),
     Table(
         "Status of seven services, 16 connections",
         "The same on `GET /supervisor/status`, and on XML-RPC `getAllProcessInfo`; `pm2 jlist` "
         "is the program itself, once after the other.",
-        "astra", _COLUMNS,
-        [Against("the specification's = 1", "rate", "the specification's program")]),
+        "astra",
+        _COLUMNS,
+        [Against("the specification's = 1", "rate", "the specification's program")],
+    ),
 ]
 
 
@@ -46,12 +51,13 @@ def measure(bench: Bench) -> dict:
         Contender("supervisord", peers.Supervisord),
         Contender("`pm2 jlist`", peers.Pm2, 1),
     ]
+
     def ask_shell(peer, folder):
         return wrk(peer(folder, SLEEP), "/status", seconds)
+
     return {
         "shell": alternate(rounds, shell, ask_shell),
-        "astra": alternate(
-            rounds, astra, lambda peer, folder: ask_astra(peer, folder, seconds)),
+        "astra": alternate(rounds, astra, lambda peer, folder: ask_astra(peer, folder, seconds)),
     }
 
 
@@ -64,7 +70,8 @@ def ask_astra(peer, folder, seconds: int) -> dict:
         script = folder / "ask.lua"
         script.write_text(
             'wrk.method="POST"\nwrk.headers["Content-Type"]="text/xml"\n'
-            f"wrk.body='{ALL_PROCESSES}'\n")
+            f"wrk.body='{ALL_PROCESSES}'\n"
+        )
         return wrk(server, "/RPC2", seconds, "-s", script)
     server.answers()
     return wrk(server, "/supervisor/status", seconds)
@@ -72,9 +79,17 @@ def ask_astra(peer, folder, seconds: int) -> dict:
 
 def wrk(server, path: str, seconds: int, *more) -> dict:
     time.sleep(1)
-    seen = processes.run([
-        "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", *more,
-        f"http://127.0.0.1:{server.port}{path}"])
+    seen = processes.run(
+        [
+            "wrk",
+            "-t1",
+            f"-c{CONNECTIONS}",
+            f"-d{seconds}s",
+            "--latency",
+            *more,
+            f"http://127.0.0.1:{server.port}{path}",
+        ]
+    )
     if "Non-2xx" in seen or "Socket errors" in seen:
         raise SystemExit(f"{type(server).__name__} {path}: {seen}")
     number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", seen).groups()

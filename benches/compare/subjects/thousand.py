@@ -20,18 +20,31 @@ TABLES = [
         "`sleep 100000` a thousand times, each with its log. All up: a thousand processes are "
         "there. PSS and idle CPU: of all processes of the supervisor, for 10 s. All ended: "
         "from the request to the supervisor until nothing sleeps any more.",
-        "services", {
-            "all up, s": "up_s", "PSS MiB": "pss_mib", "processes": "processes",
-            "idle CPU %": "idle_percent", "all ended, s": "ended_s"},
-        [Against("all up, prototype = 1", "up_s", "prototype: one thread, pipes and pidfds")]),
+        "services",
+        {
+            "all up, s": "up_s",
+            "PSS MiB": "pss_mib",
+            "processes": "processes",
+            "idle CPU %": "idle_percent",
+            "all ended, s": "ended_s",
+        },
+        [Against("all up, prototype = 1", "up_s", "prototype: one thread, pipes and pidfds")],
+    ),
     Table(
         "1,000 services, asked about",
         "Ours: `GET /supervisor/status` with a new sample of all trees, and again within a "
         "second, which shares it. What the sample costs is the difference.",
-        "asked", {
-            "first answer after exec, s": "first_answer_s", "a new sample, ms": "fresh_ms",
-            "shared, ms": "shared_ms", "the sample, ms": "sample_ms",
-            "PSS MiB after that": "pss_mib", "threads": "threads", "descriptors": "files"}),
+        "asked",
+        {
+            "first answer after exec, s": "first_answer_s",
+            "a new sample, ms": "fresh_ms",
+            "shared, ms": "shared_ms",
+            "the sample, ms": "sample_ms",
+            "PSS MiB after that": "pss_mib",
+            "threads": "threads",
+            "descriptors": "files",
+        },
+    ),
 ]
 
 
@@ -39,9 +52,18 @@ class Prototype(peers.Peer):
     """The least that keeps them; see limits/. It does not end them."""
 
     def launch(self):
-        return processes.start([
-            places.LIMITS / "supervise", "--count", self.count, "--folder", self.folder, "--",
-            *self.command], self.folder)
+        return processes.start(
+            [
+                places.LIMITS / "supervise",
+                "--count",
+                self.count,
+                "--folder",
+                self.folder,
+                "--",
+                *self.command,
+            ],
+            self.folder,
+        )
 
 
 def measure(bench: Bench) -> dict:
@@ -57,7 +79,8 @@ def measure(bench: Bench) -> dict:
         Contender("s6 with `s6-log t`", peers.S6, few),
     ]
     services = alternate(
-        bench.size(5, 2), contenders, lambda peer, folder: live(peer, folder, count, idle))
+        bench.size(5, 2), contenders, lambda peer, folder: live(peer, folder, count, idle)
+    )
     asked = [round_.pop("asked") for round_ in services["ours"]]
     return {"services": services, "asked": {"ours": asked}}
 
@@ -77,8 +100,10 @@ def live(peer, folder, count: int, idle: int) -> dict:
     time.sleep(idle)
     used = processes.cpu_seconds_fine(pids) - before
     figures |= {
-        "idle_percent": used / idle * 100, "pss_mib": processes.pss_mib(pids),
-        "processes": len(pids)}
+        "idle_percent": used / idle * 100,
+        "pss_mib": processes.pss_mib(pids),
+        "processes": len(pids),
+    }
     if peer is peers.Astra:
         figures["asked"] = {"first_answer_s": first_answer, **ask(server)}
     if peer is not Prototype:
@@ -116,6 +141,10 @@ def ask(server) -> dict:
     fresh_ms, shared_ms = statistics.median(fresh), statistics.median(shared)
     pid = server.process.pid
     return {
-        "fresh_ms": fresh_ms, "shared_ms": shared_ms, "sample_ms": fresh_ms - shared_ms,
-        "pss_mib": processes.pss_mib([pid]), "threads": len(os.listdir(f"/proc/{pid}/task")),
-        "files": len(os.listdir(f"/proc/{pid}/fd"))}
+        "fresh_ms": fresh_ms,
+        "shared_ms": shared_ms,
+        "sample_ms": fresh_ms - shared_ms,
+        "pss_mib": processes.pss_mib([pid]),
+        "threads": len(os.listdir(f"/proc/{pid}/task")),
+        "files": len(os.listdir(f"/proc/{pid}/fd")),
+    }

@@ -12,14 +12,19 @@ from tables import Against, Table
 
 RATE = 1000
 
-TABLES = [Table(
-    "Printed to visible",
-    "`emit --rate 1000`, 3,000 lines, each with the instant of its printing. A program reads "
-    "the log without a pause (which keeps one core busy) and compares. Microseconds.",
-    "visible", {"p50": "p50_us", "p99": "p99_us"},
-    [Against("p50, `cat` = 1", "p50_us", "`cat > file`"),
-     Against("p99, `cat` = 1", "p99_us", "`cat > file`")],
-)]
+TABLES = [
+    Table(
+        "Printed to visible",
+        "`emit --rate 1000`, 3,000 lines, each with the instant of its printing. A program reads "
+        "the log without a pause (which keeps one core busy) and compares. Microseconds.",
+        "visible",
+        {"p50": "p50_us", "p99": "p99_us"},
+        [
+            Against("p50, `cat` = 1", "p50_us", "`cat > file`"),
+            Against("p99, `cat` = 1", "p99_us", "`cat > file`"),
+        ],
+    )
+]
 
 
 def measure(bench: Bench) -> dict:
@@ -35,8 +40,11 @@ def measure(bench: Bench) -> dict:
         Contender("pm2, time", peers.Pm2, few),
         Contender("the specification's program", peers.SpecificationShell, few),
     ]
-    return {"visible": alternate(
-        bench.size(5, 3), contenders, lambda peer, folder: observe(peer, folder, lines))}
+    return {
+        "visible": alternate(
+            bench.size(5, 3), contenders, lambda peer, folder: observe(peer, folder, lines)
+        )
+    }
 
 
 class Cat(peers.Peer):
@@ -51,9 +59,17 @@ def observe(peer, folder, lines: int) -> dict:
     emit = [places.LIMITS / "emit", "--rate", RATE, "--lines", lines, "--delay-ms", 2000]
     server = peer(folder, [*emit, "--then", "hold"])
     wait_for(lambda: server.log().exists())
-    seen = processes.run([
-        places.LIMITS / "observe", "--file", server.log(), "--lines", lines - 20,
-        "--timeout", lines // RATE + 20])
+    seen = processes.run(
+        [
+            places.LIMITS / "observe",
+            "--file",
+            server.log(),
+            "--lines",
+            lines - 20,
+            "--timeout",
+            lines // RATE + 20,
+        ]
+    )
     figures = json.loads(seen)
     if figures.pop("lines") < lines - 20:
         raise SystemExit(f"{peer.__name__} showed too few lines: {seen}")

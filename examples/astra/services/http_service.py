@@ -1,4 +1,5 @@
 """A small HTTP service on the standard library: routes, JSON, a log line a request, a clean end."""
+
 import argparse
 import json
 import logging
@@ -81,8 +82,10 @@ def serve(name: str, routes: Routes, default_port: int) -> None:
 
 def handler_class(routes: Routes) -> type[BaseHTTPRequestHandler]:
     """The request handler for these routes."""
-    table = [(method, pattern_of(path), handler)
-             for (method, path), handler in ((key.split(" "), routes[key]) for key in routes)]
+    table = [
+        (method, pattern_of(path), handler)
+        for (method, path), handler in ((key.split(" "), routes[key]) for key in routes)
+    ]
 
     class RoutesHandler(BaseHTTPRequestHandler):
         timeout = SILENCE_SECONDS_MAX

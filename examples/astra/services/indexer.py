@@ -1,4 +1,5 @@
 """A worker without a port: takes documents from the inbox to the folder that rag reads."""
+
 import logging
 import os
 import shutil

@@ -1,4 +1,5 @@
 """Remembers texts by key, on disk; e-mail addresses in them are masked unless told otherwise."""
+
 import os
 import re
 import sqlite3
@@ -27,8 +28,11 @@ def remember(request: Request) -> dict[str, str]:
     key, value = request.names["key"], request.field("value")
     if MASK_PII:
         value = EMAIL.sub("[e-mail]", value)
-    run("INSERT INTO memories VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        key, value)
+    run(
+        "INSERT INTO memories VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        key,
+        value,
+    )
     return {"key": key, "value": value}
 
 
@@ -51,10 +55,14 @@ def keys(_: Request) -> dict[str, list[str]]:
 
 
 if __name__ == "__main__":
-    serve("memory", {
-        "GET /health": health,
-        "GET /memories": keys,
-        "GET /memories/{key}": recall,
-        "PUT /memories/{key}": remember,
-        "DELETE /memories/{key}": forget,
-    }, default_port=7050)
+    serve(
+        "memory",
+        {
+            "GET /health": health,
+            "GET /memories": keys,
+            "GET /memories/{key}": recall,
+            "PUT /memories/{key}": remember,
+            "DELETE /memories/{key}": forget,
+        },
+        default_port=7050,
+    )

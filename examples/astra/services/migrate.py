@@ -1,4 +1,5 @@
 """One-shot: makes the data folder, memory's table and the first documents, and ends."""
+
 import logging
 import shutil
 import sqlite3

@@ -1,4 +1,5 @@
 """Finds the passages of the documents that fit a question best, by their rare words."""
+
 import logging
 import math
 import re
@@ -34,7 +35,8 @@ class Index:
         self.passages = [
             Passage(path.stem, text.strip(), words_of(text))
             for path in sorted(DOCUMENTS.glob("*.md"))
-            for text in path.read_text(encoding="utf-8").split("\n\n") if text.strip()
+            for text in path.read_text(encoding="utf-8").split("\n\n")
+            if text.strip()
         ]
         logging.info("indexed %d passages", len(self.passages))
 
@@ -48,8 +50,11 @@ class Index:
             weight = sum(math.log(len(passages) / frequency[word]) for word in common)
             found.append((weight / math.sqrt(len(passage.words) or 1), passage))
         found.sort(key=lambda scored: -scored[0])
-        return [{"document": passage.document, "text": passage.text, "score": round(score, 3)}
-                for score, passage in found[:limit] if score > 0]
+        return [
+            {"document": passage.document, "text": passage.text, "score": round(score, 3)}
+            for score, passage in found[:limit]
+            if score > 0
+        ]
 
 
 def words_of(text: str) -> frozenset[str]:
@@ -75,8 +80,11 @@ def main() -> None:
         index.load()
         return {"passages": len(index.passages)}
 
-    serve("rag", {"GET /health": health, "GET /search": search, "POST /reload": reload},
-          default_port=7060)
+    serve(
+        "rag",
+        {"GET /health": health, "GET /search": search, "POST /reload": reload},
+        default_port=7060,
+    )
 
 
 if __name__ == "__main__":

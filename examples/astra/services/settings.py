@@ -1,4 +1,5 @@
 """Where the services keep what they know, and how they log."""
+
 import logging
 import os
 import sys

@@ -1,4 +1,5 @@
 """Speaks a text as a WAV file: a tone a letter, a pause a space."""
+
 import io
 import math
 import struct
@@ -19,7 +20,8 @@ def tone(letter: str) -> bytes:
     hertz = 220 * 2 ** (ord(letter.lower()) % 24 / 12)
     samples = (
         math.sin(2 * math.pi * hertz * i / RATE_HERTZ) * math.sin(math.pi * i / count)
-        for i in range(count))
+        for i in range(count)
+    )
     return struct.pack(f"<{count}h", *(int(12_000 * sample) for sample in samples))
 
 

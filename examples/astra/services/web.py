@@ -1,4 +1,5 @@
 """Serves the page with the service panel, and tells it where the supervisor is."""
+
 import json
 import mimetypes
 import os
@@ -27,9 +28,13 @@ def page(request: Request) -> Content:
 
 
 if __name__ == "__main__":
-    serve("web", {
-        "GET /health": health,
-        "GET /config.js": config,
-        "GET /": page,
-        "GET /{name}": page,
-    }, default_port=3000)
+    serve(
+        "web",
+        {
+            "GET /health": health,
+            "GET /config.js": config,
+            "GET /": page,
+            "GET /{name}": page,
+        },
+        default_port=3000,
+    )

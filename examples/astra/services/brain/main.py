@@ -1,4 +1,5 @@
 """Brain's application: its health, its questions, and the way on to the supervisor."""
+
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

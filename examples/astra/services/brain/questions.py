@@ -1,4 +1,5 @@
 """Answers questions: looks in memory first, then in the documents, and remembers what it found."""
+
 import logging
 import os
 from typing import Any
@@ -46,8 +47,9 @@ async def ask(request: Request, asked: Question) -> Answer:
     return Answer(question=question, answer=text, source=document)
 
 
-async def call(request: Request, service: str, method: str, url: str, **more: Any
-               ) -> httpx.Response:
+async def call(
+    request: Request, service: str, method: str, url: str, **more: Any
+) -> httpx.Response:
     """Another service's answer. Raises 503 with its name when it is away."""
     client: httpx.AsyncClient = request.app.state.client
     try:

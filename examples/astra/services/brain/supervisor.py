@@ -1,4 +1,5 @@
 """The way on to the supervisor: its status, and a restart of one service."""
+
 import os
 from typing import Any
 
