@@ -125,7 +125,9 @@ def start_all(options, folder):
     for name, command, log in commands:
         if command:
             absolute = [os.path.abspath(word) if "/" in word else word for word in command]
-            contenders.append(Contender(name, absolute, folder, log))
+            # A log directory has one server.
+            own = tempfile.mkdtemp(dir=folder)
+            contenders.append(Contender(name, absolute, own, log))
     return contenders
 
 
