@@ -6,7 +6,6 @@ mod client;
 mod instance;
 mod server;
 mod stream;
-#[path = "../../crates/http1/tests/server/support/mod.rs"]
 mod support;
 mod web;
 

@@ -1,5 +1,6 @@
 //! What tests that talk to a server need: a client of bytes, and waiting that ends as soon as there
-//! is nothing to wait for. The tests of the whole program include this folder by its path.
+//! is nothing to wait for. The tests of the program have this folder by a symbolic link, so that
+//! the packages of both hold it.
 
 #![allow(dead_code, reason = "each of the test binaries that include it uses a part")]
 
