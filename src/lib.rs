@@ -14,10 +14,10 @@
 //! | 6 | [`api`]: HTTP routes, errors to status codes · [`client`]: asks a server |
 //! | 5 | [`ops`]: what clients can ask for, once for HTTP and MCP |
 //! | 4 | [`supervisor`]: many services at once |
-//! | 3 | [`manager`]: one command's life · [`probe`]: health checks |
+//! | 3 | [`runs`]: one command's life · [`probe`]: health checks |
 //! | 2 | [`permits`]: limits of how many at once · [`auth`]: who may use the server |
 //! | 2 | [`process`]: the kernel edge · [`logs`]: the log engine |
-//! | 1 | [`error`]: what can go wrong, as facts · [`guarded`]: what may panic |
+//! | 1 | [`error`]: what can go wrong, as facts · [`catch_panic`]: what may panic |
 //! | ground | [`http1`]: the HTTP/1.1 server · [`env_file`]: `NAME=value` · [`nearest`]: names |
 //! | ground | [`printable`]: what terminals are shown · [`protocol`]: wire types |
 //!
@@ -83,22 +83,21 @@
 pub mod api;
 pub mod app;
 pub mod auth;
+pub mod catch_panic;
 pub mod client;
 pub mod env_file;
 pub mod error;
 pub mod export;
-pub mod guarded;
 pub mod logs;
-pub mod manager;
 pub mod mcp;
 pub mod nearest;
-pub mod notify;
 pub mod ops;
 pub mod permits;
 pub mod printable;
 pub mod probe;
 pub mod process;
 pub mod protocol;
+pub mod runs;
 pub mod settings;
 pub mod shutdown;
 pub mod supervisor;

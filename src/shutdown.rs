@@ -16,16 +16,16 @@ pub enum Hangup {
 /// Requests that come as signals. They come through a pipe and block no thread's mask, because a
 /// command would inherit it.
 #[derive(Debug)]
-pub struct Requests {
+pub struct SignalReceiver {
     pipe: PipeReader,
     writer: PipeWriter,
 }
 
 /// Makes a request as a signal would.
 #[derive(Debug)]
-pub struct Asker(PipeWriter);
+pub struct ShutdownTrigger(PipeWriter);
 
-impl Requests {
+impl SignalReceiver {
     /// Takes over the signals that ask for the end: SIGTERM, SIGINT and SIGQUIT, and SIGHUP where
     /// that does.
     ///
@@ -58,8 +58,8 @@ impl Requests {
     ///
     /// # Errors
     /// `Kernel` when a descriptor cannot be had.
-    pub fn asker(&self) -> Result<Asker> {
-        self.writer.try_clone().map(Asker).map_err(|e| Error::kernel("make a pipe", e))
+    pub fn asker(&self) -> Result<ShutdownTrigger> {
+        self.writer.try_clone().map(ShutdownTrigger).map_err(|e| Error::kernel("make a pipe", e))
     }
 
     /// Blocks until the next request.
@@ -75,7 +75,7 @@ impl Requests {
     }
 }
 
-impl Asker {
+impl ShutdownTrigger {
     /// Makes a request. Blocks only where thousands were made that nobody has looked at.
     pub fn ask(&self) {
         // The reading end lives as long as the server does.

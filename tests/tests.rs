@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail at any line")]
 
+mod architecture;
 mod astra;
 mod container;
 mod ctl;
@@ -18,4 +19,3 @@ mod security;
 mod settings;
 mod shell;
 mod systemd;
-mod tidy;

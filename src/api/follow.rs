@@ -28,7 +28,7 @@ pub fn answer(
     source: Box<dyn Source>,
     permit: Permit,
 ) -> Result<Reply, Problem> {
-    // Looked at before the log: "over" then means that all is there.
+    // ProbeFinished at before the log: "over" then means that all is there.
     let is_over = source.is_over();
     let page = Page::select(&source.series(&query.selection)?, query.selection.clone())?;
     let glance = page.glance();

@@ -4,7 +4,7 @@ use super::route::{Mode, Route};
 use crate::ops::{Services, seconds};
 use crate::permits::Permits;
 use crate::protocol::{HealthStatus, MetricsResponse, ServiceMetrics, ServiceState};
-use crate::supervisor::Supervised;
+use crate::supervisor::ServiceHandle;
 use http::StatusCode;
 use http1::{Problem, Reply, Request};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -96,7 +96,7 @@ pub fn open_metrics(all: &Registry) -> Reply {
 
 /// What is known of one service.
 struct Sample {
-    service: std::sync::Arc<Supervised>,
+    service: std::sync::Arc<ServiceHandle>,
     /// `None` where nothing runs.
     live: Option<Live>,
 }
@@ -112,7 +112,7 @@ struct Live {
 fn samples(services: &Services) -> Vec<Sample> {
     let usage = services.supervisor().usage();
     let connections = services.supervisor().connections();
-    let sample = |service: std::sync::Arc<Supervised>| {
+    let sample = |service: std::sync::Arc<ServiceHandle>| {
         let run = service.last_run().filter(|run| run.end().is_none());
         let live = run.map(|run| {
             let used = usage.get(&run.pid()).copied().unwrap_or_default();

@@ -8,6 +8,7 @@ mod docs;
 mod events;
 mod follow;
 mod idempotency;
+mod input;
 mod log_query;
 mod login;
 mod logs;
@@ -22,7 +23,6 @@ mod service_detail;
 mod services;
 mod shell;
 mod shell_metrics;
-mod talking;
 mod wrong_type;
 
 pub use route::{McpHandler, router};

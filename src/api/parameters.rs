@@ -1,9 +1,9 @@
 //! Query parameters, read into what they mean or refused with what they should have been.
 
 use crate::error::Error;
-use crate::manager::SECONDS_MAX;
 use crate::ops::{fitting_seconds, fitting_wait};
 use crate::process::Signal;
+use crate::runs::SECONDS_MAX;
 use http1::{Problem, Query};
 use std::str::FromStr;
 use std::time::Duration;

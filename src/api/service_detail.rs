@@ -5,7 +5,9 @@ use crate::ops::seconds;
 use crate::probe::Check;
 use crate::process::{CommandLine, ResourceLimits};
 use crate::protocol::EndedBy;
-use crate::supervisor::{HealthCheck, Masking, RestartPolicy, ServiceConfig, Standing, Supervised};
+use crate::supervisor::{
+    HealthCheck, Masking, RestartPolicy, ServiceConfig, ServiceHandle, ServiceOrigin,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -101,12 +103,12 @@ struct Exit {
 
 impl ServiceDetail {
     /// What is known of a service now.
-    pub fn of(service: &Supervised) -> Self {
+    pub fn of(service: &ServiceHandle) -> Self {
         let facts = service.facts();
         let exits = service.manager().run_records().into_iter().filter_map(exit);
         Self {
             service: service.name().to_owned(),
-            source: if facts.standing == Standing::Added { "api" } else { "file" },
+            source: if facts.standing == ServiceOrigin::Added { "api" } else { "file" },
             config: ConfigBody::of(&facts.config),
             exits: exits.take(EXITS_MAX).collect(),
         }

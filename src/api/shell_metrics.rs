@@ -1,9 +1,9 @@
 //! What the command of the LLM Shell costs, in the text that Prometheus reads.
 
 use super::metrics::{cores, open_metrics, register_streams};
-use crate::manager::Snapshot;
 use crate::permits::Permits;
 use crate::protocol::RunStatus;
+use crate::runs::Snapshot;
 use http1::Reply;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;

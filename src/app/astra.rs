@@ -1,20 +1,19 @@
 //! Astra, from its settings to its end.
 
 use super::{
-    StartFault, Startup, cgroups, end_remaining, finish, guard, keep, own_directory, serve, told,
-    wait_for_end,
+    StartFault, Startup, cgroups, end_remaining, finish, guard, keep, own_directory, serve,
+    systemd, wait_for_end,
 };
 use crate::api;
 use crate::error::{Error, Result};
 use crate::logs::{FolderLock, LogFolder, LogWriter};
 use crate::mcp;
-use crate::notify;
 use crate::ops;
-use crate::process::{self, Reaper, Strangers};
+use crate::process::{self, OrphanPolicy, Reaper};
 use crate::settings;
-use crate::shutdown::{Asker, Hangup, Requests};
+use crate::shutdown::{Hangup, ShutdownTrigger, SignalReceiver};
 use crate::supervisor::services_file::check_limits;
-use crate::supervisor::{OnFatal, Service, ServicesFile, Supervisor, Tools};
+use crate::supervisor::{OnFatal, Service, ServicesFile, Supervisor, SupervisorContext};
 use http1::Listener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,8 +66,8 @@ pub fn supervise(
 ) -> std::result::Result<Ended, StartFault> {
     process::prepare()?;
     process::raise_descriptor_limit();
-    let requests = Requests::to_end(Hangup::DoesNotEnd)?;
-    let reloads = Requests::to_reload()?;
+    let requests = SignalReceiver::to_end(Hangup::DoesNotEnd)?;
+    let reloads = SignalReceiver::to_reload()?;
     let settings = startup.settings;
     let guard = Arc::new(guard(&settings, &listener.place()));
     let lock = Arc::new(FolderLock::take(&settings.log_directory)?);
@@ -79,9 +78,9 @@ pub fn supervise(
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
     let (is_fatal, asker) = (Arc::new(AtomicBool::new(false)), requests.asker()?);
     let noted = Arc::clone(&is_fatal);
-    let (strangers, reaper) = (Strangers::of_one_command(), Arc::new(Reaper::start()?));
+    let (strangers, reaper) = (OrphanPolicy::of_one_command(), Arc::new(Reaper::start()?));
     let end_it_all = move || ask_once(&noted, &asker);
-    let tools = Tools {
+    let tools = SupervisorContext {
         shell: settings.shell.clone(),
         environment: startup.environment.into(),
         directory: own_directory()?,
@@ -94,16 +93,16 @@ pub fn supervise(
         on_fatal: OnFatal(services.exit_on_fatal.then(|| Box::new(end_it_all) as _)),
     };
     let logs = LogFolder::all_under(&lock, &settings.log_directory, keep(&settings))?;
-    crate::manager::recover(&logs);
+    crate::runs::recover(&logs);
     let supervisor = Arc::new(Supervisor::start(tools, services.file, services.services)?);
     reload_when_asked(reloads, Arc::clone(&supervisor))?;
     let ops = Arc::new(ops::Services::new(Arc::clone(&supervisor), settings.streams_max));
     let mcp = Box::new(mcp::handler(mcp::Toolbox::services(Arc::clone(&ops))));
     let router = api::router(ops, guard, mcp);
     let server = serve(listener, router, "/supervisor/status", &settings)?;
-    told::follow_services(Arc::clone(&supervisor));
+    systemd::follow_services(Arc::clone(&supervisor));
     let in_a_hurry = Arc::clone(&supervisor);
-    wait_for_end(requests, Some(&server), move || in_a_hurry.hurry());
+    wait_for_end(requests, Some(&server), move || in_a_hurry.force_shutdown());
     supervisor.shut_down();
     end_remaining(&reaper, strangers);
     finish(&writer, Some(&server), divided.as_deref());
@@ -112,7 +111,7 @@ pub fn supervise(
 }
 
 /// Asks for the end, because a required service was given up.
-fn ask_once(is_fatal: &AtomicBool, asker: &Asker) {
+fn ask_once(is_fatal: &AtomicBool, asker: &ShutdownTrigger) {
     if !is_fatal.swap(true, Ordering::SeqCst) {
         log::error!("a required service gave up: shutting down");
         asker.ask();
@@ -120,10 +119,10 @@ fn ask_once(is_fatal: &AtomicBool, asker: &Asker) {
 }
 
 /// Reads the services file again at each SIGHUP, on a thread that lives until the process ends.
-fn reload_when_asked(mut reloads: Requests, supervisor: Arc<Supervisor>) -> Result<()> {
+fn reload_when_asked(mut reloads: SignalReceiver, supervisor: Arc<Supervisor>) -> Result<()> {
     let work = move || loop {
         reloads.wait();
-        notify::while_reloading(|| match supervisor.reload(None) {
+        systemd::while_reloading(|| match supervisor.reload(None) {
             Ok(reloaded) => log::info!("{}", reloaded.message),
             Err(error) => log::error!("reload failed, nothing changed: {error}"),
         });

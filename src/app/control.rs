@@ -1,7 +1,7 @@
 //! `llm-shell ctl`: which server is asked.
 
 use super::credentials::{authorization, authorization_for};
-use crate::client::{self, Client, Console, Order, Trouble};
+use crate::client::{self, Client, ClientError, Console, CtlCommand};
 use crate::settings::{Destination, Settings, token as token_of};
 use std::env;
 
@@ -13,15 +13,15 @@ const ASTRA_PORT: u16 = 7031;
 /// exit code.
 ///
 /// # Errors
-/// `Trouble` when the server is away, refuses us, or cannot do it.
+/// `ClientError` when the server is away, refuses us, or cannot do it.
 pub fn control(
     destination: Destination,
-    order: &Order,
+    order: &CtlCommand,
     mut settings: Settings,
-) -> Result<u8, Trouble> {
+) -> Result<u8, ClientError> {
     let Destination { url, token, .. } = destination;
     if let Some(text) = token {
-        let wrong = |wanted| Trouble::Wrong(format!("--token must be {wanted}"));
+        let wrong = |wanted| ClientError::Wrong(format!("--token must be {wanted}"));
         settings.token = Some(token_of(&text).map_err(wrong)?);
     }
     let settings = &settings;
@@ -46,9 +46,9 @@ pub fn control(
 }
 
 /// The one that runs, where nobody said which of the two is meant.
-fn of_either(shell: Client, astra: Client) -> Result<Client, Trouble> {
+fn of_either(shell: Client, astra: Client) -> Result<Client, ClientError> {
     match (client::is_ours(&shell), client::is_ours(&astra)) {
-        (true, true) => Err(Trouble::Wrong(format!(
+        (true, true) => Err(ClientError::Wrong(format!(
             "An LLM Shell answers at {} and Astra at {}: say by --port which is meant.",
             shell.url(),
             astra.url()

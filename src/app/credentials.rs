@@ -1,6 +1,6 @@
 //! What a client of ours shows to a server, and to which servers it does.
 
-use crate::client::Trouble;
+use crate::client::ClientError;
 use crate::settings::{Secret, Settings};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -21,10 +21,13 @@ pub(super) fn authorization(settings: &Settings) -> Option<String> {
 ///
 /// # Errors
 /// `Wrong` where everybody on the way there could read it, and nobody said that this is meant.
-pub(super) fn authorization_for(url: &str, settings: &Settings) -> Result<Option<String>, Trouble> {
+pub(super) fn authorization_for(
+    url: &str,
+    settings: &Settings,
+) -> Result<Option<String>, ClientError> {
     let authorization = authorization(settings);
     if authorization.is_some() && is_plain_and_remote(url) && !settings.insecure {
-        return Err(Trouble::Wrong(format!(
+        return Err(ClientError::Wrong(format!(
             "refusing to send credentials to {url} over plain HTTP: use https://, or --insecure to \
              send them anyway"
         )));

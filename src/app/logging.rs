@@ -1,27 +1,17 @@
-//! What is logged to stderr.
+//! The log on stderr.
 
 use super::stderr::Stderr;
 use crate::settings::{EnvFile, RUST_LOG, SettingFault};
 use env_filter::Filter;
 use env_logger::{Builder, Logger, Target};
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use std::borrow::Cow;
 use std::{env, panic};
 
-/// What is logged where nothing is said.
+/// The filter where `RUST_LOG` is not set.
 const DEFAULT: &str = "info";
 
-/// What the messages of this program are from: its modules, and the access log.
-const OWN_TARGETS: [&str; 2] = ["llm_shell", "access"];
-
-/// Modules that have moved, and the targets that their messages keep: what operators filter and
-/// search by stays the same. Of two that fit the first counts.
-const KEPT_TARGETS: [(&str, &str); 4] = [
-    ("http1::catch_panic", "llm_shell::guarded"),
-    ("http1", "llm_shell::http"),
-    ("llm_shell::auth::guard", "llm_shell::http::guard::gate"),
-    ("llm_shell::auth::peer_user", "llm_shell::http::peer_user"),
-];
+/// The targets of this program's messages: its modules, its HTTP server and the access log.
+const OWN_TARGETS: [&str; 3] = ["llm_shell", "http1", "access"];
 
 /// The messages that `RUST_LOG` lets pass. Of other libraries only warnings and errors do: what
 /// they say in detail is what is sent and received, credentials included.
@@ -32,37 +22,18 @@ struct OwnLog {
 
 impl Log for OwnLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let target = kept_target(metadata.target());
-        let metadata = Metadata::builder().level(metadata.level()).target(&target).build();
-        is_shown(&metadata) && self.filter.enabled(&metadata)
+        is_shown(metadata) && self.filter.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
-        let target = kept_target(record.target());
-        let mut builder = Record::builder();
-        builder.args(*record.args()).level(record.level()).target(&target);
-        let record = builder
-            .module_path(record.module_path())
-            .file(record.file())
-            .line(record.line())
-            .build();
-        if is_shown(record.metadata()) && self.filter.matches(&record) {
-            self.inner.log(&record);
+        if is_shown(record.metadata()) && self.filter.matches(record) {
+            self.inner.log(record);
         }
     }
 
     fn flush(&self) {
         self.inner.flush();
     }
-}
-
-/// Gives the target that the messages of a module are known by.
-fn kept_target(module: &str) -> Cow<'_, str> {
-    let kept = KEPT_TARGETS.iter().find_map(|(prefix, target)| {
-        let rest = module.strip_prefix(prefix)?;
-        (rest.is_empty() || rest.starts_with("::")).then(|| format!("{target}{rest}"))
-    });
-    kept.map_or(Cow::Borrowed(module), Cow::Owned)
 }
 
 fn is_shown(metadata: &Metadata<'_>) -> bool {
@@ -134,21 +105,6 @@ mod tests {
         }
         for bad in ["inf", "verbose", "info,debg", "llm_shell=loud", "llm_shell="] {
             assert!(filter(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn moved_modules_keep_their_targets() {
-        for (module, target) in [
-            ("http1::accept", "llm_shell::http::accept"),
-            ("http1::catch_panic", "llm_shell::guarded"),
-            ("http1x", "http1x"),
-            ("llm_shell::auth::guard", "llm_shell::http::guard::gate"),
-            ("llm_shell::auth::guardian", "llm_shell::auth::guardian"),
-            ("llm_shell::logs::writer", "llm_shell::logs::writer"),
-            ("access", "access"),
-        ] {
-            assert_eq!(kept_target(module), target);
         }
     }
 

@@ -2,12 +2,12 @@
 
 use super::StartFault;
 use super::credentials::authorization_for;
-use crate::client::{Client, Trouble};
+use crate::client::{Client, ClientError};
 use crate::error::{Error, Result};
 use crate::mcp::{self, Endpoint, Local, Remote, Toolbox};
 use crate::ops::Shell;
 use crate::settings::Settings;
-use crate::shutdown::Requests;
+use crate::shutdown::SignalReceiver;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, BufReader};
 use std::thread;
@@ -23,14 +23,14 @@ pub fn bridge(url: &str, settings: &Settings) -> std::result::Result<(), StartFa
     let url = url.strip_suffix("/mcp").unwrap_or(url);
     if !url.starts_with("http://") && !url.starts_with("https://") {
         let why = format!("--url is {url:?}: give one that begins with http:// or https://.");
-        return Err(Trouble::Wrong(why).into());
+        return Err(ClientError::Wrong(why).into());
     }
     Ok(serve(Remote(Client::of_url(url, authorization_for(url, settings)?)))?)
 }
 
 /// Serves the one client at stdin and stdout, on a thread of its own. The end of the server is
 /// asked for when stdin ends.
-pub(super) fn serve_tools(toolbox: Toolbox<Shell>, requests: &Requests) -> Result<()> {
+pub(super) fn serve_tools(toolbox: Toolbox<Shell>, requests: &SignalReceiver) -> Result<()> {
     let asker = requests.asker()?;
     let work = move || {
         if let Err(error) = serve(Local(toolbox)) {

@@ -9,7 +9,7 @@ mod logging;
 mod mcp;
 mod shell;
 mod stderr;
-mod told;
+mod systemd;
 
 pub use astra::{Ended, Services, read_services, supervise};
 pub use control::control;
@@ -19,19 +19,18 @@ pub use mcp::bridge;
 pub use shell::{run, run_inside};
 
 use crate::auth::{Credentials, Guard, PeerRule};
-use crate::client::Trouble;
+use crate::client::ClientError;
 use crate::error::{Error, Result};
 use crate::export::ExportFault;
 use crate::logs::{Keep, LogWriter};
-use crate::manager::STRAYS_TIMEOUT;
 use crate::nearest::nearest;
-use crate::notify;
-use crate::process::{self, Cgroups, NoCgroup, Reaper, Strangers};
+use crate::process::{self, Cgroups, NoCgroup, OrphanPolicy, Reaper};
+use crate::runs::STRAYS_TIMEOUT;
 use crate::settings::{
     self, ArgMatches, CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, EnvFile, Mode, Secret,
     SettingFault, Settings, Sources,
 };
-use crate::shutdown::Requests;
+use crate::shutdown::SignalReceiver;
 use crate::supervisor::ServicesFile;
 use crate::supervisor::services_file::{self, Faults};
 use http1::{Limits, Listener, Place, Router, Server};
@@ -162,7 +161,7 @@ pub enum StartFault {
     Export(#[from] ExportFault),
     /// An order was not carried out.
     #[error(transparent)]
-    Order(#[from] Trouble),
+    CtlCommand(#[from] ClientError),
 }
 
 impl StartFault {
@@ -177,7 +176,7 @@ impl StartFault {
             | Self::File(_)
             | Self::Export(_) => 2,
             Self::Listen { .. } | Self::Machine(_) => 1,
-            Self::Order(trouble) => trouble.exit_code(),
+            Self::CtlCommand(trouble) => trouble.exit_code(),
         }
     }
 }
@@ -286,9 +285,9 @@ pub fn print_completions(shell: settings::Shell) -> std::result::Result<(), Star
 /// Prints the manual page of a command by its words.
 ///
 /// # Errors
-/// `Order` where there is no such command; `Machine` where it cannot be written.
+/// `CtlCommand` where there is no such command; `Machine` where it cannot be written.
 pub fn print_manual(command: &[String]) -> std::result::Result<(), StartFault> {
-    let unknown = || Trouble::Wrong(format!("There is no command {command:?}: see --help."));
+    let unknown = || ClientError::Wrong(format!("There is no command {command:?}: see --help."));
     Ok(print(&settings::manual_of(command).ok_or_else(unknown)?)?)
 }
 
@@ -335,27 +334,27 @@ fn serve(
     if settings.token.is_none() && settings.basic_auth.is_none() && process::is_root() {
         log::warn!("running as root without credentials: every program of root can run commands");
     }
-    told::ready(place, alive, settings);
+    systemd::ready(place, alive, settings);
     Ok(Arc::new(server))
 }
 
 /// Waits for a request to end, and closes the door then. A second one hurries the end.
 fn wait_for_end(
-    mut requests: Requests,
+    mut requests: SignalReceiver,
     server: Option<&Server>,
-    hurry: impl FnOnce() + Send + 'static,
+    force_shutdown: impl FnOnce() + Send + 'static,
 ) {
     requests.wait();
     log::info!("received a signal, shutting down");
-    notify::stopping();
+    systemd::stopping();
     if let Some(server) = server {
-        server.close_door();
+        server.stop_accepting();
     }
     let second = thread::Builder::new().name("second-signal".into()).spawn(move || {
         // Lives until the process ends: a second request may come as long as that takes.
         requests.wait();
         log::info!("received a second signal, forcing shutdown");
-        hurry();
+        force_shutdown();
         thread::sleep(HURRY_TIMEOUT);
         log::error!("shutdown takes too long: leaving what still runs");
         process::exit_at_once(1);
@@ -377,7 +376,7 @@ fn cgroups() -> std::result::Result<Arc<Cgroups>, NoCgroup> {
 }
 
 /// Ends what is left of all that descends from us, and names what cannot be ended.
-fn end_remaining(reaper: &Reaper, strangers: Strangers) {
+fn end_remaining(reaper: &Reaper, strangers: OrphanPolicy) {
     for left in reaper.end_remaining(strangers) {
         log::warn!("process {} is still alive: {}", left.pid, left.why);
     }

@@ -1,17 +1,18 @@
 //! The LLM Shell, from its settings to its end.
 
 use super::{
-    Startup, cgroups, end_remaining, finish, guard, keep, own_directory, serve, told, wait_for_end,
+    Startup, cgroups, end_remaining, finish, guard, keep, own_directory, serve, systemd,
+    wait_for_end,
 };
 use crate::api;
 use crate::error::Result;
 use crate::logs::{LogFolder, LogWriter};
-use crate::manager::{ManagerConfig, Metering, Numbering, OnEnd, ProcessManager};
 use crate::mcp::{self, Toolbox};
 use crate::ops::Shell;
-use crate::process::{self, Reaper, Strangers};
+use crate::process::{self, OrphanPolicy, Reaper};
+use crate::runs::{ManagerConfig, Metering, Numbering, OnEnd, ProcessManager};
 use crate::settings::Settings;
-use crate::shutdown::{Hangup, Requests};
+use crate::shutdown::{Hangup, SignalReceiver};
 use http1::{Listener, Server};
 use std::sync::Arc;
 
@@ -43,17 +44,17 @@ pub fn run_inside(startup: Startup) -> Result<()> {
 /// Serves the operations by what `open` opens, which may be a server.
 fn run_with(
     startup: Startup,
-    open: impl FnOnce(Arc<Shell>, &Settings, &Requests) -> Result<Option<Arc<Server>>>,
+    open: impl FnOnce(Arc<Shell>, &Settings, &SignalReceiver) -> Result<Option<Arc<Server>>>,
 ) -> Result<()> {
     process::prepare()?;
     let ignored = process::hangup_is_ignored();
-    let requests = Requests::to_end(if ignored { Hangup::DoesNotEnd } else { Hangup::Ends })?;
+    let requests = SignalReceiver::to_end(if ignored { Hangup::DoesNotEnd } else { Hangup::Ends })?;
     let settings = startup.settings;
     let folder = Arc::new(LogFolder::open(&settings.log_directory, keep(&settings))?);
     let cgroups = cgroups().ok();
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
     let reaper = Arc::new(Reaper::start()?);
-    let strangers = Strangers::of_one_command();
+    let strangers = OrphanPolicy::of_one_command();
     let config = ManagerConfig {
         shell: settings.shell.clone(),
         environment: startup.environment.into(),
@@ -61,20 +62,20 @@ fn run_with(
         kill_grace: settings.kill_timeout,
         cgroups: cgroups.clone(),
         strangers,
-        numbering: Numbering::BeginsAnew,
+        numbering: Numbering::PerRun,
         metering: Metering::Own(Arc::default()),
         on_end: OnEnd::default(),
     };
     let (folder_of, writer_of) = (Arc::clone(&folder), Arc::clone(&writer));
     let manager = ProcessManager::new(config, folder_of, writer_of, Arc::clone(&reaper));
     let manager = Arc::new(manager);
-    crate::manager::recover(&[folder]);
+    crate::runs::recover(&[folder]);
     let (restart_timeout, streams_max) = (settings.restart_timeout, settings.streams_max);
     let shell = Arc::new(Shell::new(Arc::clone(&manager), restart_timeout, streams_max));
     let server = open(shell, &settings, &requests)?;
-    told::follow_shell(Arc::clone(&manager));
+    systemd::follow_shell(Arc::clone(&manager));
     let in_a_hurry = Arc::clone(&manager);
-    wait_for_end(requests, server.as_deref(), move || in_a_hurry.hurry());
+    wait_for_end(requests, server.as_deref(), move || in_a_hurry.force_shutdown());
     manager.shut_down();
     end_remaining(&reaper, strangers);
     finish(&writer, server.as_deref(), cgroups.as_deref());

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_localhost_are_ours_and_other_names_where_they_are_allowed() {
+    fn addresses_localhost_and_allowed_names_are_accepted() {
         let hosts = Hosts::new(&["Shell.Example".into(), "b.example:8443".into()]);
         for ours in [
             "127.0.0.1",

@@ -1,10 +1,10 @@
 //! `llm-shell ctl`: orders to a server that runs, of either mode.
 
-use super::asking::{Answer, Client, Streamed};
+use super::command::{CtlCommand, Lines, Verb};
 use super::console::{Console, Tone};
-use super::order::{Lines, Order, Verb};
+use super::error::ClientError;
+use super::request::{Answer, Client, Streamed};
 use super::target::Parameters;
-use super::trouble::Trouble;
 use super::{services, shell};
 use crate::protocol::{StdinResponse, SupervisorHealth, SupervisorStatus};
 use serde::de::DeserializeOwned;
@@ -21,7 +21,7 @@ pub enum Outcome {
     /// It was carried out, and what it was about is well.
     Well,
     /// It was carried out, and what it was about is not well.
-    NotWell,
+    Unhealthy,
     /// A command was waited for, and this is what the exit code tells of its end.
     Code(u8),
 }
@@ -30,7 +30,7 @@ impl Outcome {
     fn exit_code(self) -> u8 {
         match self {
             Self::Well => 0,
-            Self::NotWell => 1,
+            Self::Unhealthy => 1,
             Self::Code(code) => code,
         }
     }
@@ -41,8 +41,8 @@ impl Outcome {
 /// waited for.
 ///
 /// # Errors
-/// `Trouble` when the server is away, refuses us, or cannot do it.
-pub fn run(order: &Order, client: &Client, console: &Console) -> Result<u8, Trouble> {
+/// `ClientError` when the server is away, refuses us, or cannot do it.
+pub fn run(order: &CtlCommand, client: &Client, console: &Console) -> Result<u8, ClientError> {
     let server = Server { client, console, order };
     if matches!(server.verb(), Verb::Health(names) if names.is_empty()) {
         return health(&server).map(Outcome::exit_code);
@@ -70,10 +70,10 @@ fn supervisor_health(answer: &Answer) -> Option<Received<SupervisorHealth>> {
 
 /// Tells whether a server is well. That needs no credentials, so that none are where a command
 /// could find them.
-fn health(server: &Server<'_>) -> Result<Outcome, Trouble> {
+fn health(server: &Server<'_>) -> Result<Outcome, ClientError> {
     let answer = server.client.without_credentials().get_within("/health", LOOK_TIMEOUT)?;
     let Some(Received { json, body: health }) = supervisor_health(&answer) else {
-        return Err(Trouble::of(&answer, server.client.url()));
+        return Err(ClientError::of(&answer, server.client.url()));
     };
     let is_well = health.status == SupervisorStatus::Healthy;
     if !server.tell_json(&json) {
@@ -81,7 +81,7 @@ fn health(server: &Server<'_>) -> Result<Outcome, Trouble> {
         let shown = server.console.tinted(health.status.as_str(), tone);
         if is_well {
             #[expect(clippy::cast_precision_loss, reason = "shown in days")]
-            let uptime = lasting(health.uptime as f64);
+            let uptime = format_duration(health.uptime as f64);
             server.console.say(&format!("{shown}, {}, up {uptime}", health.version));
         } else {
             server.console.say(&shown);
@@ -90,19 +90,19 @@ fn health(server: &Server<'_>) -> Result<Outcome, Trouble> {
             server.console.say(&format!("{name}: {problem}"));
         }
     }
-    Ok(if is_well { Outcome::Well } else { Outcome::NotWell })
+    Ok(if is_well { Outcome::Well } else { Outcome::Unhealthy })
 }
 
 /// The server that is asked, and what is wanted of it.
 pub struct Server<'a> {
     pub client: &'a Client,
     pub console: &'a Console,
-    pub order: &'a Order,
+    pub order: &'a CtlCommand,
 }
 
 impl Server<'_> {
     /// Whether it is Astra.
-    fn has_services(&self) -> Result<bool, Trouble> {
+    fn has_services(&self) -> Result<bool, ClientError> {
         // That needs no credentials, so that a server that is none of ours gets none for it.
         let client = self.client.without_credentials();
         let answer = client.get_within("/supervisor/health", LOOK_TIMEOUT)?;
@@ -112,8 +112,8 @@ impl Server<'_> {
         // Of an LLM Shell it is a path like any other that it does not have.
         match answer.status {
             401 | 403 | 404 if is_ours(self.client) => Ok(false),
-            status @ (401 | 403 | 404) => Err(Trouble::not_ours(self.client.url(), status)),
-            _ => Err(Trouble::of(&answer, self.client.url())),
+            status @ (401 | 403 | 404) => Err(ClientError::not_ours(self.client.url(), status)),
+            _ => Err(ClientError::of(&answer, self.client.url())),
         }
     }
 
@@ -123,7 +123,7 @@ impl Server<'_> {
     }
 
     /// Sends GET and reads the answer.
-    pub fn get<T: DeserializeOwned>(&self, target: &str) -> Result<Received<T>, Trouble> {
+    pub fn get<T: DeserializeOwned>(&self, target: &str) -> Result<Received<T>, ClientError> {
         self.read(&self.client.get(target)?)
     }
 
@@ -132,7 +132,7 @@ impl Server<'_> {
         &self,
         target: &str,
         body: &Value,
-    ) -> Result<Received<T>, Trouble> {
+    ) -> Result<Received<T>, ClientError> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let post = || self.client.post(target, &[], body.as_bytes());
         let answer = match self.order.wait {
@@ -143,13 +143,13 @@ impl Server<'_> {
     }
 
     /// Reads an answer that is a success.
-    pub fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<Received<T>, Trouble> {
+    pub fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<Received<T>, ClientError> {
         if !(200..300).contains(&answer.status) {
-            return Err(Trouble::of(answer, self.client.url()));
+            return Err(ClientError::of(answer, self.client.url()));
         }
         let received = Received::from_body(&answer.body);
         received.map_err(|error| {
-            Trouble::Failed(format!("unexpected answer from {}: {error}", self.client.url()))
+            ClientError::Failed(format!("unexpected answer from {}: {error}", self.client.url()))
         })
     }
 
@@ -159,10 +159,10 @@ impl Server<'_> {
         target: &str,
         accept: &str,
         within: Option<Duration>,
-    ) -> Result<Box<dyn Read + Send>, Trouble> {
+    ) -> Result<Box<dyn Read + Send>, ClientError> {
         match self.client.stream(target, accept, within)? {
             Streamed::Body(body) => Ok(body),
-            Streamed::Refused(answer) => Err(Trouble::of(&answer, self.client.url())),
+            Streamed::Refused(answer) => Err(ClientError::of(&answer, self.client.url())),
         }
     }
 
@@ -184,13 +184,13 @@ impl Server<'_> {
     }
 
     /// Writes to a program, and tells how much of it was taken.
-    pub fn write(&self, target: &str, data: &[u8]) -> Result<Outcome, Trouble> {
+    pub fn write(&self, target: &str, data: &[u8]) -> Result<Outcome, ClientError> {
         let Received { json, body: StdinResponse { written } } =
             self.read(&self.client.post_bytes(target, data)?)?;
         if !self.tell_json(&json) {
             self.console.say(&format!("{written} of {} bytes written", data.len()));
         }
-        Ok(if written == data.len() { Outcome::Well } else { Outcome::NotWell })
+        Ok(if written == data.len() { Outcome::Well } else { Outcome::Unhealthy })
     }
 
     /// The seconds to wait, where that is wanted.
@@ -200,18 +200,18 @@ impl Server<'_> {
 }
 
 /// What is written to a program: the text as a line, or all that stdin gives.
-pub fn input(text: &[String]) -> Result<Vec<u8>, Trouble> {
+pub fn input(text: &[String]) -> Result<Vec<u8>, ClientError> {
     if !text.is_empty() {
         return Ok((text.join(" ") + "\n").into());
     }
     let mut all = Vec::new();
-    let unreadable = |error| Trouble::Failed(format!("Stdin cannot be read ({error})."));
+    let unreadable = |error| ClientError::Failed(format!("Stdin cannot be read ({error})."));
     io::stdin().lock().read_to_end(&mut all).map_err(unreadable)?;
     Ok(all)
 }
 
 /// So many seconds, as people say it.
-pub fn lasting(seconds: f64) -> String {
+pub fn format_duration(seconds: f64) -> String {
     match seconds {
         s if s < 60.0 => format!("{s:.1} s"),
         s if s < 3600.0 => format!("{:.0} min", (s / 60.0).floor()),

@@ -1,10 +1,10 @@
 //! Output as it comes: of one, or of several with their names before each line.
 
-use super::asking::is_time_up;
 use super::console::Tone;
 use super::ctl::Server;
+use super::error::ClientError;
+use super::request::is_time_up;
 use super::terminal::TerminalText;
-use super::trouble::Trouble;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::thread;
 use std::time::Duration;
@@ -21,7 +21,11 @@ pub struct Named<'a> {
 }
 
 /// Prints what a path streams, until it ends or nobody reads any more.
-pub fn copy(server: &Server<'_>, target: &str, named: Option<Named<'_>>) -> Result<(), Trouble> {
+pub fn copy(
+    server: &Server<'_>,
+    target: &str,
+    named: Option<Named<'_>>,
+) -> Result<(), ClientError> {
     let accept = if server.order.is_json { "application/x-ndjson" } else { "text/plain" };
     let stream = server.stream(target, accept, None)?;
     told(match named {
@@ -32,23 +36,25 @@ pub fn copy(server: &Server<'_>, target: &str, named: Option<Named<'_>>) -> Resu
 
 /// Prints the text that a path streams, until it ends, or nobody reads any more, or so much time
 /// has passed.
-pub fn copy_within(server: &Server<'_>, target: &str, within: Duration) -> Result<(), Trouble> {
+pub fn copy_within(server: &Server<'_>, target: &str, within: Duration) -> Result<(), ClientError> {
     match copy_bytes(server, server.stream(target, "text/plain", Some(within))?) {
         Err(error) if is_time_up(&error) => Ok(()),
         done => told(done),
     }
 }
 
-fn told(done: io::Result<()>) -> Result<(), Trouble> {
+fn told(done: io::Result<()>) -> Result<(), ClientError> {
     match done {
         // Who reads has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        done => done.map_err(|error| Trouble::Failed(format!("The stream broke off ({error})."))),
+        done => {
+            done.map_err(|error| ClientError::Failed(format!("The stream broke off ({error}).")))
+        }
     }
 }
 
 /// Prints several at once, each as it comes.
-pub fn copy_all(server: &Server<'_>, targets: &[(Named<'_>, String)]) -> Result<(), Trouble> {
+pub fn copy_all(server: &Server<'_>, targets: &[(Named<'_>, String)]) -> Result<(), ClientError> {
     thread::scope(|threads| {
         let copies = targets.iter().map(|(named, target)| {
             threads.spawn(|| {

@@ -1,20 +1,20 @@
 //! A client of a server: one that runs elsewhere, or one within this process.
 
-mod asking;
+mod command;
 mod console;
 mod ctl;
+mod error;
 mod follow;
-mod order;
+mod request;
 mod services;
 mod shell;
 mod stream;
 mod table;
 mod target;
 mod terminal;
-mod trouble;
 
-pub use asking::{Answer, Away, Client};
+pub use command::{CtlCommand, Lines, Start, Verb};
 pub use console::Console;
 pub use ctl::{is_ours, run};
-pub use order::{Lines, Order, Start, Verb};
-pub use trouble::Trouble;
+pub use error::ClientError;
+pub use request::{Answer, Client, Unreachable};

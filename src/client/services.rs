@@ -1,12 +1,12 @@
 //! Orders to Astra.
 
+use super::command::{Lines, Start, Verb};
 use super::console::Tone;
-use super::ctl::{Outcome, Received, Server, input, lasting};
+use super::ctl::{Outcome, Received, Server, format_duration, input};
+use super::error::ClientError;
 use super::follow::{self, Named};
-use super::order::{Lines, Start, Verb};
 use super::table::{Cell, Table, number};
 use super::target::{Parameters, segment};
-use super::trouble::Trouble;
 use crate::protocol::{
     BulkOperation, BulkResponse, EventBody, HealthStatus, OperationStatus, ServiceHealth,
     ServiceState, ServiceStatus, SystemStatus, VerbResponse, VerbStatus,
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 
 /// Carries out the order.
-pub fn run(server: &Server<'_>) -> Result<Outcome, Trouble> {
+pub fn run(server: &Server<'_>) -> Result<Outcome, ClientError> {
     match server.verb() {
         Verb::Start(start) => {
             some(&start.words)?;
@@ -54,11 +54,11 @@ pub fn run(server: &Server<'_>) -> Result<Outcome, Trouble> {
     }
 }
 
-fn wrong(what: &str) -> Trouble {
-    Trouble::Wrong(what.to_owned())
+fn wrong(what: &str) -> ClientError {
+    ClientError::Wrong(what.to_owned())
 }
 
-fn some(names: &[String]) -> Result<&[String], Trouble> {
+fn some(names: &[String]) -> Result<&[String], ClientError> {
     if names.is_empty() { Err(wrong("Which service? Give its name.")) } else { Ok(names) }
 }
 
@@ -66,8 +66,8 @@ fn some(names: &[String]) -> Result<&[String], Trouble> {
 /// is told in the end, and the others as they come.
 fn each(
     names: &[String],
-    mut work: impl FnMut(&str) -> Result<Outcome, Trouble>,
-) -> Result<Outcome, Trouble> {
+    mut work: impl FnMut(&str) -> Result<Outcome, ClientError>,
+) -> Result<Outcome, ClientError> {
     let mut outcome = Outcome::Well;
     let mut first = None;
     for name in names {
@@ -86,7 +86,7 @@ fn waiting(server: &Server<'_>, path: &str) -> String {
 }
 
 /// The fields that a start overrides.
-fn config(start: &Start) -> Result<Value, Trouble> {
+fn config(start: &Start) -> Result<Value, ClientError> {
     if start.timeout.is_some() || start.has_stdin {
         return Err(wrong("A service has no --timeout and no --stdin: see the services file."));
     }
@@ -103,7 +103,12 @@ fn config(start: &Start) -> Result<Value, Trouble> {
     Ok(if config.is_empty() { Value::Null } else { Value::Object(config) })
 }
 
-fn verb(server: &Server<'_>, verb: &str, name: &str, config: &Value) -> Result<Outcome, Trouble> {
+fn verb(
+    server: &Server<'_>,
+    verb: &str,
+    name: &str,
+    config: &Value,
+) -> Result<Outcome, ClientError> {
     let mut body = json!({ "name": name });
     if !config.is_null() {
         body["config"] = config.clone();
@@ -113,7 +118,7 @@ fn verb(server: &Server<'_>, verb: &str, name: &str, config: &Value) -> Result<O
     Ok(tell(server, name, &answer))
 }
 
-fn kill(server: &Server<'_>, name: &str) -> Result<Outcome, Trouble> {
+fn kill(server: &Server<'_>, name: &str) -> Result<Outcome, ClientError> {
     let body = json!({ "name": name }).to_string();
     let answer = server.client.post("/supervisor/stop", &[], body.as_bytes())?;
     server.read::<VerbResponse>(&answer)?;
@@ -154,7 +159,7 @@ fn tell(
     }
     // One in backoff may come up by itself: only who waited was told that it has not.
     let is_pending = body.status == VerbStatus::Backoff && server.order.wait.is_none();
-    if body.status.has_failed() && !is_pending { Outcome::NotWell } else { Outcome::Well }
+    if body.status.has_failed() && !is_pending { Outcome::Unhealthy } else { Outcome::Well }
 }
 
 fn tone_of(status: VerbStatus) -> Tone {
@@ -173,7 +178,7 @@ fn tone_of_health(health: HealthStatus) -> Tone {
     }
 }
 
-fn status(server: &Server<'_>, names: &[String]) -> Result<Outcome, Trouble> {
+fn status(server: &Server<'_>, names: &[String]) -> Result<Outcome, ClientError> {
     if server.order.wait.is_some() {
         return Err(wrong("The state of services is told at once: give start or restart --wait."));
     }
@@ -191,7 +196,7 @@ fn status(server: &Server<'_>, names: &[String]) -> Result<Outcome, Trouble> {
         has_failed || service.health == HealthStatus::Unhealthy
     };
     let is_well = names.is_empty() || !services.values().any(is_bad);
-    let outcome = if is_well { Outcome::Well } else { Outcome::NotWell };
+    let outcome = if is_well { Outcome::Well } else { Outcome::Unhealthy };
     if let Some(all) = json["services"].as_object_mut() {
         all.retain(|name, _| is_wanted(name));
     }
@@ -213,7 +218,7 @@ fn status(server: &Server<'_>, names: &[String]) -> Result<Outcome, Trouble> {
 
 fn row(name: &str, service: &ServiceStatus) -> Vec<Cell> {
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-    let time = service.pid.map(|_| lasting(service.uptime));
+    let time = service.pid.map(|_| format_duration(service.uptime));
     let health = match service.health {
         HealthStatus::Unknown => "-",
         health => health.as_str(),
@@ -232,7 +237,7 @@ fn row(name: &str, service: &ServiceStatus) -> Vec<Cell> {
     ]
 }
 
-fn logs(server: &Server<'_>, names: &[String], lines: &Lines) -> Result<Outcome, Trouble> {
+fn logs(server: &Server<'_>, names: &[String], lines: &Lines) -> Result<Outcome, ClientError> {
     let target =
         |name: &str| server.parameters_of(lines).of(&format!("/supervisor/logs/{}", segment(name)));
     if let [name] = names {
@@ -254,12 +259,12 @@ fn logs(server: &Server<'_>, names: &[String], lines: &Lines) -> Result<Outcome,
     Ok(Outcome::Well)
 }
 
-fn write(server: &Server<'_>, words: &[String]) -> Result<Outcome, Trouble> {
+fn write(server: &Server<'_>, words: &[String]) -> Result<Outcome, ClientError> {
     let (name, rest) = words.split_first().ok_or_else(|| wrong("Which service? Give its name."))?;
     server.write(&format!("/supervisor/stdin/{}", segment(name)), &input(rest)?)
 }
 
-fn bulk(server: &Server<'_>, action: &str, names: &[String]) -> Result<Outcome, Trouble> {
+fn bulk(server: &Server<'_>, action: &str, names: &[String]) -> Result<Outcome, ClientError> {
     let body = json!({"action": action, "services": names});
     let Received { json, body: BulkResponse { operations, .. } } =
         server.post(&waiting(server, "/supervisor/bulk"), &body)?;
@@ -278,10 +283,10 @@ fn bulk(server: &Server<'_>, action: &str, names: &[String]) -> Result<Outcome, 
         let is_pending = it.status == OperationStatus::Accepted(VerbStatus::Backoff);
         it.status.has_failed() && !is_pending
     };
-    Ok(if operations.iter().any(is_bad) { Outcome::NotWell } else { Outcome::Well })
+    Ok(if operations.iter().any(is_bad) { Outcome::Unhealthy } else { Outcome::Well })
 }
 
-fn health(server: &Server<'_>, names: &[String]) -> Result<Outcome, Trouble> {
+fn health(server: &Server<'_>, names: &[String]) -> Result<Outcome, ClientError> {
     each(names, |name| {
         let Received { json, body: ServiceHealth { status, checks, .. } } =
             server.get(&format!("/supervisor/health/{}", segment(name)))?;
@@ -301,16 +306,16 @@ fn health(server: &Server<'_>, names: &[String]) -> Result<Outcome, Trouble> {
                 !server.get::<ServiceStatus>(&target)?.body.status.has_failed()
             }
         };
-        Ok(if is_well { Outcome::Well } else { Outcome::NotWell })
+        Ok(if is_well { Outcome::Well } else { Outcome::Unhealthy })
     })
 }
 
 /// Tells each change as it comes.
-fn events(server: &Server<'_>) -> Result<Outcome, Trouble> {
+fn events(server: &Server<'_>) -> Result<Outcome, ClientError> {
     let stream = server.stream("/supervisor/events", "text/event-stream", None)?;
     for line in BufReader::new(stream).lines() {
         let line =
-            line.map_err(|error| Trouble::Failed(format!("The stream broke off ({error}).")))?;
+            line.map_err(|error| ClientError::Failed(format!("The stream broke off ({error}).")))?;
         if line == "event: missed" {
             eprintln!("llm-shell: events were missed; ctl status shows the current state");
         }

@@ -1,12 +1,12 @@
 //! Orders to an LLM Shell.
 
+use super::command::{Lines, Start, Verb};
 use super::console::Tone;
-use super::ctl::{Outcome, Received, Server, input, lasting};
+use super::ctl::{Outcome, Received, Server, format_duration, input};
+use super::error::ClientError;
 use super::follow;
-use super::order::{Lines, Start, Verb};
 use super::table::{Cell, Table, number};
 use super::target::Parameters;
-use super::trouble::Trouble;
 use crate::protocol::{KillResponse, ProcessStatus, RunStatus};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -18,7 +18,7 @@ const TIME_IS_UP: u8 = 124;
 type Run = Received<ProcessStatus>;
 
 /// Carries out the order.
-pub fn run(server: &Server<'_>) -> Result<Outcome, Trouble> {
+pub fn run(server: &Server<'_>) -> Result<Outcome, ClientError> {
     match server.verb() {
         Verb::Start(start) => start_command(server, start),
         Verb::Stop(names) => kill(server, names, "SIGTERM"),
@@ -42,15 +42,15 @@ pub fn run(server: &Server<'_>) -> Result<Outcome, Trouble> {
         }
         Verb::Stdin(words) => server.write("/stdin", &input(words)?),
         Verb::Health(names) => no_names(names).map(|()| Outcome::Well),
-        Verb::Reload(_) | Verb::Bulk(..) | Verb::Events => Err(Trouble::Wrong(
+        Verb::Reload(_) | Verb::Bulk(..) | Verb::Events => Err(ClientError::Wrong(
             "This is an LLM Shell, which has no services: give the --url of Astra.".to_owned(),
         )),
     }
 }
 
-fn start_command(server: &Server<'_>, start: &Start) -> Result<Outcome, Trouble> {
+fn start_command(server: &Server<'_>, start: &Start) -> Result<Outcome, ClientError> {
     if start.words.is_empty() {
-        return Err(Trouble::Wrong("There is no command: give ctl start COMMAND.".to_owned()));
+        return Err(ClientError::Wrong("There is no command: give ctl start COMMAND.".to_owned()));
     }
     let mut body = json!({
         "command": command_of(&start.words), "env": start.env,
@@ -86,7 +86,7 @@ fn end_of(run: &ProcessStatus) -> Outcome {
         Some(signal @ ..0) => Outcome::Code(u8::try_from(128 - signal).unwrap_or(u8::MAX)),
         // The kernel gives eight bits.
         Some(code) => Outcome::Code(u8::try_from(code).unwrap_or(u8::MAX)),
-        None => Outcome::NotWell,
+        None => Outcome::Unhealthy,
     }
 }
 
@@ -115,13 +115,13 @@ fn command_of(words: &[String]) -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
-fn wait_for_end(server: &Server<'_>, seconds: f64) -> Result<Run, Trouble> {
+fn wait_for_end(server: &Server<'_>, seconds: f64) -> Result<Run, ClientError> {
     let target = Parameters::new().with("wait", Some(seconds)).of("/status");
     let answer = server.console.while_waiting("for the end", || server.client.get(&target))?;
     server.read(&answer)
 }
 
-fn kill(server: &Server<'_>, names: &[String], signal: &str) -> Result<Outcome, Trouble> {
+fn kill(server: &Server<'_>, names: &[String], signal: &str) -> Result<Outcome, ClientError> {
     no_names(names)?;
     let Received { json, body: KillResponse { status, left, .. } } =
         server.post(&format!("/kill?type={signal}"), &Value::Null)?;
@@ -132,14 +132,14 @@ fn kill(server: &Server<'_>, names: &[String], signal: &str) -> Result<Outcome, 
         };
         server.console.say(&format!("{status}{unkilled}"));
     }
-    Ok(if left.is_empty() { Outcome::Well } else { Outcome::NotWell })
+    Ok(if left.is_empty() { Outcome::Well } else { Outcome::Unhealthy })
 }
 
 fn restart(
     server: &Server<'_>,
     names: &[String],
     timeout: Option<Duration>,
-) -> Result<Outcome, Trouble> {
+) -> Result<Outcome, ClientError> {
     no_names(names)?;
     let timeout = timeout.map(|timeout| timeout.as_secs_f64());
     let target = Parameters::new().with("timeout", timeout).of("/restart");
@@ -150,7 +150,7 @@ fn restart(
     })
 }
 
-fn logs(server: &Server<'_>, lines: &Lines) -> Result<Outcome, Trouble> {
+fn logs(server: &Server<'_>, lines: &Lines) -> Result<Outcome, ClientError> {
     follow::copy(server, &server.parameters_of(lines).of("/logs"), None)?;
     Ok(Outcome::Well)
 }
@@ -177,7 +177,7 @@ fn tell(server: &Server<'_>, Received { json, body: run }: &Run) -> Outcome {
             Cell::from(run.status).tinted(Some(tone)),
             exit.into(),
             run.process_pid.into(),
-            lasting(run.uptime).into(),
+            format_duration(run.uptime).into(),
             number(run.cpu_percent),
             number(run.memory_mb),
             (&run.run_id).into(),
@@ -187,15 +187,15 @@ fn tell(server: &Server<'_>, Received { json, body: run }: &Run) -> Outcome {
             server.console.say(line);
         });
     }
-    if is_well { Outcome::Well } else { Outcome::NotWell }
+    if is_well { Outcome::Well } else { Outcome::Unhealthy }
 }
 
-fn no_names(names: &[String]) -> Result<(), Trouble> {
+fn no_names(names: &[String]) -> Result<(), ClientError> {
     if names.is_empty() { Ok(()) } else { Err(wrong_names()) }
 }
 
-fn wrong_names() -> Trouble {
-    Trouble::Wrong(
+fn wrong_names() -> ClientError {
+    ClientError::Wrong(
         "An LLM Shell has one command and no names: leave them out, or give the --url of Astra."
             .to_owned(),
     )

@@ -6,92 +6,94 @@ use serde_json::Value;
 
 /// What becomes of a field that a file gives.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Fate {
+enum Mapping {
     /// It is expressed, or what of it is not is told where it is read.
-    Said,
+    Supported,
     /// It has no place.
-    Unsaid(&'static str),
+    Unsupported(&'static str),
     /// It has none in a Deployment.
-    UnsaidOfDeployment(&'static str),
+    UnsupportedInDeployment(&'static str),
     /// It has none in a Job.
-    UnsaidOfJob(&'static str),
+    UnsupportedInJob(&'static str),
 }
 
-use Fate::{Said, Unsaid, UnsaidOfDeployment, UnsaidOfJob};
+use Mapping::{Supported, Unsupported, UnsupportedInDeployment, UnsupportedInJob};
 
 const BACKOFF: &str = "is left out: Kubernetes waits 10 s, and twice as long each time, at most \
                        5 minutes (a Job 6)";
 const ONLY_NODE: &str = "is left out: how much of a log is kept is a setting of the node";
 
 /// Each field of a service, by its path. Those of a check are below `health_check`.
-const FIELDS: [(&str, Fate); 38] = [
-    ("cmd", Said),
-    ("cwd", Said),
-    ("env", Said),
-    ("env_file", Said),
-    ("optional", Unsaid("is left out: nothing there is unwell because one service is")),
-    ("autostart", Said),
-    ("port", Said),
-    ("health_check", Said),
-    ("health_check.url", Said),
-    ("health_check.tcp", Said),
-    ("health_check.cmd", Said),
-    ("health_check.timeout", Said),
-    ("health_check.interval", Said),
-    ("health_check.start_period", Said),
-    ("health_check.retries", Said),
-    ("health_check.restart_on_failure", Said),
-    ("health_checks", Said),
-    ("restart_policy", Said),
+const FIELDS: [(&str, Mapping); 38] = [
+    ("cmd", Supported),
+    ("cwd", Supported),
+    ("env", Supported),
+    ("env_file", Supported),
+    ("optional", Unsupported("is left out: nothing there is unwell because one service is")),
+    ("autostart", Supported),
+    ("port", Supported),
+    ("health_check", Supported),
+    ("health_check.url", Supported),
+    ("health_check.tcp", Supported),
+    ("health_check.cmd", Supported),
+    ("health_check.timeout", Supported),
+    ("health_check.interval", Supported),
+    ("health_check.start_period", Supported),
+    ("health_check.retries", Supported),
+    ("health_check.restart_on_failure", Supported),
+    ("health_checks", Supported),
+    ("restart_policy", Supported),
     (
         "restart_policy.mode",
         // "always" is what a Deployment does.
-        UnsaidOfDeployment("is on-failure, and a Deployment starts again after exit code 0 too"),
+        UnsupportedInDeployment(
+            "is on-failure, and a Deployment starts again after exit code 0 too",
+        ),
     ),
     (
         "restart_policy.max_restarts",
-        UnsaidOfDeployment("is left out: a Deployment is never given up"),
+        UnsupportedInDeployment("is left out: a Deployment is never given up"),
     ),
-    ("restart_policy.backoff_seconds", Unsaid(BACKOFF)),
-    ("restart_policy.backoff_multiplier", Unsaid(BACKOFF)),
-    ("restart_policy.max_backoff_seconds", Unsaid(BACKOFF)),
+    ("restart_policy.backoff_seconds", Unsupported(BACKOFF)),
+    ("restart_policy.backoff_multiplier", Unsupported(BACKOFF)),
+    ("restart_policy.max_backoff_seconds", Unsupported(BACKOFF)),
     (
         "restart_policy.reset_after_seconds",
-        Unsaid(
+        Unsupported(
             "is left out: a run of 10 minutes clears the count of a pod, and none that of a Job",
         ),
     ),
-    ("start_timeout", Said),
-    ("start_seconds", UnsaidOfJob("is left out: a Job is up at once")),
-    ("depends_on", Said),
-    ("stop_signal", Said),
-    ("stop_timeout", Said),
+    ("start_timeout", Supported),
+    ("start_seconds", UnsupportedInJob("is left out: a Job is up at once")),
+    ("depends_on", Supported),
+    ("stop_signal", Supported),
+    ("stop_timeout", Supported),
     (
         "reload_signal",
-        Unsaid("is left out: a new configuration is a rollout, which starts a new pod"),
+        Unsupported("is left out: a new configuration is a rollout, which starts a new pod"),
     ),
-    ("pty", Said),
-    ("log", Said),
-    ("log.max_bytes", Unsaid(ONLY_NODE)),
-    ("log.keep", Unsaid(ONLY_NODE)),
-    ("limits", Said),
-    ("limits.memory_mb", Said),
-    ("limits.cpu_percent", Said),
+    ("pty", Supported),
+    ("log", Supported),
+    ("log.max_bytes", Unsupported(ONLY_NODE)),
+    ("log.keep", Unsupported(ONLY_NODE)),
+    ("limits", Supported),
+    ("limits.memory_mb", Supported),
+    ("limits.cpu_percent", Supported),
     (
         "limits.processes",
-        Unsaid("is left out: how many processes a pod may have is a setting of the node"),
+        Unsupported("is left out: how many processes a pod may have is a setting of the node"),
     ),
 ];
 
 /// Notes every field of a service, by its text, that has no place in what it becomes.
-pub(super) fn note_unsaid(text: &str, kind: Kind, notes: &mut Notes<'_>) {
+pub(super) fn note_unsupported(text: &str, kind: Kind, notes: &mut Notes<'_>) {
     // It was read before.
     let given: Value = serde_json::from_str(text).unwrap_or_default();
     for (path, fate) in FIELDS {
         let Some(value) = given.pointer(&format!("/{}", path.replace('.', "/"))) else { continue };
-        let ((Unsaid(sentence), _)
-        | (UnsaidOfDeployment(sentence), Kind::Deployment { .. })
-        | (UnsaidOfJob(sentence), Kind::Job { .. })) = (fate, kind)
+        let ((Unsupported(sentence), _)
+        | (UnsupportedInDeployment(sentence), Kind::Deployment { .. })
+        | (UnsupportedInJob(sentence), Kind::Job { .. })) = (fate, kind)
         else {
             continue;
         };

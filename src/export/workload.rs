@@ -2,7 +2,7 @@
 
 use super::command::{literal, words};
 use super::environment::Environment;
-use super::fields::note_unsaid;
+use super::fields::note_unsupported;
 use super::notes::Notes;
 use super::objects::{
     Deployment, Job, Metadata, Object, Pairs, Selector, Service as PortService, ServicePort, Spec,
@@ -80,7 +80,7 @@ impl Workload<'_> {
         }
         objects.extend(self.service.config.port.map(|port| self.port_service(port)));
         objects.push(self.runner(kind, template, notes));
-        note_unsaid(self.service.text(), kind, notes);
+        note_unsupported(self.service.text(), kind, notes);
         objects
     }
 

@@ -92,12 +92,12 @@ impl Appender {
         let disk = Arc::clone(self.log.disk());
         let _operation = disk.begin();
         if !self.has_name(stamp) {
-            self.lose(lines);
+            self.record_dropped(lines);
             return;
         }
         let is_damaged = self.missing_lines > 0 || self.is_torn || self.has_gap;
-        if !self.make_room(entries.len(), stamp) || is_damaged && !self.mend(stamp) {
-            self.lose(lines);
+        if !self.make_room(entries.len(), stamp) || is_damaged && !self.write_gap_notice(stamp) {
+            self.record_dropped(lines);
             return;
         }
         let (written, result) = write_whole(&self.log.file(), entries);
@@ -113,7 +113,7 @@ impl Appender {
         if self.missing_lines == 0 {
             log::error!("cannot write {}, dropping lines: {error}", self.log.name());
         }
-        self.lose(lines - lines_written);
+        self.record_dropped(lines - lines_written);
     }
 
     /// Whether the file is still in its directory, looked at once a second; one that was removed
@@ -144,7 +144,7 @@ impl Appender {
 
     /// Takes note that lines could not be written. Of a block that ends no line it is a part of
     /// one that is lost: that line is counted once, when its first part is.
-    pub fn lose(&mut self, lines: u64) {
+    pub fn record_dropped(&mut self, lines: u64) {
         self.drop_lines(if lines == 0 && !self.has_gap { 1 } else { lines });
         self.has_gap |= lines == 0;
     }
@@ -188,7 +188,7 @@ impl Appender {
 
     /// Ends what was left unfinished and says how many lines are missing. False while that cannot
     /// be written.
-    fn mend(&mut self, stamp: &Stamp) -> bool {
+    fn write_gap_notice(&mut self, stamp: &Stamp) -> bool {
         let mut notice = String::new();
         if self.line_goes_on {
             notice.push('\n');

@@ -6,7 +6,7 @@ use super::end_notice::EndNotice;
 use super::pace::Pace;
 use super::stamp::{LogClock, Moment, Stamp};
 use super::writer::Handed;
-use crate::guarded::guarded;
+use crate::catch_panic::catch_panic;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
@@ -37,12 +37,12 @@ const PANICS_MAX: u32 = 100;
 
 /// What the writer's thread works with, shared by all that it captures.
 #[derive(Debug)]
-pub struct Bench {
+pub struct Scratch {
     buffer: Vec<u8>,
     encoder: Encoder,
 }
 
-impl Bench {
+impl Scratch {
     /// A bench for lines that are stored in pieces of at most `piece_bytes_max` bytes.
     pub fn new(piece_bytes_max: usize) -> Self {
         let buffer = vec![0; piece_bytes_max + 1 + READ_BYTES + BLOCK_MARGIN];
@@ -52,7 +52,7 @@ impl Bench {
 
 /// What one read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Brought {
+enum ReadOutcome {
     Bytes(usize),
     /// Nothing now; something may come.
     Nothing,
@@ -71,7 +71,7 @@ struct SeenEnd {
 
 /// A run whose output is being captured. Two things end, in any order: the output, when nobody
 /// holds the pipe any more, and the run, when its own process ends.
-pub struct Captured {
+pub struct CaptureState {
     output: Option<File>,
     end: Option<Arc<OwnedFd>>,
     notice: Arc<EndNotice>,
@@ -91,7 +91,7 @@ pub struct Captured {
     panics: u32,
 }
 
-impl Captured {
+impl CaptureState {
     /// Takes over the descriptors of a new run.
     pub fn begin(capture: Handed) -> Self {
         // What could not be written of its start while the disk did not answer.
@@ -138,16 +138,16 @@ impl Captured {
 
     /// Takes what one read brings to disk, and gives how long to rest before the next. Does not
     /// wait for output. At the pipe's end `output` becomes `None`.
-    pub fn take_output(&mut self, bench: &mut Bench) -> Duration {
+    pub fn take_output(&mut self, bench: &mut Scratch) -> Duration {
         let before = self.read_at;
         match self.read(bench, READ_BYTES) {
-            Brought::Bytes(bytes) => {
+            ReadOutcome::Bytes(bytes) => {
                 self.count_behind_end(bytes);
                 let gap = self.read_at.saturating_duration_since(before);
-                self.pace.rest_after(bytes, READ_BYTES, gap)
+                self.pace.throttle_delay(bytes, READ_BYTES, gap)
             }
-            Brought::Nothing => Duration::ZERO,
-            Brought::End => {
+            ReadOutcome::Nothing => Duration::ZERO,
+            ReadOutcome::End => {
                 self.close(bench);
                 if let Some(ended) = self.ended {
                     self.tell_end(ended.at);
@@ -159,7 +159,7 @@ impl Captured {
 
     /// The run's own process has ended: takes to disk what the pipe holds now, then reports the
     /// end; where others hold the pipe, after a while.
-    pub fn take_end(&mut self, bench: &mut Bench) {
+    pub fn take_end(&mut self, bench: &mut Scratch) {
         let at = Moment::now();
         (self.end, self.terminal) = (None, None);
         self.drain(bench);
@@ -182,7 +182,7 @@ impl Captured {
 
     /// Reports an end that was seen, behind what the pipe holds now. What a grandchild still writes
     /// is captured later and holds nothing back.
-    pub fn finish_end(&mut self, bench: &mut Bench) {
+    pub fn finish_end(&mut self, bench: &mut Scratch) {
         let Some(SeenEnd { at, .. }) = self.ended else { return };
         self.drain(bench);
         if self.output.is_some() {
@@ -199,23 +199,23 @@ impl Captured {
     /// Goes on behind a panic in one of the above. What was being taken is lost, which its log
     /// says; an end that was being taken is told. Where it panics again and again, nothing more
     /// is taken.
-    pub fn mend(&mut self, has_ended: bool) {
+    pub fn write_gap_notice(&mut self, has_ended: bool) {
         log::error!("{self:?} lost part of its output in that panic");
         self.panics += 1;
         self.held.clear();
-        self.appender.lose(1);
+        self.appender.record_dropped(1);
         if self.panics >= PANICS_MAX {
             log::error!("{self:?}: capture stopped, further output is lost");
             self.output = None;
             self.appender.log().set_closed();
         }
         if has_ended {
-            let _panicked = guarded("The end of a run", || self.tell_end(Moment::now()));
+            let _panicked = catch_panic("The end of a run", || self.tell_end(Moment::now()));
         }
     }
 
     /// Takes to disk what there is, because the server ends.
-    pub fn give_up(&mut self, bench: &mut Bench) {
+    pub fn give_up(&mut self, bench: &mut Scratch) {
         self.drain(bench);
         self.end_line(bench, LastPiece::MayGoOn);
         self.output = None;
@@ -226,19 +226,19 @@ impl Captured {
     }
 
     /// Nothing more will come.
-    fn close(&mut self, bench: &mut Bench) {
+    fn close(&mut self, bench: &mut Scratch) {
         self.output = None;
         self.end_line(bench, LastPiece::EndsLine);
         self.appender.log().set_closed();
     }
 
-    fn drain(&mut self, bench: &mut Bench) {
+    fn drain(&mut self, bench: &mut Scratch) {
         let Some(output) = &self.output else { return };
         let mut left = if self.is_terminal { TERMINAL_BYTES } else { bytes_waiting(output) };
         while left > 0 {
             match self.read(bench, left.min(READ_BYTES)) {
-                Brought::Bytes(bytes) => left -= bytes,
-                Brought::Nothing | Brought::End => break,
+                ReadOutcome::Bytes(bytes) => left -= bytes,
+                ReadOutcome::Nothing | ReadOutcome::End => break,
             }
         }
         if self.output().is_none_or(is_hung_up) {
@@ -247,27 +247,29 @@ impl Captured {
     }
 
     /// One read of at most `bytes_max`, taken to disk in one write.
-    fn read(&mut self, bench: &mut Bench, bytes_max: usize) -> Brought {
-        let Some(output) = &mut self.output else { return Brought::End };
+    fn read(&mut self, bench: &mut Scratch, bytes_max: usize) -> ReadOutcome {
+        let Some(output) = &mut self.output else { return ReadOutcome::End };
         let held = self.held.len();
         bench.buffer[..held].copy_from_slice(&self.held);
         let bytes = loop {
             match output.read(&mut bench.buffer[held..held + bytes_max]) {
-                Ok(0) => return Brought::End,
+                Ok(0) => return ReadOutcome::End,
                 Ok(bytes) => break bytes,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Brought::Nothing,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return ReadOutcome::Nothing;
+                }
                 // EIO is how a terminal says that its other side is gone.
-                Err(_) => return Brought::End,
+                Err(_) => return ReadOutcome::End,
             }
         };
         self.read_at = Instant::now();
         let stamp = self.clock.read();
         self.store(bench, held + bytes, &stamp);
-        Brought::Bytes(bytes)
+        ReadOutcome::Bytes(bytes)
     }
 
-    fn store(&mut self, bench: &mut Bench, end: usize, stamp: &Stamp) {
+    fn store(&mut self, bench: &mut Scratch, end: usize, stamp: &Stamp) {
         bench.encoder.set_output_bytes(self.appender.write_bytes_max());
         let mut from = 0;
         loop {
@@ -289,7 +291,7 @@ impl Captured {
 
     /// Stores the line that has not ended. One of which a piece lies on disk is ended there even
     /// where nothing is left of it.
-    fn end_line(&mut self, bench: &mut Bench, last: LastPiece) {
+    fn end_line(&mut self, bench: &mut Scratch, last: LastPiece) {
         let ends_piece = last == LastPiece::EndsLine && self.appender.line_goes_on();
         if self.held.is_empty() && !ends_piece {
             return;
@@ -304,7 +306,7 @@ impl Captured {
     }
 }
 
-impl std::fmt::Debug for Captured {
+impl std::fmt::Debug for CaptureState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Captured").field("log", &self.appender.log().name()).finish_non_exhaustive()
     }

@@ -2,7 +2,7 @@
 
 use super::run_log::RunLog;
 use super::stamp::Moment;
-use crate::guarded::guarded;
+use crate::catch_panic::catch_panic;
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 
@@ -30,13 +30,13 @@ pub struct EndNotice {
 /// How far it is told.
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
-    told: Told,
+    told: Notified,
     /// Whether what the run had printed before its end is on disk.
     is_drained: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Told {
+enum Notified {
     #[default]
     Nothing,
     Recorded,
@@ -56,7 +56,7 @@ impl EndNotice {
 
     /// Whether others were told of the end.
     pub fn is_published(&self) -> bool {
-        self.state().told == Told::Published
+        self.state().told == Notified::Published
     }
 
     /// Tells of the end, all that was printed being on disk. Called by the log writer.
@@ -68,7 +68,7 @@ impl EndNotice {
             self.log.set_behind(false);
         }
         self.record_once(&*on_end, at);
-        let _panicked = guarded("The saving of an end", || on_end.save());
+        let _panicked = catch_panic("The saving of an end", || on_end.save());
         self.publish_once(&*on_end);
         *self.on_end.lock() = None;
     }
@@ -92,16 +92,16 @@ impl EndNotice {
     /// The lock is held meanwhile: who comes second finds it recorded.
     fn record_once(&self, on_end: &dyn OnEnd, at: Moment) {
         let mut state = self.state();
-        if state.told == Told::Nothing {
-            let _panicked = guarded("The recording of an end", || on_end.record(at));
-            state.told = Told::Recorded;
+        if state.told == Notified::Nothing {
+            let _panicked = catch_panic("The recording of an end", || on_end.record(at));
+            state.told = Notified::Recorded;
         }
     }
 
     fn publish_once(&self, on_end: &dyn OnEnd) {
-        let before = std::mem::replace(&mut self.state().told, Told::Published);
-        if before < Told::Published {
-            let _panicked = guarded("The telling of an end", || on_end.publish());
+        let before = std::mem::replace(&mut self.state().told, Notified::Published);
+        if before < Notified::Published {
+            let _panicked = catch_panic("The telling of an end", || on_end.publish());
         }
     }
 

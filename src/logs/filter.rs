@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_does_little_but_erase_costs_no_more_than_its_bytes() {
+    fn a_line_of_erasures_costs_no_more_than_its_bytes() {
         let erasing =
             format!("\u{1b}[{COLUMNS_MAX}Gx\u{1b}[1K").repeat(2 * BLANKED_MAX / COLUMNS_MAX);
         let shown = stripped(&format!("{erasing}\rdone"));

@@ -37,7 +37,7 @@ impl Pace {
 
     /// How long to rest after a read that brought `bytes` from a pipe that holds `pipe_bytes`,
     /// `gap` after the read before.
-    pub fn rest_after(&mut self, bytes: usize, pipe_bytes: usize, gap: Duration) -> Duration {
+    pub fn throttle_delay(&mut self, bytes: usize, pipe_bytes: usize, gap: Duration) -> Duration {
         if self.small_reads < FLOOD_READS {
             let in_flood = gap < FLOOD_GAP && bytes < SMALL_READ_BYTES;
             self.small_reads = if in_flood { self.small_reads + 1 } else { 0 };
@@ -71,7 +71,7 @@ mod tests {
     fn a_line_now_and_then_is_never_kept_waiting() {
         let mut pace = Pace::new();
         for _ in 0..100 {
-            assert_eq!(pace.rest_after(80, PIPE, Duration::from_millis(1)), Duration::ZERO);
+            assert_eq!(pace.throttle_delay(80, PIPE, Duration::from_millis(1)), Duration::ZERO);
         }
     }
 
@@ -79,12 +79,12 @@ mod tests {
     fn a_flood_of_small_writes_is_given_time_to_gather() {
         let mut pace = Pace::new();
         for _ in 1..FLOOD_READS {
-            assert_eq!(pace.rest_after(100, PIPE, CLOSE), Duration::ZERO);
+            assert_eq!(pace.throttle_delay(100, PIPE, CLOSE), Duration::ZERO);
         }
-        assert_eq!(pace.rest_after(100, PIPE, CLOSE), REST_FIRST);
-        assert!(pace.rest_after(4096, PIPE, CLOSE) > REST_FIRST);
+        assert_eq!(pace.throttle_delay(100, PIPE, CLOSE), REST_FIRST);
+        assert!(pace.throttle_delay(4096, PIPE, CLOSE) > REST_FIRST);
         for _ in 0..100 {
-            assert!(pace.rest_after(4096, PIPE, CLOSE) <= REST_MAX);
+            assert!(pace.throttle_delay(4096, PIPE, CLOSE) <= REST_MAX);
         }
     }
 
@@ -92,9 +92,9 @@ mod tests {
     fn a_pipe_that_runs_full_shortens_the_rest_to_none() {
         let mut pace = Pace::new();
         for _ in 0..FLOOD_READS {
-            pace.rest_after(100, PIPE, CLOSE);
+            pace.throttle_delay(100, PIPE, CLOSE);
         }
-        let rests: Vec<_> = (0..10).map(|_| pace.rest_after(PIPE / 2, PIPE, CLOSE)).collect();
+        let rests: Vec<_> = (0..10).map(|_| pace.throttle_delay(PIPE / 2, PIPE, CLOSE)).collect();
         assert!(rests.is_sorted_by(|a, b| a >= b), "{rests:?}");
         assert_eq!(rests[9], Duration::ZERO);
     }
@@ -103,8 +103,8 @@ mod tests {
     fn a_flood_that_ebbs_is_over() {
         let mut pace = Pace::new();
         for _ in 0..=FLOOD_READS {
-            pace.rest_after(100, PIPE, CLOSE);
+            pace.throttle_delay(100, PIPE, CLOSE);
         }
-        assert_eq!(pace.rest_after(100, PIPE, CLOSE), Duration::ZERO);
+        assert_eq!(pace.throttle_delay(100, PIPE, CLOSE), Duration::ZERO);
     }
 }

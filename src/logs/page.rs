@@ -4,7 +4,7 @@ use super::filter::Filter;
 use super::lines::{JoinedText, Line, Span, for_each_line};
 use super::place::{line_at, place_after};
 use super::reader::{for_each_entry, start_of_last, start_since};
-use super::run_log::{Glance, Part};
+use super::run_log::{LogSnapshot, Part};
 use super::series::LogSeries;
 use super::stamp::stamp_of;
 use crate::error::{Error, Result};
@@ -60,7 +60,7 @@ impl Selection {
 /// The lines that were asked for, as they stood at one moment.
 #[derive(Debug)]
 pub struct Page {
-    glance: Glance,
+    glance: LogSnapshot,
     selection: Selection,
     spans: Vec<Span>,
     /// How many lines there are before the first of the spans.
@@ -170,7 +170,7 @@ impl Page {
 
     /// The log as it was at that moment.
     #[must_use]
-    pub fn glance(&self) -> &Glance {
+    pub fn glance(&self) -> &LogSnapshot {
         &self.glance
     }
 

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn logs_that_nobody_knows_go_by_their_names_and_the_active_one_never() {
+    fn unknown_logs_go_by_name_and_the_active_one_never() {
         let folder = tempfile::tempdir().unwrap();
         let names = [
             "2026-01-02_03-04-05.log",

@@ -70,7 +70,7 @@ pub(super) struct Written {
 
 /// A log at one moment: what a reader reads up to.
 #[derive(Clone, Debug)]
-pub struct Glance {
+pub struct LogSnapshot {
     /// Lines that ended and are on disk, or were.
     pub lines: u64,
     /// Lines that were dropped because the log grew too large: the first that is left is the one
@@ -146,7 +146,7 @@ impl RunLog {
 
     /// How far the log is now. Blocks for the copying of a prompt only.
     #[must_use]
-    pub fn glance(&self) -> Glance {
+    pub fn glance(&self) -> LogSnapshot {
         self.written().glance()
     }
 
@@ -180,7 +180,7 @@ impl RunLog {
     }
 
     /// Waits until `is_enough` of the log, looking at each change, or until `deadline`.
-    pub fn wait_until(&self, deadline: Instant, mut is_enough: impl FnMut(&Glance) -> bool) {
+    pub fn wait_until(&self, deadline: Instant, mut is_enough: impl FnMut(&LogSnapshot) -> bool) {
         // Counted before the first look: a change that comes behind it finds the count.
         self.watchers.fetch_add(1, Ordering::SeqCst);
         let mut written = self.written();
@@ -235,7 +235,7 @@ impl RunLog {
     }
 }
 
-impl Glance {
+impl LogSnapshot {
     /// Where there was never a line.
     pub(super) fn of_nothing() -> Self {
         Self {
@@ -254,10 +254,10 @@ impl Glance {
 }
 
 impl Written {
-    fn glance(&self) -> Glance {
+    fn glance(&self) -> LogSnapshot {
         let older = self.older.iter().map(|(part, _)| part.clone());
         let parts: Vec<Part> = older.chain([self.active.clone()]).collect();
-        Glance {
+        LogSnapshot {
             lines: self.lines,
             lines_gone: parts[0].lines_before,
             is_line_open: self.is_line_open,

@@ -1,6 +1,6 @@
 //! The logs of one or several runs, read as one.
 
-use super::run_log::{Glance, RunLog};
+use super::run_log::{LogSnapshot, RunLog};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -44,8 +44,10 @@ impl LogSeries {
 
     /// How far they are.
     #[must_use]
-    pub fn glance(&self) -> Glance {
-        let Some((newest, older)) = self.logs.split_last() else { return Glance::of_nothing() };
+    pub fn glance(&self) -> LogSnapshot {
+        let Some((newest, older)) = self.logs.split_last() else {
+            return LogSnapshot::of_nothing();
+        };
         let mut glance = newest.glance();
         let mut parts: Vec<_> = older.iter().flat_map(|log| log.glance().parts).collect();
         parts.append(&mut glance.parts);
@@ -53,7 +55,7 @@ impl LogSeries {
         let begin = parts[0].lines_before;
         let older = self.older.filter(|older| begin <= older.first);
         let lines_gone = older.map_or(begin, |older| older.lines_gone);
-        Glance { lines_gone, parts, ..glance }
+        LogSnapshot { lines_gone, parts, ..glance }
     }
 
     pub(super) fn logs(&self) -> &[Arc<RunLog>] {

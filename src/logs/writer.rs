@@ -1,13 +1,13 @@
 //! The dedicated writer thread: it does nothing but read output and append it.
 
-use super::capture::{Bench, Captured};
+use super::capture::{CaptureState, Scratch};
 use super::disk::{DiskMonitor, STALL};
 use super::end_notice::{EndNotice, OnEnd};
 use super::ends::EndWatch;
 use super::run_log::RunLog;
 use super::wake::epoll_to_wake;
+use crate::catch_panic::catch_panic;
 use crate::error::{Error, Result};
-use crate::guarded::guarded;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
@@ -96,7 +96,7 @@ impl LogWriter {
         let ends = EndWatch::start()?;
         let (is_done, done) = (Mutex::default(), Condvar::new());
         let shared = Arc::new(Shared { inbox: Mutex::default(), wake, is_done, done });
-        let desk = Desk {
+        let desk = WriterLoop {
             epoll,
             shared: Arc::clone(&shared),
             captured: HashMap::new(),
@@ -109,7 +109,7 @@ impl LogWriter {
             .stack_size(256 * 1024)
             .spawn(move || {
                 let shared = Arc::clone(&desk.shared);
-                desk.work(&mut Bench::new(piece_bytes_max));
+                desk.work(&mut Scratch::new(piece_bytes_max));
                 shared.set_done();
             })
             .map_err(|e| Error::kernel("start the log writer", e))?;
@@ -192,11 +192,11 @@ impl std::fmt::Debug for Shared {
 }
 
 /// What the thread owns.
-struct Desk {
+struct WriterLoop {
     epoll: Epoll,
     shared: Arc<Shared>,
     /// Apart from their table, which would hold twice their size in each empty place.
-    captured: HashMap<u64, Box<Captured>>,
+    captured: HashMap<u64, Box<CaptureState>>,
     /// The keys of those that the kernel does not watch.
     unwatched: Vec<u64>,
     /// The keys of those whose own process has ended while others hold their output.
@@ -204,8 +204,8 @@ struct Desk {
     next: u64,
 }
 
-impl Desk {
-    fn work(mut self, bench: &mut Bench) {
+impl WriterLoop {
+    fn work(mut self, bench: &mut Scratch) {
         let mut events = [EpollEvent::empty(); EVENTS_MAX];
         loop {
             let end_by = self.take_inbox();
@@ -231,7 +231,7 @@ impl Desk {
             }
         }
         for captured in self.captured.values_mut() {
-            let _panicked = guarded(WHO, || captured.give_up(bench));
+            let _panicked = catch_panic(WHO, || captured.give_up(bench));
         }
     }
 
@@ -244,12 +244,12 @@ impl Desk {
             (std::mem::take(&mut inbox.captures), inbox.end_by)
         };
         for capture in captures {
-            self.begin(Captured::begin(capture));
+            self.begin(CaptureState::begin(capture));
         }
         end_by
     }
 
-    fn begin(&mut self, captured: Captured) {
+    fn begin(&mut self, captured: CaptureState) {
         let key = self.next;
         self.next += 1;
         if let Err(error) = self.watch(key, &captured) {
@@ -259,7 +259,7 @@ impl Desk {
         self.captured.insert(key, Box::new(captured));
     }
 
-    fn watch(&self, key: u64, captured: &Captured) -> nix::Result<()> {
+    fn watch(&self, key: u64, captured: &CaptureState) -> nix::Result<()> {
         let watch = |descriptor: Option<BorrowedFd<'_>>, data| {
             let add = |fd| self.epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, data));
             match descriptor.map_or(Ok(()), add) {
@@ -272,7 +272,7 @@ impl Desk {
         watch(captured.end(), key * 2 + 1)
     }
 
-    fn look_at_unwatched(&mut self, bench: &mut Bench) {
+    fn look_at_unwatched(&mut self, bench: &mut Scratch) {
         for key in std::mem::take(&mut self.unwatched) {
             let Some(captured) = self.captured.get_mut(&key) else { continue };
             let has_ended = captured.end().is_some_and(is_readable);
@@ -282,8 +282,8 @@ impl Desk {
                     captured.take_end(bench);
                 }
             };
-            if guarded(WHO, look).is_none() {
-                captured.mend(has_ended);
+            if catch_panic(WHO, look).is_none() {
+                captured.write_gap_notice(has_ended);
             }
             if captured.told_by().is_some() {
                 self.ending.push(key);
@@ -297,7 +297,7 @@ impl Desk {
     }
 
     /// Tells the ends whose output others have held for long enough.
-    fn finish_endings(&mut self, bench: &mut Bench) {
+    fn finish_endings(&mut self, bench: &mut Scratch) {
         let now = Instant::now();
         for key in std::mem::take(&mut self.ending) {
             let Some(captured) = self.captured.get_mut(&key) else { continue };
@@ -306,8 +306,8 @@ impl Desk {
                 None => {}
                 Some(by) if by > now => self.ending.push(key),
                 Some(_) => {
-                    if guarded(WHO, || captured.finish_end(bench)).is_none() {
-                        captured.mend(true);
+                    if catch_panic(WHO, || captured.finish_end(bench)).is_none() {
+                        captured.write_gap_notice(true);
                     }
                     if captured.is_over() {
                         self.captured.remove(&key);
@@ -328,11 +328,11 @@ impl Desk {
     }
 
     /// The same as `handle`. A panic there costs the run a part of its output, and others nothing.
-    fn handle_guarded(&mut self, data: u64, bench: &mut Bench) -> Duration {
-        guarded(WHO, || self.handle(data, bench)).unwrap_or_else(|| {
+    fn handle_guarded(&mut self, data: u64, bench: &mut Scratch) -> Duration {
+        catch_panic(WHO, || self.handle(data, bench)).unwrap_or_else(|| {
             let key = data / 2;
             if let Some(captured) = self.captured.get_mut(&key) {
-                captured.mend(!data.is_multiple_of(2));
+                captured.write_gap_notice(!data.is_multiple_of(2));
                 if captured.is_over() {
                     self.captured.remove(&key);
                 }
@@ -342,7 +342,7 @@ impl Desk {
     }
 
     /// Acts on one ready descriptor; gives how long to rest before the next read.
-    fn handle(&mut self, data: u64, bench: &mut Bench) -> Duration {
+    fn handle(&mut self, data: u64, bench: &mut Scratch) -> Duration {
         let key = data / 2;
         let Some(captured) = self.captured.get_mut(&key) else { return Duration::ZERO };
         let mut rest = Duration::ZERO;

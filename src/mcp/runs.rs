@@ -2,11 +2,11 @@
 
 use super::tool::{Context, OUTPUT_BYTES_DEFAULT, ToolError, ToolResult};
 use crate::logs::Range;
-use crate::manager::RunView;
 use crate::ops::text_report::{self, Reader};
 use crate::ops::{ContinuationHint, Escapes, LogQuery, Shell, Source};
 use crate::process::Stdin;
 use crate::protocol::{LogsResponse, ProcessStatus};
+use crate::runs::RunView;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;

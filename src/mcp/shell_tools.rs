@@ -9,12 +9,12 @@ use super::tool::{
     Context, Effect, OUTPUT_BYTES_DEFAULT, Tool, ToolError, ToolResult, empty, input_of, output_of,
 };
 use crate::logs::Range;
-use crate::manager::EndsInput;
 use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, Shell, fitting_seconds};
 use crate::process::Signal;
 use crate::protocol::{
     KillResponse, LogsResponse, ProcessStatus, StartRequest, StdinRequest, whole_or_null,
 };
+use crate::runs::EndsInput;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;

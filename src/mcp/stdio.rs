@@ -3,8 +3,8 @@
 
 use super::endpoint::{self, Toolbox};
 use super::era::{Headers, STATELESS_VERSION_KEY};
+use crate::catch_panic::catch_panic;
 use crate::client::Client;
-use crate::guarded::guarded;
 use crate::ops;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -89,7 +89,7 @@ impl<O: Send + Sync> Endpoint for Local<O> {
         let headers = Headers { version, method: sent["method"].as_str(), name: name.as_deref() };
         let client = StdioClient(Arc::clone(is_cancelled));
         let handle = || endpoint::handle(&self.0, value, Ok(headers), &client).1;
-        let answer = guarded(format_args!("A message of stdin"), handle).unwrap_or_else(|| {
+        let answer = catch_panic(format_args!("A message of stdin"), handle).unwrap_or_else(|| {
             let why = "The server failed at this: look into its log, and report what you find.";
             Some(fault(&sent["id"], INTERNAL, why))
         });

@@ -5,7 +5,7 @@ use super::log_query::{ContinuationHint, LogQuery};
 use super::run_marks::RunMark;
 use super::{service_lines, text_report, waits};
 use crate::error::{Error, Result};
-use crate::logs::{Fold, Glance, Line, LogSeries, Omission, Page, PageCounts, Selection};
+use crate::logs::{Fold, Line, LogSeries, LogSnapshot, Omission, Page, PageCounts, Selection};
 use crate::permits::{Permit, Permits};
 use crate::protocol::{LogsResponse, ServiceLogs};
 use serde_json::Value;
@@ -51,7 +51,7 @@ pub trait Source: Send {
     fn is_over(&self) -> bool;
 
     /// Waits for a change that `is_news`, for the end, or until the deadline.
-    fn wait(&self, deadline: Instant, is_news: &mut dyn FnMut(&Glance) -> bool);
+    fn wait(&self, deadline: Instant, is_news: &mut dyn FnMut(&LogSnapshot) -> bool);
 
     /// Whether what prints it is running.
     fn is_running(&self) -> bool;
@@ -63,7 +63,7 @@ pub trait Source: Send {
     fn run_marks(&self) -> Vec<RunMark>;
 
     /// Returns a number that grows when there are more of those.
-    fn turns(&self) -> u64;
+    fn transition_count(&self) -> u64;
 }
 
 /// Prepares the reading of a log: fits the cursor, and waits if the query asks for that. Returns

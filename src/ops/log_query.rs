@@ -3,7 +3,7 @@
 use super::client::Client;
 use crate::error::{Error, Result};
 use crate::logs::{FOLD_BYTES_MIN, Filter, Range, Selection, now};
-use crate::manager::SECONDS_MAX;
+use crate::runs::SECONDS_MAX;
 use serde_json::Value;
 use std::ops;
 use std::time::Duration;

@@ -26,13 +26,13 @@ pub struct RunMarks {
     /// was, because the clock may be set back.
     known: Option<(String, bool)>,
     /// How far the source was then.
-    turns: u64,
+    transition_count: u64,
 }
 
 impl RunMarks {
     /// Those of a source that have at least so many lines before them.
     pub fn behind(lines: u64, source: &dyn Source) -> Self {
-        let mut marks = Self { turns: source.turns(), ..Self::default() };
+        let mut marks = Self { transition_count: source.transition_count(), ..Self::default() };
         marks.add(source.run_marks());
         marks.pass_over(lines);
         marks
@@ -42,14 +42,14 @@ impl RunMarks {
     pub fn renew(&mut self, source: &dyn Source) {
         if self.has_news(source) {
             // Read first: what comes behind it is looked at the next time.
-            self.turns = source.turns();
+            self.transition_count = source.transition_count();
             self.add(source.run_marks());
         }
     }
 
     /// Whether there may be marks that were never looked at.
     pub fn has_news(&self, source: &dyn Source) -> bool {
-        source.turns() != self.turns
+        source.transition_count() != self.transition_count
     }
 
     fn add(&mut self, marks: Vec<RunMark>) {

@@ -3,7 +3,7 @@
 use super::log_page::{Named, Source};
 use super::run_marks::RunMark;
 use crate::error::Result;
-use crate::logs::{Glance, LogSeries, RunLog, Selection};
+use crate::logs::{LogSeries, LogSnapshot, RunLog, Selection};
 use serde_json::Value;
 use std::ops::Range;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl Source for RunSource {
         self.log.glance().is_over
     }
 
-    fn wait(&self, deadline: Instant, is_news: &mut dyn FnMut(&Glance) -> bool) {
+    fn wait(&self, deadline: Instant, is_news: &mut dyn FnMut(&LogSnapshot) -> bool) {
         self.log.wait_until(deadline, |glance| is_news(glance) || glance.is_over);
     }
 
@@ -52,7 +52,7 @@ impl Source for RunSource {
         Vec::new()
     }
 
-    fn turns(&self) -> u64 {
+    fn transition_count(&self) -> u64 {
         0
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::error::{Error, Result};
 use crate::logs::{format_instant, now};
-use crate::manager::{EndedLeftover, KillReport, PastRun, RunInfo, RunSpec, Snapshot};
 use crate::process::{Input, Signal, TerminalSize};
 use crate::protocol::{
     EndedBy, KillResponse, Leftover, ProcessStatus, Pty, RunStatus, Size, StartRequest,
     UnkilledProcess,
 };
+use crate::runs::{EndedLeftover, KillReport, PastRun, RunInfo, RunSpec, Snapshot};
 use serde_json::Value;
 use std::time::Duration;
 

@@ -3,16 +3,16 @@
 use super::log_page::{Named, Source};
 use super::run_marks::RunMark;
 use crate::error::Result;
-use crate::logs::{Glance, LogSeries, RunRecord, Selection, format_instant};
+use crate::logs::{LogSeries, LogSnapshot, RunRecord, Selection, format_instant};
 use crate::protocol::ServiceStatus;
-use crate::supervisor::Supervised;
+use crate::supervisor::ServiceHandle;
 use serde_json::{Value, json};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// The log of a service.
-pub struct ServiceSource(pub Arc<Supervised>);
+pub struct ServiceSource(pub Arc<ServiceHandle>);
 
 impl Source for ServiceSource {
     fn name(&self) -> Named {
@@ -31,7 +31,7 @@ impl Source for ServiceSource {
         self.0.manager().is_finished()
     }
 
-    fn wait(&self, deadline: Instant, is_news: &mut dyn FnMut(&Glance) -> bool) {
+    fn wait(&self, deadline: Instant, is_news: &mut dyn FnMut(&LogSnapshot) -> bool) {
         self.0.manager().wait_for_output(deadline, is_news);
     }
 
@@ -43,8 +43,8 @@ impl Source for ServiceSource {
         ServiceStatus::of(&self.0, None).json()
     }
 
-    fn turns(&self) -> u64 {
-        self.0.manager().turns()
+    fn transition_count(&self) -> u64 {
+        self.0.manager().transition_count()
     }
 
     fn run_marks(&self) -> Vec<RunMark> {

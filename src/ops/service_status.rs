@@ -3,14 +3,14 @@
 use super::run_status::seconds;
 use crate::error::Error;
 use crate::logs::{format_instant, now};
-use crate::manager::RunView;
 use crate::probe::HealthReport;
-use crate::process::{FleetUsage, Usage};
+use crate::process::{BatchUsage, Usage};
 use crate::protocol::{
     BulkOperation, EventBody, MetricsResponse, OperationError, OperationStatus, ServiceHealth,
     ServiceMetrics, ServiceState, ServiceStatus, SystemStatus, SystemTotals,
 };
-use crate::supervisor::{Event, EventKind, Operation, Supervised};
+use crate::runs::RunView;
+use crate::supervisor::{Event, EventKind, Operation, ServiceHandle};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub fn event_name(kind: EventKind) -> &'static str {
 
 impl ServiceStatus {
     /// What is known now. Usage is that of `usage`, as far as the run is in it.
-    pub fn of(service: &Supervised, usage: Option<&FleetUsage>) -> Self {
+    pub fn of(service: &ServiceHandle, usage: Option<&BatchUsage>) -> Self {
         let (facts, run) = (service.facts(), service.last_run());
         let end = run.as_ref().and_then(RunView::end);
         let lives = run.as_ref().filter(|_| end.is_none());
@@ -80,7 +80,7 @@ impl ServiceStatus {
 
 impl SystemStatus {
     /// What is known of all of these.
-    pub fn of(services: &[std::sync::Arc<Supervised>], usage: &FleetUsage) -> Self {
+    pub fn of(services: &[std::sync::Arc<ServiceHandle>], usage: &BatchUsage) -> Self {
         let each = services.iter();
         let each = each.map(|it| (it.name().to_owned(), ServiceStatus::of(it, Some(usage))));
         let services: BTreeMap<_, _> = each.collect();

@@ -7,7 +7,6 @@ use super::run_source::RunSource;
 use super::service_source::ServiceSource;
 use super::waits;
 use crate::error::{Error, Result};
-use crate::manager::EndsInput;
 use crate::permits::{Permit, Permits};
 use crate::process::Signal;
 use crate::protocol::{
@@ -15,7 +14,8 @@ use crate::protocol::{
     ReloadRequest, ServiceHealth, ServiceLogs, ServiceRequest, ServiceStatus, StopRequest,
     SupervisorHealth, SupervisorStatus, SystemStatus, VerbResponse, VerbStatus,
 };
-use crate::supervisor::{Ask, Bulk, Standing, Supervisor, Verb};
+use crate::runs::EndsInput;
+use crate::supervisor::{Ask, Bulk, ServiceOrigin, Supervisor, Verb};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -214,7 +214,7 @@ impl Services {
     /// Refuses a service that the file does not define to a client that may act on no other.
     fn check_may_act(&self, client: &dyn Client, name: &str) -> Result<()> {
         let service = self.supervisor.find(name).ok();
-        if service.is_some_and(|service| service.facts().standing == Standing::Added) {
+        if service.is_some_and(|service| service.facts().standing == ServiceOrigin::Added) {
             return require_unrestricted(client, "act on a service that the file does not define");
         }
         Ok(())

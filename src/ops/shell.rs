@@ -7,12 +7,12 @@ use super::run_source::RunSource;
 use super::waits;
 use crate::error::{Error, Result};
 use crate::logs::RunLog;
-use crate::manager::{EndsInput, ProcessManager, RunView, Snapshot};
 use crate::permits::{Permit, Permits};
 use crate::process::{Signal, TerminalSize};
 use crate::protocol::{
     HealthResponse, KillResponse, LogsResponse, ProcessStatus, ServerHealth, StartRequest,
 };
+use crate::runs::{EndsInput, ProcessManager, RunView, Snapshot};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -88,7 +88,7 @@ impl Shell {
         let spec = request.spec(timeout)?;
         let permit = waits.then(|| self.streams.take()).transpose()?;
         let turn = self.turns.take()?;
-        let (snapshot, run) = self.manager.start_to_watch(&spec)?;
+        let (snapshot, run) = self.manager.start_with_handle(&spec)?;
         drop(turn);
         Ok(Started { snapshot, run, _permit: permit })
     }

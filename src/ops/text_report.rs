@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_question_is_said_to_be_one_that_can_be_answered_or_not() {
+    fn report_marks_prompts_and_whether_stdin_is_open() {
         let page = json!({"prompt": "Sure? "});
         let open = told(json!({"stdin_open": true}), page.clone());
         assert!(open.contains("\nSure? \n[still running, its last line is open: POST /stdin if"));

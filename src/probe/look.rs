@@ -3,8 +3,8 @@
 use super::check::Check;
 use super::prober::Prober;
 use super::web;
-use crate::guarded::guarded;
-use crate::process::{CommandLine, Input, Launch, Limit, Outcome, Reaper, run_to_end};
+use crate::catch_panic::catch_panic;
+use crate::process::{CommandLine, Input, Launch, Limit, Outcome, Reaper, run_with_timeout};
 use std::ffi::OsString;
 use std::io;
 use std::net::TcpStream;
@@ -23,7 +23,7 @@ const LOOKUP_FAILED: &str = "failed to lookup address information: ";
 
 /// What a look needs to know about its surroundings.
 #[derive(Clone, Copy, Debug)]
-pub struct Surroundings<'a> {
+pub struct ProbeContext<'a> {
     /// What commands are run by.
     pub reaper: &'a Reaper,
     /// The shell that runs a command that is text, with `-c`.
@@ -47,9 +47,9 @@ pub fn look(
     check: &Check,
     timeout: Duration,
     prober: &Prober,
-    around: Surroundings<'_>,
+    around: ProbeContext<'_>,
 ) -> Result<(), String> {
-    let found = guarded("A health check", || match check {
+    let found = catch_panic("A health check", || match check {
         Check::Http { url } => web::get(url, timeout, prober),
         Check::Tcp { host, port } => connect(host, *port, timeout, prober),
         Check::Command(command) => run(command, timeout, prober, around),
@@ -96,7 +96,7 @@ fn run(
     command: &CommandLine,
     timeout: Duration,
     prober: &Prober,
-    around: Surroundings<'_>,
+    around: ProbeContext<'_>,
 ) -> Result<(), String> {
     if let Some(pid) = prober.still_there() {
         return Err(format!("process {pid} of the last check cannot be ended: none is begun"));
@@ -110,7 +110,7 @@ fn run(
         cgroup: None,
         marks: around.run_id.map(str::to_owned).into_iter().collect(),
     };
-    let ended = run_to_end(around.reaper, launch, Limit { timeout, until: around.until })
+    let ended = run_with_timeout(around.reaper, launch, Limit { timeout, until: around.until })
         .map_err(|error| error.to_string())?;
     ended.remains.into_iter().for_each(|leader| prober.left(leader));
     let how = match ended.outcome {

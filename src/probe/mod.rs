@@ -12,6 +12,6 @@ mod tests;
 mod web;
 
 pub use check::Check;
-pub use look::{Surroundings, look};
+pub use look::{ProbeContext, look};
 pub use prober::Prober;
 pub use report::HealthReport;

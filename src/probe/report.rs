@@ -1,7 +1,7 @@
 //! What the health checks of one service found, taken together.
 
 use super::check::Check;
-use super::look::{Surroundings, look};
+use super::look::{ProbeContext, look};
 use super::prober::Prober;
 use crate::protocol::HealthStatus;
 use std::io;
@@ -30,7 +30,7 @@ impl HealthReport {
     /// all at once.
     /// Blocks for the longest of the timeouts at most, and little more.
     #[must_use]
-    pub fn take(checks: &[(&str, &Check, Duration, Prober)], around: Surroundings<'_>) -> Self {
+    pub fn take(checks: &[(&str, &Check, Duration, Prober)], around: ProbeContext<'_>) -> Self {
         let looks = thread::scope(|scope| {
             let mut threads = Vec::with_capacity(checks.len());
             for (name, check, timeout, prober) in checks {
@@ -69,7 +69,7 @@ impl HealthReport {
 /// What a look found, and how long it took.
 type Look = (Result<(), String>, Duration);
 
-fn timed(check: &Check, timeout: Duration, prober: &Prober, around: Surroundings<'_>) -> Look {
+fn timed(check: &Check, timeout: Duration, prober: &Prober, around: ProbeContext<'_>) -> Look {
     let began = Instant::now();
     let found = look(check, timeout, prober, around);
     (found, began.elapsed())

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 const PATIENT: Duration = Duration::from_secs(20);
 
-fn around() -> Surroundings<'static> {
-    Surroundings {
+fn around() -> ProbeContext<'static> {
+    ProbeContext {
         reaper: process::tests::reaper(),
         shell: Path::new("/bin/sh"),
         directory: Path::new("/"),
@@ -212,11 +212,11 @@ fn a_command_is_healthy_by_its_exit_code() {
 }
 
 #[test]
-fn a_command_gets_the_directory_and_the_environment_that_are_given() {
+fn command_check_gets_directory_and_environment() {
     let environment = [("GIVEN", "1")].map(|(name, value)| (name.into(), value.into()));
     let text = r#"test "$PWD $GIVEN ${PATH_OF_TESTS-no}" = "/ 1 no" || { env; exit 1; }"#;
     let check = Check::Command(CommandLine::Shell(text.to_owned()));
-    let around = Surroundings { environment: &environment, ..around() };
+    let around = ProbeContext { environment: &environment, ..around() };
     assert_eq!(look(&check, PATIENT, &Prober::default(), around), Ok(()));
 }
 

@@ -1,6 +1,6 @@
 //! How many network connections trees have open.
 
-use super::forest::members_of;
+use super::forest::group_by_tree;
 use super::procfs::Seen;
 use super::reaper::Reaper;
 use super::tree::Tree;
@@ -19,7 +19,7 @@ const INODE_FIELD: usize = 9;
 #[must_use]
 pub fn connections_of(trees: &[Tree], reaper: &Reaper) -> HashMap<i32, usize> {
     let inodes = network_inodes();
-    let counted = members_of(trees, reaper).into_iter().map(|members| {
+    let counted = group_by_tree(trees, reaper).into_iter().map(|members| {
         let sockets = members.iter().flat_map(sockets_of);
         // A socket that was inherited is one, however many have it open.
         sockets.filter(|inode| inodes.contains(inode)).collect::<HashSet<u64>>().len()

@@ -12,7 +12,7 @@ const WORKERS_MAX: usize = 4;
 
 /// What `work` gives of each part, in any order. Blocks until all is done; the calling thread takes
 /// part, and does all of it where no other is to be had.
-pub(super) fn divide<Part, Done>(
+pub(super) fn parallel_map<Part, Done>(
     parts: impl ExactSizeIterator<Item = Part> + Send,
     work: impl Fn(Part) -> Done + Sync,
 ) -> Vec<Done>
@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn every_part_is_done_once() {
         for count in [0, 1, 5, 1000] {
-            let mut done = divide((0..count).collect::<Vec<i32>>().into_iter(), |part| part);
+            let mut done = parallel_map((0..count).collect::<Vec<i32>>().into_iter(), |part| part);
             done.sort_unstable();
             assert_eq!(done, (0..count).collect::<Vec<i32>>());
         }

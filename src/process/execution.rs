@@ -17,7 +17,7 @@ const SHELL: &str = "/bin/sh";
 
 /// A program with all that it is started with, in the form that the kernel takes.
 #[derive(Debug)]
-pub(super) struct Execution {
+pub(super) struct ExecArgs {
     /// Where it may be, in the order in which it is looked for.
     paths: Vec<CString>,
     /// All that the pointers below lead to.
@@ -28,7 +28,7 @@ pub(super) struct Execution {
     environment: Vec<*const c_char>,
 }
 
-impl Execution {
+impl ExecArgs {
     /// That of a program, which is looked for in the `PATH` of its environment unless its name has
     /// a slash. Of two variables of one name the later counts.
     ///
@@ -80,7 +80,7 @@ impl Execution {
 }
 
 fn execve(path: *const c_char, words: &[*const c_char], environment: &[*const c_char]) -> Errno {
-    // SAFETY: all three lead to strings with a NUL at their end that `Execution` holds, and both
+    // SAFETY: all three lead to strings with a NUL at their end that `ExecArgs` holds, and both
     // lists end with a null pointer.
     unsafe { libc::execve(path, words.as_ptr(), environment.as_ptr()) };
     Errno::last()

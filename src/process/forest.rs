@@ -8,7 +8,7 @@ use super::tree::Tree;
 use std::collections::HashMap;
 
 /// The living processes of each of these trees. One that is forked meanwhile may be missing.
-pub(super) fn members_of(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<Seen>> {
+pub(super) fn group_by_tree(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<Seen>> {
     let procfs = reaper.procfs();
     let all = procfs.all();
     let by_number: HashMap<i32, &Seen> = all.iter().map(|seen| (seen.number, seen)).collect();

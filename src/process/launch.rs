@@ -2,10 +2,10 @@
 
 use super::cgroup::{self, RunCgroup};
 use super::command_line::CommandLine;
-use super::execution::Execution;
+use super::execution::ExecArgs;
 use super::mark::{Mark, mark_environment, mark_limit};
 use super::reaper::Shared;
-use super::spawn::{Birth, Born};
+use super::spawn::{Child, SpawnRequest};
 use super::spawner::Unborn;
 use super::stdin::Stdin;
 use super::surroundings::restore_descriptor_limit;
@@ -48,7 +48,7 @@ pub struct Launch {
 
 /// A command that was started.
 pub(super) struct Spawned {
-    pub born: Born,
+    pub born: Child,
     /// What it prints, stdout and stderr as one stream.
     pub output: OwnedFd,
     /// Where its input is written to, if it has any.
@@ -96,12 +96,12 @@ impl Launch {
             if self.input.is_terminal() { terminal::take_control() } else { Ok(()) }
         };
         let streams = [input.as_fd(), printed.as_fd(), printed.as_fd()];
-        let born = Birth { streams, directory, begin: &begin, execution, unborn };
+        let born = SpawnRequest { streams, directory, begin: &begin, execution, unborn };
         let born = born.spawn(shared)?;
         Ok(Spawned { born, output, stdin, terminal })
     }
 
-    fn execution(&self) -> io::Result<Execution> {
+    fn execution(&self) -> io::Result<ExecArgs> {
         let (program, arguments) = match &self.command {
             CommandLine::Shell(text) => (self.shell.as_os_str(), vec!["-c", text]),
             CommandLine::Arguments(words) => {
@@ -116,7 +116,7 @@ impl Launch {
             environment.push(("TERM".into(), TERMINAL_TYPE.into()));
         }
         mark_environment(&mut environment, &self.marks);
-        Execution::new(program, arguments, &environment)
+        ExecArgs::new(program, arguments, &environment)
     }
 
     fn connect_pipes(&self) -> io::Result<Streams> {
@@ -190,7 +190,7 @@ fn begin() -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{launch_of, reaper};
-    use super::super::{Limit, run_to_end};
+    use super::super::{Limit, run_with_timeout};
     use super::*;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
@@ -227,7 +227,7 @@ mod tests {
         let path = ("PATH".into(), format!("/nowhere:{}", place.path().display()).into());
         let launch = Launch { environment: vec![path], ..launch_of(command) };
         let limit = Limit { timeout: Duration::from_secs(20), until: None };
-        let ended = run_to_end(reaper(), launch, limit).unwrap();
+        let ended = run_with_timeout(reaper(), launch, limit).unwrap();
         let said = format!("one of {}\n", script.display());
         assert_eq!(String::from_utf8(ended.output).unwrap(), said);
     }

@@ -3,7 +3,7 @@
 use super::outcome::Outcome;
 use super::procfs::{Procfs, Seen};
 use super::signal::Signal;
-use super::spawn::Born;
+use super::spawn::Child;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
@@ -26,8 +26,8 @@ pub struct Leader {
 
 impl Leader {
     /// Takes hold of a child that nobody can have collected yet.
-    pub(super) fn new(born: Born, procfs: Procfs) -> Self {
-        let Born { pid, pidfd, is_latest } = born;
+    pub(super) fn new(born: Child, procfs: Procfs) -> Self {
+        let Child { pid, pidfd, is_latest } = born;
         let seen = procfs.number_of(pid).and_then(|number| procfs.see(number));
         Self { pid, pidfd: Arc::new(pidfd), seen, is_latest }
     }

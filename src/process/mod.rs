@@ -24,7 +24,7 @@ mod procfs;
 mod reaper;
 mod remaining;
 mod resource_limits;
-mod run_to_end;
+mod run_with_timeout;
 mod sampler;
 mod signal;
 mod spawn;
@@ -50,7 +50,7 @@ pub use outcome::Outcome;
 pub use own_cgroup::NoCgroup;
 pub use reaper::{Descriptors, Launched, Reaper};
 pub use resource_limits::ResourceLimits;
-pub use run_to_end::{Ended, Limit, run_to_end};
+pub use run_with_timeout::{Ended, Limit, run_with_timeout};
 pub use sampler::Sampler;
 pub use signal::Signal;
 pub use stdin::{Stdin, StdinClosed};
@@ -59,5 +59,5 @@ pub use surroundings::{
     close_memory, exit_at_once, hangup_is_ignored, is_root, prepare, raise_descriptor_limit,
 };
 pub use terminal::{Input, TerminalSize};
-pub use tree::{LeftBehind, Strangers, Tree};
-pub use usage::{FleetMeter, FleetUsage, Usage, UsageMeter};
+pub use tree::{LeftBehind, OrphanPolicy, Tree};
+pub use usage::{BatchUsage, BatchUsageMeter, Usage, UsageMeter};

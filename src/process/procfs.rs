@@ -1,6 +1,6 @@
 //! Readings from /proc: who is whose child, and who is who.
 
-use super::division::{DIVIDED_FROM, divide};
+use super::division::{DIVIDED_FROM, parallel_map};
 use super::leader::retry;
 use nix::unistd::{Pid, getpid};
 use std::fs::File;
@@ -89,7 +89,7 @@ impl Procfs {
         let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
         let numbers = entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse::<i32>().ok());
         let numbers: Vec<i32> = numbers.collect();
-        let seen = divide(numbers.chunks(DIVIDED_FROM), |numbers| {
+        let seen = parallel_map(numbers.chunks(DIVIDED_FROM), |numbers| {
             numbers.iter().filter_map(|number| self.see(*number)).collect::<Vec<Seen>>()
         });
         seen.concat()
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_of_one_that_is_executed_again_and_again_is_always_whole() {
+    fn environment_is_read_whole_across_repeated_execs() {
         let place = tempfile::tempdir().unwrap();
         let script = place.path().join("again");
         fs::write(&script, "exec /bin/sh \"$0\"").unwrap();

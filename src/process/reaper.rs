@@ -8,8 +8,8 @@ use super::signal::Signal;
 use super::spawner::{Spawners, Unborn, UnbornPid};
 use super::stdin::Stdin;
 use super::waiting::Waiting;
+use crate::catch_panic::catch_panic;
 use crate::error::{Error, Result};
-use crate::guarded::guarded;
 use nix::libc;
 use nix::unistd::Pid;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -275,7 +275,7 @@ impl Shared {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
                 Ok(_) | Err(_) => {}
             }
-            let _panicked = guarded("The reaper", || self.reap(&mut self.lock()));
+            let _panicked = catch_panic("The reaper", || self.reap(&mut self.lock()));
             self.lock().changes += 1;
             self.changed.notify_all();
             self.tell_waiting();

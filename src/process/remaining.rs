@@ -4,7 +4,7 @@ use super::named::name_of;
 use super::procfs::{Procfs, Seen};
 use super::reaper::Reaper;
 use super::signal::Signal;
-use super::tree::{LeftBehind, Strangers, deliver, living_children, reason, same};
+use super::tree::{LeftBehind, OrphanPolicy, deliver, living_children, reason, same};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -22,20 +22,20 @@ impl Reaper {
     ///
     /// As PID 1 it does nothing: with us the kernel ends all that there is.
     #[must_use]
-    pub fn end_remaining(&self, strangers: Strangers) -> Vec<LeftBehind> {
+    pub fn end_remaining(&self, strangers: OrphanPolicy) -> Vec<LeftBehind> {
         if std::process::id() == 1 {
             return Vec::new();
         }
         let mut named = BTreeSet::new();
-        if strangers == Strangers::Belong {
+        if strangers == OrphanPolicy::Belong {
             for signal in [Signal::TERM, Signal::KILL] {
                 self.end_all_by(signal, &mut named);
             }
         }
         let explain = |seen: Seen| {
             let why = match strangers {
-                Strangers::Belong => reason(seen, deliver(self.procfs(), seen, Signal::KILL)),
-                Strangers::AreForeign => NOT_OURS,
+                OrphanPolicy::Belong => reason(seen, deliver(self.procfs(), seen, Signal::KILL)),
+                OrphanPolicy::AreForeign => NOT_OURS,
             };
             LeftBehind { pid: seen.pid.as_raw(), why }
         };

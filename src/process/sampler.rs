@@ -1,6 +1,6 @@
 //! What processes have cost so far, as sysinfo reads it.
 
-use super::division::{DIVIDED_FROM, divide};
+use super::division::{DIVIDED_FROM, parallel_map};
 use super::procfs::Seen;
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
@@ -35,7 +35,7 @@ impl Sampler {
             *systems = (0..parts).filter_map(|_| System::new().ok()).collect();
         }
         let parts = systems.len();
-        divide(systems.iter_mut().enumerate(), |(part, system)| {
+        parallel_map(systems.iter_mut().enumerate(), |(part, system)| {
             let is_of_it = |pid: &Pid| pid.as_u32() as usize % parts == part;
             refresh(system, wanted.iter().copied().filter(is_of_it));
         });

@@ -6,7 +6,7 @@
 //! the steps that the library's does not know: the calling thread sleeps until the child is
 //! executed or has given up, while the child runs on a stack of its own in our memory.
 
-use super::execution::Execution;
+use super::execution::ExecArgs;
 use super::leader::retry;
 use super::reaper::Shared;
 use super::spawner::Unborn;
@@ -26,7 +26,7 @@ const STACK_BYTES: usize = 32 * 1024;
 
 /// A child that was executed and that nobody can have collected yet.
 #[derive(Debug)]
-pub(super) struct Born {
+pub(super) struct Child {
     pub pid: Pid,
     pub pidfd: OwnedFd,
     /// Whether no other child of ours has had its number since.
@@ -34,7 +34,7 @@ pub(super) struct Born {
 }
 
 /// What becomes of a child between its birth and its execution, in this order.
-pub(super) struct Birth<'a> {
+pub(super) struct SpawnRequest<'a> {
     /// Its descriptors 0, 1 and 2. None of them has such a number here: the standard library sees
     /// to it that those are taken before `main`.
     pub streams: [BorrowedFd<'a>; 3],
@@ -43,27 +43,27 @@ pub(super) struct Birth<'a> {
     /// What else it does. Async-signal-safe: our other threads may hold any lock.
     pub begin: &'a dyn Fn() -> io::Result<()>,
     /// What it is executed as.
-    pub execution: Execution,
+    pub execution: ExecArgs,
     /// Where it tells its number before it is executed.
     pub unborn: &'a Unborn,
 }
 
 /// A birth in the hands of the child.
-struct Delivery<'a> {
-    birth: Birth<'a>,
+struct ChildContext<'a> {
+    birth: SpawnRequest<'a>,
     /// Why it was not executed.
     failure: Option<c_int>,
 }
 
-impl Birth<'_> {
+impl SpawnRequest<'_> {
     /// Makes the child, and enters it as a leader. Blocks until it was executed, which no lock is
     /// held for: it may take for ever.
     ///
     /// # Errors
     /// Why it could not be made or executed; `ENOSYS` where Linux is older than 5.4.
-    pub fn spawn(self, shared: &Shared) -> io::Result<Born> {
+    pub fn spawn(self, shared: &Shared) -> io::Result<Child> {
         let unborn = self.unborn;
-        let mut delivery = Delivery { birth: self, failure: None };
+        let mut delivery = ChildContext { birth: self, failure: None };
         // 16 bytes each: what every processor's calls want a stack to begin at.
         let mut stack: Vec<u128> = Vec::with_capacity(STACK_BYTES / size_of::<u128>());
         let top = stack.spare_capacity_mut().as_mut_ptr_range().end;
@@ -91,7 +91,7 @@ impl Birth<'_> {
         }
         // SAFETY: the kernel has just opened it for us.
         let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-        let Some(failure) = delivery.failure else { return Ok(Born { pid, pidfd, is_latest }) };
+        let Some(failure) = delivery.failure else { return Ok(Child { pid, pidfd, is_latest }) };
         // It is ours to be collected, and fails only when that was done.
         let _collected = retry(|| waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED));
         shared.forget_leader(pid);
@@ -101,8 +101,8 @@ impl Birth<'_> {
 
 /// What the child does, on its own stack in the memory of the parent.
 extern "C" fn deliver(delivery: *mut c_void) -> c_int {
-    // SAFETY: `spawn` hands over its `Delivery`, and sleeps meanwhile.
-    let delivery = unsafe { &mut *delivery.cast::<Delivery<'_>>() };
+    // SAFETY: `spawn` hands over its `ChildContext`, and sleeps meanwhile.
+    let delivery = unsafe { &mut *delivery.cast::<ChildContext<'_>>() };
     // SAFETY: it takes nothing and always succeeds.
     delivery.birth.unborn.tell(unsafe { libc::getpid() });
     let failure = match delivery.birth.arrange() {
@@ -113,7 +113,7 @@ extern "C" fn deliver(delivery: *mut c_void) -> c_int {
     libc::EXIT_FAILURE
 }
 
-impl Birth<'_> {
+impl SpawnRequest<'_> {
     fn arrange(&self) -> io::Result<()> {
         for (number, stream) in (0..).zip(&self.streams) {
             // SAFETY: both are numbers; what had this one was the server's stream, which only the

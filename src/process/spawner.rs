@@ -85,8 +85,8 @@ struct Job {
 }
 
 /// What a spawner is told.
-enum Order {
-    Make(Job),
+enum Message {
+    Launch(Job),
     End,
 }
 
@@ -95,7 +95,7 @@ enum Order {
 struct Spawner {
     /// Its number under /proc. Of two that are idle the older one has the next launch.
     thread: i32,
-    orders: Sender<Order>,
+    orders: Sender<Message>,
     unborn: Arc<Unborn>,
 }
 
@@ -119,7 +119,7 @@ impl Shared {
         let spawner = self.idle_spawner()?;
         let (what, began) = (launch.command.to_string(), Instant::now());
         let (unborn, (reply, answer)) = (Arc::clone(&spawner.unborn), mpsc::channel());
-        if spawner.orders.send(Order::Make(Job { launch, reply })).is_err() {
+        if spawner.orders.send(Message::Launch(Job { launch, reply })).is_err() {
             return Err(Error::Panicked);
         }
         let mut is_told = false;
@@ -165,7 +165,7 @@ impl Shared {
             idle.extract_if(.., |it| self.procfs().children_of_thread(it.thread).is_empty())
         {
             // It has ended where it does not take it.
-            let _ended = extra.orders.send(Order::End);
+            let _ended = extra.orders.send(Message::End);
         }
         Ok(spawner)
     }
@@ -206,8 +206,8 @@ impl Shared {
         has_room
     }
 
-    fn make_children(&self, orders: &Receiver<Order>, own: &Spawner) {
-        while let Ok(Order::Make(Job { launch, reply })) = orders.recv() {
+    fn make_children(&self, orders: &Receiver<Message>, own: &Spawner) {
+        while let Ok(Message::Launch(Job { launch, reply })) = orders.recv() {
             let spawned = launch.spawn(self, &own.unborn);
             let mut idle = self.idle();
             idle.push(own.clone());

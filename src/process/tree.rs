@@ -26,7 +26,7 @@ const HELD: &str = "it has ended, but a debugger (strace, gdb) still holds its e
 
 /// Which of the orphans that came to us belong to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strangers {
+pub enum OrphanPolicy {
     /// All of them: this server runs one command at a time and is nobody else's init.
     Belong,
     /// Only those with its mark, in its control group, or in its session: we are handed orphans of
@@ -34,7 +34,7 @@ pub enum Strangers {
     AreForeign,
 }
 
-impl Strangers {
+impl OrphanPolicy {
     /// What holds for a server that runs one command at a time, as it stands at its start. As
     /// PID 1 it is handed the orphans of programs that others started in its namespace; and where
     /// it has children before it started any, whoever ran before it in this process did
@@ -62,7 +62,7 @@ pub struct Tree {
     leader: Arc<Leader>,
     /// What all that the run started carries.
     mark: Mark,
-    strangers: Strangers,
+    strangers: OrphanPolicy,
     /// Whether another run has taken its place: orphans are no longer its own.
     is_sealed: Arc<AtomicBool>,
     /// Whether nothing of it was found once: then nothing of it ever lives again.
@@ -75,7 +75,7 @@ impl Tree {
     /// The tree of a run whose leader is `leader`, and which was launched with this id as the last
     /// of its marks.
     #[must_use]
-    pub fn new(leader: Arc<Leader>, id: &str, strangers: Strangers) -> Self {
+    pub fn new(leader: Arc<Leader>, id: &str, strangers: OrphanPolicy) -> Self {
         let mark = Mark::of(id);
         let (is_sealed, was_gone) = (Arc::default(), Arc::default());
         Self { leader, mark, strangers, is_sealed, was_gone, cgroup: None }
@@ -262,7 +262,7 @@ impl Tree {
     /// counted as long as it is there, because its children are not ours before it is gone.
     /// A session counts only where there is no mark: its number may have become another's.
     fn has(&self, orphan: Seen, procfs: Procfs) -> bool {
-        if self.strangers == Strangers::Belong {
+        if self.strangers == OrphanPolicy::Belong {
             return true;
         }
         let marks = Marks::read(orphan.number);
@@ -277,7 +277,7 @@ impl Tree {
 pub(super) fn living_children(procfs: Procfs, parent: Seen) -> Vec<Seen> {
     let children = Procfs::children(parent.number);
     let children: Vec<_> = children.into_iter().filter_map(|n| procfs.see(n)).collect();
-    // Looked at again after the list was read: had the number passed to a stranger in between,
+    // ProbeFinished at again after the list was read: had the number passed to a stranger in between,
     // these would be the stranger's children.
     if same(procfs, parent).is_some() { children } else { Vec::new() }
 }

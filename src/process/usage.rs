@@ -1,6 +1,6 @@
 //! What a run costs: CPU and memory of its whole tree.
 
-use super::forest::members_of;
+use super::forest::group_by_tree;
 use super::procfs::Seen;
 use super::reaper::Reaper;
 use super::sampler::{Cost, Sampler};
@@ -54,25 +54,25 @@ impl UsageMeter {
 /// Samples the usage of many runs at once, at most once a second, for all who ask. A run that has
 /// begun since is sampled by itself, once.
 #[derive(Debug)]
-pub struct FleetMeter(Mutex<(Reading, FleetUsage)>);
+pub struct BatchUsageMeter(Mutex<(Reading, BatchUsage)>);
 
 /// The usage of many runs, by the number of each one's own process.
-pub type FleetUsage = Arc<HashMap<i32, Usage>>;
+pub type BatchUsage = Arc<HashMap<i32, Usage>>;
 
-impl FleetMeter {
+impl BatchUsageMeter {
     /// A meter for runs that start from now on.
     #[must_use]
     pub fn new(sampler: Arc<Sampler>) -> Self {
-        Self(Mutex::new((Reading::new(sampler), FleetUsage::default())))
+        Self(Mutex::new((Reading::new(sampler), BatchUsage::default())))
     }
 
     /// The usage of each of `trees`: the last sample if it is under a second old, else a new one.
     /// Blocks for one look at all of /proc, about 20 microseconds a process.
     #[must_use]
-    pub fn sample(&self, trees: &[Tree], reaper: &Reaper) -> FleetUsage {
+    pub fn sample(&self, trees: &[Tree], reaper: &Reaper) -> BatchUsage {
         let (reading, last) = &mut *self.0.lock();
         if !reading.is_fresh() {
-            let usages = reading.renew(&members_of(trees, reaper));
+            let usages = reading.renew(&group_by_tree(trees, reaper));
             *last = Arc::new(trees.iter().map(Tree::leader_pid).zip(usages).collect());
             return Arc::clone(last);
         }
@@ -81,7 +81,7 @@ impl FleetMeter {
         let is_young = |tree: &&Tree| !last.contains_key(&tree.leader_pid());
         let young: Vec<Tree> = trees.iter().filter(is_young).cloned().collect();
         if !young.is_empty() {
-            let usages = reading.add(&members_of(&young, reaper));
+            let usages = reading.add(&group_by_tree(&young, reaper));
             let young = young.iter().map(Tree::leader_pid).zip(usages);
             Arc::make_mut(last).extend(young);
         }
@@ -152,7 +152,7 @@ fn round_to_tenth(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{launch_of, reaper};
-    use super::super::{CommandLine, Descriptors, Signal, Strangers};
+    use super::super::{CommandLine, Descriptors, OrphanPolicy, Signal};
     use super::*;
     use std::fs::File;
     use std::io::Read;
@@ -165,13 +165,13 @@ mod tests {
         output.read_exact(&mut [0]).unwrap();
         let leader = Arc::new(launched.leader);
         let id = format!("usage-{}", leader.pid());
-        (Tree::new(leader, &id, Strangers::AreForeign), launched.descriptors)
+        (Tree::new(leader, &id, OrphanPolicy::AreForeign), launched.descriptors)
     }
 
     #[test]
     fn a_run_that_began_since_the_last_sample_is_sampled_at_once() {
         let text = "echo; sleep 60 & wait";
-        let (meter, (old, _output)) = (FleetMeter::new(Arc::default()), run(text));
+        let (meter, (old, _output)) = (BatchUsageMeter::new(Arc::default()), run(text));
         let before = meter.sample(std::slice::from_ref(&old), reaper());
         let (young, _output) = run(text);
         let trees = [old, young];
@@ -189,7 +189,7 @@ mod tests {
         let text = "i=0; while [ $i -lt 200 ]; do sleep 60 & i=$((i + 1)); done; echo; wait";
         let (tree, _output) = run(text);
         let trees = [tree];
-        let members = members_of(&trees, reaper()).concat();
+        let members = group_by_tree(&trees, reaper()).concat();
         let costs = Sampler::default().look_at(members.iter());
         trees[0].signal(reaper(), Signal::KILL);
         assert_eq!((members.len(), costs.len()), (201, 201));

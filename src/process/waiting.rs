@@ -6,7 +6,7 @@
 use super::leader::Leader;
 use super::outcome::Outcome;
 use super::reaper::{Reaper, Shared};
-use crate::guarded::guarded;
+use crate::catch_panic::catch_panic;
 use std::fmt;
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ impl Shared {
         }
         drop(children);
         for (waiting, outcome) in told {
-            let _panicked = guarded("The end of a run", || (waiting.then)(outcome));
+            let _panicked = catch_panic("The end of a run", || (waiting.then)(outcome));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::export::{self, ExportOrder};
 use super::orders::{self, Destination};
 use super::table::{SETTINGS, Setting};
-use crate::client::Order;
+use crate::client::CtlCommand;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::path::PathBuf;
 
@@ -181,7 +181,7 @@ pub enum Task {
         /// Server, if the command line names one.
         destination: Destination,
         /// Request.
-        order: Order,
+        order: CtlCommand,
     },
     /// Speak the Model Context Protocol on stdin and stdout.
     Mcp {

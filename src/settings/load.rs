@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_goes_before_the_environment_before_dotenv_before_the_default() {
+    fn flags_override_environment_dotenv_and_defaults() {
         let (flag, variable) = (["--port", "1"], [("LLM_SHELL_PORT", "2")]);
         let dotenv = "LLM_SHELL_PORT=3\n";
         let port = |loaded: Result<Loaded, String>| loaded.unwrap().settings.port;

@@ -1,8 +1,8 @@
 //! `llm-shell ctl` on the command line.
 
-use crate::client::{Lines, Order, Start, Verb};
-use crate::manager::SECONDS_MAX;
+use crate::client::{CtlCommand, Lines, Start, Verb};
 use crate::ops::WAIT_MAX;
+use crate::runs::SECONDS_MAX;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use std::fmt;
 use std::path::PathBuf;
@@ -258,10 +258,10 @@ impl fmt::Debug for Destination {
 }
 
 /// Returns the server and the request of a parsed command line.
-pub fn order(flags: &ArgMatches) -> (Destination, Order) {
+pub fn order(flags: &ArgMatches) -> (Destination, CtlCommand) {
     let (name, given) = flags.subcommand().unwrap_or(("status", flags));
     let wait = given.try_get_one::<f64>("wait").ok().flatten().copied();
-    let order = Order {
+    let order = CtlCommand {
         verb: verb(name, given),
         is_json: given.get_flag("json"),
         wait: wait.map(Duration::from_secs_f64),

@@ -3,7 +3,7 @@
 use super::secret::{Secret, file, password, set, token};
 use crate::auth::Origin;
 use crate::logs::{LOG_BYTES_MIN, PIECE_BYTES_MAX};
-use crate::manager::SECONDS_MAX;
+use crate::runs::SECONDS_MAX;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use super::engine::Verb;
 use super::graph::Graph;
 use super::handle::{Reading, Supervisor};
-use super::supervised::Supervised;
+use super::service_handle::ServiceHandle;
 use crate::error::{Error, Result};
 use crate::protocol::{BulkAction, ServiceState, VerbStatus};
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -118,7 +118,7 @@ impl Bulk {
     }
 
     /// The state that a service is on its way to then.
-    fn expected(&self, service: &Supervised) -> Result<VerbStatus> {
+    fn expected(&self, service: &ServiceHandle) -> Result<VerbStatus> {
         let state = service.state();
         let refused = |advice| {
             let name = service.name().to_owned();
@@ -143,7 +143,7 @@ impl Bulk {
     /// between two of them counts as well.
     fn groups(&self, supervisor: &Supervisor, going: &BTreeSet<&str>) -> Vec<Vec<String>> {
         let dependencies =
-            |it: &Arc<Supervised>| it.facts().config.depends_on.keys().cloned().collect();
+            |it: &Arc<ServiceHandle>| it.facts().config.depends_on.keys().cloned().collect();
         let services = supervisor.services();
         let nodes = services.iter().map(|it| (it.name().to_owned(), dependencies(it)));
         // Services are not started in a cycle, so there is none among those that matter.

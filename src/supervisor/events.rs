@@ -1,6 +1,6 @@
 //! What happened to services, in order, for whoever wants to be told.
 
-use super::supervised::Facts;
+use super::service_handle::ServiceSnapshot;
 use crate::protocol::{HealthStatus, ServiceState};
 use chrono::{DateTime, Utc};
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -75,7 +75,7 @@ impl EventLog {
     }
 
     /// Adds a change of a service, of which these are the facts since, and wakes those who wait.
-    pub(super) fn add(&self, service: &str, change: Change, facts: &Facts) {
+    pub(super) fn add(&self, service: &str, change: Change, facts: &ServiceSnapshot) {
         let (service, message) = (service.to_owned(), facts.message.clone());
         let (state, health) = (facts.state, facts.health);
         let mut inner = self.inner();

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn services_start_after_what_they_depend_on_and_otherwise_as_given() {
+    fn start_order_follows_dependencies_then_the_file() {
         for (text, order) in [
             ("", ""),
             ("b a c", "b a c"),

@@ -1,15 +1,15 @@
 //! The supervisor, as those hold it who ask something of it.
 
+use super::context::SupervisorContext;
 use super::engine::{Answer, Ask, Engine, Message, NewLogs, Reload, Reloaded, Verb};
 use super::events::EventLog;
 use super::roster::Roster;
+use super::service_handle::{ServiceHandle, ServiceSnapshot};
 use super::services_file::{Service, ServicesFile, check_limits};
-use super::supervised::{Facts, Supervised};
-use super::tools::Tools;
 use crate::error::{Error, Result};
 use crate::permits::{Permit, Permits};
 use crate::probe::HealthReport;
-use crate::process::{FleetMeter, FleetUsage, Signal, Tree, connections_of};
+use crate::process::{BatchUsage, BatchUsageMeter, Signal, Tree, connections_of};
 use crate::protocol::{HealthStatus, ServiceProblem, ServiceState};
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ use std::time::Instant;
 /// Many services, supervised.
 #[derive(Debug)]
 pub struct Supervisor {
-    tools: Arc<Tools>,
+    tools: Arc<SupervisorContext>,
     roster: Arc<Roster>,
     events: Arc<EventLog>,
     engine: Sender<Message>,
@@ -34,7 +34,7 @@ pub struct Supervisor {
     readings: Mutex<u64>,
     /// Held while services are added.
     additions: Mutex<()>,
-    meter: FleetMeter,
+    meter: BatchUsageMeter,
     bulks: Permits,
 }
 
@@ -55,7 +55,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// `Kernel` when a thread cannot be had, `Log` when logs cannot.
-    pub fn start(tools: Tools, file: PathBuf, services: Vec<Service>) -> Result<Self> {
+    pub fn start(tools: SupervisorContext, file: PathBuf, services: Vec<Service>) -> Result<Self> {
         let (tools, roster) = (Arc::new(tools), Arc::new(Roster::default()));
         let (events, channel) = (Arc::new(EventLog::new()), mpsc::channel());
         let engine = channel.0.clone();
@@ -68,7 +68,7 @@ impl Supervisor {
             .spawn(move || work.work())
             .map_err(|error| Error::kernel("start the supervisor", error))?;
         let (thread, readings, meter) =
-            (Mutex::new(Some(thread)), Mutex::new(0), FleetMeter::new(Arc::default()));
+            (Mutex::new(Some(thread)), Mutex::new(0), BatchUsageMeter::new(Arc::default()));
         let bulks = Permits::new(BULKS_MAX, ("bulk operations run", "wait for one of them"));
         let additions = Mutex::new(());
         Ok(Self { tools, roster, events, engine, thread, file, readings, additions, meter, bulks })
@@ -76,7 +76,7 @@ impl Supervisor {
 
     /// All services. Does not block.
     #[must_use]
-    pub fn services(&self) -> Vec<Arc<Supervised>> {
+    pub fn services(&self) -> Vec<Arc<ServiceHandle>> {
         self.roster.all()
     }
 
@@ -84,7 +84,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// `NoSuchService`.
-    pub fn find(&self, name: &str) -> Result<Arc<Supervised>> {
+    pub fn find(&self, name: &str) -> Result<Arc<ServiceHandle>> {
         self.roster.find(name)
     }
 
@@ -123,7 +123,7 @@ impl Supervisor {
             self.find(name)?;
         }
         let reading = self.read_file(&mut readings)?;
-        self.go_by(&reading, only)
+        self.apply_config(&reading, only)
     }
 
     /// What the services file says now, to `reload_by` it. Blocks for the reading.
@@ -145,7 +145,7 @@ impl Supervisor {
         if reading.number != *readings {
             *reading = self.read_file(&mut readings)?;
         }
-        self.go_by(reading, Some(name))
+        self.apply_config(reading, Some(name))
     }
 
     fn readings(&self) -> MutexGuard<'_, u64> {
@@ -160,7 +160,7 @@ impl Supervisor {
         Ok(Reading { services: Arc::new(file.services), number: *readings })
     }
 
-    fn go_by(&self, reading: &Reading, only: Option<&str>) -> Result<Reloaded> {
+    fn apply_config(&self, reading: &Reading, only: Option<&str>) -> Result<Reloaded> {
         let (services, only) = (Arc::clone(&reading.services), only.map(str::to_owned));
         let reload = Reload { services, only };
         self.ask_with_logs(|logs, reply| Message::Reload { reload: reload.clone(), logs, reply })
@@ -224,7 +224,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// `NoSuchService`, or `ServiceState` where nothing runs.
-    pub fn signal(&self, name: &str, signal: Signal) -> Result<Arc<Supervised>> {
+    pub fn signal(&self, name: &str, signal: Signal) -> Result<Arc<ServiceHandle>> {
         let service = self.find(name)?;
         let Some(run) = service.last_run().filter(|run| !run.is_gone()) else {
             let (name, state) = (name.to_owned(), service.state());
@@ -238,7 +238,7 @@ impl Supervisor {
     /// CPU and memory of every run that lives, by the number of its own process. Blocks for one
     /// look at all processes, at most once a second.
     #[must_use]
-    pub fn usage(&self) -> FleetUsage {
+    pub fn usage(&self) -> BatchUsage {
         self.meter.sample(&self.trees(), &self.tools.reaper)
     }
 
@@ -258,7 +258,7 @@ impl Supervisor {
     /// `unhealthy` where it runs and its checks fail.
     #[must_use]
     pub fn troubled(&self) -> Vec<(String, ServiceProblem)> {
-        let trouble = |facts: &Facts| match (facts.state, facts.health) {
+        let trouble = |facts: &ServiceSnapshot| match (facts.state, facts.health) {
             (state, _) if state.has_failed() => Some(ServiceProblem::State(state)),
             (ServiceState::Running, HealthStatus::Unhealthy) => {
                 Some(ServiceProblem::Health(facts.health))
@@ -286,7 +286,7 @@ impl Supervisor {
     }
 
     /// Gives no grace and keeps no order from now on. Does not block.
-    pub fn hurry(&self) {
+    pub fn force_shutdown(&self) {
         let _ended = self.engine.send(Message::Hurry);
     }
 

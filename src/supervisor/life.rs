@@ -23,7 +23,7 @@ enum Phase {
         is_settled: bool,
     },
     /// Its tree is being ended.
-    Ending(Then),
+    Ending(AfterStop),
     Backoff {
         until: Instant,
     },
@@ -41,7 +41,7 @@ enum AfterLaunch {
 
 /// What follows when a tree has been ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
+enum AfterStop {
     Rest,
     Launch,
     /// The policy decides, as if it had ended by itself, and badly.
@@ -102,9 +102,8 @@ impl Life {
     pub fn state(&self) -> ServiceState {
         match self.phase {
             Phase::Down(state) => state,
-            Phase::Launching { then: AfterLaunch::Stop(_), .. } | Phase::Ending(Then::Rest) => {
-                ServiceState::Stopping
-            }
+            Phase::Launching { then: AfterLaunch::Stop(_), .. }
+            | Phase::Ending(AfterStop::Rest) => ServiceState::Stopping,
             Phase::Launching { is_again: true, .. }
             | Phase::Waiting { is_again: true }
             | Phase::Ending(_) => ServiceState::Restarting,
@@ -191,7 +190,7 @@ impl Life {
             Phase::Down(_) | Phase::Waiting { .. } | Phase::Backoff { .. }
                 if left == Leftovers::Live =>
             {
-                (Phase::Ending(Then::Rest), Some(Action::End(by)))
+                (Phase::Ending(AfterStop::Rest), Some(Action::End(by)))
             }
             Phase::Down(state) => return Err(state),
             Phase::Waiting { .. } | Phase::Backoff { .. } => {
@@ -200,8 +199,8 @@ impl Life {
             Phase::Launching { is_again, .. } => {
                 (Phase::Launching { then: AfterLaunch::Stop(by), is_again }, None)
             }
-            Phase::Up { .. } => (Phase::Ending(Then::Rest), Some(Action::End(by))),
-            Phase::Ending(_) => (Phase::Ending(Then::Rest), None),
+            Phase::Up { .. } => (Phase::Ending(AfterStop::Rest), Some(Action::End(by))),
+            Phase::Ending(_) => (Phase::Ending(AfterStop::Rest), None),
         };
         self.phase = phase;
         Ok(action)
@@ -214,11 +213,11 @@ impl Life {
             Phase::Down(_) => Some(self.await_again()),
             Phase::Backoff { .. } => Some(self.launch_again()),
             Phase::Up { .. } => {
-                self.phase = Phase::Ending(Then::Launch);
+                self.phase = Phase::Ending(AfterStop::Launch);
                 Some(Action::End(by))
             }
             Phase::Ending(_) => {
-                self.phase = Phase::Ending(Then::Launch);
+                self.phase = Phase::Ending(AfterStop::Launch);
                 None
             }
             Phase::Launching { is_again, .. } => {
@@ -234,7 +233,7 @@ impl Life {
         if !self.is_up() {
             return None;
         }
-        self.phase = Phase::Ending(Then::Decide { lasted });
+        self.phase = Phase::Ending(AfterStop::Decide { lasted });
         Some(Action::End(EndedBy::Health))
     }
 
@@ -254,11 +253,11 @@ impl Life {
                 None
             }
             AfterLaunch::Stop(by) => {
-                self.phase = Phase::Ending(Then::Rest);
+                self.phase = Phase::Ending(AfterStop::Rest);
                 Some(Action::End(by))
             }
             AfterLaunch::Restart(by) => {
-                self.phase = Phase::Ending(Then::Launch);
+                self.phase = Phase::Ending(AfterStop::Launch);
                 Some(Action::End(by))
             }
         }
@@ -300,12 +299,12 @@ impl Life {
     pub fn tree_gone(&mut self, policy: &RestartPolicy, now: Instant) -> Option<Action> {
         let Phase::Ending(then) = self.phase else { return None };
         match then {
-            Then::Rest => {
+            AfterStop::Rest => {
                 self.phase = Phase::Down(ServiceState::Stopped);
                 None
             }
-            Then::Launch => Some(self.await_again()),
-            Then::Decide { lasted } => {
+            AfterStop::Launch => Some(self.await_again()),
+            AfterStop::Decide { lasted } => {
                 // That it is to be restarted was said by its check, whatever ends otherwise ask.
                 let policy = RestartPolicy { mode: RestartMode::Always, ..policy.clone() };
                 self.decide(&policy, Finish { is_success: false, lasted }, now)

@@ -5,6 +5,7 @@
 //! [`Plan`] (what a changed file asks for). [`services_file`] reads what there is to supervise.
 
 mod bulk;
+mod context;
 mod engine;
 mod events;
 mod graph;
@@ -13,17 +14,16 @@ mod life;
 mod masking;
 mod plan;
 mod roster;
+mod service_handle;
 pub mod services_file;
-mod supervised;
-mod tools;
 
 pub use bulk::{Bulk, Done, Operation};
+pub use context::{OnFatal, SupervisorContext};
 pub use engine::{Ask, Reloaded, Verb};
 pub use events::{Change as EventKind, Event, EventLog, News};
 pub use graph::{Cycle, Graph};
 pub use handle::Supervisor;
 pub use masking::Masking;
 pub use plan::{Change, Plan};
+pub use service_handle::{ServiceHandle, ServiceOrigin, ServiceSnapshot};
 pub use services_file::{HealthCheck, RestartPolicy, Service, ServiceConfig, ServicesFile};
-pub use supervised::{Facts, Standing, Supervised};
-pub use tools::{OnFatal, Tools};

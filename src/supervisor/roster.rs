@@ -1,6 +1,6 @@
 //! Which services there are.
 
-use super::supervised::Supervised;
+use super::service_handle::ServiceHandle;
 use crate::error::{Error, Result};
 use parking_lot::RwLock;
 use std::collections::HashMap;
@@ -12,14 +12,14 @@ pub struct Roster(RwLock<Services>);
 
 #[derive(Debug, Default)]
 struct Services {
-    in_order: Vec<Arc<Supervised>>,
-    by_name: HashMap<String, Arc<Supervised>>,
+    in_order: Vec<Arc<ServiceHandle>>,
+    by_name: HashMap<String, Arc<ServiceHandle>>,
 }
 
 impl Roster {
     /// All of them. Does not block.
     #[must_use]
-    pub fn all(&self) -> Vec<Arc<Supervised>> {
+    pub fn all(&self) -> Vec<Arc<ServiceHandle>> {
         self.0.read().in_order.clone()
     }
 
@@ -27,7 +27,7 @@ impl Roster {
     ///
     /// # Errors
     /// `NoSuchService`.
-    pub fn find(&self, name: &str) -> Result<Arc<Supervised>> {
+    pub fn find(&self, name: &str) -> Result<Arc<ServiceHandle>> {
         let services = self.0.read();
         services.by_name.get(name).cloned().ok_or_else(|| {
             let known = services.in_order.iter().map(|it| it.name().to_owned()).collect();
@@ -35,7 +35,7 @@ impl Roster {
         })
     }
 
-    pub(super) fn add(&self, service: Arc<Supervised>) {
+    pub(super) fn add(&self, service: Arc<ServiceHandle>) {
         let mut services = self.0.write();
         services.by_name.insert(service.name().to_owned(), Arc::clone(&service));
         services.in_order.push(service);

@@ -177,7 +177,7 @@ fn wait_until_begun(astra: &Astra, names: &[&str], times: usize) {
 }
 
 #[test]
-fn what_depends_on_others_goes_after_them_and_is_ended_before_them() {
+fn bulk_follows_the_order_of_dependencies() {
     let astra = Astra::start(noted(&json!({"start_seconds": 0.05})));
     let names = ["a", "c", "b"];
     for (round, is_parallel) in [(1, true), (2, false)] {

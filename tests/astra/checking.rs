@@ -48,7 +48,7 @@ fn all_of_several_checks_have_to_pass() {
 }
 
 #[test]
-fn a_service_that_is_not_healthy_in_time_runs_unhealthily_until_it_is() {
+fn service_not_healthy_in_time_is_unhealthy_until_it_is() {
     let astra = Astra::start(json!({
         "web": {"cmd": "exec sleep 60", "start_timeout": 0.3, "health_check": noted(&json!({}))},
         "api": {"cmd": "exec sleep 60", "depends_on": {"web": "healthy"}},
@@ -64,7 +64,7 @@ fn a_service_that_is_not_healthy_in_time_runs_unhealthily_until_it_is() {
 }
 
 #[test]
-fn so_many_failures_in_a_row_make_it_unhealthy_and_one_success_healthy_again() {
+fn retries_make_unhealthy_and_one_success_healthy() {
     let check = noted(&json!({"retries": 4}));
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60", "health_check": check}}));
     astra.touch("well");
@@ -85,7 +85,7 @@ fn so_many_failures_in_a_row_make_it_unhealthy_and_one_success_healthy_again() {
 }
 
 #[test]
-fn a_service_that_becomes_unhealthy_is_restarted_where_that_is_wanted() {
+fn restart_on_failure_restarts_an_unhealthy_service() {
     let check = noted(&json!({"retries": 2, "restart_on_failure": true}));
     let astra = Astra::start(json!({"web": {
         "cmd": "touch well; echo begin; exec sleep 60", "health_check": check,

@@ -17,7 +17,7 @@ fn kill_and_start_again(astra: &mut Astra) {
 }
 
 #[test]
-fn the_next_start_leaves_no_doubles_and_tells_which_runs_were_lost() {
+fn start_after_a_crash_reports_lost_runs_and_no_doubles() {
     let daemon = format!("python3 {}", fixture("daemon.py"));
     let mut astra = Astra::start(json!({
         "tree": {"cmd": format!("echo mine; {daemon} keep; setsid sleep 60 & exec sleep 60")},
@@ -67,7 +67,7 @@ fn logs_go_on_behind_what_a_killed_supervisor_had_written() {
 }
 
 #[test]
-fn a_supervisor_that_is_killed_while_it_ends_or_starts_services_leaves_no_doubles() {
+fn kill_during_stop_or_start_leaves_no_doubles() {
     let service = |cmd: &str| json!({"cmd": cmd, "stop_timeout": 0.3});
     let mut astra = Astra::start(json!({
         "slow": service("trap '' TERM; while :; do sleep 0.02; done"),
@@ -98,7 +98,7 @@ fn a_supervisor_that_is_killed_while_it_ends_or_starts_services_leaves_no_double
 
 /// What is being launched at the moment of the kill has the lock until it is executed.
 #[test]
-fn the_next_supervisor_starts_at_whatever_moment_the_last_one_was_killed() {
+fn supervisor_starts_after_a_kill_at_any_moment() {
     let policy = json!({"max_restarts": 100_000, "backoff_seconds": 0});
     let service = json!({"cmd": "exit 1", "restart_policy": policy});
     let mut astra = Astra::start(json!({"a": service, "b": service, "c": service}));
@@ -122,7 +122,7 @@ fn what_was_added_over_the_api_ends_with_a_killed_supervisor() {
 }
 
 #[test]
-fn a_service_that_is_gone_from_the_file_is_ended_by_the_next_supervisor() {
+fn removed_service_is_ended_by_the_next_supervisor() {
     let mut astra = Astra::start(json!({
         "web": {"cmd": "exec sleep 60"}, "gone": {"cmd": "exec sleep 61"},
     }));

@@ -40,7 +40,7 @@ fn all_is_well_while_every_required_service_is() {
 }
 
 #[test]
-fn a_required_service_that_failed_degrades_the_supervisor_which_names_it() {
+fn failed_required_service_degrades_the_supervisor() {
     let states = ["fatal", "crashed", "backoff"];
     let mut services = json!({"web": {"cmd": "exec sleep 60"}});
     for state in states {
@@ -84,7 +84,7 @@ fn health_needs_no_credentials_and_all_else_does() {
 }
 
 #[test]
-fn with_exit_on_fatal_everything_ends_in_its_order_with_exit_code_1() {
+fn exit_on_fatal_stops_in_order_and_exits_with_1() {
     let ends = |name: &str, depends_on: Value| {
         let trap = format!("trap 'echo {name} >> order; exit 0' TERM");
         json!({
@@ -115,7 +115,7 @@ fn astra_that_exits(services: Value) -> Astra {
 }
 
 #[test]
-fn with_exit_on_fatal_only_what_is_required_and_fatal_is_the_end() {
+fn exit_on_fatal_ignores_optional_services() {
     let mut optional = failing("fatal");
     optional["optional"] = json!(true);
     let mut astra = astra_that_exits(json!({

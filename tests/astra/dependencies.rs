@@ -71,7 +71,7 @@ fn a_service_that_waits_says_so_from_the_beginning() {
 }
 
 #[test]
-fn a_service_that_needs_another_only_started_does_not_wait_for_its_health() {
+fn started_dependency_does_not_wait_for_health() {
     let astra = Astra::start(json!({
         "list": {"cmd": "exec sleep 60", "depends_on": ["db"]},
         "word": {"cmd": "exec sleep 60", "depends_on": {"db": "started"}},
@@ -83,7 +83,7 @@ fn a_service_that_needs_another_only_started_does_not_wait_for_its_health() {
 }
 
 #[test]
-fn a_service_that_needs_another_only_started_does_not_wait_until_that_has_run_for_long() {
+fn started_dependency_does_not_wait_for_start_seconds() {
     let astra = Astra::start(json!({
         "api": {"cmd": "exec sleep 60", "depends_on": {"db": "started"}},
         "db": {"cmd": "exec sleep 60", "start_seconds": 600},
@@ -170,7 +170,7 @@ fn an_end_of_what_a_service_depends_on_does_not_end_it() {
 }
 
 #[test]
-fn what_has_only_to_be_started_may_have_ended_when_it_is_looked_for() {
+fn started_dependency_may_have_ended_already() {
     let astra = Astra::start(json!({
         "api": {"cmd": "exec sleep 60", "depends_on": {"once": "started"}},
         "once": {"cmd": "true", "start_seconds": 60},
@@ -180,7 +180,7 @@ fn what_has_only_to_be_started_may_have_ended_when_it_is_looked_for() {
 }
 
 #[test]
-fn a_service_whose_checks_a_reload_takes_away_is_what_others_wait_for() {
+fn dependents_accept_a_service_whose_checks_were_removed() {
     let services = |db: &Value| {
         let api =
             json!({"cmd": "exec sleep 60", "start_seconds": 0, "depends_on": {"db": "healthy"}});

@@ -11,7 +11,7 @@ fn prints(more: &Value) -> Value {
 }
 
 #[test]
-fn a_service_gets_our_environment_without_our_settings_and_with_its_run_id() {
+fn service_inherits_the_environment_without_our_settings() {
     let mut command = binary();
     command
         .env("LLM_SHELL_TOKEN", "secret-of-16-chars")
@@ -52,7 +52,7 @@ fn env_adds_replaces_and_removes_and_goes_over_the_env_file() {
 }
 
 #[test]
-fn names_in_braces_are_taken_from_the_environment_but_not_in_text_for_the_shell() {
+fn variables_expand_except_in_shell_text() {
     let mut command = binary();
     command.env("PLACE", "below").env("WORD", "ours");
     let folder =
@@ -115,7 +115,7 @@ fn a_service_may_open_as_many_files_as_we_were_allowed_to() {
 }
 
 #[test]
-fn a_service_that_sets_a_run_id_of_its_own_is_ended_with_all_that_it_started() {
+fn service_overriding_run_id_is_ended_as_a_whole() {
     let daemon = format!("python3 {} keep; echo $RUN_ID; exec sleep 60", fixture("daemon.py"));
     let astra = Astra::start(json!({
         "sets": {"cmd": daemon, "env": {"RUN_ID": "mine"}},

@@ -109,7 +109,7 @@ fn events_come_in_one_order_to_everybody() {
 }
 
 #[test]
-fn a_client_that_comes_back_gets_what_it_missed_and_nothing_twice() {
+fn reconnecting_event_client_gets_each_event_once() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     astra.wait_for("web", "running");
     let mut stream = open(&astra);

@@ -50,7 +50,7 @@ fn a_plain_stream_goes_on_over_restarts() {
 }
 
 #[test]
-fn events_tell_where_runs_begin_and_end_and_number_the_lines_through() {
+fn log_stream_marks_runs_and_numbers_lines_across_them() {
     let astra = started();
     let mut stream = astra.events(&format!("{FOLLOW}&after=0"));
     let mut expected_id = 0;
@@ -90,7 +90,7 @@ fn events_tell_where_runs_begin_and_end_and_number_the_lines_through() {
 }
 
 #[test]
-fn a_stream_that_broke_off_goes_on_behind_the_last_line_that_was_seen() {
+fn log_stream_resumes_after_the_last_event_id() {
     let astra = Astra::start(json!({"web": {"cmd": "seq 3", "autostart": false}}));
     for lines in [3, 6] {
         astra.ask("start", "web").expect(200);
@@ -113,7 +113,7 @@ fn a_stream_that_broke_off_goes_on_behind_the_last_line_that_was_seen() {
 }
 
 #[test]
-fn a_stream_goes_on_at_the_next_supervisor_where_it_ended_at_the_last_one() {
+fn log_stream_resumes_at_the_next_supervisor() {
     let mut astra = started();
     let mut stream = astra.events(&format!("{FOLLOW}&after=0"));
     let first = event(&mut stream).data["run_id"].clone();
@@ -196,7 +196,7 @@ fn a_stream_of_a_service_that_is_gone_from_the_file_ends() {
 }
 
 #[test]
-fn a_follower_over_rotations_gets_every_line_or_is_told_how_many_it_missed() {
+fn follower_across_rotations_misses_no_line_unreported() {
     let cmd = "echo begin; while [ ! -e go ]; do sleep 0.01; done; seq 200000; exec sleep 600";
     let astra = Astra::start(json!({"web": {"cmd": cmd, "log": {"max_bytes": 200_000}}}));
     astra.wait_for_line("web", "begin");

@@ -90,7 +90,7 @@ fn a_service_has_as_many_checks_as_it_likes_of_each_kind() {
 }
 
 #[test]
-fn nothing_is_known_of_a_service_without_checks_or_that_is_not_up() {
+fn health_is_unknown_without_checks_or_while_down() {
     let ok = json!({"cmd": "true"});
     let with = |cmd: &str, policy: Value| {
         let mut service = json!({"cmd": cmd, "restart_policy": policy});
@@ -125,7 +125,7 @@ fn nothing_is_known_of_a_service_that_waits_for_its_restart() {
 }
 
 #[test]
-fn a_command_that_checks_works_where_its_service_does_and_knows_the_run() {
+fn command_check_runs_in_the_service_directory() {
     let cmd = "test \"$PLACE $(basename \"$PWD\")\" = 'here below' && test -n \"$RUN_ID\" && \
                test \"$RUN_ID\" = \"$(cat run)\"";
     let astra = Astra::start(json!({"web": {

@@ -35,7 +35,7 @@ fn wait_for_only_line(astra: &Astra, line: &str) {
 }
 
 #[test]
-fn a_launch_that_takes_long_delays_no_answer_and_no_other_service() {
+fn slow_launch_delays_no_answer_and_no_service() {
     let astra = launching();
     assert_eq!(astra.status("web")["pid"], Value::Null);
     for path in ["/supervisor/status", "/supervisor/logs/web", "/supervisor/health/web", "/health"]

@@ -14,7 +14,7 @@ fn services() -> Astra {
 }
 
 #[test]
-fn each_service_that_is_up_is_measured_and_the_others_tell_their_state() {
+fn metrics_have_usage_or_the_state_of_each_service() {
     let astra = services();
     // All trees are sampled together, at most once a second: a new one is not there at once.
     let told = eventually("both of its processes are sampled", || {
@@ -131,7 +131,7 @@ fn lines_that_a_service_printed_are_counted_over_its_runs() {
 }
 
 #[test]
-fn streams_are_counted_while_they_last_beside_how_many_there_may_be() {
+fn stream_metrics_count_open_streams_and_the_limit() {
     let astra = Astra::start_with(&["--max-streams", "3"], json!({"up": {"cmd": "exec sleep 60"}}));
     let count = |expected: &str| {
         eventually(expected, || {

@@ -23,7 +23,7 @@ fn service() -> Value {
 }
 
 #[test]
-fn what_differs_holds_for_a_run_and_its_automatic_restarts_and_is_forgotten_by_a_plain_start() {
+fn overrides_last_until_a_plain_start() {
     let astra = Astra::start(json!({"web": service()}));
     start(&astra, "start", "web", &json!({"env": {"COLOR": "blue"}}));
     wait_for_last_line(&astra, "web", "blue 1");
@@ -66,7 +66,7 @@ fn any_field_can_differ() {
 }
 
 #[test]
-fn what_cannot_be_a_config_is_refused_with_its_field_and_changes_nothing() {
+fn invalid_overrides_name_the_field_and_change_nothing() {
     let astra = Astra::start(json!({"web": service(), "db": {"cmd": "exec sleep 60"}}));
     astra.wait_for("db", "running");
     let pid = astra.pid_of("db");
@@ -108,7 +108,7 @@ fn a_start_that_is_refused_keeps_what_runs_as_it_is() {
 }
 
 #[test]
-fn a_new_name_with_a_cmd_adds_a_service_until_the_supervisor_ends() {
+fn new_name_with_cmd_adds_a_service() {
     let mut astra = Astra::start(json!({"db": {"cmd": "exec sleep 60"}}));
     let config = json!({
         "cmd": "echo added; exec sleep 60", "depends_on": ["db"], "start_seconds": 0,

@@ -161,7 +161,7 @@ fn a_stop_while_a_restart_is_waited_for_cancels_it() {
 }
 
 #[test]
-fn what_cannot_be_launched_is_tried_as_often_as_what_fails_and_says_why() {
+fn failed_launches_count_as_restarts_and_say_why() {
     let policy = json!({"max_restarts": 1, "backoff_seconds": 0});
     let astra = Astra::start(json!({
         "program": {"cmd": ["/no/such/program"], "restart_policy": policy},

@@ -21,7 +21,7 @@ fn said(answer: &Value) -> &str {
 }
 
 #[test]
-fn a_file_that_has_not_changed_restarts_nothing_and_that_is_said() {
+fn reload_of_an_unchanged_file_restarts_nothing() {
     let astra = Astra::start(json!({"web": service(&json!({}))}));
     astra.wait_for("web", "running");
     let pid = astra.pid_of("web");
@@ -35,7 +35,7 @@ fn a_file_that_has_not_changed_restarts_nothing_and_that_is_said() {
 }
 
 #[test]
-fn the_whole_file_starts_what_is_new_stops_what_is_gone_and_restarts_what_has_changed() {
+fn reload_starts_stops_and_restarts_by_the_file() {
     let astra = Astra::start(json!({
         "same": service(&json!({})), "changed": service(&json!({})), "gone": service(&json!({})),
     }));
@@ -73,7 +73,7 @@ fn one_service_alone_is_reloaded_by_its_name() {
 }
 
 #[test]
-fn a_change_of_policy_or_checks_alone_restarts_nothing_and_holds_from_then_on() {
+fn changed_policy_or_checks_apply_without_a_restart() {
     let astra = Astra::start(json!({"web": service(&json!({}))}));
     let pid = astra.wait_for("web", "running")["pid"].clone();
     astra.write(json!({"web": service(&json!({
@@ -189,7 +189,7 @@ fn what_the_file_does_not_have_cannot_be_reloaded_by_its_name() {
 }
 
 #[test]
-fn what_is_gone_and_comes_back_while_it_is_being_ended_is_there_again() {
+fn service_returning_while_stopping_is_back() {
     let slow = service(&json!({
         "cmd": "trap ': > asked; while [ ! -e go ]; do sleep 0.02; done; exit 0' TERM; \
                 echo begin; while :; do sleep 0.02; done",
@@ -211,7 +211,7 @@ fn what_is_gone_and_comes_back_while_it_is_being_ended_is_there_again() {
 }
 
 #[test]
-fn what_is_added_to_the_file_under_the_name_of_a_service_of_the_api_goes_by_the_file() {
+fn file_takes_over_a_service_added_by_the_api() {
     let astra = Astra::start(json!({"web": service(&json!({}))}));
     let body = json!({
         "name": "added", "config": {"cmd": "echo api; exec sleep 60", "start_seconds": 0},
@@ -257,7 +257,7 @@ fn a_reload_that_waits_answers_when_what_is_gone_is_forgotten() {
 }
 
 #[test]
-fn what_a_service_was_started_with_holds_on_and_the_rest_is_as_the_file_says_now() {
+fn overrides_survive_a_reload_of_other_fields() {
     let astra = Astra::start(json!({"web": service(&json!({}))}));
     let body = json!({"name": "web", "config": {"env": {"A": "2"}, "start_seconds": 0}});
     astra.post_json("/supervisor/restart?wait=20", &body).expect(200);
@@ -277,7 +277,7 @@ fn what_a_service_was_started_with_holds_on_and_the_rest_is_as_the_file_says_now
 }
 
 #[test]
-fn what_comes_back_while_it_is_being_ended_is_told_and_waited_for() {
+fn reload_waits_for_a_service_returning_while_stopping() {
     let file = json!({"web": {
         // Who is asked to end while it does so is asked with it.
         "cmd": "trap 'trap \"\" TERM; sleep 0.5; exit 0' TERM; echo begin; \
@@ -299,7 +299,7 @@ fn what_comes_back_while_it_is_being_ended_is_told_and_waited_for() {
 }
 
 #[test]
-fn what_is_not_up_is_restarted_in_the_place_of_a_reload_signal_and_said_to_be() {
+fn service_that_is_down_is_restarted_instead_of_signalled() {
     let with = |size: &str| {
         service(&json!({
             "cmd": "exit 1", "reload_signal": "HUP", "env": {"SIZE": size},

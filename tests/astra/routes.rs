@@ -88,7 +88,7 @@ fn a_wrong_method_is_told_which_are_right() {
 }
 
 #[test]
-fn an_unknown_service_is_not_found_and_the_known_ones_are_listed() {
+fn unknown_service_is_404_and_lists_the_known_ones() {
     let astra = two_services();
     for prefix in PREFIXES {
         for path in ["/status/nope", "/services/nope", "/logs/nope", "/health/nope"] {
@@ -179,7 +179,7 @@ fn a_faulty_body_is_named_with_its_place_and_does_nothing() {
 }
 
 #[test]
-fn head_is_answered_wherever_get_is_and_a_slash_at_the_end_is_the_same_route() {
+fn head_works_like_get_and_trailing_slashes_are_ignored() {
     let astra = two_services();
     for path in ["/supervisor/status", "/supervisor/logs/web", "/supervisor/health", "/metrics"] {
         let head = astra.request(&format!("HEAD {path}"), &[], b"").expect(200);

@@ -57,7 +57,7 @@ fn services_that_do_not_depend_on_each_other_are_ended_at_once() {
 }
 
 #[test]
-fn what_waits_to_be_started_or_restarted_does_not_hold_up_the_end_of_the_rest() {
+fn pending_starts_do_not_delay_shutdown() {
     let mut astra = Astra::start(json!({
         "waits": {"cmd": "exec sleep 60", "depends_on": {"db": "completed"}},
         "failed": {

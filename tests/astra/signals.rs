@@ -69,7 +69,7 @@ fn where_nothing_runs_there_is_nothing_to_signal() {
 }
 
 #[test]
-fn a_service_that_was_stopped_by_a_signal_can_be_ended_all_the_same() {
+fn service_stopped_by_sigstop_can_be_ended() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     astra.wait_for("web", "running");
     send(&astra, "STOP").expect(200);

@@ -24,7 +24,7 @@ fn services_with_autostart_are_started_and_the_others_wait() {
 }
 
 #[test]
-fn a_file_that_is_missing_or_faulty_ends_it_with_2_and_every_fault() {
+fn missing_or_invalid_file_exits_with_2_and_every_error() {
     let folder = tempfile::tempdir().unwrap();
     let (code, stderr) = refused(binary().arg("astra"), folder.path());
     assert_eq!(code, Some(2));
@@ -50,7 +50,7 @@ fn a_file_without_services_is_a_good_one() {
 }
 
 #[test]
-fn a_log_directory_belongs_to_one_supervisor_and_a_second_one_touches_nothing() {
+fn second_supervisor_on_a_log_directory_changes_nothing() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     astra.wait_for("web", "running");
     let pid = astra.pid_of("web");

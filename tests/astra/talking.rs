@@ -86,7 +86,7 @@ fn a_service_that_never_ran_has_no_open_input() {
 }
 
 #[test]
-fn a_service_that_asks_for_input_without_a_terminal_is_told_what_services_have() {
+fn stdin_without_a_terminal_explains_pty() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     astra.wait_for("web", "running");
     let detail = astra.request("POST /supervisor/stdin/web", &[], b"x").problem(409, "conflict");

@@ -79,7 +79,7 @@ fn usage_and_ends_of_twins_are_not_mixed_up() {
 }
 
 #[test]
-fn what_a_service_left_behind_keeps_nobody_from_starting_it_again() {
+fn leftovers_do_not_prevent_the_next_start() {
     let astra = Astra::start(json!({
         "web": {
             "cmd": "[ -e last ] && exit 0; setsid sh -c 'trap \"\" TERM; echo ready; while :; do \

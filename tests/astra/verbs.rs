@@ -112,7 +112,7 @@ fn what_waits_for_its_restart_is_started_now_or_not_at_all() {
 }
 
 #[test]
-fn what_is_being_ended_is_not_started_and_the_last_word_on_it_holds() {
+fn last_request_wins_while_a_service_is_stopping() {
     let astra = in_states(&["stopping", "restarting"]);
     for state in ["stopping", "restarting"] {
         let detail = astra.ask("start", &format!("{state}-start")).problem(409, "conflict");

@@ -59,7 +59,7 @@ fn a_required_service_that_is_unhealthy_is_not_told_as_well() {
 }
 
 #[test]
-fn a_restart_is_confirmed_once_and_the_button_says_so_while_it_lasts() {
+fn restart_asks_once_and_shows_its_progress() {
     let astra = Astra::start(json!({
         "web": {"cmd": "exec sleep 60", "start_seconds": 1},
         "front": {"cmd": "exec sleep 60", "depends_on": ["web"]},

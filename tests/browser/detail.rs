@@ -77,7 +77,7 @@ fn a_log_goes_on_over_restarts_and_says_where_runs_begin() {
 }
 
 #[test]
-fn on_a_phone_the_keyboard_stays_in_the_detail_until_it_is_closed() {
+fn focus_stays_in_the_detail_dialog_on_a_phone() {
     let astra = Astra::start(json!({"web": {"cmd": "echo ready; exec sleep 60"}}));
     let browser = Browser::start();
     browser.look(PHONE);

@@ -5,7 +5,7 @@ use crate::harness::{Astra, Server, binary};
 use crate::page::key;
 use serde_json::json;
 
-fn guarded() -> Server {
+fn catch_panic() -> Server {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", "s3cret-token-0123").env("LLM_SHELL_BASIC_AUTH", "ann:wordword");
     Server::start_command(command)
@@ -20,7 +20,7 @@ fn page(server: &Server) -> Browser {
 
 #[test]
 fn the_token_opens_the_page_and_is_not_kept_by_it() {
-    let server = guarded();
+    let server = catch_panic();
     let browser = page(&server);
     browser.fill("Token", "wrong");
     browser.click("Log in");
@@ -44,7 +44,7 @@ fn the_token_opens_the_page_and_is_not_kept_by_it() {
 
 #[test]
 fn a_page_that_logged_out_asks_again() {
-    let server = guarded();
+    let server = catch_panic();
     let browser = page(&server);
     browser.fill("Token", "s3cret-token-0123");
     browser.click("Log in");
@@ -60,7 +60,7 @@ fn a_page_that_logged_out_asks_again() {
 
 #[test]
 fn a_user_and_a_password_open_it_too() {
-    let server = guarded();
+    let server = catch_panic();
     let browser = page(&server);
     browser.fill("User", "ann");
     browser.fill("Password", "wordword");

@@ -29,7 +29,7 @@ fn what_a_command_prints_never_becomes_markup() {
 }
 
 #[test]
-fn colours_are_shown_and_what_is_redrawn_is_shown_as_it_is_in_the_end() {
+fn colours_and_redrawn_lines_are_rendered() {
     let server = Server::start();
     server.run(
         "printf '\\033[1;31mbold red\\033[0m \\033[38;2;10;200;30mtrue\\033[0m \
@@ -97,7 +97,7 @@ fn a_search_finds_lines_and_shows_one_among_its_neighbours() {
 }
 
 #[test]
-fn a_log_that_is_left_stays_where_it_is_and_one_that_is_paused_stops() {
+fn scrolled_log_keeps_its_place_and_paused_log_stops() {
     let server = Server::start();
     server.run("i=0; while [ ! -e stop ]; do i=$((i+1)); echo line $i; sleep 0.01; done");
     let browser = page(&server);
@@ -167,7 +167,7 @@ fn wrap_and_times_are_remembered_and_the_log_is_downloaded() {
 }
 
 #[test]
-fn a_log_of_long_lines_is_scrolled_from_end_to_end_while_it_is_wrapped() {
+fn wrapped_log_of_long_lines_scrolls_end_to_end() {
     let server = Server::start();
     server.run("seq 300 | sed \"s/$/ $(printf 'long %.0s' $(seq 100))/\"; sleep 60");
     let browser = page(&server);
@@ -193,7 +193,7 @@ fn a_log_of_long_lines_is_scrolled_from_end_to_end_while_it_is_wrapped() {
 }
 
 #[test]
-fn lines_that_were_dropped_are_told_and_the_others_keep_their_numbers() {
+fn dropped_lines_are_shown_and_numbers_stay() {
     let server = Server::start_with(&["--log-max-bytes", "1000000"]);
     server.run_to_end("seq 100000");
     let first = server.get("/logs?after=0&limit=1").expect(200).json()["first"].as_u64().unwrap();

@@ -73,7 +73,7 @@ fn what_is_copied_is_a_package_of_which_the_binary_can_be_built() {
 }
 
 #[test]
-fn the_stages_are_of_one_debian_and_of_a_compiler_that_is_new_enough() {
+fn image_stages_share_a_debian_and_a_recent_compiler() {
     let file = Dockerfile::read();
     let from = |stage: usize| file.stages[stage][0].rest.clone();
     let (compiler, debian) = (from(0), from(1));
@@ -89,7 +89,7 @@ fn the_stages_are_of_one_debian_and_of_a_compiler_that_is_new_enough() {
 }
 
 #[test]
-fn every_variable_is_a_setting_that_matters_and_both_ports_are_those_of_the_settings() {
+fn image_variables_and_ports_match_the_settings() {
     let file = Dockerfile::read();
     for (name, value) in file.environment() {
         let setting = SETTINGS.iter().find(|setting| setting.environment == name);

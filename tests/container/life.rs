@@ -31,7 +31,7 @@ fn without_a_token_it_does_not_start_and_says_what_to_set() {
 }
 
 #[test]
-fn it_runs_commands_as_pid_1_without_being_root_and_keeps_their_logs_in_the_volume() {
+fn container_runs_as_pid_1_unprivileged_with_logs_in_a_volume() {
     let Some(container) = Container::run(&TOKENS, &[]) else { return };
     let text = output(&container, "id -u; id -g; cat /proc/1/comm; pwd; touch here && ls here");
     let file = Dockerfile::read();
@@ -59,7 +59,7 @@ fn a_token_is_needed_and_may_be_in_a_file() {
 }
 
 #[test]
-fn a_name_that_is_not_allowed_is_refused_and_an_allowed_one_is_answered() {
+fn container_refuses_unknown_host_names() {
     let allowed = [TOKENS[0], ("LLM_SHELL_ALLOWED_HOSTS", "shell.example")];
     let Some(container) = Container::run(&allowed, &[]) else { return };
     for (host, status) in [("shell.example", 404), ("127.0.0.1:8000", 404), ("shell", 403)] {
@@ -68,7 +68,7 @@ fn a_name_that_is_not_allowed_is_refused_and_an_allowed_one_is_answered() {
 }
 
 #[test]
-fn the_health_check_passes_while_it_answers_and_fails_while_nobody_does() {
+fn container_health_check_follows_the_server() {
     let Some(container) = Container::run(&TOKENS, &[]) else { return };
     assert_eq!(health(&container), Some(0));
     drop(container);
@@ -92,7 +92,7 @@ fn the_signal_to_stop_ends_it_in_order_and_nothing_is_left() {
 }
 
 #[test]
-fn orphans_of_strangers_are_reaped_and_what_a_command_left_is_ended_by_a_kill() {
+fn container_reaps_orphans_and_ends_leftovers() {
     let Some(container) = Container::run(&TOKENS, &[]) else { return };
     let words = ["sh", "-c", "sleep 0.1 & sleep 61 >/dev/null 2>&1 &"].map(str::to_owned);
     assert!(container.exec(&words).status.success());
@@ -111,7 +111,7 @@ fn orphans_of_strangers_are_reaped_and_what_a_command_left_is_ended_by_a_kill() 
 }
 
 #[test]
-fn the_same_image_runs_astra_and_its_health_is_that_of_the_services() {
+fn image_runs_astra_and_reports_its_health() {
     let services = json!({
         "web": {"cmd": "exec sleep 60", "start_seconds": 0},
         "fails": {"cmd": "exit 1", "autostart": false, "restart_policy": {"max_restarts": 0}},

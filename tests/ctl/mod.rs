@@ -81,7 +81,7 @@ fn a_command_is_started_read_written_to_and_ended() {
 }
 
 #[test]
-fn a_start_that_waits_gives_the_output_and_an_exit_code_for_scripts() {
+fn start_wait_prints_output_and_exits_as_the_command() {
     let server = Server::start();
     assert_eq!(told(&server, &["start", "seq 2", "--wait"]), "1\n2\n");
     let failed = run(order(&server, &["start", "--wait=30", "echo a; exit 3"]), b"");

@@ -5,7 +5,7 @@ use crate::harness::Server;
 use std::process::Command;
 
 #[test]
-fn the_agent_mends_a_build_in_under_ten_calls_and_twenty_kilobytes() {
+fn agent_fixes_a_build_in_under_ten_calls_and_20_kb() {
     let server = Server::start();
     let to = server.folder().join("examples");
     std::fs::create_dir(&to).unwrap();

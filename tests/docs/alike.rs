@@ -111,7 +111,7 @@ fn numbers_are_taken_out_of_a_sentence() {
 }
 
 #[test]
-fn a_shortened_text_has_its_parts_in_their_order_and_keeps_small_numbers() {
+fn shortened_text_keeps_order_and_small_numbers() {
     let given = r#"{"pid":4242,"at":"2026-11-23T10:20:22.778260Z","exit_code":0,"signal":null}"#;
     assert!(is_shortened(r#"{"pid":29060,…,"exit_code":0,…}"#, given));
     assert!(is_shortened(r#"{"pid":29060,"at":"2026-11-24T10:20:22.778261Z",…"#, given));

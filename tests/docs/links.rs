@@ -61,7 +61,7 @@ fn every_link_leads_to_a_file_or_a_heading() {
 }
 
 #[test]
-fn every_page_of_the_documentation_can_be_reached_from_the_readme() {
+fn every_document_is_reachable_from_the_readme() {
     let md = Some(OsStr::new("md"));
     let link = Regex::new(r"\]\(([^)#\s]+)").unwrap();
     let mut reached = BTreeSet::from(["README.md".to_owned()]);

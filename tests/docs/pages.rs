@@ -119,7 +119,7 @@ fn the_tour_is_what_happens() {
 }
 
 #[test]
-fn the_commands_in_the_page_about_configuration_do_what_it_shows() {
+fn commands_in_the_configuration_page_work() {
     follow(&Session::alone().with_shell(), "docs/configuration.md", 2);
 }
 

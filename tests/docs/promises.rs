@@ -63,7 +63,7 @@ fn every_test_that_a_page_names_is_one() {
 }
 
 #[test]
-fn every_row_of_the_promises_names_its_test_or_why_there_is_none() {
+fn every_guarantee_names_its_test_or_the_reason() {
     for page in PAGES {
         assert!(named(&read(page)).len() > 10, "{page}");
     }

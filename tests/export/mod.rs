@@ -86,7 +86,7 @@ fn what_ends_is_a_job_and_what_goes_on_a_deployment() {
 }
 
 #[test]
-fn what_is_not_started_by_itself_is_there_and_down_unless_something_needs_it() {
+fn services_without_autostart_are_exported_scaled_down() {
     let (manifest, _) = exported(
         r#"{"idle": {"cmd": "x", "autostart": false}, "needed": {"cmd": "x", "autostart": false},
         "never": {"cmd": "x", "autostart": false, "restart_policy": {"mode": "never"}},
@@ -199,7 +199,7 @@ fn each_agent_gets_a_shell_with_a_token_of_its_own() {
 }
 
 #[test]
-fn an_exported_shell_answers_to_the_name_of_its_pod_and_takes_its_token() {
+fn exported_shell_accepts_its_pod_name_and_token() {
     let (_, manifest, _) = export(&["--agents", "2", "--name", "sh", "--image", "shell:1"]);
     let set = document(&manifest, "StatefulSet", "sh");
     let token = tempfile::NamedTempFile::new().unwrap();

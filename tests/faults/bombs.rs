@@ -40,7 +40,7 @@ fn a_fork_bomb_that_ignores_sigterm_is_ended_by_a_kill() {
 }
 
 #[test]
-fn a_command_that_never_collects_its_dead_holds_up_nobody_and_leaves_none() {
+fn zombies_of_a_command_are_reaped_and_block_nothing() {
     const DEAD: usize = 500;
     let server = Server::start();
     server.run(&format!(

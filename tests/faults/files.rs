@@ -13,7 +13,7 @@ fn done(program: &str, arguments: &[&str]) -> bool {
 }
 
 #[test]
-fn a_log_directory_that_takes_no_more_files_stops_no_command_and_refuses_the_next_start() {
+fn full_log_directory_refuses_starts_but_stops_nothing() {
     let Some(command) = as_user(1_054_326, 1000) else { return };
     let server = Server::start_command_in_open_folder(command);
     let set_mode = |mode| {
@@ -36,7 +36,7 @@ fn a_log_directory_that_takes_no_more_files_stops_no_command_and_refuses_the_nex
 }
 
 #[test]
-fn on_a_log_directory_that_is_read_only_the_server_does_not_start_and_says_why() {
+fn server_refuses_a_read_only_log_directory() {
     let folder = tempfile::tempdir().unwrap();
     let disk = folder.path().join("disk");
     let path = disk.to_str().unwrap();
@@ -55,7 +55,7 @@ fn on_a_log_directory_that_is_read_only_the_server_does_not_start_and_says_why()
 }
 
 #[test]
-fn a_command_that_writes_to_its_own_log_spoils_no_line_of_its_output() {
+fn command_writing_to_its_own_log_corrupts_no_line() {
     let server = Server::start();
     let log = "\"$(ls -t logs/*.log | head -1)\"";
     server.run_to_end(&format!(
@@ -69,7 +69,7 @@ fn a_command_that_writes_to_its_own_log_spoils_no_line_of_its_output() {
 }
 
 #[test]
-fn a_command_that_prints_its_own_log_is_kept_within_what_logs_may_take() {
+fn command_printing_its_own_log_stays_within_the_limit() {
     const BYTES_MAX: u64 = 1024 * 1024;
     let server = Server::start_with(&["--log-max-bytes", &BYTES_MAX.to_string()]);
     // Each line that it prints is a line more to print, and longer than the one before.

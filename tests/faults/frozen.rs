@@ -228,7 +228,7 @@ fn a_service_that_returns_while_another_is_added_is_reloaded() {
 }
 
 #[test]
-fn two_signals_end_a_server_that_adds_a_service_on_a_frozen_disk() {
+fn two_signals_end_a_server_adding_a_service_on_a_frozen_disk() {
     let disk = Disk::new();
     let mut astra = astra_on(&disk);
     let mut services = json!({"new": {"cmd": "exec sleep 600"}});

@@ -81,7 +81,7 @@ fn expect_counting(astra: &Astra, name: &str) {
 }
 
 #[test]
-fn a_panic_in_the_taking_of_one_output_costs_no_other_a_line_and_is_told() {
+fn panic_while_reading_one_output_loses_no_other_lines() {
     let services = json!({ "good": counts(), "bad": counts() });
     let astra = astra_that_panics_at("was removed: continuing", services);
     astra.wait_for_line("bad", "3");
@@ -106,7 +106,7 @@ fn a_panic_in_the_taking_of_one_output_costs_no_other_a_line_and_is_told() {
 }
 
 #[test]
-fn a_panic_in_the_recording_of_an_end_leaves_nobody_waiting_for_it() {
+fn panic_while_recording_an_end_blocks_no_waiter() {
     let policy = json!({ "mode": "never" });
     let bad = json!({ "cmd": "while [ ! -e go ]; do sleep 0.01; done; exit 3",
                       "restart_policy": policy });
@@ -121,7 +121,7 @@ fn a_panic_in_the_recording_of_an_end_leaves_nobody_waiting_for_it() {
 }
 
 #[test]
-fn a_panic_in_a_decision_about_one_service_leaves_the_supervisor_at_work() {
+fn panic_in_one_service_leaves_the_supervisor_running() {
     let services = json!({ "good": counts(), "bad": counts() });
     let astra = astra_that_panics_at("bad: starting -> running", services);
     astra.wait_for_log("The supervisor panicked: as the test wants it");

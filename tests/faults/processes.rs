@@ -28,7 +28,7 @@ fn a_start_that_gets_no_process_is_refused_and_leaves_nothing() {
 }
 
 #[test]
-fn a_start_that_gets_no_memory_for_a_process_is_refused_and_leaves_nothing() {
+fn start_without_memory_fails_and_leaves_nothing() {
     let mut command = Command::new("python3");
     command.arg(fixture("no_memory_to_fork.py")).arg(binary().get_program());
     let server = Server::start_command(command);
@@ -43,7 +43,7 @@ fn a_start_that_gets_no_memory_for_a_process_is_refused_and_leaves_nothing() {
 }
 
 #[test]
-fn a_restart_that_gets_no_process_says_so_and_the_next_one_works() {
+fn restart_reports_a_failed_fork_and_can_be_repeated() {
     const USER: u32 = 1_054_324;
     let Some(command) = as_user(USER, PROCESSES) else { return };
     let server = Server::start_command_in_open_folder(command);
@@ -59,7 +59,7 @@ fn a_restart_that_gets_no_process_says_so_and_the_next_one_works() {
 }
 
 #[test]
-fn a_service_that_gets_no_process_is_tried_again_until_there_is_one() {
+fn service_start_is_retried_after_a_failed_fork() {
     const USER: u32 = 1_054_325;
     let Some(command) = as_user(USER, PROCESSES) else { return };
     let policy = json!({ "mode": "always", "backoff_seconds": 0.2, "max_restarts": 1000 });

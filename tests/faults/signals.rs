@@ -66,7 +66,7 @@ fn a_signal_in_the_middle_of_a_start_ends_what_was_started() {
 }
 
 #[test]
-fn a_signal_in_the_middle_of_a_restart_ends_the_old_run_and_the_new_one() {
+fn sigterm_during_a_restart_ends_both_runs() {
     let mut server = Server::start_with(&["--kill-timeout", "1"]);
     for round in 0..ROUNDS {
         server.run("trap 'sleep 0.003; exit' TERM; echo up; while :; do sleep 600 & wait; done");
@@ -149,7 +149,7 @@ fn a_signal_mask_that_was_inherited_is_undone() {
 }
 
 #[test]
-fn whoever_came_while_the_server_was_stopped_is_answered_once_it_goes_on() {
+fn clients_of_a_stopped_server_are_answered_later() {
     let server = Server::start();
     server.signal("STOP");
     let ask = |_| {

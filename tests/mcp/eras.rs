@@ -143,7 +143,7 @@ fn what_is_no_message_is_refused() {
 }
 
 #[test]
-fn several_messages_at_once_are_answered_where_an_older_client_sends_them() {
+fn batches_are_answered_for_older_clients() {
     let server = Server::start();
     let note = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
     let batch = json!([request("ping", &json!({})), note.clone(), request("nope", &json!({})), 5]);

@@ -118,7 +118,7 @@ fn the_tools_are_those_of_services() {
 }
 
 #[test]
-fn a_service_that_has_not_passed_its_check_is_told_to_be_starting() {
+fn service_before_its_first_passed_check_is_starting() {
     let astra = Astra::start(json!({
         "slow": {"cmd": "echo begun; exec sleep 60", "health_check": {"cmd": "exit 1"}},
     }));

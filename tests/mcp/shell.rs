@@ -63,7 +63,7 @@ fn a_command_is_run_to_its_end_in_one_call() {
 }
 
 #[test]
-fn a_server_is_started_waited_for_read_by_cursor_restarted_and_ended() {
+fn tools_start_wait_read_restart_and_end_a_server() {
     let server = Server::start();
     let command = "echo starting; sleep 0.3; echo ready; exec sleep 60";
     let text = told(&server, "start_command", &json!({"command": command, "wait": 0}));

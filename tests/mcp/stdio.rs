@@ -92,7 +92,7 @@ fn nothing_but_messages_is_on_stdout_whatever_comes_in() {
 }
 
 #[test]
-fn a_short_request_is_answered_beside_a_long_one_and_a_cancelled_one_never() {
+fn short_request_overtakes_long_and_cancelled_is_silent() {
     let mut speaker = Speaker::start(binary(), &[]);
     speaker.call(1, "start_command", &json!({"command": "sleep 60", "wait": 0}));
     let mut wait = request("tools/call", &json!({"name": "wait", "arguments": {"wait": 50}}));

@@ -128,8 +128,7 @@ fn told_by_both() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn every_metric_and_label_of_the_rules_and_of_the_dashboard_is_told_and_each_that_is_told_is_shown()
-{
+fn rules_and_dashboard_use_exactly_the_exported_metrics() {
     let told = told_by_both();
     let mut shown = BTreeSet::new();
     for expression in dashboard_expressions().into_iter().chain(rules().into_values()) {
@@ -182,7 +181,7 @@ fn the_scrapes_are_of_the_ports_of_both_modes() {
 }
 
 #[test]
-fn every_alert_has_a_test_that_it_fires_and_one_that_it_is_silent() {
+fn every_alert_is_tested_firing_and_silent() {
     let tests = file("tests/prometheus/alerts_test.yml");
     let page = file("examples/prometheus/README.md");
     for alert in rules().keys() {
@@ -195,7 +194,7 @@ fn every_alert_has_a_test_that_it_fires_and_one_that_it_is_silent() {
 }
 
 #[test]
-fn the_panels_of_the_dashboard_are_apart_and_ask_the_source_that_is_chosen() {
+fn dashboard_panels_do_not_overlap_and_use_the_data_source() {
     let dashboard = dashboard();
     let source = json!({"type": "prometheus", "uid": "${datasource}"});
     let (mut ids, mut cells) = (BTreeSet::new(), BTreeSet::new());

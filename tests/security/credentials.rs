@@ -7,7 +7,7 @@ const TOKEN: &str = "Authorization: Bearer s3cret-token-0123";
 /// `ann:pass:word`
 const PASSWORD: &str = "Authorization: Basic YW5uOnBhc3M6d29yZA==";
 
-fn guarded() -> Server {
+fn catch_panic() -> Server {
     let mut command = binary();
     command
         .env("LLM_SHELL_TOKEN", "s3cret-token-0123")
@@ -21,7 +21,7 @@ fn get(server: &Server, path: &str, headers: &[&str]) -> Answer {
 
 #[test]
 fn everything_but_health_needs_credentials() {
-    let server = guarded();
+    let server = catch_panic();
     get(&server, "/health", &[]).expect(200);
     for request in [
         "GET /status",
@@ -45,7 +45,7 @@ fn everything_but_health_needs_credentials() {
 
 #[test]
 fn after_ten_wrong_guesses_nothing_is_compared() {
-    let server = guarded();
+    let server = catch_panic();
     let session = session(&server);
     let mut authenticated = Client::connect(server.address());
     let ask = format!("GET /status HTTP/1.1\r\nHost: localhost\r\n{TOKEN}\r\n\r\n");
@@ -79,7 +79,7 @@ fn session(server: &Server) -> String {
 
 #[test]
 fn a_login_gives_a_token_that_opens_until_the_logout() {
-    let server = guarded();
+    let server = catch_panic();
     let log_in = |body: &str| server.request("POST /login", &[], body.as_bytes());
     for body in
         ["{\"token\":\"s3cret-token-0123\"}", "{\"user\":\"ann\",\"password\":\"pass:word\"}"]
@@ -112,7 +112,7 @@ fn a_login_gives_a_token_that_opens_until_the_logout() {
 
 #[test]
 fn guesses_at_a_login_are_counted() {
-    let server = guarded();
+    let server = catch_panic();
     for _ in 0..10 {
         server.request("POST /login", &[], b"{\"token\":\"wrong\"}").expect(401);
     }

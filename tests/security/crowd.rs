@@ -6,7 +6,7 @@ use crate::harness::{Server, binary, eventually};
 /// More connections than the server has room for.
 const CROWD: usize = 600;
 
-fn guarded() -> Server {
+fn catch_panic() -> Server {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", "s3cret-token-0123");
     Server::start_command(command)
@@ -27,7 +27,7 @@ fn crowd(server: &Server, bytes: &[u8]) -> Vec<Client> {
 
 #[test]
 fn a_crowd_of_any_kind_refuses_nobody_else() {
-    let server = guarded();
+    let server = catch_panic();
     let request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
     for bytes in [
         String::new(),
@@ -48,7 +48,7 @@ fn a_crowd_of_any_kind_refuses_nobody_else() {
 
 #[test]
 fn the_log_of_a_crowd_is_limited_and_counted() {
-    let server = guarded();
+    let server = catch_panic();
     let mut client = Client::connect(server.address());
     for _ in 0..500 {
         client.send("GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n");

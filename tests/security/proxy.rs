@@ -121,7 +121,7 @@ fn configuration(server: &Server, folder: &Path) -> String {
     )
 }
 
-fn guarded(allowed_hosts: &str) -> Server {
+fn catch_panic(allowed_hosts: &str) -> Server {
     let mut command = binary();
     command
         .env("LLM_SHELL_TOKEN", "s3cret-token-0123")
@@ -131,7 +131,7 @@ fn guarded(allowed_hosts: &str) -> Server {
 
 #[test]
 fn behind_nginx_everything_works_that_works_without_it() {
-    let server = guarded("shell.example");
+    let server = catch_panic("shell.example");
     let proxy = Proxy::before(&server);
     assert_eq!(proxy.ask("/health", &[], None).0, 200);
     assert_eq!(proxy.ask("/status", &[], None).0, 401);
@@ -148,7 +148,7 @@ fn behind_nginx_everything_works_that_works_without_it() {
 
 #[test]
 fn a_stream_comes_through_nginx_as_it_is_written() {
-    let server = guarded("shell.example");
+    let server = catch_panic("shell.example");
     let proxy = Proxy::before(&server);
     let command = "echo one; while [ ! -e go ]; do sleep 0.01; done; echo two";
     let body = serde_json::json!({ "command": command }).to_string();
@@ -172,7 +172,7 @@ fn status_at_the_end(proxy: &Proxy) -> &'static str {
 
 #[test]
 fn behind_nginx_a_name_that_was_not_allowed_is_refused() {
-    let server = guarded("other.example");
+    let server = catch_panic("other.example");
     let proxy = Proxy::before(&server);
     let (status, answer) = proxy.ask("/status", &[TOKEN], None);
     assert!(status == 403 && answer.contains("LLM_SHELL_ALLOWED_HOSTS"), "{answer}");
@@ -180,7 +180,7 @@ fn behind_nginx_a_name_that_was_not_allowed_is_refused() {
 
 #[test]
 fn behind_nginx_a_page_of_ours_logs_in_and_others_do_not() {
-    let server = guarded("shell.example");
+    let server = catch_panic("shell.example");
     let proxy = Proxy::before(&server);
     let token = Some("{\"token\":\"s3cret-token-0123\"}");
     let foreign = ["https://evil.example", "https://shell.example:8443", "https://example"];

@@ -27,7 +27,7 @@ fn a_wrong_method_is_told_which_are_right() {
 }
 
 #[test]
-fn head_is_answered_wherever_get_is_and_a_slash_at_the_end_is_the_same_route() {
+fn head_works_like_get_and_trailing_slashes_are_ignored() {
     let server = Server::start();
     server.run_to_end("echo hello");
     for path in ["/status", "/logs", "/health"] {

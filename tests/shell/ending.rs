@@ -58,7 +58,7 @@ fn a_command_that_ignores_sigterm_gets_sigkill_after_the_grace() {
 }
 
 #[test]
-fn a_command_that_handles_sigterm_keeps_its_exit_code_and_last_words() {
+fn handled_sigterm_keeps_exit_code_and_last_output() {
     let server = Server::start();
     server.run("trap 'echo last words; exit 3' TERM; echo ready; while :; do sleep 0.1; done");
     server.wait_for_output("ready");

@@ -199,7 +199,7 @@ fn the_ends_that_a_server_brought_are_told_by_the_next_one() {
 
 /// Where a memory cgroup can be made, as root of a machine or of a container with its own.
 #[test]
-fn an_end_by_the_memory_limit_of_its_own_cgroup_is_told_as_a_signal() {
+fn own_cgroup_memory_kill_is_reported_as_a_signal() {
     let server = Server::start();
     let group = format!("/sys/fs/cgroup/memory/llm-shell-test-{}", server.pid());
     let limit = format!("{group}/memory.limit_in_bytes");

@@ -4,7 +4,7 @@ use crate::harness::{Server, binary, eventually};
 use std::os::unix::process::CommandExt;
 
 #[test]
-fn a_command_gets_our_environment_without_our_settings_and_with_its_run_id() {
+fn command_inherits_the_environment_without_our_settings() {
     let mut command = binary();
     command.env("LLM_SHELL_KILL_TIMEOUT", "1").env("LLM_SHELL_OTHER", "x").env("MINE", "kept");
     let server = Server::start_command(command);
@@ -23,7 +23,7 @@ fn a_command_reads_end_of_file_from_its_input() {
 }
 
 #[test]
-fn a_command_is_born_with_default_signals_three_descriptors_and_its_own_session() {
+fn command_starts_with_clean_signals_and_descriptors() {
     let mut command = binary();
     // What `nohup … &` of an older shell leaves: signals ignored, a descriptor open.
     // SAFETY: signal(2) and dup2(2) are async-signal-safe and touch no memory of ours.

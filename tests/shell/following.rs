@@ -81,7 +81,7 @@ fn events_carry_numbers_prompts_and_the_end_and_can_be_resumed() {
 }
 
 #[test]
-fn a_line_that_is_redrawn_all_the_time_is_told_now_and_then_by_its_last_drawing() {
+fn followed_redrawn_line_is_sent_in_its_latest_form() {
     let server = Server::start();
     let begun = std::time::Instant::now();
     server.run("for i in $(seq 300); do printf '\\r%06000d' $i; sleep 0.002; done");

@@ -96,7 +96,7 @@ fn what_a_killed_server_left_is_ended_and_told_as_lost() {
 }
 
 #[test]
-fn what_an_ended_run_left_is_ended_too_where_the_server_was_killed() {
+fn leftovers_are_ended_after_a_crash_too() {
     let mut server = Server::start();
     server.run_to_end("setsid sleep 60 & exit 0");
     kill("KILL", server.pid());
@@ -108,7 +108,7 @@ fn what_an_ended_run_left_is_ended_too_where_the_server_was_killed() {
 }
 
 #[test]
-fn a_directory_that_was_removed_is_locked_again_and_its_runs_are_known() {
+fn removed_log_directory_is_recreated_and_locked() {
     let server = Server::start();
     server.run_to_end("echo one");
     std::fs::remove_dir_all(server.folder().join("logs")).unwrap();
@@ -142,7 +142,7 @@ fn a_directory_that_is_removed_during_a_run_is_made_again() {
 }
 
 #[test]
-fn where_a_removed_directory_cannot_be_made_again_lines_are_counted_until_it_can() {
+fn lines_are_counted_while_the_directory_is_missing() {
     let server = Server::start();
     server
         .run("echo one; while [ ! -e go ]; do sleep 0.01; done; while sleep 0.1; do echo x; done");
@@ -165,7 +165,7 @@ fn where_a_removed_directory_cannot_be_made_again_lines_are_counted_until_it_can
 }
 
 #[test]
-fn a_run_that_was_being_launched_when_its_server_was_killed_is_found_by_its_id() {
+fn run_launched_during_a_crash_is_found_by_its_id() {
     let mut server = Server::start();
     server.run_to_end("echo one");
     kill("KILL", server.pid());

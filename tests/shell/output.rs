@@ -16,7 +16,7 @@ fn printing(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn the_file_holds_one_object_a_line_with_a_stamp_that_never_goes_back() {
+fn log_has_one_object_a_line_with_ascending_timestamps() {
     let server = Server::start();
     server.run_to_end("for i in $(seq 500); do echo line $i; done; echo to stderr >&2");
     let stored = server.stored();
@@ -98,7 +98,7 @@ fn a_line_of_megabytes_is_kept_whole() {
 }
 
 #[test]
-fn what_was_written_before_an_exit_is_on_disk_before_the_exit_is_told() {
+fn output_reaches_disk_before_the_exit_is_reported() {
     let server = Server::start();
     for round in 0..25 {
         server.run_to_end("seq 3000; printf last; exit 3");
@@ -205,7 +205,7 @@ fn a_log_that_is_emptied_goes_on() {
 }
 
 #[test]
-fn a_full_disk_never_stops_the_command_and_what_is_missing_is_told() {
+fn full_disk_stops_no_command_and_gaps_are_reported() {
     let server = Server::start_with(&["--log-dir", "disk/logs"]);
     let disk = server.folder().join("disk");
     fs::create_dir_all(&disk).unwrap();

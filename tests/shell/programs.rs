@@ -75,7 +75,7 @@ fn an_interpreter_is_asked_one_thing_after_another() {
 }
 
 #[test]
-fn a_password_that_is_asked_for_at_the_terminal_is_given_and_never_logged() {
+fn terminal_password_is_not_logged() {
     let server = Server::start();
     let asks = "exec bash -c 'read -rsp \"Passphrase: \" x; echo; echo got ${#x}'";
     let opens =
@@ -144,7 +144,7 @@ fn a_pager_is_turned_and_left() {
 }
 
 #[test]
-fn jobs_are_stopped_resumed_and_ended_with_the_shell_that_controls_them() {
+fn job_control_works_on_a_terminal() {
     // An interactive shell is deaf to SIGTERM.
     let server = Server::start_with(&["--kill-timeout", "0.2"]);
     let mut bash = Talk::begin(&server, "PS1='$ ' exec bash --norc --noprofile -i");

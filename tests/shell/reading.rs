@@ -103,7 +103,7 @@ fn a_line_that_is_too_large_by_itself_is_cut_inside() {
 }
 
 #[test]
-fn a_line_that_is_too_large_to_be_joined_is_cut_in_the_same_place_however_it_is_read() {
+fn oversized_line_is_cut_at_the_same_place_in_every_form() {
     let server = Server::start();
     server.run_to_end("head -c 17000000 /dev/zero | tr '\\0' y; echo; echo end");
     for query in ["lines=0", "after=0"] {
@@ -172,7 +172,7 @@ fn escape_sequences_and_redrawing_can_be_left_out() {
 }
 
 #[test]
-fn the_content_can_be_had_alone_and_the_entries_as_they_are_stored() {
+fn logs_are_served_as_text_and_as_stored_entries() {
     let server = Server::start();
     server.run_to_end("echo 'say \"hi\"'; echo two");
     let plain = ["Accept: text/plain"];

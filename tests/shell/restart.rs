@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const STUBBORN: &str = "trap 'echo asked' TERM; echo ready; while :; do sleep 0.1; done";
 
 #[test]
-fn a_restart_ends_the_old_tree_and_starts_the_same_command_with_a_new_log() {
+fn restart_ends_the_tree_and_starts_with_a_new_log() {
     let server = Server::start();
     let first = server.run("sleep 60 & echo $RUN_ID; wait");
     server.wait_for_output(first["run_id"].as_str().unwrap());

@@ -115,7 +115,7 @@ fn a_shell_that_is_gone_is_our_fault_and_leaves_no_trace() {
 
 /// The kernel takes 131,071 bytes for one variable, and of all together what `ulimit -s` allows.
 #[test]
-fn an_environment_that_the_kernel_does_not_take_is_the_request_s_fault() {
+fn too_large_environment_is_a_bad_request() {
     let server = Server::start();
     let with = |env: Value| server.post_json("/start", &json!({"command": "true", "env": env}));
     let detail = with(json!({"BIG": "x".repeat(200_000)})).problem(400, "bad_request");

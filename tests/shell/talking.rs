@@ -52,7 +52,7 @@ fn without_being_asked_for_there_is_no_input() {
 }
 
 #[test]
-fn a_program_that_does_not_read_is_told_by_how_much_it_has_taken() {
+fn written_counts_what_a_slow_reader_took() {
     let server = Server::start();
     start(&server, &json!({"command": "sleep 60", "stdin": true}));
     let data = vec![b'x'; 1_000_000];
@@ -116,7 +116,7 @@ fn an_interpreter_is_talked_to() {
 }
 
 #[test]
-fn what_a_terminal_was_written_before_the_end_is_on_disk_before_the_end_is_told() {
+fn terminal_output_reaches_disk_before_the_end() {
     let server = Server::start();
     for _ in 0..10 {
         start(&server, &json!({"command": "seq 3000; printf last", "pty": true}));

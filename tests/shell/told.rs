@@ -109,7 +109,7 @@ fn a_client_that_likes_json_as_well_gets_json() {
 }
 
 #[test]
-fn a_run_whose_place_was_taken_is_told_with_the_run_that_took_it() {
+fn report_of_an_old_run_names_the_newer_one() {
     let server = Server::start();
     let old = server.run("sleep 60")["run_id"].clone();
     std::thread::scope(|threads| {
@@ -152,7 +152,7 @@ fn what_a_kill_is_still_ending_is_not_told_as_left() {
 }
 
 #[test]
-fn what_was_left_running_is_told_with_what_ends_it_and_that_it_was_ended() {
+fn report_names_leftovers_and_what_ends_them() {
     let server = Server::start();
     let left = json!({"command": "sleep 300 >/dev/null &", "wait": 60});
     let text = told(&server, &left);

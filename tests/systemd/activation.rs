@@ -55,7 +55,7 @@ fn end(mut server: Child) -> String {
 }
 
 #[test]
-fn an_internet_socket_is_taken_over_and_its_early_clients_are_answered() {
+fn inherited_tcp_socket_serves_clients_that_came_early() {
     let folder = tempfile::tempdir().unwrap();
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
@@ -90,7 +90,7 @@ fn a_unix_socket_is_taken_over_and_its_file_is_left_alone() {
 }
 
 #[test]
-fn a_socket_whose_name_is_no_file_s_is_asked_before_the_watchdog_is_told() {
+fn self_check_reaches_an_abstract_socket() {
     let folder = tempfile::tempdir().unwrap();
     let name = folder.path().display().to_string();
     let socket = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
@@ -110,7 +110,7 @@ fn a_socket_whose_name_is_no_file_s_is_asked_before_the_watchdog_is_told() {
 }
 
 #[test]
-fn a_socket_that_strangers_reach_is_not_taken_over_without_a_token() {
+fn inherited_public_socket_needs_a_token() {
     let folder = tempfile::tempdir().unwrap();
     let socket = TcpListener::bind("0.0.0.0:0").unwrap();
     let output = handed(vec![socket.into()], &folder).output().unwrap();

@@ -14,7 +14,7 @@ fn group_of(status: &Value) -> String {
 }
 
 #[test]
-fn the_server_moves_into_a_leaf_and_each_run_gets_a_group_that_goes_with_it() {
+fn server_moves_into_a_leaf_and_runs_get_their_own_cgroup() {
     let Some(group) = Group::make() else { return };
     let server = Server::start_command(group.binary());
     assert_eq!(group.inner(), ["server"]);
@@ -46,7 +46,7 @@ fn a_daemon_without_an_environment_is_ended_with_its_service() {
 }
 
 #[test]
-fn a_daemon_without_an_environment_is_ended_after_the_servers_own_death() {
+fn daemon_with_empty_environment_is_ended_after_a_crash() {
     let Some(group) = Group::make() else { return };
     let mut server = Server::start_command(group.binary());
     server.run(&format!("{}; sleep 60", daemon()));

@@ -25,7 +25,7 @@ fn limits_without_a_control_group_end_astra_with_the_reason() {
 }
 
 #[test]
-fn limits_without_a_control_group_are_refused_in_requests_and_reloads() {
+fn limits_without_a_cgroup_are_refused() {
     let astra = Astra::start(json!({"tts": {"cmd": "exec sleep 60"}}));
     let pid = astra.pid_of("tts");
     let limits = json!({"processes": 9});
@@ -73,7 +73,7 @@ fn a_limit_whose_controller_is_missing_is_refused_by_its_name() {
 }
 
 #[test]
-fn a_service_that_needs_more_memory_is_ended_by_its_limit_as_a_whole() {
+fn memory_limit_ends_the_whole_process_tree() {
     let Some(group) = group("memory", true) else { return };
     let hog = "sleep 60 & python3 -c 'x = bytearray(10**9)'; echo survived";
     let services = json!({"tts": {

@@ -53,7 +53,7 @@ impl Manager {
 }
 
 #[test]
-fn systemd_is_told_when_the_shell_answers_what_it_does_and_when_it_ends() {
+fn systemd_is_notified_of_ready_status_and_stopping() {
     let manager = Manager::new();
     let mut server = Server::start_command(manager.binary());
     server.get("/health").expect(200);
@@ -88,7 +88,7 @@ fn systemd_is_told_how_the_services_are_and_of_a_reload() {
 }
 
 #[test]
-fn the_watchdog_is_told_after_requests_to_ourselves_and_only_while_they_are_answered() {
+fn watchdog_is_notified_only_while_the_self_check_passes() {
     let manager = Manager::new();
     let mut command = manager.binary();
     command.env("WATCHDOG_USEC", "400000").env("LLM_SHELL_TOKEN", "secret-of-16-chars");

@@ -1,12 +1,12 @@
 //! The accept loop, which nothing that a client does can end.
 
+use crate::connection_state::ConnectionState;
 use crate::listener::Listener;
 use crate::refusal::Refusals;
 use crate::registry::Admission;
-use crate::seat::Seat;
 use crate::service::Service;
 use crate::socket::Socket;
-use crate::standby::{Guest, Standby};
+use crate::standby::{ConnectionGuard, Standby};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{SocketFlags, acceptfrom_with};
@@ -95,21 +95,23 @@ impl AcceptLoop {
             Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
             Err(error) => {
                 self.complain(&format!("accept: {error}"));
-                if !self.service.registry.relieve() {
+                if !self.service.registry.evict_idle() {
                     self.pause();
                 }
             }
         }
     }
 
-    fn seat(&mut self, seat: Arc<Seat>) {
-        let Err((error, guest)) = attend(&self.service, seat) else { return };
+    fn seat(&mut self, seat: Arc<ConnectionState>) {
+        let Err((error, guest)) = spawn_connection(&self.service, seat) else { return };
         self.complain(&format!("no thread for it: {error}"));
-        let Some(guest) = guest.and_then(|guest| self.standby.attend(guest).err()) else { return };
+        let Some(guest) = guest.and_then(|guest| self.standby.spawn_connection(guest).err()) else {
+            return;
+        };
         if let Some(socket) = guest.into_socket() {
             self.refusals.refuse(socket, &self.service.ids.fresh());
         }
-        self.service.registry.relieve();
+        self.service.registry.evict_idle();
     }
 
     fn refuse(&mut self, socket: Socket, why: &str) {
@@ -135,13 +137,13 @@ impl AcceptLoop {
 
 /// Serves a connection on a thread of its own. Where there is none to be had, the guest is given
 /// back.
-pub(crate) fn attend(
+pub(crate) fn spawn_connection(
     service: &Arc<Service>,
-    seat: Arc<Seat>,
-) -> Result<(), (io::Error, Option<Guest>)> {
+    seat: Arc<ConnectionState>,
+) -> Result<(), (io::Error, Option<ConnectionGuard>)> {
     let builder = thread::Builder::new().stack_size(service.limits.stack_bytes);
     let named = builder.name(format!("http-{}", seat.number));
-    let guest = Arc::new(Mutex::new(Some(Guest { service: Arc::clone(service), seat })));
+    let guest = Arc::new(Mutex::new(Some(ConnectionGuard { service: Arc::clone(service), seat })));
     let for_thread = Arc::clone(&guest);
     // The thread is not joined: it gives its seat back, which is what `finish` waits for.
     let spawned = named.spawn(move || {
@@ -152,6 +154,6 @@ pub(crate) fn attend(
     spawned.map(drop).map_err(|error| (error, take(&guest)))
 }
 
-fn take(guest: &Mutex<Option<Guest>>) -> Option<Guest> {
+fn take(guest: &Mutex<Option<ConnectionGuard>>) -> Option<ConnectionGuard> {
     guest.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

@@ -13,7 +13,7 @@ const POLICY: &[u8] = b"frame-ancestors 'none'; default-src 'none'";
 
 /// Everything of an answer but its body.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Envelope<'a> {
+pub(crate) struct ResponseHead<'a> {
     /// The status.
     pub(crate) status: StatusCode,
     /// The body's type, where there is a body.
@@ -34,14 +34,14 @@ pub(crate) enum Persistence {
     /// It stays, as HTTP/1.1 has it.
     Keep,
     /// It stays, which an HTTP/1.0 client must be told.
-    KeepAloud,
+    KeepAliveHeader,
     /// It is closed.
     Close,
 }
 
 /// How the body's end is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extent {
+pub(crate) enum BodyFraming {
     /// By its length.
     Length(usize),
     /// By its last chunk.
@@ -50,9 +50,9 @@ pub(crate) enum Extent {
     UntilClose,
 }
 
-impl Envelope<'_> {
+impl ResponseHead<'_> {
     /// Appends the whole head, with its empty line, to `out`.
-    pub(crate) fn write(&self, extent: Extent, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, extent: BodyFraming, out: &mut Vec<u8>) {
         out.extend_from_slice(b"HTTP/1.1 ");
         out.extend_from_slice(self.status.as_str().as_bytes());
         out.push(b' ');
@@ -68,20 +68,20 @@ impl Envelope<'_> {
         self.write_added(out);
         match self.persistence {
             Persistence::Keep => {}
-            Persistence::KeepAloud => line(out, "Connection", b"keep-alive"),
+            Persistence::KeepAliveHeader => line(out, "Connection", b"keep-alive"),
             Persistence::Close => line(out, "Connection", b"close"),
         }
         out.extend_from_slice(b"\r\n");
     }
 
-    fn write_extent(&self, extent: Extent, out: &mut Vec<u8>) {
+    fn write_extent(&self, extent: BodyFraming, out: &mut Vec<u8>) {
         match extent {
             // RFC 9110: these two never have a body, and so no length of one.
             _ if !has_body(self.status) => {}
             // Writing into a vector cannot fail.
-            Extent::Length(bytes) => drop(write!(out, "Content-Length: {bytes}\r\n")),
-            Extent::Chunked => line(out, "Transfer-Encoding", b"chunked"),
-            Extent::UntilClose => {}
+            BodyFraming::Length(bytes) => drop(write!(out, "Content-Length: {bytes}\r\n")),
+            BodyFraming::Chunked => line(out, "Transfer-Encoding", b"chunked"),
+            BodyFraming::UntilClose => {}
         }
     }
 
@@ -144,8 +144,12 @@ impl Clock {
 mod tests {
     use super::*;
 
-    fn head(status: StatusCode, headers: &[(HeaderName, HeaderValue)], extent: Extent) -> String {
-        let envelope = Envelope {
+    fn head(
+        status: StatusCode,
+        headers: &[(HeaderName, HeaderValue)],
+        extent: BodyFraming,
+    ) -> String {
+        let envelope = ResponseHead {
             status,
             content_type: Some("text/plain"),
             headers,
@@ -164,7 +168,7 @@ mod tests {
             Date: Thu, 01 Jan 1970 00:00:00 GMT\r\nX-Request-Id: abc-1\r\n\
             X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\
             Content-Security-Policy: frame-ancestors 'none'; default-src 'none'\r\n\r\n";
-        assert_eq!(head(StatusCode::OK, &[], Extent::Length(5)), expected);
+        assert_eq!(head(StatusCode::OK, &[], BodyFraming::Length(5)), expected);
     }
 
     #[test]
@@ -175,7 +179,7 @@ mod tests {
             (CONNECTION, HeaderValue::from_static("upgrade")),
             (CACHE_CONTROL, HeaderValue::from_static("max-age=60")),
         ];
-        let head = head(StatusCode::OK, &headers, Extent::Chunked);
+        let head = head(StatusCode::OK, &headers, BodyFraming::Chunked);
         assert_eq!(head.matches("Transfer-Encoding: chunked\r\n").count(), 1);
         assert!(!head.contains("99") && !head.contains("gzip") && !head.contains("upgrade"));
         assert!(head.contains("cache-control: max-age=60\r\n") && !head.contains("no-store"));
@@ -184,14 +188,14 @@ mod tests {
     #[test]
     fn a_page_has_a_policy_of_its_own() {
         let own = (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'self'"));
-        let head = head(StatusCode::OK, &[own], Extent::Length(5));
+        let head = head(StatusCode::OK, &[own], BodyFraming::Length(5));
         assert!(head.contains("content-security-policy: default-src 'self'\r\n"), "{head}");
         assert!(!head.contains("default-src 'none'"), "{head}");
     }
 
     #[test]
     fn a_status_without_a_body_has_no_length() {
-        let head = head(StatusCode::NO_CONTENT, &[], Extent::Length(0));
+        let head = head(StatusCode::NO_CONTENT, &[], BodyFraming::Length(0));
         assert!(!head.contains("Content-Length"), "{head}");
     }
 

@@ -50,7 +50,7 @@ impl Body {
         // handler must not act on it, however much has come: nobody would get the answer.
         let mut result = Err(Fault::Gone);
         // Before the client is asked on, and again where that took a while.
-        let is_asked = wire.seat.begin_receiving() && self.invite(wire).is_ok();
+        let is_asked = wire.seat.begin_receiving() && self.send_continue(wire).is_ok();
         if is_asked && wire.seat.begin_receiving() {
             result = self.collect(wire, bytes_max, &mut body);
         }
@@ -83,7 +83,7 @@ impl Body {
     }
 
     /// Says `100 Continue` to a client that waits for it, unless it was tired of waiting.
-    fn invite(&mut self, wire: &mut Wire) -> Result<(), Problem> {
+    fn send_continue(&mut self, wire: &mut Wire) -> Result<(), Problem> {
         let waits = std::mem::take(&mut self.expects_continue);
         if !waits || !wire.inbox.data().is_empty() {
             return Ok(());

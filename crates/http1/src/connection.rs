@@ -4,13 +4,13 @@ use crate::access::Access;
 use crate::access_control::{Decision, Privilege};
 use crate::body::Body;
 use crate::catch_panic::catch_panic;
-use crate::dispatch::{Delivered, Dispatch, Terms, failure};
+use crate::connection_state::ConnectionState;
 use crate::head::{Head, too_large};
 use crate::head_scan::HeadScan;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::seat::Seat;
+use crate::response_writer::{Delivered, ResponseOptions, ResponseWriter, failure};
 use crate::service::Service;
 use crate::wire::Wire;
 use http::{Method, Version};
@@ -19,8 +19,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-/// Serves the connection on `seat` until it ends. Blocks for as long.
-pub(crate) fn serve(service: &Service, seat: Arc<Seat>) {
+/// Serves the connection on `connection_state` until it ends. Blocks for as long.
+pub(crate) fn serve(service: &Service, seat: Arc<ConnectionState>) {
     let wire = Wire::new(seat, service.limits.clone());
     match service.router.access_control() {
         // Before the first read: once its request is here, the client may be gone.
@@ -28,7 +28,7 @@ pub(crate) fn serve(service: &Service, seat: Arc<Seat>) {
         None => wire.caller(None).trust(),
     }
     let mut connection =
-        Connection { service, wire, dispatch: Dispatch::default(), text: Vec::new() };
+        Connection { service, wire, dispatch: ResponseWriter::default(), text: Vec::new() };
     loop {
         match connection.exchange() {
             Next::Request => {}
@@ -41,7 +41,7 @@ pub(crate) fn serve(service: &Service, seat: Arc<Seat>) {
 struct Connection<'s> {
     service: &'s Service,
     wire: Wire,
-    dispatch: Dispatch,
+    dispatch: ResponseWriter,
     /// The present head's bytes; kept for the memory.
     text: Vec<u8>,
 }
@@ -141,7 +141,8 @@ impl Connection<'_> {
     /// Answers what could not be read as a request; the connection cannot go on.
     fn refuse(&mut self, problem: Problem, arrived: Instant) -> Next {
         let id = self.service.ids.fresh();
-        let terms = Terms { id: &id, version: Version::HTTP_11, head_only: false, keep: false };
+        let terms =
+            ResponseOptions { id: &id, version: Version::HTTP_11, head_only: false, keep: false };
         let delivered = self.dispatch.deliver(&mut self.wire, problem.into(), terms);
         let status = delivered.status.as_u16();
         self.log(status, arrived, "-", "-", &id);
@@ -158,7 +159,7 @@ impl Connection<'_> {
             && body.may_be_skipped(self.wire.limits.skipped_body_bytes_max)
             && !self.service.registry.is_closing();
         let head_only = head.method == Method::HEAD;
-        let terms = Terms { id: &id, version: head.version, head_only, keep };
+        let terms = ResponseOptions { id: &id, version: head.version, head_only, keep };
         let reply = reply.unwrap_or_else(|| failure(&id).into());
         let delivered = self.dispatch.deliver(&mut self.wire, reply, terms);
         self.log(delivered.status.as_u16(), arrived, head.method.as_str(), head.path, &id);

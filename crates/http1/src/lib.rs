@@ -5,9 +5,9 @@
 //! | file | does |
 //! |---|---|
 //! | [`Server`], [`Listener`], `accept` | one thread accepts; no client can end it |
-//! | `registry`, `seat`, `refusal` | who is connected, who may be cut, who is waited for |
+//! | `registry`, `connection_state`, `refusal` | who is connected, who may be cut, who is waited for |
 //! | `connection` | the loop of one connection: head, handler, answer, again |
-//! | `wire`, `socket`, `inbox` | reads and writes that end by a deadline, one small buffer |
+//! | `wire`, `socket`, `read_buffer` | reads and writes that end by a deadline, one small buffer |
 //! | [`Head`], `head_scan` | bytes to a request's head, or the reason why not (pure) |
 //! | [`AccessControl`], [`Caller`] | the interface of an access policy, and who it decides about |
 //! | `body`, `framing` | the body as it is asked for; lengths and chunks (pure) |
@@ -16,7 +16,7 @@
 //! | [`catch_panic`] | what keeps the panic of a handler from its connection |
 //! | [`Limits`] | every number |
 //!
-//! Threads: `http-accept` (owned by [`Server`], ends with [`Server::close_door`]), `http-N` for
+//! Threads: `http-accept` (owned by [`Server`], ends with [`Server::stop_accepting`]), `http-N` for
 //! connection N (owned by the registry, ends with its connection) and two `http-standby`, which
 //! serve where no other thread can be had. Locks: the registry's list of seats, and the server's
 //! handle of `http-accept`; neither is held over a system call that waits, and neither is taken
@@ -34,11 +34,10 @@ mod answer;
 mod body;
 mod catch_panic;
 mod connection;
-mod dispatch;
+mod connection_state;
 mod framing;
 mod head;
 mod head_scan;
-mod inbox;
 mod limits;
 mod listener;
 #[cfg(test)]
@@ -46,13 +45,14 @@ mod mutated;
 mod peer;
 mod problem;
 mod query;
+mod read_buffer;
 mod refusal;
 mod registry;
 mod reply;
 mod request;
 mod request_id;
+mod response_writer;
 mod router;
-mod seat;
 mod server;
 mod service;
 mod socket;

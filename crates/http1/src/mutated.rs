@@ -110,7 +110,7 @@ fn decode(framing: Framing, bytes: &[u8], step: usize) -> Option<(Vec<u8>, usize
 }
 
 #[test]
-fn every_mutation_is_understood_or_refused_alike_in_whatever_pieces_it_comes() {
+fn mutated_requests_parse_alike_in_any_pieces() {
     let mut numbers = Numbers(0x9E37_79B9_7F4A_7C15);
     let router = Router::new().get("/runs/{run_id}/logs", |_| Err(unreached()));
     let mut understood = 0;

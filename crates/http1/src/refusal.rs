@@ -1,6 +1,6 @@
 //! Newcomers that there is no room for: a 503, and a moment to read it.
 
-use crate::answer::{Clock, Envelope, Extent, Persistence};
+use crate::answer::{BodyFraming, Clock, Persistence, ResponseHead};
 use crate::problem::Problem;
 use crate::reply::{Content, Reply};
 use crate::socket::Socket;
@@ -62,7 +62,7 @@ impl Refusals {
         let reply = Reply::from(problem.with_header(RETRY_AFTER, HeaderValue::from_static("1")));
         let mut out = Vec::new();
         if let Content::Bytes(body) = reply.content {
-            let envelope = Envelope {
+            let envelope = ResponseHead {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 content_type: reply.content_type,
                 headers: &reply.headers,
@@ -70,7 +70,7 @@ impl Refusals {
                 date: self.clock.now(),
                 persistence: Persistence::Close,
             };
-            envelope.write(Extent::Length(body.len()), &mut out);
+            envelope.write(BodyFraming::Length(body.len()), &mut out);
             out.extend_from_slice(&body);
         }
         out

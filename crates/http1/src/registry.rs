@@ -1,7 +1,7 @@
 //! Everyone who is connected: who gets in, who is cut to make room, who is waited for.
 
+use crate::connection_state::ConnectionState;
 use crate::peer::ClientKey;
-use crate::seat::Seat;
 use crate::socket::Socket;
 use rustix::net::SocketAddrAny;
 use std::collections::HashMap;
@@ -31,7 +31,7 @@ pub(crate) struct Registry {
 
 #[derive(Debug, Default)]
 struct Seats {
-    taken: Vec<Arc<Seat>>,
+    taken: Vec<Arc<ConnectionState>>,
 }
 
 impl Seats {
@@ -53,7 +53,7 @@ impl Seats {
 /// What became of a newcomer.
 pub(crate) enum Admission {
     /// It has a seat, which must be given back with [`Registry::leave`].
-    Seated(Arc<Seat>),
+    Seated(Arc<ConnectionState>),
     /// Every other connection is being answered.
     Full(Socket),
     /// The door is closed.
@@ -80,7 +80,8 @@ impl Registry {
     pub(crate) fn admit(&self, descriptor: OwnedFd, from: Option<SocketAddrAny>) -> Admission {
         // That of a Unix socket is none here.
         let address = from.and_then(|from| SocketAddr::try_from(from).ok());
-        let seat = Seat::new(self.next_number(), Socket::new(descriptor), address, self.epoch);
+        let seat =
+            ConnectionState::new(self.next_number(), Socket::new(descriptor), address, self.epoch);
         let mut seats = self.lock();
         if seats.count_of(seat.client) >= self.client_connections_max {
             // Where all of its connections are being answered it gets one more.
@@ -116,7 +117,7 @@ impl Registry {
             seats = freed;
         }
         let largest = seats.largest_client();
-        let is_largest = |seat: &Seat| Some(seat.client) == largest;
+        let is_largest = |seat: &ConnectionState| Some(seat.client) == largest;
         if !(make_room(&seats, is_largest) || make_room(&seats, |_| true)) {
             return None;
         }
@@ -131,10 +132,10 @@ impl Registry {
 
     /// Cuts the one that was waited for longest, where descriptors or threads are short before the
     /// cap is reached. Whether one is gone. Blocks up to 1 s for that.
-    pub(crate) fn relieve(&self) -> bool {
+    pub(crate) fn evict_idle(&self) -> bool {
         let seats = self.lock();
         let before = seats.taken.len();
-        if !cut_longest_idle(&seats, Seat::is_quiet) {
+        if !cut_longest_idle(&seats, ConnectionState::is_quiet) {
             return false;
         }
         let unchanged = |seats: &mut Seats| seats.taken.len() >= before;
@@ -143,7 +144,7 @@ impl Registry {
     }
 
     /// Gives a seat back.
-    pub(crate) fn leave(&self, seat: &Seat) {
+    pub(crate) fn leave(&self, seat: &ConnectionState) {
         let mut seats = self.lock();
         if let Some(index) = seats.taken.iter().position(|taken| taken.number == seat.number) {
             seats.taken.swap_remove(index);
@@ -191,15 +192,15 @@ impl Registry {
 
 /// Cuts one of those that may be cut: rather one that has nothing unread, whose request may be
 /// just coming. Whether a seat is about to be free.
-fn make_room(seats: &Seats, may_cut: impl Fn(&Seat) -> bool) -> bool {
+fn make_room(seats: &Seats, may_cut: impl Fn(&ConnectionState) -> bool) -> bool {
     cut_longest_idle(seats, |seat| may_cut(seat) && seat.is_quiet())
         || cut_longest_idle(seats, may_cut)
 }
 
 /// Cuts the one of those that may be cut whose client was waited for longest, if there is one.
 /// Whether a seat is about to be free, be it that one's or another's that was cut before.
-fn cut_longest_idle(seats: &Seats, may_cut: impl Fn(&Seat) -> bool) -> bool {
-    let mut idle: Vec<(u64, &Seat)> = seats
+fn cut_longest_idle(seats: &Seats, may_cut: impl Fn(&ConnectionState) -> bool) -> bool {
+    let mut idle: Vec<(u64, &ConnectionState)> = seats
         .taken
         .iter()
         .filter_map(|seat| seat.idle_since().map(|since| (since, seat.as_ref())))
@@ -220,7 +221,7 @@ mod tests {
         (registry.admit(ours.into(), None), theirs)
     }
 
-    fn seated(registry: &Registry) -> (Arc<Seat>, UnixStream) {
+    fn seated(registry: &Registry) -> (Arc<ConnectionState>, UnixStream) {
         match admit(registry) {
             (Admission::Seated(seat), client) => (seat, client),
             _ => panic!("there is a seat"),
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn one_whose_words_were_not_yet_read_does_not_make_room_for_want_of_descriptors() {
+    fn connection_with_unread_bytes_is_not_evicted() {
         use std::io::Write;
         let registry = Registry::new(8, 8);
         let (asking, mut client) = seated(&registry);
@@ -285,9 +286,9 @@ mod tests {
                 }
                 registry.leave(&silent);
             });
-            assert!(registry.relieve(), "the silent one is gone");
+            assert!(registry.evict_idle(), "the silent one is gone");
         });
-        assert!(!registry.relieve() && asking.begin_answer());
+        assert!(!registry.evict_idle() && asking.begin_answer());
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Server {
     /// answered goes on, and its connection ends with that answer; a request that arrives later
     /// gets none. The listener is closed when this returns, within 0.2 s. Calling it again does
     /// nothing.
-    pub fn close_door(&self) {
+    pub fn stop_accepting(&self) {
         self.service.registry.close();
         // Eight bytes into a counter that nobody else adds to: it cannot be full.
         let _ = rustix::io::write(&*self.stop, &1_u64.to_ne_bytes());
@@ -72,7 +72,7 @@ impl Server {
     /// the rest. How many requests were cut; their handlers find out by their next read or write.
     #[must_use = "requests that were cut are worth a line in the log"]
     pub fn finish(&self, within: Duration) -> usize {
-        self.close_door();
+        self.stop_accepting();
         let cut = if self.service.registry.wait_empty(within) {
             0
         } else {
@@ -87,7 +87,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.close_door();
+        self.stop_accepting();
         self.service.registry.cut_all();
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::catch_panic::catch_panic;
 use crate::connection::serve;
-use crate::seat::Seat;
+use crate::connection_state::ConnectionState;
 use crate::service::Service;
 use crate::socket::Socket;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -19,12 +19,12 @@ const THREADS: usize = 2;
 const FREE_WAIT: Duration = Duration::from_millis(100);
 
 /// A connection's hold on its seat: given back however its thread ends.
-pub(crate) struct Guest {
+pub(crate) struct ConnectionGuard {
     pub(crate) service: Arc<Service>,
-    pub(crate) seat: Arc<Seat>,
+    pub(crate) seat: Arc<ConnectionState>,
 }
 
-impl Guest {
+impl ConnectionGuard {
     /// Serves the connection until it ends. Blocks for as long.
     pub(crate) fn serve(self) {
         serve(&self.service, Arc::clone(&self.seat));
@@ -38,7 +38,7 @@ impl Guest {
     }
 }
 
-impl Drop for Guest {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.service.registry.leave(&self.seat);
     }
@@ -46,16 +46,16 @@ impl Drop for Guest {
 
 /// What the threads wait at.
 #[derive(Default)]
-struct Door {
+struct PendingQueue {
     /// How many threads wait that no guest is coming to.
     free: usize,
-    guests: Vec<Guest>,
+    guests: Vec<ConnectionGuard>,
     is_closed: bool,
 }
 
 #[derive(Default)]
 struct Shared {
-    door: Mutex<Door>,
+    door: Mutex<PendingQueue>,
     changed: Condvar,
 }
 
@@ -81,8 +81,8 @@ impl Standby {
     ///
     /// # Errors
     /// The guest, where none becomes free.
-    pub(crate) fn attend(&self, guest: Guest) -> Result<(), Guest> {
-        let busy = |door: &mut Door| door.free == 0;
+    pub(crate) fn spawn_connection(&self, guest: ConnectionGuard) -> Result<(), ConnectionGuard> {
+        let busy = |door: &mut PendingQueue| door.free == 0;
         let waited = self.0.changed.wait_timeout_while(self.0.door(), FREE_WAIT, busy);
         let mut door = waited.unwrap_or_else(PoisonError::into_inner).0;
         if door.free == 0 {
@@ -104,7 +104,7 @@ impl Drop for Standby {
 }
 
 impl Shared {
-    fn door(&self) -> MutexGuard<'_, Door> {
+    fn door(&self) -> MutexGuard<'_, PendingQueue> {
         self.door.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -115,11 +115,11 @@ impl Shared {
     }
 
     /// The next guest; `None` once there will be no more.
-    fn next(&self) -> Option<Guest> {
+    fn next(&self) -> Option<ConnectionGuard> {
         let mut door = self.door();
         door.free += 1;
         self.changed.notify_all();
-        let nobody = |door: &mut Door| door.guests.is_empty() && !door.is_closed;
+        let nobody = |door: &mut PendingQueue| door.guests.is_empty() && !door.is_closed;
         let waited = self.changed.wait_while(door, nobody);
         waited.unwrap_or_else(PoisonError::into_inner).guests.pop()
     }

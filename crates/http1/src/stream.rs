@@ -1,6 +1,6 @@
 //! A body that is written piece by piece while the client reads.
 
-use crate::answer::{Envelope, Extent};
+use crate::answer::{BodyFraming, ResponseHead};
 use crate::limits::STREAM_HELD_BYTES_MAX;
 use crate::wire::Wire;
 use std::io::{self, Write};
@@ -19,9 +19,9 @@ const SIZE_LINE_BYTES: usize = 10;
 #[derive(Debug)]
 pub struct StreamBody<'a> {
     wire: &'a mut Wire,
-    envelope: Envelope<'a>,
-    /// [`Extent::Chunked`] or [`Extent::UntilClose`], once the body outgrows its first piece.
-    extent: Extent,
+    envelope: ResponseHead<'a>,
+    /// [`BodyFraming::Chunked`] or [`BodyFraming::UntilClose`], once the body outgrows its first piece.
+    extent: BodyFraming,
     /// [`SIZE_LINE_BYTES`] of room, and what is held back.
     held: Vec<u8>,
     sent: Sent,
@@ -49,7 +49,7 @@ pub(crate) enum Ending {
 
 impl<'a> StreamBody<'a> {
     /// A body that is about to be written; `extent` is what becomes of it when it grows long.
-    pub(crate) fn new(wire: &'a mut Wire, envelope: Envelope<'a>, extent: Extent) -> Self {
+    pub(crate) fn new(wire: &'a mut Wire, envelope: ResponseHead<'a>, extent: BodyFraming) -> Self {
         Self { wire, envelope, extent, held: vec![0; SIZE_LINE_BYTES], sent: Sent::Nothing }
     }
 
@@ -80,7 +80,7 @@ impl<'a> StreamBody<'a> {
     }
 
     fn cut(&self) -> Ending {
-        if self.extent == Extent::UntilClose {
+        if self.extent == BodyFraming::UntilClose {
             self.wire.seat.socket.reset_on_close();
         }
         Ending::Cut
@@ -89,7 +89,7 @@ impl<'a> StreamBody<'a> {
     fn send_whole(&mut self) -> Ending {
         let body = &self.held[SIZE_LINE_BYTES..];
         let mut all = Vec::with_capacity(512 + body.len());
-        self.envelope.write(Extent::Length(body.len()), &mut all);
+        self.envelope.write(BodyFraming::Length(body.len()), &mut all);
         all.extend_from_slice(body);
         self.finish(&all)
     }
@@ -97,7 +97,7 @@ impl<'a> StreamBody<'a> {
     fn send_last(&mut self) -> Ending {
         let mut piece = std::mem::take(&mut self.held);
         let start = frame(&mut piece, self.extent);
-        if self.extent == Extent::Chunked {
+        if self.extent == BodyFraming::Chunked {
             piece.extend_from_slice(b"0\r\n\r\n");
         }
         self.finish(&piece[start..])
@@ -136,12 +136,12 @@ impl<'a> StreamBody<'a> {
 }
 
 /// Makes a chunk of what is held, where the body is chunked. Where what is to be sent begins.
-fn frame(held: &mut Vec<u8>, extent: Extent) -> usize {
+fn frame(held: &mut Vec<u8>, extent: BodyFraming) -> usize {
     let bytes = held.len().saturating_sub(SIZE_LINE_BYTES);
     if bytes == 0 {
         return held.len();
     }
-    if extent != Extent::Chunked {
+    if extent != BodyFraming::Chunked {
         return SIZE_LINE_BYTES;
     }
     let line = format!("{bytes:x}\r\n");

@@ -1,10 +1,10 @@
 //! A connection's bytes in and out, each within its deadline.
 
 use crate::access_control::AccessControl;
-use crate::inbox::Inbox;
+use crate::connection_state::ConnectionState;
 use crate::limits::Limits;
 use crate::peer::{Caller, Peer};
-use crate::seat::Seat;
+use crate::read_buffer::ReadBuffer;
 use rustix::io::Errno;
 use std::io;
 use std::sync::Arc;
@@ -23,9 +23,9 @@ const LINGER_READ_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct Wire {
     /// What the others see of this connection.
-    pub(crate) seat: Arc<Seat>,
+    pub(crate) seat: Arc<ConnectionState>,
     /// What has arrived and is not used up.
-    pub(crate) inbox: Inbox,
+    pub(crate) inbox: ReadBuffer,
     /// The server's numbers.
     pub(crate) limits: Limits,
     /// What is known of the other end.
@@ -35,13 +35,13 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Takes over the connection on `seat`.
-    pub(crate) fn new(seat: Arc<Seat>, limits: Limits) -> Self {
+    /// Takes over the connection on `connection_state`.
+    pub(crate) fn new(seat: Arc<ConnectionState>, limits: Limits) -> Self {
         seat.socket.send_without_delay();
         let peer = Peer::new(seat.address);
         Self {
             seat,
-            inbox: Inbox::default(),
+            inbox: ReadBuffer::default(),
             limits,
             peer,
             read_timeout: Duration::ZERO,

@@ -1,7 +1,7 @@
 //! What is given in a query, a path or a header, as the document describes it.
 
-use crate::manager::SECONDS_MAX;
 use crate::process::Signal;
+use crate::runs::SECONDS_MAX;
 use serde_json::{Value, json};
 
 /// The longest that a request can wait, in seconds.

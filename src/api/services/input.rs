@@ -1,10 +1,10 @@
 //! What services are sent: signals and input.
 
 use super::{in_state, unknown};
+use crate::api::input;
 use crate::api::openapi::examples;
 use crate::api::openapi::parameters as take;
 use crate::api::route::{Api, Route, Verb};
-use crate::api::talking;
 use crate::error::Error;
 use crate::ops::Services;
 use crate::protocol::{ServiceState, ServiceStatus, StdinRequest, StdinResponse};
@@ -40,15 +40,15 @@ pub const ROUTES: &[Route<Services>] = &[
 ];
 
 fn signal(services: &Services, request: &mut Request<'_>) -> Result<Reply, Problem> {
-    let signal = talking::signal(request)?;
+    let signal = input::signal(request)?;
     Ok(Reply::json(StatusCode::OK, &services.signal(request, request.param("service"), signal)?))
 }
 
 fn stdin(api: &Api<Services>, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let name = request.param("service").to_owned();
     let permit = api.ops.begin_write(request, &name)?;
-    api.answers.once(request, talking::STDIN_BYTES_MAX, None, |request| {
-        let (data, ends) = talking::input(request)?;
+    api.answers.once(request, input::STDIN_BYTES_MAX, None, |request| {
+        let (data, ends) = input::input(request)?;
         let written = api.ops.write_stdin(&permit, &name, (&data, ends))?;
         Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
     })

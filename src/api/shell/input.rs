@@ -1,10 +1,10 @@
 //! What a command is sent: signals, input, the size of its terminal.
 
 use super::ended;
+use crate::api::input;
 use crate::api::openapi::examples::status;
 use crate::api::openapi::parameters as take;
 use crate::api::route::{Api, Route, Verb};
-use crate::api::talking;
 use crate::error::Error;
 use crate::ops::Shell;
 use crate::protocol::{ProcessStatus, Size, StdinRequest, StdinResponse};
@@ -54,20 +54,20 @@ const STDIN: &str = "The body as it is; with `Content-Type: application/json` it
                      is less than was sent.";
 
 fn signal(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
-    let signal = talking::signal(request)?;
+    let signal = input::signal(request)?;
     Ok(Reply::json(StatusCode::OK, &shell.signal(signal)?))
 }
 
 fn stdin(api: &Api<Shell>, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let permit = api.ops.streams().take()?;
-    api.answers.once(request, talking::STDIN_BYTES_MAX, None, |request| {
-        let (data, ends) = talking::input(request)?;
+    api.answers.once(request, input::STDIN_BYTES_MAX, None, |request| {
+        let (data, ends) = input::input(request)?;
         let written = api.ops.write_stdin(&permit, &data, ends)?;
         Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
     })
 }
 
 fn resize(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
-    let size = talking::size(request)?;
+    let size = input::size(request)?;
     Ok(Reply::json(StatusCode::OK, &shell.resize(size)?))
 }

@@ -3,8 +3,8 @@
 use super::Engine;
 use super::entry::Entry;
 use crate::protocol::{EndedBy, HealthStatus, ServiceState};
+use crate::supervisor::service_handle::ServiceOrigin;
 use crate::supervisor::services_file::Condition;
-use crate::supervisor::supervised::Standing;
 use std::sync::Arc;
 
 impl Engine {
@@ -30,20 +30,20 @@ impl Engine {
     /// for its own dependencies now.
     fn pull_in(&mut self, name: &str) -> bool {
         let Some(entry) = self.entries.get_mut(name) else { return false };
-        if entry.standing == Standing::Leaving || self.is_closing {
+        if entry.standing == ServiceOrigin::Leaving || self.is_closing {
             return false;
         }
         if entry.life.state() == ServiceState::Stopping {
             entry.life.restart(EndedBy::Restart);
-            self.tell(name, "Stopping; starts again for a service that depends on it.");
+            self.publish_status(name, "Stopping; starts again for a service that depends on it.");
             return false;
         }
         if entry.life.start_if_down().is_none() {
             return false;
         }
-        entry.go_by(Arc::clone(&entry.definition.config), None);
+        entry.apply_config(Arc::clone(&entry.definition.config), None);
         self.begin_generation(name);
-        self.tell(name, "Starting for a service that depends on it.");
+        self.publish_status(name, "Starting for a service that depends on it.");
         true
     }
 
@@ -70,7 +70,7 @@ impl Engine {
             entry.is_blocked = false;
             let action = entry.life.dependencies_met();
             self.perform(name, action);
-            return self.tell(name, "Starting.");
+            return self.publish_status(name, "Starting.");
         }
         // What is there already counts too: it may go again.
         for dependency in entry.config.depends_on.keys() {
@@ -81,7 +81,7 @@ impl Engine {
         if let Some(entry) = self.entries.get_mut(name) {
             entry.is_blocked = is_blocked;
         }
-        self.tell(name, &format!("waits for {}", each.join(" and for ")));
+        self.publish_status(name, &format!("waits for {}", each.join(" and for ")));
     }
 
     /// What a service waits for, and what to do where nothing will come of that by itself.

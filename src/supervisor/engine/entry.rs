@@ -1,12 +1,12 @@
 //! One service, as the engine keeps it.
 
 use super::launch::Ticket;
-use crate::manager::End;
 use crate::process::LeftBehind;
 use crate::protocol::HealthStatus;
+use crate::runs::End;
 use crate::supervisor::life::{Leftovers, Life};
+use crate::supervisor::service_handle::{ServiceHandle, ServiceOrigin};
 use crate::supervisor::services_file::{HealthCheck, Service, ServiceConfig};
-use crate::supervisor::supervised::{Standing, Supervised};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// One service.
 pub struct Entry {
     /// What others see of it.
-    pub it: Arc<Supervised>,
+    pub it: Arc<ServiceHandle>,
     pub life: Life,
     /// What the file says, or whoever added it.
     pub definition: Service,
@@ -24,7 +24,7 @@ pub struct Entry {
     /// What a request had differ in that from the definition.
     pub overrides: Option<Value>,
     /// How it came to be supervised, and whether it goes on to be.
-    pub standing: Standing,
+    pub standing: ServiceOrigin,
     /// Whether it was ended because the supervisor is.
     pub is_shut_down: bool,
     /// The run that lives, or was last.
@@ -67,12 +67,12 @@ pub struct CheckState {
 
 impl Entry {
     /// Has its next run, or the one that goes on, go by these.
-    pub fn go_by(&mut self, config: Arc<ServiceConfig>, overrides: Option<Value>) {
+    pub fn apply_config(&mut self, config: Arc<ServiceConfig>, overrides: Option<Value>) {
         (self.config, self.overrides) = (config, overrides);
     }
 
     /// A service that was never started.
-    pub fn new(it: Arc<Supervised>, definition: Service, config: Arc<ServiceConfig>) -> Self {
+    pub fn new(it: Arc<ServiceHandle>, definition: Service, config: Arc<ServiceConfig>) -> Self {
         Self {
             it,
             life: Life::new(),
@@ -80,7 +80,7 @@ impl Entry {
             launched_by: Arc::clone(&config),
             config,
             overrides: None,
-            standing: Standing::InFile,
+            standing: ServiceOrigin::InFile,
             is_shut_down: false,
             run_id: None,
             launched_at: Instant::now(),

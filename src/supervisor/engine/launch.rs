@@ -6,14 +6,14 @@
 
 use super::timers::Due;
 use super::{Engine, Message};
+use crate::catch_panic::catch_panic;
 use crate::error::{Error, Result};
-use crate::guarded::guarded;
 use crate::logs::Keep;
-use crate::manager::Ending;
 use crate::protocol::EndedBy;
+use crate::runs::Ending;
+use crate::supervisor::context::SupervisorContext;
+use crate::supervisor::service_handle::ServiceHandle;
 use crate::supervisor::services_file::ServiceConfig;
-use crate::supervisor::supervised::Supervised;
-use crate::supervisor::tools::Tools;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub struct Ticket {
 
 /// A run to be launched.
 struct Launch {
-    it: Arc<Supervised>,
+    it: Arc<ServiceHandle>,
     config: Arc<ServiceConfig>,
     keep: Keep,
     /// Which launch it is, counted over all services.
@@ -171,7 +171,7 @@ impl Launch {
 
     fn tell_result(&self, outbox: &Sender<Message>) {
         let what = format_args!("The launch of {}", self.it.name());
-        let result = guarded(what, || self.launch()).unwrap_or(Err(Error::Panicked));
+        let result = catch_panic(what, || self.launch()).unwrap_or(Err(Error::Panicked));
         let (service, number) = (self.it.name().to_owned(), self.number);
         // An engine that is gone needs to know nothing.
         let _gone = outbox.send(Message::Launched { service, number, result });
@@ -180,8 +180,8 @@ impl Launch {
     /// Gives the id of the run.
     fn launch(&self) -> Result<String> {
         self.it.manager().keep_logs_to(self.keep);
-        let spec = Tools::run_spec(&self.config)?;
-        // Looked at behind that: a file that hangs may hang for long.
+        let spec = SupervisorContext::run_spec(&self.config)?;
+        // ProbeFinished at behind that: a file that hangs may hang for long.
         if self.ticket.is_cancelled.load(Ordering::SeqCst) {
             return Err(Error::RestartCancelled);
         }

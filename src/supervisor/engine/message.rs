@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::logs::LogFolder;
-use crate::manager::End;
 use crate::process::LeftBehind;
+use crate::runs::End;
 use crate::supervisor::services_file::{Service, ServiceConfig};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -93,7 +93,7 @@ pub enum Message {
         service: String,
         left: Vec<LeftBehind>,
     },
-    Looked {
+    ProbeFinished {
         service: String,
         generation: u64,
         check: usize,

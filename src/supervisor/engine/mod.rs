@@ -5,42 +5,42 @@
 //! | file | what | done by |
 //! |---|---|---|
 //! | `launch` | a launch | the thread `launcher`, one for all, and more where one hangs |
-//! | `ending` | the ending of a tree | a thread `ending`, one for each |
-//! | `looks` | a look of a health check | a thread `probe`, one for each |
+//! | `stop` | the ending of a tree | a thread `ending`, one for each |
+//! | `health` | a look of a health check | a thread `probe`, one for each |
 //!
 //! The ends of runs come from the log writer. What is due later is kept in `timers`.
 
-mod asking;
+mod commands;
 mod dependencies;
-mod ending;
 mod entry;
+mod health;
 mod launch;
-mod looks;
 mod message;
-mod reloading;
+mod publish;
+mod reload;
 mod running;
-mod shutting_down;
-mod telling;
+mod shutdown;
+mod stop;
 mod timers;
 
 pub(super) use message::{Answer, Message, NewLogs};
 pub use message::{Ask, Reload, Reloaded, Verb};
 
+use super::context::SupervisorContext;
 use super::events::EventLog;
 use super::life::Action;
 use super::roster::Roster;
+use super::service_handle::ServiceOrigin;
 use super::services_file::Service;
-use super::supervised::Standing;
-use super::tools::Tools;
+use crate::catch_panic::catch_panic;
 use crate::error::{Error, Result};
-use crate::guarded::guarded;
-use ending::Endings;
 use entry::Entry;
 use launch::Launcher;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
+use stop::Endings;
 use timers::{Due, Timer, Timers};
 
 /// How long the engine waits where nothing is due: only a message ends that.
@@ -48,7 +48,7 @@ const NOTHING_DUE: Duration = Duration::from_hours(1);
 
 /// What the thread `supervisor` owns.
 pub(super) struct Engine {
-    tools: Arc<Tools>,
+    tools: Arc<SupervisorContext>,
     roster: Arc<Roster>,
     events: Arc<EventLog>,
     inbox: Receiver<Message>,
@@ -66,7 +66,7 @@ pub(super) struct Engine {
     is_closing: bool,
     is_hurried: bool,
     /// How many health checks look at this moment.
-    looks_under_way: usize,
+    probes_running: usize,
     /// The last generation that was given: none is given twice, to whatever service.
     generation: u64,
 }
@@ -74,7 +74,7 @@ pub(super) struct Engine {
 impl Engine {
     /// An engine without services.
     pub fn new(
-        tools: Arc<Tools>,
+        tools: Arc<SupervisorContext>,
         roster: Arc<Roster>,
         events: Arc<EventLog>,
         (outbox, inbox): (Sender<Message>, Receiver<Message>),
@@ -93,7 +93,7 @@ impl Engine {
             timers: Timers::default(),
             is_closing: false,
             is_hurried: false,
-            looks_under_way: 0,
+            probes_running: 0,
             generation: 0,
         })
     }
@@ -107,7 +107,7 @@ impl Engine {
         let starts: Vec<String> = starts.map(|service| service.name.clone()).collect();
         for service in services {
             let logs = self.tools.logs(&service.name, &service.config)?;
-            self.add(service, Standing::InFile, logs);
+            self.add(service, ServiceOrigin::InFile, logs);
         }
         for name in &starts {
             self.autostart(name);
@@ -123,17 +123,17 @@ impl Engine {
             match self.inbox.recv_timeout(due.unwrap_or(NOTHING_DUE)) {
                 Ok(message) => {
                     // What it was about stays as it was left; all other services go on.
-                    let _panicked = guarded("The supervisor", || self.handle(message));
+                    let _panicked = catch_panic("The supervisor", || self.handle(message));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 // It holds a sender itself, so that cannot be.
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             while let Some(timer) = self.timers.pop_due(Instant::now()) {
-                let _panicked = guarded("The supervisor", || self.wake(&timer));
+                let _panicked = catch_panic("The supervisor", || self.wake(&timer));
             }
         }
-        self.finish_looks();
+        self.finish_probes();
         self.events.close();
     }
 
@@ -141,7 +141,7 @@ impl Engine {
         // Whoever asked may be gone, and then his answer goes nowhere.
         match message {
             Message::Ask { ask, logs, reply } => {
-                drop(reply.send(answered(|| self.ask(&ask, logs))));
+                drop(reply.send(answered(|| self.handle_command(&ask, logs))));
             }
             Message::Reload { reload, logs, reply } => {
                 drop(reply.send(answered(|| self.reload(reload, logs))));
@@ -152,11 +152,11 @@ impl Engine {
             Message::Ended { service, run_id, end } => self.ended(&service, &run_id, end),
             Message::TreeGone { service, left } => self.tree_gone(&service, &left),
             Message::Stuck { service, left } => self.stuck(&service, left),
-            Message::Looked { service, generation, check, found } => {
+            Message::ProbeFinished { service, generation, check, found } => {
                 self.looked(&service, generation, check, found);
             }
             Message::ShutDown => self.shut_down(),
-            Message::Hurry => self.hurry(),
+            Message::Hurry => self.force_shutdown(),
         }
     }
 
@@ -174,7 +174,7 @@ impl Engine {
             Due::Restart => {
                 let action = entry.life.backoff_over();
                 self.perform(&timer.service, action);
-                self.tell(&timer.service, "Starting again.");
+                self.publish_status(&timer.service, "Starting again.");
             }
         }
     }
@@ -208,5 +208,5 @@ impl Engine {
 
 /// What is done for whoever asked; who asked is told where that panicked.
 fn answered<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    guarded("The supervisor", work).unwrap_or(Err(Error::Panicked))
+    catch_panic("The supervisor", work).unwrap_or(Err(Error::Panicked))
 }

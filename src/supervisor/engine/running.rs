@@ -3,9 +3,9 @@
 use super::Engine;
 use super::entry::Entry;
 use crate::error::{Error, Result};
-use crate::manager::End;
 use crate::process::Outcome;
 use crate::protocol::{HealthStatus, ServiceState};
+use crate::runs::End;
 use crate::supervisor::life::Finish;
 use crate::supervisor::services_file::{RestartMode, RestartPolicy};
 use std::time::Instant;
@@ -37,7 +37,7 @@ impl Engine {
                     Error::RestartCancelled => "Starting again.".to_owned(),
                     error => followed_by(&format!("Could not be started: {error}"), &next),
                 };
-                self.tell(name, &message);
+                self.publish_status(name, &message);
                 return self.go_on_shutting_down();
             }
         };
@@ -51,7 +51,7 @@ impl Engine {
         if action.is_none() {
             self.watch(name);
         }
-        self.tell(name, &message);
+        self.publish_status(name, &message);
         // It may be all that another one waits for, though its state has not changed.
         self.release_waiting(name);
         if let Some((run_id, end)) = early_end {
@@ -78,7 +78,7 @@ impl Engine {
         self.perform(name, action);
         let next = self.next_try(name);
         let daemon = if is_success { self.daemon_of(name) } else { String::new() };
-        self.tell(name, &followed_by(&message, &format!("{daemon}{next}")));
+        self.publish_status(name, &followed_by(&message, &format!("{daemon}{next}")));
         self.go_on_shutting_down();
     }
 

@@ -104,7 +104,7 @@ fn backoff_grows_to_its_cap_and_then_it_is_fatal() {
 }
 
 #[test]
-fn a_run_that_lasts_clears_the_count_and_so_does_a_start_by_hand() {
+fn long_run_or_manual_start_resets_the_count() {
     let mut life = running();
     for lasted in [1, 1, 60, 1] {
         life.ended(&at_once(), finish(false, lasted), Instant::now());
@@ -137,7 +137,7 @@ fn modes_decide_which_ends_ask_for_a_restart() {
 }
 
 #[test]
-fn what_cannot_be_launched_is_tried_again_as_often_as_what_fails() {
+fn failed_launch_is_retried_like_a_failed_run() {
     let mut life = Life::new();
     life.start().unwrap();
     life.dependencies_met();
@@ -171,7 +171,7 @@ fn a_stop_cancels_the_start_that_a_restart_was_to_bring() {
 }
 
 #[test]
-fn failed_checks_restart_whatever_the_mode_and_count_as_attempts() {
+fn failed_checks_restart_in_any_mode_and_count() {
     let never = RestartPolicy { mode: RestartMode::Never, ..at_once() };
     let mut life = running();
     assert_eq!(life.fail(Duration::from_secs(1)), Some(Action::End(EndedBy::Health)));

@@ -20,5 +20,5 @@ pub use config::{Condition, HealthCheck, LogLimits, RestartMode, RestartPolicy, 
 pub use fault::{Fault, Faults, Position};
 pub use file::{NAME_CHARACTERS_MAX, ServicesFile, is_service_name};
 pub use limits::check_limits;
-pub use overlay::{Service, Surroundings};
+pub use overlay::{ParseContext, Service};
 pub use schema::schema;

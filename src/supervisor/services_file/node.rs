@@ -2,7 +2,7 @@
 
 use super::expand::expand;
 use super::fault::{Fault, Faults, Position, without_place};
-use crate::manager::SECONDS_MAX;
+use crate::runs::SECONDS_MAX;
 use serde::de::Deserialize;
 use serde_json::value::RawValue;
 use std::cell::RefCell;

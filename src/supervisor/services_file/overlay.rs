@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// What a service is read in view of.
 #[derive(Clone, Copy, Debug)]
-pub struct Surroundings<'a> {
+pub struct ParseContext<'a> {
     /// What `${NAME}` is taken from.
     pub environment: &'a [(OsString, OsString)],
     /// The services that it can depend on.
@@ -41,7 +41,7 @@ impl Service {
     ///
     /// # Errors
     /// All that is wrong with it; each fault's field begins with its name.
-    pub fn parse_new(name: &str, fields: &Value, around: Surroundings<'_>) -> Result<Self, Faults> {
+    pub fn parse_new(name: &str, fields: &Value, around: ParseContext<'_>) -> Result<Self, Faults> {
         if !is_service_name(name) {
             return Err(Faults::of_whole(None, format!("{name:?} {NAME_FAULT}")));
         }
@@ -53,7 +53,7 @@ impl Service {
     ///
     /// # Errors
     /// All that is wrong with it then; each fault's field begins with its name.
-    pub fn with(&self, overrides: &Value, around: Surroundings<'_>) -> Result<Self, Faults> {
+    pub fn with(&self, overrides: &Value, around: ParseContext<'_>) -> Result<Self, Faults> {
         let Value::Object(overrides) = overrides else {
             return Self::read(&self.name, overrides.to_string(), around);
         };
@@ -87,7 +87,7 @@ impl Service {
         fields.is_some_and(|fields| fields.contains_key(field))
     }
 
-    fn read(name: &str, text: String, around: Surroundings<'_>) -> Result<Self, Faults> {
+    fn read(name: &str, text: String, around: ParseContext<'_>) -> Result<Self, Faults> {
         let unread = |error: serde_json::Error| Faults::of_whole(None, error.to_string());
         let raw: &RawValue = serde_json::from_str(&text).map_err(unread)?;
         let reading = Reading::of_request(around.environment);
@@ -118,7 +118,7 @@ mod tests {
     use crate::process::CommandLine;
     use serde_json::json;
 
-    const AROUND: Surroundings<'_> = Surroundings { environment: &[], known: &["db"] };
+    const AROUND: ParseContext<'_> = ParseContext { environment: &[], known: &["db"] };
 
     fn service() -> Service {
         let fields = json!({

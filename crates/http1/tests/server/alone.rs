@@ -207,8 +207,8 @@ fn a_shortage_of_descriptors_is_waited_out() {
 }
 
 #[test]
-fn where_descriptors_are_short_the_longest_without_a_request_makes_room() {
-    alone("where_descriptors_are_short_the_longest_without_a_request_makes_room", || {
+fn longest_idle_connection_is_evicted_without_descriptors() {
+    alone("longest_idle_connection_is_evicted_without_descriptors", || {
         let served = Served::start();
         let mut silent: Vec<Client> = (0..3).map(|_| served.client()).collect();
         let mut half = served.exchange("GET /hello HTT");

@@ -168,7 +168,7 @@ fn a_panic_is_a_500_with_the_request_s_id() {
 }
 
 #[test]
-fn a_client_that_has_ended_its_sending_side_still_gets_its_answer() {
+fn half_closed_client_gets_its_answer() {
     let served = Served::start();
     let mut client = served.exchange("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(served.event(), "entered");

@@ -18,7 +18,7 @@ fn a_closed_door_lets_what_runs_finish_and_nobody_in() {
     assert_eq!(served.event(), "entered");
     let server = served.server.take().expect("the server");
 
-    server.close_door();
+    server.stop_accepting();
     idle.expect_end();
     half.expect_end();
     assert_ne!(listening_at(served.address), Some(door), "the listener is closed");
@@ -36,7 +36,7 @@ fn a_request_that_follows_the_last_answer_gets_no_service() {
     let mut client = served.exchange(twice);
     assert_eq!(served.event(), "entered");
     let server = served.server.take().expect("the server");
-    server.close_door();
+    server.stop_accepting();
     served.gate.open();
     assert_eq!(client.answer().text(), "waited\n");
     client.expect_end();
@@ -96,7 +96,7 @@ fn listening_at(address: SocketAddr) -> Option<String> {
 }
 
 #[test]
-fn a_door_that_closes_while_requests_come_and_go_loses_none_that_it_took() {
+fn shutdown_loses_no_accepted_request() {
     let mut served = Served::with(Limits::default());
     let clients: Vec<_> = (0..8)
         .map(|_| {

@@ -24,7 +24,7 @@ fn statuses(served: &Served, bytes: &[u8]) -> Vec<u16> {
 }
 
 #[test]
-fn what_is_no_request_is_refused_once_and_nothing_after_it_is_served() {
+fn malformed_request_is_refused_and_ends_the_connection() {
     let served = Served::start();
     let cases: &[(&str, u16)] = &[
         ("GET /hello HTTP/1.1\r\n\r\n", 400),

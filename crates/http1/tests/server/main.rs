@@ -6,9 +6,9 @@
 mod alone;
 mod answers;
 mod closing;
-mod crowds;
 mod deadlines;
 mod framing;
+mod load;
 mod served;
 mod streams;
 mod support;

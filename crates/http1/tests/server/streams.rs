@@ -47,7 +47,7 @@ fn each_flush_is_one_chunk_that_arrives_at_once() {
 }
 
 #[test]
-fn the_head_of_a_stream_can_be_sent_before_there_is_anything_to_say() {
+fn stream_head_can_be_sent_before_the_body() {
     let served = Served::start();
     let mut client = served.exchange(format!("GET /stream/head-first {GET}"));
     assert_eq!(client.head().expect("a head").0, 200);
@@ -138,7 +138,7 @@ fn streams_do_not_make_a_short_request_wait() {
 }
 
 #[test]
-fn a_client_that_vanishes_without_a_word_is_probed_while_its_stream_is_quiet() {
+fn keepalive_probes_clients_of_quiet_streams() {
     let served = Served::start();
     let mut client = served.exchange(format!("GET /stream/head-first {GET}"));
     client.head().expect("a head");

@@ -122,7 +122,7 @@ fn a_longer_first_wait_lifts_the_longest_unless_that_is_given() {
 }
 
 #[test]
-fn the_environment_is_put_in_everywhere_but_in_text_for_the_shell() {
+fn variables_expand_everywhere_but_in_shell_text() {
     let config =
         config_of(r#""cmd": "echo ${PORT} $PORT ${NO}", "health_check": {"cmd": "${NO}"}"#);
     assert_eq!(config.command, CommandLine::Shell("echo ${PORT} $PORT ${NO}".into()));

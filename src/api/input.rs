@@ -1,0 +1,41 @@
+//! What a run is sent, as requests ask for it.
+
+use super::{body, parameters};
+use crate::error::Error;
+use crate::process::{Signal, TerminalSize};
+use crate::protocol::{Size, StdinRequest};
+use crate::runs::EndsInput;
+use http1::{Problem, Request};
+
+/// The longest input that is taken at once, in bytes.
+pub const STDIN_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What is to be written: JSON by its Content-Type, else the body as it is.
+pub fn input(request: &mut Request<'_>) -> Result<(Vec<u8>, EndsInput), Problem> {
+    request.query()?.finish()?;
+    let media_type = request.header("content-type").unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case("application/json") {
+        return Ok((request.body(STDIN_BYTES_MAX)?, EndsInput::No));
+    }
+    let example = "{\"data\": \"y\\n\", \"eof\": false}";
+    let StdinRequest { data, eof } = body::json_up_to(request, example, STDIN_BYTES_MAX)?;
+    Ok((data.into_bytes(), if eof { EndsInput::Yes } else { EndsInput::No }))
+}
+
+/// The signal that is to be sent.
+pub fn signal(request: &Request<'_>) -> Result<Signal, Problem> {
+    let mut query = request.query()?;
+    let signal = parameters::signal(&mut query, "type")?;
+    query.finish()?;
+    let missing =
+        || Error::Input("There is no signal to send: give type=SIGINT or another.".into());
+    Ok(signal.ok_or_else(missing)?)
+}
+
+/// The size that a terminal is to have.
+pub fn size(request: &mut Request<'_>) -> Result<TerminalSize, Problem> {
+    request.query()?.finish()?;
+    let size: Size = body::json(request, "{\"rows\": 24, \"cols\": 80}")?;
+    Ok(size.try_into()?)
+}

@@ -1,0 +1,230 @@
+//! A command that is run to its end while its caller waits.
+
+use super::launch::Launch;
+use super::leader::{Leader, retry};
+use super::outcome::Outcome;
+use super::reaper::{Launched, Reaper};
+use super::tree::{OrphanPolicy, Tree};
+use crate::error::Result;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::fs::File;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How much of what it printed is kept, in bytes: the last of it.
+const OUTPUT_BYTES_MAX: usize = 4096;
+
+/// How much is read after its end, in bytes: what the largest pipe holds, not what a process that
+/// it left behind goes on printing.
+const LAST_BYTES_MAX: usize = 256 * 1024;
+
+/// How long what got SIGKILL may take to be gone. What is still there then is in the kernel's
+/// hands: it goes when that lets it.
+const FORCE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long to wait for a death before looking again. Deaths wake us, so this is for the one that
+/// /proc left out because the list changed while it was read.
+const FORCE_LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How a command ended that was run to its end.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// How its own process ended; `None` where it was ended because its time was up.
+    pub outcome: Option<Outcome>,
+    /// The last of what it printed, 4 KiB at most.
+    pub output: Vec<u8>,
+    /// Its own process, where that could not be ended in time: the kernel holds it.
+    pub remains: Option<Arc<Leader>>,
+}
+
+/// How long a command may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit<'a> {
+    /// From its launch.
+    pub timeout: Duration,
+    /// Its time is up as well when this becomes readable.
+    pub until: Option<BorrowedFd<'a>>,
+}
+
+/// Runs a command to its end, as long as `limit` allows, and ends with SIGKILL what it leaves
+/// behind: of commands that are run again and again nothing may gather. Blocks for all of that,
+/// little longer than the limit.
+///
+/// # Errors
+/// Those of `Reaper::launch`.
+pub fn run_with_timeout(reaper: &Reaper, mut launch: Launch, limit: Limit<'_>) -> Result<Ended> {
+    let deadline = Instant::now() + limit.timeout;
+    let id = format!("{:016x}", RandomState::new().build_hasher().finish());
+    launch.marks.push(id.clone());
+    let is_over = || Instant::now() >= deadline || limit.until.is_some_and(is_readable);
+    let Launched { leader, descriptors, stdin: _none } = reaper.launch(launch, &is_over)?;
+    let leader = Arc::new(leader);
+    let tree = Tree::new(Arc::clone(&leader), &id, OrphanPolicy::AreForeign);
+    let mut output = Tail::default();
+    let is_in_time = output.read_until(
+        File::from(descriptors.output),
+        &descriptors.end,
+        (deadline, limit.until),
+    );
+    // The tree is swept before its leader is collected, whose number then passes to others.
+    force(&tree, reaper);
+    let outcome = reaper.collect_or_leave(&leader).filter(|_| is_in_time);
+    let remains = if leader.has_ended() { None } else { Some(leader) };
+    Ok(Ended { outcome, output: output.bytes, remains })
+}
+
+fn force(tree: &Tree, reaper: &Reaper) {
+    let deadline = Instant::now() + FORCE_TIMEOUT;
+    loop {
+        let (seen, now) = (reaper.changes(), Instant::now());
+        if tree.is_gone(reaper) || now >= deadline {
+            return;
+        }
+        // Why one is left would interest nobody: it is told what the command itself did.
+        let _left = tree.left_behind(reaper);
+        reaper.wait_for_change(seen, deadline.min(now + FORCE_LOOK_INTERVAL));
+    }
+}
+
+/// The last of what was read.
+#[derive(Debug, Default)]
+struct Tail {
+    bytes: Vec<u8>,
+}
+
+impl Tail {
+    /// Reads until the command's own process has ended, and then what the pipe holds; whether it
+    /// ended before the deadline.
+    fn read_until(
+        &mut self,
+        pipe: File,
+        end: &OwnedFd,
+        (deadline, until): (Instant, Option<BorrowedFd<'_>>),
+    ) -> bool {
+        let mut pipe = Some(pipe);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // The end comes first: all that was printed before it is in the pipe by then.
+            let has_ended = wait(end, (pipe.as_ref(), until), left);
+            if has_ended || left.is_zero() || until.is_some_and(is_readable) {
+                let mut rest = 0;
+                while rest < LAST_BYTES_MAX
+                    && pipe.as_ref().is_some_and(|pipe| is_readable(pipe.as_fd()))
+                {
+                    rest += self.read_some(&mut pipe);
+                }
+                return has_ended;
+            }
+            if pipe.as_ref().is_some_and(|pipe| is_readable(pipe.as_fd())) {
+                self.read_some(&mut pipe);
+            }
+        }
+    }
+
+    /// Reads what there is, and gives up the pipe at its end.
+    fn read_some(&mut self, pipe: &mut Option<File>) -> usize {
+        let mut bytes = [0; 16 * 1024];
+        let read = pipe
+            .as_mut()
+            .map_or(Ok(0), |pipe| retry(|| pipe.read(&mut bytes).map_err(|error| error.kind())));
+        // A pipe that cannot be read is as good as one at its end.
+        let read = read.unwrap_or(0);
+        if read == 0 {
+            *pipe = None;
+        }
+        self.bytes.extend_from_slice(&bytes[..read]);
+        self.bytes.drain(..self.bytes.len().saturating_sub(OUTPUT_BYTES_MAX));
+        read
+    }
+}
+
+/// Waits until the command's own process has ended, or the pipe can be read, or its time is up;
+/// whether it has ended.
+fn wait(
+    end: &OwnedFd,
+    (pipe, until): (Option<&File>, Option<BorrowedFd<'_>>),
+    at_most: Duration,
+) -> bool {
+    let others = pipe.map(AsFd::as_fd).into_iter().chain(until);
+    let all = std::iter::once(end.as_fd()).chain(others);
+    let mut watched: Vec<_> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+    // Rounded up, so that the last millisecond is not spent in looking again and again.
+    let timeout = PollTimeout::try_from(at_most + Duration::from_millis(1));
+    // A failure is like a wait that was too short: the caller's deadline ends it.
+    let _unknown = retry(|| poll(&mut watched, timeout.unwrap_or(PollTimeout::MAX)));
+    watched[0].any().unwrap_or(false)
+}
+
+fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
+    let mut watched = [PollFd::new(descriptor, PollFlags::POLLIN)];
+    retry(|| poll(&mut watched, PollTimeout::ZERO)).is_ok_and(|ready| ready > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{launch_of, reaper};
+    use super::super::{CommandLine, Signal};
+    use super::*;
+    use std::fs;
+
+    fn run(text: &str, timeout: f64) -> Ended {
+        let launch = launch_of(CommandLine::Shell(text.to_owned()));
+        let limit = Limit { timeout: Duration::from_secs_f64(timeout), until: None };
+        run_with_timeout(reaper(), launch, limit).unwrap()
+    }
+
+    /// Whether a process of this number is there, and is no zombie.
+    fn lives(pid: &str) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", pid.trim()));
+        status.is_ok_and(|status| !status.contains("State:\tZ"))
+    }
+
+    #[test]
+    fn a_command_ends_with_its_code_and_the_last_of_its_output() {
+        let ended = run("echo one; echo two >&2; exit 3", 20.0);
+        assert_eq!(ended.outcome, Some(Outcome::Exited(3)));
+        assert_eq!(ended.output, b"one\ntwo\n");
+        let ended = run("kill -KILL $$", 20.0);
+        assert_eq!(ended.outcome, Some(Outcome::Signalled(Signal::KILL.number())));
+    }
+
+    #[test]
+    fn only_the_last_of_a_flood_is_kept() {
+        let ended = run("yes | head -c 10000000; echo; echo end", 20.0);
+        assert_eq!(ended.outcome, Some(Outcome::Exited(0)));
+        assert_eq!(ended.output.len(), OUTPUT_BYTES_MAX);
+        assert!(ended.output.ends_with(b"y\n\nend\n"));
+    }
+
+    #[test]
+    fn a_command_that_closes_its_output_is_waited_for() {
+        let ended = run("exec >&- 2>&-; sleep 0.2; exit 4", 20.0);
+        assert_eq!((ended.outcome, ended.output), (Some(Outcome::Exited(4)), Vec::new()));
+    }
+
+    #[test]
+    fn command_over_its_time_is_ended_with_its_tree() {
+        let text = "setsid sh -c 'trap \"\" TERM; echo $$; sleep 1000' & \
+                    (setsid sh -c 'echo $$; exec sleep 1000' &); wait";
+        let began = Instant::now();
+        let ended = run(text, 0.5);
+        assert_eq!(ended.outcome, None);
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        let pids = String::from_utf8(ended.output).unwrap();
+        assert_eq!(pids.lines().count(), 2, "{pids}");
+        assert_eq!(pids.lines().find(|pid| lives(pid)), None);
+    }
+
+    #[test]
+    fn what_a_command_leaves_behind_is_ended() {
+        let began = Instant::now();
+        let ended = run("setsid sh -c 'echo $$; yes' & sleep 0.2; exit 0", 20.0);
+        assert_eq!(ended.outcome, Some(Outcome::Exited(0)));
+        assert!(began.elapsed() < Duration::from_secs(10));
+        let ended = run("(sleep 1000 & echo $!)", 20.0);
+        assert!(!lives(&String::from_utf8(ended.output).unwrap()));
+    }
+}

@@ -1,0 +1,324 @@
+//! The runs that were before, those of servers before this one included.
+
+use super::config::Numbering;
+use super::process_manager::{Inner, ProcessManager};
+use super::run::{Run, RunView, Snapshot};
+use crate::error::{Error, Result};
+use crate::logs::{
+    EndRecord, Keep, LogFolder, LogSeries, LogSnapshot, OlderPart, Range, RunLog, RunRecord, now,
+};
+use crate::process::{CommandLine, StrayRun, boot_id, end_strays};
+use crate::protocol::EndedBy;
+use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How many logs of old runs are kept open with their index, for who reads them page by page.
+const REOPENED_MAX: usize = 2;
+
+/// How long what a killed server left behind may take to be gone. It gets SIGKILL.
+pub const STRAYS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the last words of the processes that a run left behind are waited for, before the next
+/// run's lines are numbered behind them. Only one that could not be ended takes so long.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What is known of a run before it is launched.
+#[derive(Clone, Copy)]
+pub(super) struct Beginning<'a> {
+    pub at: DateTime<Utc>,
+    pub command: &'a CommandLine,
+    pub directory: &'a Path,
+    pub is_on_terminal: bool,
+}
+
+/// Logs of runs before the last one, those that were asked for last at the end.
+pub(super) type Reopened = VecDeque<(String, Arc<OldLog>)>;
+
+/// A log that is read once, by the first who asks; others who ask for it wait for that.
+type OldLog = Mutex<Option<Arc<RunLog>>>;
+
+/// What can be told of a run.
+#[derive(Clone, Debug)]
+pub enum RunInfo {
+    /// The last one of this server.
+    Last(Box<Snapshot>),
+    /// One that was before.
+    Past(Box<PastRun>),
+}
+
+/// A run that was before the last one.
+#[derive(Clone, Debug)]
+pub struct PastRun {
+    /// What is known of it.
+    pub record: RunRecord,
+    /// The name of its log, as users see it.
+    pub log_name: String,
+}
+
+impl ProcessManager {
+    /// The last `count` runs, the newest first. Blocks for a sample of the last one's usage.
+    #[must_use]
+    pub fn runs(&self, count: usize) -> Vec<RunInfo> {
+        let last = self.last_run().ok();
+        let info = |record: RunRecord| match &last {
+            Some(last) if last.run.id == record.run_id => RunInfo::Last(Box::new(last.snapshot())),
+            _ => self.past(record),
+        };
+        self.folder.ledger().last_runs(count).into_iter().map(info).collect()
+    }
+
+    /// Has so much be kept of its logs from now on.
+    pub fn keep_logs_to(&self, keep: Keep) {
+        self.folder.set_keep(keep);
+    }
+
+    /// What the ledger knows of all runs, the newest first.
+    #[must_use]
+    pub fn run_records(&self) -> Vec<RunRecord> {
+        self.folder.ledger().runs()
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// `NoSuchRun`.
+    pub fn run(&self, run_id: &str) -> Result<RunInfo> {
+        if let Some(last) = self.last_run_of(run_id) {
+            return Ok(RunInfo::Last(Box::new(last.snapshot())));
+        }
+        self.record_of(run_id).map(|record| self.past(record))
+    }
+
+    /// The log of one run. Reads all of it where it was not read before.
+    ///
+    /// # Errors
+    /// `NoSuchRun`; `LogGone`; or `Log` when it cannot be read.
+    pub fn log_of(&self, run_id: &str) -> Result<Arc<RunLog>> {
+        if let Some(last) = self.last_run_of(run_id) {
+            return Ok(Arc::clone(last.log()));
+        }
+        let record = self.record_of(run_id)?;
+        let gone = || Error::LogGone { run_id: run_id.to_owned() };
+        if record.is_log_gone {
+            return Err(gone());
+        }
+        let place = self.place_of(run_id);
+        let mut place = place.lock();
+        if let Some(log) = &*place {
+            return Ok(Arc::clone(log));
+        }
+        let log = self.folder.old_log(&record).map_err(|error| match error {
+            // Somebody removed it, or it went while we looked.
+            Error::Log { source, .. } if source.kind() == io::ErrorKind::NotFound => gone(),
+            error => error,
+        });
+        let log = Arc::new(log?);
+        *place = Some(Arc::clone(&log));
+        Ok(log)
+    }
+
+    /// The logs of all runs that are known as one, or as much of them as `range` reaches. Reads
+    /// all of an old one where it was not read before.
+    ///
+    /// # Errors
+    /// `Log` when one cannot be read.
+    pub fn log_series(&self, range: Range) -> Result<LogSeries> {
+        let reaches = |record: &RunRecord| match range {
+            Range::All | Range::Last(_) => false,
+            Range::After(lines) => record.lines_before <= lines,
+            Range::Since(instant) => record.created_at <= instant,
+        };
+        let (records, lines_before) = self.folder.ledger().runs_down_to(reaches);
+        let (mut logs, mut lines, mut first) = (Vec::new(), 0, None);
+        for record in &records {
+            let log = match self.log_of(&record.run_id) {
+                // What is older is not told, so that the numbers have no hole.
+                Err(Error::NoSuchRun { .. } | Error::LogGone { .. }) => break,
+                log => log?,
+            };
+            let glance = log.glance();
+            let has_begin = glance.lines_gone <= record.lines_before;
+            lines = glance.lines.max(lines);
+            logs.push(log);
+            // Of a log that has dropped its oldest lines those before it are not told either.
+            if !has_begin {
+                break;
+            }
+            let is_far_enough = match range {
+                Range::Last(count) => lines.saturating_sub(record.lines_before) >= count,
+                _ => reaches(record),
+            };
+            if is_far_enough {
+                first = Some(record.lines_before);
+                break;
+            }
+        }
+        logs.reverse();
+        Ok(match first {
+            Some(first) => LogSeries::newest(logs, first, lines_before),
+            None => LogSeries::whole(logs),
+        })
+    }
+
+    /// How many lines there are over all runs. Reads all of the last one's log where that is of a
+    /// server before this one and was not read before.
+    #[must_use]
+    pub fn lines_total(&self) -> u64 {
+        if let Ok(last) = self.last_run() {
+            return last.log().line_numbers().end;
+        }
+        let Some(newest) = self.folder.ledger().last_runs(1).pop() else { return 0 };
+        let log = self.log_of(&newest.run_id);
+        log.map_or(newest.lines_before.max(newest.lines_rotated), |log| log.line_numbers().end)
+    }
+
+    /// Grows with each begin and end of a run, behind what `run_records` gives of it. Does not
+    /// block.
+    #[must_use]
+    pub fn transition_count(&self) -> u64 {
+        self.transition_count.load(Ordering::SeqCst)
+    }
+
+    /// Waits until a run begins or ends, `seen` being what `transition_count` gave, or until `deadline`.
+    pub fn wait_for_transition(&self, seen: u64, deadline: Instant) {
+        let unchanged = |_: &mut Inner| self.transition_count() == seen;
+        self.changed.wait_while_until(&mut self.inner(), unchanged, deadline);
+    }
+
+    /// Waits until `is_news` of the last run's log, looking at each change, or until a run
+    /// begins or ends, or until `deadline`.
+    pub fn wait_for_output(
+        &self,
+        deadline: Instant,
+        is_news: &mut dyn FnMut(&LogSnapshot) -> bool,
+    ) {
+        let transition_count = self.transition_count();
+        let Ok(run) = self.last_run() else {
+            let none = |inner: &mut Inner| inner.run.is_none() && !inner.state.is_closed();
+            self.changed.wait_while_until(&mut self.inner(), none, deadline);
+            return;
+        };
+        let has_turned = || self.transition_count() != transition_count;
+        run.log().wait_until(deadline, |glance| is_news(glance) || has_turned());
+    }
+
+    /// Where the log of an old run is kept, or is to be.
+    fn place_of(&self, run_id: &str) -> Arc<OldLog> {
+        let mut reopened = self.reopened.lock();
+        let known = reopened.iter().position(|(id, _)| id == run_id);
+        let known = known.and_then(|index| reopened.remove(index));
+        let (id, place) = known.unwrap_or_else(|| (run_id.to_owned(), Arc::default()));
+        reopened.push_back((id, Arc::clone(&place)));
+        if reopened.len() > REOPENED_MAX {
+            reopened.pop_front();
+        }
+        place
+    }
+
+    /// Keeps the log of a run that another one takes the place of.
+    pub(super) fn keep_log(&self, run: &Run) {
+        let place = self.place_of(&run.id);
+        *place.lock() = Some(Arc::clone(&run.log));
+    }
+
+    /// How many lines the runs before the next one have, where its numbers go on behind theirs.
+    pub(super) fn lines_before(&self) -> u64 {
+        let newest = self.folder.ledger().last_runs(1).pop();
+        let Some(newest) = newest.filter(|_| self.config.numbering == Numbering::Continuous) else {
+            return 0;
+        };
+        match self.log_of(&newest.run_id) {
+            Ok(log) => {
+                // What was left of that run is ended by now, and its last words are on their way.
+                log.wait_until(Instant::now() + LAST_WORDS_TIMEOUT, |glance| glance.is_closed);
+                let glance = log.glance();
+                glance.lines + u64::from(glance.is_line_open)
+            }
+            Err(error) => {
+                log::error!("{error}");
+                newest.lines_before.max(newest.lines_rotated)
+            }
+        }
+    }
+
+    /// Takes note of a run that is about to be launched, so that it is known whatever becomes of
+    /// this server.
+    pub(super) fn record_start(&self, id: &str, begin: Beginning<'_>, log: &RunLog) {
+        self.folder.ledger().started(RunRecord {
+            run_id: id.to_owned(),
+            command: begin.command.to_string(),
+            cwd: begin.directory.to_string_lossy().into_owned(),
+            pty: begin.is_on_terminal,
+            pid: 0,
+            start_ticks: 0,
+            boot_id: boot_id().to_owned(),
+            created_at: begin.at,
+            log: log.file_name().to_owned(),
+            lines_before: log.glance().lines,
+            lines_rotated: 0,
+            older_part: OlderPart::Unsaid,
+            end: None,
+            ended_as: 0,
+            is_log_gone: false,
+        });
+    }
+
+    fn past(&self, record: RunRecord) -> RunInfo {
+        let log_name = self.folder.shown_name(&record.log);
+        RunInfo::Past(Box::new(PastRun { record, log_name }))
+    }
+
+    fn last_run_of(&self, run_id: &str) -> Option<RunView> {
+        self.last_run().ok().filter(|last| last.run.id == run_id)
+    }
+
+    fn record_of(&self, run_id: &str) -> Result<RunRecord> {
+        let record = self.folder.ledger().run(run_id);
+        record.ok_or_else(|| Error::NoSuchRun { run_id: run_id.to_owned() })
+    }
+}
+
+/// Ends what a server before this one was killed over, and records those runs as lost. Called
+/// once, before anything is started. Blocks until it is gone, a second at most.
+pub fn recover(folders: &[Arc<LogFolder>]) {
+    let runs = folders.iter().map(|folder| folder.ledger().runs());
+    let runs: Vec<Vec<RunRecord>> = runs.collect();
+    // Those that had ended too: they may have left something behind.
+    let strays: Vec<StrayRun> = runs.iter().flatten().map(stray).collect();
+    let ended = end_strays(&strays, STRAYS_TIMEOUT);
+    let mut lost_count = 0;
+    for (folder, runs) in folders.iter().zip(&runs) {
+        for run in runs.iter().filter(|run| run.end.is_none()) {
+            lost_count += 1;
+            let end = EndRecord {
+                at: now(),
+                exit_code: None,
+                signal: None,
+                ended_by: EndedBy::Lost,
+                dropped_lines: 0,
+                lasted_ms: None,
+                output_at: None,
+            };
+            folder.ledger().ended(&run.run_id, end);
+        }
+        folder.ledger().save();
+    }
+    if ended > 0 || lost_count > 0 {
+        log::warn!("{lost_count} runs lost, {ended} processes of old runs ended");
+    }
+}
+
+fn stray(run: &RunRecord) -> StrayRun {
+    StrayRun {
+        run_id: run.run_id.clone(),
+        pid: run.pid,
+        start_ticks: run.start_ticks,
+        boot_id: run.boot_id.clone(),
+    }
+}

@@ -1,0 +1,141 @@
+//! Launching a run, and giving that up where it hangs.
+
+use super::history::Beginning;
+use super::process_manager::{Inner, ProcessManager};
+use super::recording::RunEnd;
+use super::run::{Run, RunView, Snapshot, new_run_id};
+use super::spec::RunSpec;
+use crate::error::{Error, Result};
+use crate::logs::{Capture, now};
+use crate::process::{Descriptors, Launch, RunCgroup, Tree};
+use parking_lot::MutexGuard;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// How long to wait for the end of a launch that was given up before saying so again: it may have
+/// begun only after that.
+const GIVEN_UP_INTERVAL: Duration = Duration::from_millis(100);
+
+impl ProcessManager {
+    /// Gives up the launch that is under way, where its file system hangs. Does not block; one that
+    /// does not hang goes on.
+    pub fn give_up_launch(&self) {
+        self.inner().is_launch_given_up.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until a launch that is under way is done; one that takes longer than `within` is given
+    /// up, and that at once in a hurry.
+    pub(super) fn wait_for_launch(&self, within: Duration) -> MutexGuard<'_, Inner> {
+        let deadline = Instant::now() + within;
+        let mut inner = self.inner();
+        while inner.state.is_starting() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let is_over = left.is_zero() || inner.state.is_hurried();
+            if is_over {
+                inner.is_launch_given_up.store(true, Ordering::SeqCst);
+            }
+            let left = if is_over { GIVEN_UP_INTERVAL } else { left };
+            self.changed.wait_for(&mut inner, left);
+        }
+        inner
+    }
+
+    /// Tells a launch that begins now whether it is given up.
+    fn begin_launch(&self) -> Arc<AtomicBool> {
+        let mut inner = self.inner();
+        inner.is_launch_given_up = Arc::new(AtomicBool::new(inner.state.is_hurried()));
+        Arc::clone(&inner.is_launch_given_up)
+    }
+
+    /// Launches a run in the place of the one before, as the state has begun.
+    pub(super) fn launch(self: &Arc<Self>, spec: &RunSpec) -> Result<(Snapshot, RunView)> {
+        let launched = self.new_run(spec);
+        let (run, Descriptors { output, end, terminal }) = launched.inspect_err(|_| {
+            self.inner().state.start_failed();
+        })?;
+        let run = Arc::new(run);
+        let mut inner = self.inner();
+        let old = inner.run.replace(Arc::clone(&run));
+        inner.state.started();
+        self.starts.fetch_add(1, Ordering::Relaxed);
+        self.transition_count.fetch_add(1, Ordering::SeqCst);
+        drop(inner);
+        if let Some(old) = old {
+            self.keep_log(&old);
+            // Those who wait for its lines go on with the new one's.
+            old.log.announce();
+        }
+        // Sampled aside, so that the first status is not answered with a sample of the first
+        // millisecond; and before the writer has it, so that it is told as it was at its start.
+        let usage = self.config.metering.meter().map(|it| it.sample(&run.tree, &self.reaper));
+        let snapshot = Snapshot::of(&run, None, usage.unwrap_or_default(), Vec::new());
+        log::info!("run {} started, process {}", run.id, run.leader.pid());
+        if let Some(timeout) = spec.timeout {
+            self.end_after(&run, timeout);
+        }
+        let (manager, log) = (Arc::clone(self), Arc::clone(&run.log));
+        let view = RunView { run: Arc::clone(&run), reaper: Arc::clone(&self.reaper) };
+        let on_end = Arc::new(RunEnd::of(manager, run));
+        self.writer.capture(Capture { output, end, terminal, log, on_end });
+        // Behind all that the command, or who waits for the answer, could be kept waiting by.
+        self.folder.enforce_retention(view.run.log.file_name());
+        Ok((snapshot, view))
+    }
+
+    fn new_run(&self, spec: &RunSpec) -> Result<(Run, Descriptors)> {
+        let (created_at, id) = (now(), new_run_id());
+        let directory = spec.directory_in(&self.config.directory);
+        let log = Arc::new(self.folder.new_log(created_at, self.lines_before())?);
+        let begin = Beginning {
+            at: created_at,
+            command: &spec.command,
+            directory: &directory,
+            is_on_terminal: spec.input.is_terminal(),
+        };
+        self.record_start(&id, begin, &log);
+        let launched = self.group_for(&id, spec).and_then(|cgroup| {
+            let launch = Launch {
+                command: spec.command.clone(),
+                shell: self.config.shell.clone(),
+                directory: directory.clone(),
+                environment: spec.environment_over(&self.config.environment, &id),
+                input: spec.input,
+                cgroup: cgroup.clone(),
+                marks: vec![id.clone()],
+            };
+            let is_given_up = self.begin_launch();
+            let launched = self.reaper.launch(launch, &|| is_given_up.load(Ordering::SeqCst));
+            Ok((launched?, cgroup))
+        });
+        let (launched, cgroup) = launched.inspect_err(|_| {
+            self.folder.discard(&log);
+            self.folder.ledger().failed(&id);
+        })?;
+        let leader = Arc::new(launched.leader);
+        self.folder.ledger().launched(&id, leader.pid(), leader.start_ticks());
+        let tree = Tree::new(Arc::clone(&leader), &id, self.config.strangers).in_cgroup(cgroup);
+        let run = Run {
+            id,
+            command: spec.command.to_string(),
+            spec: spec.clone(),
+            directory,
+            created_at,
+            began: Instant::now(),
+            tree,
+            leader,
+            log,
+            stdin: launched.stdin,
+            meter: self.config.metering.meter(),
+            end: OnceLock::new(),
+        };
+        Ok((run, launched.descriptors))
+    }
+
+    /// The control group of a new run, where there is one to divide.
+    fn group_for(&self, run_id: &str, spec: &RunSpec) -> Result<Option<Arc<RunCgroup>>> {
+        let Some(cgroups) = &self.config.cgroups else { return Ok(None) };
+        let made = cgroups.make_for(run_id, &spec.limits);
+        made.map(Some).map_err(|error| Error::kernel("make a control group for the run", error))
+    }
+}

@@ -1,0 +1,25 @@
+//! `ProcessManager`: one command's life, from start to the last of its processes.
+//!
+//! Two locks. `operation` is held over a whole start or restart, so that two never interleave;
+//! `state` for a copy or an assignment, so that a status never waits behind a restart. A kill
+//! takes only `state`: it joins an ending that is under way, cuts its grace short, and cancels
+//! the start that was to follow.
+
+mod config;
+mod history;
+mod input;
+mod launching;
+mod process_manager;
+mod recording;
+mod run;
+mod spec;
+mod state;
+mod stop;
+mod timeout;
+
+pub use config::{ManagerConfig, Metering, Numbering, OnEnd, SECONDS_MAX};
+pub use history::{PastRun, RunInfo, STRAYS_TIMEOUT, recover};
+pub use input::EndsInput;
+pub use process_manager::{EndedLeftover, Ending, KillReport, ProcessManager};
+pub use run::{End, RunView, Snapshot};
+pub use spec::RunSpec;

@@ -1,0 +1,138 @@
+//! The end of a run, as it is recorded and told.
+
+use super::config::OnEnd;
+use super::process_manager::ProcessManager;
+use super::run::{End, Run};
+use crate::catch_panic::catch_panic;
+use crate::logs::{self, EndRecord, Moment};
+use crate::process::Outcome;
+use crate::protocol::EndedBy;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// The end of a run, which the log writer tells when all that the run had written is on disk, or
+/// the thread `log-ends` where the disk does not answer. Where a debugger holds the status of the
+/// run's own process, the reaper tells it when that lets go.
+pub(super) struct RunEnd(Arc<Ending>);
+
+struct Ending {
+    manager: Arc<ProcessManager>,
+    run: Arc<Run>,
+    publication: Mutex<Publication>,
+}
+
+/// How far the end is told to others.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Publication {
+    #[default]
+    NotAsked,
+    /// It is to be told as soon as it is recorded.
+    Asked,
+    Done,
+}
+
+impl RunEnd {
+    /// That of a run which goes on.
+    pub(super) fn of(manager: Arc<ProcessManager>, run: Arc<Run>) -> Self {
+        Self(Arc::new(Ending { manager, run, publication: Mutex::default() }))
+    }
+}
+
+impl logs::OnEnd for RunEnd {
+    fn record(&self, at: Moment) {
+        let (reaper, leader) = (&self.0.manager.reaper, &self.0.run.leader);
+        let ending = Arc::clone(&self.0);
+        reaper.collect_in_time(leader, move |outcome| ending.record(at, outcome));
+    }
+
+    fn save(&self) {
+        self.0.manager.folder.ledger().save();
+    }
+
+    fn publish(&self) {
+        if self.0.is_to_be_published() {
+            self.0.publish();
+        }
+    }
+}
+
+impl Ending {
+    /// Whatever panics in the recording, others are not left to wait for it.
+    fn record(&self, at: Moment, outcome: Outcome) {
+        let what = format_args!("The recording of the end of run {}", self.run.id);
+        let _panicked = catch_panic(what, || self.manager.note_end(&self.run, at, outcome));
+        let unknown = || End {
+            at: at.time(),
+            outcome: Outcome::Unknown,
+            by: EndedBy::Lost,
+            lasted: at.since(self.run.began),
+        };
+        self.run.end.get_or_init(unknown);
+        if self.is_waited_for() {
+            self.manager.folder.ledger().save();
+            self.publish();
+        }
+    }
+
+    /// Notes that the end is to be told. Whether that is to be done now: once, when it is recorded.
+    fn is_to_be_published(&self) -> bool {
+        let mut publication = self.publication.lock();
+        // ProbeFinished at under the lock: who records it meanwhile finds that it was asked for.
+        let is_recorded = self.run.end.get().is_some();
+        let is_due = is_recorded && *publication != Publication::Done;
+        *publication = if is_recorded { Publication::Done } else { Publication::Asked };
+        is_due
+    }
+
+    /// Whether the end, which is recorded now, was to be told before.
+    fn is_waited_for(&self) -> bool {
+        let mut publication = self.publication.lock();
+        let is_due = *publication == Publication::Asked;
+        if is_due {
+            *publication = Publication::Done;
+        }
+        is_due
+    }
+
+    fn publish(&self) {
+        let Self { manager, run, .. } = self;
+        let Some(end) = run.end.get().copied() else { return };
+        manager.transition_count.fetch_add(1, Ordering::SeqCst);
+        run.log.set_over();
+        manager.announce_change();
+        if let OnEnd(Some(on_end)) = &manager.config.on_end {
+            on_end(&run.id, end);
+        }
+        // Behind all that others wait for.
+        log::info!("run {} ended {}", run.id, end.words());
+    }
+}
+
+impl ProcessManager {
+    fn note_end(&self, run: &Run, at: Moment, outcome: Outcome) {
+        let mut inner = self.inner();
+        let by = match inner.state.leader_ended(outcome) {
+            EndedBy::Signal if run.tree.has_run_out_of_memory() => EndedBy::Limit,
+            by => by,
+        };
+        let end = End { at: at.time(), outcome, by, lasted: at.since(run.began) };
+        // It is set once: an end is recorded once.
+        let _set_before = run.end.set(end);
+        drop(inner);
+        self.folder.ledger().ended(&run.id, record_of(run, &end));
+    }
+}
+
+fn record_of(run: &Run, end: &End) -> EndRecord {
+    let glance = run.log.glance();
+    EndRecord {
+        at: end.at,
+        exit_code: end.outcome.exit_code(),
+        signal: end.outcome.signal(),
+        ended_by: end.by,
+        dropped_lines: glance.dropped_lines,
+        output_at: glance.output_at,
+        lasted_ms: u64::try_from(end.lasted.as_millis()).ok(),
+    }
+}

@@ -1,0 +1,269 @@
+//! One execution of a command, and what can be told of it.
+
+use super::process_manager::EndedLeftover;
+use super::spec::RunSpec;
+use crate::logs::{LogSnapshot, RunLog};
+use crate::process::{Leader, Outcome, Reaper, Stdin, Tree, Usage, UsageMeter};
+use crate::protocol::{EndedBy, RunStatus};
+use chrono::{DateTime, Utc};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// The end of a run's own process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// When it was noticed.
+    pub at: DateTime<Utc>,
+    /// What the kernel told of it.
+    pub outcome: Outcome,
+    /// What ended it.
+    pub by: EndedBy,
+    /// How long it ran, by a clock that nobody sets.
+    pub lasted: Duration,
+}
+
+impl End {
+    /// Which of the two ways of having ended this is.
+    #[must_use]
+    pub fn status(&self) -> RunStatus {
+        if self.by == EndedBy::Itself { RunStatus::Exited } else { RunStatus::Killed }
+    }
+
+    /// How it ended, in a few words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let by = match self.by {
+            EndedBy::Itself => "by itself",
+            EndedBy::Kill => "by a kill",
+            EndedBy::Restart => "by a restart",
+            EndedBy::Timeout => "because its time was up",
+            EndedBy::Reload => "by a reload",
+            EndedBy::Health => "because its health checks failed",
+            EndedBy::Limit => "because it used up its memory limit",
+            EndedBy::Shutdown => "by the shutdown",
+            EndedBy::Signal => "by a signal from elsewhere",
+            EndedBy::Lost => "with its server",
+        };
+        match self.outcome {
+            Outcome::Exited(code) => format!("{by}, with exit code {code}"),
+            Outcome::Signalled(_) => {
+                format!("{by}, with {}", self.outcome.signal().unwrap_or_default())
+            }
+            Outcome::Unknown if self.by == EndedBy::Lost => {
+                "with an exit status that nobody knows".to_owned()
+            }
+            Outcome::Unknown => format!("{by}, with an exit status that nobody knows"),
+        }
+    }
+}
+
+/// One execution of a command. Its facts never change; only its end is added, once.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub id: String,
+    pub command: String,
+    pub spec: RunSpec,
+    pub directory: PathBuf,
+    pub created_at: DateTime<Utc>,
+    pub began: Instant,
+    pub leader: Arc<Leader>,
+    pub tree: Tree,
+    pub log: Arc<RunLog>,
+    /// Where its input is written to, if it has any.
+    pub stdin: Option<Stdin>,
+    /// `None` where usage is sampled for many runs at once.
+    pub meter: Option<UsageMeter>,
+    /// Set under the manager's state lock, after all that the run had written was on disk.
+    pub end: OnceLock<End>,
+}
+
+/// A run to look at: it stays what it is when another is started.
+#[derive(Clone, Debug)]
+pub struct RunView {
+    pub(super) run: Arc<Run>,
+    pub(super) reaper: Arc<Reaper>,
+}
+
+impl RunView {
+    /// Its log.
+    #[must_use]
+    pub fn log(&self) -> &Arc<RunLog> {
+        &self.run.log
+    }
+
+    /// The number of its own process.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.run.leader.pid()
+    }
+
+    /// What is run, as text.
+    #[must_use]
+    pub fn command(&self) -> &str {
+        &self.run.command
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.run.id
+    }
+
+    /// When it was started.
+    #[must_use]
+    pub fn created_at(&self) -> DateTime<Utc> {
+        self.run.created_at
+    }
+
+    /// Since it was started.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.run.began.elapsed()
+    }
+
+    /// Its end; `None` while it runs.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.run.end.get().copied()
+    }
+
+    /// Where its input is written to; `None` where it has none, or has ended.
+    #[must_use]
+    pub fn stdin(&self) -> Option<&Stdin> {
+        self.run.stdin.as_ref().filter(|_| self.run.end.get().is_none())
+    }
+
+    /// A descriptor that becomes readable when its own process has ended.
+    #[must_use]
+    pub fn end_descriptor(&self) -> Arc<OwnedFd> {
+        self.run.leader.end_descriptor()
+    }
+
+    /// Its processes.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.run.tree
+    }
+
+    /// Whether nothing of its tree lives, and its end is recorded.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.run.end.get().is_some() && self.run.tree.is_gone(&self.reaper)
+    }
+
+    /// What lives of its tree although its own process has ended.
+    #[must_use]
+    pub fn leftover_pids(&self) -> Vec<i32> {
+        let has_ended = self.run.end.get().is_some();
+        if has_ended { self.run.tree.pids(&self.reaper) } else { Vec::new() }
+    }
+
+    /// Everything that can be told of it now. Blocks for a sample of its usage at most.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let (run, reaper) = (&*self.run, &*self.reaper);
+        let end = run.end.get().copied();
+        if end.is_some() && run.tree.is_gone(reaper) {
+            return Snapshot::of(run, end, Usage::default(), Vec::new());
+        }
+        let meter = run.meter.as_ref();
+        let usage = meter.map(|meter| meter.sample(&run.tree, reaper)).unwrap_or_default();
+        let leftovers = if end.is_some() { run.tree.pids(reaper) } else { Vec::new() };
+        Snapshot::of(run, end, usage, leftovers)
+    }
+}
+
+/// Everything that can be told of a run, copied at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The number of its own process.
+    pub pid: i32,
+    /// What the shell was given to run.
+    pub command: String,
+    /// The id that it has in our answers and, as `RUN_ID`, in its environment.
+    pub run_id: String,
+    /// The directory that it was started in.
+    pub directory: PathBuf,
+    /// When it was started.
+    pub created_at: DateTime<Utc>,
+    /// Its end; `None` while it runs.
+    pub end: Option<End>,
+    /// From its start to its end, or to now.
+    pub uptime: Duration,
+    /// CPU and memory of its tree.
+    pub usage: Usage,
+    /// Processes of its tree that live on after its end.
+    pub leftover_pids: Vec<i32>,
+    /// What the run before had left behind and this one's start has ended.
+    pub ended_leftovers: Vec<EndedLeftover>,
+    /// The name of its log.
+    pub log_name: String,
+    /// How far its log is.
+    pub log: LogSnapshot,
+    /// Whether it has ended and output of it is not on disk yet, because that does not answer.
+    pub is_log_pending: bool,
+    /// Whether it runs on a terminal.
+    pub is_on_terminal: bool,
+    /// Whether its input can be written to.
+    pub is_stdin_open: bool,
+}
+
+impl Snapshot {
+    /// `end` is looked at once, by the caller, so that all of a snapshot is of one moment: what
+    /// ended since is still told as running.
+    pub(super) fn of(run: &Run, end: Option<End>, usage: Usage, leftover_pids: Vec<i32>) -> Self {
+        Self {
+            pid: run.leader.pid(),
+            command: run.command.clone(),
+            run_id: run.id.clone(),
+            directory: run.directory.clone(),
+            created_at: run.created_at,
+            uptime: end.map_or_else(|| run.began.elapsed(), |end| end.lasted),
+            end,
+            usage,
+            leftover_pids,
+            ended_leftovers: Vec::new(),
+            log_name: run.log.name().to_owned(),
+            log: run.log.glance(),
+            is_log_pending: end.is_some() && run.log.is_behind(),
+            is_on_terminal: run.spec.input.is_terminal(),
+            is_stdin_open: end.is_none() && run.stdin.as_ref().is_some_and(Stdin::is_open),
+        }
+    }
+
+    /// Whether the run goes on, and if not, how it ended.
+    #[must_use]
+    pub fn status(&self) -> RunStatus {
+        self.end.as_ref().map_or(RunStatus::Running, End::status)
+    }
+}
+
+/// An id that no other run has, on this machine or another: 64 bits of the standard library's
+/// hasher, which the operating system's randomness seeds.
+pub(super) fn new_run_id() -> String {
+    format!("{:016x}", RandomState::new().build_hasher().finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_ids_differ() {
+        assert_ne!(new_run_id(), new_run_id());
+        assert_eq!(new_run_id().len(), 16);
+    }
+
+    #[test]
+    fn only_an_end_by_itself_is_exited() {
+        let (at, lasted) = (DateTime::UNIX_EPOCH, Duration::ZERO);
+        let end = |by| End { at, outcome: Outcome::Exited(0), by, lasted };
+        assert_eq!(end(EndedBy::Itself).status(), RunStatus::Exited);
+        for by in [EndedBy::Kill, EndedBy::Restart, EndedBy::Shutdown, EndedBy::Signal] {
+            assert_eq!(end(by).status(), RunStatus::Killed);
+        }
+    }
+}

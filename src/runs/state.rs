@@ -1,0 +1,342 @@
+//! What may follow what in a command's life: state and event give the next state. Pure.
+
+use crate::process::Outcome;
+use crate::protocol::EndedBy;
+use std::time::Instant;
+
+/// Where the present run is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// There was none yet.
+    Never,
+    /// Its own process lives, and this is to end it, if anything is.
+    Running(Option<EndedBy>),
+    /// Its own process has ended.
+    Ended,
+}
+
+/// What is being done to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Quiet,
+    /// Its tree is being ended, and what is left of it at `force_at` gets SIGKILL.
+    Ending {
+        force_at: Instant,
+        then: AfterStop,
+    },
+    /// A new run is being launched.
+    Starting,
+}
+
+/// What follows when a tree has been ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AfterStop {
+    Nothing,
+    /// A new command is started: what is ended are the leftovers of the one before.
+    Start,
+    /// The same command is started again, unless a kill comes meanwhile.
+    Restart,
+}
+
+/// Why a start is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// A run is under way.
+    Running,
+    /// The server is shutting down.
+    Closed,
+    /// A kill came while the old run was being ended for a restart.
+    Cancelled,
+    /// There is nothing to start again.
+    NeverStarted,
+}
+
+/// What whoever asked for an end has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// End the tree, and say so with `ending_done`.
+    Drive,
+    /// Somebody is at it: pass the signal on and wait.
+    Join,
+    /// There was never a run.
+    NeverStarted,
+}
+
+/// The state of one manager.
+#[derive(Debug)]
+pub struct State {
+    life: Life,
+    phase: Phase,
+    is_closed: bool,
+    is_hurried: bool,
+    endings_done: u64,
+    kills: u64,
+}
+
+impl State {
+    /// Before the first start.
+    pub fn new() -> Self {
+        Self {
+            life: Life::Never,
+            phase: Phase::Quiet,
+            is_closed: false,
+            is_hurried: false,
+            endings_done: 0,
+            kills: 0,
+        }
+    }
+
+    /// Whether nothing is being done to the run, so that a start may begin.
+    pub fn is_quiet(&self) -> bool {
+        self.phase == Phase::Quiet
+    }
+
+    /// Whether a run is being launched: whoever wants to end something waits for it.
+    pub fn is_starting(&self) -> bool {
+        self.phase == Phase::Starting
+    }
+
+    /// When what is left of the tree gets SIGKILL; at once where no ending is under way.
+    pub fn force_at(&self, now: Instant) -> Instant {
+        match self.phase {
+            Phase::Ending { force_at, .. } if !self.is_hurried => force_at,
+            Phase::Ending { .. } | Phase::Quiet | Phase::Starting => now,
+        }
+    }
+
+    /// How many endings were done, so that one who joined can tell that his is.
+    pub fn endings_done(&self) -> u64 {
+        self.endings_done
+    }
+
+    /// Somebody wants a new run in the place of one that has ended: its leftovers, if any, are to
+    /// be ended first, until `force_at`.
+    pub fn claim_start(&mut self, force_at: Instant) -> Result<(), Refusal> {
+        match self.life {
+            _ if self.is_closed => Err(Refusal::Closed),
+            Life::Running(_) => Err(Refusal::Running),
+            Life::Never | Life::Ended => {
+                self.phase = Phase::Ending { force_at, then: AfterStop::Start };
+                Ok(())
+            }
+        }
+    }
+
+    /// Somebody wants the present run ended and started again.
+    pub fn claim_restart(&mut self, force_at: Instant) -> Result<(), Refusal> {
+        match &mut self.life {
+            _ if self.is_closed => return Err(Refusal::Closed),
+            Life::Never => return Err(Refusal::NeverStarted),
+            Life::Running(wanted) => *wanted = Some(EndedBy::Restart),
+            Life::Ended => {}
+        }
+        self.phase = Phase::Ending { force_at, then: AfterStop::Restart };
+        Ok(())
+    }
+
+    /// How often an end for good was wanted, so that a restart that waits for its turn can tell
+    /// that one was meanwhile.
+    pub fn kills(&self) -> u64 {
+        self.kills
+    }
+
+    /// Somebody wants the present run ended for good.
+    pub fn claim_end(&mut self, by: EndedBy, force_at: Instant) -> Claim {
+        self.kills += 1;
+        match &mut self.life {
+            Life::Never => return Claim::NeverStarted,
+            Life::Running(wanted) => *wanted = Some(by),
+            Life::Ended => {}
+        }
+        let (force_at, then, claim) = match self.phase {
+            Phase::Ending { force_at: earlier, then: AfterStop::Start } => {
+                (force_at.min(earlier), AfterStop::Start, Claim::Join)
+            }
+            Phase::Ending { force_at: earlier, .. } => {
+                (force_at.min(earlier), AfterStop::Nothing, Claim::Join)
+            }
+            Phase::Quiet | Phase::Starting => (force_at, AfterStop::Nothing, Claim::Drive),
+        };
+        self.phase = Phase::Ending { force_at, then };
+        claim
+    }
+
+    /// The tree is gone, or what is left of it cannot be ended; a new run is to follow.
+    pub fn begin_start(&mut self) -> Result<(), Refusal> {
+        self.endings_done += 1;
+        let phase = std::mem::replace(&mut self.phase, Phase::Quiet);
+        if self.is_closed {
+            return Err(Refusal::Closed);
+        }
+        if matches!(self.life, Life::Running(_)) {
+            return Err(Refusal::Running);
+        }
+        if matches!(phase, Phase::Ending { then: AfterStop::Nothing, .. }) {
+            return Err(Refusal::Cancelled);
+        }
+        self.phase = Phase::Starting;
+        Ok(())
+    }
+
+    /// The tree is gone, or what is left of it cannot be ended, and nothing follows.
+    pub fn ending_done(&mut self) {
+        self.endings_done += 1;
+        self.phase = Phase::Quiet;
+    }
+
+    /// The new run was launched.
+    pub fn started(&mut self) {
+        self.life = Life::Running(None);
+        self.phase = Phase::Quiet;
+    }
+
+    /// The new run could not be launched: what was before is still the last run.
+    pub fn start_failed(&mut self) {
+        self.phase = Phase::Quiet;
+    }
+
+    /// The run's own process has ended: what ended it?
+    pub fn leader_ended(&mut self, outcome: Outcome) -> EndedBy {
+        let wanted = if let Life::Running(wanted) = self.life { wanted } else { None };
+        self.life = Life::Ended;
+        let alone = match outcome {
+            Outcome::Signalled(_) => EndedBy::Signal,
+            Outcome::Exited(_) => EndedBy::Itself,
+            Outcome::Unknown => EndedBy::Lost,
+        };
+        wanted.unwrap_or(alone)
+    }
+
+    /// Whether no grace is given any more.
+    pub fn is_hurried(&self) -> bool {
+        self.is_hurried
+    }
+
+    /// No grace is given from now on.
+    pub fn force_shutdown(&mut self) {
+        self.is_hurried = true;
+    }
+
+    /// Whether no start is allowed any more.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// No start is allowed from now on.
+    pub fn close(&mut self) {
+        self.is_closed = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn running() -> (State, Instant) {
+        let mut state = State::new();
+        let now = Instant::now();
+        state.claim_start(now).unwrap();
+        state.begin_start().unwrap();
+        state.started();
+        (state, now)
+    }
+
+    #[test]
+    fn a_start_is_refused_while_a_run_lives() {
+        let (mut state, now) = running();
+        assert_eq!(state.claim_start(now), Err(Refusal::Running));
+        state.leader_ended(Outcome::Exited(0));
+        assert_eq!(state.claim_start(now), Ok(()));
+    }
+
+    #[test]
+    fn a_start_that_failed_leaves_what_was() {
+        let mut state = State::new();
+        let now = Instant::now();
+        state.claim_start(now).unwrap();
+        state.begin_start().unwrap();
+        state.start_failed();
+        assert_eq!(state.claim_end(EndedBy::Kill, now), Claim::NeverStarted);
+    }
+
+    #[test]
+    fn ended_by_is_the_caller_or_else_the_wait_status() {
+        let ended = |wanted: Option<EndedBy>, outcome| {
+            let (mut state, now) = running();
+            wanted.map(|by| state.claim_end(by, now));
+            state.leader_ended(outcome)
+        };
+        assert_eq!(ended(None, Outcome::Exited(1)), EndedBy::Itself);
+        assert_eq!(ended(None, Outcome::Signalled(9)), EndedBy::Signal);
+        assert_eq!(ended(None, Outcome::Unknown), EndedBy::Lost);
+        assert_eq!(ended(Some(EndedBy::Kill), Outcome::Exited(0)), EndedBy::Kill);
+        assert_eq!(ended(Some(EndedBy::Shutdown), Outcome::Signalled(15)), EndedBy::Shutdown);
+    }
+
+    #[test]
+    fn a_kill_shortens_a_restart_and_cancels_its_start() {
+        let (mut state, now) = running();
+        let (late, early) = (now + Duration::from_secs(10), now + Duration::from_secs(5));
+        state.claim_restart(late).unwrap();
+        assert_eq!(state.claim_end(EndedBy::Kill, early), Claim::Join);
+        assert_eq!(state.force_at(now), early);
+        assert_eq!(state.leader_ended(Outcome::Signalled(15)), EndedBy::Kill);
+        assert_eq!(state.begin_start(), Err(Refusal::Cancelled));
+        assert!(state.is_quiet());
+    }
+
+    #[test]
+    fn a_second_kill_never_lengthens_the_grace() {
+        let (mut state, now) = running();
+        assert_eq!(state.claim_end(EndedBy::Kill, now), Claim::Drive);
+        let later = now + Duration::from_secs(5);
+        assert_eq!(state.claim_end(EndedBy::Kill, later), Claim::Join);
+        assert_eq!(state.force_at(later), now);
+    }
+
+    #[test]
+    fn a_restart_goes_on_when_the_run_has_ended() {
+        let (mut state, now) = running();
+        state.claim_restart(now).unwrap();
+        assert_eq!(state.leader_ended(Outcome::Signalled(15)), EndedBy::Restart);
+        assert_eq!(state.begin_start(), Ok(()));
+        assert!(state.is_starting());
+    }
+
+    #[test]
+    fn a_kill_of_leftovers_leaves_the_start_that_waits_for_them() {
+        let (mut state, now) = running();
+        state.leader_ended(Outcome::Exited(0));
+        state.claim_start(now + Duration::from_secs(5)).unwrap();
+        assert_eq!(state.claim_end(EndedBy::Kill, now), Claim::Join);
+        assert_eq!((state.force_at(now), state.begin_start()), (now, Ok(())));
+    }
+
+    #[test]
+    fn a_hurried_end_has_no_grace() {
+        let (mut state, now) = running();
+        state.claim_end(EndedBy::Shutdown, now + Duration::from_secs(5));
+        state.force_shutdown();
+        assert_eq!(state.force_at(now), now);
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_ended_is_not_started_twice() {
+        let (mut state, now) = running();
+        state.claim_restart(now).unwrap();
+        assert_eq!(state.begin_start(), Err(Refusal::Running));
+        assert!(state.is_quiet());
+    }
+
+    #[test]
+    fn nothing_starts_once_the_server_shuts_down() {
+        let (mut state, now) = running();
+        state.claim_restart(now).unwrap();
+        state.leader_ended(Outcome::Exited(0));
+        state.close();
+        assert_eq!(state.begin_start(), Err(Refusal::Closed));
+        assert_eq!(state.claim_start(now), Err(Refusal::Closed));
+        assert_eq!(state.claim_restart(now), Err(Refusal::Closed));
+    }
+}

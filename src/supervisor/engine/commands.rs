@@ -1,0 +1,227 @@
+//! What is asked of one service.
+
+use super::entry::Entry;
+use super::message::{Answer, Ask, NewLogs, Verb};
+use super::{Engine, Message};
+use crate::error::{Error, Result};
+use crate::logs::LogFolder;
+use crate::protocol::{EndedBy, ServiceState};
+use crate::supervisor::graph::Graph;
+use crate::supervisor::service_handle::ServiceOrigin;
+use crate::supervisor::services_file::{Condition, ParseContext, Service, check_limits};
+use serde_json::Value;
+use std::slice;
+use std::sync::Arc;
+
+impl Engine {
+    /// Does what a client asks, as far as that goes without waiting. Returns what is being done, in
+    /// a sentence. Adds a service whose definition the request holds.
+    pub(super) fn handle_command(
+        &mut self,
+        ask: &Ask,
+        mut logs: NewLogs,
+    ) -> Result<Answer<String>> {
+        if self.is_closing {
+            return Err(Error::ShuttingDown);
+        }
+        let added = self.new_service(ask)?;
+        if let Some(service) = &added {
+            let Some(folder) = logs.remove(&service.name) else {
+                let needed = (service.name.clone(), Arc::clone(&service.config));
+                return Ok(Answer::NeedsLogs(vec![needed]));
+            };
+            self.add(service.clone(), ServiceOrigin::Added, folder);
+        }
+        let config = added.map_or_else(|| self.config_for(ask), |service| Ok(Some(service)))?;
+        self.ask_known(ask, config).map(Answer::Done)
+    }
+
+    /// Does what is asked of a service that is supervised, which is to run by `config`.
+    pub(super) fn ask_known(&mut self, ask: &Ask, config: Option<Service>) -> Result<String> {
+        let name = ask.service.as_str();
+        let Some(entry) = self.entries.get_mut(name) else { return Err(self.unknown(name)) };
+        let before = entry.life.state();
+        if entry.standing == ServiceOrigin::Leaving && ask.verb != Verb::Stop {
+            let advice = "it is gone from the services file: wait until it has ended";
+            return Err(Error::ServiceState { name: name.to_owned(), state: before, advice });
+        }
+        let left = entry.leftovers();
+        let is_launching = entry.life.is_launching();
+        let refused = |state: ServiceState| Error::ServiceState {
+            name: name.to_owned(),
+            state,
+            advice: advice(ask.verb, state),
+        };
+        let action = match ask.verb {
+            Verb::Start => Some(entry.life.start().map_err(refused)?),
+            Verb::Stop => entry.life.stop(EndedBy::Kill, left).map_err(refused)?,
+            Verb::Restart => entry.life.restart(EndedBy::Restart),
+        };
+        if let Some(service) = config {
+            // One that the request has added is as it defines it.
+            let overrides = ask.overrides.clone().filter(|_| entry.definition != service);
+            entry.apply_config(service.config, overrides);
+        }
+        let (predicate, message) = said(ask.verb, before, entry.life.state());
+        let (is_waiting, after) = (entry.life.is_waiting(), entry.life.state());
+        self.publish_status(name, message);
+        // Joining what is under way must not void what is due in it.
+        if action.is_some() || after != before {
+            self.perform(name, action);
+        } else if is_waiting {
+            // What it waits for may be other than it was.
+            self.await_dependencies(name);
+        }
+        if is_launching {
+            self.cancel_launch(name);
+        }
+        let dependents = if ask.verb == Verb::Stop { self.dependents(name) } else { Vec::new() };
+        if dependents.is_empty() {
+            return Ok(format!("Service {name} {predicate}."));
+        }
+        let still = dependents.join(", ");
+        Ok(format!("Service {name} {predicate}. Still running and depending on it: {still}."))
+    }
+
+    /// The services that run and need this one to run, by name.
+    fn dependents(&self, name: &str) -> Vec<&str> {
+        let needs = |entry: &Entry| {
+            let condition = entry.config.depends_on.get(name);
+            entry.life.is_up() && condition.is_some_and(|it| *it != Condition::Completed)
+        };
+        let dependents = self.entries.iter().filter(|(_, entry)| needs(entry));
+        let mut names: Vec<&str> = dependents.map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Returns the service that a start with a configuration defines, where there is none of its
+    /// name.
+    fn new_service(&self, ask: &Ask) -> Result<Option<Service>> {
+        let name = ask.service.as_str();
+        match &ask.overrides {
+            _ if self.entries.contains_key(name) => Ok(None),
+            Some(fields) if ask.verb == Verb::Start && has_command(fields) => {
+                let known = self.names();
+                let service = Service::parse_new(name, fields, self.around(&known))?;
+                check_limits(slice::from_ref(&service), &self.tools.cgroups)?;
+                Ok(Some(service))
+            }
+            _ => Err(self.unknown(name)),
+        }
+    }
+
+    /// Returns what the next run of a service goes by, with what the request changes; `None` for a
+    /// stop.
+    pub(super) fn config_for(&self, ask: &Ask) -> Result<Option<Service>> {
+        if ask.verb == Verb::Stop {
+            return Ok(None);
+        }
+        let name = ask.service.as_str();
+        let Some(entry) = self.entries.get(name) else { return Err(self.unknown(name)) };
+        let overrides = ask.overrides.as_ref();
+        let changed = match overrides {
+            Some(overrides) => {
+                let known = self.names();
+                entry.definition.with(overrides, self.around(&known))?
+            }
+            None => entry.definition.clone(),
+        };
+        self.check_dependencies(&changed, overrides.is_some())?;
+        check_limits(slice::from_ref(&changed), &self.tools.cgroups)?;
+        Ok(Some(changed))
+    }
+
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.entries.keys().map(String::as_str).collect()
+    }
+
+    pub(super) fn around<'a>(&'a self, known: &'a [&'a str]) -> ParseContext<'a> {
+        ParseContext { environment: &self.tools.environment, known }
+    }
+
+    /// Refuses a service that would wait for itself, or, where it `is_new`, for one that there is
+    /// not. What a service that is known depends on may have left the file since.
+    pub(super) fn check_dependencies(&self, changed: &Service, is_new: bool) -> Result<()> {
+        if changed.config.depends_on.is_empty() {
+            return Ok(());
+        }
+        let mut names = changed.config.depends_on.keys().filter(|_| is_new);
+        if let Some(missing) = names.find(|name| !self.entries.contains_key(*name)) {
+            return Err(Error::Input(format!(
+                "{} depends on {missing:?}, which is not supervised: reload the whole file, or \
+                 start that first.",
+                changed.name
+            )));
+        }
+        let dependencies = |entry: &Entry| {
+            // One that is down is started by its definition.
+            let is_down = entry.life.state().is_down();
+            let config = if is_down { &entry.definition.config } else { &*entry.config };
+            config.depends_on.keys().cloned().collect()
+        };
+        let others = self.entries.iter().filter(|(name, _)| **name != changed.name);
+        let nodes = others.map(|(name, entry)| (name.clone(), dependencies(entry)));
+        let own = changed.config.depends_on.keys().cloned().collect();
+        let nodes = nodes.chain([(changed.name.clone(), own)]).collect();
+        let fault = |cycle| Error::Input(format!("{}.depends_on {cycle}.", changed.name));
+        Graph::new(nodes).map(drop).map_err(fault)
+    }
+
+    /// Takes a service on, without starting it.
+    pub(super) fn add(
+        &mut self,
+        definition: Service,
+        standing: ServiceOrigin,
+        logs: Arc<LogFolder>,
+    ) {
+        let (name, config) = (definition.name.clone(), Arc::clone(&definition.config));
+        let (outbox, service) = (self.outbox.clone(), name.clone());
+        let on_end = move |run_id: &str, end| {
+            let (service, run_id) = (service.clone(), run_id.to_owned());
+            // An engine that is gone needs to know nothing.
+            let _gone = outbox.send(Message::Ended { service, run_id, end });
+        };
+        let it = Arc::new(self.tools.supervise(&name, Arc::clone(&config), logs, on_end));
+        self.roster.add(Arc::clone(&it));
+        let entry = Entry { standing, ..Entry::new(it, definition, config) };
+        self.entries.insert(name, Box::new(entry));
+    }
+
+    pub(super) fn unknown(&self, name: &str) -> Error {
+        self.roster.find(name).err().unwrap_or(Error::ShuttingDown)
+    }
+}
+
+fn has_command(fields: &Value) -> bool {
+    fields.get("cmd").is_some_and(|cmd| !cmd.is_null())
+}
+
+/// Describes what a request does: as a predicate for its answer, and for the status.
+fn said(verb: Verb, before: ServiceState, after: ServiceState) -> (&'static str, &'static str) {
+    match (verb, before, after) {
+        (Verb::Start, ..) => ("is being started", "Starting."),
+        (Verb::Stop, ServiceState::Backoff, _) => {
+            ("is stopped: its restart is cancelled", "Stopped: its restart is cancelled.")
+        }
+        (Verb::Stop, _, ServiceState::Stopped) => {
+            ("is stopped: its start is cancelled", "Stopped: its start is cancelled.")
+        }
+        (Verb::Stop, ..) => ("is being stopped", "Stopping."),
+        (
+            Verb::Restart,
+            ServiceState::Running | ServiceState::Starting,
+            ServiceState::Restarting,
+        ) => ("is being restarted", "Stopping, to be started again."),
+        (Verb::Restart, ..) => ("is being restarted", "Starting again."),
+    }
+}
+
+/// What to do where something cannot be.
+fn advice(verb: Verb, state: ServiceState) -> &'static str {
+    match (verb, state) {
+        (Verb::Stop, _) => "there is nothing to stop",
+        (_, ServiceState::Running | ServiceState::Starting) => "restart it, or stop it first",
+        _ => "wait until that is done",
+    }
+}
