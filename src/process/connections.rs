@@ -1,9 +1,8 @@
 //! How many network connections trees have open.
 
-use super::forest::group_by_tree;
 use super::procfs::Seen;
 use super::reaper::Reaper;
-use super::tree::Tree;
+use super::tree::{Tree, group_by_tree};
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};

@@ -1,7 +1,7 @@
 //! Readings from /proc: who is whose child, and who is who.
 
-use super::division::{DIVIDED_FROM, parallel_map};
 use super::leader::retry;
+use super::sampler::{DIVIDED_FROM, parallel_map};
 use nix::unistd::{Pid, getpid};
 use std::fs::File;
 use std::io::{self, Read};

@@ -1,10 +1,9 @@
 //! What a run costs: CPU and memory of its whole tree.
 
-use super::forest::group_by_tree;
 use super::procfs::Seen;
 use super::reaper::Reaper;
 use super::sampler::{Cost, Sampler};
-use super::tree::Tree;
+use super::tree::{Tree, group_by_tree};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -110,7 +109,7 @@ impl Reading {
 
     /// The usage of each of these groups of processes since the last time.
     fn renew(&mut self, groups: &[Vec<Seen>]) -> Vec<Usage> {
-        let costs = self.sampler.look_at(groups.iter().flatten());
+        let costs = self.sampler.look_at(numbers_of(groups));
         let usages = self.usages(groups, &costs);
         let spent =
             |(number, cost): (&i32, &Cost)| ((*number, cost.start_time), cost.cpu_milliseconds);
@@ -122,7 +121,7 @@ impl Reading {
     /// The usage of each of these groups of processes, which began since the last time. What the
     /// next time is measured from stays what it was.
     fn add(&self, groups: &[Vec<Seen>]) -> Vec<Usage> {
-        self.usages(groups, &self.sampler.look_at(groups.iter().flatten()))
+        self.usages(groups, &self.sampler.look_at(numbers_of(groups)))
     }
 
     fn usages(&self, groups: &[Vec<Seen>], costs: &HashMap<i32, Cost>) -> Vec<Usage> {
@@ -143,6 +142,10 @@ impl Reading {
         });
         usages.collect()
     }
+}
+
+fn numbers_of(groups: &[Vec<Seen>]) -> impl Iterator<Item = i32> {
+    groups.iter().flatten().map(|seen| seen.number)
 }
 
 fn round_to_tenth(value: f64) -> f64 {
@@ -190,7 +193,7 @@ mod tests {
         let (tree, _output) = run(text);
         let trees = [tree];
         let members = group_by_tree(&trees, reaper()).concat();
-        let costs = Sampler::default().look_at(members.iter());
+        let costs = Sampler::default().look_at(members.iter().map(|member| member.number));
         trees[0].signal(reaper(), Signal::KILL);
         assert_eq!((members.len(), costs.len()), (201, 201));
         assert!(members.iter().all(|member| costs[&member.number].bytes > 0), "{costs:?}");
