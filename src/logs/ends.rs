@@ -3,7 +3,7 @@
 use super::disk::STALL;
 use super::end_notice::EndNotice;
 use super::stamp::Moment;
-use super::wake::{WAKE, epoll_to_wake};
+use super::wake::{CaptureKey, Token, epoll_to_wake, event};
 use crate::error::{Error, Result};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
@@ -35,15 +35,15 @@ struct Shared {
 
 #[derive(Default)]
 struct Watched {
-    next: u64,
-    runs: HashMap<u64, (Arc<OwnedFd>, Arc<EndNotice>)>,
+    next: CaptureKey,
+    runs: HashMap<CaptureKey, (Arc<OwnedFd>, Arc<EndNotice>)>,
     is_over: bool,
 }
 
 /// An end that the log writer is to tell.
 #[derive(Clone, Copy)]
 struct Due {
-    key: u64,
+    key: CaptureKey,
     at: Moment,
     look_at: Instant,
 }
@@ -72,8 +72,8 @@ impl EndWatch {
         watched.next += 1;
         watched.runs.insert(key, (Arc::clone(end), Arc::clone(notice)));
         drop(watched);
-        let event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT, key);
-        if let Err(error) = self.shared.epoll.add(end, event) {
+        let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT;
+        if let Err(error) = self.shared.epoll.add(end, event(flags, Token::End(key))) {
             // The log writer tells it, as long as the disk answers.
             log::warn!("cannot watch the end of a run apart from its output: {error}");
             self.shared.watched().runs.remove(&key);
@@ -103,7 +103,10 @@ impl Shared {
                 Err(error) => return log::error!("cannot watch ends of runs: {error}"),
             };
             let look_at = Instant::now() + STALL;
-            let keys = events[..ready].iter().map(EpollEvent::data).filter(|key| *key != WAKE);
+            let keys = events[..ready].iter().filter_map(|event| match event.data().into() {
+                Token::End(key) => Some(key),
+                Token::Wake | Token::Output(_) => None,
+            });
             due.extend(keys.map(|key| Due { key, at: Moment::now(), look_at }));
             while due.front().is_some_and(|due| due.look_at <= Instant::now()) {
                 let again = due.pop_front().and_then(|it| self.look(it));

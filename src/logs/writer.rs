@@ -5,7 +5,7 @@ use super::disk::{DiskMonitor, STALL};
 use super::end_notice::{EndNotice, OnEnd};
 use super::ends::EndWatch;
 use super::run_log::RunLog;
-use super::wake::epoll_to_wake;
+use super::wake::{CaptureKey, Token, epoll_to_wake, event};
 use crate::catch_panic::catch_panic;
 use crate::error::{Error, Result};
 use nix::errno::Errno;
@@ -196,12 +196,12 @@ struct WriterLoop {
     epoll: Epoll,
     shared: Arc<Shared>,
     /// Apart from their table, which would hold twice their size in each empty place.
-    captured: HashMap<u64, Box<CaptureState>>,
+    captured: HashMap<CaptureKey, Box<CaptureState>>,
     /// The keys of those that the kernel does not watch.
-    unwatched: Vec<u64>,
+    unwatched: Vec<CaptureKey>,
     /// The keys of those whose own process has ended while others hold their output.
-    ending: Vec<u64>,
-    next: u64,
+    ending: Vec<CaptureKey>,
+    next: CaptureKey,
 }
 
 impl WriterLoop {
@@ -223,7 +223,7 @@ impl WriterLoop {
                 }
             };
             let ready_events = events[..ready].iter();
-            let rests = ready_events.map(|event| self.handle_guarded(event.data(), bench));
+            let rests = ready_events.map(|event| self.handle_guarded(event.data().into(), bench));
             let rest = rests.max().unwrap_or_default();
             // While several runs print, reading the others is rest enough.
             if ready == 1 && !rest.is_zero() {
@@ -259,17 +259,17 @@ impl WriterLoop {
         self.captured.insert(key, Box::new(captured));
     }
 
-    fn watch(&self, key: u64, captured: &CaptureState) -> nix::Result<()> {
-        let watch = |descriptor: Option<BorrowedFd<'_>>, data| {
-            let add = |fd| self.epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, data));
+    fn watch(&self, key: CaptureKey, captured: &CaptureState) -> nix::Result<()> {
+        let watch = |descriptor: Option<BorrowedFd<'_>>, token| {
+            let add = |fd| self.epoll.add(fd, event(EpollFlags::EPOLLIN, token));
             match descriptor.map_or(Ok(()), add) {
                 // From an attempt before, of which the other half failed.
                 Err(Errno::EEXIST) => Ok(()),
                 added => added,
             }
         };
-        watch(captured.output(), key * 2)?;
-        watch(captured.end(), key * 2 + 1)
+        watch(captured.output(), Token::Output(key))?;
+        watch(captured.end(), Token::End(key))
     }
 
     fn look_at_unwatched(&mut self, bench: &mut Scratch) {
@@ -327,12 +327,13 @@ impl WriterLoop {
         EpollTimeout::try_from(first + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX)
     }
 
-    /// The same as `handle`. A panic there costs the run a part of its output, and others nothing.
-    fn handle_guarded(&mut self, data: u64, bench: &mut Scratch) -> Duration {
-        catch_panic(WHO, || self.handle(data, bench)).unwrap_or_else(|| {
-            let key = data / 2;
+    /// Calls `handle` and catches its panics: one costs the run a part of its output, and others
+    /// nothing.
+    fn handle_guarded(&mut self, token: Token, bench: &mut Scratch) -> Duration {
+        catch_panic(WHO, || self.handle(token, bench)).unwrap_or_else(|| {
+            let (Token::Output(key) | Token::End(key)) = token else { return Duration::ZERO };
             if let Some(captured) = self.captured.get_mut(&key) {
-                captured.write_gap_notice(!data.is_multiple_of(2));
+                captured.write_gap_notice(token == Token::End(key));
                 if captured.is_over() {
                     self.captured.remove(&key);
                 }
@@ -341,12 +342,12 @@ impl WriterLoop {
         })
     }
 
-    /// Acts on one ready descriptor; gives how long to rest before the next read.
-    fn handle(&mut self, data: u64, bench: &mut Scratch) -> Duration {
-        let key = data / 2;
+    /// Handles one event and returns how long to wait before the next read.
+    fn handle(&mut self, token: Token, bench: &mut Scratch) -> Duration {
+        let (Token::Output(key) | Token::End(key)) = token else { return Duration::ZERO };
         let Some(captured) = self.captured.get_mut(&key) else { return Duration::ZERO };
         let mut rest = Duration::ZERO;
-        if data.is_multiple_of(2) {
+        if token == Token::Output(key) {
             // The pipe leaves the epoll set when it is closed: nobody else has our end.
             rest = captured.take_output(bench);
         } else {
