@@ -4,7 +4,7 @@
 //! into a leaf, `server`, beside which the runs get theirs, `run-ID`.
 
 use super::leader::{open_pidfd, retry};
-use super::procfs::Procfs;
+use super::procfs::{Procfs, cgroup_path, own_cgroup_directory};
 use super::resource_limits::{Controller, ResourceLimits, SWAP};
 use super::signal::Signal;
 use nix::unistd::Pid;
@@ -168,8 +168,7 @@ impl Drop for RunCgroup {
 
 /// The id of the run whose group a process is in, if it is in one.
 pub(super) fn run_id_of(number: i32) -> Option<String> {
-    let groups = fs::read_to_string(format!("/proc/{number}/cgroup")).ok()?;
-    let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let path = cgroup_path(number)?;
     path.split('/').find_map(|name| name.strip_prefix(RUN)).map(str::to_owned)
 }
 
@@ -251,8 +250,7 @@ fn find_own() -> Result<PathBuf, NoCgroup> {
     if procfs.is_foreign() {
         return Err(NoCgroup::ForeignProc);
     }
-    let read = |path| fs::read_to_string(path).unwrap_or_default();
-    let path = directory_of(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
+    let path = own_cgroup_directory();
     let path = path.filter(|path| path.is_dir()).ok_or(NoCgroup::NotMounted)?;
     if rustix::fs::access(&path, rustix::fs::Access::WRITE_OK).is_err() {
         let source = io::ErrorKind::PermissionDenied.into();
@@ -288,42 +286,4 @@ fn is_marked(path: &Path) -> bool {
         read.is_ok_and(|length| value[..length] == *b"1")
     };
     DELEGATION_MARKS.into_iter().any(is_one)
-}
-
-/// Where the group of a process is mounted, by what its `cgroup` and its `mountinfo` say.
-fn directory_of(cgroup: &str, mounts: &str) -> Option<PathBuf> {
-    let own = cgroup.lines().find_map(|line| line.strip_prefix("0::"))?;
-    mounts.lines().find_map(|line| {
-        let (place, kind) = line.split_once(" - ")?;
-        let mut fields = place.split(' ').skip(3);
-        let (root, mount) = (fields.next()?, fields.next()?);
-        let is_it = kind.split(' ').next() == Some("cgroup2");
-        let below = Path::new(own).strip_prefix(root).ok()?;
-        is_it.then(|| Path::new(mount).join(below))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_group_is_found_below_where_version_2_is_mounted() {
-        let mounts = "30 1 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
-            31 1 0:27 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw\n";
-        let of = |cgroup: &str| directory_of(cgroup, mounts);
-        let service = "4:memory:/x\n0::/system.slice/llm-shell.service\n";
-        let expected = PathBuf::from("/sys/fs/cgroup/system.slice/llm-shell.service");
-        assert_eq!(of(service), Some(expected));
-        assert_eq!(of("0::/\n"), Some("/sys/fs/cgroup/".into()));
-        assert_eq!(of("4:memory:/x\n"), None);
-    }
-
-    #[test]
-    fn a_part_that_is_mounted_has_the_groups_of_that_part() {
-        let mounts = "31 1 0:27 /docker/x /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n";
-        let of = |cgroup: &str| directory_of(cgroup, mounts);
-        assert_eq!(of("0::/docker/x/y\n"), Some("/sys/fs/cgroup/y".into()));
-        assert_eq!(of("0::/elsewhere\n"), None);
-    }
 }

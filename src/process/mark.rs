@@ -6,21 +6,17 @@
 //! environment, but they can be read of a process whose memory is closed to us (one that is not
 //! dumpable, such as `ssh-agent`), and they outlive `env -i`.
 
-use super::procfs::environment_value;
+use super::procfs::{environment_value, realtime_timeout};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::fs;
 
 /// The variable that lists the ids, separated by colons.
 const VARIABLE: &str = "LLMSHELL_RUN_MARK";
 
 /// The upper 16 bits of every limit that is a mark: about 175,000 years of processor time.
 const LIMIT_TAG: u64 = 0x4c53 << 48;
-
-/// What /proc/PID/limits calls `RLIMIT_RTTIME`.
-const LIMIT_NAME: &str = "Max realtime timeout";
 
 /// The mark of one start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,10 +114,7 @@ impl Marks {
 }
 
 fn read_limit(number: i32) -> Option<u64> {
-    let limits = fs::read_to_string(format!("/proc/{number}/limits")).ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix(LIMIT_NAME))?;
-    let soft = line.split_ascii_whitespace().next()?.parse::<u64>().ok()?;
-    (soft & (0xffff << 48) == LIMIT_TAG).then_some(soft)
+    realtime_timeout(number).filter(|soft| soft & (0xffff << 48) == LIMIT_TAG)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! What is left in the end: children that belong to no run, ended or at least named.
 
-use super::named::name_of;
-use super::procfs::{Procfs, Seen};
+use super::procfs::{Procfs, Seen, name_of};
 use super::reaper::Reaper;
 use super::signal::Signal;
 use super::tree::{LeftBehind, OrphanPolicy, deliver, living_children, reason, same};

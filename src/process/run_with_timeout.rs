@@ -165,10 +165,10 @@ fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::procfs::Procfs;
     use super::super::tests::{launch_of, reaper};
     use super::super::{CommandLine, Signal};
     use super::*;
-    use std::fs;
 
     fn run(text: &str, timeout: f64) -> Ended {
         let launch = launch_of(CommandLine::Shell(text.to_owned()));
@@ -176,10 +176,10 @@ mod tests {
         run_with_timeout(reaper(), launch, limit).unwrap()
     }
 
-    /// Whether a process of this number is there, and is no zombie.
+    /// Whether a process has neither ended nor become a zombie.
     fn lives(pid: &str) -> bool {
-        let status = fs::read_to_string(format!("/proc/{}/status", pid.trim()));
-        status.is_ok_and(|status| !status.contains("State:\tZ"))
+        let number = pid.trim().parse().unwrap();
+        Procfs::look().see(number).is_some_and(|process| process.state != 'Z')
     }
 
     #[test]

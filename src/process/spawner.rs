@@ -7,11 +7,11 @@
 //! (`PR_SET_PDEATHSIG`) would get it then: to the kernel that parent is the thread.
 
 use super::launch::{Launch, Spawned};
+use super::procfs::own_thread_number;
 use super::reaper::Shared;
 use crate::error::{Error, Result};
 use nix::errno::Errno;
 use parking_lot::{Mutex, MutexGuard};
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -178,7 +178,7 @@ impl Shared {
         let (orders, receiver) = mpsc::channel();
         let (shared, ready) = (Arc::clone(self), mpsc::channel());
         let work = move || {
-            let (thread, unborn) = (own_number().unwrap_or_default(), Arc::default());
+            let (thread, unborn) = (own_thread_number().unwrap_or_default(), Arc::default());
             let spawner = Spawner { thread, orders, unborn };
             let is_known = thread != 0 && shared.register(&spawner);
             let _gone = ready.0.send(is_known.then(|| spawner.clone()));
@@ -219,10 +219,4 @@ impl Shared {
         }
         self.lock().makers.retain(|(thread, _)| *thread != own.thread);
     }
-}
-
-/// The number of the calling thread under /proc.
-fn own_number() -> Option<i32> {
-    let link = fs::read_link("/proc/thread-self").ok()?;
-    link.file_name()?.to_str()?.parse().ok()
 }

@@ -1,12 +1,12 @@
 //! What the server arranges for itself, once, before it runs anything.
 
+use super::procfs;
 use crate::error::{Error, Result};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::sys::prctl;
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal as signal_handler};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::fs;
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 
@@ -26,7 +26,7 @@ pub fn close_memory() -> Result<()> {
 /// `Kernel` where there is no /proc to find processes in, or where the kernel refuses to make us a
 /// child subreaper (Linux before 3.4).
 pub fn prepare() -> Result<()> {
-    fs::metadata("/proc/self/task").map_err(|e| Error::kernel("look into /proc (mount it)", e))?;
+    procfs::check_mounted().map_err(|e| Error::kernel("look into /proc (mount it)", e))?;
     prctl::set_child_subreaper(true).map_err(|e| Error::kernel("become a child subreaper", e))?;
     close_memory()?;
     keep_inherited_descriptors();
@@ -73,10 +73,7 @@ pub fn is_root() -> bool {
 /// Whether whoever started us asked that a hangup be ignored, as `nohup` does.
 #[must_use]
 pub fn hangup_is_ignored() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = ignored.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
-    mask & (1 << (libc::SIGHUP - 1)) != 0
+    procfs::is_ignored(libc::SIGHUP)
 }
 
 /// The limit that we were started with, once it was raised.
@@ -105,9 +102,8 @@ pub(super) fn restore_descriptor_limit() {
 /// Marks every descriptor but 0, 1 and 2 close-on-exec. Ours are made so; the ones that a parent
 /// left open in us are not, and a command must not hold them.
 fn keep_inherited_descriptors() {
-    let Ok(entries) = fs::read_dir("/proc/self/fd") else { return };
-    let numbers = entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    for number in numbers.filter(|number| *number > libc::STDERR_FILENO).collect::<Vec<_>>() {
+    let numbers = procfs::own_descriptors().into_iter();
+    for number in numbers.filter(|number| *number > libc::STDERR_FILENO) {
         // SAFETY: the number is only handed to fcntl, which refuses one that is not open (the
         // directory that listed them is closed by now); nothing is read, written or closed.
         let descriptor = unsafe { BorrowedFd::borrow_raw(number) };

@@ -1,13 +1,16 @@
-//! What a process is called, for people.
+//! /proc/PID/cmdline and /proc/PID/comm: what a process is called, for people.
+//!
+//! `cmdline` has the arguments with a NUL after each, and is empty for a zombie or a kernel thread;
+//! `comm` has the name that the kernel knows the process by, at most 15 bytes, and a newline.
 
 use std::fs::{self, File};
 use std::io::Read;
 
-/// How much of a command line is read, in bytes.
+/// Largest part of a command line that is read, in bytes.
 const COMMAND_BYTES_MAX: u64 = 4096;
 
-/// The command line of a process, its arguments with spaces between them; the name of a process
-/// that has none, and nothing of one that is gone.
+/// Returns the command line of a process, its arguments with spaces between them; the name of a
+/// process that has none, and an empty text for one that is gone.
 #[must_use]
 pub fn command_of(pid: i32) -> String {
     let mut line = Vec::new();
@@ -19,8 +22,8 @@ pub fn command_of(pid: i32) -> String {
     if line.is_empty() { name_of(pid) } else { line.to_owned() }
 }
 
-/// The short name that the kernel knows a process by.
-pub(super) fn name_of(pid: i32) -> String {
+/// Returns the short name that the kernel knows a process by.
+pub(in super::super) fn name_of(pid: i32) -> String {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     name.trim_end().to_owned()
 }
