@@ -3,10 +3,10 @@
 //! The kernel takes no processes in a group whose children have controllers, so this process moves
 //! into a leaf, `server`, beside which the runs get theirs, `run-ID`.
 
-use super::leader::{open_pidfd, retry};
 use super::procfs::{Procfs, cgroup_path, own_cgroup_directory};
 use super::resource_limits::{Controller, ResourceLimits, SWAP};
 use super::signal::Signal;
+use super::syscall::{open_pidfd, retry};
 use nix::unistd::Pid;
 use rustix::process::pidfd_send_signal;
 use std::fs::{self, File};

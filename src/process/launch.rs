@@ -1,12 +1,12 @@
 //! Launching a command: a session of its own, one stream for all that it prints.
 
 use super::cgroup::{self, RunCgroup};
+use super::child::{Child, PendingChild};
+use super::children::ChildRegistry;
 use super::command_line::CommandLine;
 use super::execution::ExecArgs;
 use super::mark::{Mark, mark_environment, mark_limit};
-use super::reaper::Shared;
-use super::spawn::{Child, SpawnRequest};
-use super::spawner::Unborn;
+use super::spawn::SpawnRequest;
 use super::stdin::Stdin;
 use super::surroundings::restore_descriptor_limit;
 use super::terminal::{self, Input, TERMINAL_TYPE, TerminalSize};
@@ -48,7 +48,7 @@ pub struct Launch {
 
 /// A command that was started.
 pub(super) struct Spawned {
-    pub born: Child,
+    pub child: Child,
     /// What it prints, stdout and stderr as one stream.
     pub output: OwnedFd,
     /// Where its input is written to, if it has any.
@@ -73,14 +73,18 @@ impl Launch {
     ///
     /// # Errors
     /// `Directory`, `SpawnShell` or `SpawnProgram` for what cannot be run, else `Kernel`.
-    pub(super) fn spawn(&self, shared: &Shared, unborn: &Unborn) -> Result<Spawned> {
+    pub(super) fn spawn(
+        &self,
+        registry: &ChildRegistry,
+        pending: &PendingChild,
+    ) -> Result<Spawned> {
         // Found only where it is a directory that may be entered.
         fs::metadata(self.directory.join("."))
             .map_err(|source| Error::Directory { path: self.directory.clone(), source })?;
-        self.make_child(shared, unborn).map_err(|source| self.failed(source))
+        self.make_child(registry, pending).map_err(|source| self.failed(source))
     }
 
-    fn make_child(&self, shared: &Shared, unborn: &Unborn) -> io::Result<Spawned> {
+    fn make_child(&self, registry: &ChildRegistry, pending: &PendingChild) -> io::Result<Spawned> {
         let execution = self.execution()?;
         let limit = self.marks.last().map(|id| Mark::of(id).limit());
         let directory = CString::new(self.directory.as_os_str().as_bytes())?;
@@ -96,9 +100,9 @@ impl Launch {
             if self.input.is_terminal() { terminal::take_control() } else { Ok(()) }
         };
         let streams = [input.as_fd(), printed.as_fd(), printed.as_fd()];
-        let born = SpawnRequest { streams, directory, begin: &begin, execution, unborn };
-        let born = born.spawn(shared)?;
-        Ok(Spawned { born, output, stdin, terminal })
+        let request = SpawnRequest { streams, directory, begin: &begin, execution, pending };
+        let child = request.spawn(registry)?;
+        Ok(Spawned { child, output, stdin, terminal })
     }
 
     fn execution(&self) -> io::Result<ExecArgs> {

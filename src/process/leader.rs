@@ -1,13 +1,13 @@
 //! The command's own process, held by a descriptor.
 
+use super::child::Child;
 use super::outcome::Outcome;
 use super::procfs::{Procfs, Seen};
 use super::signal::Signal;
-use super::spawn::Child;
-use nix::errno::Errno;
+use super::syscall::retry;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
-use rustix::process::{PidfdFlags, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
+use rustix::process::{WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -26,8 +26,8 @@ pub struct Leader {
 
 impl Leader {
     /// Takes hold of a child that nobody can have collected yet.
-    pub(super) fn new(born: Child, procfs: Procfs) -> Self {
-        let Child { pid, pidfd, is_latest } = born;
+    pub(super) fn new(child: Child, procfs: Procfs) -> Self {
+        let Child { pid, pidfd, is_latest } = child;
         let seen = procfs.number_of(pid).and_then(|number| procfs.see(number));
         Self { pid, pidfd: Arc::new(pidfd), seen, is_latest }
     }
@@ -89,24 +89,6 @@ impl Leader {
             Ok(Some(status)) => Some(Outcome::read(&status)),
             Ok(None) => None,
             Err(_) => Some(Outcome::Unknown),
-        }
-    }
-}
-
-/// A descriptor for a process that cannot be reaped meanwhile, or that the caller checks after.
-pub(super) fn open_pidfd(pid: Pid) -> io::Result<OwnedFd> {
-    let pid = rustix::process::Pid::from_raw(pid.as_raw()).ok_or(Errno::ESRCH)?;
-    Ok(pidfd_open(pid, PidfdFlags::empty())?)
-}
-
-/// Repeats a call that a signal of ours interrupted: SIGCHLD comes to any thread.
-pub(super) fn retry<T, E: Into<io::Error> + Copy>(
-    mut call: impl FnMut() -> Result<T, E>,
-) -> Result<T, E> {
-    loop {
-        match call() {
-            Err(error) if error.into().kind() == io::ErrorKind::Interrupted => {}
-            done => return done,
         }
     }
 }

@@ -9,6 +9,8 @@
 //! the one meant, so a recycled pid cannot be hit.
 
 mod cgroup;
+mod child;
+mod children;
 mod command_line;
 mod connections;
 mod execution;
@@ -28,12 +30,12 @@ mod spawner;
 mod stdin;
 mod strays;
 mod surroundings;
+mod syscall;
 mod terminal;
 #[cfg(test)]
 pub mod tests;
 mod tree;
 mod usage;
-mod waiting;
 
 pub use cgroup::{Cgroups, NoCgroup, RunCgroup};
 pub use command_line::CommandLine;

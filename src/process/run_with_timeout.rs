@@ -1,9 +1,10 @@
 //! A command that is run to its end while its caller waits.
 
 use super::launch::Launch;
-use super::leader::{Leader, retry};
+use super::leader::Leader;
 use super::outcome::Outcome;
 use super::reaper::{Launched, Reaper};
+use super::syscall::retry;
 use super::tree::{OrphanPolicy, Tree};
 use crate::error::Result;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

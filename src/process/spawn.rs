@@ -6,10 +6,10 @@
 //! the steps that the library's does not know: the calling thread sleeps until the child is
 //! executed or has given up, while the child runs on a stack of its own in our memory.
 
+use super::child::{Child, PendingChild};
+use super::children::ChildRegistry;
 use super::execution::ExecArgs;
-use super::leader::retry;
-use super::reaper::Shared;
-use super::spawner::Unborn;
+use super::syscall::retry;
 use nix::errno::Errno;
 use nix::libc::{self, c_int, c_void};
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
@@ -18,20 +18,9 @@ use rustix::process::{WaitId, WaitIdOptions, waitid};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// The child's stack until its execution, in bytes: what glibc's `posix_spawn(3)` takes as well.
 const STACK_BYTES: usize = 32 * 1024;
-
-/// A child that was executed and that nobody can have collected yet.
-#[derive(Debug)]
-pub(super) struct Child {
-    pub pid: Pid,
-    pub pidfd: OwnedFd,
-    /// Whether no other child of ours has had its number since.
-    pub is_latest: Arc<AtomicBool>,
-}
 
 /// What becomes of a child between its birth and its execution, in this order.
 pub(super) struct SpawnRequest<'a> {
@@ -45,7 +34,7 @@ pub(super) struct SpawnRequest<'a> {
     /// What it is executed as.
     pub execution: ExecArgs,
     /// Where it tells its number before it is executed.
-    pub unborn: &'a Unborn,
+    pub pending: &'a PendingChild,
 }
 
 /// A birth in the hands of the child.
@@ -61,8 +50,8 @@ impl SpawnRequest<'_> {
     ///
     /// # Errors
     /// Why it could not be made or executed; `ENOSYS` where Linux is older than 5.4.
-    pub fn spawn(self, shared: &Shared) -> io::Result<Child> {
-        let unborn = self.unborn;
+    pub fn spawn(self, registry: &ChildRegistry) -> io::Result<Child> {
+        let pending = self.pending;
         let mut delivery = ChildContext { birth: self, failure: None };
         // 16 bytes each: what every processor's calls want a stack to begin at.
         let mut stack: Vec<u128> = Vec::with_capacity(STACK_BYTES / size_of::<u128>());
@@ -71,7 +60,7 @@ impl SpawnRequest<'_> {
         let mut pidfd: c_int = -1;
         // No handler of ours may run in the child, where it would write into our memory.
         let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-        shared.begin_child(unborn);
+        registry.begin_child(pending);
         // SAFETY: the child uses its own stack, what `delivery` holds, and errno, which is ours to
         // lose. All of that stays where it is, because this thread does not go on before the child
         // has another memory or is gone; it makes only async-signal-safe calls, so it neither
@@ -81,12 +70,12 @@ impl SpawnRequest<'_> {
             libc::clone(deliver, top.cast(), flags, delivery, &raw mut pidfd)
         };
         let pid = Errno::result(pid).map(Pid::from_raw);
-        let is_latest = shared.end_child(unborn, pid.ok());
+        let is_latest = registry.end_child(pending, pid.ok());
         before.thread_set_mask()?;
         let pid = pid?;
         if pidfd < 0 {
             end_unwatched(pid);
-            shared.forget_leader(pid);
+            registry.forget_leader(pid);
             return Err(Errno::ENOSYS.into());
         }
         // SAFETY: the kernel has just opened it for us.
@@ -94,7 +83,7 @@ impl SpawnRequest<'_> {
         let Some(failure) = delivery.failure else { return Ok(Child { pid, pidfd, is_latest }) };
         // It is ours to be collected, and fails only when that was done.
         let _collected = retry(|| waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED));
-        shared.forget_leader(pid);
+        registry.forget_leader(pid);
         Err(io::Error::from_raw_os_error(failure))
     }
 }
@@ -104,7 +93,7 @@ extern "C" fn deliver(delivery: *mut c_void) -> c_int {
     // SAFETY: `spawn` hands over its `ChildContext`, and sleeps meanwhile.
     let delivery = unsafe { &mut *delivery.cast::<ChildContext<'_>>() };
     // SAFETY: it takes nothing and always succeeds.
-    delivery.birth.unborn.tell(unsafe { libc::getpid() });
+    delivery.birth.pending.report(unsafe { libc::getpid() });
     let failure = match delivery.birth.arrange() {
         Ok(()) => delivery.birth.execution.execute() as c_int,
         Err(error) => error.raw_os_error().unwrap_or(libc::EINVAL),

@@ -1,6 +1,6 @@
 //! Writing to a command's input.
 
-use super::leader::retry;
+use super::syscall::retry;
 use super::terminal::{self, TerminalSize};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};

@@ -1,9 +1,9 @@
 //! What a server that was killed left behind: found again, and ended.
 
-use super::leader::{open_pidfd, retry};
 use super::mark::{Mark, Marks};
 use super::procfs::{Procfs, Seen};
 use super::signal::Signal;
+use super::syscall::{open_pidfd, retry};
 use super::tree::{deliver, living_children, same};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::{BTreeSet, HashSet};

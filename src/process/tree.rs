@@ -1,11 +1,12 @@
 //! Everything that a run started: found, signalled, and known to be gone.
 
 use super::cgroup::{RunCgroup, run_id_of};
-use super::leader::{Leader, open_pidfd};
+use super::leader::Leader;
 use super::mark::{Mark, Marks};
 use super::procfs::{Procfs, Seen, is_ending};
 use super::reaper::Reaper;
 use super::signal::Signal;
+use super::syscall::open_pidfd;
 use nix::errno::Errno;
 use nix::libc;
 use rustix::process::pidfd_send_signal;

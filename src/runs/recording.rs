@@ -43,7 +43,7 @@ impl logs::OnEnd for RunEnd {
     fn record(&self, at: Moment) {
         let (reaper, leader) = (&self.0.manager.reaper, &self.0.run.leader);
         let ending = Arc::clone(&self.0);
-        reaper.collect_in_time(leader, move |outcome| ending.record(at, outcome));
+        reaper.collect_when_released(leader, move |outcome| ending.record(at, outcome));
     }
 
     fn save(&self) {

@@ -1,0 +1,26 @@
+//! System calls with the handling that each use of them needs.
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+use rustix::process::{PidfdFlags, pidfd_open};
+use std::io;
+use std::os::fd::OwnedFd;
+
+/// Repeats a call that a signal interrupted: SIGCHLD may come to any thread.
+pub(super) fn retry<T, E: Into<io::Error> + Copy>(
+    mut call: impl FnMut() -> Result<T, E>,
+) -> Result<T, E> {
+    loop {
+        match call() {
+            Err(error) if error.into().kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+/// Opens a pidfd of a process that cannot be reaped meanwhile, or that the caller checks
+/// afterwards.
+pub(super) fn open_pidfd(pid: Pid) -> io::Result<OwnedFd> {
+    let pid = rustix::process::Pid::from_raw(pid.as_raw()).ok_or(Errno::ESRCH)?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+}
