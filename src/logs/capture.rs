@@ -4,8 +4,8 @@ use super::append::Appender;
 use super::block::{BLOCK_MARGIN, Encoder, LastPiece};
 use super::end_notice::EndNotice;
 use super::pace::Pace;
+use super::run_log::RunLog;
 use super::stamp::{LogClock, Moment, Stamp};
-use super::writer::Handed;
 use crate::catch_panic::catch_panic;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -48,6 +48,15 @@ impl Scratch {
         let buffer = vec![0; piece_bytes_max + 1 + READ_BYTES + BLOCK_MARGIN];
         Self { buffer, encoder: Encoder::new(piece_bytes_max) }
     }
+}
+
+/// A run that is handed to the writer thread, to be captured.
+pub struct NewCapture {
+    pub output: OwnedFd,
+    pub end: Arc<OwnedFd>,
+    pub terminal: Option<OwnedFd>,
+    pub log: Arc<RunLog>,
+    pub notice: Arc<EndNotice>,
 }
 
 /// What one read brought.
@@ -93,7 +102,7 @@ pub struct CaptureState {
 
 impl CaptureState {
     /// Takes over the descriptors of a new run.
-    pub fn begin(capture: Handed) -> Self {
+    pub fn begin(capture: NewCapture) -> Self {
         // What could not be written of its start while the disk did not answer.
         capture.notice.log().save_ledger();
         // Our end alone becomes non-blocking: the command has the other end, a description of its

@@ -1,5 +1,6 @@
 //! Opens the log directory and the files in it without being led elsewhere by somebody else.
 
+use super::names::LOCK_NAME;
 use crate::error::{Error, Result};
 use nix::libc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -65,6 +66,11 @@ pub fn open_file(path: &Path, options: &mut OpenOptions, doing: &'static str) ->
     let status = rustix::fs::fstat(&file).map_err(|e| log_error(path, doing, e.into()))?;
     check(&status).map_err(|why| refused(path, why))?;
     Ok(file)
+}
+
+/// Creates a new file to be read and appended to, mode 0600.
+pub fn create_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Refuses what stands under a name of ours and is no regular file of ours with one name. What is
@@ -137,7 +143,7 @@ fn has_link(path: &Path) -> bool {
 /// Whether a directory that everybody may write to, like `/tmp`, was never one of logs.
 fn is_used_for_something_else(path: &Path) -> bool {
     let is_empty = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-    !is_empty && !path.join(super::lock::LOCK_NAME).exists()
+    !is_empty && !path.join(LOCK_NAME).exists()
 }
 
 fn log_error(path: &Path, doing: &'static str, source: io::Error) -> Error {

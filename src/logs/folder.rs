@@ -4,30 +4,20 @@ use super::directory::{check_file, open_directory};
 use super::disk::DiskMonitor;
 use super::ledger::Ledger;
 use super::lock::FolderLock;
-use super::reopen::reopen;
 use super::retention::{self, Keep};
-use super::run_log::RunLog;
-use super::run_record::RunRecord;
-use crate::error::{Error, Result};
-use chrono::{DateTime, Utc};
+use crate::error::Result;
 use parking_lot::Mutex;
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The first number in the names of logs that are made without a look at the disk.
-const UNCHECKED_REPEAT: u64 = 1_000_000;
 
 /// A directory that logs are kept in. It belongs to one server at a time.
 #[derive(Debug)]
 pub struct LogFolder {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     keep: Mutex<Keep>,
     ledger: Ledger,
     /// The second of the last log, and which of that second it was.
-    latest: Mutex<(String, u64)>,
+    pub(super) latest: Mutex<(String, u64)>,
     /// What keeps other servers out.
     lock: Arc<FolderLock>,
 }
@@ -82,78 +72,9 @@ impl LogFolder {
         self.path.join(log).to_string_lossy().into_owned()
     }
 
-    /// Makes the log of a run that begins at `at`: `YYYY-MM-DD_HH-MM-SS.log`, with `_1`, `_2`, …
-    /// for further runs in the same second, mode 0600. Its first line has the number behind
-    /// `lines_before`. A directory that was lost is made again, with its lock and its ledger. Where
-    /// the disk does not answer the file is made later, with what is printed first.
-    ///
-    /// # Errors
-    /// `Log` when the file cannot be made.
-    pub fn new_log(self: &Arc<Self>, at: DateTime<Utc>, lines_before: u64) -> Result<RunLog> {
-        let stem = at.format("%Y-%m-%d_%H-%M-%S").to_string();
-        if self.disk().is_stalled() {
-            return self.log_without_file(&stem, at, lines_before);
-        }
-        let _operation = self.disk().begin();
-        self.restore_lost()?;
-        let mut latest = self.latest.lock();
-        // A name that retention has freed is not given again: whoever has it means another run.
-        let first = if latest.0 == stem { latest.1 + 1 } else { 0 };
-        for repeat in first.. {
-            let name = log_name(&stem, repeat);
-            let path = self.path.join(&name);
-            match create(&path) {
-                Ok(file) => {
-                    *latest = (stem, repeat);
-                    return Ok(RunLog::new(path, file, lines_before, Arc::clone(self)));
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(source) => return Err(Error::Log { path, doing: "created", source }),
-            }
-        }
-        unreachable!("a counter of 64 bits does not run out within a second")
-    }
-
-    /// A log whose file is still to be made, under a name that none has had in this second.
-    fn log_without_file(
-        self: &Arc<Self>,
-        stem: &str,
-        at: DateTime<Utc>,
-        lines_before: u64,
-    ) -> Result<RunLog> {
-        let repeat = UNCHECKED_REPEAT + u64::from(at.timestamp_subsec_micros());
-        let path = self.path.join(log_name(stem, repeat));
-        let file = rustix::fs::memfd_create("llm-shell-log", rustix::fs::MemfdFlags::CLOEXEC);
-        let file = file.map_err(|source| Error::Log {
-            path: path.clone(),
-            doing: "created",
-            source: source.into(),
-        })?;
-        Ok(RunLog::new(path, File::from(file), lines_before, Arc::clone(self)))
-    }
-
     /// The disk that it is on.
     pub(super) fn disk(&self) -> &Arc<DiskMonitor> {
         self.lock.disk()
-    }
-
-    /// Removes the log of a run that never began.
-    pub fn discard(&self, log: &RunLog) {
-        if self.disk().is_stalled() {
-            return;
-        }
-        let _operation = self.disk().begin();
-        // An empty file that stays is a blemish; the run's own error is what the user is told.
-        let _stays = std::fs::remove_file(log.path());
-    }
-
-    /// The log of a run that was before. Reads all of it once, to find its lines.
-    ///
-    /// # Errors
-    /// `Log` when it cannot be read; `LogRefused` when it is not ours alone.
-    pub fn old_log(self: &Arc<Self>, run: &RunRecord) -> Result<RunLog> {
-        let path = self.path.join(&run.log);
-        reopen(&path, run, Arc::clone(self))
     }
 
     /// How much is kept from now on.
@@ -197,21 +118,10 @@ impl LogFolder {
     }
 }
 
-fn log_name(stem: &str, repeat: u64) -> String {
-    match repeat {
-        0 => format!("{stem}.log"),
-        repeat => format!("{stem}_{repeat}.log"),
-    }
-}
-
-/// Makes a new file that is read and appended to.
-pub(super) fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::Utc;
     use std::os::unix::fs::PermissionsExt;
 
     const EVERYTHING: Keep = Keep {

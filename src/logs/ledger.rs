@@ -3,7 +3,7 @@
 
 use super::directory::open_file;
 use super::disk::{DiskMonitor, STALL};
-use super::retention::{Removal, older_name};
+use super::names::{LEDGER_NAME, older_name};
 use super::run_record::{EndRecord, Event, OlderPart, RunRecord};
 use crate::error::{Error, Result};
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -13,9 +13,6 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The file's name in the log directory.
-const FILE_NAME: &str = ".runs";
 
 /// How many lines the file may have beside a start, a launch, a rotation and an end a run, before
 /// it is written anew without the runs that were forgotten.
@@ -31,6 +28,20 @@ pub struct Ledger {
     /// Whether a thread writes to the file, which may take as long as the disk is frozen.
     is_writing: Mutex<bool>,
     written: Condvar,
+}
+
+/// Which logs are removed before others, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Removal {
+    /// That of a run that nobody knows.
+    Unknown,
+    /// That of a run that has ended.
+    Ended {
+        /// How many had ended then.
+        ended_as: u64,
+        /// Where it stands in the ledger, for those of which nobody knows how many had.
+        position: usize,
+    },
 }
 
 #[derive(Debug)]
@@ -58,7 +69,7 @@ struct LedgerFile {
 impl Ledger {
     /// Whether a directory has one.
     pub(super) fn is_in(folder: &Path) -> bool {
-        folder.join(FILE_NAME).symlink_metadata().is_ok()
+        folder.join(LEDGER_NAME).symlink_metadata().is_ok()
     }
 
     /// Reads the ledger of a directory and writes it anew, without what is no longer true. Keeps
@@ -67,7 +78,7 @@ impl Ledger {
     /// # Errors
     /// `LogRefused` where it is not ours alone, and `Log` where it cannot be read.
     pub fn open(folder: &Path, runs_max: usize, disk: Arc<DiskMonitor>) -> Result<Self> {
-        let path = folder.join(FILE_NAME);
+        let path = folder.join(LEDGER_NAME);
         let mut runs = Vec::new();
         for line in read(&path)?.split(|byte| *byte == b'\n') {
             // A torn line tells nothing.

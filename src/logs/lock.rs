@@ -2,6 +2,7 @@
 
 use super::directory::{open_directory, open_file};
 use super::disk::DiskMonitor;
+use super::names::LOCK_NAME;
 use crate::error::{Error, Result};
 use parking_lot::Mutex;
 use rustix::io::Errno;
@@ -13,9 +14,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// The file that a server holds locked while the directory is its own.
-pub(super) const LOCK_NAME: &str = ".lock";
 
 /// How long a lock is waited for whose holder lives, as a server that is being killed still does.
 const LIVING_TIMEOUT: Duration = Duration::from_millis(500);

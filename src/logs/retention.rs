@@ -1,7 +1,7 @@
 //! How much is kept: logs of ended runs go when there are too many, or when all are too large.
 
 use super::ledger::Ledger;
-use super::stamp::has_form;
+use super::names::{is_log, name_order, older_name};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -32,20 +32,6 @@ impl Keep {
 /// So many runs that are as large as one may be have room in all logs: one that floods leaves the
 /// others theirs.
 const RUNS_IN_ALL_MIN: u64 = 4;
-
-/// Which logs are removed before others, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Removal {
-    /// That of a run that nobody knows.
-    Unknown,
-    /// That of a run that has ended.
-    Ended {
-        /// How many had ended then.
-        ended_as: u64,
-        /// Where it stands in the ledger, for those of which nobody knows how many had.
-        position: usize,
-    },
-}
 
 /// Removes logs of a directory until what is left fits, `active` and those of runs without an end
 /// never; gives the names of those that went. Files that are no logs of ours are not looked at.
@@ -79,11 +65,6 @@ pub fn enforce(folder: &Path, keep: Keep, active: &str, ledger: &Ledger) -> Vec<
     gone
 }
 
-/// The name of the part of a log that was rotated away.
-pub fn older_name(log: &str) -> String {
-    format!("{log}.1")
-}
-
 /// The names of the files of all logs in a directory, whatever they are.
 pub fn files_of_logs(folder: &Path) -> impl Iterator<Item = String> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -106,45 +87,9 @@ fn logs_in(folder: &Path) -> HashMap<String, u64> {
     logs
 }
 
-/// Whether a name has the form that we give: `YYYY-MM-DD_HH-MM-SS.log`, or `…_N.log`.
-pub fn is_log(name: &str) -> bool {
-    let Some(stem) = name.strip_suffix(".log") else { return false };
-    let (second, repeat) = stem.split_at_checked(19).unwrap_or((stem, ""));
-    let number = repeat.strip_prefix('_').unwrap_or("0");
-    has_form(second.as_bytes(), b"0000-00-00_00-00-00")
-        && (repeat.is_empty() || repeat.starts_with('_'))
-        && !number.is_empty()
-        && number.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Logs in the order of their names: by the second, then by the number within it.
-fn name_order(name: &str) -> (&str, u64) {
-    let stem = name.strip_suffix(".log").unwrap_or(name);
-    let (second, repeat) = stem.split_at_checked(19).unwrap_or((stem, ""));
-    (second, repeat.strip_prefix('_').and_then(|number| number.parse().ok()).unwrap_or(0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_names_that_we_give_are_logs() {
-        for log in ["2026-01-02_03-04-05.log", "2026-01-02_03-04-05_12.log"] {
-            assert!(is_log(log), "{log}");
-        }
-        for other in [
-            "notes.log",
-            "2026-01-02_03-04-05.log.1",
-            "2026-01-02_03-04-05_.log",
-            "2026-01-02_03-04-05x.log",
-            "2026-01-02_03-04-0é.log",
-            ".runs",
-            ".log",
-        ] {
-            assert!(!is_log(other), "{other}");
-        }
-    }
 
     #[test]
     fn unknown_logs_go_by_name_and_the_active_one_never() {

@@ -1,8 +1,8 @@
 //! Going on in a new file: because the present one is full, or because somebody removed it.
 
-use super::folder::create;
+use super::directory::create_file;
 use super::index::Index;
-use super::retention::older_name;
+use super::names::older_name;
 use super::run_log::{Part, RunLog};
 use super::run_record::OlderPart;
 use crate::error::{Error, Result};
@@ -27,7 +27,7 @@ impl RunLog {
         self.folder().ledger().rotated(self.file_name(), lines, older_part);
         let older_path = self.path().with_file_name(older_name(self.file_name()));
         fs::rename(self.path(), &older_path)?;
-        let file = create(self.path()).inspect_err(|_| {
+        let file = create_file(self.path()).inspect_err(|_| {
             // Back to the name that everybody knows it by. Where that fails as well, it is still
             // written to under the other one.
             let _renamed = fs::rename(&older_path, self.path());
@@ -52,7 +52,7 @@ impl RunLog {
         self.folder().restore_lost()?;
         let lines = self.written().lines;
         self.folder().ledger().rotated(self.file_name(), lines, OlderPart::Lost);
-        let file = create(self.path()).map_err(|source| Error::Log {
+        let file = create_file(self.path()).map_err(|source| Error::Log {
             path: self.path().to_owned(),
             doing: "created",
             source,

@@ -1,6 +1,6 @@
 //! What is known of a run, and the lines of the ledger that tell it.
 
-use super::retention::is_log;
+use super::names::is_log;
 use crate::protocol::EndedBy;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};

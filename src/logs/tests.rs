@@ -92,7 +92,7 @@ fn a_line_whose_parts_are_lost_counts_once_and_is_told() {
         appender.append(&piece, 0, &stamp);
     }
     assert_eq!(log.glance().dropped_lines, 1);
-    log.go_on_in(super::folder::create(&place.path().join("2.log")).unwrap());
+    log.go_on_in(super::directory::create_file(&place.path().join("2.log")).unwrap());
     appender.append(&last, 1, &stamp);
     let all = page_of(&LogSeries::of(Arc::clone(&log)), Range::All, None, None).0;
     assert!(all[0].1.contains("1 lines are missing here"), "{all:?}");

@@ -1,6 +1,6 @@
 //! The dedicated writer thread: it does nothing but read output and append it.
 
-use super::capture::{CaptureState, Scratch};
+use super::capture::{CaptureState, NewCapture, Scratch};
 use super::disk::{DiskMonitor, STALL};
 use super::end_notice::{EndNotice, OnEnd};
 use super::ends::EndWatch;
@@ -51,19 +51,10 @@ impl std::fmt::Debug for Capture {
     }
 }
 
-/// A run as it is handed to the thread.
-pub(super) struct Handed {
-    pub output: OwnedFd,
-    pub end: Arc<OwnedFd>,
-    pub terminal: Option<OwnedFd>,
-    pub log: Arc<RunLog>,
-    pub notice: Arc<EndNotice>,
-}
-
 /// What is handed to the thread.
 #[derive(Default)]
 struct Inbox {
-    captures: Vec<Handed>,
+    captures: Vec<NewCapture>,
     /// When the thread must be done, once it was asked to end.
     end_by: Option<Instant>,
 }
@@ -123,7 +114,7 @@ impl LogWriter {
         self.disk.get_or_init(|| Arc::clone(log.disk()));
         let notice = Arc::new(EndNotice::new(on_end, Arc::clone(&log)));
         self.ends.add(&end, &notice);
-        self.shared.inbox().captures.push(Handed { output, end, terminal, log, notice });
+        self.shared.inbox().captures.push(NewCapture { output, end, terminal, log, notice });
         self.shared.wake();
     }
 

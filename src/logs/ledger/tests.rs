@@ -60,7 +60,7 @@ fn a_ledger_is_read_as_it_was_written_without_what_was_torn() {
     let older_part = OlderPart::Rotated { inode: 9, lines_before: 3 };
     ledger.rotated(&log_name(4), 12, older_part);
     drop(ledger);
-    let path = folder.path().join(FILE_NAME);
+    let path = folder.path().join(LEDGER_NAME);
     let mut file = OpenOptions::new().append(true).open(&path).unwrap();
     file.write_all(b"{\"event\":\"ended\",\"run_id\":\"0000000000000001\",\"en").unwrap();
     for _ in 0..2 {
@@ -113,7 +113,7 @@ fn ends_are_kept_when_logs_are_gone_as_many_as_may_be() {
         assert_eq!(codes, [Some(4999), Some(4998), Some(4997), Some(4996)]);
     };
     check(&ledger);
-    let content = fs::read_to_string(folder.path().join(FILE_NAME)).unwrap();
+    let content = fs::read_to_string(folder.path().join(LEDGER_NAME)).unwrap();
     assert!(content.lines().count() <= SPARE_LINES + 4 * RUNS + 1);
     drop(ledger);
     check(&open());

@@ -1,0 +1,167 @@
+//! Creation of the log of a new run, and reopening of the log of an old one.
+
+use super::directory::{create_file, open_file};
+use super::folder::LogFolder;
+use super::index::{Index, Mark};
+use super::names::{log_name, older_name};
+use super::reader::for_each_entry;
+use super::run_log::{Part, RunLog, Written};
+use super::run_record::{OlderPart, RunRecord};
+use crate::error::{Error, Result};
+use chrono::{DateTime, Utc};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The first number in the names of logs that are made without a look at the disk.
+const UNCHECKED_REPEAT: u64 = 1_000_000;
+
+impl LogFolder {
+    /// Makes the log of a run that begins at `at`: `YYYY-MM-DD_HH-MM-SS.log`, with `_1`, `_2`, …
+    /// for further runs in the same second, mode 0600. Its first line has the number behind
+    /// `lines_before`. A directory that was lost is made again, with its lock and its ledger. Where
+    /// the disk does not answer the file is made later, with what is printed first.
+    ///
+    /// # Errors
+    /// `Log` when the file cannot be made.
+    pub fn new_log(self: &Arc<Self>, at: DateTime<Utc>, lines_before: u64) -> Result<RunLog> {
+        let stem = at.format("%Y-%m-%d_%H-%M-%S").to_string();
+        if self.disk().is_stalled() {
+            return self.log_without_file(&stem, at, lines_before);
+        }
+        let _operation = self.disk().begin();
+        self.restore_lost()?;
+        let mut latest = self.latest.lock();
+        // A name that retention has freed is not given again: whoever has it means another run.
+        let first = if latest.0 == stem { latest.1 + 1 } else { 0 };
+        for repeat in first.. {
+            let name = log_name(&stem, repeat);
+            let path = self.path.join(&name);
+            match create_file(&path) {
+                Ok(file) => {
+                    *latest = (stem, repeat);
+                    return Ok(RunLog::new(path, file, lines_before, Arc::clone(self)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(Error::Log { path, doing: "created", source }),
+            }
+        }
+        unreachable!("a counter of 64 bits does not run out within a second")
+    }
+
+    /// A log whose file is still to be made, under a name that none has had in this second.
+    fn log_without_file(
+        self: &Arc<Self>,
+        stem: &str,
+        at: DateTime<Utc>,
+        lines_before: u64,
+    ) -> Result<RunLog> {
+        let repeat = UNCHECKED_REPEAT + u64::from(at.timestamp_subsec_micros());
+        let path = self.path.join(log_name(stem, repeat));
+        let file = rustix::fs::memfd_create("llm-shell-log", rustix::fs::MemfdFlags::CLOEXEC);
+        let file = file.map_err(|source| Error::Log {
+            path: path.clone(),
+            doing: "created",
+            source: source.into(),
+        })?;
+        Ok(RunLog::new(path, File::from(file), lines_before, Arc::clone(self)))
+    }
+
+    /// Removes the log of a run that never began.
+    pub fn discard(&self, log: &RunLog) {
+        if self.disk().is_stalled() {
+            return;
+        }
+        let _operation = self.disk().begin();
+        // An empty file that stays is a blemish; the run's own error is what the user is told.
+        let _stays = std::fs::remove_file(log.path());
+    }
+
+    /// The log of a run that was before. Reads all of it once, to find its lines.
+    ///
+    /// # Errors
+    /// `Log` when it cannot be read; `LogRefused` when it is not ours alone.
+    pub fn old_log(self: &Arc<Self>, run: &RunRecord) -> Result<RunLog> {
+        let path = self.path.join(&run.log);
+        reopen(&path, run, Arc::clone(self))
+    }
+}
+
+/// Opens a log that nobody writes to any more. Reads all of it.
+fn reopen(path: &Path, run: &RunRecord, folder: Arc<LogFolder>) -> Result<RunLog> {
+    let (older, active) = (scan(&path.with_file_name(older_name(&run.log))), scan(path));
+    let older = older.ok().filter(|_| run.older_part != OlderPart::Lost);
+    let (older, active) = match (older, active) {
+        // A crash has kept the present file from being made behind the one that was rotated away.
+        (Some(older), Err(error)) if is_missing(&error) => (None, older),
+        (older, active) => (older, active?),
+    };
+    let begin = first_line_of(&active, run);
+    let older = older.map(|older| {
+        let lines_before = begin.saturating_sub(older.lines).max(run.lines_before);
+        (Part { lines_before, ..older.part }, older.index)
+    });
+    let begins_run = older.is_none();
+    let written = Written {
+        older,
+        lines: begin + active.lines,
+        is_line_open: active.is_line_open,
+        active: Part { lines_before: begin, begins_run, ..active.part },
+        index: active.index,
+        tail: Vec::new(),
+        output_at: None,
+        dropped_lines: run.end.as_ref().map_or(0, |end| end.dropped_lines),
+        is_over: true,
+        is_closed: true,
+    };
+    Ok(RunLog::of(path.to_owned(), written, run.lines_before, folder))
+}
+
+/// How many lines ended before a file of a run's log. The ledger tells of a rotation before that is
+/// done, so that one which a crash has prevented is known by the inode of the file.
+fn first_line_of(file: &Scanned, run: &RunRecord) -> u64 {
+    match run.older_part {
+        OlderPart::Rotated { inode, lines_before } if inode == file.inode => lines_before,
+        _ => run.lines_rotated.max(run.lines_before),
+    }
+}
+
+fn is_missing(error: &Error) -> bool {
+    matches!(error, Error::Log { source, .. } if source.kind() == io::ErrorKind::NotFound)
+}
+
+/// What one file holds.
+struct Scanned {
+    part: Part,
+    inode: u64,
+    index: Index,
+    /// How many lines end in it.
+    lines: u64,
+    /// Whether its last line does not.
+    is_line_open: bool,
+}
+
+fn scan(path: &Path) -> Result<Scanned> {
+    let file = open_file(path, OpenOptions::new().read(true), "read")?;
+    let scanned = scan_file(file);
+    scanned.map_err(|source| Error::Log { path: path.to_owned(), doing: "read", source })
+}
+
+fn scan_file(file: File) -> io::Result<Scanned> {
+    let metadata = file.metadata()?;
+    let (bytes, inode) = (metadata.len(), metadata.ino());
+    let (mut index, mut lines, mut begins_line) = (Index::new(), 0, true);
+    for_each_entry(&file, 0..bytes, |stored, at| {
+        if begins_line {
+            index.note(Mark { lines, at });
+        }
+        begins_line = !stored.partial;
+        lines += u64::from(!stored.partial);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let part = Part { file: Arc::new(file), lines_before: 0, bytes, begins_run: true };
+    Ok(Scanned { part, inode, index, lines, is_line_open: !begins_line })
+}
