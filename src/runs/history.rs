@@ -2,7 +2,7 @@
 
 use super::config::Numbering;
 use super::process_manager::{Inner, ProcessManager};
-use super::run::{Run, RunView, Snapshot};
+use super::run::{RunView, Snapshot};
 use crate::error::{Error, Result};
 use crate::logs::{
     EndRecord, Keep, LogFolder, LogSeries, LogSnapshot, OlderPart, Range, RunLog, RunRecord, now,
@@ -10,16 +10,11 @@ use crate::logs::{
 use crate::process::{CommandLine, StrayRun, boot_id, end_strays};
 use crate::protocol::EndedBy;
 use chrono::{DateTime, Utc};
-use parking_lot::Mutex;
-use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-/// How many logs of old runs are kept open with their index, for who reads them page by page.
-const REOPENED_MAX: usize = 2;
 
 /// How long what a killed server left behind may take to be gone. It gets SIGKILL.
 pub const STRAYS_TIMEOUT: Duration = Duration::from_secs(1);
@@ -36,12 +31,6 @@ pub(super) struct Beginning<'a> {
     pub directory: &'a Path,
     pub is_on_terminal: bool,
 }
-
-/// Logs of runs before the last one, those that were asked for last at the end.
-pub(super) type Reopened = VecDeque<(String, Arc<OldLog>)>;
-
-/// A log that is read once, by the first who asks; others who ask for it wait for that.
-type OldLog = Mutex<Option<Arc<RunLog>>>;
 
 /// What can be told of a run.
 #[derive(Clone, Debug)]
@@ -108,9 +97,9 @@ impl ProcessManager {
         if record.is_log_gone {
             return Err(gone());
         }
-        let place = self.place_of(run_id);
-        let mut place = place.lock();
-        if let Some(log) = &*place {
+        let entry = self.old_logs.entry(run_id);
+        let mut entry = entry.lock();
+        if let Some(log) = &*entry {
             return Ok(Arc::clone(log));
         }
         let log = self.folder.old_log(&record).map_err(|error| match error {
@@ -119,7 +108,7 @@ impl ProcessManager {
             error => error,
         });
         let log = Arc::new(log?);
-        *place = Some(Arc::clone(&log));
+        *entry = Some(Arc::clone(&log));
         Ok(log)
     }
 
@@ -206,25 +195,6 @@ impl ProcessManager {
         };
         let has_turned = || self.transition_count() != transition_count;
         run.log().wait_until(deadline, |glance| is_news(glance) || has_turned());
-    }
-
-    /// Where the log of an old run is kept, or is to be.
-    fn place_of(&self, run_id: &str) -> Arc<OldLog> {
-        let mut reopened = self.reopened.lock();
-        let known = reopened.iter().position(|(id, _)| id == run_id);
-        let known = known.and_then(|index| reopened.remove(index));
-        let (id, place) = known.unwrap_or_else(|| (run_id.to_owned(), Arc::default()));
-        reopened.push_back((id, Arc::clone(&place)));
-        if reopened.len() > REOPENED_MAX {
-            reopened.pop_front();
-        }
-        place
-    }
-
-    /// Keeps the log of a run that another one takes the place of.
-    pub(super) fn keep_log(&self, run: &Run) {
-        let place = self.place_of(&run.id);
-        *place.lock() = Some(Arc::clone(&run.log));
     }
 
     /// How many lines the runs before the next one have, where its numbers go on behind theirs.

@@ -62,7 +62,7 @@ impl ProcessManager {
         self.transition_count.fetch_add(1, Ordering::SeqCst);
         drop(inner);
         if let Some(old) = old {
-            self.keep_log(&old);
+            self.old_logs.insert(&old.id, &old.log);
             // Those who wait for its lines go on with the new one's.
             old.log.announce();
         }

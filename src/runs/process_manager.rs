@@ -1,8 +1,8 @@
 //! Start, status, kill, restart and the end of it all.
 
 use super::config::ManagerConfig;
-use super::history::Reopened;
-use super::run::{End, Run, RunView, Snapshot};
+use super::old_logs::OldLogs;
+use super::run::{End, EndedLeftover, Run, RunView, Snapshot};
 use super::spec::RunSpec;
 use super::state::{Claim, Refusal, State};
 use crate::error::{Error, Result};
@@ -43,21 +43,12 @@ pub struct KillReport {
     pub ended_leftovers: Vec<EndedLeftover>,
 }
 
-/// A process that a run had left behind and that was ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndedLeftover {
-    /// Its number.
-    pub pid: i32,
-    /// Its command line.
-    pub command: String,
-}
-
 /// Runs one command at a time.
 #[derive(Debug)]
 pub struct ProcessManager {
     pub(super) config: ManagerConfig,
     pub(super) folder: Arc<LogFolder>,
-    pub(super) reopened: Mutex<Reopened>,
+    pub(super) old_logs: OldLogs,
     pub(super) writer: Arc<LogWriter>,
     pub(super) reaper: Arc<Reaper>,
     /// Held over a whole start or restart. Taken before `inner`, never after.
@@ -104,7 +95,7 @@ impl ProcessManager {
         Self {
             config,
             folder,
-            reopened: Mutex::default(),
+            old_logs: OldLogs::default(),
             writer,
             reaper,
             operation,

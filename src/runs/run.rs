@@ -1,6 +1,5 @@
 //! One execution of a command, and what can be told of it.
 
-use super::process_manager::EndedLeftover;
 use super::spec::RunSpec;
 use crate::logs::{LogSnapshot, RunLog};
 use crate::process::{Leader, Outcome, Reaper, Stdin, Tree, Usage, UsageMeter};
@@ -209,6 +208,15 @@ pub struct Snapshot {
     pub is_on_terminal: bool,
     /// Whether its input can be written to.
     pub is_stdin_open: bool,
+}
+
+/// A process that a run had left behind and that was ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedLeftover {
+    /// Its number.
+    pub pid: i32,
+    /// Its command line.
+    pub command: String,
 }
 
 impl Snapshot {
