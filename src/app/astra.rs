@@ -93,7 +93,7 @@ pub fn supervise(
         on_fatal: OnFatal(services.exit_on_fatal.then(|| Box::new(end_it_all) as _)),
     };
     let logs = LogFolder::all_under(&lock, &settings.log_directory, keep(&settings))?;
-    crate::runs::recover(&logs);
+    crate::runs::recover(&logs, lock.id());
     let supervisor = Arc::new(Supervisor::start(tools, services.file, services.services)?);
     reload_when_asked(reloads, Arc::clone(&supervisor))?;
     let ops = Arc::new(ops::Services::new(Arc::clone(&supervisor), settings.streams_max));

@@ -69,7 +69,7 @@ fn run_with(
     let (folder_of, writer_of) = (Arc::clone(&folder), Arc::clone(&writer));
     let manager = ProcessManager::new(config, folder_of, writer_of, Arc::clone(&reaper));
     let manager = Arc::new(manager);
-    crate::runs::recover(&[folder]);
+    crate::runs::recover(&[Arc::clone(&folder)], folder.lock_id());
     let (restart_timeout, streams_max) = (settings.restart_timeout, settings.streams_max);
     let shell = Arc::new(Shell::new(Arc::clone(&manager), restart_timeout, streams_max));
     let server = open(shell, &settings, &requests)?;

@@ -66,6 +66,19 @@ impl LogFolder {
         &self.ledger
     }
 
+    /// Returns the id of the locked directory. The server that holds the lock started every living
+    /// process that carries it as a mark, or one before it did.
+    #[must_use]
+    pub fn lock_id(&self) -> &str {
+        self.lock.id()
+    }
+
+    /// Returns the marks of what a run starts: the id of the directory, and the run's own.
+    #[must_use]
+    pub fn marks(&self, run_id: &str) -> Vec<String> {
+        vec![self.lock_id().to_owned(), run_id.to_owned()]
+    }
+
     /// The name of a log as users see it: the directory as it was set, and the file in it.
     #[must_use]
     pub fn shown_name(&self, log: &str) -> String {

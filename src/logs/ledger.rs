@@ -255,10 +255,10 @@ impl Ledger {
     fn write(&self, lines: &[String]) {
         let mut file = self.file();
         if let Some(writer) = &mut file.file
-            && let Err(error) = writer.write_all(lines.concat().as_bytes())
+            && writer.write_all(lines.concat().as_bytes()).is_err()
         {
-            log::error!("cannot write {}: {error}", self.path.display());
-            // A part of the line may be there: the next event does not go behind it.
+            // A part of the line may be there: the next event does not go behind it. Where the file
+            // cannot be made anew either, that is logged.
             file.is_torn = true;
         }
         file.lines += lines.len();

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -30,6 +30,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 pub struct FolderLock {
     folder: PathBuf,
     file: Mutex<File>,
+    id: String,
     /// The disk that the directory is on.
     disk: Arc<DiskMonitor>,
 }
@@ -42,8 +43,19 @@ impl FolderLock {
     /// its lock is not ours alone; `LogFolderTaken` when another server has it.
     pub fn take(folder: &Path) -> Result<Self> {
         open_directory(folder)?;
-        let file = Mutex::new(lock(folder)?);
-        Ok(Self { folder: folder.to_owned(), file, disk: Arc::default() })
+        let file = lock(folder)?;
+        let failed = |source| Error::Log { path: folder.to_owned(), doing: "locked", source };
+        let about = file.metadata().map_err(failed)?;
+        let id = format!("dir-{:x}-{:x}", about.dev(), about.ino());
+        let (folder, file, disk) = (folder.to_owned(), Mutex::new(file), Arc::default());
+        Ok(Self { folder, file, id, disk })
+    }
+
+    /// Returns the id of the directory, which all that is started from it carries as a mark: the
+    /// device and the inode of its lock file, so that two directories never share one.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// The disk that the directory is on.

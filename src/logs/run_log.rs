@@ -216,7 +216,9 @@ impl RunLog {
         self.folder.ledger().save();
     }
 
-    pub(super) fn folder(&self) -> &LogFolder {
+    /// Returns the directory that it is kept in.
+    #[must_use]
+    pub fn folder(&self) -> &LogFolder {
         &self.folder
     }
 

@@ -32,8 +32,8 @@ pub struct ProbeContext<'a> {
     pub directory: &'a Path,
     /// The whole environment of commands.
     pub environment: &'a [(OsString, OsString)],
-    /// The run that is looked at: what its checks leave behind is ended with it.
-    pub run_id: Option<&'a str>,
+    /// The marks of the run that is checked: what a check leaves behind is ended with it.
+    pub marks: &'a [String],
     /// Readable when what is looked at is gone: a command is ended then.
     pub until: Option<BorrowedFd<'a>>,
 }
@@ -108,7 +108,7 @@ fn run(
         environment: around.environment.to_vec(),
         input: Input::Nothing,
         cgroup: None,
-        marks: around.run_id.map(str::to_owned).into_iter().collect(),
+        marks: around.marks.to_vec(),
     };
     let ended = run_with_timeout(around.reaper, launch, Limit { timeout, until: around.until })
         .map_err(|error| error.to_string())?;

@@ -17,7 +17,7 @@ fn around() -> ProbeContext<'static> {
         shell: Path::new("/bin/sh"),
         directory: Path::new("/"),
         environment: &[],
-        run_id: None,
+        marks: &[],
         until: None,
     }
 }

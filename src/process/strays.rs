@@ -35,19 +35,22 @@ pub fn boot_id() -> &'static str {
     })
 }
 
-/// Sends SIGKILL to all that is left of these runs: their own processes, what carries their id,
-/// and what descends from either. Blocks until that is gone, or for `within`. Gives how many
-/// processes were ended. A stranger's process is never touched: a number counts only together
-/// with its start and its boot.
+/// Sends SIGKILL to all that is left of these runs: their own processes, what carries their id, and
+/// what descends from either. The same goes for what carries the mark `owner`, the id of the log
+/// directory: where the disk was full, a run is in no ledger. Blocks until all of it is gone, or for
+/// `within`. Returns how many processes were ended.
+///
+/// Nobody else's process is touched: a number counts only together with its start and its boot. Nor
+/// is this process or one that it descends from: it may have been started by a run itself.
 #[must_use]
-pub fn end_strays(runs: &[StrayRun], within: Duration) -> usize {
+pub fn end_strays(runs: &[StrayRun], owner: &str, within: Duration) -> usize {
     let (procfs, boot, deadline) = (Procfs::look(), boot_id(), Instant::now() + within);
     let runs: Vec<&StrayRun> = runs.iter().filter(|run| run.boot_id == boot).collect();
     let mut ended = BTreeSet::new();
-    while !runs.is_empty() && Instant::now() < deadline {
+    while Instant::now() < deadline {
         // All get the signal before any is waited for.
         let mut dying = Vec::new();
-        for stray in find(procfs, &runs) {
+        for stray in find(procfs, &runs, owner) {
             if let Some(pidfd) = kill(procfs, stray) {
                 ended.insert((stray.number, stray.start_ticks));
                 dying.push(pidfd);
@@ -64,8 +67,9 @@ pub fn end_strays(runs: &[StrayRun], within: Duration) -> usize {
     ended.len()
 }
 
-fn find(procfs: Procfs, runs: &[&StrayRun]) -> Vec<Seen> {
-    let ids: HashSet<&str> = runs.iter().map(|run| run.run_id.as_str()).collect();
+fn find(procfs: Procfs, runs: &[&StrayRun], owner: &str) -> Vec<Seen> {
+    let ids = runs.iter().map(|run| run.run_id.as_str());
+    let ids: HashSet<&str> = ids.chain([owner]).collect();
     let limits: HashSet<u64> = runs.iter().map(|run| Mark::of(&run.run_id).limit()).collect();
     let leaders: HashSet<(i32, u64)> = runs.iter().map(|run| (run.pid, run.start_ticks)).collect();
     let is_stray = |seen: &Seen| {
@@ -73,7 +77,10 @@ fn find(procfs: Procfs, runs: &[&StrayRun]) -> Vec<Seen> {
         seen.state != 'Z'
             && (leaders.contains(&(seen.pid.as_raw(), seen.start_ticks)) || is_marked())
     };
-    let mut strays: Vec<Seen> = procfs.all().into_iter().filter(is_stray).collect();
+    let all = procfs.all();
+    let own = own_line(&all);
+    let mut strays: Vec<Seen> =
+        all.into_iter().filter(|seen| !own.contains(&seen.number) && is_stray(seen)).collect();
     let mut next = 0;
     while let Some(parent) = strays.get(next).copied() {
         let children = living_children(procfs, parent).into_iter();
@@ -85,6 +92,18 @@ fn find(procfs: Procfs, runs: &[&StrayRun]) -> Vec<Seen> {
         next += 1;
     }
     strays
+}
+
+/// Returns the numbers of this process and of those that it descends from.
+fn own_line(all: &[Seen]) -> Vec<i32> {
+    let own = i32::try_from(std::process::id()).unwrap_or_default();
+    let mut line = Vec::new();
+    let mut next = all.iter().find(|seen| seen.pid.as_raw() == own);
+    while let Some(seen) = next.filter(|seen| !line.contains(&seen.number)) {
+        line.push(seen.number);
+        next = all.iter().find(|parent| parent.number == seen.parent);
+    }
+    line
 }
 
 /// Sends SIGKILL; gives what tells of the end, where the signal could be sent.

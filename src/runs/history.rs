@@ -254,14 +254,15 @@ impl ProcessManager {
     }
 }
 
-/// Ends what a server before this one was killed over, and records those runs as lost. Called
-/// once, before anything is started. Blocks until it is gone, a second at most.
-pub fn recover(folders: &[Arc<LogFolder>]) {
+/// Ends what an earlier server on this log directory left, and records the runs that it was killed
+/// over as lost. `lock_id` is the id of the directory. Called once, before anything is started.
+/// Blocks until all of it is gone, a second at most.
+pub fn recover(folders: &[Arc<LogFolder>], lock_id: &str) {
     let runs = folders.iter().map(|folder| folder.ledger().runs());
     let runs: Vec<Vec<RunRecord>> = runs.collect();
     // Those that had ended too: they may have left something behind.
     let strays: Vec<StrayRun> = runs.iter().flatten().map(stray).collect();
-    let ended = end_strays(&strays, STRAYS_TIMEOUT);
+    let ended = end_strays(&strays, lock_id, STRAYS_TIMEOUT);
     let mut lost_count = 0;
     for (folder, runs) in folders.iter().zip(&runs) {
         for run in runs.iter().filter(|run| run.end.is_none()) {

@@ -102,7 +102,7 @@ impl ProcessManager {
                 environment: spec.environment_over(&self.config.environment, &id),
                 input: spec.input,
                 cgroup: cgroup.clone(),
-                marks: vec![id.clone()],
+                marks: self.folder.marks(&id),
             };
             let is_given_up = self.begin_launch();
             let launched = self.reaper.launch(launch, &|| is_given_up.load(Ordering::SeqCst));

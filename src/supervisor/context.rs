@@ -153,7 +153,7 @@ impl SupervisorContext {
             shell: &self.shell,
             directory: &directory,
             environment: &environment,
-            run_id: Some(run.id()),
+            marks: &run.log().folder().marks(run.id()),
             until: Some(end.as_fd()),
         })
     }

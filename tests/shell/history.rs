@@ -187,23 +187,61 @@ fn run_launched_during_a_crash_is_found_by_its_id() {
 }
 
 #[test]
-fn a_stranger_with_the_number_of_a_lost_run_is_not_touched() {
+fn another_program_with_the_pid_of_a_lost_run_is_not_touched() {
     let mut server = Server::start();
-    let started = server.run("exec sleep 60");
+    server.run("exec sleep 60");
     kill("KILL", server.pid());
     server.wait();
     let ledger = server.folder().join("logs/.runs");
     let text = std::fs::read_to_string(&ledger).unwrap();
-    // As if the number had been given to the sleeper anew, and the run had been another.
+    let mut sleep = std::process::Command::new("sleep");
+    let mut sleeper = sleep.arg("60").current_dir(server.folder()).spawn().unwrap();
+    // As if the pid of the run had been given to the sleeper since.
     let mut run: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
-    run["run_id"] = json!("00000000deadbeef");
-    run["pid"] = started["process_pid"].clone();
+    run["pid"] = sleeper.id().into();
     run["start_ticks"] = json!(1);
     std::fs::write(&ledger, format!("{run}\n")).unwrap();
     server.start_again();
     assert_eq!(runs(&server, "")[0]["ended_by"], "lost");
     assert_eq!(server.living().len(), 1, "{:?}", server.living());
-    kill("KILL", u32::try_from(run["pid"].as_u64().unwrap()).unwrap());
+    sleeper.kill().unwrap();
+    sleeper.wait().unwrap();
+}
+
+/// As after a start on a full disk, where neither the run nor its pid could be recorded.
+#[test]
+fn a_run_that_is_in_no_ledger_is_ended_by_the_next_start() {
+    let mut server = Server::start();
+    server.run("(setsid sleep 60 &); exec sleep 60");
+    eventually("both are there", || (server.living().len() == 2).then_some(()));
+    kill("KILL", server.pid());
+    server.wait();
+    std::fs::write(server.folder().join("logs/.runs"), "").unwrap();
+    server.start_again();
+    assert_eq!(server.living(), Vec::<String>::new());
+}
+
+/// A command that ends its server and starts the next one on the same log directory.
+#[test]
+fn a_server_that_a_run_has_started_does_not_end_itself() {
+    let mut server = Server::start();
+    let pid = server.pid();
+    let binary = env!("CARGO_BIN_EXE_llm-shell");
+    server.run(&format!(
+        "(setsid sh -c 'kill -9 {pid}; exec {binary} --port 0 2>log' &); exec sleep 60"
+    ));
+    server.wait();
+    eventually("the next server listens", || {
+        let log = std::fs::read_to_string(server.folder().join("log")).ok()?;
+        log.contains("listening on").then_some(())
+    });
+    let living = eventually("what the run left is gone", || {
+        let living = server.living();
+        living.iter().all(|line| !line.contains("sleep 60")).then_some(living)
+    });
+    assert_eq!(living.len(), 1, "{living:?}");
+    let next = living[0].split_whitespace().next().unwrap().parse().unwrap();
+    kill("TERM", next);
     eventually("it is gone", || server.living().is_empty().then_some(()));
 }
 
