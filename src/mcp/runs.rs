@@ -59,15 +59,14 @@ pub fn lines(
 }
 
 /// Waits until a run has ended, or the time is over, or it seems to ask something: its stdin is
-/// open, and since this wait began it has printed a line without newline, and then nothing for a
-/// while.
+/// open, and after `since` it has printed a line without newline, and then nothing for a while.
 pub fn wait_for_end(
     context: &Context<'_, Shell>,
     run: &RunView,
+    since: Instant,
     seconds: f64,
 ) -> Result<(), ToolError> {
-    let began = Instant::now();
-    let end = began + Duration::from_secs_f64(seconds);
+    let end = Instant::now() + Duration::from_secs_f64(seconds);
     loop {
         let left = end.saturating_duration_since(Instant::now()).as_secs_f64();
         let has_stdin = run.stdin().is_some_and(Stdin::is_open);
@@ -78,7 +77,7 @@ pub fn wait_for_end(
         }
         context.ops.wait_for_end(context.client, run, Duration::from_secs_f64(slice))?;
         let glance = run.log().glance();
-        let quiet = QUIET_SECONDS..began.elapsed().as_secs_f64().max(QUIET_SECONDS);
+        let quiet = QUIET_SECONDS..since.elapsed().as_secs_f64().max(QUIET_SECONDS);
         let is_newly_quiet = glance.idle.is_some_and(|idle| quiet.contains(&idle.as_secs_f64()));
         let seems_to_ask = has_stdin && is_newly_quiet && prompt(context, run.id())?.is_some();
         if glance.is_over || seems_to_ask || context.client.has_left() {

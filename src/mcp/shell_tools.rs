@@ -18,6 +18,7 @@ use crate::runs::EndsInput;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::time::Instant;
 
 /// How long a start waits for the end where nothing else is said, in seconds: most commands have
 /// ended by then.
@@ -243,9 +244,11 @@ struct Restart {
 fn start(context: &Context<'_, Shell>, mut arguments: Arguments) -> Result<ToolResult, ToolError> {
     let wait = arguments.wait(START_WAIT_DEFAULT)?;
     let bytes = bytes(arguments.count("max_bytes")?)?;
+    // A question may be there before the start is answered.
+    let began = Instant::now();
     let started = context.ops.start(arguments.read()?, false)?;
     // It runs: that it could not be waited for is no failure any more.
-    let waited = wait_for_end(context, &started.run, wait);
+    let waited = wait_for_end(context, &started.run, began, wait);
     let run = ProcessStatus {
         ended_leftovers: ProcessStatus::from(started.snapshot).ended_leftovers,
         ..context.ops.run(started.run.id())?
@@ -302,7 +305,7 @@ fn wait(context: &Context<'_, Shell>, mut arguments: Arguments) -> Result<ToolRe
     let Behind { after, max_bytes } = arguments.read()?;
     let bytes = bytes(max_bytes)?;
     let run = context.ops.last_run()?;
-    wait_for_end(context, &run, seconds)?;
+    wait_for_end(context, &run, Instant::now(), seconds)?;
     let query = lines(context, run.id(), Range::After(after.unwrap_or(0)), bytes)?;
     report(context, run.id(), query)
 }

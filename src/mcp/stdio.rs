@@ -23,6 +23,9 @@ const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// of one client, and the others are for requests that are answered at once.
 const CALLS_MAX: usize = 100;
 
+/// Tools whose calls are never refused: they end what other calls wait for.
+const ENDING_TOOLS: [&str; 2] = ["kill", "send_signal"];
+
 /// How many requests of other kinds are carried at once; further ones are read when one is
 /// answered.
 const OTHERS_MAX: usize = 20;
@@ -145,13 +148,14 @@ struct Pending {
 enum Kind {
     /// The call of a tool, or several messages with one among them, which may take long.
     Call,
-    /// What is answered at once.
+    /// What is answered at once, or ends what calls wait for.
     Other,
 }
 
 impl Kind {
     fn of(message: &Value) -> Self {
-        let is_call = |message: &Value| message["method"] == "tools/call";
+        let ends = |message: &Value| ENDING_TOOLS.iter().any(|it| message["params"]["name"] == *it);
+        let is_call = |message: &Value| message["method"] == "tools/call" && !ends(message);
         match message.as_array() {
             Some(batch) if batch.iter().any(is_call) => Self::Call,
             None if is_call(message) => Self::Call,
