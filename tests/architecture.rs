@@ -113,7 +113,8 @@ fn imports(code: &str) -> BTreeSet<String> {
 #[test]
 fn imports_point_down() {
     // What a crate imports is its own: `crates_know_nothing_of_the_program`.
-    let is_checked = |source: &&Source| source.module != "lib" && !CRATES.contains(&&*source.module);
+    let is_checked =
+        |source: &&Source| source.module != "lib" && !CRATES.contains(&&*source.module);
     for source in sources().iter().filter(is_checked) {
         let layer = layer_of(&source.module);
         let layer = layer.unwrap_or_else(|| panic!("{} has no layer", source.module));

@@ -1,9 +1,9 @@
 //! What services cost, in JSON and in the text that Prometheus reads.
 
 use super::route::{Mode, Route};
-use crate::ops::{Services, seconds};
+use crate::ops::Services;
 use crate::permits::Permits;
-use crate::protocol::{HealthStatus, MetricsResponse, ServiceMetrics, ServiceState};
+use crate::protocol::{HealthStatus, MetricsResponse, ServiceMetrics, ServiceState, seconds};
 use crate::supervisor::ServiceHandle;
 use http::StatusCode;
 use http1::{Problem, Reply, Request};

@@ -2,8 +2,8 @@
 
 use super::notes::Notes;
 use super::pod::{Container, ContainerSecurity};
+use crate::protocol::{Condition, RestartMode};
 use crate::supervisor::Service;
-use crate::supervisor::services_file::{Condition, RestartMode};
 use std::collections::BTreeMap;
 
 /// Waits until each port takes a connection: through a Service one does as soon as a pod behind it

@@ -16,7 +16,7 @@ use super::probes::Probes;
 use super::services::Setting;
 use super::waits;
 use crate::process::{CommandLine, ResourceLimits, Signal};
-use crate::supervisor::services_file::{Condition, RestartMode};
+use crate::protocol::{Condition, RestartMode};
 use crate::supervisor::{Masking, Service, ServiceConfig};
 use std::collections::BTreeMap;
 use std::path::Path;

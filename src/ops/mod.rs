@@ -28,7 +28,6 @@ pub use log_query::{
 };
 pub use run_marks::RunMarks;
 pub use run_source::RunSource;
-pub use run_status::seconds;
 pub use service_source::ServiceSource;
 pub use service_status::event_name;
 pub use services::Services;

@@ -5,7 +5,7 @@ use crate::logs::{format_instant, now};
 use crate::process::{Input, Signal, TerminalSize};
 use crate::protocol::{
     EndedBy, KillResponse, Leftover, ProcessStatus, Pty, RunStatus, Size, StartRequest,
-    UnkilledProcess,
+    UnkilledProcess, seconds,
 };
 use crate::runs::{EndedLeftover, KillReport, PastRun, RunInfo, RunSpec, Snapshot};
 use serde_json::Value;
@@ -157,10 +157,4 @@ impl KillResponse {
 
 fn leftovers(ended: Vec<EndedLeftover>) -> Vec<Leftover> {
     ended.into_iter().map(|EndedLeftover { pid, command }| Leftover { pid, command }).collect()
-}
-
-/// Seconds, to the millisecond.
-#[must_use]
-pub fn seconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }

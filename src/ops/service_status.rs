@@ -1,13 +1,12 @@
 //! The bodies of requests and answers of Astra: field names are part of the contract.
 
-use super::run_status::seconds;
 use crate::error::Error;
 use crate::logs::{format_instant, now};
 use crate::probe::HealthReport;
 use crate::process::{BatchUsage, Usage};
 use crate::protocol::{
     BulkOperation, EventBody, MetricsResponse, OperationError, OperationStatus, ServiceHealth,
-    ServiceMetrics, ServiceState, ServiceStatus, SystemStatus, SystemTotals,
+    ServiceMetrics, ServiceState, ServiceStatus, SystemStatus, SystemTotals, seconds,
 };
 use crate::runs::RunView;
 use crate::supervisor::{Event, EventKind, Operation, ServiceHandle};

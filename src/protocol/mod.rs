@@ -6,11 +6,12 @@
 
 #[macro_use]
 mod wire_enum;
+mod numbers;
 mod run;
 mod service;
 mod states;
-mod whole_number;
 
+pub use numbers::{seconds, whole_or_null};
 pub use run::{
     HealthResponse, KillResponse, Leftover, LogsResponse, ProcessStatus, Pty, RunsResponse, Size,
     StartRequest, StartResponse, StdinRequest, StdinResponse, UnkilledProcess,
@@ -21,7 +22,7 @@ pub use service::{
     SupervisorHealth, SystemStatus, SystemTotals, VerbResponse,
 };
 pub use states::{
-    BulkAction, BulkStatus, EndedBy, HealthStatus, OperationError, OperationStatus, ReloadKind,
-    RunStatus, ServerHealth, ServiceProblem, ServiceState, SupervisorStatus, VerbStatus,
+    BulkAction, BulkStatus, Condition, EndedBy, HealthStatus, OperationError, OperationStatus,
+    ReloadKind, RestartMode, RunStatus, ServerHealth, ServiceProblem, ServiceState,
+    SupervisorStatus, VerbStatus,
 };
-pub use whole_number::whole_or_null;

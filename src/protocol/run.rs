@@ -1,7 +1,7 @@
 //! Bodies of the LLM Shell's requests and answers.
 
+use super::numbers::{whole, whole_or_null};
 use super::states::{EndedBy, RunStatus, ServerHealth};
-use super::whole_number::{whole, whole_or_null};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

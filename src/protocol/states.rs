@@ -278,6 +278,30 @@ impl fmt::Display for ServiceProblem {
     }
 }
 
+wire_enum! {
+    /// Which ends of a service cause a restart.
+    pub enum RestartMode {
+        /// All of them.
+        Always = "always",
+        /// Those with an exit code other than 0, or by a signal.
+        OnFailure = "on-failure",
+        /// None.
+        Never = "never",
+    }
+}
+
+wire_enum! {
+    /// The condition that a service must meet before another is started.
+    pub enum Condition {
+        /// It runs.
+        Started = "started",
+        /// Its health checks pass; where it has none, it runs.
+        Healthy = "healthy",
+        /// It has ended with exit code 0.
+        Completed = "completed",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! What may follow what in a service's life: phase and event give the next phase. Pure.
 
-use super::services_file::{RestartMode, RestartPolicy};
+use super::services_file::RestartPolicy;
+use crate::protocol::RestartMode;
 use crate::protocol::{EndedBy, ServiceState};
 use std::time::{Duration, Instant};
 

@@ -23,7 +23,7 @@ impl Change {
         if old == new {
             return Self::Nothing;
         }
-        if runs_alike(old, new) {
+        if !old.needs_restart(new) {
             return Self::Adopt;
         }
         // A process that was started without one may not know the signal, and end by it.
@@ -32,16 +32,6 @@ impl Change {
             _ => Self::Restart,
         }
     }
-}
-
-/// Whether a process of one is as good as a process of the other.
-fn runs_alike(old: &ServiceConfig, new: &ServiceConfig) -> bool {
-    old.command == new.command
-        && old.directory == new.directory
-        && old.environment == new.environment
-        && old.env_file == new.env_file
-        && old.pty == new.pty
-        && old.limits == new.limits
 }
 
 /// What becoming another file asks for, by name.

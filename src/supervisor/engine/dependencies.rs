@@ -2,9 +2,9 @@
 
 use super::Engine;
 use super::entry::Entry;
+use crate::protocol::Condition;
 use crate::protocol::{EndedBy, HealthStatus, ServiceState};
 use crate::supervisor::service_handle::ServiceOrigin;
-use crate::supervisor::services_file::Condition;
 use std::sync::Arc;
 
 impl Engine {

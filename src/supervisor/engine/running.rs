@@ -4,10 +4,11 @@ use super::Engine;
 use super::entry::Entry;
 use crate::error::{Error, Result};
 use crate::process::Outcome;
+use crate::protocol::RestartMode;
 use crate::protocol::{HealthStatus, ServiceState};
 use crate::runs::End;
 use crate::supervisor::life::Finish;
-use crate::supervisor::services_file::{RestartMode, RestartPolicy};
+use crate::supervisor::services_file::RestartPolicy;
 use std::time::Instant;
 
 /// What is said of processes that a service has left behind.

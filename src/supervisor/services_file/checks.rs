@@ -1,85 +1,130 @@
-//! The health checks of a service, read from its fields.
+//! The health checks of a service: one by `health_check`, or several by `health_checks`.
 
+use super::compound::{Command, Target, named, nested};
 use super::config::HealthCheck;
-use super::fields::{Entry, Fields};
-use super::file::is_service_name;
-use super::node::Node;
-use super::service::command;
+use super::fields::Fields;
+use super::kinds::Kind;
+use super::table::{Mapping, ObjectSchema, Row, nullable};
 use crate::probe::Check;
-use std::time::Duration;
+use crate::supervisor::Masking;
+use schemars::SchemaGenerator;
+use serde_json::{Map, Value};
 
-/// What the single `health_check` is named.
+/// The name of the single `health_check`.
 const SINGLE_NAME: &str = "http_endpoint";
 
-/// The shortest interval, in seconds.
-const INTERVAL_SECONDS_MIN: f64 = 0.1;
+/// The row of `health_check` and `health_checks`, of which at most one is given.
+pub(super) struct Checks;
 
-/// The shortest timeout, in seconds.
-const TIMEOUT_SECONDS_MIN: f64 = 0.001;
+impl Row for Checks {
+    type Value = Vec<(String, HealthCheck)>;
 
-/// Reads `health_check` or `health_checks`.
-pub(super) fn read_checks(fields: &mut Fields<'_>) -> Vec<(String, HealthCheck)> {
-    let (single, several) = (fields.take("health_check"), fields.take("health_checks"));
-    match (single, several) {
-        (Some(_), Some(several)) => {
-            several.fault("stands beside health_check: put that one in here as well");
-            Vec::new()
+    fn read(&self, fields: &mut Fields<'_>) -> Option<Self::Value> {
+        let (single, several) = (fields.take("health_check"), fields.take("health_checks"));
+        let checks = match (single, several) {
+            (Some(_), Some(several)) => {
+                several.fault("stands beside health_check: put that one in here as well");
+                Vec::new()
+            }
+            (Some(single), None) => {
+                let check = nested().read(&single);
+                check.map(|check| (SINGLE_NAME.to_owned(), check)).into_iter().collect()
+            }
+            (None, Some(several)) => named().read(&several).unwrap_or_default(),
+            (None, None) => Vec::new(),
+        };
+        Some(checks)
+    }
+
+    fn add_schema(&self, _: &str, generator: &mut SchemaGenerator, into: &mut ObjectSchema) {
+        let single = nullable(nested::<HealthCheck>().schema(generator));
+        let several = nullable(named::<HealthCheck>().schema(generator));
+        let about = "Health check, named `http_endpoint`.";
+        into.add("health_check", about, single, &Value::Null);
+        into.add("health_checks", "Several health checks, by name.", several, &Value::Null);
+    }
+
+    fn show(&self, value: &Self::Value, masking: &Masking, shown: &mut Map<String, Value>) {
+        shown.insert("health_checks".to_owned(), named().show(value, masking));
+    }
+
+    fn add_shown(&self, about: &str, generator: &mut SchemaGenerator, into: &mut ObjectSchema) {
+        let schema = named::<HealthCheck>().shown_schema(generator);
+        into.add_required("health_checks", about, schema);
+    }
+
+    fn needs_restart(&self) -> bool {
+        false
+    }
+
+    fn add_mappings(&self, into: &mut Vec<(String, Mapping)>) {
+        for name in ["health_check", "health_checks"] {
+            into.push((name.to_owned(), Mapping::Supported));
         }
-        (Some(single), None) => {
-            read_check(&single).map(|check| (SINGLE_NAME.to_owned(), check)).into_iter().collect()
-        }
-        (None, Some(several)) => read_several(&several),
-        (None, None) => Vec::new(),
+        let inner = nested::<HealthCheck>().mappings().into_iter();
+        into.extend(inner.map(|(name, mapping)| (format!("health_check.{name}"), mapping)));
     }
 }
 
-fn read_several(node: &Node<'_>) -> Vec<(String, HealthCheck)> {
-    let entries = node.fields().map(Fields::all).unwrap_or_default();
-    let read = |entry: Entry<'_>| {
-        if !is_service_name(&entry.name) {
-            entry.key.fault("cannot be a name: use letters, digits, `.`, `_` and `-`, 64 at most");
+const URL: Target = Target { parse: Check::http, pattern: r"^(https?://|.*\$\{)" };
+const TCP: Target = Target { parse: Check::tcp, pattern: r":\d+$|\$\{" };
+
+/// The row of `url`, `tcp` and `cmd`, of which exactly one is given.
+pub(super) struct Subject;
+
+impl Row for Subject {
+    type Value = Check;
+
+    fn read(&self, fields: &mut Fields<'_>) -> Option<Check> {
+        let subjects = ["url", "tcp", "cmd"].map(|name| (name, fields.take(name)));
+        let mut given = subjects.into_iter().filter_map(|(name, node)| Some((name, node?)));
+        let Some((name, node)) = given.next() else {
+            fields.fault("looks at nothing: give it a url, a tcp or a cmd");
+            return None;
+        };
+        if let Some((other, node)) = given.next() {
+            node.fault(format!("stands beside {name}: make a check of its own for {other}"));
         }
-        Some((entry.name, read_check(&entry.value)?))
-    };
-    entries.into_iter().filter_map(read).collect()
-}
-
-fn read_check(node: &Node<'_>) -> Option<HealthCheck> {
-    let mut fields = node.fields()?;
-    let check = read_subject(&mut fields);
-    let seconds = Duration::from_secs;
-    let timeout = fields.read("timeout", |node| node.seconds_from(TIMEOUT_SECONDS_MIN));
-    let interval = fields.read("interval", |node| node.seconds_from(INTERVAL_SECONDS_MIN));
-    let start_period = fields.read("start_period", Node::seconds);
-    let retries = fields.read("retries", |node| node.whole_number(&(1..=u64::from(u32::MAX))));
-    let restart_on_failure = fields.read("restart_on_failure", Node::flag);
-    fields.finish();
-    Some(HealthCheck {
-        check: check?,
-        timeout: timeout.unwrap_or(seconds(5)),
-        interval: interval.unwrap_or(seconds(10)),
-        start_period: start_period.unwrap_or_default(),
-        retries: retries.unwrap_or(3),
-        restart_on_failure: restart_on_failure.unwrap_or(false),
-    })
-}
-
-/// Reads what a check looks at: just one of `url`, `tcp` and `cmd`.
-fn read_subject(fields: &mut Fields<'_>) -> Option<Check> {
-    let subjects = ["url", "tcp", "cmd"].map(|name| (name, fields.take(name)));
-    let mut given = subjects.into_iter().filter_map(|(name, node)| Some((name, node?)));
-    let Some((name, node)) = given.next() else {
-        fields.fault("looks at nothing: give it a url, a tcp or a cmd");
-        return None;
-    };
-    if let Some((other, node)) = given.next() {
-        node.fault(format!("stands beside {name}: make a check of its own for {other}"));
+        match name {
+            "cmd" => Command.read(&node).map(Check::Command),
+            "tcp" => TCP.read(&node),
+            _ => URL.read(&node),
+        }
     }
-    let parse = match name {
-        "cmd" => return command(&node).map(Check::Command),
-        "tcp" => Check::tcp,
-        _ => Check::http,
-    };
-    let check = parse(&node.full_text()?);
-    check.map_err(|wanted| node.refuse::<()>(&wanted)).ok()
+
+    fn add_schema(&self, _: &str, generator: &mut SchemaGenerator, into: &mut ObjectSchema) {
+        let (url, tcp) = (URL.schema(generator), TCP.schema(generator));
+        let command = nullable(Command.schema(generator));
+        let about = "URL that must answer 2xx, after at most 5 redirects.";
+        into.add("url", about, nullable(url), &Value::Null);
+        let about = "`host:port` that must accept a connection.";
+        into.add("tcp", about, nullable(tcp), &Value::Null);
+        into.add("cmd", "Command that must exit with code 0.", command, &Value::Null);
+    }
+
+    fn show(&self, value: &Check, masking: &Masking, shown: &mut Map<String, Value>) {
+        let (name, text) = match value {
+            Check::Http { .. } => ("url", URL.show(value, masking)),
+            Check::Tcp { .. } => ("tcp", TCP.show(value, masking)),
+            Check::Command(line) => ("cmd", Command.show(line, masking)),
+        };
+        shown.insert(name.to_owned(), text);
+    }
+
+    fn add_shown(&self, _: &str, generator: &mut SchemaGenerator, into: &mut ObjectSchema) {
+        let (url, tcp) = (URL.schema(generator), TCP.schema(generator));
+        let command = Command.shown_schema(generator);
+        for (name, schema) in [("url", url), ("tcp", tcp), ("cmd", command)] {
+            into.add(name, "What it probes.", schema, &Value::Null);
+        }
+    }
+
+    fn needs_restart(&self) -> bool {
+        false
+    }
+
+    fn add_mappings(&self, into: &mut Vec<(String, Mapping)>) {
+        let names = ["url", "tcp", "cmd"].map(str::to_owned);
+        into.extend(names.map(|name| (name, Mapping::Supported)));
+    }
 }

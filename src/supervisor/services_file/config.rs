@@ -1,56 +1,265 @@
-//! What is known of a service: valid values only, defaults filled in.
+//! The fields of a service, and what each of them means: the tables of [`super::table`].
 
+use super::checks::{Checks, Subject};
+use super::compound::{Command, Dependencies, Variables, nested};
+use super::fields::Given;
+use super::kinds::{Flag, MODE, Number, Optional, Path as PathKind, Seconds, SignalName, whole};
+use super::node::Node;
+use super::port::port_of;
+use super::table::Mapping::{Supported, Unsupported, UnsupportedInDeployment, UnsupportedInJob};
+use super::table::{Mapping, Object, ObjectSchema, Row, Rules, field, object, object_rows};
 use crate::env_file::{self, Variable};
 use crate::error::{Error, Result};
+use crate::logs::LOG_BYTES_MIN;
 use crate::probe::Check;
 use crate::process::{CommandLine, ResourceLimits, Signal};
+use crate::protocol::{Condition, RestartMode};
+use crate::supervisor::Masking;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A service as it is to be run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ServiceConfig {
-    /// `cmd`: what is run. Never blank, and without a NUL.
-    pub command: CommandLine,
-    /// `cwd`: the directory that it starts in, as given; `.` is the server's own.
-    pub directory: PathBuf,
-    /// `env`: what is added to the server's environment; `None` removes a name.
-    pub environment: BTreeMap<String, Option<String>>,
-    /// `env_file`: a file whose variables are added before those of `env`.
-    pub env_file: Option<PathBuf>,
-    /// `optional`: whether all is well although it gave up.
-    pub is_optional: bool,
-    /// `autostart`: whether it is started with the supervisor.
-    pub autostart: bool,
-    /// `port`: what it listens on, as far as it was said or can be told from `cmd` or a check.
-    pub port: Option<u16>,
-    /// `health_check` or `health_checks`: by name, in the order of the file.
-    pub health_checks: Vec<(String, HealthCheck)>,
-    /// `restart_policy`: what is done when it ends.
-    pub restart_policy: RestartPolicy,
-    /// `start_timeout`: how long it may take to become healthy.
-    pub start_timeout: Duration,
-    /// `start_seconds`: how long it must have run to be up, where it has no health check.
-    pub start_seconds: Duration,
-    /// `depends_on`: what must have come about before it is started.
-    pub depends_on: BTreeMap<String, Condition>,
-    /// `stop_signal`: what asks it to end.
-    pub stop_signal: Signal,
-    /// `stop_timeout`: from that signal to SIGKILL.
-    pub stop_timeout: Duration,
-    /// `reload_signal`: what tells it to read its configuration again, in the place of a restart.
-    pub reload_signal: Option<Signal>,
-    /// `pty`: whether it runs on a terminal.
-    pub pty: bool,
-    /// `log`: how much of its logs is kept.
-    pub log: LogLimits,
-    /// `limits`: what a run of it may use.
-    pub limits: ResourceLimits,
+/// The largest limits that can be set: 1 TiB in MiB, 1,024 cores, and the kernel's own
+/// `PID_MAX_LIMIT`.
+const MEMORY_MB_MAX: u64 = 1024 * 1024;
+const CPU_PERCENT_MAX: f64 = 102_400.0;
+const PROCESSES_MAX: u64 = 4_194_304;
+
+/// The largest factor between two delays.
+const BACKOFF_MULTIPLIER_MAX: f64 = 1000.0;
+
+/// The shortest interval and timeout of a health check, in seconds.
+const INTERVAL_SECONDS_MIN: f64 = 0.1;
+const TIMEOUT_SECONDS_MIN: f64 = 0.001;
+
+const U32_MAX: Option<u64> = Some(u32::MAX as u64);
+
+const BACKOFF: &str = "is left out: Kubernetes waits 10 s, and twice as long each time, at most \
+                       5 minutes (a Job 6)";
+const ONLY_NODE: &str = "is left out: how much of a log is kept is a setting of the node";
+
+object! {
+    /// A service.
+    pub struct ServiceConfig named "Service" {
+        /// Command: an array (a program and its arguments), or text for the shell.
+        command: CommandLine = field("cmd", Command, Supported)
+            .required("has no cmd: give it something to run")
+            .restarts(),
+        /// Working directory; a relative one is relative to the supervisor's.
+        directory: PathBuf = field("cwd", PathKind, Supported).default("\".\"").restarts(),
+        /// Variables added to the supervisor's environment; null removes one.
+        environment: BTreeMap<String, Option<String>> =
+            field("env", Variables, Supported).default("{}").restarts(),
+        /// File of `NAME=value` lines, read at every start; `env` overrides it. A relative path is
+        /// relative to the supervisor's working directory.
+        env_file: Option<PathBuf> =
+            field("env_file", Optional(PathKind), Supported).restarts(),
+        /// Whether the supervisor counts as healthy without it.
+        is_optional: bool = field(
+            "optional",
+            Flag,
+            Unsupported("is left out: nothing there is unwell because one service is"),
+        )
+        .default("false"),
+        /// Whether it starts with the supervisor.
+        autostart: bool = field("autostart", Flag, Supported).default("true"),
+        /// Port that it listens on, for display; by default taken from `--port` or `-p` in `cmd`,
+        /// or from the first health check.
+        port: Option<u16> =
+            field("port", Optional(whole::<u16>(1, Some(u64::from(u16::MAX)))), Supported),
+        /// Health checks by name, in the order of the file.
+        health_checks: Vec<(String, HealthCheck)> = Checks,
+        /// When and how often it is restarted after it ends by itself.
+        restart_policy: RestartPolicy =
+            field("restart_policy", nested::<RestartPolicy>(), Supported).default("{}"),
+        /// Seconds it may take to become healthy; `unhealthy` after that.
+        start_timeout: Duration =
+            field("start_timeout", Seconds(0.0), Supported).default("60"),
+        /// Seconds it must run to count as up, if it has no health check.
+        start_seconds: Duration = field(
+            "start_seconds",
+            Seconds(0.0),
+            UnsupportedInJob("is left out: a Job is up at once"),
+        )
+        .default("1"),
+        /// Services that must have `started` (the default), be `healthy` or have `completed` with
+        /// exit code 0 before it starts. They are started with it.
+        depends_on: BTreeMap<String, Condition> =
+            field("depends_on", Dependencies, Supported).default("[]"),
+        /// Signal that asks it to end.
+        stop_signal: Signal =
+            field("stop_signal", SignalName, Supported).default("\"SIGTERM\""),
+        /// Seconds from the stop signal to SIGKILL.
+        stop_timeout: Duration = field("stop_timeout", Seconds(0.0), Supported).default("10"),
+        /// Signal that a reload sends instead of a restart when its definition changed.
+        reload_signal: Option<Signal> = field(
+            "reload_signal",
+            Optional(SignalName),
+            Unsupported("is left out: a new configuration is a rollout, which starts a new pod"),
+        ),
+        /// Whether it runs on a terminal, and can be written to.
+        pty: bool = field("pty", Flag, Supported).default("false").restarts(),
+        /// How much of its logs is kept, in place of `LLM_SHELL_LOG_MAX_BYTES` and
+        /// `LLM_SHELL_LOG_KEEP_RUNS`. A single run has at most a quarter of the bytes.
+        log: LogLimits = field("log", nested::<LogLimits>(), Supported).default("{}"),
+        /// Resource limits for its whole process tree. Needs a control group, such as systemd's
+        /// `Delegate=yes` provides; refused with the reason otherwise.
+        limits: ResourceLimits =
+            field("limits", nested::<ResourceLimits>(), Supported).default("{}").restarts(),
+    }
 }
 
+impl Rules for ServiceConfig {
+    fn complete(&mut self, _: &Given) {
+        let by_check = || self.health_checks.first().and_then(|(_, check)| check.check.port());
+        self.port = self.port.or_else(|| port_of(&self.command)).or_else(by_check);
+    }
+
+    fn constraints() -> Value {
+        json!({"not": {"required": ["health_check", "health_checks"]}})
+    }
+}
+
+object! {
+    /// A health check: exactly one of `url`, `tcp` and `cmd`.
+    pub struct HealthCheck named "HealthCheck" {
+        /// What it probes.
+        check: Check = Subject,
+        /// Seconds until a check fails.
+        timeout: Duration = field("timeout", Seconds(TIMEOUT_SECONDS_MIN), Supported).default("5"),
+        /// Seconds from one check to the next.
+        interval: Duration =
+            field("interval", Seconds(INTERVAL_SECONDS_MIN), Supported).default("10"),
+        /// Seconds after a start in which failures do not count.
+        start_period: Duration = field("start_period", Seconds(0.0), Supported).default("0"),
+        /// How many failures in a row make it unhealthy.
+        retries: u32 = field("retries", whole::<u32>(1, U32_MAX), Supported).default("3"),
+        /// Whether the service is restarted when it is unhealthy.
+        restart_on_failure: bool =
+            field("restart_on_failure", Flag, Supported).default("false"),
+    }
+}
+
+impl Rules for HealthCheck {
+    fn constraints() -> Value {
+        json!({"oneOf": [{"required": ["url"]}, {"required": ["tcp"]}, {"required": ["cmd"]}]})
+    }
+}
+
+object! {
+    /// When and how often a service is restarted.
+    pub struct RestartPolicy named "RestartPolicy" {
+        /// Which ends cause a restart: all, those with another exit code than 0 or by a signal, or
+        /// none.
+        mode: RestartMode = field(
+            "mode",
+            MODE,
+            // "always" is what a Deployment does.
+            UnsupportedInDeployment(
+                "is on-failure, and a Deployment starts again after exit code 0 too",
+            ),
+        )
+        .default("\"on-failure\""),
+        /// Restarts in a row; after that it is `fatal`.
+        max_restarts: u32 = field(
+            "max_restarts",
+            whole::<u32>(0, U32_MAX),
+            UnsupportedInDeployment("is left out: a Deployment is never given up"),
+        )
+        .default("3"),
+        /// Seconds before the first restart.
+        backoff: Duration =
+            field("backoff_seconds", Seconds(0.0), Unsupported(BACKOFF)).default("5"),
+        /// Factor from one delay to the next.
+        backoff_multiplier: f64 = field(
+            "backoff_multiplier",
+            Number(1.0..=BACKOFF_MULTIPLIER_MAX),
+            Unsupported(BACKOFF),
+        )
+        .default("2"),
+        /// Maximum delay in seconds; by default not less than `backoff_seconds`.
+        backoff_max: Duration =
+            field("max_backoff_seconds", Seconds(0.0), Unsupported(BACKOFF)).default("60"),
+        /// Seconds of a run that reset the count; a start by hand resets it too.
+        reset_after: Duration = field(
+            "reset_after_seconds",
+            Seconds(0.0),
+            Unsupported(
+                "is left out: a run of 10 minutes clears the count of a pod, and none that of a \
+                 Job",
+            ),
+        )
+        .default("60"),
+    }
+}
+
+impl Rules for RestartPolicy {
+    fn complete(&mut self, given: &Given) {
+        // A longer first delay is meant, also where no longest one is given.
+        if !given.has("max_backoff_seconds") {
+            self.backoff_max = self.backoff_max.max(self.backoff);
+        }
+    }
+}
+
+object! {
+    /// How much of a service's logs is kept.
+    pub struct LogLimits named "LogLimits" {
+        /// Maximum size over all of its runs, in bytes.
+        bytes_max: Option<u64> =
+            field("max_bytes", Optional(whole::<u64>(LOG_BYTES_MIN, None)), Unsupported(ONLY_NODE)),
+        /// Number of runs.
+        runs_max: Option<usize> = field("keep", Optional(whole::<usize>(1, None)), Unsupported(ONLY_NODE)),
+    }
+}
+
+impl Rules for LogLimits {}
+
+object_rows! {
+    /// What a run of a service may use, with all that it starts.
+    ResourceLimits named "ResourceLimits" {
+        /// MiB of memory, swap included: a run that needs more is ended.
+        memory_mb =
+            field("memory_mb", Optional(whole::<u64>(1, Some(MEMORY_MB_MAX))), Supported),
+        /// CPU time, 100 for each core: a run that wants more is slowed down.
+        cpu_percent =
+            field("cpu_percent", Optional(Number(1.0..=CPU_PERCENT_MAX)), Supported),
+        /// Processes, their threads included: a run cannot start more.
+        processes = field(
+            "processes",
+            Optional(whole::<u64>(1, Some(PROCESSES_MAX))),
+            Unsupported("is left out: how many processes a pod may have is a setting of the node"),
+        ),
+    }
+}
+
+impl Rules for ResourceLimits {}
+
 impl ServiceConfig {
+    /// Whether a running process of it has to be replaced when it becomes `new`.
+    #[must_use]
+    pub fn needs_restart(&self, new: &Self) -> bool {
+        Object::needs_restart(self, new)
+    }
+
+    /// Returns the fields of the services file with their values, defaults filled in and secrets
+    /// masked.
+    #[must_use]
+    pub fn shown(&self) -> Value {
+        self.show(&Masking::of(&self.environment))
+    }
+
+    /// Returns each field by its path, such as `restart_policy.mode`, with what the export makes
+    /// of it. Those of all health checks are below `health_check`.
+    #[must_use]
+    pub fn export_mappings() -> Vec<(String, Mapping)> {
+        <Self as Object>::mappings()
+    }
+
     /// What a run of it adds to the server's environment: `env` over what `env_file` holds now.
     /// Reads that file, so it blocks for that.
     ///
@@ -83,111 +292,12 @@ fn read_environment(path: &Path) -> Result<BTreeMap<String, Option<String>>> {
     Ok(variables.map(|Variable { name, value }| (name, Some(value))).collect())
 }
 
-/// One health check: what is looked at, how often, and what follows from it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HealthCheck {
-    /// What is looked at.
-    pub check: Check,
-    /// How long one look may take.
-    pub timeout: Duration,
-    /// From one look to the next.
-    pub interval: Duration,
-    /// How long after a start failures do not count.
-    pub start_period: Duration,
-    /// How many failures in a row make it unhealthy. Never 0.
-    pub retries: u32,
-    /// Whether the service is restarted when it is unhealthy.
-    pub restart_on_failure: bool,
-}
-
-/// What is done when a service ends by itself.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RestartPolicy {
-    /// Which ends ask for a restart.
-    pub mode: RestartMode,
-    /// How many restarts there are in a row before it is given up.
-    pub max_restarts: u32,
-    /// `backoff_seconds`: how long the first of them waits.
-    pub backoff: Duration,
-    /// How much longer each waits than the one before it. From 1.
-    pub backoff_multiplier: f64,
-    /// `max_backoff_seconds`: how long any of them waits at most.
-    pub backoff_max: Duration,
-    /// `reset_after_seconds`: a run of this length clears the count.
-    pub reset_after: Duration,
-}
-
+#[cfg(test)]
 impl Default for RestartPolicy {
     fn default() -> Self {
-        Self {
-            mode: RestartMode::OnFailure,
-            max_restarts: 3,
-            backoff: Duration::from_secs(5),
-            backoff_multiplier: 2.0,
-            backoff_max: Duration::from_mins(1),
-            reset_after: Duration::from_mins(1),
-        }
+        let file = super::ServicesFile::parse(r#"{"a": {"cmd": "x"}}"#, &[]).unwrap();
+        file.services[0].config.restart_policy.clone()
     }
-}
-
-/// Which ends of a service ask for a restart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RestartMode {
-    /// All of them.
-    Always,
-    /// Those with an exit code other than 0, or by a signal.
-    OnFailure,
-    /// None.
-    Never,
-}
-
-impl RestartMode {
-    /// Each with its word.
-    pub(super) const WORDS: [(&'static str, Self); 3] =
-        [("always", Self::Always), ("on-failure", Self::OnFailure), ("never", Self::Never)];
-
-    /// The word for it, as the file has it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        word(&Self::WORDS, self)
-    }
-}
-
-/// What must have come about of one service before another is started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// It runs.
-    Started,
-    /// Its health checks pass; where it has none, it runs.
-    Healthy,
-    /// It has ended with exit code 0.
-    Completed,
-}
-
-impl Condition {
-    /// Each with its word.
-    pub(super) const WORDS: [(&'static str, Self); 3] =
-        [("started", Self::Started), ("healthy", Self::Healthy), ("completed", Self::Completed)];
-
-    /// The word for it, as the file has it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        word(&Self::WORDS, self)
-    }
-}
-
-fn word<T: Copy + PartialEq>(words: &[(&'static str, T)], meaning: T) -> &'static str {
-    // The table has all of them.
-    words.iter().find(|(_, it)| *it == meaning).map_or("", |(word, _)| *word)
-}
-
-/// How much of a service's logs is kept, where it is not what holds for all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LogLimits {
-    /// `max_bytes`: bytes, over all of its runs.
-    pub bytes_max: Option<u64>,
-    /// `keep`: runs. Never 0.
-    pub runs_max: Option<usize>,
 }
 
 #[cfg(test)]

@@ -59,13 +59,10 @@ impl<'r> Fields<'r> {
         Some(self.entries.remove(place).value).filter(|value| !value.is_null())
     }
 
-    /// What a field's value means, if it is there with one that can be used.
-    pub(super) fn read<T>(
-        &mut self,
-        name: &'static str,
-        read: impl FnOnce(&Node<'r>) -> Option<T>,
-    ) -> Option<T> {
-        self.take(name).as_ref().and_then(read)
+    /// Returns the names of the fields that have a value. To be called before any is taken.
+    pub(super) fn given(&self) -> Given {
+        let given = self.entries.iter().filter(|entry| !entry.value.is_null());
+        Given(given.map(|entry| entry.name.clone()).collect())
     }
 
     /// Notes a fault of the object itself.
@@ -87,6 +84,16 @@ impl<'r> Fields<'r> {
     /// The fields of an object whose names are free.
     pub(super) fn all(self) -> Vec<Entry<'r>> {
         self.entries
+    }
+}
+
+/// The names of the fields that an object gives, with a value that is not null.
+pub(super) struct Given(BTreeSet<String>);
+
+impl Given {
+    /// Whether a field is given.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains(name)
     }
 }
 

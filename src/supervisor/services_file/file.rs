@@ -1,10 +1,11 @@
 //! A whole services file: services by name.
 
+use super::config::ServiceConfig;
 use super::fault::{Faults, Position, without_place};
 use super::fields::Entry;
 use super::node::{Node, Reading};
 use super::overlay::Service;
-use super::service::read_service;
+use super::table::Object;
 use crate::supervisor::graph::{Cycle, Graph};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -22,6 +23,9 @@ const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// What is told of a name that cannot be one.
 pub(super) const NAME_FAULT: &str =
     "cannot be the name of a service: use letters, digits, `.`, `_` and `-`, 64 at most";
+
+/// The same as a pattern of JSON Schema; `.lock` is refused by the parser alone.
+pub(super) const NAME_PATTERN: &str = r"^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$";
 
 /// Whether a text can be the name of a service. It becomes the name of a folder, too.
 #[must_use]
@@ -73,7 +77,7 @@ impl ServicesFile {
         })?;
         let reading = Reading::of_file(text, environment);
         let services =
-            Node::whole(&reading, raw).fields().map(|fields| read_services(&fields.all()));
+            Node::whole(&reading, raw).fields().map(|it| read_services(&it.all(), &reading));
         reading.finish(services.map(|services| Self { services }))
     }
 }
@@ -87,14 +91,14 @@ fn read_text(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-fn read_services(entries: &[Entry<'_>]) -> Vec<Service> {
-    let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+fn read_services(entries: &[Entry<'_>], reading: &Reading<'_>) -> Vec<Service> {
+    reading.set_known(entries.iter().map(|entry| entry.name.clone()).collect());
     let mut services = Vec::new();
     for entry in entries {
         if !is_service_name(&entry.name) {
             entry.key.fault(NAME_FAULT);
         }
-        if let Some(config) = read_service(&entry.value, &entry.name, &names) {
+        if let Some(config) = ServiceConfig::read(&entry.value) {
             services.push(Service::new(entry.name.clone(), config, entry.value.json().to_owned()));
         }
     }

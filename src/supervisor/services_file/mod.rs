@@ -1,24 +1,27 @@
 //! The services file: what is to be supervised, read with all of its faults at once.
 //!
-//! `file` reads a whole file and `service` one service of it, both by `node`, a JSON value that
-//! knows its place. Below this room there are only valid values: those of `config`.
+//! `config` declares the fields, each in one row, by the means of `table` and `kinds`. `file` reads a
+//! whole file by them and `overlay` one service, from nodes: JSON values that know their position.
 
 mod checks;
+mod compound;
 mod config;
 mod expand;
 mod fault;
 mod fields;
 mod file;
+mod kinds;
 mod limits;
 mod node;
 mod overlay;
 mod port;
 mod schema;
-mod service;
+mod table;
 
-pub use config::{Condition, HealthCheck, LogLimits, RestartMode, RestartPolicy, ServiceConfig};
+pub use config::{HealthCheck, LogLimits, RestartPolicy, ServiceConfig};
 pub use fault::{Fault, Faults, Position};
 pub use file::{NAME_CHARACTERS_MAX, ServicesFile, is_service_name};
 pub use limits::check_limits;
 pub use overlay::{ParseContext, Service};
-pub use schema::schema;
+pub use schema::{ShownConfig, schema};
+pub use table::Mapping;

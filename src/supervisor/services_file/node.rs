@@ -5,7 +5,7 @@ use super::fault::{Fault, Faults, Position, without_place};
 use crate::runs::SECONDS_MAX;
 use serde::de::Deserialize;
 use serde_json::value::RawValue;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -19,16 +19,27 @@ pub(super) struct Reading<'t> {
     /// The text of a file; `None` where there is none whose lines a reader could look at.
     file: Option<&'t str>,
     environment: &'t [(OsString, OsString)],
+    /// The services that there are, once they are known.
+    known: OnceCell<Vec<String>>,
     faults: RefCell<Vec<Fault>>,
 }
 
 impl<'t> Reading<'t> {
     pub(super) fn of_file(file: &'t str, environment: &'t [(OsString, OsString)]) -> Self {
-        Self { file: Some(file), environment, faults: RefCell::default() }
+        Self { file: Some(file), environment, known: OnceCell::new(), faults: RefCell::default() }
     }
 
-    pub(super) fn of_request(environment: &'t [(OsString, OsString)]) -> Self {
-        Self { file: None, environment, faults: RefCell::default() }
+    pub(super) fn of_request(
+        environment: &'t [(OsString, OsString)],
+        known: impl Iterator<Item = String>,
+    ) -> Self {
+        let known = OnceCell::from(known.collect::<Vec<_>>());
+        Self { file: None, environment, known, faults: RefCell::default() }
+    }
+
+    /// Sets the names of the services that there are. Only the first call counts.
+    pub(super) fn set_known(&self, names: Vec<String>) {
+        let _set = self.known.set(names);
     }
 
     /// Ends the reading: what was read, unless there is a fault in it.
@@ -76,6 +87,11 @@ impl<'r> Node<'r> {
     /// The name of its field; empty for the whole.
     pub(super) fn field(&self) -> &str {
         &self.field
+    }
+
+    /// Returns the names of the services that there are.
+    pub(super) fn known_services(&self) -> &'r [String] {
+        self.reading.known.get().map_or(&[], Vec::as_slice)
     }
 
     /// The JSON text.
@@ -159,29 +175,18 @@ impl<'r> Node<'r> {
         }
     }
 
-    /// A duration in seconds, a day at most.
-    pub(super) fn seconds(&self) -> Option<Duration> {
-        self.seconds_from(0.0)
-    }
-
     /// A duration in seconds, at least `least`, a day at most.
     pub(super) fn seconds_from(&self, least: f64) -> Option<Duration> {
-        let seconds = self.number(least..=SECONDS_MAX);
+        let seconds = self.number_in(&(least..=SECONDS_MAX));
         let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         time.or_else(|| self.refuse(&format!("a number of seconds from {least} to {SECONDS_MAX}")))
     }
 
-    /// A factor of one or more.
-    pub(super) fn factor(&self) -> Option<f64> {
-        const FACTOR_MAX: f64 = 1000.0;
-        let factor = self.number(1.0..=FACTOR_MAX);
-        factor.or_else(|| self.refuse(&format!("a number from 1 to {FACTOR_MAX}")))
-    }
-
-    /// A share of a core or several, from one hundredth of one.
-    pub(super) fn percent(&self, most: f64) -> Option<f64> {
-        let percent = self.number(1.0..=most);
-        percent.or_else(|| self.refuse(&format!("a number from 1 to {most}")))
+    /// A number of a range.
+    pub(super) fn number(&self, range: &RangeInclusive<f64>) -> Option<f64> {
+        let number = self.number_in(range);
+        number
+            .or_else(|| self.refuse(&format!("a number from {} to {}", range.start(), range.end())))
     }
 
     /// A whole number of a range.
@@ -217,12 +222,13 @@ impl<'r> Node<'r> {
         /// From here on not every whole number is a fraction's.
         const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
         serde_json::from_str(self.json()).ok().or_else(|| {
-            let number = self.number(0.0..=EXACT_MAX).filter(|number| number.fract() == 0.0)?;
+            let number =
+                self.number_in(&(0.0..=EXACT_MAX)).filter(|number| number.fract() == 0.0)?;
             format!("{number:.0}").parse().ok()
         })
     }
 
-    fn number(&self, range: RangeInclusive<f64>) -> Option<f64> {
+    fn number_in(&self, range: &RangeInclusive<f64>) -> Option<f64> {
         serde_json::from_str(self.json()).ok().filter(|number| range.contains(number))
     }
 

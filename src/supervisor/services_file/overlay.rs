@@ -5,7 +5,7 @@ use super::fault::Faults;
 use super::fields::Fields;
 use super::file::{NAME_FAULT, is_service_name};
 use super::node::{Node, Reading};
-use super::service::read_service;
+use super::table::Object;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -19,6 +19,13 @@ pub struct ParseContext<'a> {
     pub environment: &'a [(OsString, OsString)],
     /// The services that it can depend on.
     pub known: &'a [&'a str],
+}
+
+impl<'a> ParseContext<'a> {
+    fn reading(self) -> Reading<'a> {
+        let known = self.known.iter().map(|name| (*name).to_owned());
+        Reading::of_request(self.environment, known)
+    }
 }
 
 /// A service: its name, what is known of it, and the text that says so.
@@ -57,7 +64,7 @@ impl Service {
         let Value::Object(overrides) = overrides else {
             return Self::read(&self.name, overrides.to_string(), around);
         };
-        let reading = Reading::of_request(around.environment);
+        let reading = around.reading();
         let own = self.raw().ok().and_then(|raw| Node::whole(&reading, raw).fields());
         let own = own.map(Fields::all).unwrap_or_default();
         let mut fields: Vec<(String, String)> =
@@ -90,8 +97,8 @@ impl Service {
     fn read(name: &str, text: String, around: ParseContext<'_>) -> Result<Self, Faults> {
         let unread = |error: serde_json::Error| Faults::of_whole(None, error.to_string());
         let raw: &RawValue = serde_json::from_str(&text).map_err(unread)?;
-        let reading = Reading::of_request(around.environment);
-        let config = read_service(&Node::whole(&reading, raw).named(name), name, around.known);
+        let reading = around.reading();
+        let config = ServiceConfig::read(&Node::whole(&reading, raw).named(name));
         let config = reading.finish(config)?;
         Ok(Self { name: name.to_owned(), config: Arc::new(config), text })
     }

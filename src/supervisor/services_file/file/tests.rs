@@ -1,9 +1,10 @@
 //! Services files, good and bad.
 
-use super::super::{Condition, RestartMode, RestartPolicy};
+use super::super::RestartPolicy;
 use super::*;
 use crate::probe::Check;
 use crate::process::CommandLine;
+use crate::protocol::{Condition, RestartMode};
 use std::time::Duration;
 
 fn parse(text: &str) -> Result<ServicesFile, Faults> {

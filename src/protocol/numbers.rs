@@ -1,8 +1,9 @@
-//! Whole numbers in a body, as JSON has them: 24.0 is one.
+//! Numbers in a body: whole ones as JSON has them (24.0 is one), and durations in seconds.
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 /// From here on not every whole number is one of `f64`.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
@@ -59,6 +60,12 @@ impl<T: TryFrom<u64>> Visitor<'_> for Whole<T> {
         }
         Err(E::invalid_value(serde::de::Unexpected::Float(number), &self))
     }
+}
+
+/// Returns a duration in seconds, to the millisecond.
+#[must_use]
+pub fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 #[cfg(test)]

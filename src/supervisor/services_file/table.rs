@@ -1,0 +1,333 @@
+//! The tables of fields: an object of the services file is declared once, with all that its fields
+//! mean. Parsing, the JSON Schema, the masked view, the effect of a change and the export to
+//! Kubernetes follow from the rows.
+//!
+//! A row is a field of a struct, its doc comment (the description in the schema too), and an
+//! expression that implements [`Row`], mostly a [`Field`].
+
+use super::fields::{Fields, Given};
+use super::kinds::Kind;
+use super::node::{Node, Reading};
+use crate::supervisor::Masking;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+/// What `llm-shell export kubernetes` makes of a field.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Mapping {
+    /// It is expressed in the manifests; the exporter warns where that is not exact.
+    Supported,
+    /// There is no equivalent. The text completes "FIELD …" in a warning.
+    Unsupported(&'static str),
+    /// There is no equivalent in a Deployment.
+    UnsupportedInDeployment(&'static str),
+    /// There is no equivalent in a Job.
+    UnsupportedInJob(&'static str),
+}
+
+/// An object of the services file. Implemented by the macros `object!` and `object_rows!`.
+pub(super) trait Object: Clone + PartialEq + JsonSchema + Rules {
+    /// Its name in the schema.
+    const NAME: &'static str;
+
+    /// Returns its fields, those of objects in it behind their names and a dot.
+    fn mappings() -> Vec<(String, Mapping)>;
+
+    /// Reads it. Errors are noted in the node's reading.
+    fn read(node: &Node<'_>) -> Option<Self>;
+
+    /// Returns it as JSON, with secrets masked and every default filled in.
+    fn show(&self, masking: &Masking) -> Value;
+
+    /// Returns the schema of what [`Self::show`] returns.
+    fn shown_schema(generator: &mut SchemaGenerator) -> Schema;
+
+    /// Whether a running process has to be replaced when `self` becomes `new`.
+    fn needs_restart(&self, new: &Self) -> bool;
+}
+
+/// What holds between the fields of an object.
+pub(super) trait Rules {
+    /// Fills in defaults that depend on other fields.
+    fn complete(&mut self, given: &Given) {
+        let _ = given;
+    }
+
+    /// Returns keywords of the schema beside its properties.
+    fn constraints() -> Value {
+        json!({})
+    }
+}
+
+/// A row of a table: a field of the struct, and one or more of the file.
+pub(super) trait Row {
+    /// The type of the struct's field.
+    type Value: Clone + PartialEq;
+
+    /// Reads it; a field that is missing or null has its default.
+    fn read(&self, fields: &mut Fields<'_>) -> Option<Self::Value>;
+
+    /// Adds the schemas of the file's fields.
+    fn add_schema(&self, about: &str, generator: &mut SchemaGenerator, into: &mut ObjectSchema);
+
+    /// Adds what is shown of it.
+    fn show(&self, value: &Self::Value, masking: &Masking, shown: &mut Map<String, Value>);
+
+    /// Adds the schema of what is shown.
+    fn add_shown(&self, about: &str, generator: &mut SchemaGenerator, into: &mut ObjectSchema);
+
+    /// Whether a change takes effect only in a new process.
+    fn needs_restart(&self) -> bool;
+
+    /// Adds the file's fields and what the export makes of them.
+    fn add_mappings(&self, into: &mut Vec<(String, Mapping)>);
+}
+
+/// A field of the file that is a field of the struct.
+pub(super) struct Field<K> {
+    name: &'static str,
+    kind: K,
+    mapping: Mapping,
+    /// As JSON.
+    default: &'static str,
+    /// The error where it is missing.
+    required: Option<&'static str>,
+    needs_restart: bool,
+}
+
+/// Declares a field by its name in the file. Its default is null.
+pub(super) fn field<K>(name: &'static str, kind: K, mapping: Mapping) -> Field<K> {
+    Field { name, kind, mapping, default: "null", required: None, needs_restart: false }
+}
+
+impl<K> Field<K> {
+    /// Sets the default, as JSON.
+    pub(super) fn default(self, json: &'static str) -> Self {
+        Self { default: json, ..self }
+    }
+
+    /// Makes it an error to leave the field out. The text completes "SERVICE: …".
+    pub(super) fn required(self, sentence: &'static str) -> Self {
+        Self { required: Some(sentence), ..self }
+    }
+
+    /// Declares that a change takes effect only in a new process.
+    pub(super) fn restarts(self) -> Self {
+        Self { needs_restart: true, ..self }
+    }
+}
+
+impl<K: Kind> Row for Field<K> {
+    type Value = K::Value;
+
+    fn read(&self, fields: &mut Fields<'_>) -> Option<K::Value> {
+        let value = match (fields.take(self.name), self.required) {
+            (Some(node), _) => self.kind.read(&node),
+            (None, Some(sentence)) => {
+                fields.fault(sentence);
+                None
+            }
+            (None, None) => None,
+        };
+        let fallback = || match self.required {
+            Some(_) => self.kind.placeholder(),
+            None => parse(&self.kind, self.default),
+        };
+        value.or_else(fallback)
+    }
+
+    fn add_schema(&self, about: &str, generator: &mut SchemaGenerator, into: &mut ObjectSchema) {
+        let schema = self.kind.schema(generator);
+        if self.required.is_some() {
+            into.add_required(self.name, about, schema);
+        } else {
+            let default = serde_json::from_str(self.default).unwrap_or_default();
+            into.add(self.name, about, nullable(schema), &default);
+        }
+    }
+
+    fn show(&self, value: &K::Value, masking: &Masking, shown: &mut Map<String, Value>) {
+        shown.insert(self.name.to_owned(), self.kind.show(value, masking));
+    }
+
+    fn add_shown(&self, about: &str, generator: &mut SchemaGenerator, into: &mut ObjectSchema) {
+        into.add_required(self.name, about, self.kind.shown_schema(generator));
+    }
+
+    fn needs_restart(&self) -> bool {
+        self.needs_restart
+    }
+
+    fn add_mappings(&self, into: &mut Vec<(String, Mapping)>) {
+        into.push((self.name.to_owned(), self.mapping));
+        let inner = self.kind.mappings().into_iter();
+        into.extend(inner.map(|(name, mapping)| (format!("{}.{name}", self.name), mapping)));
+    }
+}
+
+/// Reads a value from JSON that is no part of a file: a default.
+fn parse<K: Kind>(kind: &K, json: &str) -> Option<K::Value> {
+    let reading = Reading::of_request(&[], std::iter::empty());
+    let raw: &RawValue = serde_json::from_str(json).ok()?;
+    kind.read(&Node::whole(&reading, raw))
+}
+
+/// The schema of an object, field by field.
+#[derive(Default)]
+pub(super) struct ObjectSchema {
+    properties: Map<String, Value>,
+    required: Vec<&'static str>,
+}
+
+impl ObjectSchema {
+    /// Adds a field that may be left out.
+    pub(super) fn add(&mut self, name: &str, about: &str, schema: Schema, default: &Value) {
+        let mut schema = described(schema, about);
+        if !default.is_null() {
+            schema.insert("default".to_owned(), default.clone());
+        }
+        self.properties.insert(name.to_owned(), schema.into());
+    }
+
+    /// Adds a field that is always there.
+    pub(super) fn add_required(&mut self, name: &'static str, about: &str, schema: Schema) {
+        self.properties.insert(name.to_owned(), described(schema, about).into());
+        self.required.push(name);
+    }
+
+    /// Returns the whole schema, with further keywords.
+    pub(super) fn finish(self, about: &str, constraints: &Value) -> Schema {
+        let mut schema = json!({
+            "type": "object", "description": about.trim(), "properties": self.properties,
+            "additionalProperties": false,
+        });
+        if !self.required.is_empty() {
+            schema["required"] = self.required.into();
+        }
+        for (keyword, value) in constraints.as_object().into_iter().flatten() {
+            schema[keyword] = value.clone();
+        }
+        Schema::try_from(schema).unwrap_or_default()
+    }
+}
+
+fn described(schema: Schema, about: &str) -> Map<String, Value> {
+    let mut schema = match schema.to_value() {
+        Value::Object(schema) => schema,
+        _ => Map::new(),
+    };
+    schema.insert("description".to_owned(), about.trim().into());
+    schema
+}
+
+/// Returns a schema that admits null too.
+pub(super) fn nullable(schema: Schema) -> Schema {
+    let mut schema = schema.to_value();
+    match &schema["type"] {
+        Value::String(one) => schema["type"] = json!([one, "null"]),
+        Value::Array(types) if types.iter().any(|it| it == "null") => {}
+        _ => schema = json!({"anyOf": [schema, {"type": "null"}]}),
+    }
+    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        words.push(Value::Null);
+    }
+    Schema::try_from(schema).unwrap_or_default()
+}
+
+/// An object as it is shown, for its schema.
+pub struct View<T>(PhantomData<T>);
+
+impl<T: Object> JsonSchema for View<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}View", T::NAME).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::shown_schema(generator)
+    }
+}
+
+/// Declares a struct and the object of the file that it holds.
+macro_rules! object {
+    (
+        $(#[doc = $about:literal])+
+        pub struct $object:ident named $name:literal {
+            $( $(#[doc = $doc:literal])+ $field:ident: $type:ty = $row:expr, )+
+        }
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $object {
+            $( $(#[doc = $doc])+ pub $field: $type, )+
+        }
+
+        object_rows! {
+            $(#[doc = $about])+
+            $object named $name { $( $(#[doc = $doc])+ $field = $row, )+ }
+        }
+    };
+}
+
+/// Declares the object of the file that a struct of another module holds.
+macro_rules! object_rows {
+    (
+        $(#[doc = $about:literal])+
+        $object:ident named $name:literal {
+            $( $(#[doc = $doc:literal])+ $field:ident = $row:expr, )+
+        }
+    ) => {
+        impl Object for $object {
+            const NAME: &'static str = $name;
+
+            fn mappings() -> Vec<(String, Mapping)> {
+                let mut all = Vec::new();
+                $( $row.add_mappings(&mut all); )+
+                all
+            }
+
+            fn read(node: &Node<'_>) -> Option<Self> {
+                let mut fields = node.fields()?;
+                let given = fields.given();
+                $( let $field = $row.read(&mut fields); )+
+                fields.finish();
+                let mut object = Self { $( $field: $field? ),+ };
+                object.complete(&given);
+                Some(object)
+            }
+
+            fn show(&self, masking: &Masking) -> Value {
+                let mut shown = Map::new();
+                $( $row.show(&self.$field, masking, &mut shown); )+
+                shown.into()
+            }
+
+            fn shown_schema(generator: &mut SchemaGenerator) -> Schema {
+                let mut schema = ObjectSchema::default();
+                $( $row.add_shown(concat!($($doc),+), generator, &mut schema); )+
+                schema.finish(concat!($($about),+), &json!({}))
+            }
+
+            #[allow(clippy::float_cmp, reason = "any other value is a change")]
+            fn needs_restart(&self, new: &Self) -> bool {
+                $( ($row.needs_restart() && self.$field != new.$field) )||+
+            }
+        }
+
+        impl JsonSchema for $object {
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                let mut schema = ObjectSchema::default();
+                $( $row.add_schema(concat!($($doc),+), generator, &mut schema); )+
+                schema.finish(concat!($($about),+), &Self::constraints())
+            }
+        }
+    };
+}
+
+pub(super) use {object, object_rows};
