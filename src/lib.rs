@@ -11,7 +11,7 @@
 //! | 8 | [`app`]: composition: settings in, a running server, an orderly shutdown; systemd |
 //! | 7 | [`mcp`]: tools for models · [`settings`]: flags and variables · [`shutdown`]: signals |
 //! | 7 | [`export`]: the services file as Kubernetes manifests |
-//! | 6 | [`api`]: HTTP routes and OpenAPI · [`client`]: `llm-shell ctl` |
+//! | 6 | [`api`]: HTTP routes and `OpenAPI` · [`client`]: `llm-shell ctl` |
 //! | 5 | [`ops`]: the operations that clients can ask for, once for HTTP and MCP |
 //! | 4 | [`supervisor`]: services |
 //! | 3 | [`runs`]: the life of one command · [`probe`]: health checks |
