@@ -21,11 +21,11 @@ pub struct Appender {
     /// Whether the file ends inside an entry, because the disk ran full in the middle of it.
     is_torn: bool,
     /// Whether the last entry on disk says that its line goes on.
-    line_goes_on: bool,
+    line_continues: bool,
     /// Whether a part of a line is lost that is still to be ended.
     has_gap: bool,
     /// Bytes that were added since old runs were last looked at.
-    since_look: u64,
+    since_check: u64,
     /// Whether the file still has a name.
     name: NameCheck,
 }
@@ -48,10 +48,10 @@ const CUT_NOTICE: &str =
     "[llm-shell: this line is cut here, because it is larger than its log may be]";
 
 /// How often old runs are looked at while a part of this one fills up.
-const LOOKS_PER_PART: u64 = 8;
+const CHECKS_PER_PART: u64 = 8;
 
 /// The least that is added between two such looks, in bytes: each reads the directory.
-const LOOK_BYTES_MIN: u64 = 16 * 1024;
+const CHECK_BYTES_MIN: u64 = 16 * 1024;
 
 impl Appender {
     /// The writing side of `log`, whose file is empty.
@@ -60,9 +60,9 @@ impl Appender {
             log,
             missing_lines: 0,
             is_torn: false,
-            line_goes_on: false,
+            line_continues: false,
             has_gap: false,
-            since_look: 0,
+            since_check: 0,
             name: NameCheck::default(),
         }
     }
@@ -74,13 +74,13 @@ impl Appender {
 
     /// How much is written at once, in bytes: far less than a part of the log may have.
     pub fn write_bytes_max(&self) -> usize {
-        let share = self.log.folder().part_bytes_max() / LOOKS_PER_PART;
+        let share = self.log.folder().part_bytes_max() / CHECKS_PER_PART;
         usize::try_from(share).unwrap_or(OUTPUT_BYTES_MAX).clamp(1, OUTPUT_BYTES_MAX)
     }
 
     /// Whether the last entry on disk says that its line goes on.
-    pub fn line_goes_on(&self) -> bool {
-        self.line_goes_on
+    pub fn line_continues(&self) -> bool {
+        self.line_continues
     }
 
     /// Appends whole entries, of which `lines` end a line, in one write where the disk allows.
@@ -96,12 +96,12 @@ impl Appender {
             return;
         }
         let is_damaged = self.missing_lines > 0 || self.is_torn || self.has_gap;
-        if !self.make_room(entries.len(), stamp) || is_damaged && !self.write_gap_notice(stamp) {
+        if !self.make_space(entries.len(), stamp) || is_damaged && !self.write_gap_notice(stamp) {
             self.record_dropped(lines);
             return;
         }
         let (written, result) = write_whole(&self.log.file(), entries);
-        self.line_goes_on = entries[..written].ends_with(END_OF_PIECE);
+        self.line_continues = entries[..written].ends_with(END_OF_PIECE);
         let Err(error) = result else {
             self.record(lines);
             return;
@@ -152,12 +152,12 @@ impl Appender {
     /// Sees to it that all logs together stay as small as they must, before so many bytes are
     /// added: runs that have ended go, and the older half of this one. False where there is no
     /// room.
-    fn make_room(&mut self, bytes: usize, stamp: &Stamp) -> bool {
+    fn make_space(&mut self, bytes: usize, stamp: &Stamp) -> bool {
         let bytes = bytes as u64;
-        self.since_look += bytes;
+        self.since_check += bytes;
         let part_bytes_max = self.log.folder().part_bytes_max();
-        if self.since_look > (part_bytes_max / LOOKS_PER_PART).max(LOOK_BYTES_MIN) {
-            self.since_look = 0;
+        if self.since_check > (part_bytes_max / CHECKS_PER_PART).max(CHECK_BYTES_MIN) {
+            self.since_check = 0;
             self.log.folder().enforce_retention(self.log.file_name());
         }
         let part_bytes = self.log.written().active.bytes;
@@ -168,7 +168,7 @@ impl Appender {
             return false;
         }
         // A line without an end would grow without one: it is ended here, and says so.
-        if self.line_goes_on && !self.write_line(CUT_NOTICE, stamp) {
+        if self.line_continues && !self.write_line(CUT_NOTICE, stamp) {
             return false;
         }
         let rotated = self.log.rotate();
@@ -190,7 +190,7 @@ impl Appender {
     /// be written.
     fn write_gap_notice(&mut self, stamp: &Stamp) -> bool {
         let mut notice = String::new();
-        if self.line_goes_on {
+        if self.line_continues {
             notice.push('\n');
         }
         let missing = self.missing_lines;
@@ -222,7 +222,7 @@ impl Appender {
             self.record(0);
             return false;
         }
-        (self.line_goes_on, self.is_torn) = (false, false);
+        (self.line_continues, self.is_torn) = (false, false);
         self.record(encoded.lines);
         true
     }
@@ -235,9 +235,9 @@ impl Appender {
         let mut written = self.log.written();
         written.active.bytes = end.unwrap_or(written.active.bytes);
         written.lines += lines;
-        written.is_line_open = self.line_goes_on;
+        written.is_line_open = self.line_continues;
         written.tail.clear();
-        if !self.line_goes_on {
+        if !self.line_continues {
             let lines = written.lines - written.active.lines_before;
             let at = written.active.bytes;
             written.index.note(Mark { lines, at });

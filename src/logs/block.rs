@@ -1,6 +1,6 @@
 //! From bytes to entries: whatever a read brought becomes the JSON lines of one write.
 
-use super::entry::{END_OF_LINE, END_OF_PIECE, TEXT_AT, beginning};
+use super::entry::{END_OF_LINE, END_OF_PIECE, TEXT_AT, prefix};
 use super::escape::{ESCAPE_BYTES_MAX, EscapeLine, LANES, escape_line};
 use super::stamp::Stamp;
 use memchr::{memchr_iter, memrchr};
@@ -19,7 +19,7 @@ pub enum LastPiece {
     /// Nothing more will come: it is a line.
     EndsLine,
     /// More may come: it is a piece.
-    MayGoOn,
+    Continues,
 }
 
 /// What became of a block.
@@ -36,7 +36,7 @@ pub struct Encoded {
 pub struct Encoder {
     escape: EscapeLine,
     /// What stands before the text of each entry of the block.
-    beginning: [u8; TEXT_AT],
+    prefix: [u8; TEXT_AT],
     piece_bytes_max: usize,
     output_bytes: usize,
     output: Vec<u8>,
@@ -51,7 +51,7 @@ impl Encoder {
     pub fn new(piece_bytes_max: usize) -> Self {
         Self {
             escape: escape_line(),
-            beginning: [0; TEXT_AT],
+            prefix: [0; TEXT_AT],
             piece_bytes_max,
             output_bytes: OUTPUT_BYTES_MAX,
             output: Vec::new(),
@@ -76,7 +76,7 @@ impl Encoder {
     ///
     /// The block must own `BLOCK_MARGIN` bytes after the range.
     pub fn encode(&mut self, block: &[u8], range: Range<usize>, stamp: &Stamp) -> Encoded {
-        (self.used, self.beginning) = (0, beginning(stamp));
+        (self.used, self.prefix) = (0, prefix(stamp));
         let mut encoded = Encoded { next: range.start, lines: 0 };
         let data = &block[range.clone()];
         let ended = memrchr(b'\n', data).map_or(0, |last| last + 1);
@@ -106,7 +106,7 @@ impl Encoder {
         last: LastPiece,
         stamp: &Stamp,
     ) {
-        (self.used, self.beginning) = (0, beginning(stamp));
+        (self.used, self.prefix) = (0, prefix(stamp));
         self.entry(block, rest, false, last);
     }
 
@@ -120,7 +120,7 @@ impl Encoder {
     /// Encodes the first piece of a long line; gives where the next begins.
     fn first_piece(&mut self, block: &[u8], line: Range<usize>) -> usize {
         let end = line.start + piece_bytes(&block[line.clone()], self.piece_bytes_max);
-        self.entry(block, line.start..end, false, LastPiece::MayGoOn);
+        self.entry(block, line.start..end, false, LastPiece::Continues);
         end
     }
 
@@ -140,12 +140,12 @@ impl Encoder {
         if self.output.len() < self.used + needed {
             self.output.resize(self.used + needed + OUTPUT_BYTES_MAX / 4, 0);
         }
-        let beginning = self.beginning;
-        self.put(&beginning);
+        let prefix = self.prefix;
+        self.put(&prefix);
         self.used = (self.escape)(block, text, &mut self.output, self.used);
         match last {
             LastPiece::EndsLine => self.put(END_OF_LINE),
-            LastPiece::MayGoOn => self.put(END_OF_PIECE),
+            LastPiece::Continues => self.put(END_OF_PIECE),
         }
     }
 

@@ -43,7 +43,7 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// A bench for lines that are stored in pieces of at most `piece_bytes_max` bytes.
+    /// A scratch for lines that are stored in pieces of at most `piece_bytes_max` bytes.
     pub fn new(piece_bytes_max: usize) -> Self {
         let buffer = vec![0; piece_bytes_max + 1 + READ_BYTES + BLOCK_MARGIN];
         Self { buffer, encoder: Encoder::new(piece_bytes_max) }
@@ -74,7 +74,7 @@ enum ReadOutcome {
 struct SeenEnd {
     at: Moment,
     /// When it is to be told at the latest.
-    told_by: Instant,
+    report_by: Instant,
     bytes_left: usize,
 }
 
@@ -141,25 +141,25 @@ impl CaptureState {
     }
 
     /// When an end that was seen is to be told at the latest; `None` where there is none.
-    pub fn told_by(&self) -> Option<Instant> {
-        self.ended.map(|ended| ended.told_by)
+    pub fn report_by(&self) -> Option<Instant> {
+        self.ended.map(|ended| ended.report_by)
     }
 
     /// Takes what one read brings to disk, and gives how long to rest before the next. Does not
     /// wait for output. At the pipe's end `output` becomes `None`.
-    pub fn take_output(&mut self, bench: &mut Scratch) -> Duration {
+    pub fn take_output(&mut self, scratch: &mut Scratch) -> Duration {
         let before = self.read_at;
-        match self.read(bench, READ_BYTES) {
+        match self.read(scratch, READ_BYTES) {
             ReadOutcome::Bytes(bytes) => {
-                self.count_behind_end(bytes);
+                self.count_after_end(bytes);
                 let gap = self.read_at.saturating_duration_since(before);
                 self.pace.throttle_delay(bytes, READ_BYTES, gap)
             }
             ReadOutcome::Nothing => Duration::ZERO,
             ReadOutcome::End => {
-                self.close(bench);
+                self.close(scratch);
                 if let Some(ended) = self.ended {
-                    self.tell_end(ended.at);
+                    self.report_end(ended.at);
                 }
                 Duration::ZERO
             }
@@ -168,41 +168,41 @@ impl CaptureState {
 
     /// The run's own process has ended: takes to disk what the pipe holds now, then reports the
     /// end; where others hold the pipe, after a while.
-    pub fn take_end(&mut self, bench: &mut Scratch) {
+    pub fn take_end(&mut self, scratch: &mut Scratch) {
         let at = Moment::now();
         (self.end, self.terminal) = (None, None);
-        self.drain(bench);
+        self.drain(scratch);
         if self.output.is_none() {
-            return self.tell_end(at);
+            return self.report_end(at);
         }
-        let told_by = Instant::now() + HOLDERS_TIMEOUT;
-        self.ended = Some(SeenEnd { at, told_by, bytes_left: HOLDERS_BYTES });
+        let report_by = Instant::now() + HOLDERS_TIMEOUT;
+        self.ended = Some(SeenEnd { at, report_by, bytes_left: HOLDERS_BYTES });
     }
 
     /// An end that was seen is told at once when others print more than they may.
-    fn count_behind_end(&mut self, bytes: usize) {
+    fn count_after_end(&mut self, bytes: usize) {
         if let Some(ended) = &mut self.ended {
             ended.bytes_left = ended.bytes_left.saturating_sub(bytes);
             if ended.bytes_left == 0 {
-                ended.told_by = Instant::now();
+                ended.report_by = Instant::now();
             }
         }
     }
 
     /// Reports an end that was seen, behind what the pipe holds now. What a grandchild still writes
     /// is captured later and holds nothing back.
-    pub fn finish_end(&mut self, bench: &mut Scratch) {
+    pub fn finish_end(&mut self, scratch: &mut Scratch) {
         let Some(SeenEnd { at, .. }) = self.ended else { return };
-        self.drain(bench);
+        self.drain(scratch);
         if self.output.is_some() {
-            self.end_line(bench, LastPiece::MayGoOn);
+            self.end_line(scratch, LastPiece::Continues);
         }
-        self.tell_end(at);
+        self.report_end(at);
     }
 
-    fn tell_end(&mut self, at: Moment) {
+    fn report_end(&mut self, at: Moment) {
         (self.end, self.ended) = (None, None);
-        self.notice.tell(at);
+        self.notice.report(at);
     }
 
     /// Goes on behind a panic in one of the above. What was being taken is lost, which its log
@@ -219,49 +219,49 @@ impl CaptureState {
             self.appender.log().set_closed();
         }
         if has_ended {
-            let _panicked = catch_panic("The end of a run", || self.tell_end(Moment::now()));
+            let _panicked = catch_panic("The end of a run", || self.report_end(Moment::now()));
         }
     }
 
     /// Takes to disk what there is, because the server ends.
-    pub fn give_up(&mut self, bench: &mut Scratch) {
-        self.drain(bench);
-        self.end_line(bench, LastPiece::MayGoOn);
+    pub fn give_up(&mut self, scratch: &mut Scratch) {
+        self.drain(scratch);
+        self.end_line(scratch, LastPiece::Continues);
         self.output = None;
         if let Some(ended) = self.ended {
-            self.tell_end(ended.at);
+            self.report_end(ended.at);
         }
         self.appender.log().set_closed();
     }
 
     /// Nothing more will come.
-    fn close(&mut self, bench: &mut Scratch) {
+    fn close(&mut self, scratch: &mut Scratch) {
         self.output = None;
-        self.end_line(bench, LastPiece::EndsLine);
+        self.end_line(scratch, LastPiece::EndsLine);
         self.appender.log().set_closed();
     }
 
-    fn drain(&mut self, bench: &mut Scratch) {
+    fn drain(&mut self, scratch: &mut Scratch) {
         let Some(output) = &self.output else { return };
         let mut left = if self.is_terminal { TERMINAL_BYTES } else { bytes_waiting(output) };
         while left > 0 {
-            match self.read(bench, left.min(READ_BYTES)) {
+            match self.read(scratch, left.min(READ_BYTES)) {
                 ReadOutcome::Bytes(bytes) => left -= bytes,
                 ReadOutcome::Nothing | ReadOutcome::End => break,
             }
         }
         if self.output().is_none_or(is_hung_up) {
-            self.close(bench);
+            self.close(scratch);
         }
     }
 
     /// One read of at most `bytes_max`, taken to disk in one write.
-    fn read(&mut self, bench: &mut Scratch, bytes_max: usize) -> ReadOutcome {
+    fn read(&mut self, scratch: &mut Scratch, bytes_max: usize) -> ReadOutcome {
         let Some(output) = &mut self.output else { return ReadOutcome::End };
         let held = self.held.len();
-        bench.buffer[..held].copy_from_slice(&self.held);
+        scratch.buffer[..held].copy_from_slice(&self.held);
         let bytes = loop {
-            match output.read(&mut bench.buffer[held..held + bytes_max]) {
+            match output.read(&mut scratch.buffer[held..held + bytes_max]) {
                 Ok(0) => return ReadOutcome::End,
                 Ok(bytes) => break bytes,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -274,23 +274,23 @@ impl CaptureState {
         };
         self.read_at = Instant::now();
         let stamp = self.clock.read();
-        self.store(bench, held + bytes, &stamp);
+        self.store(scratch, held + bytes, &stamp);
         ReadOutcome::Bytes(bytes)
     }
 
-    fn store(&mut self, bench: &mut Scratch, end: usize, stamp: &Stamp) {
-        bench.encoder.set_output_bytes(self.appender.write_bytes_max());
+    fn store(&mut self, scratch: &mut Scratch, end: usize, stamp: &Stamp) {
+        scratch.encoder.set_output_bytes(self.appender.write_bytes_max());
         let mut from = 0;
         loop {
-            let encoded = bench.encoder.encode(&bench.buffer, from..end, stamp);
-            self.appender.append(bench.encoder.output(), encoded.lines, stamp);
+            let encoded = scratch.encoder.encode(&scratch.buffer, from..end, stamp);
+            self.appender.append(scratch.encoder.output(), encoded.lines, stamp);
             if encoded.next == from {
                 break;
             }
             from = encoded.next;
         }
         self.held.clear();
-        self.held.extend_from_slice(&bench.buffer[from..end]);
+        self.held.extend_from_slice(&scratch.buffer[from..end]);
         let mut written = self.appender.log().written();
         written.output_at = Some((self.read_at, self.clock.latest()));
         written.tail.clone_from(&self.held);
@@ -300,18 +300,18 @@ impl CaptureState {
 
     /// Stores the line that has not ended. One of which a piece lies on disk is ended there even
     /// where nothing is left of it.
-    fn end_line(&mut self, bench: &mut Scratch, last: LastPiece) {
-        let ends_piece = last == LastPiece::EndsLine && self.appender.line_goes_on();
+    fn end_line(&mut self, scratch: &mut Scratch, last: LastPiece) {
+        let ends_piece = last == LastPiece::EndsLine && self.appender.line_continues();
         if self.held.is_empty() && !ends_piece {
             return;
         }
         let length = self.held.len();
-        bench.buffer[..length].copy_from_slice(&self.held);
+        scratch.buffer[..length].copy_from_slice(&self.held);
         self.held.clear();
         let stamp = self.clock.read();
-        bench.encoder.encode_rest(&bench.buffer, 0..length, last, &stamp);
+        scratch.encoder.encode_rest(&scratch.buffer, 0..length, last, &stamp);
         let lines = u64::from(last == LastPiece::EndsLine);
-        self.appender.append(bench.encoder.output(), lines, &stamp);
+        self.appender.append(scratch.encoder.output(), lines, &stamp);
     }
 }
 

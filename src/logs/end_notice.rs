@@ -30,7 +30,7 @@ pub struct EndNotice {
 /// How far it is told.
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
-    told: Notified,
+    notified: Notified,
     /// Whether what the run had printed before its end is on disk.
     is_drained: bool,
 }
@@ -56,11 +56,11 @@ impl EndNotice {
 
     /// Whether others were told of the end.
     pub fn is_published(&self) -> bool {
-        self.state().told == Notified::Published
+        self.state().notified == Notified::Published
     }
 
     /// Tells of the end, all that was printed being on disk. Called by the log writer.
-    pub fn tell(&self, at: Moment) {
+    pub fn report(&self, at: Moment) {
         let Some(on_end) = self.on_end() else { return };
         {
             let mut state = self.state();
@@ -74,7 +74,7 @@ impl EndNotice {
     }
 
     /// Tells of the end though the disk does not answer.
-    pub fn tell_before_disk(&self, at: Moment) {
+    pub fn report_before_disk(&self, at: Moment) {
         let Some(on_end) = self.on_end() else { return };
         {
             // Before the end can be seen: nobody is to read that without this.
@@ -92,14 +92,14 @@ impl EndNotice {
     /// The lock is held meanwhile: who comes second finds it recorded.
     fn record_once(&self, on_end: &dyn OnEnd, at: Moment) {
         let mut state = self.state();
-        if state.told == Notified::Nothing {
+        if state.notified == Notified::Nothing {
             let _panicked = catch_panic("The recording of an end", || on_end.record(at));
-            state.told = Notified::Recorded;
+            state.notified = Notified::Recorded;
         }
     }
 
     fn publish_once(&self, on_end: &dyn OnEnd) {
-        let before = std::mem::replace(&mut self.state().told, Notified::Published);
+        let before = std::mem::replace(&mut self.state().notified, Notified::Published);
         if before < Notified::Published {
             let _panicked = catch_panic("The telling of an end", || on_end.publish());
         }

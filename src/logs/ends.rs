@@ -45,7 +45,7 @@ struct Watched {
 struct Due {
     key: CaptureKey,
     at: Moment,
-    look_at: Instant,
+    check_at: Instant,
 }
 
 impl EndWatch {
@@ -102,32 +102,32 @@ impl Shared {
                 Err(Errno::EINTR) => continue,
                 Err(error) => return log::error!("cannot watch ends of runs: {error}"),
             };
-            let look_at = Instant::now() + STALL;
+            let check_at = Instant::now() + STALL;
             let keys = events[..ready].iter().filter_map(|event| match event.data().into() {
                 Token::End(key) => Some(key),
                 Token::Wake | Token::Output(_) => None,
             });
-            due.extend(keys.map(|key| Due { key, at: Moment::now(), look_at }));
-            while due.front().is_some_and(|due| due.look_at <= Instant::now()) {
-                let again = due.pop_front().and_then(|it| self.look(it));
+            due.extend(keys.map(|key| Due { key, at: Moment::now(), check_at }));
+            while due.front().is_some_and(|due| due.check_at <= Instant::now()) {
+                let again = due.pop_front().and_then(|it| self.check(it));
                 due.extend(again);
             }
         }
     }
 
     /// Looks whether an end was told. Gives it back where that is to be looked at again.
-    fn look(&self, due: Due) -> Option<Due> {
+    fn check(&self, due: Due) -> Option<Due> {
         let (end, notice) = self.watched().runs.get(&due.key).cloned()?;
         if !notice.is_published() {
             if !notice.log().disk().is_stalled() {
                 // The machine is slow, or the command has printed much.
-                return Some(Due { look_at: Instant::now() + STALL, ..due });
+                return Some(Due { check_at: Instant::now() + STALL, ..due });
             }
             log::error!(
                 "disk not responding: {} is incomplete at the end of its run",
                 notice.log().name()
             );
-            notice.tell_before_disk(due.at);
+            notice.report_before_disk(due.at);
         }
         // It is in the set, so that cannot fail.
         let _deleted = self.epoll.delete(&*end);
@@ -148,6 +148,6 @@ impl std::fmt::Debug for Shared {
 
 fn timeout(first: Option<&Due>) -> EpollTimeout {
     let Some(first) = first else { return EpollTimeout::NONE };
-    let left = first.look_at.saturating_duration_since(Instant::now());
+    let left = first.check_at.saturating_duration_since(Instant::now());
     EpollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX)
 }

@@ -17,14 +17,14 @@ pub const END_OF_PIECE: &[u8] = b"\",\"partial\":true}\n";
 pub const TEXT_AT: usize = BEFORE_STAMP.len() + STAMP_BYTES + BEFORE_TEXT.len();
 
 /// What stands before the text of an entry of this instant.
-pub fn beginning(stamp: &Stamp) -> [u8; TEXT_AT] {
-    let mut beginning = [0; TEXT_AT];
-    let (before, rest) = beginning.split_at_mut(BEFORE_STAMP.len());
+pub fn prefix(stamp: &Stamp) -> [u8; TEXT_AT] {
+    let mut prefix = [0; TEXT_AT];
+    let (before, rest) = prefix.split_at_mut(BEFORE_STAMP.len());
     let (at, after) = rest.split_at_mut(STAMP_BYTES);
     before.copy_from_slice(BEFORE_STAMP);
     at.copy_from_slice(stamp);
     after.copy_from_slice(BEFORE_TEXT);
-    beginning
+    prefix
 }
 
 /// The longest line that can be set to be stored in one piece, in bytes.

@@ -41,7 +41,7 @@ impl Index {
     }
 
     /// The last mark at or before a place.
-    pub fn before_place(&self, at: u64) -> Mark {
+    pub fn before_position(&self, at: u64) -> Mark {
         let behind = self.0.partition_point(|mark| mark.at <= at);
         self.0.get(behind.wrapping_sub(1)).copied().unwrap_or_default()
     }
@@ -62,8 +62,8 @@ mod tests {
         assert_eq!(index.before_line(100).at, MARK_BYTES);
         assert_eq!(index.before_line(250).lines, 200);
         assert_eq!(index.before_line(u64::MAX).lines, 1000);
-        assert_eq!(index.before_place(MARK_BYTES - 1), Mark::default());
-        assert_eq!(index.before_place(3 * MARK_BYTES).lines, 300);
+        assert_eq!(index.before_position(MARK_BYTES - 1), Mark::default());
+        assert_eq!(index.before_position(3 * MARK_BYTES).lines, 300);
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Ledger {
             }
         }
         let known = runs.len();
-        runs.retain(RunRecord::has_names_of_ours);
+        runs.retain(RunRecord::has_valid_names);
         if runs.len() < known {
             log::warn!(
                 "{}: ignoring {} runs of another server",
@@ -103,7 +103,7 @@ impl Ledger {
         let mut inner = Inner { runs, runs_max, ends, unwritten: Vec::new() };
         inner.forget_oldest();
         let mut file = LedgerFile::default();
-        file.write_anew(&path, &inner.runs);
+        file.rewrite(&path, &inner.runs);
         let (inner, file) = (Mutex::new(inner), Mutex::new(file));
         let (is_writing, written) = (Mutex::default(), Condvar::new());
         Ok(Self { path, disk, inner, file, is_writing, written })
@@ -194,7 +194,7 @@ impl Ledger {
     pub(super) fn restore_lost(&self) {
         if !self.path.exists() {
             let runs = self.inner().runs.clone();
-            self.file().write_anew(&self.path, &runs);
+            self.file().rewrite(&self.path, &runs);
         }
     }
 
@@ -268,7 +268,7 @@ impl Ledger {
             inner.unwritten.clear();
             let runs = inner.runs.clone();
             drop(inner);
-            file.write_anew(&self.path, &runs);
+            file.rewrite(&self.path, &runs);
         }
     }
 
@@ -297,8 +297,8 @@ impl Inner {
 
 impl LedgerFile {
     /// Puts a file of these runs in the place of the present one.
-    fn write_anew(&mut self, path: &Path, runs: &[RunRecord]) {
-        match write_anew(path, runs) {
+    fn rewrite(&mut self, path: &Path, runs: &[RunRecord]) {
+        match rewrite(path, runs) {
             Ok(file) => *self = Self { file: Some(file), lines: runs.len(), is_torn: false },
             Err(error) => log::error!("{error}"),
         }
@@ -318,7 +318,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Puts a new file in the place of the old one, all of it or nothing.
-fn write_anew(path: &Path, runs: &[RunRecord]) -> Result<File> {
+fn rewrite(path: &Path, runs: &[RunRecord]) -> Result<File> {
     // Of nothing, all or nothing is the same: a first ledger, of which there may be a thousand at
     // once, is made in its place.
     let new = if runs.is_empty() { path.to_owned() } else { path.with_extension("new") };

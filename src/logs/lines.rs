@@ -106,13 +106,13 @@ impl Joined {
             Some(piece) => {
                 self.text.push_str(piece.kept());
                 if !piece.beyond().is_empty() {
-                    self.look_beyond(piece.beyond(), filter);
+                    self.search_beyond(piece.beyond(), filter);
                 }
             }
         }
     }
 
-    fn look_beyond(&mut self, piece: &str, filter: &Filter) {
+    fn search_beyond(&mut self, piece: &str, filter: &Filter) {
         let text = &self.text;
         let begin = || {
             let mut search = filter.search();

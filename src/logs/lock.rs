@@ -23,7 +23,7 @@ const LIVING_TIMEOUT: Duration = Duration::from_millis(500);
 const GONE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long is waited between two tries: nothing tells when a lock is given back.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The lock on a log directory, until it is dropped, or with the process at the latest.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ fn lock_soon(file: &File, path: &Path) -> std::result::Result<(), TryLockError> 
     loop {
         match file.try_lock() {
             Err(TryLockError::WouldBlock) if began.elapsed() < patience(holder(path)) => {
-                thread::sleep(LOOK_INTERVAL);
+                thread::sleep(RETRY_INTERVAL);
             }
             done => return done,
         }

@@ -25,7 +25,7 @@ mod names;
 mod open_log;
 mod pace;
 mod page;
-mod place;
+mod position;
 mod reader;
 mod retention;
 mod rotate;

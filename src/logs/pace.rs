@@ -9,11 +9,11 @@ const SMALL_READ_BYTES: usize = 2048;
 /// So many small reads in a row make a flood: a line now and then is never kept waiting.
 const FLOOD_READS: u32 = 4;
 /// The longest rest. A line is on disk within 100 ms; this is a hundredth of it.
-const REST_MAX: Duration = Duration::from_millis(1);
+const DELAY_MAX: Duration = Duration::from_millis(1);
 /// A rest shorter than this costs more than it saves.
-const REST_MIN: Duration = Duration::from_micros(20);
+const DELAY_MIN: Duration = Duration::from_micros(20);
 /// The first rest of a flood.
-const REST_FIRST: Duration = Duration::from_micros(50);
+const DELAY_FIRST: Duration = Duration::from_micros(50);
 /// How much of the pipe a read is to bring: one part in so many. A fuller one stalls the command
 /// whenever we are late.
 const FILL_SHARE: usize = 4;
@@ -26,13 +26,13 @@ const CHANGE_MAX: u32 = 4;
 #[derive(Debug)]
 pub struct Pace {
     small_reads: u32,
-    rest: Duration,
+    delay: Duration,
 }
 
 impl Pace {
     /// The pace of a command that has printed nothing yet.
     pub fn new() -> Self {
-        Self { small_reads: 0, rest: REST_FIRST }
+        Self { small_reads: 0, delay: DELAY_FIRST }
     }
 
     /// How long to rest after a read that brought `bytes` from a pipe that holds `pipe_bytes`,
@@ -41,7 +41,7 @@ impl Pace {
         if self.small_reads < FLOOD_READS {
             let in_flood = gap < FLOOD_GAP && bytes < SMALL_READ_BYTES;
             self.small_reads = if in_flood { self.small_reads + 1 } else { 0 };
-            return if self.small_reads == FLOOD_READS { self.rest } else { Duration::ZERO };
+            return if self.small_reads == FLOOD_READS { self.delay } else { Duration::ZERO };
         }
         if bytes < SMALL_READ_BYTES {
             // The rest stays what it is: the next flood will be like this one.
@@ -49,14 +49,14 @@ impl Pace {
             return Duration::ZERO;
         }
         let wanted = pipe_bytes / FILL_SHARE;
-        let (most, least) = (self.rest * CHANGE_MAX, self.rest / CHANGE_MAX);
-        let fitting = self.rest.mul_f64(wanted as f64 / bytes as f64);
-        self.rest = fitting.clamp(least, most).min(REST_MAX);
-        if self.rest < REST_MIN {
-            self.rest = REST_MIN;
+        let (most, least) = (self.delay * CHANGE_MAX, self.delay / CHANGE_MAX);
+        let fitting = self.delay.mul_f64(wanted as f64 / bytes as f64);
+        self.delay = fitting.clamp(least, most).min(DELAY_MAX);
+        if self.delay < DELAY_MIN {
+            self.delay = DELAY_MIN;
             return Duration::ZERO;
         }
-        self.rest
+        self.delay
     }
 }
 
@@ -81,10 +81,10 @@ mod tests {
         for _ in 1..FLOOD_READS {
             assert_eq!(pace.throttle_delay(100, PIPE, CLOSE), Duration::ZERO);
         }
-        assert_eq!(pace.throttle_delay(100, PIPE, CLOSE), REST_FIRST);
-        assert!(pace.throttle_delay(4096, PIPE, CLOSE) > REST_FIRST);
+        assert_eq!(pace.throttle_delay(100, PIPE, CLOSE), DELAY_FIRST);
+        assert!(pace.throttle_delay(4096, PIPE, CLOSE) > DELAY_FIRST);
         for _ in 0..100 {
-            assert!(pace.throttle_delay(4096, PIPE, CLOSE) <= REST_MAX);
+            assert!(pace.throttle_delay(4096, PIPE, CLOSE) <= DELAY_MAX);
         }
     }
 
@@ -94,9 +94,9 @@ mod tests {
         for _ in 0..FLOOD_READS {
             pace.throttle_delay(100, PIPE, CLOSE);
         }
-        let rests: Vec<_> = (0..10).map(|_| pace.throttle_delay(PIPE / 2, PIPE, CLOSE)).collect();
-        assert!(rests.is_sorted_by(|a, b| a >= b), "{rests:?}");
-        assert_eq!(rests[9], Duration::ZERO);
+        let delays: Vec<_> = (0..10).map(|_| pace.throttle_delay(PIPE / 2, PIPE, CLOSE)).collect();
+        assert!(delays.is_sorted_by(|a, b| a >= b), "{delays:?}");
+        assert_eq!(delays[9], Duration::ZERO);
     }
 
     #[test]

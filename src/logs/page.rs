@@ -2,7 +2,7 @@
 
 use super::filter::Filter;
 use super::lines::{JoinedText, Line, Span, for_each_line};
-use super::place::{line_at, place_after};
+use super::position::{line_at, position_after};
 use super::reader::{for_each_entry, start_of_last, start_since};
 use super::run_log::{LogSnapshot, Part};
 use super::series::LogSeries;
@@ -60,7 +60,7 @@ impl Selection {
 /// The lines that were asked for, as they stood at one moment.
 #[derive(Debug)]
 pub struct Page {
-    glance: LogSnapshot,
+    snapshot: LogSnapshot,
     selection: Selection,
     spans: Vec<Span>,
     /// How many lines there are before the first of the spans.
@@ -96,11 +96,11 @@ impl Page {
     }
 
     fn find(log: &LogSeries, selection: Selection) -> io::Result<Self> {
-        let mut glance = log.glance();
-        end_runs_where_others_begin(log, &mut glance.parts)?;
-        let whole = glance.parts.iter().map(|part| span(part, 0)).collect();
-        let lines_before = glance.parts.first().map_or(0, |part| part.lines_before);
-        let mut page = Self { lines_before, glance, selection, spans: whole, skipped: 0 };
+        let mut snapshot = log.snapshot();
+        end_runs_where_others_begin(log, &mut snapshot.parts)?;
+        let whole = snapshot.parts.iter().map(|part| span(part, 0)).collect();
+        let lines_before = snapshot.parts.first().map_or(0, |part| part.lines_before);
+        let mut page = Self { lines_before, snapshot, selection, spans: whole, skipped: 0 };
         match page.selection.range {
             Range::All => {}
             Range::After(lines) => page.begin_after(log, lines)?,
@@ -125,15 +125,15 @@ impl Page {
     #[must_use]
     pub fn lines_known(&self) -> Option<u64> {
         let is_known = self.selection.filter.passes_all() && self.selection.limit.is_none();
-        is_known.then(|| self.glance.lines.saturating_sub(self.lines_before))
+        is_known.then(|| self.snapshot.lines.saturating_sub(self.lines_before))
     }
 
     /// The page's first lines, at most so many.
     #[must_use]
     pub fn first(&self, count: u64) -> Self {
         let selection = Selection { limit: Some(count), ..self.selection.clone() };
-        let (glance, spans) = (self.glance.clone(), self.spans.clone());
-        Self { glance, selection, spans, ..*self }
+        let (snapshot, spans) = (self.snapshot.clone(), self.spans.clone());
+        Self { snapshot, selection, spans, ..*self }
     }
 
     /// The last lines of the log, so many.
@@ -142,9 +142,9 @@ impl Page {
     /// What reading the file gave.
     pub fn last(&self, count: u64) -> io::Result<Self> {
         let selection = Selection { limit: None, ..self.selection.clone() };
-        let glance = self.glance.clone();
-        let spans = glance.parts.iter().map(|part| span(part, 0)).collect();
-        let mut page = Self { glance, selection, spans, ..*self };
+        let snapshot = self.snapshot.clone();
+        let spans = snapshot.parts.iter().map(|part| span(part, 0)).collect();
+        let mut page = Self { snapshot, selection, spans, ..*self };
         page.begin_with_last(count)?;
         Ok(page)
     }
@@ -158,20 +158,20 @@ impl Page {
     /// How many lines the whole log held at that moment.
     #[must_use]
     pub fn lines_total(&self) -> u64 {
-        self.glance.lines
+        self.snapshot.lines
     }
 
     /// How many lines behind the cursor are no longer kept: the page begins behind those.
     #[must_use]
     pub fn lines_skipped(&self) -> u64 {
         let cursor = self.selection.range.cursor();
-        cursor.map_or(0, |cursor| self.glance.lines_gone.saturating_sub(cursor))
+        cursor.map_or(0, |cursor| self.snapshot.lines_gone.saturating_sub(cursor))
     }
 
     /// The log as it was at that moment.
     #[must_use]
-    pub fn glance(&self) -> &LogSnapshot {
-        &self.glance
+    pub fn snapshot(&self) -> &LogSnapshot {
+        &self.snapshot
     }
 
     /// Whether the lines were asked for by a cursor: a line that has not ended is then apart from
@@ -220,7 +220,7 @@ impl Page {
             if !is_first && !goes_on {
                 to.write_all(b"\\n")?;
             }
-            to.write_all(escaped(&self.glance.prompt)?.as_bytes())?;
+            to.write_all(escaped(&self.snapshot.prompt)?.as_bytes())?;
         }
         Ok(PageCounts { is_cut, ..self.counts(lines_returned) })
     }
@@ -281,7 +281,7 @@ impl Page {
         })?;
         if !is_cut && self.has_prompt() {
             let filter = &self.selection.filter;
-            counts.unfinished += &filter.apply(&self.glance.prompt)?.unwrap_or_default();
+            counts.unfinished += &filter.apply(&self.snapshot.prompt)?.unwrap_or_default();
         }
         Ok(counts)
     }
@@ -290,9 +290,9 @@ impl Page {
     fn has_prompt(&self) -> bool {
         let is_young = match self.selection.range {
             Range::All | Range::Last(_) | Range::After(_) => true,
-            Range::Since(instant) => self.glance.output_at.is_some_and(|at| at >= instant),
+            Range::Since(instant) => self.snapshot.output_at.is_some_and(|at| at >= instant),
         };
-        is_young && !self.glance.prompt.is_empty()
+        is_young && !self.snapshot.prompt.is_empty()
     }
 
     fn for_each_passing<F>(&self, mut each: F) -> io::Result<()>
@@ -316,7 +316,7 @@ impl Page {
         PageCounts {
             lines_returned,
             first: (lines_returned > 0).then_some(self.lines_before + 1),
-            next: self.glance.lines,
+            next: self.snapshot.lines,
             unfinished: String::new(),
             is_cut: false,
         }
@@ -324,8 +324,8 @@ impl Page {
 
     fn begin_with_last(&mut self, count: u64) -> io::Result<()> {
         let mut lines_left = count;
-        let mut lines_end = self.glance.lines;
-        for (index, part) in self.glance.parts.iter().enumerate().rev() {
+        let mut lines_end = self.snapshot.lines;
+        for (index, part) in self.snapshot.parts.iter().enumerate().rev() {
             let lines = lines_end - part.lines_before;
             if lines_left <= lines {
                 let at = start_of_last(&part.file, part.bytes, lines_left)?;
@@ -342,7 +342,7 @@ impl Page {
 
     fn begin_since(&mut self, log: &LogSeries, instant: DateTime<Utc>) -> io::Result<()> {
         let since = stamp_of(instant);
-        for (index, part) in self.glance.parts.iter().enumerate().rev() {
+        for (index, part) in self.snapshot.parts.iter().enumerate().rev() {
             let at = start_since(&part.file, part.bytes, &since)?;
             if at > 0 || index == 0 {
                 self.spans.drain(..index);
@@ -355,10 +355,10 @@ impl Page {
     }
 
     fn begin_after(&mut self, log: &LogSeries, lines: u64) -> io::Result<()> {
-        let lines = lines.min(self.glance.lines);
-        for (index, part) in self.glance.parts.iter().enumerate().rev() {
+        let lines = lines.min(self.snapshot.lines);
+        for (index, part) in self.snapshot.parts.iter().enumerate().rev() {
             if part.lines_before <= lines {
-                let at = place_after(log, part, lines)?;
+                let at = position_after(log, part, lines)?;
                 self.spans.drain(..index);
                 self.spans[0].range.start = at;
                 self.lines_before = lines;
@@ -379,13 +379,13 @@ fn escaped(text: &str) -> io::Result<String> {
 /// could not be ended prints then, and those lines have no numbers of their own.
 fn end_runs_where_others_begin(log: &LogSeries, parts: &mut [Part]) -> io::Result<()> {
     for pair in log.logs().windows(2) {
-        let next = pair[1].glance().parts[0].lines_before;
-        if pair[0].glance().lines <= next {
+        let next = pair[1].snapshot().parts[0].lines_before;
+        if pair[0].snapshot().lines <= next {
             continue;
         }
         let own = pair[0].file();
         if let Some(part) = parts.iter_mut().find(|part| Arc::ptr_eq(&part.file, &own)) {
-            part.bytes = place_after(log, part, next.max(part.lines_before))?;
+            part.bytes = position_after(log, part, next.max(part.lines_before))?;
         }
     }
     Ok(())

@@ -23,15 +23,15 @@ where
     let mut is_too_long = false;
     while at < part.end {
         if held == block.len() {
-            // No line end in all of it: room for a longer entry, or else it is not one of ours.
+            // No line end in all of it: space for a longer entry, or else it is not one of ours.
             if block.len() < ENTRY_BYTES_MAX {
                 block.resize((block.len() * 2).min(ENTRY_BYTES_MAX), 0);
             } else {
                 (held, is_too_long) = (0, true);
             }
         }
-        let room = usize::try_from(part.end - at).unwrap_or(usize::MAX).min(block.len() - held);
-        let bytes = read_at(file, &mut block[held..held + room], at)?;
+        let space = usize::try_from(part.end - at).unwrap_or(usize::MAX).min(block.len() - held);
+        let bytes = read_at(file, &mut block[held..held + space], at)?;
         if bytes == 0 {
             return Ok(());
         }
@@ -58,7 +58,7 @@ where
 pub fn start_of_last(file: &File, end: u64, count: u64) -> io::Result<u64> {
     // A line ends with an entry that is no piece, so the one after the first too many is the start.
     let mut ends_left = count;
-    let found = for_each_entry_back(file, end, |stored, behind| {
+    let found = for_each_entry_reversed(file, end, |stored, behind| {
         if stored.partial {
             return None;
         }
@@ -96,13 +96,13 @@ pub fn start_since(file: &File, end: u64, since: &Stamp) -> io::Result<u64> {
 /// Where the line begins that the entry at `at` is a piece of, or may be.
 fn start_of_line(file: &File, at: u64) -> io::Result<u64> {
     let found =
-        for_each_entry_back(file, at, |stored, behind| (!stored.partial).then_some(behind))?;
+        for_each_entry_reversed(file, at, |stored, behind| (!stored.partial).then_some(behind))?;
     Ok(found.unwrap_or(0))
 }
 
 /// Calls `each` with every entry that ends before `end`, the last first, and with where it ends,
 /// until that gives something.
-fn for_each_entry_back<F>(file: &File, end: u64, mut each: F) -> io::Result<Option<u64>>
+fn for_each_entry_reversed<F>(file: &File, end: u64, mut each: F) -> io::Result<Option<u64>>
 where
     F: FnMut(Stored<'_>, u64) -> Option<u64>,
 {
@@ -153,8 +153,8 @@ fn first_entry_after(file: &File, at: u64, end: u64) -> io::Result<Option<(u64, 
 fn line_end_after(file: &File, mut at: u64, end: u64) -> io::Result<u64> {
     let mut block = [0; 4096];
     while at < end {
-        let room = usize::try_from(end - at).unwrap_or(block.len()).min(block.len());
-        let bytes = read_at(file, &mut block[..room], at)?;
+        let space = usize::try_from(end - at).unwrap_or(block.len()).min(block.len());
+        let bytes = read_at(file, &mut block[..space], at)?;
         if let Some(newline) = memchr(b'\n', &block[..bytes]) {
             return Ok(at + newline as u64 + 1);
         }

@@ -32,7 +32,7 @@ impl RunLog {
             // written to under the other one.
             let _renamed = fs::rename(&older_path, self.path());
         })?;
-        self.go_on_in(file);
+        self.continue_in(file);
         Ok(())
     }
 
@@ -57,11 +57,11 @@ impl RunLog {
             doing: "created",
             source,
         })?;
-        self.go_on_in(file);
+        self.continue_in(file);
         Ok(())
     }
 
-    pub(super) fn go_on_in(&self, file: File) {
+    pub(super) fn continue_in(&self, file: File) {
         let mut written = self.written();
         let lines_before = written.lines;
         let new = Part { file: Arc::new(file), lines_before, bytes: 0, begins_run: false };

@@ -146,8 +146,8 @@ impl RunLog {
 
     /// How far the log is now. Blocks for the copying of a prompt only.
     #[must_use]
-    pub fn glance(&self) -> LogSnapshot {
-        self.written().glance()
+    pub fn snapshot(&self) -> LogSnapshot {
+        self.written().snapshot()
     }
 
     /// Lines that could not be written. Does not block.
@@ -184,7 +184,7 @@ impl RunLog {
         // Counted before the first look: a change that comes behind it finds the count.
         self.watchers.fetch_add(1, Ordering::SeqCst);
         let mut written = self.written();
-        while !is_enough(&written.glance()) {
+        while !is_enough(&written.snapshot()) {
             if Instant::now() >= deadline {
                 break;
             }
@@ -254,7 +254,7 @@ impl LogSnapshot {
 }
 
 impl Written {
-    fn glance(&self) -> LogSnapshot {
+    fn snapshot(&self) -> LogSnapshot {
         let older = self.older.iter().map(|(part, _)| part.clone());
         let parts: Vec<Part> = older.chain([self.active.clone()]).collect();
         LogSnapshot {

@@ -53,9 +53,10 @@ pub struct RunRecord {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OlderPart {
-    /// A version of this program wrote the ledger that did not say.
+    /// Not recorded: an older version of this program wrote the ledger.
     #[default]
-    Unsaid,
+    #[serde(rename = "unsaid")]
+    Unknown,
     /// It was lost, and what has its name is older.
     Lost,
     /// What was rotated away, or was about to be when the server was killed.
@@ -139,7 +140,7 @@ impl RunRecord {
 
     /// Whether its names are such as we give: the log is in this directory, and the id is one that
     /// no other program gives to its processes.
-    pub(super) fn has_names_of_ours(&self) -> bool {
+    pub(super) fn has_valid_names(&self) -> bool {
         let is_id = |id: &str| id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_id(&self.run_id) && is_log(&self.log)
     }

@@ -44,18 +44,18 @@ impl LogSeries {
 
     /// How far they are.
     #[must_use]
-    pub fn glance(&self) -> LogSnapshot {
+    pub fn snapshot(&self) -> LogSnapshot {
         let Some((newest, older)) = self.logs.split_last() else {
             return LogSnapshot::of_nothing();
         };
-        let mut glance = newest.glance();
-        let mut parts: Vec<_> = older.iter().flat_map(|log| log.glance().parts).collect();
-        parts.append(&mut glance.parts);
+        let mut snapshot = newest.snapshot();
+        let mut parts: Vec<_> = older.iter().flat_map(|log| log.snapshot().parts).collect();
+        parts.append(&mut snapshot.parts);
         // Where the first log has lost its beginning there is a hole, whatever lies before that.
         let begin = parts[0].lines_before;
         let older = self.older.filter(|older| begin <= older.first);
         let lines_gone = older.map_or(begin, |older| older.lines_gone);
-        LogSnapshot { lines_gone, parts, ..glance }
+        LogSnapshot { lines_gone, parts, ..snapshot }
     }
 
     pub(super) fn logs(&self) -> &[Arc<RunLog>] {

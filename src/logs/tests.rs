@@ -87,12 +87,12 @@ fn a_line_whose_parts_are_lost_counts_once_and_is_told() {
     // Within this second nobody looks whether the file has its name.
     appender.append(&last, 1, &stamp);
     let full = std::fs::OpenOptions::new().append(true).open("/dev/full").unwrap();
-    log.go_on_in(full);
+    log.continue_in(full);
     for _ in 0..3 {
         appender.append(&piece, 0, &stamp);
     }
-    assert_eq!(log.glance().dropped_lines, 1);
-    log.go_on_in(super::directory::create_file(&place.path().join("2.log")).unwrap());
+    assert_eq!(log.snapshot().dropped_lines, 1);
+    log.continue_in(super::directory::create_file(&place.path().join("2.log")).unwrap());
     appender.append(&last, 1, &stamp);
     let all = page_of(&LogSeries::of(Arc::clone(&log)), Range::All, None, None).0;
     assert!(all[0].1.contains("1 lines are missing here"), "{all:?}");
@@ -121,7 +121,7 @@ proptest! {
         let log = series_of(&folder, &lines, if bytes_max == u64::MAX { runs } else { 1 });
         let (all, next) = page_of(&log, Range::All, None, None);
         let total = lines.len() as u64;
-        let gone = log.glance().lines_gone;
+        let gone = log.snapshot().lines_gone;
         // The model: the lines that are left, with their numbers.
         let numbered = (1_u64..).zip(lines.iter().cloned());
         let left: Vec<(u64, String)> = numbered.filter(|(number, _)| *number > gone).collect();

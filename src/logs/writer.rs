@@ -28,7 +28,7 @@ const EVENTS_MAX: usize = 64;
 const UNWATCHED_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Who is said to have panicked.
-const WHO: &str = "The log writer";
+const THREAD_TITLE: &str = "The log writer";
 
 /// A run whose output is to be captured.
 pub struct Capture {
@@ -87,7 +87,7 @@ impl LogWriter {
         let ends = EndWatch::start()?;
         let (is_done, done) = (Mutex::default(), Condvar::new());
         let shared = Arc::new(Shared { inbox: Mutex::default(), wake, is_done, done });
-        let desk = WriterLoop {
+        let writer = WriterLoop {
             epoll,
             shared: Arc::clone(&shared),
             captured: HashMap::new(),
@@ -99,8 +99,8 @@ impl LogWriter {
             .name("log-writer".into())
             .stack_size(256 * 1024)
             .spawn(move || {
-                let shared = Arc::clone(&desk.shared);
-                desk.work(&mut Scratch::new(piece_bytes_max));
+                let shared = Arc::clone(&writer.shared);
+                writer.work(&mut Scratch::new(piece_bytes_max));
                 shared.set_done();
             })
             .map_err(|e| Error::kernel("start the log writer", e))?;
@@ -196,15 +196,15 @@ struct WriterLoop {
 }
 
 impl WriterLoop {
-    fn work(mut self, bench: &mut Scratch) {
+    fn work(mut self, scratch: &mut Scratch) {
         let mut events = [EpollEvent::empty(); EVENTS_MAX];
         loop {
             let end_by = self.take_inbox();
             if end_by.is_some_and(|by| self.captured.is_empty() || by <= Instant::now()) {
                 break;
             }
-            self.look_at_unwatched(bench);
-            self.finish_endings(bench);
+            self.poll_unwatched(scratch);
+            self.report_due_ends(scratch);
             let ready = match self.epoll.wait(&mut events, self.timeout(end_by)) {
                 Ok(ready) => ready,
                 Err(Errno::EINTR) => continue,
@@ -214,15 +214,16 @@ impl WriterLoop {
                 }
             };
             let ready_events = events[..ready].iter();
-            let rests = ready_events.map(|event| self.handle_guarded(event.data().into(), bench));
-            let rest = rests.max().unwrap_or_default();
-            // While several runs print, reading the others is rest enough.
-            if ready == 1 && !rest.is_zero() {
-                thread::sleep(rest);
+            let delays =
+                ready_events.map(|event| self.handle_guarded(event.data().into(), scratch));
+            let delay = delays.max().unwrap_or_default();
+            // While several runs print, reading the others is delay enough.
+            if ready == 1 && !delay.is_zero() {
+                thread::sleep(delay);
             }
         }
         for captured in self.captured.values_mut() {
-            let _panicked = catch_panic(WHO, || captured.give_up(bench));
+            let _panicked = catch_panic(THREAD_TITLE, || captured.give_up(scratch));
         }
     }
 
@@ -263,20 +264,20 @@ impl WriterLoop {
         watch(captured.end(), Token::End(key))
     }
 
-    fn look_at_unwatched(&mut self, bench: &mut Scratch) {
+    fn poll_unwatched(&mut self, scratch: &mut Scratch) {
         for key in std::mem::take(&mut self.unwatched) {
             let Some(captured) = self.captured.get_mut(&key) else { continue };
             let has_ended = captured.end().is_some_and(is_readable);
-            let look = || {
-                captured.take_output(bench);
+            let take = || {
+                captured.take_output(scratch);
                 if has_ended {
-                    captured.take_end(bench);
+                    captured.take_end(scratch);
                 }
             };
-            if catch_panic(WHO, look).is_none() {
+            if catch_panic(THREAD_TITLE, take).is_none() {
                 captured.write_gap_notice(has_ended);
             }
-            if captured.told_by().is_some() {
+            if captured.report_by().is_some() {
                 self.ending.push(key);
             }
             if captured.is_over() {
@@ -288,16 +289,16 @@ impl WriterLoop {
     }
 
     /// Tells the ends whose output others have held for long enough.
-    fn finish_endings(&mut self, bench: &mut Scratch) {
+    fn report_due_ends(&mut self, scratch: &mut Scratch) {
         let now = Instant::now();
         for key in std::mem::take(&mut self.ending) {
             let Some(captured) = self.captured.get_mut(&key) else { continue };
-            match captured.told_by() {
+            match captured.report_by() {
                 // It was told, because nobody holds it any more.
                 None => {}
                 Some(by) if by > now => self.ending.push(key),
                 Some(_) => {
-                    if catch_panic(WHO, || captured.finish_end(bench)).is_none() {
+                    if catch_panic(THREAD_TITLE, || captured.finish_end(scratch)).is_none() {
                         captured.write_gap_notice(true);
                     }
                     if captured.is_over() {
@@ -310,18 +311,18 @@ impl WriterLoop {
 
     fn timeout(&self, end_by: Option<Instant>) -> EpollTimeout {
         let left = end_by.map(|by| by.saturating_duration_since(Instant::now()));
-        let look = (!self.unwatched.is_empty()).then_some(UNWATCHED_INTERVAL);
-        let endings = self.ending.iter().filter_map(|key| self.captured.get(key)?.told_by());
+        let poll = (!self.unwatched.is_empty()).then_some(UNWATCHED_INTERVAL);
+        let endings = self.ending.iter().filter_map(|key| self.captured.get(key)?.report_by());
         let endings = endings.map(|by| by.saturating_duration_since(Instant::now()));
-        let first = left.into_iter().chain(look).chain(endings).min();
+        let first = left.into_iter().chain(poll).chain(endings).min();
         let Some(first) = first else { return EpollTimeout::NONE };
         EpollTimeout::try_from(first + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX)
     }
 
     /// Calls `handle` and catches its panics: one costs the run a part of its output, and others
     /// nothing.
-    fn handle_guarded(&mut self, token: Token, bench: &mut Scratch) -> Duration {
-        catch_panic(WHO, || self.handle(token, bench)).unwrap_or_else(|| {
+    fn handle_guarded(&mut self, token: Token, scratch: &mut Scratch) -> Duration {
+        catch_panic(THREAD_TITLE, || self.handle(token, scratch)).unwrap_or_else(|| {
             let (Token::Output(key) | Token::End(key)) = token else { return Duration::ZERO };
             if let Some(captured) = self.captured.get_mut(&key) {
                 captured.write_gap_notice(token == Token::End(key));
@@ -334,26 +335,26 @@ impl WriterLoop {
     }
 
     /// Handles one event and returns how long to wait before the next read.
-    fn handle(&mut self, token: Token, bench: &mut Scratch) -> Duration {
+    fn handle(&mut self, token: Token, scratch: &mut Scratch) -> Duration {
         let (Token::Output(key) | Token::End(key)) = token else { return Duration::ZERO };
         let Some(captured) = self.captured.get_mut(&key) else { return Duration::ZERO };
-        let mut rest = Duration::ZERO;
+        let mut delay = Duration::ZERO;
         if token == Token::Output(key) {
             // The pipe leaves the epoll set when it is closed: nobody else has our end.
-            rest = captured.take_output(bench);
+            delay = captured.take_output(scratch);
         } else {
             // Whoever launched the run keeps a descriptor of its end, so this one must be taken
             // out. It is in the set, so that cannot fail.
             let _deleted = captured.end().map(|end| self.epoll.delete(end));
-            captured.take_end(bench);
-            if captured.told_by().is_some() {
+            captured.take_end(scratch);
+            if captured.report_by().is_some() {
                 self.ending.push(key);
             }
         }
         if captured.is_over() {
             self.captured.remove(&key);
         }
-        rest
+        delay
     }
 }
 

@@ -4,7 +4,7 @@ use crate::process::CommandLine;
 use http::Uri;
 use http::uri::Authority;
 
-/// What one health check looks at.
+/// What one health check findings at.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Check {
     /// A URL that must answer 2xx.

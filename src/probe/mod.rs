@@ -4,14 +4,14 @@
 //! found. What follows from that is for the supervisor to say.
 
 mod check;
-mod look;
 mod prober;
 mod report;
+mod run_check;
 #[cfg(test)]
 mod tests;
 mod web;
 
 pub use check::Check;
-pub use look::{ProbeContext, look};
 pub use prober::Prober;
 pub use report::HealthReport;
+pub use run_check::{ProbeContext, probe};

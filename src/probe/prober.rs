@@ -32,14 +32,14 @@ struct State {
 
 impl Prober {
     /// Why no command may be begun now: the process of the last one is still there.
-    pub(super) fn still_there(&self) -> Option<i32> {
+    pub(super) fn remaining_pid(&self) -> Option<i32> {
         let mut state = self.lock();
         state.remains = state.remains.take().filter(|leader| !leader.has_ended());
         state.remains.as_ref().map(|leader| leader.pid())
     }
 
     /// Takes note of a command that could not be ended.
-    pub(super) fn left(&self, leader: Arc<Leader>) {
+    pub(super) fn keep_remaining(&self, leader: Arc<Leader>) {
         self.lock().remains = Some(leader);
     }
 
@@ -68,15 +68,15 @@ impl Prober {
             return Err(io::ErrorKind::TimedOut.into());
         }
         let answer = Arc::new(Mutex::new(None));
-        let (prober, name, told) = (self.clone(), host.to_owned(), Arc::clone(&answer));
-        let ask = move || {
+        let (prober, name, reply) = (self.clone(), host.to_owned(), Arc::clone(&answer));
+        let resolve = move || {
             let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
-            *told.lock() = Some(found);
+            *reply.lock() = Some(found);
             prober.lock().is_resolving = false;
             prober.0.changed.notify_all();
         };
         let thread = thread::Builder::new().name("probe-resolve".into()).stack_size(256 * 1024);
-        thread.spawn(ask)?;
+        thread.spawn(resolve)?;
         state.is_resolving = true;
         drop(state);
         drop(self.wait_while_resolving(deadline));

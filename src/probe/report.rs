@@ -1,8 +1,8 @@
 //! What the health checks of one service found, taken together.
 
 use super::check::Check;
-use super::look::{ProbeContext, look};
 use super::prober::Prober;
+use super::run_check::{ProbeContext, probe};
 use crate::protocol::HealthStatus;
 use std::io;
 use std::thread::{self, ScopedJoinHandle};
@@ -30,13 +30,13 @@ impl HealthReport {
     /// all at once.
     /// Blocks for the longest of the timeouts at most, and little more.
     #[must_use]
-    pub fn take(checks: &[(&str, &Check, Duration, Prober)], around: ProbeContext<'_>) -> Self {
-        let looks = thread::scope(|scope| {
+    pub fn take(checks: &[(&str, &Check, Duration, Prober)], context: ProbeContext<'_>) -> Self {
+        let findings = thread::scope(|scope| {
             let mut threads = Vec::with_capacity(checks.len());
             for (name, check, timeout, prober) in checks {
                 let thread = thread::Builder::new()
                     .name("probe".into())
-                    .spawn_scoped(scope, move || timed(check, *timeout, prober, around));
+                    .spawn_scoped(scope, move || timed(check, *timeout, prober, context));
                 threads.push(((*name).to_owned(), thread));
             }
             let join = |(name, thread): (String, io::Result<_>)| {
@@ -44,13 +44,13 @@ impl HealthReport {
             };
             threads.into_iter().map(join).collect()
         });
-        Self::of(looks)
+        Self::of(findings)
     }
 
     /// The report of what was found by each check, and how long that took.
-    fn of(looks: Vec<(String, Look)>) -> Self {
-        let response_time = looks.iter().map(|(_, (_, took))| *took).max();
-        let checks: Vec<_> = looks.into_iter().map(|(name, (found, _))| (name, found)).collect();
+    fn of(findings: Vec<(String, Finding)>) -> Self {
+        let response_time = findings.iter().map(|(_, (_, took))| *took).max();
+        let checks: Vec<_> = findings.into_iter().map(|(name, (found, _))| (name, found)).collect();
         let status = match checks.iter().all(|(_, found)| found.is_ok()) {
             _ if checks.is_empty() => HealthStatus::Unknown,
             true => HealthStatus::Healthy,
@@ -67,19 +67,19 @@ impl HealthReport {
 }
 
 /// What a look found, and how long it took.
-type Look = (Result<(), String>, Duration);
+type Finding = (Result<(), String>, Duration);
 
-fn timed(check: &Check, timeout: Duration, prober: &Prober, around: ProbeContext<'_>) -> Look {
+fn timed(check: &Check, timeout: Duration, prober: &Prober, context: ProbeContext<'_>) -> Finding {
     let began = Instant::now();
-    let found = look(check, timeout, prober, around);
+    let found = probe(check, timeout, prober, context);
     (found, began.elapsed())
 }
 
-fn join(thread: ScopedJoinHandle<'_, Look>) -> Look {
+fn join(thread: ScopedJoinHandle<'_, Finding>) -> Finding {
     // One that panicked has said so on stderr.
     thread.join().unwrap_or_else(|_| (Err("the check itself failed".to_owned()), Duration::ZERO))
 }
 
-fn no_thread(error: &io::Error) -> Look {
+fn no_thread(error: &io::Error) -> Finding {
     (Err(format!("no thread to look with: {error}")), Duration::ZERO)
 }

@@ -1,7 +1,7 @@
 //! Asking a URL whether all is well.
 
-use super::look::{UNKNOWN_HOST, io_reason, no_answer};
 use super::prober::Prober;
+use super::run_check::{UNKNOWN_HOST, io_reason, no_answer};
 use http::Uri;
 use std::io;
 use std::time::Duration;

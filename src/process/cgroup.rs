@@ -25,7 +25,7 @@ const RUN: &str = "run-";
 
 /// How often it is looked whether a killed group is empty. Only what a server before this one left
 /// behind is waited for so, and nothing tells us of its end.
-const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+const CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// What systemd marks a group with that it hands over, with the value `1`: for everybody to read
 /// since version 250, and for the privileged before.
@@ -63,9 +63,10 @@ impl Cgroups {
             refused(source)
         })?;
         let offered = fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
-        let is_offered = |it: &Controller| offered.split_whitespace().any(|name| name == it.word());
+        let is_offered =
+            |it: &Controller| offered.split_whitespace().any(|name| name == it.as_str());
         let take = |it: &Controller| {
-            let wanted = format!("+{}", it.word());
+            let wanted = format!("+{}", it.as_str());
             fs::write(root.join("cgroup.subtree_control"), wanted).is_ok()
         };
         let controllers = Controller::ALL.into_iter().filter(is_offered).filter(take).collect();
@@ -79,7 +80,7 @@ impl Cgroups {
     pub fn missing_for(&self, limits: &ResourceLimits) -> Option<(&'static str, &'static str)> {
         let wanted = limits.wanted().into_iter();
         let mut missing = wanted.filter(|controller| !self.controllers.contains(controller));
-        missing.next().map(|controller| (controller.limit(), controller.word()))
+        missing.next().map(|controller| (controller.limit(), controller.as_str()))
     }
 
     /// A group for a run, which these limits hold for.
@@ -118,7 +119,7 @@ impl Cgroups {
             kill(run);
         }
         while strays.iter().any(|run| !is_empty(run)) && Instant::now() < deadline {
-            thread::sleep(LOOK_INTERVAL);
+            thread::sleep(CHECK_INTERVAL);
         }
         self.remove_empty();
         if !strays.is_empty() {
@@ -135,7 +136,7 @@ pub struct RunCgroup {
 
 impl RunCgroup {
     /// Where a child writes `0` to be in it.
-    pub(super) fn door(&self) -> io::Result<OwnedFd> {
+    pub(super) fn open_procs(&self) -> io::Result<OwnedFd> {
         Ok(File::create(self.path.join("cgroup.procs"))?.into())
     }
 
@@ -172,10 +173,10 @@ pub(super) fn run_id_of(number: i32) -> Option<String> {
     path.split('/').find_map(|name| name.strip_prefix(RUN)).map(str::to_owned)
 }
 
-/// Puts the calling process into the group whose door this is. Async-signal-safe, for between fork
+/// Puts the calling process into the group whose procs this is. Async-signal-safe, for between fork
 /// and exec.
-pub(super) fn enter(door: &OwnedFd) -> io::Result<()> {
-    let written: Result<usize, rustix::io::Errno> = retry(|| rustix::io::write(door, b"0"));
+pub(super) fn enter(procs: &OwnedFd) -> io::Result<()> {
+    let written: Result<usize, rustix::io::Errno> = retry(|| rustix::io::write(procs, b"0"));
     Ok(written.map(drop)?)
 }
 
@@ -246,7 +247,7 @@ pub enum NoCgroup {
 /// The directory of the group that this process is in, where it is ours to divide, as far as that
 /// can be seen without a try.
 fn find_own() -> Result<PathBuf, NoCgroup> {
-    let procfs = Procfs::look();
+    let procfs = Procfs::detect();
     if procfs.is_foreign() {
         return Err(NoCgroup::ForeignProc);
     }

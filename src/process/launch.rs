@@ -4,11 +4,11 @@ use super::cgroup::{self, RunCgroup};
 use super::child::{Child, PendingChild};
 use super::children::ChildRegistry;
 use super::command_line::CommandLine;
-use super::execution::ExecArgs;
+use super::exec::ExecArgs;
 use super::mark::{Mark, mark_environment, mark_limit};
+use super::setup::restore_descriptor_limit;
 use super::spawn::SpawnRequest;
 use super::stdin::Stdin;
-use super::surroundings::restore_descriptor_limit;
 use super::terminal::{self, Input, TERMINAL_TYPE, TerminalSize};
 use crate::error::{Error, Result};
 use nix::libc;
@@ -85,38 +85,38 @@ impl Launch {
     }
 
     fn make_child(&self, registry: &ChildRegistry, pending: &PendingChild) -> io::Result<Spawned> {
-        let execution = self.execution()?;
+        let exec_args = self.exec_args()?;
         let limit = self.marks.last().map(|id| Mark::of(id).limit());
         let directory = CString::new(self.directory.as_os_str().as_bytes())?;
         let Streams { theirs: (input, printed), output, stdin, terminal } = match self.input {
             Input::Terminal(size) => connect_terminal(size)?,
             Input::Nothing | Input::Pipe => self.connect_pipes()?,
         };
-        let door = self.cgroup.as_ref().map(|cgroup| cgroup.door()).transpose()?;
+        let procs = self.cgroup.as_ref().map(|cgroup| cgroup.open_procs()).transpose()?;
         let begin = || {
-            door.as_ref().map_or(Ok(()), cgroup::enter)?;
+            procs.as_ref().map_or(Ok(()), cgroup::enter)?;
             begin()?;
             limit.into_iter().for_each(mark_limit);
             if self.input.is_terminal() { terminal::take_control() } else { Ok(()) }
         };
         let streams = [input.as_fd(), printed.as_fd(), printed.as_fd()];
-        let request = SpawnRequest { streams, directory, begin: &begin, execution, pending };
+        let request = SpawnRequest { streams, directory, begin: &begin, exec_args, pending };
         let child = request.spawn(registry)?;
         Ok(Spawned { child, output, stdin, terminal })
     }
 
-    fn execution(&self) -> io::Result<ExecArgs> {
+    fn exec_args(&self) -> io::Result<ExecArgs> {
         let (program, arguments) = match &self.command {
             CommandLine::Shell(text) => (self.shell.as_os_str(), vec!["-c", text]),
-            CommandLine::Arguments(words) => {
-                let program = words.first().map_or("", String::as_str);
-                (OsStr::new(program), words.iter().skip(1).map(String::as_str).collect())
+            CommandLine::Arguments(arguments) => {
+                let program = arguments.first().map_or("", String::as_str);
+                (OsStr::new(program), arguments.iter().skip(1).map(String::as_str).collect())
             }
         };
         let arguments = arguments.into_iter().map(OsStr::new);
         let mut environment = self.environment.clone();
-        let names_no_terminal = environment.iter().all(|(name, _)| name != "TERM");
-        if self.input.is_terminal() && names_no_terminal {
+        let has_no_term = environment.iter().all(|(name, _)| name != "TERM");
+        if self.input.is_terminal() && has_no_term {
             environment.push(("TERM".into(), TERMINAL_TYPE.into()));
         }
         mark_environment(&mut environment, &self.marks);
@@ -202,22 +202,22 @@ mod tests {
 
     #[test]
     fn what_cannot_be_executed_leaves_no_child() {
-        for (words, directory, error) in [
+        for (arguments, directory, error) in [
             (["/nowhere/at/all"], "/", libc::ENOENT),
             (["nowhere-at-all"], "/", libc::ENOENT),
             (["/etc"], "/", libc::EACCES),
             (["/bin/true"], "/nowhere", libc::ENOENT),
         ] {
-            let command = CommandLine::Arguments(words.map(str::to_owned).into());
+            let command = CommandLine::Arguments(arguments.map(str::to_owned).into());
             let launch = Launch { directory: directory.into(), ..launch_of(command) };
             let before = reaper().leaders_count();
             let (Error::SpawnProgram { source, .. } | Error::Directory { source, .. }) =
                 reaper().launch(launch, &|| false).map(drop).unwrap_err()
             else {
-                panic!("{words:?} in {directory}: another error");
+                panic!("{arguments:?} in {directory}: another error");
             };
-            assert_eq!(source.raw_os_error(), Some(error), "{words:?} in {directory}");
-            assert!(reaper().leaders_count() <= before, "{words:?} in {directory}");
+            assert_eq!(source.raw_os_error(), Some(error), "{arguments:?} in {directory}");
+            assert!(reaper().leaders_count() <= before, "{arguments:?} in {directory}");
         }
     }
 

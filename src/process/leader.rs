@@ -2,7 +2,7 @@
 
 use super::child::Child;
 use super::outcome::Outcome;
-use super::procfs::{Procfs, Seen};
+use super::procfs::{ProcessInfo, Procfs};
 use super::signal::Signal;
 use super::syscall::retry;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -19,7 +19,7 @@ pub struct Leader {
     pid: Pid,
     pidfd: Arc<OwnedFd>,
     /// What /proc showed of it at the launch; `None` where /proc shows nothing.
-    seen: Option<Seen>,
+    seen: Option<ProcessInfo>,
     /// Whether no other child of ours has had its number since.
     is_latest: Arc<AtomicBool>,
 }
@@ -28,7 +28,7 @@ impl Leader {
     /// Takes hold of a child that nobody can have collected yet.
     pub(super) fn new(child: Child, procfs: Procfs) -> Self {
         let Child { pid, pidfd, is_latest } = child;
-        let seen = procfs.number_of(pid).and_then(|number| procfs.see(number));
+        let seen = procfs.number_of(pid).and_then(|number| procfs.read(number));
         Self { pid, pidfd: Arc::new(pidfd), seen, is_latest }
     }
 
@@ -66,7 +66,7 @@ impl Leader {
         self.pid
     }
 
-    pub(super) fn seen(&self) -> Option<Seen> {
+    pub(super) fn seen(&self) -> Option<ProcessInfo> {
         self.seen
     }
 
@@ -77,8 +77,8 @@ impl Leader {
         let Some(leader) = self.seen.filter(|leader| leader.number == session) else {
             return false;
         };
-        let is_it = |now: Seen| now.start_ticks == leader.start_ticks;
-        self.is_latest.load(Ordering::SeqCst) && procfs.see(session).is_none_or(is_it)
+        let is_it = |now: ProcessInfo| now.start_ticks == leader.start_ticks;
+        self.is_latest.load(Ordering::SeqCst) && procfs.read(session).is_none_or(is_it)
     }
 
     /// Collects its status from the kernel; `None` while it runs, and while a debugger has not

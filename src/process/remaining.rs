@@ -1,9 +1,9 @@
 //! What is left in the end: children that belong to no run, ended or at least named.
 
-use super::procfs::{Procfs, Seen, name_of};
+use super::procfs::{ProcessInfo, Procfs, name_of};
 use super::reaper::Reaper;
 use super::signal::Signal;
-use super::tree::{LeftBehind, OrphanPolicy, deliver, living_children, reason, same};
+use super::tree::{LeftBehind, OrphanPolicy, living_children, reason, recheck, send_signal};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const REMAINING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long to wait for a death before looking again: for the one that /proc left out.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
 impl Reaper {
     /// Ends every process that descends from us, but for those that were there before us, and says
@@ -21,19 +21,21 @@ impl Reaper {
     ///
     /// As PID 1 it does nothing: with us the kernel ends all that there is.
     #[must_use]
-    pub fn end_remaining(&self, strangers: OrphanPolicy) -> Vec<LeftBehind> {
+    pub fn end_remaining(&self, orphan_policy: OrphanPolicy) -> Vec<LeftBehind> {
         if std::process::id() == 1 {
             return Vec::new();
         }
         let mut named = BTreeSet::new();
-        if strangers == OrphanPolicy::Belong {
+        if orphan_policy == OrphanPolicy::Belong {
             for signal in [Signal::TERM, Signal::KILL] {
                 self.end_all_by(signal, &mut named);
             }
         }
-        let explain = |seen: Seen| {
-            let why = match strangers {
-                OrphanPolicy::Belong => reason(seen, deliver(self.procfs(), seen, Signal::KILL)),
+        let explain = |seen: ProcessInfo| {
+            let why = match orphan_policy {
+                OrphanPolicy::Belong => {
+                    reason(seen, send_signal(self.procfs(), seen, Signal::KILL))
+                }
                 OrphanPolicy::AreForeign => NOT_OURS,
             };
             LeftBehind { pid: seen.pid.as_raw(), why }
@@ -52,28 +54,28 @@ impl Reaper {
                     log::warn!("ending process {pid} ({name}), which belongs to no run");
                 }
                 // What refuses it is told in the end.
-                let _refused = deliver(self.procfs(), *seen, signal);
+                let _refused = send_signal(self.procfs(), *seen, signal);
             }
             let now = Instant::now();
             if all.is_empty() || now >= deadline {
                 return;
             }
-            self.wait_for_change(changes, deadline.min(now + LOOK_INTERVAL));
+            self.wait_for_change(changes, deadline.min(now + CHECK_INTERVAL));
         }
     }
 
     /// All that lives of what was handed to us, parents before children.
-    fn remaining(&self) -> Vec<Seen> {
+    fn remaining(&self) -> Vec<ProcessInfo> {
         let procfs: Procfs = self.procfs();
         let orphans = self.living_orphans().unwrap_or_default();
-        let mut all: Vec<Seen> =
+        let mut all: Vec<ProcessInfo> =
             orphans.into_iter().filter(|orphan| !self.was_there_before(*orphan)).collect();
         let mut next = 0;
         while let Some(parent) = all.get(next).copied() {
             all.extend(living_children(procfs, parent));
             next += 1;
         }
-        all.iter().filter_map(|seen| same(procfs, *seen)).filter(|it| it.state != 'Z').collect()
+        all.iter().filter_map(|seen| recheck(procfs, *seen)).filter(|it| it.state != 'Z').collect()
     }
 }
 

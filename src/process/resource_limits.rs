@@ -31,7 +31,7 @@ impl Controller {
     pub const ALL: [Self; 3] = [Self::Memory, Self::Cpu, Self::Processes];
 
     /// The kernel's word for it.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Memory => "memory",
             Self::Cpu => "cpu",

@@ -28,7 +28,7 @@ const FORCE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long to wait for a death before looking again. Deaths wake us, so this is for the one that
 /// /proc left out because the list changed while it was read.
-const FORCE_LOOK_INTERVAL: Duration = Duration::from_millis(20);
+const FORCE_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How a command ended that was run to its end.
 #[derive(Clone, Debug)]
@@ -86,7 +86,7 @@ fn force(tree: &Tree, reaper: &Reaper) {
         }
         // Why one is left would interest nobody: it is told what the command itself did.
         let _left = tree.left_behind(reaper);
-        reaper.wait_for_change(seen, deadline.min(now + FORCE_LOOK_INTERVAL));
+        reaper.wait_for_change(seen, deadline.min(now + FORCE_CHECK_INTERVAL));
     }
 }
 
@@ -180,7 +180,7 @@ mod tests {
     /// Whether a process has neither ended nor become a zombie.
     fn lives(pid: &str) -> bool {
         let number = pid.trim().parse().unwrap();
-        Procfs::look().see(number).is_some_and(|process| process.state != 'Z')
+        Procfs::detect().read(number).is_some_and(|process| process.state != 'Z')
     }
 
     #[test]

@@ -7,7 +7,7 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 /// From how many processes on work is divided: below that, starting a thread takes as long as it
 /// saves.
-pub(super) const DIVIDED_FROM: usize = 128;
+pub(super) const PARALLEL_MIN: usize = 128;
 
 /// How many processors are taken at most: what waits for a sample is not all that the machine does.
 const WORKERS_MAX: usize = 4;
@@ -33,10 +33,10 @@ pub struct Sampler(Mutex<Vec<System>>);
 impl Sampler {
     /// What each of these processes has cost, as far as it lives. Blocks for three files of each,
     /// 10 microseconds apiece, and for who else samples.
-    pub(super) fn look_at(&self, numbers: impl Iterator<Item = i32>) -> HashMap<i32, Cost> {
+    pub(super) fn read_costs(&self, numbers: impl Iterator<Item = i32>) -> HashMap<i32, Cost> {
         let wanted: BTreeSet<Pid> = numbers.map(pid_of).collect();
         let mut systems = self.0.lock();
-        let parts = if wanted.len() < DIVIDED_FROM { 1 } else { PARTS };
+        let parts = if wanted.len() < PARALLEL_MIN { 1 } else { PARTS };
         if systems.len() != parts {
             *systems = (0..parts).filter_map(|_| System::new().ok()).collect();
         }

@@ -1,4 +1,4 @@
-//! The birth of a child, which borrows our memory until it is executed.
+//! The request of a child, which borrows our memory until it is executed.
 //!
 //! A fork copies the tables of our memory only to throw them away at the execution, and both sides
 //! then pay for each page that they touch; measured beside 1,000 services that was a sixth of each
@@ -8,7 +8,7 @@
 
 use super::child::{Child, PendingChild};
 use super::children::ChildRegistry;
-use super::execution::ExecArgs;
+use super::exec::ExecArgs;
 use super::syscall::retry;
 use nix::errno::Errno;
 use nix::libc::{self, c_int, c_void};
@@ -22,7 +22,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 /// The child's stack until its execution, in bytes: what glibc's `posix_spawn(3)` takes as well.
 const STACK_BYTES: usize = 32 * 1024;
 
-/// What becomes of a child between its birth and its execution, in this order.
+/// What becomes of a child between its request and its execution, in this order.
 pub(super) struct SpawnRequest<'a> {
     /// Its descriptors 0, 1 and 2. None of them has such a number here: the standard library sees
     /// to it that those are taken before `main`.
@@ -32,14 +32,14 @@ pub(super) struct SpawnRequest<'a> {
     /// What else it does. Async-signal-safe: our other threads may hold any lock.
     pub begin: &'a dyn Fn() -> io::Result<()>,
     /// What it is executed as.
-    pub execution: ExecArgs,
+    pub exec_args: ExecArgs,
     /// Where it tells its number before it is executed.
     pub pending: &'a PendingChild,
 }
 
-/// A birth in the hands of the child.
+/// A request in the hands of the child.
 struct ChildContext<'a> {
-    birth: SpawnRequest<'a>,
+    request: SpawnRequest<'a>,
     /// Why it was not executed.
     failure: Option<c_int>,
 }
@@ -52,7 +52,7 @@ impl SpawnRequest<'_> {
     /// Why it could not be made or executed; `ENOSYS` where Linux is older than 5.4.
     pub fn spawn(self, registry: &ChildRegistry) -> io::Result<Child> {
         let pending = self.pending;
-        let mut delivery = ChildContext { birth: self, failure: None };
+        let mut context = ChildContext { request: self, failure: None };
         // 16 bytes each: what every processor's calls want a stack to begin at.
         let mut stack: Vec<u128> = Vec::with_capacity(STACK_BYTES / size_of::<u128>());
         let top = stack.spare_capacity_mut().as_mut_ptr_range().end;
@@ -61,13 +61,13 @@ impl SpawnRequest<'_> {
         // No handler of ours may run in the child, where it would write into our memory.
         let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
         registry.begin_child(pending);
-        // SAFETY: the child uses its own stack, what `delivery` holds, and errno, which is ours to
+        // SAFETY: the child uses its own stack, what `context` holds, and errno, which is ours to
         // lose. All of that stays where it is, because this thread does not go on before the child
         // has another memory or is gone; it makes only async-signal-safe calls, so it neither
         // waits for a lock of another thread nor leaves one locked.
         let pid = unsafe {
-            let delivery = (&raw mut delivery).cast::<c_void>();
-            libc::clone(deliver, top.cast(), flags, delivery, &raw mut pidfd)
+            let context = (&raw mut context).cast::<c_void>();
+            libc::clone(child_main, top.cast(), flags, context, &raw mut pidfd)
         };
         let pid = Errno::result(pid).map(Pid::from_raw);
         let is_latest = registry.end_child(pending, pid.ok());
@@ -80,7 +80,7 @@ impl SpawnRequest<'_> {
         }
         // SAFETY: the kernel has just opened it for us.
         let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-        let Some(failure) = delivery.failure else { return Ok(Child { pid, pidfd, is_latest }) };
+        let Some(failure) = context.failure else { return Ok(Child { pid, pidfd, is_latest }) };
         // It is ours to be collected, and fails only when that was done.
         let _collected = retry(|| waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED));
         registry.forget_leader(pid);
@@ -89,21 +89,21 @@ impl SpawnRequest<'_> {
 }
 
 /// What the child does, on its own stack in the memory of the parent.
-extern "C" fn deliver(delivery: *mut c_void) -> c_int {
+extern "C" fn child_main(context: *mut c_void) -> c_int {
     // SAFETY: `spawn` hands over its `ChildContext`, and sleeps meanwhile.
-    let delivery = unsafe { &mut *delivery.cast::<ChildContext<'_>>() };
+    let context = unsafe { &mut *context.cast::<ChildContext<'_>>() };
     // SAFETY: it takes nothing and always succeeds.
-    delivery.birth.pending.report(unsafe { libc::getpid() });
-    let failure = match delivery.birth.arrange() {
-        Ok(()) => delivery.birth.execution.execute() as c_int,
+    context.request.pending.report(unsafe { libc::getpid() });
+    let failure = match context.request.set_up() {
+        Ok(()) => context.request.exec_args.execute() as c_int,
         Err(error) => error.raw_os_error().unwrap_or(libc::EINVAL),
     };
-    delivery.failure = Some(failure);
+    context.failure = Some(failure);
     libc::EXIT_FAILURE
 }
 
 impl SpawnRequest<'_> {
-    fn arrange(&self) -> io::Result<()> {
+    fn set_up(&self) -> io::Result<()> {
         for (number, stream) in (0..).zip(&self.streams) {
             // SAFETY: both are numbers; what had this one was the server's stream, which only the
             // child loses.

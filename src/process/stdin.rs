@@ -126,7 +126,7 @@ fn write_until(descriptor: &OwnedFd, data: &[u8], deadline: Instant) -> Result<u
             Ok(bytes) => written += bytes,
             Err(Errno::EAGAIN) => {
                 let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() || !wait_for_room(descriptor, left) {
+                if left.is_zero() || !wait_until_writable(descriptor, left) {
                     break;
                 }
             }
@@ -137,7 +137,7 @@ fn write_until(descriptor: &OwnedFd, data: &[u8], deadline: Instant) -> Result<u
 }
 
 /// Waits until something can be written, or the other side is gone. False when the time is over.
-fn wait_for_room(descriptor: &OwnedFd, left: Duration) -> bool {
+fn wait_until_writable(descriptor: &OwnedFd, left: Duration) -> bool {
     let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
     let mut polled = [PollFd::new(descriptor.as_fd(), PollFlags::POLLOUT)];
     retry(|| poll(&mut polled, timeout)).is_ok_and(|ready| ready > 0)

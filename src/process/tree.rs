@@ -3,7 +3,7 @@
 use super::cgroup::{RunCgroup, run_id_of};
 use super::leader::Leader;
 use super::mark::{Mark, Marks};
-use super::procfs::{Procfs, Seen, is_ending};
+use super::procfs::{ProcessInfo, Procfs, is_ending};
 use super::reaper::Reaper;
 use super::signal::Signal;
 use super::syscall::open_pidfd;
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often one signal looks for members that it has not reached yet. A second look finds what
 /// was forked during the first; a tree that outruns eight is left to the SIGKILL that follows.
-const LOOKS_MAX: usize = 8;
+const PASSES_MAX: usize = 8;
 
 /// Why more may be left of a tree than can be told.
 const UNSEEN: &str = "/proc cannot be read, so nobody sees what is left of what it started";
@@ -43,7 +43,7 @@ impl OrphanPolicy {
     #[must_use]
     pub fn of_one_command() -> Self {
         let is_init = std::process::id() == 1;
-        let has_children = Procfs::look().orphans().is_none_or(|orphans| !orphans.is_empty());
+        let has_children = Procfs::detect().orphans().is_none_or(|orphans| !orphans.is_empty());
         if is_init || has_children { Self::AreForeign } else { Self::Belong }
     }
 }
@@ -63,7 +63,7 @@ pub struct Tree {
     leader: Arc<Leader>,
     /// What all that the run started carries.
     mark: Mark,
-    strangers: OrphanPolicy,
+    orphan_policy: OrphanPolicy,
     /// Whether another run has taken its place: orphans are no longer its own.
     is_sealed: Arc<AtomicBool>,
     /// Whether nothing of it was found once: then nothing of it ever lives again.
@@ -76,10 +76,10 @@ impl Tree {
     /// The tree of a run whose leader is `leader`, and which was launched with this id as the last
     /// of its marks.
     #[must_use]
-    pub fn new(leader: Arc<Leader>, id: &str, strangers: OrphanPolicy) -> Self {
+    pub fn new(leader: Arc<Leader>, id: &str, orphan_policy: OrphanPolicy) -> Self {
         let mark = Mark::of(id);
         let (is_sealed, was_gone) = (Arc::default(), Arc::default());
-        Self { leader, mark, strangers, is_sealed, was_gone, cgroup: None }
+        Self { leader, mark, orphan_policy, is_sealed, was_gone, cgroup: None }
     }
 
     /// The same in its control group, if it has one.
@@ -124,7 +124,7 @@ impl Tree {
     }
 
     /// Whether /proc shows nothing, so that only the leader can be reached.
-    fn is_out_of_sight(&self, reaper: &Reaper) -> bool {
+    fn is_invisible(&self, reaper: &Reaper) -> bool {
         !self.is_sealed.load(Ordering::SeqCst) && reaper.procfs().orphans().is_none()
     }
 
@@ -168,25 +168,25 @@ impl Tree {
     /// Sends a signal once to every process of the tree, parents first: a shell whose child is
     /// ended before it would go on to its next line. Does not wait for the effect.
     pub fn signal(&self, reaper: &Reaper, signal: Signal) {
-        if self.is_out_of_sight(reaper) {
-            return self.signal_blindly(signal);
+        if self.is_invisible(reaper) {
+            return self.signal_leader_alone(signal);
         }
         self.for_each_member(reaper, |member| {
             // What refuses a signal is found by `left_behind`, when it matters.
-            let _refused = deliver(reaper.procfs(), member, signal);
+            let _refused = send_signal(reaper.procfs(), member, signal);
         });
     }
 
     /// The same with a signal that asks them to end: those that are stopped get SIGCONT as well,
     /// so that they can act on it.
-    pub fn ask_to_end(&self, reaper: &Reaper, signal: Signal) {
-        if self.is_out_of_sight(reaper) {
-            return self.signal_blindly(signal);
+    pub fn terminate(&self, reaper: &Reaper, signal: Signal) {
+        if self.is_invisible(reaper) {
+            return self.signal_leader_alone(signal);
         }
         self.for_each_member(reaper, |member| {
-            let _refused = deliver(reaper.procfs(), member, signal);
+            let _refused = send_signal(reaper.procfs(), member, signal);
             if member.state == 'T' {
-                let _refused = deliver(reaper.procfs(), member, Signal::CONTINUE);
+                let _refused = send_signal(reaper.procfs(), member, Signal::CONTINUE);
             }
         });
     }
@@ -197,12 +197,12 @@ impl Tree {
         if let Some(cgroup) = &self.cgroup {
             cgroup.kill();
         }
-        if self.is_out_of_sight(reaper) {
-            self.signal_blindly(Signal::KILL);
+        if self.is_invisible(reaper) {
+            self.signal_leader_alone(Signal::KILL);
             return vec![LeftBehind { pid: self.leader.pid(), why: UNSEEN }];
         }
-        let explain = |member: Seen| {
-            let sent = deliver(reaper.procfs(), member, Signal::KILL);
+        let explain = |member: ProcessInfo| {
+            let sent = send_signal(reaper.procfs(), member, Signal::KILL);
             LeftBehind { pid: member.pid.as_raw(), why: reason(member, sent) }
         };
         self.members(reaper).into_iter().map(explain).collect()
@@ -216,15 +216,15 @@ impl Tree {
 
     /// Sends a signal to the leader, of which we have a descriptor: the only one that can be
     /// reached where /proc shows nothing.
-    fn signal_blindly(&self, signal: Signal) {
+    fn signal_leader_alone(&self, signal: Signal) {
         // It fails where the leader has ended.
         let _ended = self.leader.signal(signal);
     }
 
     /// Calls `act` once for every process of the tree, parents first.
-    fn for_each_member(&self, reaper: &Reaper, act: impl Fn(Seen)) {
+    fn for_each_member(&self, reaper: &Reaper, act: impl Fn(ProcessInfo)) {
         let mut reached = BTreeSet::new();
-        for _ in 0..LOOKS_MAX {
+        for _ in 0..PASSES_MAX {
             let members = self.members(reaper).into_iter();
             let new: Vec<_> =
                 members.filter(|m| reached.insert((m.pid.as_raw(), m.start_ticks))).collect();
@@ -235,22 +235,22 @@ impl Tree {
         }
     }
 
-    pub(super) fn members(&self, reaper: &Reaper) -> Vec<Seen> {
+    pub(super) fn members(&self, reaper: &Reaper) -> Vec<ProcessInfo> {
         let procfs = reaper.procfs();
         let leader = self.leader.seen().filter(|_| !self.leader.has_ended());
         let orphans = self.orphans(reaper).unwrap_or_default();
-        let mut members: Vec<Seen> = leader.into_iter().chain(orphans).collect();
+        let mut members: Vec<ProcessInfo> = leader.into_iter().chain(orphans).collect();
         let mut next = 0;
         while let Some(parent) = members.get(next).copied() {
             members.extend(living_children(procfs, parent));
             next += 1;
         }
         // The leader was seen at its launch; its state may have changed since.
-        members.iter().filter_map(|m| same(procfs, *m)).filter(|m| m.state != 'Z').collect()
+        members.iter().filter_map(|m| recheck(procfs, *m)).filter(|m| m.state != 'Z').collect()
     }
 
     /// Its orphans that live; `None` where nobody can know.
-    fn orphans(&self, reaper: &Reaper) -> Option<Vec<Seen>> {
+    fn orphans(&self, reaper: &Reaper) -> Option<Vec<ProcessInfo>> {
         if self.is_sealed.load(Ordering::SeqCst) {
             return Some(Vec::new());
         }
@@ -262,8 +262,8 @@ impl Tree {
     /// Whether an orphan is of this tree. One that is on its way out shows no environment: it is
     /// counted as long as it is there, because its children are not ours before it is gone.
     /// A session counts only where there is no mark: its number may have become another's.
-    fn has(&self, orphan: Seen, procfs: Procfs) -> bool {
-        if self.strangers == OrphanPolicy::Belong {
+    fn has(&self, orphan: ProcessInfo, procfs: Procfs) -> bool {
+        if self.orphan_policy == OrphanPolicy::Belong {
             return true;
         }
         let marks = Marks::read(orphan.number);
@@ -275,31 +275,31 @@ impl Tree {
 }
 
 /// The children of a process that is still the one meant.
-pub(super) fn living_children(procfs: Procfs, parent: Seen) -> Vec<Seen> {
+pub(super) fn living_children(procfs: Procfs, parent: ProcessInfo) -> Vec<ProcessInfo> {
     let children = Procfs::children(parent.number);
-    let children: Vec<_> = children.into_iter().filter_map(|n| procfs.see(n)).collect();
+    let children: Vec<_> = children.into_iter().filter_map(|n| procfs.read(n)).collect();
     // ProbeFinished at again after the list was read: had the number passed to a stranger in between,
     // these would be the stranger's children.
-    if same(procfs, parent).is_some() { children } else { Vec::new() }
+    if recheck(procfs, parent).is_some() { children } else { Vec::new() }
 }
 
 /// The process as it is now, if its number still means it.
-pub(super) fn same(procfs: Procfs, member: Seen) -> Option<Seen> {
-    procfs.see(member.number).filter(|now| now.start_ticks == member.start_ticks)
+pub(super) fn recheck(procfs: Procfs, member: ProcessInfo) -> Option<ProcessInfo> {
+    procfs.read(member.number).filter(|now| now.start_ticks == member.start_ticks)
 }
 
 /// Sends a signal to just the process that was seen.
-pub(super) fn deliver(procfs: Procfs, member: Seen, signal: Signal) -> io::Result<()> {
+pub(super) fn send_signal(procfs: Procfs, member: ProcessInfo, signal: Signal) -> io::Result<()> {
     let pidfd = open_pidfd(member.pid)?;
     // The descriptor holds whatever has the number now; only if that started when the member did
     // is it the member, and from here on the number no longer matters.
-    if same(procfs, member).is_none() {
+    if recheck(procfs, member).is_none() {
         return Err(Errno::ESRCH.into());
     }
     Ok(pidfd_send_signal(&pidfd, signal.raw())?)
 }
 
-pub(super) fn reason(member: Seen, sent: io::Result<()>) -> &'static str {
+pub(super) fn reason(member: ProcessInfo, sent: io::Result<()>) -> &'static str {
     match sent {
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
             "the kernel does not let us signal it: it runs as another user (a setuid program)"
@@ -310,10 +310,11 @@ pub(super) fn reason(member: Seen, sent: io::Result<()>) -> &'static str {
 }
 
 /// The living processes of each of these trees. One that is forked meanwhile may be missing.
-pub(super) fn group_by_tree(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<Seen>> {
+pub(super) fn group_by_tree(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<ProcessInfo>> {
     let procfs = reaper.procfs();
     let all = procfs.all();
-    let by_number: HashMap<i32, &Seen> = all.iter().map(|seen| (seen.number, seen)).collect();
+    let by_number: HashMap<i32, &ProcessInfo> =
+        all.iter().map(|seen| (seen.number, seen)).collect();
     let leaders =
         trees.iter().enumerate().filter_map(|(tree, it)| Some((it.leader_number()?, tree)));
     let leaders: HashMap<i32, usize> = leaders.collect();
@@ -356,7 +357,7 @@ impl<'a> Owners<'a> {
         }
     }
 
-    fn find(&self, orphan: Seen) -> Option<usize> {
+    fn find(&self, orphan: ProcessInfo) -> Option<usize> {
         let marks = Marks::read(orphan.number);
         let by_limit = marks.limit().and_then(|limit| self.limits.get(&limit));
         let by_id = || marks.ids().rev().find_map(|id| self.ids.get(id));

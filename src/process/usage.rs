@@ -1,6 +1,6 @@
 //! What a run costs: CPU and memory of its whole tree.
 
-use super::procfs::Seen;
+use super::procfs::ProcessInfo;
 use super::reaper::Reaper;
 use super::sampler::{Cost, Sampler};
 use super::tree::{Tree, group_by_tree};
@@ -108,8 +108,8 @@ impl Reading {
     }
 
     /// The usage of each of these groups of processes since the last time.
-    fn renew(&mut self, groups: &[Vec<Seen>]) -> Vec<Usage> {
-        let costs = self.sampler.look_at(numbers_of(groups));
+    fn renew(&mut self, groups: &[Vec<ProcessInfo>]) -> Vec<Usage> {
+        let costs = self.sampler.read_costs(numbers_of(groups));
         let usages = self.usages(groups, &costs);
         let spent =
             |(number, cost): (&i32, &Cost)| ((*number, cost.start_time), cost.cpu_milliseconds);
@@ -120,11 +120,11 @@ impl Reading {
 
     /// The usage of each of these groups of processes, which began since the last time. What the
     /// next time is measured from stays what it was.
-    fn add(&self, groups: &[Vec<Seen>]) -> Vec<Usage> {
-        self.usages(groups, &self.sampler.look_at(numbers_of(groups)))
+    fn add(&self, groups: &[Vec<ProcessInfo>]) -> Vec<Usage> {
+        self.usages(groups, &self.sampler.read_costs(numbers_of(groups)))
     }
 
-    fn usages(&self, groups: &[Vec<Seen>], costs: &HashMap<i32, Cost>) -> Vec<Usage> {
+    fn usages(&self, groups: &[Vec<ProcessInfo>], costs: &HashMap<i32, Cost>) -> Vec<Usage> {
         let elapsed_milliseconds = (self.at.elapsed().as_secs_f64() * 1000.0).max(1.0);
         let usages = groups.iter().map(|group| {
             let (mut bytes, mut spent) = (0, 0);
@@ -144,7 +144,7 @@ impl Reading {
     }
 }
 
-fn numbers_of(groups: &[Vec<Seen>]) -> impl Iterator<Item = i32> {
+fn numbers_of(groups: &[Vec<ProcessInfo>]) -> impl Iterator<Item = i32> {
     groups.iter().flatten().map(|seen| seen.number)
 }
 
@@ -193,7 +193,7 @@ mod tests {
         let (tree, _output) = run(text);
         let trees = [tree];
         let members = group_by_tree(&trees, reaper()).concat();
-        let costs = Sampler::default().look_at(members.iter().map(|member| member.number));
+        let costs = Sampler::default().read_costs(members.iter().map(|member| member.number));
         trees[0].signal(reaper(), Signal::KILL);
         assert_eq!((members.len(), costs.len()), (201, 201));
         assert!(members.iter().all(|member| costs[&member.number].bytes > 0), "{costs:?}");

@@ -33,7 +33,7 @@ pub struct ManagerConfig {
     /// What gives each run a control group, where there is one to divide.
     pub cgroups: Option<Arc<Cgroups>>,
     /// Which orphans belong to the run.
-    pub strangers: OrphanPolicy,
+    pub orphan_policy: OrphanPolicy,
     /// How lines are counted.
     pub numbering: Numbering,
     /// Whose business the usage of its runs is.
@@ -64,10 +64,10 @@ impl Metering {
 
 /// Who is told of ends, if anybody.
 #[derive(Clone, Default)]
-pub struct OnEnd(pub Option<Arc<TellEnd>>);
+pub struct OnEnd(pub Option<Arc<EndCallback>>);
 
 /// Takes the run's id and its end.
-pub type TellEnd = dyn Fn(&str, End) + Send + Sync;
+pub type EndCallback = dyn Fn(&str, End) + Send + Sync;
 
 impl std::fmt::Debug for OnEnd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

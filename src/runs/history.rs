@@ -21,11 +21,11 @@ pub const STRAYS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the last words of the processes that a run left behind are waited for, before the next
 /// run's lines are numbered behind them. Only one that could not be ended takes so long.
-const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
+const TRAILING_OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What is known of a run before it is launched.
 #[derive(Clone, Copy)]
-pub(super) struct Beginning<'a> {
+pub(super) struct RunStart<'a> {
     pub at: DateTime<Utc>,
     pub command: &'a CommandLine,
     pub directory: &'a Path,
@@ -131,9 +131,9 @@ impl ProcessManager {
                 Err(Error::NoSuchRun { .. } | Error::LogGone { .. }) => break,
                 log => log?,
             };
-            let glance = log.glance();
-            let has_begin = glance.lines_gone <= record.lines_before;
-            lines = glance.lines.max(lines);
+            let snapshot = log.snapshot();
+            let has_begin = snapshot.lines_gone <= record.lines_before;
+            lines = snapshot.lines.max(lines);
             logs.push(log);
             // Of a log that has dropped its oldest lines those before it are not told either.
             if !has_begin {
@@ -193,8 +193,8 @@ impl ProcessManager {
             self.changed.wait_while_until(&mut self.inner(), none, deadline);
             return;
         };
-        let has_turned = || self.transition_count() != transition_count;
-        run.log().wait_until(deadline, |glance| is_news(glance) || has_turned());
+        let has_transition = || self.transition_count() != transition_count;
+        run.log().wait_until(deadline, |snapshot| is_news(snapshot) || has_transition());
     }
 
     /// How many lines the runs before the next one have, where its numbers go on behind theirs.
@@ -206,9 +206,11 @@ impl ProcessManager {
         match self.log_of(&newest.run_id) {
             Ok(log) => {
                 // What was left of that run is ended by now, and its last words are on their way.
-                log.wait_until(Instant::now() + LAST_WORDS_TIMEOUT, |glance| glance.is_closed);
-                let glance = log.glance();
-                glance.lines + u64::from(glance.is_line_open)
+                log.wait_until(Instant::now() + TRAILING_OUTPUT_TIMEOUT, |snapshot| {
+                    snapshot.is_closed
+                });
+                let snapshot = log.snapshot();
+                snapshot.lines + u64::from(snapshot.is_line_open)
             }
             Err(error) => {
                 log::error!("{error}");
@@ -219,7 +221,7 @@ impl ProcessManager {
 
     /// Takes note of a run that is about to be launched, so that it is known whatever becomes of
     /// this server.
-    pub(super) fn record_start(&self, id: &str, begin: Beginning<'_>, log: &RunLog) {
+    pub(super) fn record_start(&self, id: &str, begin: RunStart<'_>, log: &RunLog) {
         self.folder.ledger().started(RunRecord {
             run_id: id.to_owned(),
             command: begin.command.to_string(),
@@ -230,9 +232,9 @@ impl ProcessManager {
             boot_id: boot_id().to_owned(),
             created_at: begin.at,
             log: log.file_name().to_owned(),
-            lines_before: log.glance().lines,
+            lines_before: log.snapshot().lines,
             lines_rotated: 0,
-            older_part: OlderPart::Unsaid,
+            older_part: OlderPart::Unknown,
             end: None,
             ended_as: 0,
             is_log_gone: false,

@@ -54,7 +54,7 @@ impl ProcessManager {
     fn living_run(&self) -> Result<RunView> {
         let run = self.last_run()?;
         match run.end() {
-            Some(end) => Err(Error::NotRunning { pid: run.pid(), how: end.words() }),
+            Some(end) => Err(Error::NotRunning { pid: run.pid(), how: end.describe() }),
             None => Ok(run),
         }
     }

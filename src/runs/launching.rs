@@ -1,6 +1,6 @@
 //! Launching a run, and giving that up where it hangs.
 
-use super::history::Beginning;
+use super::history::RunStart;
 use super::process_manager::{Inner, ProcessManager};
 use super::recording::RunEnd;
 use super::run::{Run, RunView, Snapshot, new_run_id};
@@ -31,7 +31,7 @@ impl ProcessManager {
         let mut inner = self.inner();
         while inner.state.is_starting() {
             let left = deadline.saturating_duration_since(Instant::now());
-            let is_over = left.is_zero() || inner.state.is_hurried();
+            let is_over = left.is_zero() || inner.state.is_forced();
             if is_over {
                 inner.is_launch_given_up.store(true, Ordering::SeqCst);
             }
@@ -44,7 +44,7 @@ impl ProcessManager {
     /// Tells a launch that begins now whether it is given up.
     fn begin_launch(&self) -> Arc<AtomicBool> {
         let mut inner = self.inner();
-        inner.is_launch_given_up = Arc::new(AtomicBool::new(inner.state.is_hurried()));
+        inner.is_launch_given_up = Arc::new(AtomicBool::new(inner.state.is_forced()));
         Arc::clone(&inner.is_launch_given_up)
     }
 
@@ -87,7 +87,7 @@ impl ProcessManager {
         let (created_at, id) = (now(), new_run_id());
         let directory = spec.directory_in(&self.config.directory);
         let log = Arc::new(self.folder.new_log(created_at, self.lines_before())?);
-        let begin = Beginning {
+        let begin = RunStart {
             at: created_at,
             command: &spec.command,
             directory: &directory,
@@ -114,7 +114,7 @@ impl ProcessManager {
         })?;
         let leader = Arc::new(launched.leader);
         self.folder.ledger().launched(&id, leader.pid(), leader.start_ticks());
-        let tree = Tree::new(Arc::clone(&leader), &id, self.config.strangers).in_cgroup(cgroup);
+        let tree = Tree::new(Arc::clone(&leader), &id, self.config.orphan_policy).in_cgroup(cgroup);
         let run = Run {
             id,
             command: spec.command.to_string(),

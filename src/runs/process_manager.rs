@@ -396,7 +396,7 @@ fn refused(refusal: Refusal, run: Option<&Run>) -> Error {
 }
 
 fn already_ended(run: &Run, end: &End) -> Error {
-    Error::AlreadyEnded { pid: run.leader.pid(), how: end.words() }
+    Error::AlreadyEnded { pid: run.leader.pid(), how: end.describe() }
 }
 
 /// A command as it stands in a message: its beginning, where it is long.

@@ -26,9 +26,9 @@ struct Ending {
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Publication {
     #[default]
-    NotAsked,
+    NotRequested,
     /// It is to be told as soon as it is recorded.
-    Asked,
+    Requested,
     Done,
 }
 
@@ -51,7 +51,7 @@ impl logs::OnEnd for RunEnd {
     }
 
     fn publish(&self) {
-        if self.0.is_to_be_published() {
+        if self.0.request_publication() {
             self.0.publish();
         }
     }
@@ -61,7 +61,7 @@ impl Ending {
     /// Whatever panics in the recording, others are not left to wait for it.
     fn record(&self, at: Moment, outcome: Outcome) {
         let what = format_args!("The recording of the end of run {}", self.run.id);
-        let _panicked = catch_panic(what, || self.manager.note_end(&self.run, at, outcome));
+        let _panicked = catch_panic(what, || self.manager.record_end(&self.run, at, outcome));
         let unknown = || End {
             at: at.time(),
             outcome: Outcome::Unknown,
@@ -69,26 +69,26 @@ impl Ending {
             lasted: at.since(self.run.began),
         };
         self.run.end.get_or_init(unknown);
-        if self.is_waited_for() {
+        if self.was_requested() {
             self.manager.folder.ledger().save();
             self.publish();
         }
     }
 
     /// Notes that the end is to be told. Whether that is to be done now: once, when it is recorded.
-    fn is_to_be_published(&self) -> bool {
+    fn request_publication(&self) -> bool {
         let mut publication = self.publication.lock();
         // ProbeFinished at under the lock: who records it meanwhile finds that it was asked for.
         let is_recorded = self.run.end.get().is_some();
         let is_due = is_recorded && *publication != Publication::Done;
-        *publication = if is_recorded { Publication::Done } else { Publication::Asked };
+        *publication = if is_recorded { Publication::Done } else { Publication::Requested };
         is_due
     }
 
     /// Whether the end, which is recorded now, was to be told before.
-    fn is_waited_for(&self) -> bool {
+    fn was_requested(&self) -> bool {
         let mut publication = self.publication.lock();
-        let is_due = *publication == Publication::Asked;
+        let is_due = *publication == Publication::Requested;
         if is_due {
             *publication = Publication::Done;
         }
@@ -105,12 +105,12 @@ impl Ending {
             on_end(&run.id, end);
         }
         // Behind all that others wait for.
-        log::info!("run {} ended {}", run.id, end.words());
+        log::info!("run {} ended {}", run.id, end.describe());
     }
 }
 
 impl ProcessManager {
-    fn note_end(&self, run: &Run, at: Moment, outcome: Outcome) {
+    fn record_end(&self, run: &Run, at: Moment, outcome: Outcome) {
         let mut inner = self.inner();
         let by = match inner.state.leader_ended(outcome) {
             EndedBy::Signal if run.tree.has_run_out_of_memory() => EndedBy::Limit,
@@ -125,14 +125,14 @@ impl ProcessManager {
 }
 
 fn record_of(run: &Run, end: &End) -> EndRecord {
-    let glance = run.log.glance();
+    let snapshot = run.log.snapshot();
     EndRecord {
         at: end.at,
         exit_code: end.outcome.exit_code(),
         signal: end.outcome.signal(),
         ended_by: end.by,
-        dropped_lines: glance.dropped_lines,
-        output_at: glance.output_at,
+        dropped_lines: snapshot.dropped_lines,
+        output_at: snapshot.output_at,
         lasted_ms: u64::try_from(end.lasted.as_millis()).ok(),
     }
 }

@@ -33,7 +33,7 @@ impl End {
 
     /// How it ended, in a few words.
     #[must_use]
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         let by = match self.by {
             EndedBy::Itself => "by itself",
             EndedBy::Kill => "by a kill",
@@ -235,7 +235,7 @@ impl Snapshot {
             leftover_pids,
             ended_leftovers: Vec::new(),
             log_name: run.log.name().to_owned(),
-            log: run.log.glance(),
+            log: run.log.snapshot(),
             is_log_pending: end.is_some() && run.log.is_behind(),
             is_on_terminal: run.spec.input.is_terminal(),
             is_stdin_open: end.is_none() && run.stdin.as_ref().is_some_and(Stdin::is_open),

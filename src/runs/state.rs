@@ -68,7 +68,7 @@ pub struct State {
     life: Life,
     phase: Phase,
     is_closed: bool,
-    is_hurried: bool,
+    is_forced: bool,
     endings_done: u64,
     kills: u64,
 }
@@ -80,7 +80,7 @@ impl State {
             life: Life::Never,
             phase: Phase::Quiet,
             is_closed: false,
-            is_hurried: false,
+            is_forced: false,
             endings_done: 0,
             kills: 0,
         }
@@ -99,7 +99,7 @@ impl State {
     /// When what is left of the tree gets SIGKILL; at once where no ending is under way.
     pub fn force_at(&self, now: Instant) -> Instant {
         match self.phase {
-            Phase::Ending { force_at, .. } if !self.is_hurried => force_at,
+            Phase::Ending { force_at, .. } if !self.is_forced => force_at,
             Phase::Ending { .. } | Phase::Quiet | Phase::Starting => now,
         }
     }
@@ -208,13 +208,13 @@ impl State {
     }
 
     /// Whether no grace is given any more.
-    pub fn is_hurried(&self) -> bool {
-        self.is_hurried
+    pub fn is_forced(&self) -> bool {
+        self.is_forced
     }
 
     /// No grace is given from now on.
     pub fn force_shutdown(&mut self) {
-        self.is_hurried = true;
+        self.is_forced = true;
     }
 
     /// Whether no start is allowed any more.

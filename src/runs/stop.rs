@@ -11,7 +11,7 @@ const FORCE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long to wait for a death before looking again while processes are being killed. Deaths wake
 /// us, so this is for the one that /proc left out because the list changed while it was read.
-const FORCE_LOOK_INTERVAL: Duration = Duration::from_millis(20);
+const FORCE_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How far things were at a look.
 #[derive(Clone, Copy)]
@@ -24,14 +24,14 @@ impl ProcessManager {
     /// Ends the tree of a run whose ending the caller has claimed. Blocks until it is gone and its
     /// end is recorded, at most the grace and `FORCE_TIMEOUT`; gives what could not be ended.
     pub(super) fn drive_ending(&self, run: &Run, first: Signal) -> Vec<LeftBehind> {
-        let mut is_to_be_asked = first != Signal::KILL;
+        let mut is_signal_due = first != Signal::KILL;
         loop {
             let seen = self.progress();
             if self.is_over(run) {
                 return Vec::new();
             }
-            if mem::take(&mut is_to_be_asked) {
-                run.tree.ask_to_end(&self.reaper, first);
+            if mem::take(&mut is_signal_due) {
+                run.tree.terminate(&self.reaper, first);
             }
             // Read each time: a kill that joins brings it forward, and wakes us.
             let now = Instant::now();
@@ -62,7 +62,7 @@ impl ProcessManager {
             if now >= deadline {
                 return left;
             }
-            self.wait_for_progress(run, seen, deadline.min(now + FORCE_LOOK_INTERVAL));
+            self.wait_for_progress(run, seen, deadline.min(now + FORCE_CHECK_INTERVAL));
         }
     }
 

@@ -36,7 +36,7 @@ fn run(number: u32) -> RunRecord {
         log: log_name(number),
         lines_before: 0,
         lines_rotated: 0,
-        older_part: OlderPart::Unsaid,
+        older_part: OlderPart::Unknown,
         end: None,
         ended_as: 0,
         is_log_gone: false,

@@ -21,7 +21,7 @@ pub(super) use names::name_of;
 pub(super) use stat::is_ending;
 pub(super) use status::is_ignored;
 
-use super::sampler::{DIVIDED_FROM, parallel_map};
+use super::sampler::{PARALLEL_MIN, parallel_map};
 use nix::unistd::{Pid, getpid};
 use stat::Stat;
 use status::namespaced_numbers;
@@ -29,7 +29,7 @@ use std::{fs, io};
 
 /// A process as /proc shows it at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct ProcessInfo {
     /// Its number in our own pid namespace: the one that system calls take.
     pub pid: Pid,
     /// Its number under /proc, which differs where /proc is another pid namespace's.
@@ -59,7 +59,7 @@ pub(super) struct Procfs {
 impl Procfs {
     /// Finds out whose namespace /proc shows. One started by `unshare --pid` without a /proc of
     /// its own sees the numbers of the namespace above.
-    pub fn look() -> Self {
+    pub fn detect() -> Self {
         let own = getpid().as_raw();
         let link = fs::read_link("/proc/self").ok();
         let shown = link.and_then(|link| link.to_str()?.parse().ok()).unwrap_or(own);
@@ -79,7 +79,7 @@ impl Procfs {
     pub fn orphans(self) -> Option<Vec<i32>> {
         match read_children(self.own_number, self.own_number) {
             // A kernel without such lists has none to give, and shows us all the same.
-            None => self.see(self.own_number).map(|_| Vec::new()),
+            None => self.read(self.own_number).map(|_| Vec::new()),
             listed => listed,
         }
     }
@@ -103,25 +103,25 @@ impl Procfs {
     }
 
     /// Every process that /proc shows.
-    pub fn all(self) -> Vec<Seen> {
+    pub fn all(self) -> Vec<ProcessInfo> {
         let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
         let numbers = entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse::<i32>().ok());
         let numbers: Vec<i32> = numbers.collect();
-        let seen = parallel_map(numbers.chunks(DIVIDED_FROM), |numbers| {
-            numbers.iter().filter_map(|number| self.see(*number)).collect::<Vec<Seen>>()
+        let seen = parallel_map(numbers.chunks(PARALLEL_MIN), |numbers| {
+            numbers.iter().filter_map(|number| self.read(*number)).collect::<Vec<ProcessInfo>>()
         });
         seen.concat()
     }
 
     /// Looks at one process; `None` when it is gone (reaped).
-    pub fn see(self, number: i32) -> Option<Seen> {
+    pub fn read(self, number: i32) -> Option<ProcessInfo> {
         let Stat { state, parent, session, flags: _, threads, start_ticks } = Stat::read(number)?;
         let pid = match self.depth {
             None => number,
             Some(depth) => *namespaced_numbers(number).get(depth)?,
         };
         let pid = Pid::from_raw(pid);
-        Some(Seen { pid, number, state, parent, session, threads, start_ticks })
+        Some(ProcessInfo { pid, number, state, parent, session, threads, start_ticks })
     }
 
     /// The number under /proc of a child of ours, known by its pid.
@@ -130,7 +130,7 @@ impl Procfs {
             return Some(pid.as_raw());
         }
         let ours = Self::children(self.own_number);
-        ours.into_iter().find(|number| self.see(*number).is_some_and(|seen| seen.pid == pid))
+        ours.into_iter().find(|number| self.read(*number).is_some_and(|seen| seen.pid == pid))
     }
 }
 
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn we_see_ourselves() {
-        let procfs = Procfs::look();
-        assert_eq!(procfs.see(procfs.own_number).map(|seen| seen.pid), Some(getpid()));
+        let procfs = Procfs::detect();
+        assert_eq!(procfs.read(procfs.own_number).map(|seen| seen.pid), Some(getpid()));
     }
 }

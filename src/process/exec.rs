@@ -21,7 +21,7 @@ pub(super) struct ExecArgs {
     /// Where it may be, in the order in which it is looked for.
     paths: Vec<CString>,
     /// All that the pointers below lead to.
-    _words: Vec<CString>,
+    _strings: Vec<CString>,
     arguments: Vec<*const c_char>,
     /// The same after `sh` and a path, which the child fills in.
     script: Vec<*const c_char>,
@@ -43,11 +43,11 @@ impl ExecArgs {
             environment.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())).collect();
         let paths = paths(program, environment.get(OsStr::new("PATH")).copied())?;
         let shell = c_string(OsStr::new(SHELL))?;
-        let words: Vec<CString> =
+        let strings: Vec<CString> =
             [program].into_iter().chain(arguments).map(c_string).collect::<io::Result<_>>()?;
         let variables: Vec<CString> =
             environment.into_iter().map(variable).collect::<Result<_, _>>()?;
-        let arguments = pointers(&words);
+        let arguments = pointers(&strings);
         let script =
             [shell.as_ptr(), ptr::null()].into_iter().chain(arguments[1..].iter().copied());
         Ok(Self {
@@ -55,7 +55,7 @@ impl ExecArgs {
             script: script.collect(),
             environment: pointers(&variables),
             arguments,
-            _words: words.into_iter().chain(variables).chain([shell]).collect(),
+            _strings: strings.into_iter().chain(variables).chain([shell]).collect(),
         })
     }
 
@@ -79,10 +79,14 @@ impl ExecArgs {
     }
 }
 
-fn execve(path: *const c_char, words: &[*const c_char], environment: &[*const c_char]) -> Errno {
+fn execve(
+    path: *const c_char,
+    arguments: &[*const c_char],
+    environment: &[*const c_char],
+) -> Errno {
     // SAFETY: all three lead to strings with a NUL at their end that `ExecArgs` holds, and both
     // lists end with a null pointer.
-    unsafe { libc::execve(path, words.as_ptr(), environment.as_ptr()) };
+    unsafe { libc::execve(path, arguments.as_ptr(), environment.as_ptr()) };
     Errno::last()
 }
 
@@ -90,16 +94,20 @@ fn paths(program: &OsStr, search: Option<&OsStr>) -> io::Result<Vec<CString>> {
     if program.as_bytes().contains(&b'/') {
         return Ok(vec![c_string(program)?]);
     }
-    let folders = search.unwrap_or(OsStr::new(DEFAULT_PATH)).as_bytes().split(|byte| *byte == b':');
-    // An empty name is no program, and would be the folder itself.
-    let folders = folders.filter(|_| !program.is_empty());
-    // An empty folder is the one that the command starts in.
-    let folders = folders.map(|folder| if folder.is_empty() { b"." } else { folder });
-    folders.map(|folder| Ok(CString::new([folder, b"/", program.as_bytes()].concat())?)).collect()
+    let directories =
+        search.unwrap_or(OsStr::new(DEFAULT_PATH)).as_bytes().split(|byte| *byte == b':');
+    // An empty name is no program, and would be the directory itself.
+    let directories = directories.filter(|_| !program.is_empty());
+    // An empty directory is the one that the command starts in.
+    let directories =
+        directories.map(|directory| if directory.is_empty() { b"." } else { directory });
+    directories
+        .map(|directory| Ok(CString::new([directory, b"/", program.as_bytes()].concat())?))
+        .collect()
 }
 
 /// Whether there is a program of this name that we may execute: by its path, or in one of the
-/// folders of `search`, as `PATH` lists them. Blocks for the file system.
+/// directories of `search`, as `PATH` lists them. Blocks for the file system.
 #[must_use]
 pub fn is_program(name: &OsStr, search: Option<&OsStr>) -> bool {
     let may_be_executed = |path: &CString| {
@@ -118,24 +126,24 @@ fn c_string(word: &OsStr) -> io::Result<CString> {
 }
 
 /// With the null pointer that ends such a list.
-fn pointers(words: &[CString]) -> Vec<*const c_char> {
-    words.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect()
+fn pointers(strings: &[CString]) -> Vec<*const c_char> {
+    strings.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn looked_for(program: &str, search: Option<&str>) -> Vec<String> {
+    fn search_paths(program: &str, search: Option<&str>) -> Vec<String> {
         let paths = paths(OsStr::new(program), search.map(OsStr::new)).unwrap();
         paths.into_iter().map(|path| path.into_string().unwrap()).collect()
     }
 
     #[test]
     fn a_program_is_looked_for_as_execvp_does() {
-        assert_eq!(looked_for("./a", Some("/x")), ["./a"]);
-        assert_eq!(looked_for("a", Some("/x::/y")), ["/x/a", "./a", "/y/a"]);
-        assert_eq!(looked_for("a", None), ["/bin/a", "/usr/bin/a"]);
-        assert_eq!(looked_for("", None), [""; 0]);
+        assert_eq!(search_paths("./a", Some("/x")), ["./a"]);
+        assert_eq!(search_paths("a", Some("/x::/y")), ["/x/a", "./a", "/y/a"]);
+        assert_eq!(search_paths("a", None), ["/bin/a", "/usr/bin/a"]);
+        assert_eq!(search_paths("", None), [""; 0]);
     }
 }

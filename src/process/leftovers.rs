@@ -1,10 +1,10 @@
 //! What a server that was killed left behind: found again, and ended.
 
 use super::mark::{Mark, Marks};
-use super::procfs::{Procfs, Seen};
+use super::procfs::{ProcessInfo, Procfs};
 use super::signal::Signal;
 use super::syscall::{open_pidfd, retry};
-use super::tree::{deliver, living_children, same};
+use super::tree::{living_children, recheck, send_signal};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
@@ -41,7 +41,7 @@ pub fn boot_id() -> &'static str {
 /// with its start and its boot.
 #[must_use]
 pub fn end_strays(runs: &[StrayRun], within: Duration) -> usize {
-    let (procfs, boot, deadline) = (Procfs::look(), boot_id(), Instant::now() + within);
+    let (procfs, boot, deadline) = (Procfs::detect(), boot_id(), Instant::now() + within);
     let runs: Vec<&StrayRun> = runs.iter().filter(|run| run.boot_id == boot).collect();
     let mut ended = BTreeSet::new();
     while !runs.is_empty() && Instant::now() < deadline {
@@ -64,20 +64,20 @@ pub fn end_strays(runs: &[StrayRun], within: Duration) -> usize {
     ended.len()
 }
 
-fn find(procfs: Procfs, runs: &[&StrayRun]) -> Vec<Seen> {
+fn find(procfs: Procfs, runs: &[&StrayRun]) -> Vec<ProcessInfo> {
     let ids: HashSet<&str> = runs.iter().map(|run| run.run_id.as_str()).collect();
     let limits: HashSet<u64> = runs.iter().map(|run| Mark::of(&run.run_id).limit()).collect();
     let leaders: HashSet<(i32, u64)> = runs.iter().map(|run| (run.pid, run.start_ticks)).collect();
-    let is_stray = |seen: &Seen| {
+    let is_stray = |seen: &ProcessInfo| {
         let is_marked = || Marks::read(seen.number).has_any(&ids, &limits);
         seen.state != 'Z'
             && (leaders.contains(&(seen.pid.as_raw(), seen.start_ticks)) || is_marked())
     };
-    let mut strays: Vec<Seen> = procfs.all().into_iter().filter(is_stray).collect();
+    let mut strays: Vec<ProcessInfo> = procfs.all().into_iter().filter(is_stray).collect();
     let mut next = 0;
     while let Some(parent) = strays.get(next).copied() {
         let children = living_children(procfs, parent).into_iter();
-        let new: Vec<Seen> = children
+        let new: Vec<ProcessInfo> = children
             .filter(|child| child.state != 'Z')
             .filter(|child| strays.iter().all(|stray| stray.number != child.number))
             .collect();
@@ -88,10 +88,10 @@ fn find(procfs: Procfs, runs: &[&StrayRun]) -> Vec<Seen> {
 }
 
 /// Sends SIGKILL; gives what tells of the end, where the signal could be sent.
-fn kill(procfs: Procfs, stray: Seen) -> Option<OwnedFd> {
+fn kill(procfs: Procfs, stray: ProcessInfo) -> Option<OwnedFd> {
     let pidfd = open_pidfd(stray.pid).ok()?;
-    same(procfs, stray)?;
-    deliver(procfs, stray, Signal::KILL).ok().map(|()| pidfd)
+    recheck(procfs, stray)?;
+    send_signal(procfs, stray, Signal::KILL).ok().map(|()| pidfd)
 }
 
 /// Waits for an end: it is not our child, so nobody tells us but its pidfd.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// How many lines of the log ended before a place in a part.
 pub fn line_at(log: &LogSeries, part: &Part, at: u64) -> io::Result<u64> {
-    let mark = mark_in(log, part, |index| index.before_place(at));
+    let mark = mark_in(log, part, |index| index.before_position(at));
     let mut lines = part.lines_before + mark.lines;
     for_each_entry(&part.file, mark.at..at, |stored, _| {
         lines += u64::from(!stored.partial);
@@ -20,7 +20,7 @@ pub fn line_at(log: &LogSeries, part: &Part, at: u64) -> io::Result<u64> {
 }
 
 /// Where the line behind so many lines of the log begins in a part.
-pub fn place_after(log: &LogSeries, part: &Part, lines: u64) -> io::Result<u64> {
+pub fn position_after(log: &LogSeries, part: &Part, lines: u64) -> io::Result<u64> {
     let wanted = lines - part.lines_before;
     let mark = mark_in(log, part, |index| index.before_line(wanted));
     let mut left = wanted - mark.lines;

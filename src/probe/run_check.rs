@@ -12,8 +12,8 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How much of a command's last line is told, in characters.
-const TOLD_CHARACTERS_MAX: usize = 200;
+/// How much of a command's last line is reply, in characters.
+const REPORTED_CHARACTERS_MAX: usize = 200;
 
 /// What is told of a name without an address.
 pub(super) const UNKNOWN_HOST: &str = "the host cannot be found";
@@ -43,16 +43,16 @@ pub struct ProbeContext<'a> {
 ///
 /// # Errors
 /// Why it failed, in a few words: `HTTP 500`, `connection refused`, `no answer within 5 s`.
-pub fn look(
+pub fn probe(
     check: &Check,
     timeout: Duration,
     prober: &Prober,
-    around: ProbeContext<'_>,
+    context: ProbeContext<'_>,
 ) -> Result<(), String> {
     let found = catch_panic("A health check", || match check {
         Check::Http { url } => web::get(url, timeout, prober),
         Check::Tcp { host, port } => connect(host, *port, timeout, prober),
-        Check::Command(command) => run(command, timeout, prober, around),
+        Check::Command(command) => run(command, timeout, prober, context),
     });
     found.unwrap_or_else(|| Err("the check itself failed, see the server's log".to_owned()))
 }
@@ -96,23 +96,23 @@ fn run(
     command: &CommandLine,
     timeout: Duration,
     prober: &Prober,
-    around: ProbeContext<'_>,
+    context: ProbeContext<'_>,
 ) -> Result<(), String> {
-    if let Some(pid) = prober.still_there() {
+    if let Some(pid) = prober.remaining_pid() {
         return Err(format!("process {pid} of the last check cannot be ended: none is begun"));
     }
     let launch = Launch {
         command: command.clone(),
-        shell: around.shell.to_owned(),
-        directory: around.directory.to_owned(),
-        environment: around.environment.to_vec(),
+        shell: context.shell.to_owned(),
+        directory: context.directory.to_owned(),
+        environment: context.environment.to_vec(),
         input: Input::Nothing,
         cgroup: None,
-        marks: around.run_id.map(str::to_owned).into_iter().collect(),
+        marks: context.run_id.map(str::to_owned).into_iter().collect(),
     };
-    let ended = run_with_timeout(around.reaper, launch, Limit { timeout, until: around.until })
+    let ended = run_with_timeout(context.reaper, launch, Limit { timeout, until: context.until })
         .map_err(|error| error.to_string())?;
-    ended.remains.into_iter().for_each(|leader| prober.left(leader));
+    ended.remains.into_iter().for_each(|leader| prober.keep_remaining(leader));
     let how = match ended.outcome {
         Some(Outcome::Exited(0)) => return Ok(()),
         Some(Outcome::Exited(code)) => format!("exit code {code}"),
@@ -132,5 +132,5 @@ fn run(
 fn last_line(output: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(output);
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
-    Some(line.chars().filter(|c| !c.is_control()).take(TOLD_CHARACTERS_MAX).collect())
+    Some(line.chars().filter(|c| !c.is_control()).take(REPORTED_CHARACTERS_MAX).collect())
 }
