@@ -1,4 +1,4 @@
-//! What a server that was killed left behind: found again, and ended.
+//! Processes that outlived a killed server: found again, and killed.
 
 use super::mark::{Mark, Marks};
 use super::procfs::{ProcessInfo, Procfs};
@@ -15,17 +15,17 @@ use std::time::{Duration, Instant};
 /// A run whose processes may have outlived the server that started it.
 #[derive(Clone, Debug)]
 pub struct StrayRun {
-    /// Its id, which is the mark of what it started.
+    /// The run's id, which is the mark of its processes.
     pub run_id: String,
-    /// The number of its own process.
+    /// Pid of its leader.
     pub pid: i32,
-    /// When that process started, in clock ticks since the boot.
+    /// Start time of its leader, in clock ticks since boot.
     pub start_ticks: u64,
-    /// The boot that both belong to: of another boot nothing lives.
+    /// Id of the boot that pid and start time belong to: nothing survives a reboot.
     pub boot_id: String,
 }
 
-/// The present boot's id; empty where the kernel does not tell. Read once.
+/// Returns the id of the present boot; empty if the kernel has none. Read once.
 #[must_use]
 pub fn boot_id() -> &'static str {
     static ID: OnceLock<String> = OnceLock::new();
@@ -35,17 +35,17 @@ pub fn boot_id() -> &'static str {
     })
 }
 
-/// Sends SIGKILL to all that is left of these runs: their own processes, what carries their id,
-/// and what descends from either. Blocks until that is gone, or for `within`. Gives how many
-/// processes were ended. A stranger's process is never touched: a number counts only together
-/// with its start and its boot.
+/// Sends SIGKILL to all that is left of these runs: their leaders, the processes with their mark,
+/// and the descendants of either. Blocks until those are gone, or for `within`. Returns the number
+/// of killed processes. A pid counts only together with its start time and its boot, so that no
+/// other process is hit.
 #[must_use]
 pub fn end_strays(runs: &[StrayRun], within: Duration) -> usize {
     let (procfs, boot, deadline) = (Procfs::detect(), boot_id(), Instant::now() + within);
     let runs: Vec<&StrayRun> = runs.iter().filter(|run| run.boot_id == boot).collect();
     let mut ended = BTreeSet::new();
     while !runs.is_empty() && Instant::now() < deadline {
-        // All get the signal before any is waited for.
+        // All get the signal before the first is awaited.
         let mut dying = Vec::new();
         for stray in find(procfs, &runs) {
             if let Some(pidfd) = kill(procfs, stray) {
@@ -53,7 +53,7 @@ pub fn end_strays(runs: &[StrayRun], within: Duration) -> usize {
                 dying.push(pidfd);
             }
         }
-        // Nothing is left, or nothing that can be ended.
+        // Nothing is left, or nothing that can be killed.
         if dying.is_empty() {
             break;
         }
@@ -87,18 +87,18 @@ fn find(procfs: Procfs, runs: &[&StrayRun]) -> Vec<ProcessInfo> {
     strays
 }
 
-/// Sends SIGKILL; gives what tells of the end, where the signal could be sent.
+/// Sends SIGKILL; returns a pidfd to await the end by, if the signal was sent.
 fn kill(procfs: Procfs, stray: ProcessInfo) -> Option<OwnedFd> {
     let pidfd = open_pidfd(stray.pid).ok()?;
     recheck(procfs, stray)?;
     send_signal(procfs, stray, Signal::KILL).ok().map(|()| pidfd)
 }
 
-/// Waits for an end: it is not our child, so nobody tells us but its pidfd.
+/// Waits for the end of a process, by its pidfd because it is not our child.
 fn wait_for_end(pidfd: &OwnedFd, deadline: Instant) {
     let left = deadline.saturating_duration_since(Instant::now());
     let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
     let mut watched = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-    // One that does not end in time is found again by the caller's next look.
+    // A process that does not end in time is found again by the caller's next pass.
     let _ended = retry(|| poll(&mut watched, timeout));
 }

@@ -1,12 +1,12 @@
-//! The kernel edge: spawn, tree, signal, reap, exit, usage.
+//! Processes at the kernel's edge: spawn, trees, signals, reaping, exit status, usage.
 //!
-//! Nothing else calls the kernel about processes. A run is a *leader* (the command's own process,
-//! in a session of its own) and everything that it started: the *tree*. The server is a child
-//! subreaper, so whatever leaves the tree's session or forks twice comes back to us as a child,
-//! and is found again.
+//! No other module makes system calls about processes. A run is a *leader* (the command's own
+//! process, in a session of its own) and everything that it started: the *tree*. The server is a
+//! child subreaper: a process that leaves the tree's session or forks twice becomes our child when
+//! its parent dies, and is found again.
 //!
-//! No signal is ever sent to a number: each goes through a pidfd whose process was checked to be
-//! the one meant, so a recycled pid cannot be hit.
+//! No signal is ever sent to a pid: each goes through a pidfd whose process was checked to be the
+//! right one, so that a recycled pid cannot be hit.
 
 mod cgroup;
 mod child;

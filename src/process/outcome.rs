@@ -1,21 +1,21 @@
-//! How a process ended.
+//! Exit status of a process.
 
 use super::signal::Signal;
 use rustix::process::WaitIdStatus;
 
-/// How a run's own process ended.
+/// The exit status of a run's own process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It called exit with this status, 0 to 255.
+    /// Called exit with this status, 0 to 255.
     Exited(i32),
-    /// A signal of this number ended it.
+    /// Killed by the signal of this number.
     Signalled(i32),
-    /// Somebody else collected its status from the kernel, so nobody can know.
+    /// Unknown, because somebody else collected the status from the kernel.
     Unknown,
 }
 
 impl Outcome {
-    /// Reads what the kernel told about an ended child.
+    /// Converts the status that waitid(2) returned.
     pub(super) fn read(status: &WaitIdStatus) -> Self {
         if let Some(code) = status.exit_status() {
             Self::Exited(code)
@@ -26,7 +26,7 @@ impl Outcome {
         }
     }
 
-    /// The exit status, or minus the signal's number; `None` where nobody can know.
+    /// Returns the exit code, or minus the signal's number; `None` if unknown.
     #[must_use]
     pub fn exit_code(self) -> Option<i32> {
         match self {
@@ -36,7 +36,7 @@ impl Outcome {
         }
     }
 
-    /// The name of the signal that ended it (`SIGTERM`, `SIGRTMIN+3`), where one did.
+    /// Returns the name of the signal that killed it (`SIGTERM`, `SIGRTMIN+3`), if one did.
     #[must_use]
     pub fn signal(self) -> Option<String> {
         match self {

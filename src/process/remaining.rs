@@ -1,4 +1,4 @@
-//! What is left in the end: children that belong to no run, ended or at least named.
+//! Children that belong to no run when the server ends: killed, or at least listed.
 
 use super::procfs::{ProcessInfo, Procfs, name_of};
 use super::reaper::Reaper;
@@ -7,19 +7,19 @@ use super::tree::{LeftBehind, OrphanPolicy, living_children, reason, recheck, se
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// How long what is left may take to end by SIGTERM, and again by SIGKILL.
+/// Time for the processes to end after SIGTERM, and again after SIGKILL.
 const REMAINING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long to wait for a death before looking again: for the one that /proc left out.
+/// Time to wait for a death before checking again, in case /proc left one out.
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
 impl Reaper {
-    /// Ends every process that descends from us, but for those that were there before us, and says
-    /// so in the log; gives those that could not be ended. Called when all runs were ended: what is
-    /// left then could not be told to be of any. Where others than we may have started it, because
-    /// we had children when we began, it is only named. Blocks for two seconds at most.
+    /// Ends every process that descends from us, but for those that we had before our start, and
+    /// logs it; returns those that could not be ended. Called when all runs were ended: what is
+    /// left then could not be attributed to any. If it may have been started by others, because we
+    /// had children at our start, it is only listed. Blocks for two seconds at most.
     ///
-    /// As PID 1 it does nothing: with us the kernel ends all that there is.
+    /// As PID 1 it does nothing: when we end, the kernel kills all others.
     #[must_use]
     pub fn end_remaining(&self, orphan_policy: OrphanPolicy) -> Vec<LeftBehind> {
         if std::process::id() == 1 {
@@ -43,7 +43,7 @@ impl Reaper {
         self.remaining().into_iter().map(explain).collect()
     }
 
-    /// Sends a signal once to each, and waits until all are gone.
+    /// Sends a signal once to each process, and waits until all are gone.
     fn end_all_by(&self, signal: Signal, named: &mut BTreeSet<(i32, u64)>) {
         let (mut reached, deadline) = (BTreeSet::new(), Instant::now() + REMAINING_TIMEOUT);
         loop {
@@ -53,7 +53,7 @@ impl Reaper {
                     let (pid, name) = (seen.pid, name_of(seen.number));
                     log::warn!("ending process {pid} ({name}), which belongs to no run");
                 }
-                // What refuses it is told in the end.
+                // A process that refuses the signal is reported at the end.
                 let _refused = send_signal(self.procfs(), *seen, signal);
             }
             let now = Instant::now();
@@ -64,7 +64,7 @@ impl Reaper {
         }
     }
 
-    /// All that lives of what was handed to us, parents before children.
+    /// Returns all living descendants, parents before children.
     fn remaining(&self) -> Vec<ProcessInfo> {
         let procfs: Procfs = self.procfs();
         let orphans = self.living_orphans().unwrap_or_default();
@@ -79,5 +79,5 @@ impl Reaper {
     }
 }
 
-/// Why a process is left alone.
+/// Reason for leaving a process alone.
 const NOT_OURS: &str = "it may be of a program that ran before this server in its process";

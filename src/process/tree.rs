@@ -1,4 +1,4 @@
-//! Everything that a run started: found, signalled, and known to be gone.
+//! The tree of a run: its processes found, signalled, and known to be gone.
 
 use super::cgroup::{RunCgroup, run_id_of};
 use super::leader::Leader;
@@ -15,31 +15,32 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How often one signal looks for members that it has not reached yet. A second look finds what
-/// was forked during the first; a tree that outruns eight is left to the SIGKILL that follows.
+/// Maximum number of passes of one signal over members that it has not reached yet. A second pass
+/// finds what was forked during the first; a tree that outruns eight is left to the SIGKILL that
+/// follows.
 const PASSES_MAX: usize = 8;
 
-/// Why more may be left of a tree than can be told.
+/// Reason for not listing what is left of a tree.
 const UNSEEN: &str = "/proc cannot be read, so nobody sees what is left of what it started";
 
-/// Why the end of a leader may not be known although it has ended.
+/// Reason why the status of a leader that has ended is unknown.
 const HELD: &str = "it has ended, but a debugger (strace, gdb) still holds its exit status";
 
-/// Which of the orphans that came to us belong to a run.
+/// Which of our orphans belong to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrphanPolicy {
     /// All of them: this server runs one command at a time and is nobody else's init.
     Belong,
-    /// Only those with its mark, in its control group, or in its session: we are handed orphans of
-    /// programs that we never started.
+    /// Only those with the run's mark, in its control group, or in its session: we inherit orphans
+    /// of programs that we never started.
     AreForeign,
 }
 
 impl OrphanPolicy {
-    /// What holds for a server that runs one command at a time, as it stands at its start. As
-    /// PID 1 it is handed the orphans of programs that others started in its namespace; and where
-    /// it has children before it started any, whoever ran before it in this process did
-    /// (`sh -c 'something & exec llm-shell'`). Elsewhere every orphan is the command's.
+    /// Returns the policy of a server that runs one command at a time, at its start. As PID 1 it
+    /// inherits the orphans of programs that others started in its namespace; and if it has
+    /// children before it started any, a program that ran before it in this process started them
+    /// (`sh -c 'something & exec llm-shell'`). Else every orphan is the command's.
     #[must_use]
     pub fn of_one_command() -> Self {
         let is_init = std::process::id() == 1;
@@ -51,30 +52,29 @@ impl OrphanPolicy {
 /// A process that a kill could not end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftBehind {
-    /// Its number.
+    /// Its pid.
     pub pid: i32,
-    /// Why it is still there, in words.
+    /// Why it is still there, for people.
     pub why: &'static str,
 }
 
-/// The processes of one run: its leader, what descends from it, and its orphans.
+/// The processes of one run: its leader, the leader's descendants, and its orphans.
 #[derive(Clone, Debug)]
 pub struct Tree {
     leader: Arc<Leader>,
-    /// What all that the run started carries.
+    /// The mark of all processes of the run.
     mark: Mark,
     orphan_policy: OrphanPolicy,
-    /// Whether another run has taken its place: orphans are no longer its own.
+    /// Whether another run has replaced it: orphans are no longer its own.
     is_sealed: Arc<AtomicBool>,
-    /// Whether nothing of it was found once: then nothing of it ever lives again.
+    /// Whether no process of it was found once: then none ever lives again.
     was_gone: Arc<AtomicBool>,
-    /// The control group that all of it is in, if it has one.
+    /// The control group of all its processes, if it has one.
     cgroup: Option<Arc<RunCgroup>>,
 }
 
 impl Tree {
-    /// The tree of a run whose leader is `leader`, and which was launched with this id as the last
-    /// of its marks.
+    /// Creates the tree of a run that was launched with this id as the last of its marks.
     #[must_use]
     pub fn new(leader: Arc<Leader>, id: &str, orphan_policy: OrphanPolicy) -> Self {
         let mark = Mark::of(id);
@@ -82,38 +82,37 @@ impl Tree {
         Self { leader, mark, orphan_policy, is_sealed, was_gone, cgroup: None }
     }
 
-    /// The same in its control group, if it has one.
+    /// Sets the control group of the tree, if it has one.
     #[must_use]
     pub fn in_cgroup(self, cgroup: Option<Arc<RunCgroup>>) -> Self {
         Self { cgroup, ..self }
     }
 
-    /// Whether the kernel has ended a process of it because its memory was used up.
+    /// Whether the kernel has killed one of its processes because its memory was used up.
     #[must_use]
     pub fn has_run_out_of_memory(&self) -> bool {
         self.cgroup.as_ref().is_some_and(|cgroup| cgroup.has_run_out_of_memory())
     }
 
-    /// Says that another run is about to take its place: what becomes an orphan from now on is
-    /// not of this one.
+    /// Marks it as about to be replaced by another run: later orphans are not its own.
     pub fn seal(&self) {
         self.is_sealed.store(true, Ordering::SeqCst);
     }
 
-    /// Says that no other run has taken its place after all.
+    /// Marks it as not replaced after all.
     pub fn unseal(&self) {
         self.is_sealed.store(false, Ordering::SeqCst);
     }
 
-    /// Whether nothing of it lives. Exact: a living process of the tree descends from the leader
-    /// or from an orphan, and an orphan is our child before its parent's death is told. Where
-    /// /proc shows nothing it is not said to be gone, because nobody can know.
+    /// Whether none of its processes lives. Exact: a living process of the tree descends from the
+    /// leader or from an orphan, and an orphan is our child before its parent's death is reported.
+    /// If /proc shows nothing this returns false, because nobody can know.
     #[must_use]
     pub fn is_gone(&self, reaper: &Reaper) -> bool {
         if self.was_gone.load(Ordering::SeqCst) {
             return true;
         }
-        // Asked for first: a tree that is sealed meanwhile has orphans that nobody looked for.
+        // Loaded first: a tree that is sealed meanwhile has orphans that nobody checked.
         let is_sealed = self.is_sealed.load(Ordering::SeqCst);
         let is_gone = self.leader.has_ended()
             && self.orphans(reaper).is_some_and(|orphans| orphans.is_empty());
@@ -128,31 +127,31 @@ impl Tree {
         !self.is_sealed.load(Ordering::SeqCst) && reaper.procfs().orphans().is_none()
     }
 
-    /// The numbers of all that lives, parents before children. One that is forked meanwhile may
-    /// be missing.
+    /// Returns the pids of all living processes, parents before children. One that is forked
+    /// meanwhile may be missing.
     #[must_use]
     pub fn pids(&self, reaper: &Reaper) -> Vec<i32> {
         self.members(reaper).iter().map(|member| member.pid.as_raw()).collect()
     }
 
-    /// The session that it began, as a number under /proc, as long as nobody else has that.
+    /// Returns the session of the leader, as a number under /proc, unless that was reused.
     pub(super) fn session(&self, procfs: Procfs) -> Option<i32> {
         let session = self.leader.seen()?.number;
         self.leader.has_session(session, procfs).then_some(session)
     }
 
-    /// What its processes carry.
+    /// Returns the mark of its processes.
     pub(super) fn mark(&self) -> &Mark {
         &self.mark
     }
 
-    /// The number of its leader.
+    /// Returns the pid of its leader.
     pub(super) fn leader_pid(&self) -> i32 {
         self.leader.pid()
     }
 
-    /// The same under /proc, which differs where /proc is another namespace's; `None` once the
-    /// leader has ended.
+    /// Returns the number of its leader under /proc, which differs from the pid if /proc belongs to
+    /// another namespace; `None` once the leader has ended.
     pub(super) fn leader_number(&self) -> Option<i32> {
         self.leader.seen().filter(|_| !self.leader.has_ended()).map(|seen| seen.number)
     }
@@ -160,25 +159,25 @@ impl Tree {
     /// Sends a signal to the leader alone. Does not wait for the effect.
     ///
     /// # Errors
-    /// What the kernel said.
+    /// The error of the kernel.
     pub fn signal_leader(&self, signal: Signal) -> io::Result<()> {
         self.leader.signal(signal)
     }
 
-    /// Sends a signal once to every process of the tree, parents first: a shell whose child is
-    /// ended before it would go on to its next line. Does not wait for the effect.
+    /// Sends a signal once to every process of the tree, parents first: a shell whose child ends
+    /// before it would continue with its next line. Does not wait for the effect.
     pub fn signal(&self, reaper: &Reaper, signal: Signal) {
         if self.is_invisible(reaper) {
             return self.signal_leader_alone(signal);
         }
         self.for_each_member(reaper, |member| {
-            // What refuses a signal is found by `left_behind`, when it matters.
+            // A process that refuses a signal is found by `left_behind`, when it matters.
             let _refused = send_signal(reaper.procfs(), member, signal);
         });
     }
 
-    /// The same with a signal that asks them to end: those that are stopped get SIGCONT as well,
-    /// so that they can act on it.
+    /// Sends every process of the tree a signal that asks it to end, and SIGCONT to those that are
+    /// stopped, so that they can act on it.
     pub fn terminate(&self, reaper: &Reaper, signal: Signal) {
         if self.is_invisible(reaper) {
             return self.signal_leader_alone(signal);
@@ -191,7 +190,8 @@ impl Tree {
         });
     }
 
-    /// Sends SIGKILL to all that is left and says why each is, as far as that can be known.
+    /// Sends SIGKILL to all that is left and returns it with the reasons, as far as they can be
+    /// known.
     #[must_use]
     pub fn left_behind(&self, reaper: &Reaper) -> Vec<LeftBehind> {
         if let Some(cgroup) = &self.cgroup {
@@ -208,16 +208,16 @@ impl Tree {
         self.members(reaper).into_iter().map(explain).collect()
     }
 
-    /// Why the end of a leader that has ended is not known yet.
+    /// Returns the leader as held by a debugger, for one that has ended without a known status.
     #[must_use]
     pub fn held_by_debugger(&self) -> LeftBehind {
         LeftBehind { pid: self.leader.pid(), why: HELD }
     }
 
-    /// Sends a signal to the leader, of which we have a descriptor: the only one that can be
-    /// reached where /proc shows nothing.
+    /// Sends a signal to the leader by its pidfd: the only process that can be reached if /proc
+    /// shows nothing.
     fn signal_leader_alone(&self, signal: Signal) {
-        // It fails where the leader has ended.
+        // It fails only if the leader has ended.
         let _ended = self.leader.signal(signal);
     }
 
@@ -245,11 +245,11 @@ impl Tree {
             members.extend(living_children(procfs, parent));
             next += 1;
         }
-        // The leader was seen at its launch; its state may have changed since.
+        // The leader was read at its launch; its state may have changed since.
         members.iter().filter_map(|m| recheck(procfs, *m)).filter(|m| m.state != 'Z').collect()
     }
 
-    /// Its orphans that live; `None` where nobody can know.
+    /// Returns its living orphans; `None` if /proc shows nothing.
     fn orphans(&self, reaper: &Reaper) -> Option<Vec<ProcessInfo>> {
         if self.is_sealed.load(Ordering::SeqCst) {
             return Some(Vec::new());
@@ -259,9 +259,9 @@ impl Tree {
         Some(seen.filter(|orphan| orphan.state != 'Z' && self.has(*orphan, procfs)).collect())
     }
 
-    /// Whether an orphan is of this tree. One that is on its way out shows no environment: it is
-    /// counted as long as it is there, because its children are not ours before it is gone.
-    /// A session counts only where there is no mark: its number may have become another's.
+    /// Whether an orphan belongs to this tree. One that is ending shows no environment: it counts
+    /// as long as it is there, because its children are not ours before it is gone. A session
+    /// counts only without a mark, since its number may have been reused.
     fn has(&self, orphan: ProcessInfo, procfs: Procfs) -> bool {
         if self.orphan_policy == OrphanPolicy::Belong {
             return true;
@@ -274,25 +274,25 @@ impl Tree {
     }
 }
 
-/// The children of a process that is still the one meant.
+/// Returns the children of a process, if that is still the one that was read.
 pub(super) fn living_children(procfs: Procfs, parent: ProcessInfo) -> Vec<ProcessInfo> {
     let children = Procfs::children(parent.number);
     let children: Vec<_> = children.into_iter().filter_map(|n| procfs.read(n)).collect();
-    // ProbeFinished at again after the list was read: had the number passed to a stranger in between,
-    // these would be the stranger's children.
+    // Checked after the list was read: had the pid been reused in between, these would be the
+    // children of another process.
     if recheck(procfs, parent).is_some() { children } else { Vec::new() }
 }
 
-/// The process as it is now, if its number still means it.
+/// Returns the present entry of a process, if its pid was not reused.
 pub(super) fn recheck(procfs: Procfs, member: ProcessInfo) -> Option<ProcessInfo> {
     procfs.read(member.number).filter(|now| now.start_ticks == member.start_ticks)
 }
 
-/// Sends a signal to just the process that was seen.
+/// Sends a signal to exactly the process that was read.
 pub(super) fn send_signal(procfs: Procfs, member: ProcessInfo, signal: Signal) -> io::Result<()> {
     let pidfd = open_pidfd(member.pid)?;
-    // The descriptor holds whatever has the number now; only if that started when the member did
-    // is it the member, and from here on the number no longer matters.
+    // The descriptor holds whatever process has the pid now: the right one, if that started when
+    // the member did. From here on the pid does not matter.
     if recheck(procfs, member).is_none() {
         return Err(Errno::ESRCH.into());
     }
@@ -309,7 +309,8 @@ pub(super) fn reason(member: ProcessInfo, sent: io::Result<()>) -> &'static str 
     }
 }
 
-/// The living processes of each of these trees. One that is forked meanwhile may be missing.
+/// Returns the living processes of each of these trees, by one scan of /proc. One that is forked
+/// meanwhile may be missing.
 pub(super) fn group_by_tree(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<ProcessInfo>> {
     let procfs = reaper.procfs();
     let all = procfs.all();
@@ -321,7 +322,7 @@ pub(super) fn group_by_tree(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<ProcessI
     let mut members = vec![Vec::new(); trees.len()];
     let own = procfs.own_number();
     let owners_of = Owners::of(trees, procfs);
-    // Where an orphan belongs is asked once, however many descend from it.
+    // The owner of an orphan is determined once, however many descend from it.
     let mut owners: HashMap<i32, Option<usize>> = HashMap::new();
     for seen in all.iter().filter(|seen| seen.state != 'Z') {
         let mut eldest = seen;
@@ -340,7 +341,7 @@ pub(super) fn group_by_tree(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<ProcessI
     members
 }
 
-/// By what an orphan is known to be a tree's.
+/// What attributes an orphan to a tree.
 struct Owners<'a> {
     sessions: HashMap<i32, usize>,
     ids: HashMap<&'a str, usize>,

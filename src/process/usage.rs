@@ -1,4 +1,4 @@
-//! What a run costs: CPU and memory of its whole tree.
+//! CPU time and memory of whole trees.
 
 use super::procfs::ProcessInfo;
 use super::reaper::Reaper;
@@ -9,33 +9,33 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The shortest time between two samples: who asks earlier is given the last one.
+/// The shortest time between two samples: an earlier caller gets the last one.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// CPU and memory of a tree at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// 100 for each core that was busy since the sample before (the first time: since the start).
+    /// CPU use, 100 for each busy core, since the last sample (the first time: since the start).
     pub cpu_percent: f64,
     /// Resident memory in MiB.
     pub memory_mb: f64,
-    /// How many threads there are.
+    /// Number of threads.
     pub threads: u32,
 }
 
-/// Samples one run's usage at most once a second, for all who ask.
+/// A meter that samples one run's usage at most once a second, for all callers.
 #[derive(Debug)]
 pub struct UsageMeter(Mutex<(Reading, Option<Usage>)>);
 
 impl UsageMeter {
-    /// A meter for a run that starts now.
+    /// Creates a meter for a run that starts now.
     #[must_use]
     pub fn new(sampler: Arc<Sampler>) -> Self {
         Self(Mutex::new((Reading::new(sampler), None)))
     }
 
-    /// The usage of `tree`: the last sample if it is under a second old, else a new one. Blocks
-    /// for the sample only, about 20 microseconds a process.
+    /// Returns the usage of `tree`: the last sample if it is under a second old, else a new one.
+    /// Blocks for the sample only, about 20 microseconds a process.
     #[must_use]
     pub fn sample(&self, tree: &Tree, reaper: &Reaper) -> Usage {
         let (reading, last) = &mut *self.0.lock();
@@ -50,23 +50,23 @@ impl UsageMeter {
     }
 }
 
-/// Samples the usage of many runs at once, at most once a second, for all who ask. A run that has
-/// begun since is sampled by itself, once.
+/// A meter that samples the usage of many runs together, at most once a second, for all callers. A
+/// run that began after the last sample is sampled separately, once.
 #[derive(Debug)]
 pub struct BatchUsageMeter(Mutex<(Reading, BatchUsage)>);
 
-/// The usage of many runs, by the number of each one's own process.
+/// The usage of many runs, by the pid of each leader.
 pub type BatchUsage = Arc<HashMap<i32, Usage>>;
 
 impl BatchUsageMeter {
-    /// A meter for runs that start from now on.
+    /// Creates a meter for runs that start from now on.
     #[must_use]
     pub fn new(sampler: Arc<Sampler>) -> Self {
         Self(Mutex::new((Reading::new(sampler), BatchUsage::default())))
     }
 
-    /// The usage of each of `trees`: the last sample if it is under a second old, else a new one.
-    /// Blocks for one look at all of /proc, about 20 microseconds a process.
+    /// Returns the usage of each of `trees`: the last sample if it is under a second old, else a
+    /// new one. Blocks for one scan of /proc, about 20 microseconds a process.
     #[must_use]
     pub fn sample(&self, trees: &[Tree], reaper: &Reaper) -> BatchUsage {
         let (reading, last) = &mut *self.0.lock();
@@ -75,8 +75,8 @@ impl BatchUsageMeter {
             *last = Arc::new(trees.iter().map(Tree::leader_pid).zip(usages).collect());
             return Arc::clone(last);
         }
-        // A run that began since the last sample is not told to cost nothing. The others keep
-        // theirs: what they spent in a moment is too little to tell by.
+        // A run that began after the last sample would be reported as idle. The others keep theirs:
+        // the time since is too short to measure.
         let is_young = |tree: &&Tree| !last.contains_key(&tree.leader_pid());
         let young: Vec<Tree> = trees.iter().filter(is_young).cloned().collect();
         if !young.is_empty() {
@@ -88,12 +88,12 @@ impl BatchUsageMeter {
     }
 }
 
-/// What is known since the last sample.
+/// The baseline of the next sample.
 #[derive(Debug)]
 struct Reading {
     sampler: Arc<Sampler>,
     at: Instant,
-    /// CPU time by process and its start, so that a recycled number does not inherit one.
+    /// CPU time by pid and start time, so that a reused pid does not inherit one.
     cpu_milliseconds: HashMap<(i32, u64), u64>,
     is_first: bool,
 }
@@ -107,7 +107,8 @@ impl Reading {
         !self.is_first && self.at.elapsed() < SAMPLE_INTERVAL
     }
 
-    /// The usage of each of these groups of processes since the last time.
+    /// Returns the usage of each of these groups of processes since the last sample, and makes this
+    /// one the baseline.
     fn renew(&mut self, groups: &[Vec<ProcessInfo>]) -> Vec<Usage> {
         let costs = self.sampler.read_costs(numbers_of(groups));
         let usages = self.usages(groups, &costs);
@@ -118,8 +119,8 @@ impl Reading {
         usages
     }
 
-    /// The usage of each of these groups of processes, which began since the last time. What the
-    /// next time is measured from stays what it was.
+    /// Returns the usage of each of these groups of processes, which began after the last sample.
+    /// The baseline stays.
     fn add(&self, groups: &[Vec<ProcessInfo>]) -> Vec<Usage> {
         self.usages(groups, &self.sampler.read_costs(numbers_of(groups)))
     }
@@ -160,7 +161,8 @@ mod tests {
     use std::fs::File;
     use std::io::Read;
 
-    /// The tree of a command that has printed something, and what holds its output open.
+    /// Returns the tree of a command that has printed something, and the descriptors that keep its
+    /// output open.
     fn run(text: &str) -> (Tree, Descriptors) {
         let launch = launch_of(CommandLine::Shell(text.to_owned()));
         let launched = reaper().launch(launch, &|| false).unwrap();
