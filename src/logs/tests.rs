@@ -1,4 +1,4 @@
-//! Pages held against a slow, obvious model of a log.
+//! Tests of pages against a slow, obvious model of a log.
 
 use super::append::Appender;
 use super::block::{BLOCK_MARGIN, Encoder};
@@ -23,7 +23,7 @@ fn keep(bytes_max: u64) -> Keep {
     Keep { runs_max: 10, bytes_max, run_bytes_max: u64::MAX, records_max: 10 }
 }
 
-/// These lines, one a second, as the logs of so many runs.
+/// Returns these lines, one a second, as the logs of so many runs.
 fn series_of(folder: &Arc<LogFolder>, lines: &[String], runs: usize) -> LogSeries {
     let mut logs = Vec::new();
     let mut before = 0;
@@ -34,7 +34,7 @@ fn series_of(folder: &Arc<LogFolder>, lines: &[String], runs: usize) -> LogSerie
     LogSeries::whole(logs)
 }
 
-/// A log of these lines, rotated as often as `bytes_max` demands.
+/// Returns a log of these lines, rotated as often as `bytes_max` demands.
 fn log_of(folder: &Arc<LogFolder>, lines: &[String], before: usize) -> Arc<RunLog> {
     let log = Arc::new(folder.new_log(instant(0), before as u64).unwrap());
     let mut appender = Appender::new(Arc::clone(&log));
@@ -50,7 +50,7 @@ fn log_of(folder: &Arc<LogFolder>, lines: &[String], before: usize) -> Arc<RunLo
     log
 }
 
-/// The numbers and texts of a page, and where the next one begins.
+/// Returns the numbers and texts of a page, and where the next one begins.
 fn page_of(
     log: &LogSeries,
     range: Range,
@@ -84,7 +84,7 @@ fn a_line_whose_parts_are_lost_counts_once_and_is_told() {
         format!("{{\"timestamp\":\"{stamp}\",\"line\":\"{text}\"{end}}}\n").into_bytes()
     };
     let (piece, last) = (entry("piece", ",\"partial\":true"), entry("last", ""));
-    // Within this second nobody looks whether the file has its name.
+    // Within this second the name of the file is not checked.
     appender.append(&last, 1, &stamp);
     let full = std::fs::OpenOptions::new().append(true).open("/dev/full").unwrap();
     log.continue_in(full);

@@ -1,10 +1,10 @@
-//! The ledger by itself: what is read is what was written.
+//! Tests of the ledger by itself: what is read is what was written.
 
 use super::*;
 use crate::protocol::EndedBy;
 use chrono::DateTime;
 
-/// How many runs the ledgers here know at most.
+/// Maximum number of runs that the ledgers here know.
 const RUNS: usize = 5;
 
 fn end(exit_code: i32) -> EndRecord {
@@ -104,7 +104,7 @@ fn ends_are_kept_when_logs_are_gone_as_many_as_may_be() {
         }
         ledger.removed(&[log_name(number)]);
     }
-    // The first has no end, which a server that is started next will look for.
+    // The first has no end, which the next server will look for.
     let check = |ledger: &Ledger| {
         let runs = ledger.runs();
         assert_eq!((runs.len(), &*runs[RUNS - 1].run_id), (RUNS, &*run(0).run_id));
