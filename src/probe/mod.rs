@@ -1,7 +1,7 @@
-//! Health checks: a look at whether a service does what it is for.
+//! Health checks: probes of whether a service works.
 //!
-//! A look blocks its caller, never for longer than its timeout, and tells in a few words what it
-//! found. What follows from that is for the supervisor to say.
+//! A probe blocks its caller, never for longer than its timeout, and returns in a few words why it
+//! failed. The supervisor decides what follows from that.
 
 mod check;
 mod prober;

@@ -1,4 +1,4 @@
-//! What the health checks of one service found, taken together.
+//! Report of all health checks of one service.
 
 use super::check::Check;
 use super::prober::Prober;
@@ -8,27 +8,26 @@ use std::io;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-/// What the health checks of one service found.
+/// The results of the health checks of one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthReport {
-    /// How the service is.
+    /// The status that they add up to.
     pub status: HealthStatus,
-    /// By check, in the order of the services file: nothing, or why it failed.
+    /// The result of each check, in the order of the services file: nothing, or why it failed.
     pub checks: Vec<(String, Result<(), String>)>,
-    /// How long the slowest took; `None` where there was none.
+    /// Duration of the slowest probe; `None` without any.
     pub response_time: Option<Duration>,
 }
 
 impl HealthReport {
-    /// A report without a check.
+    /// Returns a report without a check.
     #[must_use]
     pub fn unknown() -> Self {
         Self { status: HealthStatus::Unknown, checks: Vec::new(), response_time: None }
     }
 
-    /// Looks with each check (a name, what is looked at, how long that may take, what it keeps),
-    /// all at once.
-    /// Blocks for the longest of the timeouts at most, and little more.
+    /// Probes all checks at once (each a name, a check, a timeout and its prober). Blocks for the
+    /// longest of the timeouts at most, and little more.
     #[must_use]
     pub fn take(checks: &[(&str, &Check, Duration, Prober)], context: ProbeContext<'_>) -> Self {
         let findings = thread::scope(|scope| {
@@ -47,7 +46,7 @@ impl HealthReport {
         Self::of(findings)
     }
 
-    /// The report of what was found by each check, and how long that took.
+    /// Combines the results and durations of the checks.
     fn of(findings: Vec<(String, Finding)>) -> Self {
         let response_time = findings.iter().map(|(_, (_, took))| *took).max();
         let checks: Vec<_> = findings.into_iter().map(|(name, (found, _))| (name, found)).collect();
@@ -59,14 +58,14 @@ impl HealthReport {
         Self { status, checks, response_time }
     }
 
-    /// Why the first of the checks that failed did.
+    /// Returns why the first failed check did.
     #[must_use]
     pub fn error(&self) -> Option<&str> {
         self.checks.iter().find_map(|(_, found)| found.as_ref().err()).map(String::as_str)
     }
 }
 
-/// What a look found, and how long it took.
+/// The result of a probe, and its duration.
 type Finding = (Result<(), String>, Duration);
 
 fn timed(check: &Check, timeout: Duration, prober: &Prober, context: ProbeContext<'_>) -> Finding {
@@ -76,7 +75,7 @@ fn timed(check: &Check, timeout: Duration, prober: &Prober, context: ProbeContex
 }
 
 fn join(thread: ScopedJoinHandle<'_, Finding>) -> Finding {
-    // One that panicked has said so on stderr.
+    // A thread that panicked has reported it on stderr.
     thread.join().unwrap_or_else(|_| (Err("the check itself failed".to_owned()), Duration::ZERO))
 }
 

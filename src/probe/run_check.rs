@@ -1,4 +1,4 @@
-//! One look of a health check.
+//! One probe of a health check.
 
 use super::check::Check;
 use super::prober::Prober;
@@ -12,34 +12,34 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How much of a command's last line is reply, in characters.
+/// Number of characters of a command's last line that are reported.
 const REPORTED_CHARACTERS_MAX: usize = 200;
 
-/// What is told of a name without an address.
+/// Error for a name without an address.
 pub(super) const UNKNOWN_HOST: &str = "the host cannot be found";
 
-/// How the standard library begins what the resolver said; it has no kind of its own for that.
+/// Prefix of the standard library's errors from the resolver, for which it has no kind.
 const LOOKUP_FAILED: &str = "failed to lookup address information: ";
 
-/// What a look needs to know about its surroundings.
+/// The context of a probe.
 #[derive(Clone, Copy, Debug)]
 pub struct ProbeContext<'a> {
-    /// What commands are run by.
+    /// The reaper that runs commands.
     pub reaper: &'a Reaper,
     /// The shell that runs a command that is text, with `-c`.
     pub shell: &'a Path,
-    /// The directory that commands start in.
+    /// The working directory of commands.
     pub directory: &'a Path,
     /// The whole environment of commands.
     pub environment: &'a [(OsString, OsString)],
-    /// The run that is looked at: what its checks leave behind is ended with it.
+    /// The run that is probed: what its checks leave behind is ended with it.
     pub run_id: Option<&'a str>,
-    /// Readable when what is looked at is gone: a command is ended then.
+    /// Readable when the run is gone, which ends a command.
     pub until: Option<BorrowedFd<'a>>,
 }
 
-/// Looks once, with what the check keeps from look to look. Blocks for `timeout` at most, and for
-/// what it takes to end a command that is not done by then.
+/// Probes once, with the check's state between probes. Blocks for `timeout` at most, and for what
+/// it takes to end a command that is not done by then.
 ///
 /// # Errors
 /// Why it failed, in a few words: `HTTP 500`, `connection refused`, `no answer within 5 s`.
@@ -57,12 +57,12 @@ pub fn probe(
     found.unwrap_or_else(|| Err("the check itself failed, see the server's log".to_owned()))
 }
 
-/// What is told when the time is up.
+/// Returns the error of a probe whose time is up.
 pub(super) fn no_answer(timeout: Duration) -> String {
     format!("no answer within {} s", timeout.as_secs_f64())
 }
 
-/// What the kernel said, in words.
+/// Describes an error of the kernel.
 pub(super) fn io_reason(error: &io::Error, timeout: Duration) -> String {
     match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => no_answer(timeout),
@@ -128,7 +128,7 @@ fn run(
     }
 }
 
-/// The last line with something in it, as it can stand in a message.
+/// Returns the last line that is not blank, in a form for a message.
 fn last_line(output: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(output);
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;

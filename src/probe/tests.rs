@@ -1,4 +1,4 @@
-//! Looks at servers, ports and commands of all kinds.
+//! Tests of probes against servers, ports and commands of all kinds.
 
 use super::*;
 use crate::process::{self, CommandLine};
@@ -26,7 +26,7 @@ fn probe_once(check: &Check, timeout: Duration) -> Result<(), String> {
     probe(check, timeout, &Prober::default(), context())
 }
 
-/// A server that lets `answer` see each request's head and connection; its port.
+/// Starts a server that calls `answer` with each request's head and connection; returns its port.
 fn server(answer: impl Fn(&str, TcpStream) + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -44,7 +44,7 @@ fn server(answer: impl Fn(&str, TcpStream) + Send + 'static) -> u16 {
     port
 }
 
-/// A server that gives every request the same answer.
+/// Starts a server that gives every request the same answer.
 fn server_of(answer: &'static str) -> u16 {
     server(move |_, mut stream| stream.write_all(answer.as_bytes()).unwrap())
 }
@@ -57,7 +57,7 @@ fn refused<T>(why: &str) -> Result<T, String> {
     Err(why.to_owned())
 }
 
-/// A port that nobody listens on.
+/// Returns a port that nobody listens on.
 fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -104,7 +104,7 @@ fn redirects_are_followed_up_to_five() {
                 let place = "/x".repeat(next);
                 format!("HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n")
             };
-            // The other side may have had enough.
+            // The other side may have closed the connection.
             let _gone = stream.write_all(answer.as_bytes());
         })
     };
@@ -153,7 +153,7 @@ fn an_open_port_is_healthy() {
 
 #[test]
 fn a_port_that_drops_connections_is_not_waited_for() {
-    // A queue of one that is full: the kernel then ignores who comes.
+    // A queue of one that is full: the kernel then ignores further connections.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     rustix::net::listen(&listener, 0).unwrap();
     let address = listener.local_addr().unwrap();
@@ -188,7 +188,7 @@ fn https_is_spoken_where_it_is_asked_for() {
     let check = Check::http(&format!("https://localhost:{port}/")).unwrap();
     let why = probe_once(&check, PATIENT).unwrap_err();
     assert!(!why.starts_with("HTTP"), "{why}");
-    // A record of a handshake, of TLS 1.x.
+    // A handshake record of TLS 1.x.
     assert_eq!(server.join().unwrap(), [22, 3]);
 }
 
