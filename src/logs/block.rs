@@ -236,7 +236,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_byte_is_stored_whatever_the_reads(
+        fn every_byte_is_stored_for_any_read_sizes(
             bytes in proptest::collection::vec(
                 prop_oneof![3 => Just(b'\n'), 2 => Just(b'\r'), 9 => any::<u8>(), 20 => b' '..b'~'],
                 0..400,
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_just_a_piece_is_not_cut() {
+    fn line_as_long_as_a_piece_is_not_split() {
         let mut encoder = Encoder::new(16);
         let line = [&b"0123456789abcdef\r\n"[..], &[0; BLOCK_MARGIN]].concat();
         let encoded = encoder.encode(&line, 0..18, STAMP);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_escapes_and_empty_lines_stay_within_the_buffers() {
+    fn longest_escapes_and_empty_lines_fit_the_buffers() {
         let controls = vec![1_u8; 300_000];
         let (lines, _) = stored(&controls, &[262_144], 65_536);
         assert_eq!(lines, expected(&controls));

@@ -317,7 +317,7 @@ impl CaptureState {
 
 impl std::fmt::Debug for CaptureState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Captured").field("log", &self.appender.log().name()).finish_non_exhaustive()
+        f.debug_struct("Capture").field("log", &self.appender.log().name()).finish_non_exhaustive()
     }
 }
 

@@ -41,7 +41,7 @@ pub fn open_directory(path: &Path) -> Result<()> {
         return Ok(());
     }
     if mode.contains(Mode::SVTX) && is_used_for_something_else(path) {
-        return Err(refused(path, "everybody writes into it"));
+        return Err(refused(path, "everybody may write to it"));
     }
     rustix::fs::fchmod(&directory, PRIVATE).map_err(failed("made private"))?;
     log::warn!("others could write to {}: changed its mode to 0700", path.display());
@@ -160,7 +160,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
-    fn a_link_in_the_place_of_a_directory_is_refused() {
+    fn symbolic_link_to_a_directory_is_refused() {
         let place = tempfile::tempdir().unwrap();
         fs::create_dir(place.path().join("elsewhere")).unwrap();
         let link = place.path().join("logs");
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_others_can_write_becomes_private() {
+    fn directory_writable_by_others_becomes_private() {
         let place = tempfile::tempdir().unwrap();
         let mode = |mode| {
             let path = place.path().join("logs");
@@ -187,18 +187,18 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_everybody_shares_is_refused() {
+    fn shared_directory_is_refused() {
         let place = tempfile::tempdir().unwrap();
         fs::write(place.path().join("file of somebody"), "").unwrap();
         fs::set_permissions(place.path(), fs::Permissions::from_mode(0o1777)).unwrap();
         let error = open_directory(place.path()).unwrap_err().to_string();
-        assert!(error.contains("everybody writes into it"), "{error}");
+        assert!(error.contains("everybody may write to it"), "{error}");
         let mode = fs::metadata(place.path()).unwrap().permissions().mode() & 0o7777;
         assert_eq!(mode, 0o1777, "it is left as it is");
     }
 
     #[test]
-    fn only_a_regular_file_with_one_name_is_opened() {
+    fn only_regular_files_with_one_name_are_opened() {
         let place = tempfile::tempdir().unwrap();
         let path = |name: &str| place.path().join(name);
         fs::write(path("victim"), "precious").unwrap();

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_disk_is_stalled_while_something_takes_long() {
+    fn disk_is_stalled_during_a_long_operation() {
         let monitor = DiskMonitor::default();
         let operation = monitor.begin();
         assert!(!monitor.is_stalled());

@@ -101,7 +101,7 @@ impl EndNotice {
     fn publish_once(&self, on_end: &dyn OnEnd) {
         let before = std::mem::replace(&mut self.state().notified, Notified::Published);
         if before < Notified::Published {
-            let _panicked = catch_panic("The telling of an end", || on_end.publish());
+            let _panicked = catch_panic("The publication of an end", || on_end.publish());
         }
     }
 

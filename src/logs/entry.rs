@@ -97,7 +97,7 @@ mod tests {
     const LINE: &[u8] = br#"{"timestamp":"2026-01-02T03:04:05.678901Z","line":"a \"b\" \u0000"}"#;
 
     #[test]
-    fn an_entry_is_read_without_unescaping_it() {
+    fn entries_are_parsed_without_unescaping() {
         let stored = Stored::parse(LINE).unwrap();
         assert_eq!(stored.text, br#"a \"b\" \u0000"#);
         assert_eq!(stored.stamp, b"2026-01-02T03:04:05.678901Z");
@@ -105,20 +105,20 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_says_that_the_line_goes_on() {
+    fn pieces_are_marked_as_partial() {
         let piece = br#"{"timestamp":"2026-01-02T03:04:05.678901Z","line":"a","partial":true}"#;
         assert!(Stored::parse(piece).unwrap().partial);
     }
 
     #[test]
-    fn an_entry_cut_anywhere_is_no_entry() {
+    fn cut_entries_are_rejected() {
         for length in 0..LINE.len() {
             assert_eq!(Stored::parse(&LINE[..length]), None, "cut to {length} bytes");
         }
     }
 
     #[test]
-    fn what_could_break_an_answer_is_no_entry() {
+    fn invalid_json_strings_are_rejected() {
         for text in [r#"a"b"#, r"a\", r"\x", r"\u0100", "\u{1}", "a\tb"] {
             let entry = format!(r#"{{"timestamp":"2026-01-02T03:04:05.678901Z","line":"{text}"}}"#);
             assert_eq!(Stored::parse(entry.as_bytes()), None, "{entry}");

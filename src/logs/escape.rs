@@ -167,7 +167,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn escaped_text_is_what_serde_json_writes(line in LINES) {
+        fn escaped_text_is_that_of_serde_json(line in LINES) {
             let expected = serde_json::to_string(&line).unwrap();
             let expected = &expected.as_bytes()[1..expected.len() - 1];
             prop_assert_eq!(escaped(escape_line(), line.as_bytes()), expected);
@@ -175,7 +175,7 @@ mod tests {
         }
 
         #[test]
-        fn both_ways_escape_the_same(line: Vec<u8>) {
+        fn both_implementations_agree(line: Vec<u8>) {
             prop_assert_eq!(escaped(escape_line(), &line), escaped(escape_anywhere, &line));
         }
     }

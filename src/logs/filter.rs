@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_redrawn_line_the_last_drawing_is_kept() {
+    fn redrawn_lines_keep_their_last_state() {
         for (text, left) in [
             ("10%\r20%\r100%", "100%"),
             ("a long line\rshort", "shortg line"),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_erasures_costs_no_more_than_its_bytes() {
+    fn repeated_erasures_take_linear_time() {
         let erasing =
             format!("\u{1b}[{COLUMNS_MAX}Gx\u{1b}[1K").repeat(2 * BLANKED_MAX / COLUMNS_MAX);
         let shown = stripped(&format!("{erasing}\rdone"));
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_expression_is_named() {
+    fn invalid_expressions_are_reported() {
         for bad in ["(", "[a", "a{100000}{100000}"] {
             let error = Filter::new(Some(bad), false, None).unwrap_err().to_string();
             assert!(error.contains("grep"), "{error}");

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_beginning_and_the_end_are_kept() {
+    fn beginning_and_end_are_kept() {
         let lines: Vec<String> = (1..=1000).map(|number| format!("line {number}")).collect();
         let (content, omission) = folded(&lines, 400);
         let omission = omission.unwrap();
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_large_by_itself_is_cut_inside() {
+    fn oversized_line_is_cut_inside() {
         let line = "é".repeat(1000);
         let (content, omission) = folded(std::slice::from_ref(&line), 300);
         assert_eq!(omission.map(|omission| (omission.after, omission.lines)), Some((0, 1)));
@@ -230,7 +230,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn head_and_omission_and_tail_are_the_content(
+        fn head_omission_and_tail_add_up(
             lines in proptest::collection::vec("[aé€\u{10348}]{0,60}|[a-z]{200,400}", 0..60),
             bytes_max in FOLD_BYTES_MIN..2000,
         ) {
@@ -255,7 +255,7 @@ mod tests {
         }
 
         #[test]
-        fn lines_that_were_skipped_are_as_if_they_had_been_seen(
+        fn skipped_lines_count_like_seen_ones(
             lines in proptest::collection::vec("[a-zé]{0,9}", 1000..2000),
             bytes_max in FOLD_BYTES_MIN..800,
         ) {

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_of_one_second_have_names_of_their_own() {
+    fn runs_of_one_second_have_distinct_names() {
         let place = tempfile::tempdir().unwrap();
         let folder = folder_in(&place.path().join("deep/logs"));
         let at = "2026-01-02T03:04:05.9Z".parse().unwrap();
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_was_lost_is_made_again() {
+    fn lost_directory_is_created_again() {
         let place = tempfile::tempdir().unwrap();
         let folder = folder_in(&place.path().join("logs"));
         std::fs::remove_dir_all(place.path().join("logs")).unwrap();
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_belongs_to_one() {
+    fn directory_belongs_to_one_server() {
         let place = tempfile::tempdir().unwrap();
         let first = folder_in(place.path());
         let taken = LogFolder::open(place.path(), EVERYTHING).unwrap_err().to_string();

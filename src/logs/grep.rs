@@ -122,7 +122,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
-        fn long_lines_are_searched_as_short_ones_are(
+        fn long_and_short_lines_match_alike(
             text in "[abé ]{0,8}",
             expression in prop_oneof![
                 Just("ab"), Just("^y+a"), Just("b *z+$"), Just("a.*b"), Just("é{2}"),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_ends_where_nobody_waits() {
+    fn abandoned_searches_end() {
         let gone: IsAbandoned = Arc::new(|| true);
         let grep = Grep::new("x[xy]{400}[wv]", Some(gone)).unwrap();
         let text = "xy".repeat(4 * 1024 * 1024);

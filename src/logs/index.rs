@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_mark_before_a_line_or_a_place_is_found() {
+    fn nearest_mark_before_a_line_or_position_is_found() {
         let mut index = Index::new();
         for number in 1..=10 {
             index.note(Mark { lines: number * 100, at: number * MARK_BYTES });
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_cut_is_indexed_anew() {
+    fn truncated_file_is_indexed_again() {
         let mut index = Index::new();
         index.note(Mark { lines: 100, at: MARK_BYTES });
         index.note(Mark { lines: 101, at: 70 });

@@ -217,7 +217,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_escaped_is_read_as_it_was(text in "\\PC*|[\\x00-\\x7f]{0,200}") {
+        fn unescape_inverts_escape(text in "\\PC*|[\\x00-\\x7f]{0,200}") {
             let quoted = serde_json::to_string(&text).unwrap();
             let mut read = String::new();
             unescape(&quoted.as_bytes()[1..quoted.len() - 1], &mut read);

@@ -111,7 +111,7 @@ mod tests {
     use std::process::Command;
 
     #[test]
-    fn what_a_server_that_is_gone_was_launching_is_waited_for() {
+    fn launch_of_a_killed_server_is_awaited() {
         let place = tempfile::tempdir().unwrap();
         let mut gone = Command::new("true").spawn().unwrap();
         gone.wait().unwrap();
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_lives_keeps_others_out_and_is_named() {
+    fn living_holder_is_reported_by_pid() {
         let place = tempfile::tempdir().unwrap();
         let _lock = FolderLock::take(place.path()).unwrap();
         let refused = FolderLock::take(place.path()).unwrap_err().to_string();

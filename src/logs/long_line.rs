@@ -133,7 +133,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_are_searched_as_the_whole_line_is(
+        fn pieces_match_like_the_whole_line(
             pieces in proptest::collection::vec("[abé ]{0,6}", 0..6),
             expression in prop_oneof![
                 Just("ab"), Just("^a"), Just("b$"), Just("a.*b"), Just("^$"), Just("(?i)B +A"),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn escape_sequences_are_taken_out_across_pieces() {
+    fn escape_sequences_are_stripped_across_pieces() {
         let pieces = ["a\x1b[3", "1mb\x1b[0m", "c"];
         assert!(finds("^abc$", true, &pieces) && !finds("abc", false, &pieces));
     }

@@ -71,7 +71,7 @@ mod tests {
     const CLOSE: Duration = Duration::from_micros(10);
 
     #[test]
-    fn a_line_now_and_then_is_never_kept_waiting() {
+    fn occasional_lines_are_never_delayed() {
         let mut pace = Pace::new();
         for _ in 0..100 {
             assert_eq!(pace.throttle_delay(80, PIPE, Duration::from_millis(1)), Duration::ZERO);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_small_writes_is_given_time_to_gather() {
+    fn flood_of_small_writes_is_delayed() {
         let mut pace = Pace::new();
         for _ in 1..FLOOD_READS {
             assert_eq!(pace.throttle_delay(100, PIPE, CLOSE), Duration::ZERO);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_runs_full_shortens_the_rest_to_none() {
+    fn full_pipe_shortens_the_delay_to_zero() {
         let mut pace = Pace::new();
         for _ in 0..FLOOD_READS {
             pace.throttle_delay(100, PIPE, CLOSE);
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_that_ebbs_is_over() {
+    fn small_read_ends_the_flood() {
         let mut pace = Pace::new();
         for _ in 0..=FLOOD_READS {
             pace.throttle_delay(100, PIPE, CLOSE);

@@ -259,7 +259,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_last_lines_are_the_end_of_all_lines(pieces in pieces(), count in 1_usize..70) {
+        fn last_lines_are_the_end_of_all_lines(pieces in pieces(), count in 1_usize..70) {
             let (file, end, lines) = file_of(&pieces);
             let start = start_of_last(&file, end, count as u64).unwrap();
             let expected: Vec<_> = lines.into_iter().map(|(_, _, text)| text).collect();
@@ -269,7 +269,7 @@ mod tests {
         }
 
         #[test]
-        fn lines_since_an_instant_are_those_whose_end_is_as_young(
+        fn lines_since_an_instant_are_selected_by_their_end(
             pieces in pieces(), since in 0_i64..90,
         ) {
             let (file, end, lines) = file_of(&pieces);
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_longer_than_an_entry_is_passed_over() {
+    fn lines_longer_than_an_entry_are_skipped() {
         let mut pieces = vec![Piece::Line(1, "before".into())];
         pieces.push(Piece::Torn("x".repeat(ENTRY_BYTES_MAX * 2 + 5)));
         pieces.push(Piece::Line(1, "behind".into()));

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_logs_go_by_name_and_the_active_one_never() {
+    fn unknown_logs_are_removed_by_name_active_never() {
         let folder = tempfile::tempdir().unwrap();
         let names = [
             "2026-01-02_03-04-05.log",

@@ -290,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prompt_ends_with_its_last_whole_character() {
+    fn prompts_end_with_their_last_whole_character() {
         assert_eq!(whole_characters(b"name: "), "name: ");
         assert_eq!(whole_characters("€".as_bytes()), "€");
         assert_eq!(whole_characters(&"a€".as_bytes()[..3]), "a");

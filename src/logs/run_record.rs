@@ -93,8 +93,8 @@ pub struct EndRecord {
 
 /// Reads the cause of an end; `lost` for one of a later version of this program.
 fn known_or_lost<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EndedBy, D::Error> {
-    let word = String::deserialize(deserializer)?;
-    let known = EndedBy::ALL.iter().find(|by| by.as_str() == word);
+    let cause = String::deserialize(deserializer)?;
+    let known = EndedBy::ALL.iter().find(|by| by.as_str() == cause);
     Ok(known.copied().unwrap_or(EndedBy::Lost))
 }
 
@@ -188,10 +188,10 @@ mod tests {
 
     #[test]
     fn unknown_causes_are_read_as_lost() {
-        for (word, by) in [("timeout", EndedBy::Timeout), ("hibernated", EndedBy::Lost)] {
+        for (cause, by) in [("timeout", EndedBy::Timeout), ("hibernated", EndedBy::Lost)] {
             let line = format!(
                 "{{\"at\":\"2026-01-02T03:04:05Z\",\"exit_code\":3,\"signal\":null,\
-                 \"ended_by\":\"{word}\"}}"
+                 \"ended_by\":\"{cause}\"}}"
             );
             let end: EndRecord = serde_json::from_str(&line).unwrap();
             assert_eq!((end.ended_by, end.exit_code), (by, Some(3)));

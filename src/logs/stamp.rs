@@ -130,7 +130,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_log_clock_never_goes_back() {
+    fn log_clock_never_goes_back() {
         let mut clock = LogClock::new();
         let noon = Utc.with_ymd_and_hms(2026, 1, 2, 12, 0, 0).unwrap();
         assert_eq!(&clock.advance(noon), b"2026-01-02T12:00:00.000000Z");
@@ -150,7 +150,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn stamps_are_what_chrono_writes(micros in 0_i64..253_402_300_799_000_000) {
+        fn stamps_are_those_of_chrono(micros in 0_i64..253_402_300_799_000_000) {
             let instant = Utc.timestamp_micros(micros).unwrap();
             let expected = instant.to_rfc3339_opts(SecondsFormat::Micros, true);
             prop_assert_eq!(format_instant(instant), expected);

@@ -23,7 +23,7 @@ fn keep(bytes_max: u64) -> Keep {
     Keep { runs_max: 10, bytes_max, run_bytes_max: u64::MAX, records_max: 10 }
 }
 
-/// Returns these lines, one a second, as the logs of so many runs.
+/// Returns these lines, one a second, as the logs of `runs` runs.
 fn series_of(folder: &Arc<LogFolder>, lines: &[String], runs: usize) -> LogSeries {
     let mut logs = Vec::new();
     let mut before = 0;
@@ -72,7 +72,7 @@ fn page_of(
 }
 
 #[test]
-fn a_line_whose_parts_are_lost_counts_once_and_is_told() {
+fn lost_line_in_pieces_is_counted_and_reported_once() {
     let place = tempfile::tempdir().unwrap();
     let keep = keep(u64::MAX);
     let folder = Arc::new(LogFolder::open(place.path(), keep).unwrap());
@@ -107,7 +107,7 @@ fn lines() -> impl Strategy<Value = Vec<String>> {
 
 proptest! {
     #[test]
-    fn every_page_is_what_the_model_gives(
+    fn every_page_equals_that_of_the_model(
         lines in lines(),
         runs in 1_usize..4,
         bytes_max in prop_oneof![Just(u64::MAX), 16_000_u64..48_000],
@@ -133,7 +133,8 @@ proptest! {
             None => true,
         };
         let passing: Vec<_> = left.into_iter().filter(|(_, text)| passes(text)).collect();
-        let last = passing[passing.len().saturating_sub(usize::try_from(count).unwrap())..].to_vec();
+        let skipped = passing.len().saturating_sub(usize::try_from(count).unwrap());
+        let last = passing[skipped..].to_vec();
         prop_assert_eq!(page_of(&log, Range::Last(count), None, grep).0, last);
         let behind = |number: u64| passing.iter().filter(move |line| line.0 > number).cloned();
         let young = page_of(&log, Range::Since(instant(second)), None, grep).0;

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_has_a_scheme_of_the_web_and_a_host() {
+    fn urls_need_a_web_scheme_and_a_host() {
         for (url, port) in [
             ("http://localhost:7030/", Some(7030)),
             ("http://localhost", Some(80)),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_has_a_host_and_a_port() {
+    fn addresses_need_a_host_and_a_port() {
         for (place, host) in
             [("localhost:5432", "localhost"), ("[::1]:5432", "::1"), ("10.0.0.1:5432", "10.0.0.1")]
         {

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_resolver_that_does_not_answer_is_asked_once() {
+    fn stalled_resolver_is_asked_once() {
         let prober = Prober::default();
         // As if a lookup were in progress.
         prober.lock().is_resolving = true;
@@ -110,7 +110,10 @@ mod tests {
             assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
         }
         assert!(began.elapsed() >= Duration::from_millis(60));
-        assert!(prober.resolve("127.0.0.1", 1, Duration::ZERO).is_ok(), "nobody is asked");
+        assert!(
+            prober.resolve("127.0.0.1", 1, Duration::ZERO).is_ok(),
+            "an address needs no lookup"
+        );
         prober.lock().is_resolving = false;
         assert!(prober.resolve("localhost", 1, Duration::from_secs(20)).is_ok());
     }

@@ -80,5 +80,5 @@ fn join(thread: ScopedJoinHandle<'_, Finding>) -> Finding {
 }
 
 fn no_thread(error: &io::Error) -> Finding {
-    (Err(format!("no thread to look with: {error}")), Duration::ZERO)
+    (Err(format!("cannot start a thread for the check: {error}")), Duration::ZERO)
 }

@@ -99,7 +99,9 @@ fn run(
     context: ProbeContext<'_>,
 ) -> Result<(), String> {
     if let Some(pid) = prober.remaining_pid() {
-        return Err(format!("process {pid} of the last check cannot be ended: none is begun"));
+        return Err(format!(
+            "process {pid} of the last check cannot be ended: no other is started"
+        ));
     }
     let launch = Launch {
         command: command.clone(),
@@ -119,7 +121,7 @@ fn run(
         Some(outcome @ Outcome::Signalled(_)) => {
             format!("ended by {}", outcome.signal().unwrap_or_default())
         }
-        Some(Outcome::Unknown) => "ended, nobody knows how".to_owned(),
+        Some(Outcome::Unknown) => "ended with an unknown status".to_owned(),
         None => no_answer(timeout),
     };
     match last_line(&ended.output) {

@@ -63,7 +63,7 @@ fn closed_port() -> u16 {
 }
 
 #[test]
-fn a_url_is_healthy_by_its_status() {
+fn urls_are_healthy_by_status() {
     for (answer, found) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Ok(())),
         ("HTTP/1.1 204 No Content\r\n\r\n", Ok(())),
@@ -80,7 +80,7 @@ fn a_url_is_healthy_by_its_status() {
 }
 
 #[test]
-fn a_request_is_asked_as_a_check_would_be() {
+fn requests_have_path_query_and_user_agent() {
     let port = server(|head, mut stream| {
         let is_right = head.starts_with("GET /health?a=b HTTP/1.1\r\n")
             && head
@@ -113,7 +113,7 @@ fn redirects_are_followed_up_to_five() {
 }
 
 #[test]
-fn who_does_not_answer_in_time_is_not_waited_for() {
+fn slow_servers_time_out() {
     let silent = server(|_, stream| {
         thread::park_timeout(PATIENT);
         drop(stream);
@@ -134,7 +134,7 @@ fn who_does_not_answer_in_time_is_not_waited_for() {
 }
 
 #[test]
-fn a_closed_port_refuses() {
+fn closed_port_refuses() {
     assert_eq!(get(closed_port(), PATIENT), refused("connection refused"));
     for host in ["127.0.0.1", "localhost"] {
         let check = Check::Tcp { host: host.to_owned(), port: closed_port() };
@@ -143,7 +143,7 @@ fn a_closed_port_refuses() {
 }
 
 #[test]
-fn an_open_port_is_healthy() {
+fn open_port_is_healthy() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     for host in ["127.0.0.1", "localhost"] {
@@ -152,7 +152,7 @@ fn an_open_port_is_healthy() {
 }
 
 #[test]
-fn a_port_that_drops_connections_is_not_waited_for() {
+fn port_that_drops_connections_times_out() {
     // A queue of one that is full: the kernel then ignores further connections.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     rustix::net::listen(&listener, 0).unwrap();
@@ -166,7 +166,7 @@ fn a_port_that_drops_connections_is_not_waited_for() {
 }
 
 #[test]
-fn an_unknown_host_is_told() {
+fn unknown_hosts_are_reported() {
     let url = Check::http("http://no.such.host.invalid/").unwrap();
     for check in [Check::tcp("no.such.host.invalid:80").unwrap(), url] {
         let why = probe_once(&check, PATIENT).unwrap_err();
@@ -175,7 +175,7 @@ fn an_unknown_host_is_told() {
 }
 
 #[test]
-fn https_is_spoken_where_it_is_asked_for() {
+fn https_urls_use_tls() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = thread::spawn(move || {
@@ -193,7 +193,7 @@ fn https_is_spoken_where_it_is_asked_for() {
 }
 
 #[test]
-fn a_command_is_healthy_by_its_exit_code() {
+fn commands_are_healthy_by_exit_code() {
     for (text, found) in [
         ("true", Ok(())),
         ("exit 3", refused("exit code 3")),
@@ -221,7 +221,7 @@ fn command_check_gets_directory_and_environment() {
 }
 
 #[test]
-fn a_command_that_hangs_is_ended_in_time() {
+fn hanging_commands_are_killed_in_time() {
     let check = Check::Command(CommandLine::Shell("echo waiting; sleep 1000".to_owned()));
     let began = Instant::now();
     let found = probe_once(&check, Duration::from_millis(300));
@@ -230,7 +230,7 @@ fn a_command_that_hangs_is_ended_in_time() {
 }
 
 #[test]
-fn a_report_is_as_its_checks_which_wait_for_nobody() {
+fn reports_combine_checks_that_run_in_parallel() {
     let command = |text: &str| Check::Command(CommandLine::Shell(text.to_owned()));
     let (good, slow, bad) = (command("true"), command("sleep 0.4"), command("exit 7"));
     let prober = Prober::default;

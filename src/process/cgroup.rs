@@ -218,13 +218,13 @@ fn remove(path: &Path) {
 #[derive(Debug, thiserror::Error)]
 pub enum NoCgroup {
     /// No hierarchy of version 2 is mounted.
-    #[error("no control groups of version 2 are mounted here")]
+    #[error("no control groups of version 2 are mounted")]
     NotMounted,
     /// The pids in /proc are not those of our system calls.
-    #[error("/proc is that of another pid namespace")]
+    #[error("/proc belongs to another pid namespace")]
     ForeignProc,
     /// Other processes, or another server, are in it too.
-    #[error("other processes live in our control group {path} too: give the server its own")]
+    #[error("other processes are in our control group {path} too: give the server its own")]
     Shared {
         /// Directory of the group.
         path: PathBuf,

@@ -224,8 +224,8 @@ impl ChildRegistry {
             // Pids and numbers are the same, so that a thousand leaders need not be read.
             numbers.retain(|number| !is_known(&Pid::from_raw(*number)));
         }
-        let seen = numbers.into_iter().filter_map(|number| self.procfs.read(number));
-        Some(seen.filter(|seen| !is_known(&seen.pid)).collect())
+        let processes = numbers.into_iter().filter_map(|number| self.procfs.read(number));
+        Some(processes.filter(|process| !is_known(&process.pid)).collect())
     }
 
     /// Returns the number of leaders that were not collected yet.

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_are_shown_as_a_shell_would_take_them() {
+    fn arguments_are_displayed_quoted_for_a_shell() {
         let arguments = ["python3", "-c", "print('a b')", ""].map(str::to_owned).to_vec();
         let shown = CommandLine::Arguments(arguments).to_string();
         assert_eq!(shown, r"python3 -c 'print('\''a b'\'')' ''");

@@ -121,13 +121,13 @@ fn variable((name, value): (&OsStr, &OsStr)) -> io::Result<CString> {
     Ok(CString::new([name.as_bytes(), b"=", value.as_bytes()].concat())?)
 }
 
-fn c_string(word: &OsStr) -> io::Result<CString> {
-    Ok(CString::new(word.as_bytes())?)
+fn c_string(text: &OsStr) -> io::Result<CString> {
+    Ok(CString::new(text.as_bytes())?)
 }
 
 /// Returns pointers to the strings, with a null pointer at the end.
 fn pointers(strings: &[CString]) -> Vec<*const c_char> {
-    strings.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect()
+    strings.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect()
 }
 
 #[cfg(test)]
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_looked_for_as_execvp_does() {
+    fn programs_are_searched_as_execvp_does() {
         assert_eq!(search_paths("./a", Some("/x")), ["./a"]);
         assert_eq!(search_paths("a", Some("/x::/y")), ["/x/a", "./a", "/y/a"]);
         assert_eq!(search_paths("a", None), ["/bin/a", "/usr/bin/a"]);

@@ -141,7 +141,7 @@ impl Launch {
     /// Converts the error of a launch, with its context.
     fn failed(&self, source: io::Error) -> Error {
         if source.raw_os_error() == Some(libc::ENOSYS) {
-            return Error::kernel("hold a process by a pidfd (Linux 5.4 or later does)", source);
+            return Error::kernel("hold a process by a pidfd (this needs Linux 5.4)", source);
         }
         if is_shortage(&source) {
             return Error::kernel("start a process", source);
@@ -202,7 +202,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn what_cannot_be_executed_leaves_no_child() {
+    fn failed_exec_leaves_no_child() {
         for (arguments, directory, error) in [
             (["/nowhere/at/all"], "/", libc::ENOENT),
             (["nowhere-at-all"], "/", libc::ENOENT),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_without_an_interpreter_is_run_by_sh() {
+    fn scripts_without_an_interpreter_are_run_by_sh() {
         let place = tempfile::tempdir().unwrap();
         let script = place.path().join("script");
         fs::write(&script, "echo \"$1\" of $0").unwrap();
@@ -233,7 +233,7 @@ mod tests {
         let launch = Launch { environment: vec![path], ..launch_of(command) };
         let limit = Limit { timeout: Duration::from_secs(20), until: None };
         let ended = run_with_timeout(reaper(), launch, limit).unwrap();
-        let said = format!("one of {}\n", script.display());
-        assert_eq!(String::from_utf8(ended.output).unwrap(), said);
+        let expected = format!("one of {}\n", script.display());
+        assert_eq!(String::from_utf8(ended.output).unwrap(), expected);
     }
 }

@@ -20,7 +20,7 @@ pub struct Leader {
     pid: Pid,
     pidfd: Arc<OwnedFd>,
     /// Its entry in /proc at the launch; `None` if /proc shows nothing.
-    seen: Option<ProcessInfo>,
+    info: Option<ProcessInfo>,
     /// Whether no other child of ours has had its pid since.
     is_latest: Arc<AtomicBool>,
 }
@@ -29,8 +29,8 @@ impl Leader {
     /// Takes over a child that nobody can have collected yet.
     pub(super) fn new(child: Child, procfs: Procfs) -> Self {
         let Child { pid, pidfd, is_latest } = child;
-        let seen = procfs.number_of(pid).and_then(|number| procfs.read(number));
-        Self { pid, pidfd: Arc::new(pidfd), seen, is_latest }
+        let info = procfs.number_of(pid).and_then(|number| procfs.read(number));
+        Self { pid, pidfd: Arc::new(pidfd), info, is_latest }
     }
 
     /// Returns the pid, for people: signals go through the descriptor.
@@ -43,7 +43,7 @@ impl Leader {
     /// the process for ever. 0 if /proc did not show it.
     #[must_use]
     pub fn start_ticks(&self) -> u64 {
-        self.seen.map_or(0, |seen| seen.start_ticks)
+        self.info.map_or(0, |info| info.start_ticks)
     }
 
     /// Whether the process has ended, collected or not. Does not block.
@@ -67,15 +67,15 @@ impl Leader {
         self.pid
     }
 
-    pub(super) fn seen(&self) -> Option<ProcessInfo> {
-        self.seen
+    pub(super) fn info(&self) -> Option<ProcessInfo> {
+        self.info
     }
 
     /// Whether the session of this number is still the one that the leader began. The kernel reuses
     /// a number once no process and no session has it: whoever has it now, or had it since, began
     /// another session.
     pub(super) fn has_session(&self, session: i32, procfs: Procfs) -> bool {
-        let Some(leader) = self.seen.filter(|leader| leader.number == session) else {
+        let Some(leader) = self.info.filter(|leader| leader.number == session) else {
             return false;
         };
         let is_it = |now: ProcessInfo| now.start_ticks == leader.start_ticks;

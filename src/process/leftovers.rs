@@ -68,10 +68,10 @@ fn find(procfs: Procfs, runs: &[&StrayRun]) -> Vec<ProcessInfo> {
     let ids: HashSet<&str> = runs.iter().map(|run| run.run_id.as_str()).collect();
     let limits: HashSet<u64> = runs.iter().map(|run| Mark::of(&run.run_id).limit()).collect();
     let leaders: HashSet<(i32, u64)> = runs.iter().map(|run| (run.pid, run.start_ticks)).collect();
-    let is_stray = |seen: &ProcessInfo| {
-        let is_marked = || Marks::read(seen.number).has_any(&ids, &limits);
-        seen.state != 'Z'
-            && (leaders.contains(&(seen.pid.as_raw(), seen.start_ticks)) || is_marked())
+    let is_stray = |process: &ProcessInfo| {
+        let is_marked = || Marks::read(process.number).has_any(&ids, &limits);
+        process.state != 'Z'
+            && (leaders.contains(&(process.pid.as_raw(), process.start_ticks)) || is_marked())
     };
     let mut strays: Vec<ProcessInfo> = procfs.all().into_iter().filter(is_stray).collect();
     let mut next = 0;

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_added_to_those_of_outer_servers() {
+    fn marks_are_added_to_those_of_outer_servers() {
         let own = ("A".into(), "1".into());
         assert_eq!(marked(&[("A", "1")], &["x"]), [own, (VARIABLE.into(), "x".into())]);
         let nested = marked(&[(VARIABLE, "outer")], &["run", "check"]);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_found_by_its_id_or_by_its_limit_alone() {
+    fn marks_match_by_id_or_by_limit_alone() {
         let (mark, other) = (Mark::of("0123456789abcdef"), Mark::of("0123456789abcdee"));
         let marks = |ids: &str, limit| Marks { number: 0, limit, ids: ids.to_owned().into() };
         let by_id = marks("outer:0123456789abcdef", None);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_of_an_id_never_changes() {
+    fn limit_of_an_id_is_stable() {
         assert_eq!(Mark::of("0123456789abcdef").limit(), 0x4c53_2e37_3913_e5ad);
     }
 }

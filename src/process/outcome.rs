@@ -51,14 +51,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_statuses_or_negative_signal_numbers() {
+    fn exit_codes_are_statuses_or_negative_signal_numbers() {
         assert_eq!(Outcome::Exited(7).exit_code(), Some(7));
         assert_eq!(Outcome::Signalled(15).exit_code(), Some(-15));
         assert_eq!(Outcome::Unknown.exit_code(), None);
     }
 
     #[test]
-    fn a_signal_has_a_name_and_an_exit_has_none() {
+    fn only_signals_have_names() {
         assert_eq!(Outcome::Signalled(9).signal().as_deref(), Some("SIGKILL"));
         assert_eq!(Outcome::Exited(0).signal(), None);
     }

@@ -66,7 +66,7 @@ impl Reaper {
         let registry = Arc::new(ChildRegistry::new(procfs));
         let before = procfs.orphans().unwrap_or_default().into_iter();
         let before = before.filter_map(|number| procfs.read(number));
-        let before = before.map(|seen| (seen.number, seen.start_ticks)).collect();
+        let before = before.map(|process| (process.number, process.start_ticks)).collect();
         let spawners = Arc::new(Spawners::new(Arc::clone(&registry)));
         spawners.start_first()?;
         let for_thread = Arc::clone(&registry);
@@ -88,7 +88,7 @@ impl Reaper {
     pub fn launch(&self, launch: Launch, is_given_up: &dyn Fn() -> bool) -> Result<Launched> {
         if self.procfs().orphans().is_none() {
             // A process that cannot be seen could not be ended.
-            return Err(Error::kernel("look into /proc (mount it)", io::ErrorKind::NotFound));
+            return Err(Error::kernel("read /proc (mount it)", io::ErrorKind::NotFound));
         }
         let Spawned { child, output, stdin, terminal } =
             self.spawners.spawn(launch, is_given_up)?;
@@ -157,8 +157,8 @@ impl Reaper {
     }
 
     /// Whether a process was our child before we started.
-    pub(super) fn was_there_before(&self, seen: ProcessInfo) -> bool {
-        self.before.contains(&(seen.number, seen.start_ticks))
+    pub(super) fn was_there_before(&self, process: ProcessInfo) -> bool {
+        self.before.contains(&(process.number, process.start_ticks))
     }
 
     /// Returns the number of leaders that were not collected yet.

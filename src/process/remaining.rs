@@ -31,14 +31,14 @@ impl Reaper {
                 self.end_all_by(signal, &mut named);
             }
         }
-        let explain = |seen: ProcessInfo| {
+        let explain = |process: ProcessInfo| {
             let why = match orphan_policy {
                 OrphanPolicy::Belong => {
-                    reason(seen, send_signal(self.procfs(), seen, Signal::KILL))
+                    reason(process, send_signal(self.procfs(), process, Signal::KILL))
                 }
                 OrphanPolicy::AreForeign => NOT_OURS,
             };
-            LeftBehind { pid: seen.pid.as_raw(), why }
+            LeftBehind { pid: process.pid.as_raw(), why }
         };
         self.remaining().into_iter().map(explain).collect()
     }
@@ -48,13 +48,13 @@ impl Reaper {
         let (mut reached, deadline) = (BTreeSet::new(), Instant::now() + REMAINING_TIMEOUT);
         loop {
             let (changes, all) = (self.changes(), self.remaining());
-            for seen in all.iter().filter(|it| reached.insert((it.number, it.start_ticks))) {
-                if named.insert((seen.number, seen.start_ticks)) {
-                    let (pid, name) = (seen.pid, name_of(seen.number));
+            for process in all.iter().filter(|it| reached.insert((it.number, it.start_ticks))) {
+                if named.insert((process.number, process.start_ticks)) {
+                    let (pid, name) = (process.pid, name_of(process.number));
                     log::warn!("ending process {pid} ({name}), which belongs to no run");
                 }
                 // A process that refuses the signal is reported at the end.
-                let _refused = send_signal(self.procfs(), *seen, signal);
+                let _refused = send_signal(self.procfs(), *process, signal);
             }
             let now = Instant::now();
             if all.is_empty() || now >= deadline {
@@ -75,9 +75,12 @@ impl Reaper {
             all.extend(living_children(procfs, parent));
             next += 1;
         }
-        all.iter().filter_map(|seen| recheck(procfs, *seen)).filter(|it| it.state != 'Z').collect()
+        all.iter()
+            .filter_map(|process| recheck(procfs, *process))
+            .filter(|it| it.state != 'Z')
+            .collect()
     }
 }
 
 /// Reason for leaving a process alone.
-const NOT_OURS: &str = "it may be of a program that ran before this server in its process";
+const NOT_OURS: &str = "it may belong to a program that ran in this process before the server";

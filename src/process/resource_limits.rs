@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_are_what_the_kernel_takes() {
+    fn limits_are_in_the_form_of_the_kernel() {
         let limits =
             ResourceLimits { memory_mb: Some(64), cpu_percent: Some(150.0), processes: Some(9) };
         let files = limits.files();

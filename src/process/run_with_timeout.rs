@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_ends_with_its_code_and_the_last_of_its_output() {
+    fn exit_code_and_end_of_output_are_returned() {
         let ended = run("echo one; echo two >&2; exit 3", 20.0);
         assert_eq!(ended.outcome, Some(Outcome::Exited(3)));
         assert_eq!(ended.output, b"one\ntwo\n");
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_of_a_flood_is_kept() {
+    fn only_the_end_of_a_flood_is_kept() {
         let ended = run("yes | head -c 10000000; echo; echo end", 20.0);
         assert_eq!(ended.outcome, Some(Outcome::Exited(0)));
         assert_eq!(ended.output.len(), OUTPUT_BYTES_MAX);
@@ -200,13 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_closes_its_output_is_waited_for() {
+    fn command_that_closes_its_output_is_awaited() {
         let ended = run("exec >&- 2>&-; sleep 0.2; exit 4", 20.0);
         assert_eq!((ended.outcome, ended.output), (Some(Outcome::Exited(4)), Vec::new()));
     }
 
     #[test]
-    fn command_over_its_time_is_ended_with_its_tree() {
+    fn command_over_its_timeout_is_killed_with_its_tree() {
         let text = "setsid sh -c 'trap \"\" TERM; echo $$; sleep 1000' & \
                     (setsid sh -c 'echo $$; exec sleep 1000' &); wait";
         let began = Instant::now();
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_leaves_behind_is_ended() {
+    fn processes_left_behind_are_killed() {
         let began = Instant::now();
         let ended = run("setsid sh -c 'echo $$; yes' & sleep 0.2; exit 0", 20.0);
         assert_eq!(ended.outcome, Some(Outcome::Exited(0)));

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_is_done_once() {
+    fn every_part_is_processed_once() {
         for count in [0, 1, 5, 1000] {
             let mut done = parallel_map((0..count).collect::<Vec<i32>>().into_iter(), |part| part);
             done.sort_unstable();

@@ -26,11 +26,11 @@ pub fn close_memory() -> Result<()> {
 /// `Kernel` if there is no /proc to find processes in, or if the kernel refuses to make us a child
 /// subreaper (Linux before 3.4).
 pub fn prepare() -> Result<()> {
-    procfs::check_mounted().map_err(|e| Error::kernel("look into /proc (mount it)", e))?;
+    procfs::check_mounted().map_err(|e| Error::kernel("read /proc (mount it)", e))?;
     prctl::set_child_subreaper(true).map_err(|e| Error::kernel("become a child subreaper", e))?;
     close_memory()?;
     keep_inherited_descriptors();
-    take_signals().map_err(|e| Error::kernel("take our signals", e))
+    reset_signals().map_err(|e| Error::kernel("reset our signals", e))
 }
 
 /// Signals that end a process by default and mean nothing to us: a file-size limit, timers that a
@@ -51,7 +51,7 @@ const IGNORED: [Signal; 10] = [
 
 /// Undoes what a parent did to our signals: if SIGTERM or SIGCHLD were blocked, it would never
 /// come.
-fn take_signals() -> nix::Result<()> {
+fn reset_signals() -> nix::Result<()> {
     for signal in IGNORED {
         // SAFETY: no handler is installed.
         unsafe { signal_handler(signal, SigHandler::SigIgn) }?;

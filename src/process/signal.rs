@@ -50,7 +50,8 @@ impl fmt::Display for Signal {
     }
 }
 
-/// Parses a name with or without `SIG`, in any case, or a number; the error says what is expected.
+/// Parses a name with or without `SIG`, in any case, or a number; the error states what is
+/// expected.
 impl FromStr for Signal {
     type Err = String;
 
@@ -78,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signals_have_the_names_that_kill_lists() {
+    fn signal_names_are_those_of_kill() {
         let minimum = libc::SIGRTMIN();
         for (number, name) in [
             (9, "SIGKILL".to_owned()),
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_is_read_by_name_or_number() {
+    fn signals_are_parsed_by_name_or_number() {
         for text in ["SIGINT", "INT", "int", "sigint", "2"] {
             assert_eq!(text.parse::<Signal>().unwrap().number(), 2, "{text}");
         }

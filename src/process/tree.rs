@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const PASSES_MAX: usize = 8;
 
 /// Reason for not listing what is left of a tree.
-const UNSEEN: &str = "/proc cannot be read, so nobody sees what is left of what it started";
+const UNSEEN: &str = "/proc cannot be read, so that its other processes are unknown";
 
 /// Reason why the status of a leader that has ended is unknown.
 const HELD: &str = "it has ended, but a debugger (strace, gdb) still holds its exit status";
@@ -136,7 +136,7 @@ impl Tree {
 
     /// Returns the session of the leader, as a number under /proc, unless that was reused.
     pub(super) fn session(&self, procfs: Procfs) -> Option<i32> {
-        let session = self.leader.seen()?.number;
+        let session = self.leader.info()?.number;
         self.leader.has_session(session, procfs).then_some(session)
     }
 
@@ -153,7 +153,7 @@ impl Tree {
     /// Returns the number of its leader under /proc, which differs from the pid if /proc belongs to
     /// another namespace; `None` once the leader has ended.
     pub(super) fn leader_number(&self) -> Option<i32> {
-        self.leader.seen().filter(|_| !self.leader.has_ended()).map(|seen| seen.number)
+        self.leader.info().filter(|_| !self.leader.has_ended()).map(|process| process.number)
     }
 
     /// Sends a signal to the leader alone. Does not wait for the effect.
@@ -237,7 +237,7 @@ impl Tree {
 
     pub(super) fn members(&self, reaper: &Reaper) -> Vec<ProcessInfo> {
         let procfs = reaper.procfs();
-        let leader = self.leader.seen().filter(|_| !self.leader.has_ended());
+        let leader = self.leader.info().filter(|_| !self.leader.has_ended());
         let orphans = self.orphans(reaper).unwrap_or_default();
         let mut members: Vec<ProcessInfo> = leader.into_iter().chain(orphans).collect();
         let mut next = 0;
@@ -254,9 +254,9 @@ impl Tree {
         if self.is_sealed.load(Ordering::SeqCst) {
             return Some(Vec::new());
         }
-        let seen = reaper.living_orphans()?.into_iter();
+        let orphans = reaper.living_orphans()?.into_iter();
         let procfs = reaper.procfs();
-        Some(seen.filter(|orphan| orphan.state != 'Z' && self.has(*orphan, procfs)).collect())
+        Some(orphans.filter(|orphan| orphan.state != 'Z' && self.has(*orphan, procfs)).collect())
     }
 
     /// Whether an orphan belongs to this tree. One that is ending shows no environment: it counts
@@ -315,7 +315,7 @@ pub(super) fn group_by_tree(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<ProcessI
     let procfs = reaper.procfs();
     let all = procfs.all();
     let by_number: HashMap<i32, &ProcessInfo> =
-        all.iter().map(|seen| (seen.number, seen)).collect();
+        all.iter().map(|process| (process.number, process)).collect();
     let leaders =
         trees.iter().enumerate().filter_map(|(tree, it)| Some((it.leader_number()?, tree)));
     let leaders: HashMap<i32, usize> = leaders.collect();
@@ -324,8 +324,8 @@ pub(super) fn group_by_tree(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<ProcessI
     let owners_of = Owners::of(trees, procfs);
     // The owner of an orphan is determined once, however many descend from it.
     let mut owners: HashMap<i32, Option<usize>> = HashMap::new();
-    for seen in all.iter().filter(|seen| seen.state != 'Z') {
-        let mut eldest = seen;
+    for process in all.iter().filter(|process| process.state != 'Z') {
+        let mut eldest = process;
         while !leaders.contains_key(&eldest.number) && eldest.parent != own {
             let Some(parent) = by_number.get(&eldest.parent) else { break };
             eldest = parent;
@@ -335,7 +335,7 @@ pub(super) fn group_by_tree(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<ProcessI
             led.or_else(|| if eldest.parent == own { owners_of.find(*eldest) } else { None })
         });
         if let Some(owner) = *owner {
-            members[owner].push(*seen);
+            members[owner].push(*process);
         }
     }
     members

@@ -25,24 +25,24 @@ pub struct Usage {
 
 /// A meter that samples one run's usage at most once a second, for all callers.
 #[derive(Debug)]
-pub struct UsageMeter(Mutex<(Reading, Option<Usage>)>);
+pub struct UsageMeter(Mutex<(Baseline, Option<Usage>)>);
 
 impl UsageMeter {
     /// Creates a meter for a run that starts now.
     #[must_use]
     pub fn new(sampler: Arc<Sampler>) -> Self {
-        Self(Mutex::new((Reading::new(sampler), None)))
+        Self(Mutex::new((Baseline::new(sampler), None)))
     }
 
     /// Returns the usage of `tree`: the last sample if it is under a second old, else a new one.
     /// Blocks for the sample only, about 20 microseconds a process.
     #[must_use]
     pub fn sample(&self, tree: &Tree, reaper: &Reaper) -> Usage {
-        let (reading, last) = &mut *self.0.lock();
+        let (baseline, last) = &mut *self.0.lock();
         match *last {
-            Some(usage) if reading.is_fresh() => usage,
+            Some(usage) if baseline.is_fresh() => usage,
             _ => {
-                let usage = reading.renew(&[tree.members(reaper)]).pop().unwrap_or_default();
+                let usage = baseline.resample(&[tree.members(reaper)]).pop().unwrap_or_default();
                 *last = Some(usage);
                 usage
             }
@@ -53,7 +53,7 @@ impl UsageMeter {
 /// A meter that samples the usage of many runs together, at most once a second, for all callers. A
 /// run that began after the last sample is sampled separately, once.
 #[derive(Debug)]
-pub struct BatchUsageMeter(Mutex<(Reading, BatchUsage)>);
+pub struct BatchUsageMeter(Mutex<(Baseline, BatchUsage)>);
 
 /// The usage of many runs, by the pid of each leader.
 pub type BatchUsage = Arc<HashMap<i32, Usage>>;
@@ -62,27 +62,27 @@ impl BatchUsageMeter {
     /// Creates a meter for runs that start from now on.
     #[must_use]
     pub fn new(sampler: Arc<Sampler>) -> Self {
-        Self(Mutex::new((Reading::new(sampler), BatchUsage::default())))
+        Self(Mutex::new((Baseline::new(sampler), BatchUsage::default())))
     }
 
     /// Returns the usage of each of `trees`: the last sample if it is under a second old, else a
     /// new one. Blocks for one scan of /proc, about 20 microseconds a process.
     #[must_use]
     pub fn sample(&self, trees: &[Tree], reaper: &Reaper) -> BatchUsage {
-        let (reading, last) = &mut *self.0.lock();
-        if !reading.is_fresh() {
-            let usages = reading.renew(&group_by_tree(trees, reaper));
+        let (baseline, last) = &mut *self.0.lock();
+        if !baseline.is_fresh() {
+            let usages = baseline.resample(&group_by_tree(trees, reaper));
             *last = Arc::new(trees.iter().map(Tree::leader_pid).zip(usages).collect());
             return Arc::clone(last);
         }
         // A run that began after the last sample would be reported as idle. The others keep theirs:
         // the time since is too short to measure.
-        let is_young = |tree: &&Tree| !last.contains_key(&tree.leader_pid());
-        let young: Vec<Tree> = trees.iter().filter(is_young).cloned().collect();
-        if !young.is_empty() {
-            let usages = reading.add(&group_by_tree(&young, reaper));
-            let young = young.iter().map(Tree::leader_pid).zip(usages);
-            Arc::make_mut(last).extend(young);
+        let is_new = |tree: &&Tree| !last.contains_key(&tree.leader_pid());
+        let new_trees: Vec<Tree> = trees.iter().filter(is_new).cloned().collect();
+        if !new_trees.is_empty() {
+            let usages = baseline.sample_new(&group_by_tree(&new_trees, reaper));
+            let new_trees = new_trees.iter().map(Tree::leader_pid).zip(usages);
+            Arc::make_mut(last).extend(new_trees);
         }
         Arc::clone(last)
     }
@@ -90,7 +90,7 @@ impl BatchUsageMeter {
 
 /// The baseline of the next sample.
 #[derive(Debug)]
-struct Reading {
+struct Baseline {
     sampler: Arc<Sampler>,
     at: Instant,
     /// CPU time by pid and start time, so that a reused pid does not inherit one.
@@ -98,7 +98,7 @@ struct Reading {
     is_first: bool,
 }
 
-impl Reading {
+impl Baseline {
     fn new(sampler: Arc<Sampler>) -> Self {
         Self { sampler, at: Instant::now(), cpu_milliseconds: HashMap::new(), is_first: true }
     }
@@ -109,7 +109,7 @@ impl Reading {
 
     /// Returns the usage of each of these groups of processes since the last sample, and makes this
     /// one the baseline.
-    fn renew(&mut self, groups: &[Vec<ProcessInfo>]) -> Vec<Usage> {
+    fn resample(&mut self, groups: &[Vec<ProcessInfo>]) -> Vec<Usage> {
         let costs = self.sampler.read_costs(numbers_of(groups));
         let usages = self.usages(groups, &costs);
         let spent =
@@ -121,7 +121,7 @@ impl Reading {
 
     /// Returns the usage of each of these groups of processes, which began after the last sample.
     /// The baseline stays.
-    fn add(&self, groups: &[Vec<ProcessInfo>]) -> Vec<Usage> {
+    fn sample_new(&self, groups: &[Vec<ProcessInfo>]) -> Vec<Usage> {
         self.usages(groups, &self.sampler.read_costs(numbers_of(groups)))
     }
 
@@ -129,7 +129,8 @@ impl Reading {
         let elapsed_milliseconds = (self.at.elapsed().as_secs_f64() * 1000.0).max(1.0);
         let usages = groups.iter().map(|group| {
             let (mut bytes, mut spent) = (0, 0);
-            for (number, cost) in group.iter().filter_map(|seen| costs.get_key_value(&seen.number))
+            for (number, cost) in
+                group.iter().filter_map(|process| costs.get_key_value(&process.number))
             {
                 let before = self.cpu_milliseconds.get(&(*number, cost.start_time));
                 spent += cost.cpu_milliseconds.saturating_sub(before.copied().unwrap_or(0));
@@ -138,7 +139,7 @@ impl Reading {
             Usage {
                 cpu_percent: round_to_tenth(spent as f64 * 100.0 / elapsed_milliseconds),
                 memory_mb: round_to_tenth(bytes as f64 / 1_048_576.0),
-                threads: group.iter().map(|seen| seen.threads).sum(),
+                threads: group.iter().map(|process| process.threads).sum(),
             }
         });
         usages.collect()
@@ -146,7 +147,7 @@ impl Reading {
 }
 
 fn numbers_of(groups: &[Vec<ProcessInfo>]) -> impl Iterator<Item = i32> {
-    groups.iter().flatten().map(|seen| seen.number)
+    groups.iter().flatten().map(|process| process.number)
 }
 
 fn round_to_tenth(value: f64) -> f64 {
@@ -174,23 +175,23 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_began_since_the_last_sample_is_sampled_at_once() {
+    fn new_run_is_sampled_at_once() {
         let text = "echo; sleep 60 & wait";
         let (meter, (old, _output)) = (BatchUsageMeter::new(Arc::default()), run(text));
         let before = meter.sample(std::slice::from_ref(&old), reaper());
-        let (young, _output) = run(text);
-        let trees = [old, young];
+        let (new, _output) = run(text);
+        let trees = [old, new];
         let usage = meter.sample(&trees, reaper());
         for tree in &trees {
             tree.signal(reaper(), Signal::KILL);
         }
-        let [old, young] = trees.map(|tree| tree.leader_pid());
+        let [old, new] = trees.map(|tree| tree.leader_pid());
         assert_eq!(usage[&old], before[&old], "it is under a second old");
-        assert!(usage[&young].memory_mb > 0.0 && usage[&young].threads > 0, "{usage:?}");
+        assert!(usage[&new].memory_mb > 0.0 && usage[&new].threads > 0, "{usage:?}");
     }
 
     #[test]
-    fn none_of_many_processes_is_missed() {
+    fn samples_include_all_of_many_processes() {
         let text = "i=0; while [ $i -lt 200 ]; do sleep 60 & i=$((i + 1)); done; echo; wait";
         let (tree, _output) = run(text);
         let trees = [tree];

@@ -413,7 +413,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_command_is_quoted_by_its_beginning() {
+    fn long_commands_are_quoted_by_their_beginning() {
         assert_eq!(quoted("ls"), "ls");
         assert_eq!(quoted(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
     }

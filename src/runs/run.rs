@@ -52,9 +52,9 @@ impl End {
                 format!("{by}, with {}", self.outcome.signal().unwrap_or_default())
             }
             Outcome::Unknown if self.by == EndedBy::Lost => {
-                "with an exit status that nobody knows".to_owned()
+                "with an unknown exit status".to_owned()
             }
-            Outcome::Unknown => format!("{by}, with an exit status that nobody knows"),
+            Outcome::Unknown => format!("{by}, with an unknown exit status"),
         }
     }
 }
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_end_by_itself_is_exited() {
+    fn only_ends_by_themselves_are_exited() {
         let (at, lasted) = (DateTime::UNIX_EPOCH, Duration::ZERO);
         let end = |by| End { at, outcome: Outcome::Exited(0), by, lasted };
         assert_eq!(end(EndedBy::Itself).status(), RunStatus::Exited);

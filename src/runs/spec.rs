@@ -100,8 +100,8 @@ fn check_variable(name: &str, value: Option<&str>) -> Result<()> {
     let is_name = !name.is_empty() && !name.contains(['=', '\0']);
     if !is_name || value.is_some_and(|value| value.contains('\0')) {
         return Err(Error::Input(format!(
-            "The environment cannot have {name:?} so: a name is not empty and has no `=`, and \
-             neither it nor its value has a NUL."
+            "The environment variable {name:?} is invalid: its name must not be empty or contain \
+             `=`, and neither it nor its value may contain a NUL."
         )));
     }
     // The kernel takes `NAME=value` as one string.
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_environment_is_the_servers_with_names_replaced_or_removed() {
+    fn environment_replaces_and_removes_names_of_the_servers() {
         let own = [("A", "1"), ("B", "2"), ("RUN_ID", "old")].map(|(n, v)| (n.into(), v.into()));
         let environment =
             [("B", None), ("C", Some("3".to_owned()))].map(|(n, v)| (n.to_owned(), v)).into();
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_kernel_can_run_is_refused() {
+    fn invalid_commands_and_variables_are_refused() {
         let refused = |command| RunSpec { command, ..RunSpec::shell("") }.check().is_err();
         assert!(refused(CommandLine::Shell(" \n".into())));
         assert!(refused(CommandLine::Arguments(vec![])));
@@ -145,7 +145,7 @@ mod tests {
         assert!(with("A", "").is_ok());
         let most = COMMAND_BYTES_MAX - "A=".len();
         assert!(with("A", &"x".repeat(most)).is_ok());
-        let said = with("A", &"x".repeat(most + 1)).unwrap_err().to_string();
-        assert!(said.contains("\"A\" has 131072 bytes") && said.contains("131071"), "{said}");
+        let error = with("A", &"x".repeat(most + 1)).unwrap_err().to_string();
+        assert!(error.contains("\"A\" has 131072 bytes") && error.contains("131071"), "{error}");
     }
 }

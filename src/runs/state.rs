@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_is_refused_while_a_run_lives() {
+    fn start_is_refused_while_a_run_lives() {
         let (mut state, now) = running();
         assert_eq!(state.claim_start(now), Err(Refusal::Running));
         state.leader_ended(Outcome::Exited(0));
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_that_failed_leaves_what_was() {
+    fn failed_start_keeps_the_previous_state() {
         let mut state = State::new();
         let now = Instant::now();
         state.claim_start(now).unwrap();
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn ended_by_is_the_caller_or_else_the_wait_status() {
+    fn ended_by_is_the_caller_else_the_wait_status() {
         let ended = |wanted: Option<EndedBy>, outcome| {
             let (mut state, now) = running();
             wanted.map(|by| state.claim_end(by, now));
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kill_shortens_a_restart_and_cancels_its_start() {
+    fn kill_shortens_a_restart_and_cancels_its_start() {
         let (mut state, now) = running();
         let (late, early) = (now + Duration::from_secs(10), now + Duration::from_secs(5));
         state.claim_restart(late).unwrap();
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_kill_never_lengthens_the_grace() {
+    fn second_kill_never_lengthens_the_grace() {
         let (mut state, now) = running();
         assert_eq!(state.claim_end(EndedBy::Kill, now), Claim::Drive);
         let later = now + Duration::from_secs(5);
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_goes_on_when_the_run_has_ended() {
+    fn restart_continues_when_the_run_has_ended() {
         let (mut state, now) = running();
         state.claim_restart(now).unwrap();
         assert_eq!(state.leader_ended(Outcome::Signalled(15)), EndedBy::Restart);
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kill_of_leftovers_leaves_the_start_that_waits_for_them() {
+    fn kill_of_leftovers_keeps_the_pending_start() {
         let (mut state, now) = running();
         state.leader_ended(Outcome::Exited(0));
         state.claim_start(now + Duration::from_secs(5)).unwrap();
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hurried_end_has_no_grace() {
+    fn forced_end_has_no_grace() {
         let (mut state, now) = running();
         state.claim_end(EndedBy::Shutdown, now + Duration::from_secs(5));
         state.force_shutdown();
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_cannot_be_ended_is_not_started_twice() {
+    fn unkillable_run_is_not_started_twice() {
         let (mut state, now) = running();
         state.claim_restart(now).unwrap();
         assert_eq!(state.begin_start(), Err(Refusal::Running));

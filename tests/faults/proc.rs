@@ -31,7 +31,7 @@ fn without_proc_the_server_does_not_start_and_says_why() {
     let output = command.current_dir(folder.path()).env("LLM_SHELL_PORT", "0").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("look into /proc (mount it)"), "{said}");
+    assert!(said.contains("read /proc (mount it)"), "{said}");
 }
 
 #[test]

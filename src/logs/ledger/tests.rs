@@ -44,7 +44,7 @@ fn run(number: u32) -> RunRecord {
 }
 
 #[test]
-fn a_ledger_is_read_as_it_was_written_without_what_was_torn() {
+fn ledger_is_read_back_without_torn_lines() {
     let folder = tempfile::tempdir().unwrap();
     for number in [1, 3, 4] {
         File::create(folder.path().join(log_name(number))).unwrap();
@@ -76,7 +76,7 @@ fn a_ledger_is_read_as_it_was_written_without_what_was_torn() {
 }
 
 #[test]
-fn names_that_we_do_not_give_are_not_taken_from_a_ledger() {
+fn invalid_names_in_a_ledger_are_ignored() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("x"), "secret").unwrap();
     let ledger = Ledger::open(folder.path(), RUNS, Arc::default()).unwrap();
@@ -93,7 +93,7 @@ fn names_that_we_do_not_give_are_not_taken_from_a_ledger() {
 }
 
 #[test]
-fn ends_are_kept_when_logs_are_gone_as_many_as_may_be() {
+fn ends_outlive_logs_up_to_the_limit() {
     let folder = tempfile::tempdir().unwrap();
     let open = || Ledger::open(folder.path(), RUNS, Arc::default()).unwrap();
     let ledger = open();
@@ -120,7 +120,7 @@ fn ends_are_kept_when_logs_are_gone_as_many_as_may_be() {
 }
 
 #[test]
-fn logs_go_in_the_order_in_which_their_runs_ended() {
+fn logs_are_removed_in_the_order_of_their_ends() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(folder.path(), RUNS, Arc::default()).unwrap();
     // As if the clock had been set back: the names have the other order.

@@ -42,7 +42,7 @@ pub(in super::super) fn network_inodes() -> HashSet<u64> {
 }
 
 /// Adds the sockets of a table that somebody has open. Reads line by line, because the table is
-/// that of the whole machine: ten thousand connections in TIME_WAIT are a megabyte.
+/// that of the whole machine: ten thousand connections in `TIME_WAIT` are a megabyte.
 fn add_inodes(mut table: impl BufRead, inodes: &mut HashSet<u64>) {
     let mut line = String::new();
     // If a table cannot be read to its end, what was read of it counts.

@@ -107,10 +107,10 @@ impl Procfs {
         let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
         let numbers = entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse::<i32>().ok());
         let numbers: Vec<i32> = numbers.collect();
-        let seen = parallel_map(numbers.chunks(PARALLEL_MIN), |numbers| {
+        let processes = parallel_map(numbers.chunks(PARALLEL_MIN), |numbers| {
             numbers.iter().filter_map(|number| self.read(*number)).collect::<Vec<ProcessInfo>>()
         });
-        seen.concat()
+        processes.concat()
     }
 
     /// Reads one process; `None` once it is reaped.
@@ -130,7 +130,7 @@ impl Procfs {
             return Some(pid.as_raw());
         }
         let ours = Self::children(self.own_number);
-        ours.into_iter().find(|number| self.read(*number).is_some_and(|seen| seen.pid == pid))
+        ours.into_iter().find(|number| self.read(*number).is_some_and(|process| process.pid == pid))
     }
 }
 
@@ -161,8 +161,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn we_see_ourselves() {
+    fn own_process_is_read_with_its_pid() {
         let procfs = Procfs::detect();
-        assert_eq!(procfs.read(procfs.own_number).map(|seen| seen.pid), Some(getpid()));
+        assert_eq!(procfs.read(procfs.own_number).map(|process| process.pid), Some(getpid()));
     }
 }
