@@ -286,9 +286,9 @@ impl Inner {
         let mut spare = self.runs.len().saturating_sub(self.runs_max);
         if spare > 0 {
             self.runs.retain(|run| {
-                let goes = spare > 0 && run.is_log_gone && run.end.is_some();
-                spare -= usize::from(goes);
-                !goes
+                let is_forgotten = spare > 0 && run.is_log_gone && run.end.is_some();
+                spare -= usize::from(is_forgotten);
+                !is_forgotten
             });
         }
     }

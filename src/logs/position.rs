@@ -40,7 +40,7 @@ pub fn position_after(log: &LogSeries, part: &Part, lines: u64) -> io::Result<u6
     Ok(place.unwrap_or(part.bytes))
 }
 
-/// Looks a mark up in the index of a part; returns its beginning if that no longer belongs to these
+/// Looks up a mark in the index of a part; returns its beginning if that no longer belongs to these
 /// logs.
 fn mark_in(log: &LogSeries, part: &Part, find: impl Fn(&Index) -> Mark) -> Mark {
     let mut found = log.logs().iter().filter_map(|log| log.written().index_of(part).map(&find));

@@ -44,13 +44,13 @@ pub fn enforce(folder: &Path, keep: Keep, active: &str, ledger: &Ledger) -> Vec<
     }
     let order = ledger.removal_order(&logs);
     let known = order.into_iter().zip(logs.into_iter().zip(sizes));
-    let may_go = known.filter_map(|(removal, log)| Some((removal?, log)));
-    let mut may_go: Vec<_> = may_go.filter(|(_, (log, _))| log != active).collect();
-    may_go.sort_by(|(one, (first, _)), (other, (second, _))| {
+    let removable = known.filter_map(|(removal, log)| Some((removal?, log)));
+    let mut removable: Vec<_> = removable.filter(|(_, (log, _))| log != active).collect();
+    removable.sort_by(|(one, (first, _)), (other, (second, _))| {
         one.cmp(other).then_with(|| name_order(first).cmp(&name_order(second)))
     });
-    let mut gone = Vec::new();
-    for (_, (log, its_bytes)) in may_go {
+    let mut removed = Vec::new();
+    for (_, (log, log_bytes)) in removable {
         if !is_too_much(runs, bytes) {
             break;
         }
@@ -59,10 +59,10 @@ pub fn enforce(folder: &Path, keep: Keep, active: &str, ledger: &Ledger) -> Vec<
             let _missing = fs::remove_file(folder.join(file));
         }
         runs -= 1;
-        bytes -= its_bytes;
-        gone.push(log);
+        bytes -= log_bytes;
+        removed.push(log);
     }
-    gone
+    removed
 }
 
 /// Returns the names of the files of all logs in a directory, whatever their type.

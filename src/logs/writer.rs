@@ -214,7 +214,7 @@ impl WriterLoop {
             };
             let ready_events = events[..ready].iter();
             let delays =
-                ready_events.map(|event| self.handle_guarded(event.data().into(), scratch));
+                ready_events.map(|event| self.handle_or_recover(event.data().into(), scratch));
             let delay = delays.max().unwrap_or_default();
             // If several runs print, reading the others is delay enough.
             if ready == 1 && !delay.is_zero() {
@@ -320,7 +320,7 @@ impl WriterLoop {
 
     /// Calls `handle` and catches its panics: one costs the run a part of its output, and others
     /// nothing.
-    fn handle_guarded(&mut self, token: Token, scratch: &mut Scratch) -> Duration {
+    fn handle_or_recover(&mut self, token: Token, scratch: &mut Scratch) -> Duration {
         catch_panic(THREAD_TITLE, || self.handle(token, scratch)).unwrap_or_else(|| {
             let (Token::Output(key) | Token::End(key)) = token else { return Duration::ZERO };
             if let Some(captured) = self.captured.get_mut(&key) {

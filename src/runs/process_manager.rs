@@ -286,9 +286,9 @@ impl ProcessManager {
         self.inner.lock()
     }
 
-    fn wait_until(&self, mut is_so: impl FnMut(&Inner) -> bool) -> MutexGuard<'_, Inner> {
+    fn wait_until(&self, mut condition: impl FnMut(&Inner) -> bool) -> MutexGuard<'_, Inner> {
         let mut inner = self.inner();
-        self.changed.wait_while(&mut inner, |inner| !is_so(inner));
+        self.changed.wait_while(&mut inner, |inner| !condition(inner));
         inner
     }
 

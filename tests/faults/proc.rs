@@ -51,7 +51,7 @@ fn what_cannot_be_seen_is_never_said_to_be_gone() {
     assert_eq!(server.living().len(), 1);
     // What would be started now could not be ended.
     let detail = server.post_json("/start", &json!({ "command": "sleep 600" }));
-    assert!(detail.problem(500, "internal").contains("into /proc"));
+    assert!(detail.problem(500, "internal").contains("read /proc"));
     assert_eq!(server.living().len(), 1);
     cover_proc(server.pid(), &["umount", "/proc"]);
     let status = server.get("/status").expect(200).json();
