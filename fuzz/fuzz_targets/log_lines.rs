@@ -100,13 +100,13 @@ fn damaged(bytes: &[u8]) {
 /// Holds the ways to read a log against each other.
 fn check(log: &Arc<RunLog>) {
     let all = lines(log, Range::All);
-    assert_eq!(log.glance().lines, all.len() as u64 - u64::from(has_open_line(log)));
+    assert_eq!(log.snapshot().lines, all.len() as u64 - u64::from(has_open_line(log)));
     for count in [1, 2, all.len() as u64 + 1] {
         let last = lines(log, Range::Last(count));
         assert!(all.ends_with(&last), "the last {count}: {last:?} of {all:?}");
         assert!(last.len() as u64 >= count.min(all.len() as u64), "{last:?} of {all:?}");
     }
-    let ended = &all[..usize::try_from(log.glance().lines).expect("few")];
+    let ended = &all[..usize::try_from(log.snapshot().lines).expect("few")];
     for after in 0..=ended.len().min(3) {
         assert_eq!(ended_lines(log, Range::After(after as u64)), ended[after..]);
     }
@@ -118,7 +118,7 @@ fn check(log: &Arc<RunLog>) {
 }
 
 fn has_open_line(log: &Arc<RunLog>) -> bool {
-    log.glance().is_line_open
+    log.snapshot().is_line_open
 }
 
 /// The lines of a range, one that has not ended included.
@@ -163,7 +163,7 @@ fn reopened(log: &RunLog) -> Arc<RunLog> {
         log: log.name().to_owned(),
         lines_before: 0,
         lines_rotated: 0,
-        older_part: OlderPart::Unsaid,
+        older_part: OlderPart::Unknown,
         end: None,
         ended_as: 0,
         is_log_gone: false,

@@ -31,7 +31,7 @@ pub fn answer(
     // ProbeFinished at before the log: "over" then means that all is there.
     let is_over = source.is_over();
     let page = Page::select(&source.series(&query.selection)?, query.selection.clone())?;
-    let glance = page.glance();
+    let glance = page.snapshot();
     let is_all_known = query.selection.range.cursor().is_some_and(|after| after >= glance.lines);
     if resumes && is_over && is_all_known {
         // What an EventSource that asks again understands as the end.
@@ -62,7 +62,7 @@ pub fn answer(
             stream.send_cursor_reset(run_id.as_deref())?;
         }
         if selection.range.cursor().is_some() {
-            stream.send_missed(page.glance().lines_gone)?;
+            stream.send_missed(page.snapshot().lines_gone)?;
         }
         stream.send_page(&page)?;
         // It has files open that need not stay open as long as this goes on.
@@ -97,7 +97,7 @@ impl Stream<'_, '_> {
             let series = source.series(&next).map_err(unreadable)?;
             let page = Page::select(&series, next).map_err(unreadable)?;
             self.runs.renew(source);
-            self.send_missed(page.glance().lines_gone)?;
+            self.send_missed(page.snapshot().lines_gone)?;
             let counts = self.send_page(&page)?;
             // Those behind what is known of the lines come with the next page.
             self.send_run_marks(self.cursor + 1)?;
@@ -149,7 +149,7 @@ impl Stream<'_, '_> {
             write!(self.to, "event: prompt\ndata: {}\n\n", Value::from(prompt))?;
         }
         prompt.clone_into(&mut self.told);
-        self.prompt.clone_from(&page.glance().prompt);
+        self.prompt.clone_from(&page.snapshot().prompt);
         self.sent_at = Instant::now();
         Ok(counts)
     }

@@ -179,7 +179,7 @@ impl Families {
         self.state.get_or_create(&InState { service, state: facts.state.as_str() }).set(1);
         self.restarts.get_or_create(&of).inc_by(facts.restarts);
         if let Some(run) = sample.service.last_run() {
-            let log = run.log().glance();
+            let log = run.log().snapshot();
             self.lines.get_or_create(&of).inc_by(log.lines);
             self.dropped.get_or_create(&of).inc_by(log.dropped_lines);
         }

@@ -78,7 +78,7 @@ pub fn supervise(
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
     let (is_fatal, asker) = (Arc::new(AtomicBool::new(false)), requests.asker()?);
     let noted = Arc::clone(&is_fatal);
-    let (strangers, reaper) = (OrphanPolicy::of_one_command(), Arc::new(Reaper::start()?));
+    let (orphan_policy, reaper) = (OrphanPolicy::of_one_command(), Arc::new(Reaper::start()?));
     let end_it_all = move || ask_once(&noted, &asker);
     let tools = SupervisorContext {
         shell: settings.shell.clone(),
@@ -104,7 +104,7 @@ pub fn supervise(
     let in_a_hurry = Arc::clone(&supervisor);
     wait_for_end(requests, Some(&server), move || in_a_hurry.force_shutdown());
     supervisor.shut_down();
-    end_remaining(&reaper, strangers);
+    end_remaining(&reaper, orphan_policy);
     finish(&writer, Some(&server), divided.as_deref());
     let failed = is_fatal.load(Ordering::SeqCst);
     Ok(if failed { Ended::GivenUp } else { Ended::AsAsked })

@@ -376,8 +376,8 @@ fn cgroups() -> std::result::Result<Arc<Cgroups>, NoCgroup> {
 }
 
 /// Ends what is left of all that descends from us, and names what cannot be ended.
-fn end_remaining(reaper: &Reaper, strangers: OrphanPolicy) {
-    for left in reaper.end_remaining(strangers) {
+fn end_remaining(reaper: &Reaper, orphan_policy: OrphanPolicy) {
+    for left in reaper.end_remaining(orphan_policy) {
         log::warn!("process {} is still alive: {}", left.pid, left.why);
     }
 }

@@ -54,14 +54,14 @@ fn run_with(
     let cgroups = cgroups().ok();
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
     let reaper = Arc::new(Reaper::start()?);
-    let strangers = OrphanPolicy::of_one_command();
+    let orphan_policy = OrphanPolicy::of_one_command();
     let config = ManagerConfig {
         shell: settings.shell.clone(),
         environment: startup.environment.into(),
         directory: own_directory()?,
         kill_grace: settings.kill_timeout,
         cgroups: cgroups.clone(),
-        strangers,
+        orphan_policy,
         numbering: Numbering::PerRun,
         metering: Metering::Own(Arc::default()),
         on_end: OnEnd::default(),
@@ -77,7 +77,7 @@ fn run_with(
     let in_a_hurry = Arc::clone(&manager);
     wait_for_end(requests, server.as_deref(), move || in_a_hurry.force_shutdown());
     manager.shut_down();
-    end_remaining(&reaper, strangers);
+    end_remaining(&reaper, orphan_policy);
     finish(&writer, server.as_deref(), cgroups.as_deref());
     Ok(())
 }

@@ -58,7 +58,9 @@ pub(super) fn follow_shell(manager: Arc<ProcessManager>) {
         Err(_) => "no command was started yet".to_owned(),
         Ok(run) => match run.end() {
             None => format!("process {} runs: {}", run.pid(), run.command()),
-            Some(end) => format!("process {} ended {}: {}", run.pid(), end.words(), run.command()),
+            Some(end) => {
+                format!("process {} ended {}: {}", run.pid(), end.describe(), run.command())
+            }
         },
     };
     follow(move || {

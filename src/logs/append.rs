@@ -1,4 +1,4 @@
-//! Appending to a log whatever happens to the disk: what cannot be written is counted, never
+//! Appending to a log whatever happens to the disk: lines that cannot be written are counted, never
 //! waited for.
 
 use super::block::{BLOCK_MARGIN, Encoder, OUTPUT_BYTES_MAX};
@@ -12,78 +12,78 @@ use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 use std::sync::Arc;
 
-/// The writing side of one log. There is one.
+/// The only writing side of one log.
 #[derive(Debug)]
 pub struct Appender {
     log: Arc<RunLog>,
-    /// Lines lost since the last successful write: the next one begins by saying so.
+    /// Lines lost since the last successful write: the next one begins with a notice.
     missing_lines: u64,
-    /// Whether the file ends inside an entry, because the disk ran full in the middle of it.
+    /// Whether the file ends inside an entry, because the disk ran full.
     is_torn: bool,
-    /// Whether the last entry on disk says that its line goes on.
-    line_goes_on: bool,
-    /// Whether a part of a line is lost that is still to be ended.
+    /// Whether the last entry on disk is a piece of a line that continues.
+    line_continues: bool,
+    /// Whether a part of an unfinished line is lost.
     has_gap: bool,
-    /// Bytes that were added since old runs were last looked at.
-    since_look: u64,
-    /// Whether the file still has a name.
+    /// Bytes added since retention was last enforced.
+    since_check: u64,
+    /// State of the check that the file still has its name.
     name: NameCheck,
 }
 
-/// When the file was last seen to be in its directory.
+/// The last check that the file is in its directory.
 #[derive(Debug, Default)]
 struct NameCheck {
     at: Second,
-    /// Whether it was removed and cannot be made again.
+    /// Whether the file was removed and cannot be created again.
     is_removed: bool,
-    /// Whether a new file may be begun; where that failed it is tried again in the next second.
+    /// Whether the file may be rotated; after a failure this waits for the next second.
     may_rotate: bool,
 }
 
 /// The part of a stamp that changes once a second.
 type Second = [u8; "2026-01-02T03:04:05".len()];
 
-/// What ends a line that is larger than its log may be.
+/// Text that ends a line larger than its log may be.
 const CUT_NOTICE: &str =
     "[llm-shell: this line is cut here, because it is larger than its log may be]";
 
-/// How often old runs are looked at while a part of this one fills up.
-const LOOKS_PER_PART: u64 = 8;
+/// Number of times that retention is enforced while a part of the log fills up.
+const CHECKS_PER_PART: u64 = 8;
 
-/// The least that is added between two such looks, in bytes: each reads the directory.
-const LOOK_BYTES_MIN: u64 = 16 * 1024;
+/// The least number of bytes added between two such checks, each of which reads the directory.
+const CHECK_BYTES_MIN: u64 = 16 * 1024;
 
 impl Appender {
-    /// The writing side of `log`, whose file is empty.
+    /// Creates the writing side of `log`, whose file is empty.
     pub fn new(log: Arc<RunLog>) -> Self {
         Self {
             log,
             missing_lines: 0,
             is_torn: false,
-            line_goes_on: false,
+            line_continues: false,
             has_gap: false,
-            since_look: 0,
+            since_check: 0,
             name: NameCheck::default(),
         }
     }
 
-    /// The log that is written to.
+    /// Returns the log.
     pub fn log(&self) -> &RunLog {
         &self.log
     }
 
-    /// How much is written at once, in bytes: far less than a part of the log may have.
+    /// Returns the maximum number of bytes for one write: far less than a part of the log may have.
     pub fn write_bytes_max(&self) -> usize {
-        let share = self.log.folder().part_bytes_max() / LOOKS_PER_PART;
+        let share = self.log.folder().part_bytes_max() / CHECKS_PER_PART;
         usize::try_from(share).unwrap_or(OUTPUT_BYTES_MAX).clamp(1, OUTPUT_BYTES_MAX)
     }
 
-    /// Whether the last entry on disk says that its line goes on.
-    pub fn line_goes_on(&self) -> bool {
-        self.line_goes_on
+    /// Whether the last entry on disk is a piece of a line that continues.
+    pub fn line_continues(&self) -> bool {
+        self.line_continues
     }
 
-    /// Appends whole entries, of which `lines` end a line, in one write where the disk allows.
+    /// Appends whole entries, of which `lines` end a line, in one write if the disk allows it.
     /// Never fails: what cannot be written is dropped and counted.
     pub fn append(&mut self, entries: &[u8], lines: u64, stamp: &Stamp) {
         if entries.is_empty() {
@@ -96,12 +96,12 @@ impl Appender {
             return;
         }
         let is_damaged = self.missing_lines > 0 || self.is_torn || self.has_gap;
-        if !self.make_room(entries.len(), stamp) || is_damaged && !self.write_gap_notice(stamp) {
+        if !self.make_space(entries.len(), stamp) || is_damaged && !self.write_gap_notice(stamp) {
             self.record_dropped(lines);
             return;
         }
         let (written, result) = write_whole(&self.log.file(), entries);
-        self.line_goes_on = entries[..written].ends_with(END_OF_PIECE);
+        self.line_continues = entries[..written].ends_with(END_OF_PIECE);
         let Err(error) = result else {
             self.record(lines);
             return;
@@ -116,8 +116,8 @@ impl Appender {
         self.record_dropped(lines - lines_written);
     }
 
-    /// Whether the file is still in its directory, looked at once a second; one that was removed
-    /// is made again. What went into it meanwhile is read as long as the run is.
+    /// Whether the file is still in its directory, checked once a second. A removed file is created
+    /// again; what was written meanwhile stays readable as long as the run is.
     fn has_name(&mut self, stamp: &Stamp) -> bool {
         let second = stamp.first_chunk().copied().unwrap_or_default();
         if second == self.name.at {
@@ -142,22 +142,21 @@ impl Appender {
         !self.name.is_removed
     }
 
-    /// Takes note that lines could not be written. Of a block that ends no line it is a part of
-    /// one that is lost: that line is counted once, when its first part is.
+    /// Records that lines could not be written. A block that ends no line is a part of a lost line,
+    /// which is counted once, with its first part.
     pub fn record_dropped(&mut self, lines: u64) {
         self.drop_lines(if lines == 0 && !self.has_gap { 1 } else { lines });
         self.has_gap |= lines == 0;
     }
 
-    /// Sees to it that all logs together stay as small as they must, before so many bytes are
-    /// added: runs that have ended go, and the older half of this one. False where there is no
-    /// room.
-    fn make_room(&mut self, bytes: usize, stamp: &Stamp) -> bool {
+    /// Keeps all logs together within their limit before `bytes` are added: removes logs of runs
+    /// that have ended, and the older half of this one. Returns false if that is impossible.
+    fn make_space(&mut self, bytes: usize, stamp: &Stamp) -> bool {
         let bytes = bytes as u64;
-        self.since_look += bytes;
+        self.since_check += bytes;
         let part_bytes_max = self.log.folder().part_bytes_max();
-        if self.since_look > (part_bytes_max / LOOKS_PER_PART).max(LOOK_BYTES_MIN) {
-            self.since_look = 0;
+        if self.since_check > (part_bytes_max / CHECKS_PER_PART).max(CHECK_BYTES_MIN) {
+            self.since_check = 0;
             self.log.folder().enforce_retention(self.log.file_name());
         }
         let part_bytes = self.log.written().active.bytes;
@@ -167,8 +166,8 @@ impl Appender {
         if !std::mem::take(&mut self.name.may_rotate) {
             return false;
         }
-        // A line without an end would grow without one: it is ended here, and says so.
-        if self.line_goes_on && !self.write_line(CUT_NOTICE, stamp) {
+        // An unfinished line would grow for ever: it ends here, with a notice.
+        if self.line_continues && !self.write_line(CUT_NOTICE, stamp) {
             return false;
         }
         let rotated = self.log.rotate();
@@ -186,11 +185,11 @@ impl Appender {
         rotated.is_ok()
     }
 
-    /// Ends what was left unfinished and says how many lines are missing. False while that cannot
-    /// be written.
+    /// Ends what was left unfinished and writes how many lines are missing. Returns false while
+    /// that cannot be written.
     fn write_gap_notice(&mut self, stamp: &Stamp) -> bool {
         let mut notice = String::new();
-        if self.line_goes_on {
+        if self.line_continues {
             notice.push('\n');
         }
         let missing = self.missing_lines;
@@ -206,7 +205,7 @@ impl Appender {
         true
     }
 
-    /// Writes lines of our own, behind the end of what was torn. False where that fails.
+    /// Writes lines of our own, after ending a torn entry. Returns false if that fails.
     fn write_line(&mut self, text: &str, stamp: &Stamp) -> bool {
         let mut block = text.as_bytes().to_vec();
         block.push(b'\n');
@@ -222,22 +221,23 @@ impl Appender {
             self.record(0);
             return false;
         }
-        (self.line_goes_on, self.is_torn) = (false, false);
+        (self.line_continues, self.is_torn) = (false, false);
         self.record(encoded.lines);
         true
     }
 
-    /// Whatever was written ends the line that was shown as unfinished: both change together, so
-    /// that no reader sees it twice.
+    /// Publishes what was written, which ends the unfinished line: both change together, so that no
+    /// reader gets it twice.
     fn record(&self, lines: u64) {
-        // Where the kernel put it, not where we think: others may append to the file or cut it.
+        // The position in the kernel, not a count of ours: others may append to the file or
+        // truncate it.
         let end = (&*self.log.file()).stream_position();
         let mut written = self.log.written();
         written.active.bytes = end.unwrap_or(written.active.bytes);
         written.lines += lines;
-        written.is_line_open = self.line_goes_on;
+        written.is_line_open = self.line_continues;
         written.tail.clear();
-        if !self.line_goes_on {
+        if !self.line_continues {
             let lines = written.lines - written.active.lines_before;
             let at = written.active.bytes;
             written.index.note(Mark { lines, at });
@@ -252,7 +252,7 @@ impl Appender {
     }
 }
 
-/// Writes all of `bytes`; gives how many were written and what stopped it, if anything did.
+/// Writes all of `bytes`; returns how many were written and the error that stopped it, if any.
 fn write_whole(mut file: &File, bytes: &[u8]) -> (usize, io::Result<()>) {
     let mut written = 0;
     while written < bytes.len() {
@@ -266,7 +266,7 @@ fn write_whole(mut file: &File, bytes: &[u8]) -> (usize, io::Result<()>) {
     (written, Ok(()))
 }
 
-/// How many of these whole entries end a line.
+/// Counts those of these whole entries that end a line.
 fn lines_in(entries: &[u8]) -> u64 {
     let ends_line = |newline: &usize| !entries[..=*newline].ends_with(END_OF_PIECE);
     memchr_iter(b'\n', entries).filter(ends_line).count() as u64

@@ -1,57 +1,58 @@
-//! From bytes to entries: whatever a read brought becomes the JSON lines of one write.
+//! Encoding of what one read returned into the JSON lines of one write.
 
-use super::entry::{END_OF_LINE, END_OF_PIECE, TEXT_AT, beginning};
+use super::entry::{END_OF_LINE, END_OF_PIECE, TEXT_AT, prefix};
 use super::escape::{ESCAPE_BYTES_MAX, EscapeLine, LANES, escape_line};
 use super::stamp::Stamp;
 use memchr::{memchr_iter, memrchr};
 use std::ops::Range;
 
-/// How many bytes of entries are gathered before they are written, at most: many empty lines make
-/// fifty times as much of what was read.
+/// Maximum number of bytes of entries to gather for one write: many empty lines make fifty times as
+/// much of what was read.
 pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 
-/// How many bytes a block must own after its data, so that the escaping may read past the end.
+/// Number of bytes that a block must own after its data, so that the escaping may read past the
+/// end.
 pub const BLOCK_MARGIN: usize = LANES;
 
-/// Whether a line that is not ended goes on.
+/// The kind of the last piece of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastPiece {
-    /// Nothing more will come: it is a line.
+    /// The end of a line: no more output will come.
     EndsLine,
-    /// More may come: it is a piece.
-    MayGoOn,
+    /// A piece of a line: more output may come.
+    Continues,
 }
 
-/// What became of a block.
+/// The result of encoding a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    /// Where in the block the next call goes on; what is behind it was turned into entries.
+    /// Position in the block at which the next call begins; what is before it was encoded.
     pub next: usize,
-    /// How many lines ended in it.
+    /// Number of lines that ended.
     pub lines: u64,
 }
 
-/// Turns blocks of bytes into entries. Its output is reused from block to block.
+/// An encoder of blocks of bytes to entries, which reuses its output from block to block.
 #[derive(Debug)]
 pub struct Encoder {
     escape: EscapeLine,
-    /// What stands before the text of each entry of the block.
-    beginning: [u8; TEXT_AT],
+    /// The bytes before the text of each entry of the block.
+    prefix: [u8; TEXT_AT],
     piece_bytes_max: usize,
     output_bytes: usize,
     output: Vec<u8>,
     used: usize,
-    /// A line made whole again where it was not UTF-8.
+    /// A line that was not UTF-8, with replacement characters.
     repaired: Vec<u8>,
 }
 
 impl Encoder {
-    /// An encoder that cuts lines longer than `piece_bytes_max` bytes into pieces, and gives
-    /// little more than `OUTPUT_BYTES_MAX` at a time.
+    /// Creates an encoder that splits lines longer than `piece_bytes_max` bytes into pieces, and
+    /// returns little more than `OUTPUT_BYTES_MAX` at a time.
     pub fn new(piece_bytes_max: usize) -> Self {
         Self {
             escape: escape_line(),
-            beginning: [0; TEXT_AT],
+            prefix: [0; TEXT_AT],
             piece_bytes_max,
             output_bytes: OUTPUT_BYTES_MAX,
             output: Vec::new(),
@@ -60,23 +61,23 @@ impl Encoder {
         }
     }
 
-    /// Gives little more than so many bytes at a time from now on, and never less than a piece.
+    /// Limits the output to little more than `bytes` at a time, and never less than a piece.
     pub fn set_output_bytes(&mut self, bytes: usize) {
         self.output_bytes = bytes;
     }
 
-    /// The entries of the last call.
+    /// Returns the entries of the last call.
     pub fn output(&self) -> &[u8] {
         &self.output[..self.used]
     }
 
-    /// Encodes the whole lines of `block[range]`, and of a longer line than fits one piece as
-    /// many pieces as are certain, until the output is full. Call again from `next` until that
-    /// stays where it is; what is left then is shorter than two bytes over a piece.
+    /// Encodes the whole lines of `block[range]`, and of a longer line than fits one piece as many
+    /// pieces as are certain, until the output is full. Call again from `next` until that stays the
+    /// same; the rest is then shorter than two bytes over a piece.
     ///
     /// The block must own `BLOCK_MARGIN` bytes after the range.
     pub fn encode(&mut self, block: &[u8], range: Range<usize>, stamp: &Stamp) -> Encoded {
-        (self.used, self.beginning) = (0, beginning(stamp));
+        (self.used, self.prefix) = (0, prefix(stamp));
         let mut encoded = Encoded { next: range.start, lines: 0 };
         let data = &block[range.clone()];
         let ended = memrchr(b'\n', data).map_or(0, |last| last + 1);
@@ -91,14 +92,14 @@ impl Encoder {
             encoded.next = newline + 1;
             encoded.lines += 1;
         }
-        // One byte over is kept back: were it the `\r` of a line end, the line would fit.
+        // One byte over is kept: if it is the `\r` of a line end, the line fits.
         while range.end - encoded.next > self.piece_bytes_max + 1 && self.used < self.output_bytes {
             encoded.next = self.first_piece(block, encoded.next..range.end);
         }
         encoded
     }
 
-    /// Encodes what is left of a block whose line did not end, as a line or as a piece of one.
+    /// Encodes the rest of a block, whose line did not end, as a line or as a piece of one.
     pub fn encode_rest(
         &mut self,
         block: &[u8],
@@ -106,7 +107,7 @@ impl Encoder {
         last: LastPiece,
         stamp: &Stamp,
     ) {
-        (self.used, self.beginning) = (0, beginning(stamp));
+        (self.used, self.prefix) = (0, prefix(stamp));
         self.entry(block, rest, false, last);
     }
 
@@ -117,14 +118,14 @@ impl Encoder {
         self.entry(block, line, is_text, LastPiece::EndsLine);
     }
 
-    /// Encodes the first piece of a long line; gives where the next begins.
+    /// Encodes the first piece of a long line; returns where the next begins.
     fn first_piece(&mut self, block: &[u8], line: Range<usize>) -> usize {
         let end = line.start + piece_bytes(&block[line.clone()], self.piece_bytes_max);
-        self.entry(block, line.start..end, false, LastPiece::MayGoOn);
+        self.entry(block, line.start..end, false, LastPiece::Continues);
         end
     }
 
-    /// Appends one entry. `is_text` where the bytes are known to be UTF-8.
+    /// Appends one entry. `is_text` states that the bytes are known to be UTF-8.
     fn entry(&mut self, block: &[u8], text: Range<usize>, is_text: bool, last: LastPiece) {
         if !is_text && simdutf8::basic::from_utf8(&block[text.clone()]).is_err() {
             let mut repaired = std::mem::take(&mut self.repaired);
@@ -140,12 +141,12 @@ impl Encoder {
         if self.output.len() < self.used + needed {
             self.output.resize(self.used + needed + OUTPUT_BYTES_MAX / 4, 0);
         }
-        let beginning = self.beginning;
-        self.put(&beginning);
+        let prefix = self.prefix;
+        self.put(&prefix);
         self.used = (self.escape)(block, text, &mut self.output, self.used);
         match last {
             LastPiece::EndsLine => self.put(END_OF_LINE),
-            LastPiece::MayGoOn => self.put(END_OF_PIECE),
+            LastPiece::Continues => self.put(END_OF_PIECE),
         }
     }
 
@@ -155,13 +156,14 @@ impl Encoder {
     }
 }
 
-/// Where the text of a line ends whose newline is at `newline`: a carriage return belongs to it.
+/// Returns the end of the text of a line whose newline is at `newline`: a carriage return belongs
+/// to the line end.
 fn end_of_text(block: &[u8], start: usize, newline: usize) -> usize {
     if newline > start && block[newline - 1] == b'\r' { newline - 1 } else { newline }
 }
 
-/// How much of a long line makes a piece of at most `bytes_max`: no character is cut. A character
-/// has at most three bytes after its first, so more of them in a row are no character.
+/// Returns the length of a piece of at most `bytes_max` of a long line, which splits no character.
+/// A character has at most three bytes after its first; more of them in a row are not one.
 fn piece_bytes(line: &[u8], bytes_max: usize) -> usize {
     let is_inside = |at: usize| line[at] & 0b1100_0000 == 0b1000_0000;
     let nearest = (bytes_max.saturating_sub(3)..=bytes_max).rev().find(|at| !is_inside(*at));
@@ -176,7 +178,7 @@ mod tests {
 
     const STAMP: &Stamp = b"2026-01-02T03:04:05.678901Z";
 
-    /// Feeds bytes in reads of the given sizes, as the writer does, and gives the stored lines.
+    /// Feeds bytes in reads of the given sizes, as the writer does; returns the stored lines.
     fn stored(bytes: &[u8], reads: &[usize], piece_bytes_max: usize) -> (Vec<String>, u64) {
         let mut encoder = Encoder::new(piece_bytes_max);
         let (mut entries, mut counted) = (Vec::new(), 0);
@@ -210,7 +212,7 @@ mod tests {
         (joined(&entries), counted)
     }
 
-    /// The lines of a log, its pieces joined.
+    /// Returns the lines of a log, with pieces joined.
     fn joined(entries: &[u8]) -> Vec<String> {
         let (mut lines, mut line) = (Vec::new(), String::new());
         for entry in entries.split_inclusive(|byte| *byte == b'\n') {
@@ -224,7 +226,7 @@ mod tests {
         lines
     }
 
-    /// What must be stored: the obvious way.
+    /// Returns the lines that must be stored, computed the obvious way.
     fn expected(bytes: &[u8]) -> Vec<String> {
         let mut lines: Vec<_> = bytes.split(|byte| *byte == b'\n').collect();
         let rest = lines.pop().filter(|rest| !rest.is_empty());
@@ -234,7 +236,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_byte_is_stored_whatever_the_reads(
+        fn every_byte_is_stored_for_any_read_sizes(
             bytes in proptest::collection::vec(
                 prop_oneof![3 => Just(b'\n'), 2 => Just(b'\r'), 9 => any::<u8>(), 20 => b' '..b'~'],
                 0..400,
@@ -258,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_just_a_piece_is_not_cut() {
+    fn line_as_long_as_a_piece_is_not_split() {
         let mut encoder = Encoder::new(16);
         let line = [&b"0123456789abcdef\r\n"[..], &[0; BLOCK_MARGIN]].concat();
         let encoded = encoder.encode(&line, 0..18, STAMP);
@@ -267,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_escapes_and_empty_lines_stay_within_the_buffers() {
+    fn longest_escapes_and_empty_lines_fit_the_buffers() {
         let controls = vec![1_u8; 300_000];
         let (lines, _) = stored(&controls, &[262_144], 65_536);
         assert_eq!(lines, expected(&controls));

@@ -1,4 +1,4 @@
-//! One run's output on its way to disk.
+//! Capture of one run's output, from the pipe to the log.
 
 use super::append::Appender;
 use super::block::{BLOCK_MARGIN, Encoder, LastPiece};
@@ -15,27 +15,28 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How much is read at once, in bytes. Measured: a larger buffer gains nothing.
+/// Maximum number of bytes of one read. Measured: a larger buffer gains nothing.
 const READ_BYTES: usize = 256 * 1024;
 
-/// How much of a terminal's output is taken at the end of a run, in bytes: far more than it holds.
-/// How much it holds cannot be asked, because some of it is still on its way through the kernel; a
-/// read waits for that.
+/// Number of bytes of a terminal's output that are read at the end of a run: far more than it
+/// holds. The kernel cannot say how much it holds, because some of it is still on its way; a read
+/// waits for that.
 const TERMINAL_BYTES: usize = 1024 * 1024;
 
-/// How long the end of a run waits for other processes that hold its output, such as the `tee` of
-/// `exec > >(tee log)`: they have its last lines still.
+/// Time that the end of a run waits for other processes that hold its output, such as the `tee` of
+/// `exec > >(tee log)`: they still have its last lines.
 const HOLDERS_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How much they may print meanwhile, in bytes: more than all pipes between them and the run hold.
-/// What prints more has lines of its own, and could push those of the run out of a full log.
+/// Number of bytes that they may print meanwhile: more than all pipes between them and the run
+/// hold. A process that prints more has lines of its own, and could push those of the run out of a
+/// full log.
 const HOLDERS_BYTES: usize = 1024 * 1024;
 
-/// How often the taking of one run's output may panic before it is given up: what panics without
-/// having read would do so for ever.
+/// Number of panics in capturing one run after which that stops: a panic before the read would
+/// repeat for ever.
 const PANICS_MAX: u32 = 100;
 
-/// What the writer's thread works with, shared by all that it captures.
+/// The buffers of the writer thread, shared by all captures.
 #[derive(Debug)]
 pub struct Scratch {
     buffer: Vec<u8>,
@@ -43,14 +44,14 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// A bench for lines that are stored in pieces of at most `piece_bytes_max` bytes.
+    /// Creates buffers for lines that are stored in pieces of at most `piece_bytes_max` bytes.
     pub fn new(piece_bytes_max: usize) -> Self {
         let buffer = vec![0; piece_bytes_max + 1 + READ_BYTES + BLOCK_MARGIN];
         Self { buffer, encoder: Encoder::new(piece_bytes_max) }
     }
 }
 
-/// A run that is handed to the writer thread, to be captured.
+/// A run whose capture the writer thread is to begin.
 pub struct NewCapture {
     pub output: OwnedFd,
     pub end: Arc<OwnedFd>,
@@ -59,22 +60,22 @@ pub struct NewCapture {
     pub notice: Arc<EndNotice>,
 }
 
-/// What one read brought.
+/// The result of one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReadOutcome {
     Bytes(usize),
-    /// Nothing now; something may come.
+    /// Nothing now; more may come.
     Nothing,
-    /// Nothing more will come: nobody holds the other end.
+    /// The end of the output: nobody holds the other end.
     End,
 }
 
-/// An end that was seen and is not told, because others hold the output.
+/// An end of a run that is not reported yet, because others hold the output.
 #[derive(Clone, Copy, Debug)]
 struct SeenEnd {
     at: Moment,
-    /// When it is to be told at the latest.
-    told_by: Instant,
+    /// The latest time to report it.
+    report_by: Instant,
     bytes_left: usize,
 }
 
@@ -86,27 +87,27 @@ pub struct CaptureState {
     notice: Arc<EndNotice>,
     /// The other side of a terminal, until the run's own process has ended.
     terminal: Option<OwnedFd>,
-    /// That end, where it is not told yet.
+    /// The end of the run, if it is not reported yet.
     ended: Option<SeenEnd>,
     appender: Appender,
-    /// What was read of a line that has not ended.
+    /// The unfinished line, as far as it was read.
     held: Vec<u8>,
-    /// Whether it is a terminal's side, and no pipe.
+    /// Whether the output is our side of a terminal, not a pipe.
     is_terminal: bool,
     clock: LogClock,
     pace: Pace,
     read_at: Instant,
-    /// How often taking its output has panicked.
+    /// Number of panics in capturing it.
     panics: u32,
 }
 
 impl CaptureState {
     /// Takes over the descriptors of a new run.
     pub fn begin(capture: NewCapture) -> Self {
-        // What could not be written of its start while the disk did not answer.
+        // Records of its start that could not be written while the disk was stalled.
         capture.notice.log().save_ledger();
-        // Our end alone becomes non-blocking: the command has the other end, a description of its
-        // own. Were it refused, the readiness of the descriptor would still keep us from waiting.
+        // Only our end becomes non-blocking: the command has the other end, a file description of
+        // its own. If this fails, the readiness of the descriptor still keeps us from blocking.
         let _blocks = fcntl(&capture.output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
         let is_terminal = nix::unistd::isatty(&capture.output).unwrap_or(false);
         Self {
@@ -125,12 +126,12 @@ impl CaptureState {
         }
     }
 
-    /// The pipe, until it ends.
+    /// Returns the pipe, until it ends.
     pub fn output(&self) -> Option<BorrowedFd<'_>> {
         self.output.as_ref().map(AsFd::as_fd)
     }
 
-    /// The descriptor that tells the run's end, until that was seen.
+    /// Returns the descriptor that announces the run's end, until that came.
     pub fn end(&self) -> Option<BorrowedFd<'_>> {
         self.end.as_ref().map(AsFd::as_fd)
     }
@@ -140,74 +141,73 @@ impl CaptureState {
         self.output.is_none() && self.end.is_none() && self.ended.is_none()
     }
 
-    /// When an end that was seen is to be told at the latest; `None` where there is none.
-    pub fn told_by(&self) -> Option<Instant> {
-        self.ended.map(|ended| ended.told_by)
+    /// Returns the latest time to report an end that came; `None` without one.
+    pub fn report_by(&self) -> Option<Instant> {
+        self.ended.map(|ended| ended.report_by)
     }
 
-    /// Takes what one read brings to disk, and gives how long to rest before the next. Does not
-    /// wait for output. At the pipe's end `output` becomes `None`.
-    pub fn take_output(&mut self, bench: &mut Scratch) -> Duration {
+    /// Writes the result of one read to disk and returns the delay before the next. Does not wait
+    /// for output. At the pipe's end `output` becomes `None`.
+    pub fn take_output(&mut self, scratch: &mut Scratch) -> Duration {
         let before = self.read_at;
-        match self.read(bench, READ_BYTES) {
+        match self.read(scratch, READ_BYTES) {
             ReadOutcome::Bytes(bytes) => {
-                self.count_behind_end(bytes);
+                self.count_after_end(bytes);
                 let gap = self.read_at.saturating_duration_since(before);
                 self.pace.throttle_delay(bytes, READ_BYTES, gap)
             }
             ReadOutcome::Nothing => Duration::ZERO,
             ReadOutcome::End => {
-                self.close(bench);
+                self.close(scratch);
                 if let Some(ended) = self.ended {
-                    self.tell_end(ended.at);
+                    self.report_end(ended.at);
                 }
                 Duration::ZERO
             }
         }
     }
 
-    /// The run's own process has ended: takes to disk what the pipe holds now, then reports the
-    /// end; where others hold the pipe, after a while.
-    pub fn take_end(&mut self, bench: &mut Scratch) {
+    /// Handles the end of the run's own process: writes to disk what the pipe holds now, then
+    /// reports the end; if others hold the pipe, after a while.
+    pub fn take_end(&mut self, scratch: &mut Scratch) {
         let at = Moment::now();
         (self.end, self.terminal) = (None, None);
-        self.drain(bench);
+        self.drain(scratch);
         if self.output.is_none() {
-            return self.tell_end(at);
+            return self.report_end(at);
         }
-        let told_by = Instant::now() + HOLDERS_TIMEOUT;
-        self.ended = Some(SeenEnd { at, told_by, bytes_left: HOLDERS_BYTES });
+        let report_by = Instant::now() + HOLDERS_TIMEOUT;
+        self.ended = Some(SeenEnd { at, report_by, bytes_left: HOLDERS_BYTES });
     }
 
-    /// An end that was seen is told at once when others print more than they may.
-    fn count_behind_end(&mut self, bytes: usize) {
+    /// Makes an end due at once if others print more than they may.
+    fn count_after_end(&mut self, bytes: usize) {
         if let Some(ended) = &mut self.ended {
             ended.bytes_left = ended.bytes_left.saturating_sub(bytes);
             if ended.bytes_left == 0 {
-                ended.told_by = Instant::now();
+                ended.report_by = Instant::now();
             }
         }
     }
 
-    /// Reports an end that was seen, behind what the pipe holds now. What a grandchild still writes
-    /// is captured later and holds nothing back.
-    pub fn finish_end(&mut self, bench: &mut Scratch) {
+    /// Reports an end after writing what the pipe holds now. The output of a grandchild is captured
+    /// later and delays nothing.
+    pub fn finish_end(&mut self, scratch: &mut Scratch) {
         let Some(SeenEnd { at, .. }) = self.ended else { return };
-        self.drain(bench);
+        self.drain(scratch);
         if self.output.is_some() {
-            self.end_line(bench, LastPiece::MayGoOn);
+            self.end_line(scratch, LastPiece::Continues);
         }
-        self.tell_end(at);
+        self.report_end(at);
     }
 
-    fn tell_end(&mut self, at: Moment) {
+    fn report_end(&mut self, at: Moment) {
         (self.end, self.ended) = (None, None);
-        self.notice.tell(at);
+        self.notice.report(at);
     }
 
-    /// Goes on behind a panic in one of the above. What was being taken is lost, which its log
-    /// says; an end that was being taken is told. Where it panics again and again, nothing more
-    /// is taken.
+    /// Recovers from a panic in one of the above. The output in progress is lost, which the log
+    /// records; an end in progress is reported. After many panics the capture stops.
     pub fn write_gap_notice(&mut self, has_ended: bool) {
         log::error!("{self:?} lost part of its output in that panic");
         self.panics += 1;
@@ -219,78 +219,78 @@ impl CaptureState {
             self.appender.log().set_closed();
         }
         if has_ended {
-            let _panicked = catch_panic("The end of a run", || self.tell_end(Moment::now()));
+            let _panicked = catch_panic("The end of a run", || self.report_end(Moment::now()));
         }
     }
 
-    /// Takes to disk what there is, because the server ends.
-    pub fn give_up(&mut self, bench: &mut Scratch) {
-        self.drain(bench);
-        self.end_line(bench, LastPiece::MayGoOn);
+    /// Writes to disk what there is, because the server ends.
+    pub fn give_up(&mut self, scratch: &mut Scratch) {
+        self.drain(scratch);
+        self.end_line(scratch, LastPiece::Continues);
         self.output = None;
         if let Some(ended) = self.ended {
-            self.tell_end(ended.at);
+            self.report_end(ended.at);
         }
         self.appender.log().set_closed();
     }
 
-    /// Nothing more will come.
-    fn close(&mut self, bench: &mut Scratch) {
+    /// Ends the capture: no more output will come.
+    fn close(&mut self, scratch: &mut Scratch) {
         self.output = None;
-        self.end_line(bench, LastPiece::EndsLine);
+        self.end_line(scratch, LastPiece::EndsLine);
         self.appender.log().set_closed();
     }
 
-    fn drain(&mut self, bench: &mut Scratch) {
+    fn drain(&mut self, scratch: &mut Scratch) {
         let Some(output) = &self.output else { return };
         let mut left = if self.is_terminal { TERMINAL_BYTES } else { bytes_waiting(output) };
         while left > 0 {
-            match self.read(bench, left.min(READ_BYTES)) {
+            match self.read(scratch, left.min(READ_BYTES)) {
                 ReadOutcome::Bytes(bytes) => left -= bytes,
                 ReadOutcome::Nothing | ReadOutcome::End => break,
             }
         }
         if self.output().is_none_or(is_hung_up) {
-            self.close(bench);
+            self.close(scratch);
         }
     }
 
-    /// One read of at most `bytes_max`, taken to disk in one write.
-    fn read(&mut self, bench: &mut Scratch, bytes_max: usize) -> ReadOutcome {
+    /// Reads at most `bytes_max` once, and writes that to disk in one write.
+    fn read(&mut self, scratch: &mut Scratch, bytes_max: usize) -> ReadOutcome {
         let Some(output) = &mut self.output else { return ReadOutcome::End };
         let held = self.held.len();
-        bench.buffer[..held].copy_from_slice(&self.held);
+        scratch.buffer[..held].copy_from_slice(&self.held);
         let bytes = loop {
-            match output.read(&mut bench.buffer[held..held + bytes_max]) {
+            match output.read(&mut scratch.buffer[held..held + bytes_max]) {
                 Ok(0) => return ReadOutcome::End,
                 Ok(bytes) => break bytes,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return ReadOutcome::Nothing;
                 }
-                // EIO is how a terminal says that its other side is gone.
+                // EIO is the end of a terminal whose other side is closed.
                 Err(_) => return ReadOutcome::End,
             }
         };
         self.read_at = Instant::now();
         let stamp = self.clock.read();
-        self.store(bench, held + bytes, &stamp);
+        self.store(scratch, held + bytes, &stamp);
         ReadOutcome::Bytes(bytes)
     }
 
-    fn store(&mut self, bench: &mut Scratch, end: usize, stamp: &Stamp) {
-        bench.encoder.set_output_bytes(self.appender.write_bytes_max());
+    fn store(&mut self, scratch: &mut Scratch, end: usize, stamp: &Stamp) {
+        scratch.encoder.set_output_bytes(self.appender.write_bytes_max());
         let mut from = 0;
         loop {
-            let encoded = bench.encoder.encode(&bench.buffer, from..end, stamp);
-            self.appender.append(bench.encoder.output(), encoded.lines, stamp);
+            let encoded = scratch.encoder.encode(&scratch.buffer, from..end, stamp);
+            self.appender.append(scratch.encoder.output(), encoded.lines, stamp);
             if encoded.next == from {
                 break;
             }
             from = encoded.next;
         }
         self.held.clear();
-        self.held.extend_from_slice(&bench.buffer[from..end]);
+        self.held.extend_from_slice(&scratch.buffer[from..end]);
         let mut written = self.appender.log().written();
         written.output_at = Some((self.read_at, self.clock.latest()));
         written.tail.clone_from(&self.held);
@@ -298,30 +298,30 @@ impl CaptureState {
         self.appender.log().announce();
     }
 
-    /// Stores the line that has not ended. One of which a piece lies on disk is ended there even
-    /// where nothing is left of it.
-    fn end_line(&mut self, bench: &mut Scratch, last: LastPiece) {
-        let ends_piece = last == LastPiece::EndsLine && self.appender.line_goes_on();
+    /// Stores the unfinished line. If a piece of it is on disk, it is ended there even if nothing
+    /// is left of it.
+    fn end_line(&mut self, scratch: &mut Scratch, last: LastPiece) {
+        let ends_piece = last == LastPiece::EndsLine && self.appender.line_continues();
         if self.held.is_empty() && !ends_piece {
             return;
         }
         let length = self.held.len();
-        bench.buffer[..length].copy_from_slice(&self.held);
+        scratch.buffer[..length].copy_from_slice(&self.held);
         self.held.clear();
         let stamp = self.clock.read();
-        bench.encoder.encode_rest(&bench.buffer, 0..length, last, &stamp);
+        scratch.encoder.encode_rest(&scratch.buffer, 0..length, last, &stamp);
         let lines = u64::from(last == LastPiece::EndsLine);
-        self.appender.append(bench.encoder.output(), lines, &stamp);
+        self.appender.append(scratch.encoder.output(), lines, &stamp);
     }
 }
 
 impl std::fmt::Debug for CaptureState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Captured").field("log", &self.appender.log().name()).finish_non_exhaustive()
+        f.debug_struct("Capture").field("log", &self.appender.log().name()).finish_non_exhaustive()
     }
 }
 
-/// How many bytes the pipe holds now.
+/// Returns the number of bytes that the pipe holds now.
 fn bytes_waiting(output: &File) -> usize {
     let bytes = rustix::io::ioctl_fionread(output).unwrap_or(READ_BYTES as u64);
     usize::try_from(bytes).unwrap_or(READ_BYTES)

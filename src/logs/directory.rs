@@ -1,4 +1,4 @@
-//! Opens the log directory and the files in it without being led elsewhere by somebody else.
+//! Opening of the log directory and its files, without being redirected by another user.
 
 use super::names::LOCK_NAME;
 use crate::error::{Error, Result};
@@ -12,23 +12,23 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path};
 
-/// The mode of a directory that we make: nobody else gets in.
+/// Mode of a directory that we create: no access for others.
 const PRIVATE: Mode = Mode::RWXU;
 
-/// The rights to write that others may have to a directory.
+/// Permissions of others to write to a directory.
 const WRITABLE_BY_OTHERS: Mode = Mode::WGRP.union(Mode::WOTH);
 
-/// Makes a directory where there is none, with its parents, and sees to it that nobody else can
-/// put anything into it. Symbolic links are followed in the parents of an absolute path alone,
-/// which whoever set it has named.
+/// Creates a directory, with its parents, unless it exists, and ensures that nobody else can write
+/// to it. Symbolic links are followed only in the parents of an absolute path, which whoever set it
+/// has named.
 ///
 /// # Errors
-/// `Log` where it cannot be made or opened; `LogRefused` where it is a symbolic link, belongs to
-/// somebody else, or is one that everybody shares.
+/// `Log` if it cannot be created or opened; `LogRefused` if it is a symbolic link, belongs to
+/// another user, or is shared by everybody.
 pub fn open_directory(path: &Path) -> Result<()> {
     let failed = |doing| move |source: Errno| log_error(path, doing, source.into());
     let directory = walk(path).map_err(|error| match error {
-        // The kernel calls a symbolic link that it is not to follow no directory.
+        // The error of the kernel for a symbolic link that it may not follow.
         Errno::NOTDIR if has_link(path) => refused(path, "its path has a symbolic link"),
         error => failed("created")(error),
     })?;
@@ -41,18 +41,18 @@ pub fn open_directory(path: &Path) -> Result<()> {
         return Ok(());
     }
     if mode.contains(Mode::SVTX) && is_used_for_something_else(path) {
-        return Err(refused(path, "everybody writes into it"));
+        return Err(refused(path, "everybody may write to it"));
     }
     rustix::fs::fchmod(&directory, PRIVATE).map_err(failed("made private"))?;
     log::warn!("others could write to {}: changed its mode to 0700", path.display());
     Ok(())
 }
 
-/// Opens a file of ours as `options` say, without following a symbolic link and without waiting
-/// for whoever has the other end of a FIFO.
+/// Opens a file of ours with `options`, without following a symbolic link and without waiting for
+/// the other end of a FIFO.
 ///
 /// # Errors
-/// `Log` where it cannot be opened; `LogRefused` where it is no regular file of ours with one name.
+/// `Log` if it cannot be opened; `LogRefused` if it is not a regular file of ours with one name.
 pub fn open_file(path: &Path, options: &mut OpenOptions, doing: &'static str) -> Result<File> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file =
@@ -73,8 +73,7 @@ pub fn create_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Refuses what stands under a name of ours and is no regular file of ours with one name. What is
-/// not there is fine.
+/// Refuses a file that is not a regular file of ours with one name. A missing file is accepted.
 ///
 /// # Errors
 /// `LogRefused`.
@@ -101,14 +100,14 @@ fn check(status: &rustix::fs::Stat) -> std::result::Result<(), &'static str> {
     Ok(())
 }
 
-/// Opens a directory component by component; makes those that are missing.
+/// Opens a directory component by component; creates those that are missing.
 fn walk(path: &Path) -> rustix::io::Result<OwnedFd> {
     let open = |at: &OwnedFd, part: Component<'_>, flags| {
         let flags = flags | OFlags::DIRECTORY | OFlags::CLOEXEC;
         match rustix::fs::openat(at, part.as_os_str(), flags, Mode::empty()) {
             Err(Errno::NOENT) => {
                 match rustix::fs::mkdirat(at, part.as_os_str(), PRIVATE) {
-                    // Somebody else has made it meanwhile: it is checked like any other.
+                    // If somebody else has created it meanwhile, it is checked like any other.
                     Ok(()) | Err(Errno::EXIST) => {}
                     Err(error) => return Err(error),
                 }
@@ -131,16 +130,16 @@ fn walk(path: &Path) -> rustix::io::Result<OwnedFd> {
     if path.components().any(|part| is_step(&part)) {
         return Ok(directory);
     }
-    // The path has no step: the directory to start in is the one that is meant, opened to be read.
+    // The path has no component: the directory to start in is meant, opened for reading.
     rustix::fs::open(start, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
-/// Whether a part of a path is a symbolic link.
+/// Whether a component of a path is a symbolic link.
 fn has_link(path: &Path) -> bool {
     path.ancestors().any(Path::is_symlink)
 }
 
-/// Whether a directory that everybody may write to, like `/tmp`, was never one of logs.
+/// Whether a directory that everybody may write to, like `/tmp`, was never a log directory.
 fn is_used_for_something_else(path: &Path) -> bool {
     let is_empty = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     !is_empty && !path.join(LOCK_NAME).exists()
@@ -161,7 +160,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
-    fn a_link_in_the_place_of_a_directory_is_refused() {
+    fn symbolic_link_to_a_directory_is_refused() {
         let place = tempfile::tempdir().unwrap();
         fs::create_dir(place.path().join("elsewhere")).unwrap();
         let link = place.path().join("logs");
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_others_can_write_becomes_private() {
+    fn directory_writable_by_others_becomes_private() {
         let place = tempfile::tempdir().unwrap();
         let mode = |mode| {
             let path = place.path().join("logs");
@@ -188,18 +187,18 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_everybody_shares_is_refused() {
+    fn shared_directory_is_refused() {
         let place = tempfile::tempdir().unwrap();
         fs::write(place.path().join("file of somebody"), "").unwrap();
         fs::set_permissions(place.path(), fs::Permissions::from_mode(0o1777)).unwrap();
         let error = open_directory(place.path()).unwrap_err().to_string();
-        assert!(error.contains("everybody writes into it"), "{error}");
+        assert!(error.contains("everybody may write to it"), "{error}");
         let mode = fs::metadata(place.path()).unwrap().permissions().mode() & 0o7777;
         assert_eq!(mode, 0o1777, "it is left as it is");
     }
 
     #[test]
-    fn only_a_regular_file_with_one_name_is_opened() {
+    fn only_regular_files_with_one_name_are_opened() {
         let place = tempfile::tempdir().unwrap();
         let path = |name: &str| place.path().join(name);
         fs::write(path("victim"), "precious").unwrap();

@@ -1,14 +1,14 @@
-//! Whether the disk of the logs answers: who waits for it, and since when.
+//! Detection of a stalled disk: who waits for it, and since when.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// How long something on a disk may take until the disk is said not to answer. A frozen file system
-/// and a server that is away take as long as that lasts.
+/// Duration of an operation after which the disk is considered stalled. A frozen file system or an
+/// unreachable server stalls as long as that lasts.
 pub const STALL: Duration = Duration::from_millis(250);
 
-/// What is being done on the disk of a log directory, by all threads. Where that does not come
-/// back, the thread that waits for it is lost until it does; the others look here first, and go on.
+/// The operations of all threads on the disk of a log directory. If one does not return, its thread
+/// is lost until it does; the others check here first, and go on without.
 #[derive(Debug, Default)]
 pub struct DiskMonitor {
     operations: Mutex<Operations>,
@@ -17,11 +17,11 @@ pub struct DiskMonitor {
 #[derive(Debug, Default)]
 struct Operations {
     next: u64,
-    /// Those that are under way: a handful at most.
+    /// Operations in progress: a handful at most.
     begun: Vec<(u64, Instant)>,
 }
 
-/// Something that is being done, until it is ended or dropped.
+/// An operation on the disk, until it is dropped.
 #[derive(Debug)]
 pub struct Operation<'a> {
     monitor: &'a DiskMonitor,
@@ -29,7 +29,7 @@ pub struct Operation<'a> {
 }
 
 impl DiskMonitor {
-    /// Takes note that this thread may have to wait for the disk from now on.
+    /// Records that this thread may have to wait for the disk from now on.
     pub fn begin(&self) -> Operation<'_> {
         let mut operations = self.operations();
         let number = operations.next;
@@ -39,7 +39,7 @@ impl DiskMonitor {
         Operation { monitor: self, number }
     }
 
-    /// Whether somebody has waited for the disk for long, so that it is better not to begin.
+    /// Whether an operation has waited so long that others had better not begin.
     pub fn is_stalled(&self) -> bool {
         self.operations().begun.iter().any(|(_, since)| since.elapsed() >= STALL)
     }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_disk_is_stalled_while_something_takes_long() {
+    fn disk_is_stalled_during_a_long_operation() {
         let monitor = DiskMonitor::default();
         let operation = monitor.begin();
         assert!(!monitor.is_stalled());

@@ -1,4 +1,4 @@
-//! The end of a run, told once, whichever thread comes to it first.
+//! The report of a run's end, made once by whichever thread comes first.
 
 use super::run_log::RunLog;
 use super::stamp::Moment;
@@ -6,31 +6,31 @@ use crate::catch_panic::catch_panic;
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 
-/// Who is told that a run has ended. Each of these is called once.
+/// Receiver of the end of a run. Each method is called once.
 pub trait OnEnd: Send + Sync {
-    /// Takes note of the end, in memory.
+    /// Records the end in memory.
     fn record(&self, at: Moment);
 
-    /// Has what was noted be written to disk. Blocks as long as the disk does.
+    /// Writes what was recorded to disk. Blocks as long as the disk does.
     fn save(&self);
 
-    /// Tells others of the end. Must not block.
+    /// Publishes the end. Must not block.
     fn publish(&self);
 }
 
-/// Tells the end of one run: the log writer does when all that it had printed is on disk, or the
-/// thread `log-ends` where the disk does not answer.
+/// The report of one run's end: by the log writer when all its output is on disk, or by the thread
+/// `log-ends` if the disk is stalled.
 pub struct EndNotice {
-    /// Until all of it is done: it holds what belongs to the run, which is to go with that.
+    /// Dropped when all is done, with what it holds of the run.
     on_end: Mutex<Option<Arc<dyn OnEnd>>>,
     log: Arc<RunLog>,
     state: Mutex<State>,
 }
 
-/// How far it is told.
+/// The progress of the report.
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
-    told: Notified,
+    notified: Notified,
     /// Whether what the run had printed before its end is on disk.
     is_drained: bool,
 }
@@ -44,23 +44,23 @@ enum Notified {
 }
 
 impl EndNotice {
-    /// The notice of a run that goes on.
+    /// Creates the notice of a run that goes on.
     pub fn new(on_end: Arc<dyn OnEnd>, log: Arc<RunLog>) -> Self {
         Self { on_end: Mutex::new(Some(on_end)), log, state: Mutex::default() }
     }
 
-    /// The log of the run.
+    /// Returns the log of the run.
     pub fn log(&self) -> &RunLog {
         &self.log
     }
 
-    /// Whether others were told of the end.
+    /// Whether the end is published.
     pub fn is_published(&self) -> bool {
-        self.state().told == Notified::Published
+        self.state().notified == Notified::Published
     }
 
-    /// Tells of the end, all that was printed being on disk. Called by the log writer.
-    pub fn tell(&self, at: Moment) {
+    /// Reports the end, with all output on disk. Called by the log writer.
+    pub fn report(&self, at: Moment) {
         let Some(on_end) = self.on_end() else { return };
         {
             let mut state = self.state();
@@ -73,11 +73,11 @@ impl EndNotice {
         *self.on_end.lock() = None;
     }
 
-    /// Tells of the end though the disk does not answer.
-    pub fn tell_before_disk(&self, at: Moment) {
+    /// Reports the end although the disk is stalled.
+    pub fn report_before_disk(&self, at: Moment) {
         let Some(on_end) = self.on_end() else { return };
         {
-            // Before the end can be seen: nobody is to read that without this.
+            // Set before the end is visible, so that nobody reads that without this.
             let state = self.state();
             self.log.set_behind(!state.is_drained);
         }
@@ -89,19 +89,19 @@ impl EndNotice {
         self.on_end.lock().clone()
     }
 
-    /// The lock is held meanwhile: who comes second finds it recorded.
+    /// Holds the lock meanwhile, so that the second caller finds the end recorded.
     fn record_once(&self, on_end: &dyn OnEnd, at: Moment) {
         let mut state = self.state();
-        if state.told == Notified::Nothing {
+        if state.notified == Notified::Nothing {
             let _panicked = catch_panic("The recording of an end", || on_end.record(at));
-            state.told = Notified::Recorded;
+            state.notified = Notified::Recorded;
         }
     }
 
     fn publish_once(&self, on_end: &dyn OnEnd) {
-        let before = std::mem::replace(&mut self.state().told, Notified::Published);
+        let before = std::mem::replace(&mut self.state().notified, Notified::Published);
         if before < Notified::Published {
-            let _panicked = catch_panic("The telling of an end", || on_end.publish());
+            let _panicked = catch_panic("The publication of an end", || on_end.publish());
         }
     }
 

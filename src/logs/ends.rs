@@ -1,4 +1,4 @@
-//! Tells ends where the log writer cannot, because the disk does not answer.
+//! Reports of ends that the log writer cannot make, because the disk is stalled.
 
 use super::disk::STALL;
 use super::end_notice::EndNotice;
@@ -15,12 +15,12 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How many ends are taken from the kernel at once.
+/// Maximum number of events to take from the kernel at once.
 const EVENTS_MAX: usize = 64;
 
-/// Owner of the thread `log-ends`. It waits for the ends that the log writer waits for, and a
-/// moment later looks whether that has told them. Where it has not, and the disk does not answer,
-/// it tells them itself.
+/// Owner of the thread `log-ends`. It waits for the same ends as the log writer, and checks a
+/// moment later whether that has reported them. If not, and the disk is stalled, it reports them
+/// itself.
 #[derive(Debug)]
 pub struct EndWatch {
     shared: Arc<Shared>,
@@ -40,19 +40,19 @@ struct Watched {
     is_over: bool,
 }
 
-/// An end that the log writer is to tell.
+/// An end that the log writer should report.
 #[derive(Clone, Copy)]
 struct Due {
     key: CaptureKey,
     at: Moment,
-    look_at: Instant,
+    check_at: Instant,
 }
 
 impl EndWatch {
     /// Starts the thread.
     ///
     /// # Errors
-    /// `Kernel` when a descriptor or a thread cannot be had.
+    /// `Kernel` if a descriptor or a thread cannot be created.
     pub fn start() -> Result<Self> {
         let (epoll, wake) = epoll_to_wake()?;
         let shared = Arc::new(Shared { epoll, wake, watched: Mutex::default() });
@@ -65,7 +65,7 @@ impl EndWatch {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// Watches a run until its end was told. Does not block.
+    /// Watches a run until its end was reported. Does not block.
     pub fn add(&self, end: &Arc<OwnedFd>, notice: &Arc<EndNotice>) {
         let mut watched = self.shared.watched();
         let key = watched.next;
@@ -74,7 +74,7 @@ impl EndWatch {
         drop(watched);
         let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT;
         if let Err(error) = self.shared.epoll.add(end, event(flags, Token::End(key))) {
-            // The log writer tells it, as long as the disk answers.
+            // The log writer reports it, unless the disk is stalled.
             log::warn!("cannot watch the end of a run apart from its output: {error}");
             self.shared.watched().runs.remove(&key);
         }
@@ -102,34 +102,34 @@ impl Shared {
                 Err(Errno::EINTR) => continue,
                 Err(error) => return log::error!("cannot watch ends of runs: {error}"),
             };
-            let look_at = Instant::now() + STALL;
+            let check_at = Instant::now() + STALL;
             let keys = events[..ready].iter().filter_map(|event| match event.data().into() {
                 Token::End(key) => Some(key),
                 Token::Wake | Token::Output(_) => None,
             });
-            due.extend(keys.map(|key| Due { key, at: Moment::now(), look_at }));
-            while due.front().is_some_and(|due| due.look_at <= Instant::now()) {
-                let again = due.pop_front().and_then(|it| self.look(it));
+            due.extend(keys.map(|key| Due { key, at: Moment::now(), check_at }));
+            while due.front().is_some_and(|due| due.check_at <= Instant::now()) {
+                let again = due.pop_front().and_then(|it| self.check(it));
                 due.extend(again);
             }
         }
     }
 
-    /// Looks whether an end was told. Gives it back where that is to be looked at again.
-    fn look(&self, due: Due) -> Option<Due> {
+    /// Checks whether an end was reported. Returns it if it has to be checked again.
+    fn check(&self, due: Due) -> Option<Due> {
         let (end, notice) = self.watched().runs.get(&due.key).cloned()?;
         if !notice.is_published() {
             if !notice.log().disk().is_stalled() {
                 // The machine is slow, or the command has printed much.
-                return Some(Due { look_at: Instant::now() + STALL, ..due });
+                return Some(Due { check_at: Instant::now() + STALL, ..due });
             }
             log::error!(
                 "disk not responding: {} is incomplete at the end of its run",
                 notice.log().name()
             );
-            notice.tell_before_disk(due.at);
+            notice.report_before_disk(due.at);
         }
-        // It is in the set, so that cannot fail.
+        // It is in the set, so that this cannot fail.
         let _deleted = self.epoll.delete(&*end);
         self.watched().runs.remove(&due.key);
         None
@@ -148,6 +148,6 @@ impl std::fmt::Debug for Shared {
 
 fn timeout(first: Option<&Due>) -> EpollTimeout {
     let Some(first) = first else { return EpollTimeout::NONE };
-    let left = first.look_at.saturating_duration_since(Instant::now());
+    let left = first.check_at.saturating_duration_since(Instant::now());
     EpollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX)
 }

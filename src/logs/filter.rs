@@ -1,4 +1,4 @@
-//! Which lines are wanted, and what is left of them: escape sequences and redrawing.
+//! Filtering of lines by an expression, and stripping of escape sequences and redrawing.
 
 use super::grep::{Grep, IsAbandoned};
 use super::long_line::Search;
@@ -7,13 +7,14 @@ use std::borrow::Cow;
 use std::io;
 use vte::{Params, Parser, Perform};
 
-/// How many cells one line may blank again and again, in all: thousands of redraws of a wide one.
+/// Maximum number of cells that one line may blank repeatedly, in all: thousands of redraws of a
+/// wide line.
 const BLANKED_MAX: usize = 4 * 1024 * 1024;
 
-/// How wide a redrawn line may get, in characters, by moving the cursor where nothing was written.
+/// Maximum width of a redrawn line, in characters, by moving the cursor past its end.
 const COLUMNS_MAX: usize = 4096;
 
-/// What is done to lines before they are counted.
+/// The filter that lines pass before they are counted.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     grep: Option<Grep>,
@@ -21,12 +22,12 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Keeps lines that `grep` matches (all, where it is none), without their escape sequences
-    /// where those are to be stripped, which is done first. `is_abandoned` says when looking for
-    /// it is in vain.
+    /// Creates a filter that keeps lines which match `grep` (all, if it is `None`). Escape
+    /// sequences are stripped first if `strips_ansi`. `is_abandoned` returns whether nobody waits
+    /// for the result.
     ///
     /// # Errors
-    /// `Input` for an expression that is none or that is too large.
+    /// `Input` if the expression is invalid or too large.
     pub fn new(
         grep: Option<&str>,
         strips_ansi: bool,
@@ -36,22 +37,22 @@ impl Filter {
         Ok(Self { grep, strips_ansi })
     }
 
-    /// Whether every line passes as it is.
+    /// Whether every line passes unchanged.
     #[must_use]
     pub fn is_none(&self) -> bool {
         self.grep.is_none() && !self.strips_ansi
     }
 
-    /// Whether every line passes, be it changed.
+    /// Whether every line passes, maybe changed.
     #[must_use]
     pub fn passes_all(&self) -> bool {
         self.grep.is_none()
     }
 
-    /// What is left of a line; `None` where it is not wanted.
+    /// Returns what is left of a line; `None` if it does not match.
     ///
     /// # Errors
-    /// `ConnectionAborted` where nobody waits for the answer any more.
+    /// `ConnectionAborted` if nobody waits for the answer any more.
     pub fn apply<'a>(&self, text: &'a str) -> io::Result<Option<Cow<'a, str>>> {
         let text = self.strip(text);
         let is_wanted = match &self.grep {
@@ -61,7 +62,7 @@ impl Filter {
         Ok(is_wanted.then_some(text))
     }
 
-    /// What is left of the beginning of a line, whatever is looked for.
+    /// Strips the beginning of a line, whether it matches or not.
     #[must_use]
     pub fn strip<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let needs_screen = |byte: u8| byte < 0x20 && byte != b'\t' || byte == 0x7f;
@@ -72,25 +73,25 @@ impl Filter {
         }
     }
 
-    /// What looks at a line that is not held whole; `None` where every line passes.
+    /// Returns a search for a line that is not held whole; `None` if every line passes.
     pub(super) fn search(&self) -> Option<Search> {
         self.grep.as_ref().map(|grep| grep.search(self.strips_ansi))
     }
 }
 
-/// What is left of a line on a screen that has this line alone.
+/// Returns what a screen with this line alone would show.
 fn as_on_a_screen(text: &str) -> String {
     let (mut parser, mut screen) = (Parser::new(), ScreenLine::default());
     parser.advance(&mut screen, text.as_bytes());
     screen.cells.into_iter().collect()
 }
 
-/// One line of a screen, and where its cursor is.
+/// A screen of one line, and its cursor.
 #[derive(Default)]
 struct ScreenLine {
     cells: Vec<char>,
     cursor: usize,
-    /// How many cells were blanked: a line that does little else is left as it is.
+    /// Number of cells that were blanked: a line that does little else is left as it is.
     blanked: usize,
 }
 
@@ -113,8 +114,8 @@ impl ScreenLine {
         }
     }
 
-    /// What follows stands on another row of the screen. There is but one here, so it is set apart
-    /// behind the rest.
+    /// Moves the cursor off the row. There is but one row here, so what follows is set apart after
+    /// the rest.
     fn leave_row(&mut self) {
         let is_apart = self.cells.last().is_none_or(|cell| *cell == ' ');
         self.cursor = self.cells.len() + usize::from(!is_apart);
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_redrawn_line_the_last_drawing_is_kept() {
+    fn redrawn_lines_keep_their_last_state() {
         for (text, left) in [
             ("10%\r20%\r100%", "100%"),
             ("a long line\rshort", "shortg line"),
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_erasures_costs_no_more_than_its_bytes() {
+    fn repeated_erasures_take_linear_time() {
         let erasing =
             format!("\u{1b}[{COLUMNS_MAX}Gx\u{1b}[1K").repeat(2 * BLANKED_MAX / COLUMNS_MAX);
         let shown = stripped(&format!("{erasing}\rdone"));
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_expression_is_named() {
+    fn invalid_expressions_are_reported() {
         for bad in ["(", "[a", "a{100000}{100000}"] {
             let error = Filter::new(Some(bad), false, None).unwrap_err().to_string();
             assert!(error.contains("grep"), "{error}");

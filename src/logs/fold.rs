@@ -1,27 +1,27 @@
-//! The beginning and the end of a content that is too large, and one line between that says so.
+//! Truncation of text that is too large: its beginning, its end, and one line between that says so.
 
-/// The fewest bytes that a content can be cut to: the line between needs most of them.
+/// The smallest size to which a text can be cut, in bytes: the line between needs most of it.
 pub const FOLD_BYTES_MIN: usize = 256;
 
-/// Gathers lines, keeping at most so many bytes of them. Memory: twice the limit.
+/// A collector of lines that keeps at most a number of bytes. Memory: twice the limit.
 #[derive(Debug)]
 pub struct Fold {
     bytes_max: usize,
-    /// How many bytes of lines there may be on each side of the line between.
+    /// Maximum number of bytes on each side of the line between.
     half: usize,
     /// All lines while they fit, then the head, each with a line end.
     begin: String,
     head: Side,
-    /// The last lines, each with a line end. Those before `tail_from` are left out already.
+    /// The last lines, each with a line end. Those before `tail_from` are dropped already.
     end: String,
     tail_from: usize,
     tail: Side,
-    /// The number of the first line that is not whole in the head.
+    /// Number of the first line that is not whole in the head.
     first_left_out: Option<u64>,
     lines: u64,
-    /// The bytes of all lines, with a line end after each.
+    /// Bytes of all lines, with a line end after each.
     bytes: usize,
-    /// Whether lines were left out whose bytes nobody has counted.
+    /// Whether lines were skipped whose bytes are unknown.
     has_gap: bool,
 }
 
@@ -38,19 +38,19 @@ struct Side {
 /// What is left out, for the line that says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Omission {
-    /// The number of the last line before it.
+    /// Number of the last line before it.
     pub after: u64,
-    /// How many lines are not here, or not whole.
+    /// Number of lines that are missing, or not whole.
     pub lines: u64,
-    /// How many bytes are not here, where they were counted.
+    /// Number of bytes that are missing, if they were counted.
     pub bytes: Option<usize>,
-    /// How many lines are here, in part or whole.
+    /// Number of lines that are shown, in part or whole.
     pub shown: u64,
 }
 
 impl Fold {
-    /// Keeps at most `bytes_max` bytes, which are at least `FOLD_BYTES_MIN`, where the line
-    /// between takes at most `note_bytes`.
+    /// Creates a collector that keeps at most `bytes_max` bytes, which are at least
+    /// `FOLD_BYTES_MIN`, with a line between of at most `note_bytes`.
     #[must_use]
     pub fn new(bytes_max: usize, note_bytes: usize) -> Self {
         // Two line ends stand beside the line between.
@@ -70,14 +70,14 @@ impl Fold {
         }
     }
 
-    /// How many lines are all that one side can hold.
+    /// Returns the maximum number of lines that one side can hold.
     #[must_use]
     pub fn side_lines_max(&self) -> u64 {
         u64::try_from(self.half).unwrap_or(u64::MAX)
     }
 
-    /// Leaves out so many lines from this one on without having seen them. Those before are at
-    /// least as many as one side can hold, and so are those behind.
+    /// Skips this many lines, from `number` on, without having seen them. Those before are at least
+    /// as many as one side can hold, and so are those after.
     pub fn skip(&mut self, number: u64, lines: u64) {
         let fitted = self.fits();
         self.has_gap = true;
@@ -90,7 +90,7 @@ impl Fold {
         (self.tail_from, self.tail) = (0, Side::default());
     }
 
-    /// Takes one more line.
+    /// Adds a line.
     pub fn push(&mut self, number: u64, text: &str) {
         let fitted = self.fits();
         self.lines += 1;
@@ -105,10 +105,10 @@ impl Fold {
         self.push_to_tail(text);
     }
 
-    /// The content, with what `note` says between where something is left out, and that.
+    /// Returns the text, with the line of `note` in place of what is left out, and the omission.
     pub fn finish(mut self, note: impl FnOnce(Omission) -> String) -> (String, Option<Omission>) {
         if self.fits() {
-            // The last line has no end of its own.
+            // The last line has no line end.
             self.begin.pop();
             return (self.begin, None);
         }
@@ -118,7 +118,7 @@ impl Fold {
             lines: self.lines.saturating_sub(whole(self.head) + whole(self.tail)),
             bytes: (!self.has_gap)
                 .then(|| self.bytes.saturating_sub(self.head.bytes + self.tail.bytes)),
-            // A line of which both ends are here is one.
+            // A line of which both ends are shown counts once.
             shown: self.lines.min(self.head.lines + self.tail.lines),
         };
         let end = &self.end[self.tail_from..];
@@ -126,7 +126,7 @@ impl Fold {
         (format!("{}{}\n{end}", self.begin, note(omission)), Some(omission))
     }
 
-    /// Whether all lines fit. The last one has no end of its own.
+    /// Whether all lines fit. The last one has no line end.
     fn fits(&self) -> bool {
         self.bytes <= self.bytes_max + 1 && !self.has_gap
     }
@@ -148,8 +148,8 @@ impl Fold {
         }
     }
 
-    /// Leaves of the beginning what is the head's, now that not all fits; `text` is the line that
-    /// is not in it yet.
+    /// Reduces `begin` to the head, when not all lines fit any more; `text` is the line that is not
+    /// in it yet.
     fn keep_head(&mut self, text: &str) {
         if self.begin.is_empty() {
             self.begin.push_str(text);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_beginning_and_the_end_are_kept() {
+    fn beginning_and_end_are_kept() {
         let lines: Vec<String> = (1..=1000).map(|number| format!("line {number}")).collect();
         let (content, omission) = folded(&lines, 400);
         let omission = omission.unwrap();
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_large_by_itself_is_cut_inside() {
+    fn oversized_line_is_cut_inside() {
         let line = "é".repeat(1000);
         let (content, omission) = folded(std::slice::from_ref(&line), 300);
         assert_eq!(omission.map(|omission| (omission.after, omission.lines)), Some((0, 1)));
@@ -230,7 +230,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn head_and_omission_and_tail_are_the_content(
+        fn head_omission_and_tail_add_up(
             lines in proptest::collection::vec("[aé€\u{10348}]{0,60}|[a-z]{200,400}", 0..60),
             bytes_max in FOLD_BYTES_MIN..2000,
         ) {
@@ -248,14 +248,14 @@ mod tests {
             let whole_lines_before = all.lines().take(usize::try_from(omission.after).unwrap());
             let before: usize = whole_lines_before.map(|line| line.len() + 1).sum();
             prop_assert!(head.len() >= before);
-            // Without the line between and its line ends, and with the line end that the last
-            // line does not have: what is here and what is left out is all there is.
+            // Without the line between and its line ends, and with the line end that the last line
+            // does not have: what is shown and what is left out is all there is.
             let here = head.trim_end_matches('\n').len() + tail.trim_start_matches('\n').len();
             prop_assert!(here + omission.bytes.expect("they were seen") <= all.len() + 1);
         }
 
         #[test]
-        fn lines_that_were_skipped_are_as_if_they_had_been_seen(
+        fn skipped_lines_count_like_seen_ones(
             lines in proptest::collection::vec("[a-zé]{0,9}", 1000..2000),
             bytes_max in FOLD_BYTES_MIN..800,
         ) {

@@ -1,4 +1,4 @@
-//! The logs of one command or service: new files, the ledger of runs, what is kept of the old ones.
+//! The log directory of one command or service: its ledger, its limits, its retention.
 
 use super::directory::{check_file, open_directory};
 use super::disk::DiskMonitor;
@@ -10,34 +10,34 @@ use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A directory that logs are kept in. It belongs to one server at a time.
+/// A directory for logs. It belongs to one server at a time.
 #[derive(Debug)]
 pub struct LogFolder {
     pub(super) path: PathBuf,
     keep: Mutex<Keep>,
     ledger: Ledger,
-    /// The second of the last log, and which of that second it was.
+    /// The second of the last log, and its number within that.
     pub(super) latest: Mutex<(String, u64)>,
-    /// What keeps other servers out.
+    /// The lock that keeps other servers out.
     lock: Arc<FolderLock>,
 }
 
 impl LogFolder {
-    /// Takes a directory, made with mode 0700 where there is none; one that others can write to
+    /// Takes a directory, created with mode 0700 unless it exists; one that others can write to
     /// gets that mode.
     ///
     /// # Errors
-    /// `Log` when it cannot be made, or is something else than a directory; `LogRefused` when it
-    /// or a file in it is not ours alone; `LogFolderTaken` when another server has it.
+    /// `Log` if it cannot be created or is not a directory; `LogRefused` if it or a file in it is
+    /// not ours alone; `LogFolderTaken` if another server has it.
     pub fn open(path: &Path, keep: Keep) -> Result<Self> {
         Self::under(&Arc::new(FolderLock::take(path)?), path, keep)
     }
 
-    /// The same for a directory in one that is locked already.
+    /// Takes a directory in one that is locked already.
     ///
     /// # Errors
-    /// `Log` when it cannot be made, or is something else than a directory; `LogRefused` when it
-    /// or a file in it is not ours alone.
+    /// `Log` if it cannot be created or is not a directory; `LogRefused` if it or a file in it is
+    /// not ours alone.
     pub fn under(lock: &Arc<FolderLock>, path: &Path, keep: Keep) -> Result<Self> {
         open_directory(path)?;
         for name in retention::files_of_logs(path) {
@@ -49,7 +49,7 @@ impl LogFolder {
         Ok(Self { path, keep, ledger, latest, lock })
     }
 
-    /// Those in one that is locked already that have a ledger.
+    /// Takes all directories with a ledger in one that is locked already.
     ///
     /// # Errors
     /// Those of `under`.
@@ -60,7 +60,7 @@ impl LogFolder {
         with_ledger.map(|path| Self::under(lock, &path, keep).map(Arc::new)).collect()
     }
 
-    /// What is known of the runs whose logs are here.
+    /// Returns the ledger of the runs whose logs are here.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
@@ -79,18 +79,18 @@ impl LogFolder {
         vec![self.lock_id().to_owned(), run_id.to_owned()]
     }
 
-    /// The name of a log as users see it: the directory as it was set, and the file in it.
+    /// Returns the name of a log for users: the directory as it was set, and the file in it.
     #[must_use]
     pub fn shown_name(&self, log: &str) -> String {
         self.path.join(log).to_string_lossy().into_owned()
     }
 
-    /// The disk that it is on.
+    /// Returns the monitor of the disk that it is on.
     pub(super) fn disk(&self) -> &Arc<DiskMonitor> {
         self.lock.disk()
     }
 
-    /// How much is kept from now on.
+    /// Sets the limits from now on.
     pub fn set_keep(&self, keep: Keep) {
         *self.keep.lock() = keep;
         self.ledger.set_runs_max(keep.records_max);
@@ -100,12 +100,12 @@ impl LogFolder {
         *self.keep.lock()
     }
 
-    /// How large one file of a log may get: two of them are as large as that log may be.
+    /// Returns the maximum size of one file of a log: half of what that log may have.
     pub(super) fn part_bytes_max(&self) -> u64 {
         self.keep().run_bytes() / 2
     }
 
-    /// Makes what somebody removed once more: the directory, the lock, the ledger.
+    /// Creates what somebody removed: the directory, the lock, the ledger.
     pub(super) fn restore_lost(&self) -> Result<()> {
         if !std::fs::symlink_metadata(&self.path).is_ok_and(|it| it.is_dir()) {
             open_directory(&self.path)?;
@@ -115,7 +115,7 @@ impl LogFolder {
         Ok(())
     }
 
-    /// Removes logs of ended runs, as many as must, `active` never.
+    /// Removes logs of ended runs until the rest fits, `active` never.
     pub fn enforce_retention(&self, active: &str) {
         if self.disk().is_stalled() {
             // The next run that is started, or that prints much, does it.
@@ -144,13 +144,13 @@ mod tests {
         records_max: 1000,
     };
 
-    /// A directory that keeps everything.
+    /// Takes a directory that keeps everything.
     fn folder_in(path: &Path) -> Arc<LogFolder> {
         Arc::new(LogFolder::open(path, EVERYTHING).unwrap())
     }
 
     #[test]
-    fn runs_of_one_second_have_names_of_their_own() {
+    fn runs_of_one_second_have_distinct_names() {
         let place = tempfile::tempdir().unwrap();
         let folder = folder_in(&place.path().join("deep/logs"));
         let at = "2026-01-02T03:04:05.9Z".parse().unwrap();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_was_lost_is_made_again() {
+    fn lost_directory_is_created_again() {
         let place = tempfile::tempdir().unwrap();
         let folder = folder_in(&place.path().join("logs"));
         std::fs::remove_dir_all(place.path().join("logs")).unwrap();
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_belongs_to_one() {
+    fn directory_belongs_to_one_server() {
         let place = tempfile::tempdir().unwrap();
         let first = folder_in(place.path());
         let taken = LogFolder::open(place.path(), EVERYTHING).unwrap_err().to_string();

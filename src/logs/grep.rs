@@ -1,7 +1,7 @@
-//! Looks for an expression in lines, and ends where nobody waits for the answer any more.
+//! Search for an expression in lines, which ends when nobody waits for the answer any more.
 //!
 //! An expression of some hundred states takes half a minute for a line of 15 MB, and the search of
-//! a library cannot be interrupted: so what may take long is searched in pieces.
+//! a library cannot be interrupted: so a long search proceeds in pieces.
 
 use super::long_line::Search;
 use crate::error::{Error, Result};
@@ -12,31 +12,31 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How much memory a compiled expression may take, in bytes: far over any that people write.
+/// Maximum memory of a compiled expression, in bytes: far over any that people write.
 const REGEX_BYTES_MAX: usize = 1024 * 1024;
 
-/// How much is searched before somebody looks whether the answer is still waited for, in bytes
-/// times states of the expression: in the worst case some 40 ms.
+/// Amount of work between two checks whether the answer is still awaited, in bytes times states of
+/// the expression: in the worst case some 40 ms.
 const STEP_COST: usize = 2 * 1024 * 1024;
 
-/// The same for what has to be searched in one go, because `\b` stands beside what is not ASCII:
-/// some 2 s. A line over that is shown rather than missed.
+/// The limit for what has to be searched in one go, because `\b` stands beside a non-ASCII
+/// character: some 2 s. A line over that is shown rather than missed.
 const WHOLE_COST_MAX: usize = 50 * STEP_COST;
 
-/// Says whether nobody waits for the answer any more. Does not block.
+/// A function that returns whether nobody waits for the answer any more. Does not block.
 pub type IsAbandoned = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// An expression, ready to be looked for.
+/// A compiled expression.
 #[derive(Clone)]
 pub struct Grep(Arc<Inner>);
 
 struct Inner {
     regex: Regex,
-    /// `None` where the expression has no automaton of this kind.
+    /// `None` if the expression has no automaton of this kind.
     automaton: Option<DFA>,
     states: usize,
     is_abandoned: Option<IsAbandoned>,
-    /// The cost of what was searched since somebody looked.
+    /// Cost of what was searched since the last check.
     spent: AtomicUsize,
 }
 
@@ -50,7 +50,7 @@ impl Grep {
     /// Compiles an expression.
     ///
     /// # Errors
-    /// `Input` for an expression that is none or that is too large.
+    /// `Input` if the expression is invalid or too large.
     pub fn new(expression: &str, is_abandoned: Option<IsAbandoned>) -> Result<Self> {
         let built = regex::RegexBuilder::new(expression).size_limit(REGEX_BYTES_MAX).build();
         let regex = built.map_err(|error| {
@@ -60,16 +60,16 @@ impl Grep {
             ))
         })?;
         let automaton = Search::automaton(expression);
-        // Where there is none, the memory of the expression says as much.
+        // Without an automaton, the memory of the expression serves as an estimate.
         let states = automaton.as_ref().map_or(REGEX_BYTES_MAX, |it| it.get_nfa().states().len());
         let spent = AtomicUsize::new(0);
         Ok(Self(Arc::new(Inner { regex, automaton, states, is_abandoned, spent })))
     }
 
-    /// Whether a text has it.
+    /// Whether a text matches.
     ///
     /// # Errors
-    /// `ConnectionAborted` where nobody waits for the answer any more.
+    /// `ConnectionAborted` if nobody waits for the answer any more.
     pub fn is_match(&self, text: &str) -> io::Result<bool> {
         let cost = text.len().saturating_mul(self.0.states);
         if cost <= STEP_COST {
@@ -91,12 +91,12 @@ impl Grep {
         Ok(search.finish())
     }
 
-    /// A search of a line that is not held whole.
+    /// Returns a search for a line that is not held whole.
     pub fn search(&self, strips_ansi: bool) -> Search {
         Search::new(self.0.automaton.clone(), strips_ansi)
     }
 
-    /// Counts what is about to be searched, and looks now and then whether that is wanted.
+    /// Adds up the cost of the coming search, and checks now and then whether it is still wanted.
     fn spend(&self, cost: usize) -> io::Result<()> {
         if self.0.spent.fetch_add(cost, Ordering::Relaxed) < STEP_COST {
             return Ok(());
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Far over what is searched in one go with this many states.
+    /// Returns a text far longer than is searched in one go with this many states.
     fn long(text: &str) -> String {
         format!("{}{text}{}", "y".repeat(STEP_COST / 2), "z".repeat(STEP_COST / 2))
     }
@@ -122,7 +122,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
-        fn long_lines_are_searched_as_short_ones_are(
+        fn long_and_short_lines_match_alike(
             text in "[abé ]{0,8}",
             expression in prop_oneof![
                 Just("ab"), Just("^y+a"), Just("b *z+$"), Just("a.*b"), Just("é{2}"),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_ends_where_nobody_waits() {
+    fn abandoned_searches_end() {
         let gone: IsAbandoned = Arc::new(|| true);
         let grep = Grep::new("x[xy]{400}[wv]", Some(gone)).unwrap();
         let text = "xy".repeat(4 * 1024 * 1024);

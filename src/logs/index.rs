@@ -1,47 +1,47 @@
-//! Where lines begin: a mark now and then, so that a line is found without reading all before it.
+//! Index of a log: marks at intervals, so that a line is found without reading all before it.
 
-/// How many bytes of a file there are between two marks, at least: what one read brings.
+/// The least number of bytes between two marks: the size of one read.
 const MARK_BYTES: u64 = 64 * 1024;
 
-/// A place in a file where a line begins.
+/// A position in a file at which a line begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
-    /// How many lines ended before it, in this file.
+    /// Number of lines that ended before it, in this file.
     pub lines: u64,
-    /// Where it is, in bytes.
+    /// Position in bytes.
     pub at: u64,
 }
 
-/// The marks of one file, in order. The first is the file's beginning. 16 bytes for each 64 KiB:
-/// a log of 1 GiB has 256 KiB of them.
+/// The marks of one file, in order. The first is the file's beginning. 16 bytes for each 64 KiB: a
+/// log of 1 GiB has 256 KiB of them.
 #[derive(Clone, Debug)]
 pub struct Index(Vec<Mark>);
 
 impl Index {
-    /// The index of an empty file.
+    /// Creates the index of an empty file.
     pub fn new() -> Self {
         Self(vec![Mark::default()])
     }
 
-    /// Takes note of a place where a line begins, if it is far enough from the last mark.
+    /// Adds a position at which a line begins, if it is far enough from the last mark.
     pub fn note(&mut self, mark: Mark) {
         let last = self.0.last().copied().unwrap_or_default();
         if mark.at < last.at {
-            // The file was cut by somebody else: what was noted is of what is gone.
+            // Somebody else truncated the file: the marks are of what is gone.
             *self = Self::new();
         } else if mark.at - last.at >= MARK_BYTES {
             self.0.push(mark);
         }
     }
 
-    /// The last mark with at most so many lines before it.
+    /// Returns the last mark with at most this many lines before it.
     pub fn before_line(&self, lines: u64) -> Mark {
         let behind = self.0.partition_point(|mark| mark.lines <= lines);
         self.0.get(behind.wrapping_sub(1)).copied().unwrap_or_default()
     }
 
-    /// The last mark at or before a place.
-    pub fn before_place(&self, at: u64) -> Mark {
+    /// Returns the last mark at or before a position.
+    pub fn before_position(&self, at: u64) -> Mark {
         let behind = self.0.partition_point(|mark| mark.at <= at);
         self.0.get(behind.wrapping_sub(1)).copied().unwrap_or_default()
     }
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_mark_before_a_line_or_a_place_is_found() {
+    fn nearest_mark_before_a_line_or_position_is_found() {
         let mut index = Index::new();
         for number in 1..=10 {
             index.note(Mark { lines: number * 100, at: number * MARK_BYTES });
@@ -62,12 +62,12 @@ mod tests {
         assert_eq!(index.before_line(100).at, MARK_BYTES);
         assert_eq!(index.before_line(250).lines, 200);
         assert_eq!(index.before_line(u64::MAX).lines, 1000);
-        assert_eq!(index.before_place(MARK_BYTES - 1), Mark::default());
-        assert_eq!(index.before_place(3 * MARK_BYTES).lines, 300);
+        assert_eq!(index.before_position(MARK_BYTES - 1), Mark::default());
+        assert_eq!(index.before_position(3 * MARK_BYTES).lines, 300);
     }
 
     #[test]
-    fn a_file_that_was_cut_is_indexed_anew() {
+    fn truncated_file_is_indexed_again() {
         let mut index = Index::new();
         index.note(Mark { lines: 100, at: MARK_BYTES });
         index.note(Mark { lines: 101, at: 70 });

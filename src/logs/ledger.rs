@@ -1,5 +1,5 @@
-//! The ledger of runs: what was started and how it ended, so that it is known after a restart of
-//! the server, however that ended.
+//! The ledger of runs: what was started and how it ended, known after a restart of the server,
+//! however that ended.
 
 use super::directory::open_file;
 use super::disk::{DiskMonitor, STALL};
@@ -14,8 +14,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How many lines the file may have beside a start, a launch, a rotation and an end a run, before
-/// it is written anew without the runs that were forgotten.
+/// Number of lines that the file may have beside a start, a launch, a rotation and an end for each
+/// run, before it is rewritten without the runs that were forgotten.
 const SPARE_LINES: usize = 1000;
 
 /// The runs of one log directory, the oldest first.
@@ -30,16 +30,16 @@ pub struct Ledger {
     written: Condvar,
 }
 
-/// Which logs are removed before others, in this order.
+/// The order in which logs are removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Removal {
-    /// That of a run that nobody knows.
+    /// A log of an unknown run.
     Unknown,
-    /// That of a run that has ended.
+    /// A log of a run that has ended.
     Ended {
-        /// How many had ended then.
+        /// Number of runs that had ended then.
         ended_as: u64,
-        /// Where it stands in the ledger, for those of which nobody knows how many had.
+        /// Its position in the ledger, for runs without such a number.
         position: usize,
     },
 }
@@ -47,9 +47,9 @@ pub enum Removal {
 #[derive(Debug)]
 struct Inner {
     runs: Vec<RunRecord>,
-    /// How many runs are known at most, beside those that have a log.
+    /// Maximum number of known runs, beside those that have a log.
     runs_max: usize,
-    /// How many runs have ended.
+    /// Number of runs that have ended.
     ends: u64,
     /// Lines that are still to be written.
     unwritten: Vec<String>,
@@ -58,36 +58,36 @@ struct Inner {
 /// The file of a ledger.
 #[derive(Debug, Default)]
 struct LedgerFile {
-    /// `None` where the file cannot be written: then it is in memory alone.
+    /// `None` if the file cannot be written: then the ledger is in memory alone.
     file: Option<File>,
-    /// How many lines it has.
+    /// Number of its lines.
     lines: usize,
-    /// Whether its last line may be a part of one.
+    /// Whether its last line may be torn.
     is_torn: bool,
 }
 
 impl Ledger {
-    /// Whether a directory has one.
+    /// Whether a directory has a ledger.
     pub(super) fn is_in(folder: &Path) -> bool {
         folder.join(LEDGER_NAME).symlink_metadata().is_ok()
     }
 
-    /// Reads the ledger of a directory and writes it anew, without what is no longer true. Keeps
-    /// as many runs as `runs_max`, and those that have a log.
+    /// Reads the ledger of a directory and rewrites it, without what is no longer true. Keeps
+    /// `runs_max` runs, and those that have a log.
     ///
     /// # Errors
-    /// `LogRefused` where it is not ours alone, and `Log` where it cannot be read.
+    /// `LogRefused` if it is not ours alone; `Log` if it cannot be read.
     pub fn open(folder: &Path, runs_max: usize, disk: Arc<DiskMonitor>) -> Result<Self> {
         let path = folder.join(LEDGER_NAME);
         let mut runs = Vec::new();
         for line in read(&path)?.split(|byte| *byte == b'\n') {
-            // A torn line tells nothing.
+            // A torn line is ignored.
             if let Ok(event) = serde_json::from_slice::<Event>(line) {
                 event.apply_to(&mut runs);
             }
         }
         let known = runs.len();
-        runs.retain(RunRecord::has_names_of_ours);
+        runs.retain(RunRecord::has_valid_names);
         if runs.len() < known {
             log::warn!(
                 "{}: ignoring {} runs of another server",
@@ -103,26 +103,26 @@ impl Ledger {
         let mut inner = Inner { runs, runs_max, ends, unwritten: Vec::new() };
         inner.forget_oldest();
         let mut file = LedgerFile::default();
-        file.write_anew(&path, &inner.runs);
+        file.rewrite(&path, &inner.runs);
         let (inner, file) = (Mutex::new(inner), Mutex::new(file));
         let (is_writing, written) = (Mutex::default(), Condvar::new());
         Ok(Self { path, disk, inner, file, is_writing, written })
     }
 
-    /// The runs, the newest first.
+    /// Returns the runs, the newest first.
     #[must_use]
     pub fn runs(&self) -> Vec<RunRecord> {
         self.last_runs(usize::MAX)
     }
 
-    /// The last `count` runs, the newest first.
+    /// Returns the last `count` runs, the newest first.
     #[must_use]
     pub fn last_runs(&self, count: usize) -> Vec<RunRecord> {
         self.inner().runs.iter().rev().take(count).cloned().collect()
     }
 
-    /// The runs, the newest first, down to the first that `is_last`; and how many lines ended
-    /// before the oldest of all that have a log.
+    /// Returns the runs, the newest first, down to the first that `is_last`; and the number of
+    /// lines before the oldest of all that have a log.
     #[must_use]
     pub fn runs_down_to(&self, is_last: impl Fn(&RunRecord) -> bool) -> (Vec<RunRecord>, u64) {
         let inner = self.inner();
@@ -134,29 +134,29 @@ impl Ledger {
         (newest_first.take(count).cloned().collect(), lines_before)
     }
 
-    /// One run.
+    /// Returns one run.
     #[must_use]
     pub fn run(&self, run_id: &str) -> Option<RunRecord> {
         self.inner().runs.iter().find(|run| run.run_id == run_id).cloned()
     }
 
-    /// Takes note of a run that is about to be launched: were the server killed in the middle of
-    /// that, its processes are found by its id.
+    /// Records a run that is about to be launched: if the server is killed in the middle of that,
+    /// its processes are found by its id.
     pub fn started(&self, run: RunRecord) {
         self.record(Event::Started(run));
     }
 
-    /// Takes note of the process of a run that was launched.
+    /// Records the process of a run that was launched.
     pub fn launched(&self, run_id: &str, pid: i32, start_ticks: u64) {
         self.record(Event::Launched { run_id: run_id.to_owned(), pid, start_ticks });
     }
 
-    /// Takes note that a run could not be launched: there is none.
+    /// Records that a run could not be launched, which removes it.
     pub fn failed(&self, run_id: &str) {
         self.record(Event::Failed { run_id: run_id.to_owned() });
     }
 
-    /// Takes note of an end; `save` has it written.
+    /// Records an end in memory; `save` writes it.
     pub fn ended(&self, run_id: &str, end: EndRecord) {
         let ended_as = {
             let mut inner = self.inner();
@@ -166,13 +166,13 @@ impl Ledger {
         self.note(Event::Ended { run_id: run_id.to_owned(), end, ended_as });
     }
 
-    /// Takes note that a log goes on, or is about to, in a new file behind so many lines.
+    /// Records that a log continues, or is about to, in a new file after this many lines.
     pub(super) fn rotated(&self, log: &str, lines: u64, older_part: OlderPart) {
         self.record(Event::Rotated { log: log.to_owned(), lines, older_part });
     }
 
-    /// When each of these logs may be removed: those that nobody knows first, then those of ended
-    /// runs in the order of their ends; never that of a run without an end.
+    /// Returns the removal order of these logs: those of unknown runs first, then those of ended
+    /// runs in the order of their ends; `None` for that of a run without an end.
     pub(super) fn removal_order(&self, logs: &[String]) -> Vec<Option<Removal>> {
         let inner = self.inner();
         let known = inner.runs.iter().enumerate();
@@ -185,20 +185,20 @@ impl Ledger {
         logs.iter().map(of).collect()
     }
 
-    /// How many runs are known from now on, beside those that have a log.
+    /// Sets how many runs are known from now on, beside those that have a log.
     pub(super) fn set_runs_max(&self, runs_max: usize) {
         self.inner().runs_max = runs_max;
     }
 
-    /// Writes the file once more, where somebody removed it.
+    /// Writes the file again if somebody removed it.
     pub(super) fn restore_lost(&self) {
         if !self.path.exists() {
             let runs = self.inner().runs.clone();
-            self.file().write_anew(&self.path, &runs);
+            self.file().rewrite(&self.path, &runs);
         }
     }
 
-    /// Takes note that these logs are gone. How their runs ended is kept for a while.
+    /// Records that these logs are gone. How their runs ended is kept for a while.
     pub(super) fn removed(&self, logs: &[String]) {
         self.record(Event::Removed { logs: logs.to_vec() });
     }
@@ -208,7 +208,7 @@ impl Ledger {
         self.save();
     }
 
-    /// Has the runs be as they are after an event, which is still to be written. Does not block.
+    /// Applies an event to the runs, and queues it to be written. Does not block.
     fn note(&self, event: Event) {
         let line = serde_json::to_string(&event).map(|line| line + "\n");
         let mut inner = self.inner();
@@ -217,8 +217,8 @@ impl Ledger {
         inner.forget_oldest();
     }
 
-    /// Writes what was noted. Where the disk does not answer that is left to the thread that waits
-    /// for it, or to whoever comes next; blocks for a moment at most then, unless it is the first.
+    /// Writes what is queued. If the disk is stalled that is left to the thread that waits for it,
+    /// or to the next caller; then this blocks for a moment at most, unless it is the first.
     pub fn save(&self) {
         if self.inner().unwritten.is_empty() || !self.may_write() {
             return;
@@ -228,7 +228,7 @@ impl Ledger {
             if lines.is_empty() {
                 break;
             }
-            // Ended before the next look: who sees it end comes to write himself.
+            // Ended before the next check: whoever sees it end comes to write itself.
             let operation = self.disk.begin();
             self.write(&lines);
             drop(operation);
@@ -237,8 +237,7 @@ impl Ledger {
         self.written.notify_one();
     }
 
-    /// Waits until nobody writes, and is then the one who does. False where the disk does not
-    /// answer.
+    /// Waits until nobody writes, and claims the writing. Returns false if the disk is stalled.
     fn may_write(&self) -> bool {
         let mut is_writing = self.is_writing.lock();
         loop {
@@ -257,18 +256,18 @@ impl Ledger {
         if let Some(writer) = &mut file.file
             && writer.write_all(lines.concat().as_bytes()).is_err()
         {
-            // A part of the line may be there: the next event does not go behind it. Where the file
-            // cannot be made anew either, that is logged.
+            // A part of the line may be there: the next event must not follow it. Where the file cannot
+            // be written anew either, that is logged.
             file.is_torn = true;
         }
         file.lines += lines.len();
         let mut inner = self.inner();
         if file.is_torn || file.lines > 4 * inner.runs.len() + SPARE_LINES {
-            // What was noted meanwhile is written with the rest.
+            // What was queued meanwhile is written with the rest.
             inner.unwritten.clear();
             let runs = inner.runs.clone();
             drop(inner);
-            file.write_anew(&self.path, &runs);
+            file.rewrite(&self.path, &runs);
         }
     }
 
@@ -282,30 +281,30 @@ impl Ledger {
 }
 
 impl Inner {
-    /// Forgets the oldest of the runs that have ended and have no log, while there are too many.
+    /// Forgets the oldest runs that have ended and have no log, while there are too many.
     fn forget_oldest(&mut self) {
         let mut spare = self.runs.len().saturating_sub(self.runs_max);
         if spare > 0 {
             self.runs.retain(|run| {
-                let goes = spare > 0 && run.is_log_gone && run.end.is_some();
-                spare -= usize::from(goes);
-                !goes
+                let is_forgotten = spare > 0 && run.is_log_gone && run.end.is_some();
+                spare -= usize::from(is_forgotten);
+                !is_forgotten
             });
         }
     }
 }
 
 impl LedgerFile {
-    /// Puts a file of these runs in the place of the present one.
-    fn write_anew(&mut self, path: &Path, runs: &[RunRecord]) {
-        match write_anew(path, runs) {
+    /// Replaces the file by one of these runs.
+    fn rewrite(&mut self, path: &Path, runs: &[RunRecord]) {
+        match rewrite(path, runs) {
             Ok(file) => *self = Self { file: Some(file), lines: runs.len(), is_torn: false },
             Err(error) => log::error!("{error}"),
         }
     }
 }
 
-/// The content of the file; nothing where there is none.
+/// Reads the content of the file; empty without one.
 fn read(path: &Path) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     if path.symlink_metadata().is_err() {
@@ -317,15 +316,15 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Puts a new file in the place of the old one, all of it or nothing.
-fn write_anew(path: &Path, runs: &[RunRecord]) -> Result<File> {
-    // Of nothing, all or nothing is the same: a first ledger, of which there may be a thousand at
-    // once, is made in its place.
+/// Replaces the old file by a new one, atomically.
+fn rewrite(path: &Path, runs: &[RunRecord]) -> Result<File> {
+    // An empty file needs no atomicity: the first ledgers, of which there may be a thousand at
+    // once, are created in place.
     let new = if runs.is_empty() { path.to_owned() } else { path.with_extension("new") };
     let mut options = OpenOptions::new();
     let options = options.append(true).create(true).mode(0o600);
     if new != path {
-        // What a crash left there, whatever it is.
+        // Left over by a crash.
         let _missing = fs::remove_file(&new);
         options.create_new(true);
     }

@@ -10,36 +10,36 @@ use std::io;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-/// How much of one line is held in memory, in bytes; what is longer is cut there.
+/// Maximum number of bytes of one line that are held in memory; a longer line is cut there.
 pub const JOINED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// A stretch of one file that begins and ends where lines do.
+/// A range of one file that begins and ends at line boundaries.
 #[derive(Clone, Debug)]
 pub struct Span {
     pub file: Arc<File>,
     pub range: Range<u64>,
-    /// Whether a run begins with it: a line that the run before did not end is ended there.
+    /// Whether a run begins with it: that ends a line which the run before left unfinished.
     pub begins_run: bool,
 }
 
-/// One line.
+/// A line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// Which line of the log it is, counted from 1.
+    /// Its number in the log, counted from 1.
     pub number: u64,
-    /// When its end was read, as text.
+    /// The instant at which its end was read, as text.
     pub stamp: &'a str,
-    /// What was printed.
+    /// The printed text.
     pub text: &'a str,
-    /// False for the last one, where the end of the line is not here yet.
+    /// False for the last one, if it is unfinished.
     pub is_ended: bool,
-    /// Where the line is longer than the text: whether the whole of it has what is looked for.
+    /// If the line is longer than the text: whether the whole of it matches the filter.
     pub is_cut_and_wanted: Option<bool>,
 }
 
-/// Calls `each` with every line of the spans, in order, until that says to break. The first has
-/// the number after `lines_before`. Memory is that of the longest line, at most 16 MiB; what is
-/// beyond that of a line is looked at for the filter alone.
+/// Calls `each` with every line of the spans, in order, until that breaks. The first has the number
+/// after `lines_before`. Memory is that of the longest line, at most 16 MiB; the rest of a longer
+/// line is only searched for the filter.
 pub fn for_each_line<F>(
     spans: &[Span],
     lines_before: u64,
@@ -72,7 +72,7 @@ where
         }
     }
     if joined.is_begun {
-        // The caller has all there is, whatever it says.
+        // This was the last line, whatever the caller returns.
         let _last = each(joined.line(false))?;
     }
     Ok(())
@@ -85,13 +85,13 @@ struct Joined {
     text: String,
     so_far: JoinedText,
     is_begun: bool,
-    /// Set where the text is the beginning of the line alone.
+    /// Set if the text is only the beginning of the line.
     beyond: Option<Beyond>,
 }
 
-/// What is known of a line beyond its text.
+/// The state of a line beyond its text.
 struct Beyond {
-    /// `None` where every line is wanted.
+    /// `None` if every line passes.
     search: Option<Search>,
 }
 
@@ -106,13 +106,13 @@ impl Joined {
             Some(piece) => {
                 self.text.push_str(piece.kept());
                 if !piece.beyond().is_empty() {
-                    self.look_beyond(piece.beyond(), filter);
+                    self.search_beyond(piece.beyond(), filter);
                 }
             }
         }
     }
 
-    fn look_beyond(&mut self, piece: &str, filter: &Filter) {
+    fn search_beyond(&mut self, piece: &str, filter: &Filter) {
         let text = &self.text;
         let begin = || {
             let mut search = filter.search();
@@ -142,16 +142,15 @@ impl Joined {
     }
 }
 
-/// How much of a line there was in its pieces so far: what is over 16 MiB is cut, wherever lines
-/// are put together again.
+/// The length of a line in its pieces so far: more than 16 MiB is cut, wherever lines are joined.
 #[derive(Debug, Default)]
 pub struct JoinedText {
     bytes: usize,
 }
 
 impl JoinedText {
-    /// A piece's text, unescaped, and how much of it is left; `None` of a line in one piece, which
-    /// is far shorter.
+    /// Returns a piece's text, unescaped, and how much of it is kept; `None` for a line in one
+    /// piece, which is far shorter.
     pub fn cut(&mut self, stored: Stored<'_>) -> Option<Piece> {
         if self.bytes == 0 && !stored.partial {
             return None;
@@ -164,7 +163,7 @@ impl JoinedText {
     }
 }
 
-/// A piece of a line, of which maybe only the beginning is left.
+/// A piece of a line, of which only the beginning may be kept.
 #[derive(Debug)]
 pub struct Piece {
     text: String,
@@ -172,18 +171,18 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// What is left of it.
+    /// Returns the part that is kept.
     pub fn kept(&self) -> &str {
         &self.text[..self.end]
     }
 
-    /// What is not.
+    /// Returns the part that is cut.
     pub fn beyond(&self) -> &str {
         &self.text[self.end..]
     }
 }
 
-/// Appends what an entry's text means. It was checked when the entry was read, so that every
+/// Appends the unescaped text of an entry. It was checked when the entry was read, so that every
 /// escape is one that the writer makes.
 fn unescape(text: &[u8], to: &mut String) {
     let mut rest = std::str::from_utf8(text).unwrap_or_default();
@@ -205,7 +204,7 @@ fn unescape(text: &[u8], to: &mut String) {
     to.push_str(rest);
 }
 
-/// What `u00XX` means.
+/// Decodes `u00XX`.
 fn control(escape: &str) -> char {
     let code = escape.get(1..5).and_then(|hex| u32::from_str_radix(hex, 16).ok());
     code.and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER)
@@ -218,7 +217,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_escaped_is_read_as_it_was(text in "\\PC*|[\\x00-\\x7f]{0,200}") {
+        fn unescape_inverts_escape(text in "\\PC*|[\\x00-\\x7f]{0,200}") {
             let quoted = serde_json::to_string(&text).unwrap();
             let mut read = String::new();
             unescape(&quoted.as_bytes()[1..quoted.len() - 1], &mut read);

@@ -1,4 +1,4 @@
-//! The lock that keeps a log directory to one server.
+//! The lock that reserves a log directory for one server.
 
 use super::directory::{open_directory, open_file};
 use super::disk::DiskMonitor;
@@ -15,32 +15,32 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a lock is waited for whose holder lives, as a server that is being killed still does.
+/// Time to wait for a lock whose holder lives, like a server that is being killed.
 const LIVING_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long it is waited for where the holder is gone. A launch takes about a millisecond, and on
-/// a machine that is out of breath seconds.
+/// Time to wait if the holder is gone. A launch takes about a millisecond, on an overloaded machine
+/// seconds.
 const GONE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long is waited between two tries: nothing tells when a lock is given back.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// Time between two attempts: no event announces that a lock is released.
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The lock on a log directory, until it is dropped, or with the process at the latest.
+/// The lock on a log directory, released when it is dropped or the process ends.
 #[derive(Debug)]
 pub struct FolderLock {
     folder: PathBuf,
     file: Mutex<File>,
     id: String,
-    /// The disk that the directory is on.
+    /// The monitor of the disk that the directory is on.
     disk: Arc<DiskMonitor>,
 }
 
 impl FolderLock {
-    /// Takes a directory, made with mode 0700 where there is none.
+    /// Takes a directory, created with mode 0700 unless it exists.
     ///
     /// # Errors
-    /// `Log` when it cannot be made, or is something else than a directory; `LogRefused` when it or
-    /// its lock is not ours alone; `LogFolderTaken` when another server has it.
+    /// `Log` if it cannot be created or is not a directory; `LogRefused` if it or its lock is not
+    /// ours alone; `LogFolderTaken` if another server has it.
     pub fn take(folder: &Path) -> Result<Self> {
         open_directory(folder)?;
         let file = lock(folder)?;
@@ -58,12 +58,12 @@ impl FolderLock {
         &self.id
     }
 
-    /// The disk that the directory is on.
+    /// Returns the monitor of the disk that the directory is on.
     pub(super) fn disk(&self) -> &Arc<DiskMonitor> {
         &self.disk
     }
 
-    /// Takes it once more where somebody removed the file.
+    /// Takes the lock again if somebody removed the file.
     pub(super) fn restore_lost(&self) -> Result<()> {
         if self.folder.join(LOCK_NAME).exists() {
             return Ok(());
@@ -93,14 +93,14 @@ fn lock(folder: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Takes the lock, waiting for it: a command that a killed server was just launching has it until
-/// it is executed. Only then it can be found and ended as what that server left behind.
+/// Waits for the lock and takes it: a command that a killed server was just launching holds it
+/// until its exec. Only then it can be found and killed as a leftover of that server.
 fn lock_soon(file: &File, path: &Path) -> std::result::Result<(), TryLockError> {
     let began = Instant::now();
     loop {
         match file.try_lock() {
             Err(TryLockError::WouldBlock) if began.elapsed() < patience(holder(path)) => {
-                thread::sleep(LOOK_INTERVAL);
+                thread::sleep(RETRY_INTERVAL);
             }
             done => return done,
         }
@@ -112,7 +112,7 @@ fn patience(holder: Option<Pid>) -> Duration {
     if holder.is_some_and(is_gone) { GONE_TIMEOUT } else { LIVING_TIMEOUT }
 }
 
-/// Who has the lock. A holder that has not written its number yet is told without one.
+/// Returns the process that has the lock; `None` if it has not written its pid yet.
 fn holder(path: &Path) -> Option<Pid> {
     Pid::from_raw(std::fs::read_to_string(path).ok()?.trim().parse().ok()?)
 }
@@ -123,7 +123,7 @@ mod tests {
     use std::process::Command;
 
     #[test]
-    fn what_a_server_that_is_gone_was_launching_is_waited_for() {
+    fn launch_of_a_killed_server_is_awaited() {
         let place = tempfile::tempdir().unwrap();
         let mut gone = Command::new("true").spawn().unwrap();
         gone.wait().unwrap();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_lives_keeps_others_out_and_is_named() {
+    fn living_holder_is_reported_by_pid() {
         let place = tempfile::tempdir().unwrap();
         let _lock = FolderLock::take(place.path()).unwrap();
         let refused = FolderLock::take(place.path()).unwrap_err().to_string();

@@ -1,15 +1,15 @@
-//! Looks for an expression in a line that is too long to be held in memory.
+//! Search for an expression in a line that is too long to be held in memory.
 
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::util::start;
 use vte::{Params, Parser, Perform};
 
-/// The search of one line, of which piece after piece is given. Takes the memory of the automaton,
-/// however long the line is.
+/// A search of one line, which is fed piece by piece. Takes the memory of the automaton, however
+/// long the line is.
 pub struct Search {
     automaton: Option<Automaton>,
-    /// What takes the escape sequences out first, where they are to be.
+    /// The parser that strips escape sequences first, if they are to be stripped.
     printed: Option<(Parser, Printed)>,
     is_found: bool,
 }
@@ -18,27 +18,27 @@ struct Automaton {
     dfa: DFA,
     cache: Cache,
     state: LazyStateID,
-    /// Whether what was found is only that it cannot tell.
+    /// Whether the automaton could not decide.
     gave_up: bool,
 }
 
 impl Search {
-    /// The automaton of an expression, for searches; `None` where it has none of this kind.
+    /// Builds the automaton of an expression, for searches; `None` if it has none of this kind.
     pub fn automaton(expression: &str) -> Option<DFA> {
         let config = DFA::config().unicode_word_boundary(true).skip_cache_capacity_check(true);
         DFA::builder().configure(config).build(expression).ok()
     }
 
-    /// A search by an automaton.
+    /// Creates a search by an automaton.
     pub fn new(automaton: Option<DFA>, strips_ansi: bool) -> Self {
         let automaton = automaton.and_then(Automaton::new);
         let printed = strips_ansi.then(|| (Parser::new(), Printed::default()));
-        // Where it cannot be looked for, the line is shown rather than missed.
+        // Without an automaton the line is shown rather than missed.
         let is_found = automaton.is_none();
         Self { automaton, printed, is_found }
     }
 
-    /// Takes the next piece of the line.
+    /// Searches the next piece of the line.
     pub fn feed(&mut self, piece: &str) {
         if self.is_found {
             return;
@@ -60,12 +60,12 @@ impl Search {
         self.is_found
     }
 
-    /// Whether the automaton could not say whether the line has it, and it is taken to have it.
+    /// Whether the automaton could not decide, and the line is taken to match.
     pub fn gave_up(&self) -> bool {
         self.automaton.as_ref().is_none_or(|automaton| automaton.gave_up)
     }
 
-    /// Whether the line, which ends here, has it.
+    /// Whether the line, which ends here, matches.
     pub fn finish(mut self) -> bool {
         self.is_found || self.automaton.as_mut().is_some_and(Automaton::finds_at_end)
     }
@@ -78,8 +78,8 @@ impl Automaton {
         Some(Self { dfa, cache, state, gave_up: false })
     }
 
-    /// Whether the line has it, as far as that is known with these bytes. Where the automaton gives
-    /// up (`\b` beside what is not ASCII), the line is shown rather than missed.
+    /// Whether the line matches, as far as that is known with these bytes. If the automaton gives
+    /// up (`\b` beside a non-ASCII character), the line is shown rather than missed.
     fn finds_in(&mut self, bytes: &[u8]) -> bool {
         for byte in bytes {
             match self.dfa.next_state(&mut self.cache, self.state, *byte) {
@@ -100,7 +100,7 @@ impl Automaton {
     }
 }
 
-/// What is printed of a text with escape sequences.
+/// The printed characters of a text with escape sequences.
 #[derive(Default)]
 struct Printed(String);
 
@@ -133,7 +133,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_are_searched_as_the_whole_line_is(
+        fn pieces_match_like_the_whole_line(
             pieces in proptest::collection::vec("[abé ]{0,6}", 0..6),
             expression in prop_oneof![
                 Just("ab"), Just("^a"), Just("b$"), Just("a.*b"), Just("^$"), Just("(?i)B +A"),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn escape_sequences_are_taken_out_across_pieces() {
+    fn escape_sequences_are_stripped_across_pieces() {
         let pieces = ["a\x1b[3", "1mb\x1b[0m", "c"];
         assert!(finds("^abc$", true, &pieces) && !finds("abc", false, &pieces));
     }

@@ -1,7 +1,8 @@
-//! The log engine: what a command prints becomes timestamped JSON lines on disk, and is read back.
+//! The log engine: stores the output of commands as timestamped JSON lines on disk, and reads it
+//! back.
 //!
-//! The only room that touches the log folder. It knows no process: a run is, from here, a
-//! descriptor to read and another that becomes readable when the run has ended.
+//! The only module that touches the log directory. It knows nothing of processes: here a run is one
+//! descriptor to read, and another that becomes readable when the run has ended.
 
 mod append;
 mod block;
@@ -25,7 +26,7 @@ mod names;
 mod open_log;
 mod pace;
 mod page;
-mod place;
+mod position;
 mod reader;
 mod retention;
 mod rotate;

@@ -16,17 +16,17 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The first number in the names of logs that are made without a look at the disk.
+/// The first number in the names of logs that are named without access to the disk.
 const UNCHECKED_REPEAT: u64 = 1_000_000;
 
 impl LogFolder {
-    /// Makes the log of a run that begins at `at`: `YYYY-MM-DD_HH-MM-SS.log`, with `_1`, `_2`, …
-    /// for further runs in the same second, mode 0600. Its first line has the number behind
-    /// `lines_before`. A directory that was lost is made again, with its lock and its ledger. Where
-    /// the disk does not answer the file is made later, with what is printed first.
+    /// Creates the log of a run that begins at `at`: `YYYY-MM-DD_HH-MM-SS.log`, with `_1`, `_2`, …
+    /// for further runs in the same second, mode 0600. Its first line has the number after
+    /// `lines_before`. A directory that was lost is created again, with its lock and its ledger. If
+    /// the disk is stalled the file is created later, with the first output.
     ///
     /// # Errors
-    /// `Log` when the file cannot be made.
+    /// `Log` if the file cannot be created.
     pub fn new_log(self: &Arc<Self>, at: DateTime<Utc>, lines_before: u64) -> Result<RunLog> {
         let stem = at.format("%Y-%m-%d_%H-%M-%S").to_string();
         if self.disk().is_stalled() {
@@ -35,7 +35,7 @@ impl LogFolder {
         let _operation = self.disk().begin();
         self.restore_lost()?;
         let mut latest = self.latest.lock();
-        // A name that retention has freed is not given again: whoever has it means another run.
+        // A name that retention has freed is not reused: whoever has it means another run.
         let first = if latest.0 == stem { latest.1 + 1 } else { 0 };
         for repeat in first.. {
             let name = log_name(&stem, repeat);
@@ -52,7 +52,7 @@ impl LogFolder {
         unreachable!("a counter of 64 bits does not run out within a second")
     }
 
-    /// A log whose file is still to be made, under a name that none has had in this second.
+    /// Creates a log without a file yet, under a name that no other has in this second.
     fn log_without_file(
         self: &Arc<Self>,
         stem: &str,
@@ -76,14 +76,14 @@ impl LogFolder {
             return;
         }
         let _operation = self.disk().begin();
-        // An empty file that stays is a blemish; the run's own error is what the user is told.
+        // An empty file that stays is harmless; the user gets the error of the run.
         let _stays = std::fs::remove_file(log.path());
     }
 
-    /// The log of a run that was before. Reads all of it once, to find its lines.
+    /// Opens the log of an old run. Reads all of it once, to index its lines.
     ///
     /// # Errors
-    /// `Log` when it cannot be read; `LogRefused` when it is not ours alone.
+    /// `Log` if it cannot be read; `LogRefused` if it is not ours alone.
     pub fn old_log(self: &Arc<Self>, run: &RunRecord) -> Result<RunLog> {
         let path = self.path.join(&run.log);
         reopen(&path, run, Arc::clone(self))
@@ -95,7 +95,7 @@ fn reopen(path: &Path, run: &RunRecord, folder: Arc<LogFolder>) -> Result<RunLog
     let (older, active) = (scan(&path.with_file_name(older_name(&run.log))), scan(path));
     let older = older.ok().filter(|_| run.older_part != OlderPart::Lost);
     let (older, active) = match (older, active) {
-        // A crash has kept the present file from being made behind the one that was rotated away.
+        // A crash came after the rotated file was renamed and before the new one was created.
         (Some(older), Err(error)) if is_missing(&error) => (None, older),
         (older, active) => (older, active?),
     };
@@ -120,8 +120,9 @@ fn reopen(path: &Path, run: &RunRecord, folder: Arc<LogFolder>) -> Result<RunLog
     Ok(RunLog::of(path.to_owned(), written, run.lines_before, folder))
 }
 
-/// How many lines ended before a file of a run's log. The ledger tells of a rotation before that is
-/// done, so that one which a crash has prevented is known by the inode of the file.
+/// Returns the number of lines that ended before a file of a run's log. The ledger records a
+/// rotation before it is done, so that one prevented by a crash is recognised by the inode of the
+/// file.
 fn first_line_of(file: &Scanned, run: &RunRecord) -> u64 {
     match run.older_part {
         OlderPart::Rotated { inode, lines_before } if inode == file.inode => lines_before,
@@ -133,14 +134,14 @@ fn is_missing(error: &Error) -> bool {
     matches!(error, Error::Log { source, .. } if source.kind() == io::ErrorKind::NotFound)
 }
 
-/// What one file holds.
+/// The content of one file.
 struct Scanned {
     part: Part,
     inode: u64,
     index: Index,
-    /// How many lines end in it.
+    /// Number of lines that end in it.
     lines: u64,
-    /// Whether its last line does not.
+    /// Whether its last line is unfinished.
     is_line_open: bool,
 }
 

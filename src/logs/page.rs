@@ -1,8 +1,8 @@
-//! An answer of lines: which of a log, and their text.
+//! Pages: a selection of the lines of a log, and their text.
 
 use super::filter::Filter;
 use super::lines::{JoinedText, Line, Span, for_each_line};
-use super::place::{line_at, place_after};
+use super::position::{line_at, position_after};
 use super::reader::{for_each_entry, start_of_last, start_since};
 use super::run_log::{LogSnapshot, Part};
 use super::series::LogSeries;
@@ -13,41 +13,41 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// Which lines of a log are wanted.
+/// A range of the lines of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Range {
-    /// All of them.
+    /// All lines.
     All,
-    /// The last so many, at least one.
+    /// The last N lines, at least one.
     Last(u64),
-    /// Those that ended at this instant or later.
+    /// The lines that ended at this instant or later.
     Since(DateTime<Utc>),
-    /// Those whose number is over this.
+    /// The lines whose number is greater than this.
     After(u64),
 }
 
 impl Range {
-    /// The number of the line that it begins behind, where it is told by one.
+    /// Returns the number after which it begins, if it is given by one.
     #[must_use]
     pub fn cursor(self) -> Option<u64> {
         if let Self::After(lines) = self { Some(lines) } else { None }
     }
 }
 
-/// Which lines are wanted, and what is done to them: first the range, then the filter; `Last` and
-/// the limit then count what passed it.
+/// A selection of lines, and the filter for them: first the range, then the filter; `Last` and the
+/// limit then count what passed it.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    /// Where to look.
+    /// The range to select from.
     pub range: Range,
-    /// How many lines at most, from the first on.
+    /// Maximum number of lines, from the first on.
     pub limit: Option<u64>,
-    /// What is done to each.
+    /// The filter for each line.
     pub filter: Filter,
 }
 
 impl Selection {
-    /// How far back a log must be looked at to find the lines.
+    /// Returns the range of the log that has to be read to find the lines.
     #[must_use]
     pub fn reach(&self) -> Range {
         match self.range {
@@ -57,50 +57,50 @@ impl Selection {
     }
 }
 
-/// The lines that were asked for, as they stood at one moment.
+/// The selected lines, as of one moment.
 #[derive(Debug)]
 pub struct Page {
-    glance: LogSnapshot,
+    snapshot: LogSnapshot,
     selection: Selection,
     spans: Vec<Span>,
-    /// How many lines there are before the first of the spans.
+    /// Number of lines before the first of the spans.
     lines_before: u64,
-    /// How many lines that pass the filter are passed over, so that the last ones are left.
+    /// Number of lines that pass the filter and are skipped, so that the last ones are left.
     skipped: u64,
 }
 
-/// What a page turned out to hold.
+/// The counts of what a page contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageCounts {
-    /// Ended lines in it; a line that has not ended is not in this count.
+    /// Number of ended lines in it, without an unfinished one.
     pub lines_returned: u64,
-    /// The number of the first of them.
+    /// Number of the first of them.
     pub first: Option<u64>,
-    /// The number of the last line that was looked at: where the next page begins.
+    /// Number of the last line that was read: where the next page begins.
     pub next: u64,
-    /// The line that has not ended, where the page went as far as that; maybe empty.
+    /// The unfinished line, if the page reached it; maybe empty.
     pub unfinished: String,
-    /// Whether the end of a line is not in it, because the line is too long.
+    /// Whether the end of a line is missing, because the line is too long.
     pub is_cut: bool,
 }
 
 impl Page {
-    /// Finds where the lines begin. Reads what it skips over only as far as it must: back from the
-    /// end for `Last`, a few blocks for the others; all of the log for `Last` with a filter.
+    /// Finds where the lines begin. Reads no more than necessary: backwards from the end for
+    /// `Last`, a few blocks for the others; all of the log for `Last` with a filter.
     ///
     /// # Errors
-    /// `Log` when the file cannot be read.
+    /// `Log` if the file cannot be read.
     pub fn select(log: &LogSeries, selection: Selection) -> Result<Self> {
         let unreadable = |source| Error::Log { path: log.path(), doing: "read", source };
         Self::find(log, selection).map_err(unreadable)
     }
 
     fn find(log: &LogSeries, selection: Selection) -> io::Result<Self> {
-        let mut glance = log.glance();
-        end_runs_where_others_begin(log, &mut glance.parts)?;
-        let whole = glance.parts.iter().map(|part| span(part, 0)).collect();
-        let lines_before = glance.parts.first().map_or(0, |part| part.lines_before);
-        let mut page = Self { lines_before, glance, selection, spans: whole, skipped: 0 };
+        let mut snapshot = log.snapshot();
+        end_runs_where_others_begin(log, &mut snapshot.parts)?;
+        let whole = snapshot.parts.iter().map(|part| span(part, 0)).collect();
+        let lines_before = snapshot.parts.first().map_or(0, |part| part.lines_before);
+        let mut page = Self { lines_before, snapshot, selection, spans: whole, skipped: 0 };
         match page.selection.range {
             Range::All => {}
             Range::After(lines) => page.begin_after(log, lines)?,
@@ -120,79 +120,80 @@ impl Page {
         Ok(page)
     }
 
-    /// How many lines of the page there are to be read without looking at each, where that is
-    /// known: where none is filtered out.
+    /// Returns the number of lines of the page, if it is known without reading them: without a
+    /// filter.
     #[must_use]
     pub fn lines_known(&self) -> Option<u64> {
         let is_known = self.selection.filter.passes_all() && self.selection.limit.is_none();
-        is_known.then(|| self.glance.lines.saturating_sub(self.lines_before))
+        is_known.then(|| self.snapshot.lines.saturating_sub(self.lines_before))
     }
 
-    /// The page's first lines, at most so many.
+    /// Returns the first `count` lines of the page.
     #[must_use]
     pub fn first(&self, count: u64) -> Self {
         let selection = Selection { limit: Some(count), ..self.selection.clone() };
-        let (glance, spans) = (self.glance.clone(), self.spans.clone());
-        Self { glance, selection, spans, ..*self }
+        let (snapshot, spans) = (self.snapshot.clone(), self.spans.clone());
+        Self { snapshot, selection, spans, ..*self }
     }
 
-    /// The last lines of the log, so many.
+    /// Returns the last `count` lines of the log.
     ///
     /// # Errors
-    /// What reading the file gave.
+    /// An error in reading the file.
     pub fn last(&self, count: u64) -> io::Result<Self> {
         let selection = Selection { limit: None, ..self.selection.clone() };
-        let glance = self.glance.clone();
-        let spans = glance.parts.iter().map(|part| span(part, 0)).collect();
-        let mut page = Self { glance, selection, spans, ..*self };
+        let snapshot = self.snapshot.clone();
+        let spans = snapshot.parts.iter().map(|part| span(part, 0)).collect();
+        let mut page = Self { snapshot, selection, spans, ..*self };
         page.begin_with_last(count)?;
         Ok(page)
     }
 
-    /// How many lines there are before the first that was selected.
+    /// Returns the number of lines before the first that was selected.
     #[must_use]
     pub fn lines_before(&self) -> u64 {
         self.lines_before
     }
 
-    /// How many lines the whole log held at that moment.
+    /// Returns the number of lines of the whole log at that moment.
     #[must_use]
     pub fn lines_total(&self) -> u64 {
-        self.glance.lines
+        self.snapshot.lines
     }
 
-    /// How many lines behind the cursor are no longer kept: the page begins behind those.
+    /// Returns the number of lines after the cursor that are no longer kept: the page begins after
+    /// those.
     #[must_use]
     pub fn lines_skipped(&self) -> u64 {
         let cursor = self.selection.range.cursor();
-        cursor.map_or(0, |cursor| self.glance.lines_gone.saturating_sub(cursor))
+        cursor.map_or(0, |cursor| self.snapshot.lines_gone.saturating_sub(cursor))
     }
 
-    /// The log as it was at that moment.
+    /// Returns the log at that moment.
     #[must_use]
-    pub fn glance(&self) -> &LogSnapshot {
-        &self.glance
+    pub fn snapshot(&self) -> &LogSnapshot {
+        &self.snapshot
     }
 
-    /// Whether the lines were asked for by a cursor: a line that has not ended is then apart from
-    /// the others, so that no page repeats a part of it.
+    /// Whether the lines were selected by a cursor: then an unfinished line is kept apart from the
+    /// others, so that no page repeats a part of it.
     #[must_use]
     pub fn has_cursor(&self) -> bool {
         self.selection.range.cursor().is_some()
     }
 
-    /// Whether the text can be passed on as it lies on disk.
+    /// Whether the text can be passed on as stored.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         !self.has_cursor() && self.selection.filter.is_none() && self.selection.limit.is_none()
     }
 
     /// Writes the text, escaped as in a JSON string: the lines with a line end between them, then
-    /// the line that has not ended. Entries are passed on as they lie on disk, so memory is flat.
-    /// Only where the page `is_plain`.
+    /// the unfinished line. Entries are passed on as stored, in constant memory. Only if the page
+    /// `is_plain`.
     ///
     /// # Errors
-    /// What reading the file or writing to `to` gave.
+    /// An error in reading the file or writing to `to`.
     pub fn write_escaped(&self, to: &mut impl Write) -> io::Result<PageCounts> {
         let (mut lines_returned, mut goes_on, mut is_first) = (0, false, true);
         let (mut joined, mut is_cut) = (JoinedText::default(), false);
@@ -220,16 +221,15 @@ impl Page {
             if !is_first && !goes_on {
                 to.write_all(b"\\n")?;
             }
-            to.write_all(escaped(&self.glance.prompt)?.as_bytes())?;
+            to.write_all(escaped(&self.snapshot.prompt)?.as_bytes())?;
         }
         Ok(PageCounts { is_cut, ..self.counts(lines_returned) })
     }
 
-    /// Writes the entries as they lie on disk, each with the number of its line. Only where the
-    /// page `is_plain`.
+    /// Writes the entries as stored, each with the number of its line. Only if the page `is_plain`.
     ///
     /// # Errors
-    /// What reading the file or writing to `to` gave.
+    /// An error in reading the file or writing to `to`.
     pub fn write_stored(&self, to: &mut impl Write) -> io::Result<PageCounts> {
         let (mut lines_returned, mut goes_on) = (0, false);
         for span in &self.spans {
@@ -245,10 +245,10 @@ impl Page {
     }
 
     /// Calls `each` with every ended line of the page and with what the filter leaves of it, in
-    /// order. The line that has not ended is given with the counts.
+    /// order. The unfinished line is returned with the counts.
     ///
     /// # Errors
-    /// What reading the file or `each` gave.
+    /// An error in reading the file or of `each`.
     pub fn for_each<F>(&self, mut each: F) -> io::Result<PageCounts>
     where
         F: FnMut(Line<'_>, &str) -> io::Result<()>,
@@ -281,18 +281,18 @@ impl Page {
         })?;
         if !is_cut && self.has_prompt() {
             let filter = &self.selection.filter;
-            counts.unfinished += &filter.apply(&self.glance.prompt)?.unwrap_or_default();
+            counts.unfinished += &filter.apply(&self.snapshot.prompt)?.unwrap_or_default();
         }
         Ok(counts)
     }
 
-    /// Whether a line that has not ended belongs to the page, and is in memory.
+    /// Whether an unfinished line belongs to the page, and is in memory.
     fn has_prompt(&self) -> bool {
         let is_young = match self.selection.range {
             Range::All | Range::Last(_) | Range::After(_) => true,
-            Range::Since(instant) => self.glance.output_at.is_some_and(|at| at >= instant),
+            Range::Since(instant) => self.snapshot.output_at.is_some_and(|at| at >= instant),
         };
-        is_young && !self.glance.prompt.is_empty()
+        is_young && !self.snapshot.prompt.is_empty()
     }
 
     fn for_each_passing<F>(&self, mut each: F) -> io::Result<()>
@@ -316,7 +316,7 @@ impl Page {
         PageCounts {
             lines_returned,
             first: (lines_returned > 0).then_some(self.lines_before + 1),
-            next: self.glance.lines,
+            next: self.snapshot.lines,
             unfinished: String::new(),
             is_cut: false,
         }
@@ -324,8 +324,8 @@ impl Page {
 
     fn begin_with_last(&mut self, count: u64) -> io::Result<()> {
         let mut lines_left = count;
-        let mut lines_end = self.glance.lines;
-        for (index, part) in self.glance.parts.iter().enumerate().rev() {
+        let mut lines_end = self.snapshot.lines;
+        for (index, part) in self.snapshot.parts.iter().enumerate().rev() {
             let lines = lines_end - part.lines_before;
             if lines_left <= lines {
                 let at = start_of_last(&part.file, part.bytes, lines_left)?;
@@ -342,7 +342,7 @@ impl Page {
 
     fn begin_since(&mut self, log: &LogSeries, instant: DateTime<Utc>) -> io::Result<()> {
         let since = stamp_of(instant);
-        for (index, part) in self.glance.parts.iter().enumerate().rev() {
+        for (index, part) in self.snapshot.parts.iter().enumerate().rev() {
             let at = start_since(&part.file, part.bytes, &since)?;
             if at > 0 || index == 0 {
                 self.spans.drain(..index);
@@ -355,10 +355,10 @@ impl Page {
     }
 
     fn begin_after(&mut self, log: &LogSeries, lines: u64) -> io::Result<()> {
-        let lines = lines.min(self.glance.lines);
-        for (index, part) in self.glance.parts.iter().enumerate().rev() {
+        let lines = lines.min(self.snapshot.lines);
+        for (index, part) in self.snapshot.parts.iter().enumerate().rev() {
             if part.lines_before <= lines {
-                let at = place_after(log, part, lines)?;
+                let at = position_after(log, part, lines)?;
                 self.spans.drain(..index);
                 self.spans[0].range.start = at;
                 self.lines_before = lines;
@@ -369,23 +369,23 @@ impl Page {
     }
 }
 
-/// The text as it stands between the quotes of a JSON string.
+/// Returns the text as it stands between the quotes of a JSON string.
 fn escaped(text: &str) -> io::Result<String> {
     let quoted = serde_json::to_string(text)?;
     Ok(quoted[1..quoted.len() - 1].to_owned())
 }
 
-/// Leaves out what came to the log of a run after the next one had begun: only a process that
+/// Cuts off what was appended to the log of a run after the next one had begun: only a process that
 /// could not be ended prints then, and those lines have no numbers of their own.
 fn end_runs_where_others_begin(log: &LogSeries, parts: &mut [Part]) -> io::Result<()> {
     for pair in log.logs().windows(2) {
-        let next = pair[1].glance().parts[0].lines_before;
-        if pair[0].glance().lines <= next {
+        let next = pair[1].snapshot().parts[0].lines_before;
+        if pair[0].snapshot().lines <= next {
             continue;
         }
         let own = pair[0].file();
         if let Some(part) = parts.iter_mut().find(|part| Arc::ptr_eq(&part.file, &own)) {
-            part.bytes = place_after(log, part, next.max(part.lines_before))?;
+            part.bytes = position_after(log, part, next.max(part.lines_before))?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Reading a log: from its end backwards, from an instant on, or straight through, never whole.
+//! Reading of a log: backwards from its end, from an instant on, or straight through, never whole.
 
 use super::entry::{ENTRY_BYTES_MAX, Stored};
 use super::stamp::Stamp;
@@ -8,12 +8,12 @@ use std::io;
 use std::ops::{ControlFlow, Range};
 use std::os::unix::fs::FileExt;
 
-/// How much is read at once, in bytes: a multiple of the page size that costs little at rest.
+/// Number of bytes of one read: a multiple of the page size that takes little memory.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// Calls `each` with every entry of a part of the file and with where it begins, in order, until
-/// that says to break; what is no entry is passed over. The part begins where a line does. Memory
-/// stays flat: a block, or the longest entry.
+/// Calls `each` with every entry of a part of the file and with its position, in order, until that
+/// breaks; anything else is skipped. The part begins at a line boundary. Memory is constant: a
+/// block, or the longest entry.
 pub fn for_each_entry<F>(file: &File, part: Range<u64>, mut each: F) -> io::Result<()>
 where
     F: FnMut(Stored<'_>, u64) -> io::Result<ControlFlow<()>>,
@@ -23,15 +23,15 @@ where
     let mut is_too_long = false;
     while at < part.end {
         if held == block.len() {
-            // No line end in all of it: room for a longer entry, or else it is not one of ours.
+            // No line end in all of it: make space for a longer entry, unless none is that long.
             if block.len() < ENTRY_BYTES_MAX {
                 block.resize((block.len() * 2).min(ENTRY_BYTES_MAX), 0);
             } else {
                 (held, is_too_long) = (0, true);
             }
         }
-        let room = usize::try_from(part.end - at).unwrap_or(usize::MAX).min(block.len() - held);
-        let bytes = read_at(file, &mut block[held..held + room], at)?;
+        let space = usize::try_from(part.end - at).unwrap_or(usize::MAX).min(block.len() - held);
+        let bytes = read_at(file, &mut block[held..held + space], at)?;
         if bytes == 0 {
             return Ok(());
         }
@@ -53,12 +53,13 @@ where
     Ok(())
 }
 
-/// Where the last `count` lines before `end` begin. Costs what those lines hold: blocks are read
-/// from the end backwards. `end` is where a line ends.
+/// Returns where the last `count` lines before `end` begin. Takes time proportional to those lines:
+/// blocks are read from the end backwards. `end` is a line boundary.
 pub fn start_of_last(file: &File, end: u64, count: u64) -> io::Result<u64> {
-    // A line ends with an entry that is no piece, so the one after the first too many is the start.
+    // A line ends with an entry that is not a piece, so that the one after the first too many is
+    // the start.
     let mut ends_left = count;
-    let found = for_each_entry_back(file, end, |stored, behind| {
+    let found = for_each_entry_reversed(file, end, |stored, behind| {
         if stored.partial {
             return None;
         }
@@ -71,10 +72,10 @@ pub fn start_of_last(file: &File, end: u64, count: u64) -> io::Result<u64> {
     Ok(found.unwrap_or(0))
 }
 
-/// Where the first line that ended at `since` or later begins: by bisection, a few reads whatever
-/// the size. `end` is where a line ends.
+/// Returns where the first line that ended at `since` or later begins: by bisection, with a few
+/// reads whatever the size. `end` is a line boundary.
 pub fn start_since(file: &File, end: u64, since: &Stamp) -> io::Result<u64> {
-    // Every entry before `low` is too old; some entry that begins before `high` is young enough,
+    // Every entry before `low` is too old; some entry that begins before `high` is recent enough,
     // or `high` is the end.
     let (mut low, mut high) = (0, end);
     while high - low > BLOCK_BYTES as u64 {
@@ -93,21 +94,21 @@ pub fn start_since(file: &File, end: u64, since: &Stamp) -> io::Result<u64> {
     start.map_or(Ok(end), |start| start_of_line(file, start))
 }
 
-/// Where the line begins that the entry at `at` is a piece of, or may be.
+/// Returns where the line of the entry at `at` begins.
 fn start_of_line(file: &File, at: u64) -> io::Result<u64> {
     let found =
-        for_each_entry_back(file, at, |stored, behind| (!stored.partial).then_some(behind))?;
+        for_each_entry_reversed(file, at, |stored, behind| (!stored.partial).then_some(behind))?;
     Ok(found.unwrap_or(0))
 }
 
 /// Calls `each` with every entry that ends before `end`, the last first, and with where it ends,
-/// until that gives something.
-fn for_each_entry_back<F>(file: &File, end: u64, mut each: F) -> io::Result<Option<u64>>
+/// until that returns something.
+fn for_each_entry_reversed<F>(file: &File, end: u64, mut each: F) -> io::Result<Option<u64>>
 where
     F: FnMut(Stored<'_>, u64) -> Option<u64>,
 {
-    // `data` begins at `at`; its part up to `ready` is not looked at yet. It is emptied from the
-    // back, an entry at a time, and filled from the front, a block at a time.
+    // `data` begins at `at`. It is emptied from the back, an entry at a time, and filled from the
+    // front, a block at a time.
     let (mut data, mut at) = (Vec::new(), end);
     loop {
         while let Some(last) = memrchr(b'\n', &data) {
@@ -125,7 +126,7 @@ where
             return Ok(first.and_then(|(stored, last)| each(stored, last as u64 + 1)));
         }
         if data.len() > ENTRY_BYTES_MAX {
-            // Longer than an entry: only where it ends matters, as the end of what is before it.
+            // Longer than an entry: only its end matters, as the end of what is before it.
             data.clear();
             data.push(b'\n');
         }
@@ -139,7 +140,8 @@ where
     }
 }
 
-/// The first entry that begins after `at` and ends before `end`: where, and its stamp.
+/// Returns the first entry that begins after `at` and ends before `end`: its position and its
+/// stamp.
 fn first_entry_after(file: &File, at: u64, end: u64) -> io::Result<Option<(u64, Stamp)>> {
     let mut found = None;
     for_each_entry(file, line_end_after(file, at, end)?..end, |stored, at| {
@@ -149,12 +151,12 @@ fn first_entry_after(file: &File, at: u64, end: u64) -> io::Result<Option<(u64, 
     Ok(found)
 }
 
-/// Where the line ends that holds the byte at `at`: behind its newline, or `end`.
+/// Returns the end of the line that holds the byte at `at`: after its newline, or `end`.
 fn line_end_after(file: &File, mut at: u64, end: u64) -> io::Result<u64> {
     let mut block = [0; 4096];
     while at < end {
-        let room = usize::try_from(end - at).unwrap_or(block.len()).min(block.len());
-        let bytes = read_at(file, &mut block[..room], at)?;
+        let space = usize::try_from(end - at).unwrap_or(block.len()).min(block.len());
+        let bytes = read_at(file, &mut block[..space], at)?;
         if let Some(newline) = memchr(b'\n', &block[..bytes]) {
             return Ok(at + newline as u64 + 1);
         }
@@ -188,7 +190,7 @@ mod tests {
     use proptest::prelude::*;
     use std::io::Write;
 
-    /// One stored entry, or bytes that are none.
+    /// A stored entry, or bytes that are not one.
     #[derive(Clone, Debug)]
     enum Piece {
         Line(i64, String),
@@ -200,8 +202,8 @@ mod tests {
         stamp_of(DateTime::from_timestamp(1_700_000_000 + second, 0).unwrap())
     }
 
-    /// A file of these pieces; stamps rise by the seconds that each gives. With it, for each
-    /// line: where it begins, when it ended, its text.
+    /// Creates a file of these pieces, whose stamps rise by the seconds that each gives. Returns
+    /// also, for each line: where it begins, when it ended, its text.
     fn file_of(pieces: &[Piece]) -> (File, u64, Vec<(u64, i64, String)>) {
         let mut bytes = Vec::new();
         let (mut second, mut lines, mut line) = (0, Vec::new(), None);
@@ -257,7 +259,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_last_lines_are_the_end_of_all_lines(pieces in pieces(), count in 1_usize..70) {
+        fn last_lines_are_the_end_of_all_lines(pieces in pieces(), count in 1_usize..70) {
             let (file, end, lines) = file_of(&pieces);
             let start = start_of_last(&file, end, count as u64).unwrap();
             let expected: Vec<_> = lines.into_iter().map(|(_, _, text)| text).collect();
@@ -267,7 +269,7 @@ mod tests {
         }
 
         #[test]
-        fn lines_since_an_instant_are_those_whose_end_is_as_young(
+        fn lines_since_an_instant_are_selected_by_their_end(
             pieces in pieces(), since in 0_i64..90,
         ) {
             let (file, end, lines) = file_of(&pieces);
@@ -279,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_longer_than_an_entry_is_passed_over() {
+    fn lines_longer_than_an_entry_are_skipped() {
         let mut pieces = vec![Piece::Line(1, "before".into())];
         pieces.push(Piece::Torn("x".repeat(ENTRY_BYTES_MAX * 2 + 5)));
         pieces.push(Piece::Line(1, "behind".into()));

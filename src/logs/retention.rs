@@ -1,4 +1,4 @@
-//! How much is kept: logs of ended runs go when there are too many, or when all are too large.
+//! Retention: removal of logs of ended runs when there are too many, or when all are too large.
 
 use super::ledger::Ledger;
 use super::names::{is_log, name_order, older_name};
@@ -6,35 +6,35 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-/// The least that logs can be kept to, in bytes: two pipes full of lines.
+/// The smallest limit for logs, in bytes: two pipes full of lines.
 pub const LOG_BYTES_MIN: u64 = 64 * 1024;
 
-/// How much is kept.
+/// The limits on what is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Keep {
-    /// How many runs with their logs.
+    /// Number of runs with their logs.
     pub runs_max: usize,
-    /// How many bytes, over all runs.
+    /// Number of bytes, over all runs.
     pub bytes_max: u64,
-    /// How many bytes of one run, as long as that is not over a quarter of all.
+    /// Number of bytes of one run, unless that is more than a quarter of all.
     pub run_bytes_max: u64,
-    /// How many runs are known, those whose logs are gone included.
+    /// Number of known runs, those whose logs are gone included.
     pub records_max: usize,
 }
 
 impl Keep {
-    /// How large the log of one run may get.
+    /// Returns the maximum size of the log of one run.
     pub(super) fn run_bytes(&self) -> u64 {
         self.run_bytes_max.min(self.bytes_max / RUNS_IN_ALL_MIN)
     }
 }
 
-/// So many runs that are as large as one may be have room in all logs: one that floods leaves the
+/// Number of runs of the maximum size that fit into the limit for all logs: a flood leaves the
 /// others theirs.
 const RUNS_IN_ALL_MIN: u64 = 4;
 
-/// Removes logs of a directory until what is left fits, `active` and those of runs without an end
-/// never; gives the names of those that went. Files that are no logs of ours are not looked at.
+/// Removes logs of a directory until the rest fits, `active` and those of runs without an end
+/// never; returns the names of those removed. Other files are ignored.
 pub fn enforce(folder: &Path, keep: Keep, active: &str, ledger: &Ledger) -> Vec<String> {
     let (logs, sizes): (Vec<String>, Vec<u64>) = logs_in(folder).into_iter().unzip();
     let (mut runs, mut bytes) = (logs.len(), sizes.iter().sum::<u64>());
@@ -44,41 +44,41 @@ pub fn enforce(folder: &Path, keep: Keep, active: &str, ledger: &Ledger) -> Vec<
     }
     let order = ledger.removal_order(&logs);
     let known = order.into_iter().zip(logs.into_iter().zip(sizes));
-    let may_go = known.filter_map(|(removal, log)| Some((removal?, log)));
-    let mut may_go: Vec<_> = may_go.filter(|(_, (log, _))| log != active).collect();
-    may_go.sort_by(|(one, (first, _)), (other, (second, _))| {
+    let removable = known.filter_map(|(removal, log)| Some((removal?, log)));
+    let mut removable: Vec<_> = removable.filter(|(_, (log, _))| log != active).collect();
+    removable.sort_by(|(one, (first, _)), (other, (second, _))| {
         one.cmp(other).then_with(|| name_order(first).cmp(&name_order(second)))
     });
-    let mut gone = Vec::new();
-    for (_, (log, its_bytes)) in may_go {
+    let mut removed = Vec::new();
+    for (_, (log, log_bytes)) in removable {
         if !is_too_much(runs, bytes) {
             break;
         }
         for file in [log.clone(), older_name(&log)] {
-            // One that was never rotated has no older part; one that is gone is what we want.
+            // A log that was never rotated has no older part; one that is gone already is fine.
             let _missing = fs::remove_file(folder.join(file));
         }
         runs -= 1;
-        bytes -= its_bytes;
-        gone.push(log);
+        bytes -= log_bytes;
+        removed.push(log);
     }
-    gone
+    removed
 }
 
-/// The names of the files of all logs in a directory, whatever they are.
+/// Returns the names of the files of all logs in a directory, whatever their type.
 pub fn files_of_logs(folder: &Path) -> impl Iterator<Item = String> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
     let names = files.filter_map(|file| file.file_name().into_string().ok());
     names.filter(|name| is_log(name.strip_suffix(".1").unwrap_or(name)))
 }
 
-/// The bytes of each log, with its older part. Each file is asked about by its name in the open
-/// directory, once: that is done at each start.
+/// Returns the bytes of each log, with its older part. Each file is read by its name in the open
+/// directory, once, because that is done at each start.
 fn logs_in(folder: &Path) -> HashMap<String, u64> {
     let mut logs = HashMap::new();
     for file in fs::read_dir(folder).into_iter().flatten().flatten() {
         let Ok(name) = file.file_name().into_string() else { continue };
-        // The older part of a log whose present one a crash has kept from being made is a log too.
+        // An older part alone is a log too: a crash prevented its new file.
         let log = name.strip_suffix(".1").unwrap_or(&name);
         if is_log(log) {
             *logs.entry(log.to_owned()).or_default() += file.metadata().map_or(0, |it| it.len());
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_logs_go_by_name_and_the_active_one_never() {
+    fn unknown_logs_are_removed_by_name_active_never() {
         let folder = tempfile::tempdir().unwrap();
         let names = [
             "2026-01-02_03-04-05.log",

@@ -1,4 +1,4 @@
-//! The log of one run, as its writer and all its readers share it.
+//! The log of one run, shared by its writer and all its readers.
 
 use super::disk::DiskMonitor;
 use super::folder::LogFolder;
@@ -12,90 +12,90 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// One run's log: its open files, and how far they are written. It stays readable while anybody
-/// holds it, even where the files were removed.
+/// The log of one run: its open files, and how far they are written. It stays readable while
+/// anybody holds it, even if the files were removed.
 #[derive(Debug)]
 pub struct RunLog {
-    /// The directory that it is kept in.
+    /// The directory that it is in.
     folder: Arc<LogFolder>,
     path: PathBuf,
     name: String,
-    /// How many lines ended before its first, in the runs before it.
+    /// Number of lines in the runs before it.
     lines_before: u64,
     written: Mutex<Written>,
     changed: Condvar,
-    /// How many wait for a change: while nobody does, the writer is spared the call that wakes.
+    /// Number of threads that wait for a change: without one, the writer saves a system call.
     watchers: AtomicUsize,
     /// Whether the run has ended, and output of it is not on disk yet.
     is_behind: AtomicBool,
 }
 
-/// One file of a log. A log has one, until that is rotated.
+/// A file of a log, which has one until it is rotated.
 #[derive(Clone, Debug)]
 pub struct Part {
     pub file: Arc<File>,
-    /// How many lines ended before this file.
+    /// Number of lines that ended before this file.
     pub lines_before: u64,
-    /// Bytes of the file that hold whole entries.
+    /// Number of bytes of the file that hold whole entries.
     pub bytes: u64,
-    /// Whether a run begins with it: a line of the run before does not go on in it.
+    /// Whether a run begins with it: no line of the run before continues in it.
     pub begins_run: bool,
 }
 
-/// How far a log is written.
+/// The progress of writing a log.
 #[derive(Debug)]
 pub(super) struct Written {
-    /// The part before the present one, once there was a rotation, with its index.
+    /// The part before the present one, after a rotation, with its index.
     pub older: Option<(Part, Index)>,
     /// The part that is written to.
     pub active: Part,
-    /// Where lines begin in it.
+    /// The index of the active part.
     pub index: Index,
-    /// Lines that ended, those that were dropped with their part and those of the runs before
+    /// Number of ended lines, those that were dropped with their part and those of the runs before
     /// included.
     pub lines: u64,
-    /// Whether a piece of a line that has not ended is on disk.
+    /// Whether a piece of an unfinished line is on disk.
     pub is_line_open: bool,
-    /// What was read of a line that has not ended and is not on disk yet.
+    /// The unfinished line, as far as it was read and is not on disk yet.
     pub tail: Vec<u8>,
-    /// When the last output was read.
+    /// The time of the last read that returned output.
     pub output_at: Option<(Instant, DateTime<Utc>)>,
-    /// Lines that could not be written.
+    /// Number of lines that could not be written.
     pub dropped_lines: u64,
-    /// Whether the run's own process has ended and all that it had written is here.
+    /// Whether the run's own process has ended and all its output is here.
     pub is_over: bool,
-    /// Whether nothing more will come, from what it left behind neither.
+    /// Whether no more will come, not even from processes that it left behind.
     pub is_closed: bool,
 }
 
 /// A log at one moment: what a reader reads up to.
 #[derive(Clone, Debug)]
 pub struct LogSnapshot {
-    /// Lines that ended and are on disk, or were.
+    /// Number of ended lines that are on disk, or were.
     pub lines: u64,
-    /// Lines that were dropped because the log grew too large: the first that is left is the one
-    /// behind them.
+    /// Number of lines that were dropped because the log grew too large: the first that is left
+    /// follows them.
     pub lines_gone: u64,
-    /// Whether a piece of a line that has not ended is on disk.
+    /// Whether a piece of an unfinished line is on disk.
     pub is_line_open: bool,
-    /// Lines that were lost because the file could not be written.
+    /// Number of lines that were lost because the file could not be written.
     pub dropped_lines: u64,
-    /// Since the last output; `None` where there was none.
+    /// Time since the last output; `None` without any.
     pub idle: Option<Duration>,
-    /// The line that has not ended: a prompt, as far as its characters are whole.
+    /// The unfinished line: a prompt, up to its last whole character.
     pub prompt: String,
-    /// Whether the run has ended and all that it had written is here.
+    /// Whether the run has ended and all its output is here.
     pub is_over: bool,
-    /// Whether nothing more will come, from what it left behind neither.
+    /// Whether no more will come, not even from processes that it left behind.
     pub is_closed: bool,
-    /// When the last output was read.
+    /// The time of the last read that returned output.
     pub output_at: Option<DateTime<Utc>>,
     /// The files, the oldest first.
     pub(super) parts: Vec<Part>,
 }
 
 impl RunLog {
-    /// A log for a new, empty file at `path`, whose first line has the number behind
+    /// Creates a log for a new, empty file at `path`, whose first line has the number after
     /// `lines_before`.
     pub(super) fn new(
         path: PathBuf,
@@ -119,7 +119,7 @@ impl RunLog {
         Self::of(path, written, lines_before, folder)
     }
 
-    /// A log that is this far, whose first line had the number behind `lines_before`.
+    /// Creates a log with this progress, whose first line had the number after `lines_before`.
     pub(super) fn of(
         path: PathBuf,
         written: Written,
@@ -132,43 +132,44 @@ impl RunLog {
         Self { folder, path, name, lines_before, written, changed, watchers, is_behind }
     }
 
-    /// The file's name, as users see it: the log directory as it was set, and the file in it.
+    /// Returns the file's name for users: the log directory as it was set, and the file in it.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The numbers of its lines: those over the start, up to the end. Does not block.
+    /// Returns the range of its lines: those after the start, up to and including the end. Does not
+    /// block.
     #[must_use]
     pub fn line_numbers(&self) -> Range<u64> {
         self.lines_before..self.written().lines
     }
 
-    /// How far the log is now. Blocks for the copying of a prompt only.
+    /// Returns the log at this moment. Blocks only for the copying of a prompt.
     #[must_use]
-    pub fn glance(&self) -> LogSnapshot {
-        self.written().glance()
+    pub fn snapshot(&self) -> LogSnapshot {
+        self.written().snapshot()
     }
 
-    /// Lines that could not be written. Does not block.
+    /// Returns the number of lines that could not be written. Does not block.
     #[must_use]
     pub fn dropped_lines(&self) -> u64 {
         self.written().dropped_lines
     }
 
-    /// Says that the run has ended and that all of its output is here.
+    /// Marks the run as ended, with all its output here.
     pub fn set_over(&self) {
         self.written().is_over = true;
         self.announce();
     }
 
-    /// Says that nothing more will come.
+    /// Marks the output as ended.
     pub(super) fn set_closed(&self) {
         self.written().is_closed = true;
         self.announce();
     }
 
-    /// Says whether the run has ended and output of it is not on disk yet.
+    /// Sets whether the run has ended and output of it is not on disk yet.
     pub(super) fn set_behind(&self, is_behind: bool) {
         self.is_behind.store(is_behind, Ordering::SeqCst);
     }
@@ -179,12 +180,12 @@ impl RunLog {
         self.is_behind.load(Ordering::SeqCst)
     }
 
-    /// Waits until `is_enough` of the log, looking at each change, or until `deadline`.
+    /// Waits until `is_enough` returns true, which is called at each change, or until `deadline`.
     pub fn wait_until(&self, deadline: Instant, mut is_enough: impl FnMut(&LogSnapshot) -> bool) {
-        // Counted before the first look: a change that comes behind it finds the count.
+        // Counted before the first check, so that a later change sees it.
         self.watchers.fetch_add(1, Ordering::SeqCst);
         let mut written = self.written();
-        while !is_enough(&written.glance()) {
+        while !is_enough(&written.snapshot()) {
             if Instant::now() >= deadline {
                 break;
             }
@@ -205,13 +206,13 @@ impl RunLog {
         &self.path
     }
 
-    /// The file's name in its directory.
+    /// Returns the file's name in its directory.
     #[must_use]
     pub fn file_name(&self) -> &str {
         self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
     }
 
-    /// Has written what is known of runs and could not be written before.
+    /// Writes records of runs that could not be written before.
     pub(super) fn save_ledger(&self) {
         self.folder.ledger().save();
     }
@@ -222,12 +223,12 @@ impl RunLog {
         &self.folder
     }
 
-    /// The disk that it is on.
+    /// Returns the monitor of the disk that it is on.
     pub(super) fn disk(&self) -> &Arc<DiskMonitor> {
         self.folder.disk()
     }
 
-    /// The file that is written to.
+    /// Returns the file that is written to.
     pub(super) fn file(&self) -> Arc<File> {
         Arc::clone(&self.written().active.file)
     }
@@ -238,7 +239,7 @@ impl RunLog {
 }
 
 impl LogSnapshot {
-    /// Where there was never a line.
+    /// Returns the snapshot of a log without lines.
     pub(super) fn of_nothing() -> Self {
         Self {
             lines: 0,
@@ -256,7 +257,7 @@ impl LogSnapshot {
 }
 
 impl Written {
-    fn glance(&self) -> LogSnapshot {
+    fn snapshot(&self) -> LogSnapshot {
         let older = self.older.iter().map(|(part, _)| part.clone());
         let parts: Vec<Part> = older.chain([self.active.clone()]).collect();
         LogSnapshot {
@@ -274,7 +275,7 @@ impl Written {
     }
 }
 
-/// The text of bytes that may end inside a character: that one is left for when it is whole.
+/// Decodes bytes that may end inside a character, which is left out until it is whole.
 fn whole_characters(bytes: &[u8]) -> String {
     let cut = bytes.utf8_chunks().last().map_or(0, |last| {
         let invalid = last.invalid();
@@ -291,7 +292,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prompt_ends_with_its_last_whole_character() {
+    fn prompts_end_with_their_last_whole_character() {
         assert_eq!(whole_characters(b"name: "), "name: ");
         assert_eq!(whole_characters("€".as_bytes()), "€");
         assert_eq!(whole_characters(&"a€".as_bytes()[..3]), "a");

@@ -1,4 +1,4 @@
-//! What is known of a run, and the lines of the ledger that tell it.
+//! Records of runs, and the lines of the ledger that carry them.
 
 use super::names::is_log;
 use crate::protocol::EndedBy;
@@ -6,45 +6,45 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::time::Duration;
 
-/// What is known of one run.
+/// The record of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// The run's id.
     pub run_id: String,
-    /// What the shell was given to run.
+    /// The command, as text.
     pub command: String,
-    /// The directory that it was started in.
+    /// Its working directory.
     pub cwd: String,
     /// Whether it was started on a terminal.
     #[serde(default)]
     pub pty: bool,
-    /// The number of its own process; 0 while it is being launched.
+    /// The pid of its own process; 0 while it is being launched.
     pub pid: i32,
-    /// When that process started, in clock ticks since the boot.
+    /// The start time of that process, in clock ticks since boot.
     pub start_ticks: u64,
-    /// The boot that both belong to.
+    /// The id of the boot that both belong to.
     pub boot_id: String,
-    /// When it was started.
+    /// The time of its start.
     pub created_at: DateTime<Utc>,
     /// The name of its log in the log directory.
     pub log: String,
-    /// How many lines ended before its first, in the runs before it.
+    /// Number of lines in the runs before it.
     #[serde(default)]
     pub lines_before: u64,
-    /// How many lines ended before the present file of its log, once that was rotated.
+    /// Number of lines before the present file of its log, after a rotation.
     #[serde(default)]
     pub lines_rotated: u64,
     /// The file before the present one.
     #[serde(default)]
     pub older_part: OlderPart,
-    /// Its end; `None` while nobody has seen one.
+    /// Its end; `None` while it runs, or if no server saw it.
     #[serde(default)]
     pub end: Option<EndRecord>,
-    /// How many runs had ended before it, this one included; 0 while it runs. The clock may be set
-    /// back, so that it does not tell.
+    /// Number of runs that had ended, this one included; 0 while it runs. Unlike the clock, it is
+    /// never set back.
     #[serde(default)]
     pub ended_as: u64,
-    /// Whether its log was removed: only what is here is left of it.
+    /// Whether its log was removed: only this record is left of it.
     #[serde(default)]
     pub is_log_gone: bool,
 }
@@ -53,51 +53,52 @@ pub struct RunRecord {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OlderPart {
-    /// A version of this program wrote the ledger that did not say.
+    /// Not recorded: an older version of this program wrote the ledger.
     #[default]
-    Unsaid,
-    /// It was lost, and what has its name is older.
+    #[serde(rename = "unsaid")]
+    Unknown,
+    /// It was lost, and a file with its name is older.
     Lost,
-    /// What was rotated away, or was about to be when the server was killed.
+    /// It was rotated, or was about to be when the server was killed.
     Rotated {
-        /// The file by its inode: where that still has the log's name, it was not renamed.
+        /// The file's inode: if it still has the log's name, it was not renamed.
         inode: u64,
-        /// How many lines ended before it.
+        /// Number of lines before it.
         lines_before: u64,
     },
 }
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EndRecord {
-    /// When that was noticed.
+    /// The time when it was noticed.
     pub at: DateTime<Utc>,
-    /// The exit status, or minus the signal's number; `None` where nobody knows.
+    /// The exit status, or minus the signal's number; `None` if unknown.
     pub exit_code: Option<i32>,
-    /// The signal's name, where one ended it.
+    /// The signal's name, if one ended it.
     pub signal: Option<String>,
-    /// What ended it.
+    /// The cause of the end.
     #[serde(deserialize_with = "known_or_lost")]
     pub ended_by: EndedBy,
-    /// Lines of its output that could not be written.
+    /// Number of lines of its output that could not be written.
     #[serde(default)]
     pub dropped_lines: u64,
-    /// How long it ran, in milliseconds, by a clock that nobody sets; `None` where nobody knows.
+    /// Its duration in milliseconds, by the monotonic clock; `None` if unknown.
     #[serde(default)]
     pub lasted_ms: Option<u64>,
-    /// When it had printed something last; `None` where it had not, or nobody knows.
+    /// The time of its last output; `None` if there was none, or it is unknown.
     #[serde(default)]
     pub output_at: Option<DateTime<Utc>>,
 }
 
-/// Reads what ended a run; `lost` for a word of a later version of this program.
+/// Reads the cause of an end; `lost` for one of a later version of this program.
 fn known_or_lost<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EndedBy, D::Error> {
-    let word = String::deserialize(deserializer)?;
-    let known = EndedBy::ALL.iter().find(|by| by.as_str() == word);
+    let cause = String::deserialize(deserializer)?;
+    let known = EndedBy::ALL.iter().find(|by| by.as_str() == cause);
     Ok(known.copied().unwrap_or(EndedBy::Lost))
 }
 
-/// One line of the file.
+/// A line of the file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub(super) enum Event {
@@ -128,8 +129,8 @@ pub(super) enum Event {
 }
 
 impl RunRecord {
-    /// How long it ran; `None` while it does. Where a version of this program that did not say, or
-    /// a killed server, left it to the clock on the wall, that may have been set meanwhile.
+    /// Returns how long it ran; `None` while it does. Recorded by the wall clock, which may have
+    /// been set meanwhile, if an old version of this program did so or the server was killed.
     #[must_use]
     pub fn lasted(&self) -> Option<Duration> {
         let end = self.end.as_ref()?;
@@ -137,21 +138,21 @@ impl RunRecord {
         Some(end.lasted_ms.map_or_else(by_the_wall, Duration::from_millis))
     }
 
-    /// Whether its names are such as we give: the log is in this directory, and the id is one that
-    /// no other program gives to its processes.
-    pub(super) fn has_names_of_ours(&self) -> bool {
+    /// Whether its names have our form: the log is in this directory, and the id is one that no
+    /// other program gives to its processes.
+    pub(super) fn has_valid_names(&self) -> bool {
         let is_id = |id: &str| id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_id(&self.run_id) && is_log(&self.log)
     }
 }
 
 impl Event {
-    /// Has the runs be as they are after it.
+    /// Applies the event to the runs.
     pub(super) fn apply_to(self, runs: &mut Vec<RunRecord>) {
         match self {
             Self::Started(run) => {
                 if runs.is_empty() {
-                    // Most services are started once: room for four would be for nothing.
+                    // Most services are started once: capacity for four would be wasted.
                     runs.reserve_exact(1);
                 }
                 runs.push(run);
@@ -187,10 +188,10 @@ mod tests {
 
     #[test]
     fn unknown_causes_are_read_as_lost() {
-        for (word, by) in [("timeout", EndedBy::Timeout), ("hibernated", EndedBy::Lost)] {
+        for (cause, by) in [("timeout", EndedBy::Timeout), ("hibernated", EndedBy::Lost)] {
             let line = format!(
                 "{{\"at\":\"2026-01-02T03:04:05Z\",\"exit_code\":3,\"signal\":null,\
-                 \"ended_by\":\"{word}\"}}"
+                 \"ended_by\":\"{cause}\"}}"
             );
             let end: EndRecord = serde_json::from_str(&line).unwrap();
             assert_eq!((end.ended_by, end.exit_code), (by, Some(3)));

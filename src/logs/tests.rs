@@ -1,4 +1,4 @@
-//! Pages held against a slow, obvious model of a log.
+//! Tests of pages against a slow, obvious model of a log.
 
 use super::append::Appender;
 use super::block::{BLOCK_MARGIN, Encoder};
@@ -23,7 +23,7 @@ fn keep(bytes_max: u64) -> Keep {
     Keep { runs_max: 10, bytes_max, run_bytes_max: u64::MAX, records_max: 10 }
 }
 
-/// These lines, one a second, as the logs of so many runs.
+/// Returns these lines, one a second, as the logs of `runs` runs.
 fn series_of(folder: &Arc<LogFolder>, lines: &[String], runs: usize) -> LogSeries {
     let mut logs = Vec::new();
     let mut before = 0;
@@ -34,7 +34,7 @@ fn series_of(folder: &Arc<LogFolder>, lines: &[String], runs: usize) -> LogSerie
     LogSeries::whole(logs)
 }
 
-/// A log of these lines, rotated as often as `bytes_max` demands.
+/// Returns a log of these lines, rotated as often as `bytes_max` demands.
 fn log_of(folder: &Arc<LogFolder>, lines: &[String], before: usize) -> Arc<RunLog> {
     let log = Arc::new(folder.new_log(instant(0), before as u64).unwrap());
     let mut appender = Appender::new(Arc::clone(&log));
@@ -50,7 +50,7 @@ fn log_of(folder: &Arc<LogFolder>, lines: &[String], before: usize) -> Arc<RunLo
     log
 }
 
-/// The numbers and texts of a page, and where the next one begins.
+/// Returns the numbers and texts of a page, and where the next one begins.
 fn page_of(
     log: &LogSeries,
     range: Range,
@@ -72,7 +72,7 @@ fn page_of(
 }
 
 #[test]
-fn a_line_whose_parts_are_lost_counts_once_and_is_told() {
+fn lost_line_in_pieces_is_counted_and_reported_once() {
     let place = tempfile::tempdir().unwrap();
     let keep = keep(u64::MAX);
     let folder = Arc::new(LogFolder::open(place.path(), keep).unwrap());
@@ -84,15 +84,15 @@ fn a_line_whose_parts_are_lost_counts_once_and_is_told() {
         format!("{{\"timestamp\":\"{stamp}\",\"line\":\"{text}\"{end}}}\n").into_bytes()
     };
     let (piece, last) = (entry("piece", ",\"partial\":true"), entry("last", ""));
-    // Within this second nobody looks whether the file has its name.
+    // Within this second the name of the file is not checked.
     appender.append(&last, 1, &stamp);
     let full = std::fs::OpenOptions::new().append(true).open("/dev/full").unwrap();
-    log.go_on_in(full);
+    log.continue_in(full);
     for _ in 0..3 {
         appender.append(&piece, 0, &stamp);
     }
-    assert_eq!(log.glance().dropped_lines, 1);
-    log.go_on_in(super::directory::create_file(&place.path().join("2.log")).unwrap());
+    assert_eq!(log.snapshot().dropped_lines, 1);
+    log.continue_in(super::directory::create_file(&place.path().join("2.log")).unwrap());
     appender.append(&last, 1, &stamp);
     let all = page_of(&LogSeries::of(Arc::clone(&log)), Range::All, None, None).0;
     assert!(all[0].1.contains("1 lines are missing here"), "{all:?}");
@@ -107,7 +107,7 @@ fn lines() -> impl Strategy<Value = Vec<String>> {
 
 proptest! {
     #[test]
-    fn every_page_is_what_the_model_gives(
+    fn every_page_equals_that_of_the_model(
         lines in lines(),
         runs in 1_usize..4,
         bytes_max in prop_oneof![Just(u64::MAX), 16_000_u64..48_000],
@@ -121,7 +121,7 @@ proptest! {
         let log = series_of(&folder, &lines, if bytes_max == u64::MAX { runs } else { 1 });
         let (all, next) = page_of(&log, Range::All, None, None);
         let total = lines.len() as u64;
-        let gone = log.glance().lines_gone;
+        let gone = log.snapshot().lines_gone;
         // The model: the lines that are left, with their numbers.
         let numbered = (1_u64..).zip(lines.iter().cloned());
         let left: Vec<(u64, String)> = numbered.filter(|(number, _)| *number > gone).collect();
@@ -133,7 +133,8 @@ proptest! {
             None => true,
         };
         let passing: Vec<_> = left.into_iter().filter(|(_, text)| passes(text)).collect();
-        let last = passing[passing.len().saturating_sub(usize::try_from(count).unwrap())..].to_vec();
+        let skipped = passing.len().saturating_sub(usize::try_from(count).unwrap());
+        let last = passing[skipped..].to_vec();
         prop_assert_eq!(page_of(&log, Range::Last(count), None, grep).0, last);
         let behind = |number: u64| passing.iter().filter(move |line| line.0 > number).cloned();
         let young = page_of(&log, Range::Since(instant(second)), None, grep).0;

@@ -19,29 +19,28 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How many ready descriptors are taken from the kernel at once.
+/// Maximum number of events to take from the kernel at once.
 const EVENTS_MAX: usize = 64;
 
-/// How often a run is looked at that the kernel refuses to watch for us (no memory, or
-/// `fs.epoll.max_user_watches` is reached): nothing tells of its output then, so this is a polling
-/// loop, until it can be watched.
+/// Interval at which a run is polled that the kernel refuses to watch for us (no memory, or
+/// `fs.epoll.max_user_watches` is reached), until it can be watched.
 const UNWATCHED_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Who is said to have panicked.
-const WHO: &str = "The log writer";
+/// The thread's name in the report of a panic.
+const THREAD_TITLE: &str = "The log writer";
 
 /// A run whose output is to be captured.
 pub struct Capture {
-    /// The reading end of the pipe that the run writes to.
+    /// Reading end of the pipe that the run writes to.
     pub output: OwnedFd,
     /// A descriptor that becomes readable when the run's own process has ended.
     pub end: Arc<OwnedFd>,
     /// The other side of a terminal, which is held open until then.
     pub terminal: Option<OwnedFd>,
-    /// Where its lines go.
+    /// The log for its lines.
     pub log: Arc<RunLog>,
-    /// Told when the run has ended and what it had written is on disk, on the writer's thread; or,
-    /// where the disk does not answer, a moment later on the thread `log-ends`.
+    /// Notified when the run has ended and its output is on disk, on the writer's thread; or, if
+    /// the disk is stalled, a moment later on the thread `log-ends`.
     pub on_end: Arc<dyn OnEnd>,
 }
 
@@ -51,11 +50,11 @@ impl std::fmt::Debug for Capture {
     }
 }
 
-/// What is handed to the thread.
+/// Messages to the thread.
 #[derive(Default)]
 struct Inbox {
     captures: Vec<NewCapture>,
-    /// When the thread must be done, once it was asked to end.
+    /// The time by which the thread must be done, once it is to end.
     end_by: Option<Instant>,
 }
 
@@ -73,7 +72,7 @@ pub struct LogWriter {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
     ends: EndWatch,
-    /// The disk that the logs are on, once there is one.
+    /// The monitor of the disk that the logs are on, after the first capture.
     disk: OnceLock<Arc<DiskMonitor>>,
 }
 
@@ -81,13 +80,13 @@ impl LogWriter {
     /// Starts the thread. Lines longer than `piece_bytes_max` bytes are stored in pieces.
     ///
     /// # Errors
-    /// `Kernel` when a descriptor or a thread cannot be had.
+    /// `Kernel` if a descriptor or a thread cannot be created.
     pub fn start(piece_bytes_max: usize) -> Result<Self> {
         let (epoll, wake) = epoll_to_wake()?;
         let ends = EndWatch::start()?;
         let (is_done, done) = (Mutex::default(), Condvar::new());
         let shared = Arc::new(Shared { inbox: Mutex::default(), wake, is_done, done });
-        let desk = WriterLoop {
+        let writer = WriterLoop {
             epoll,
             shared: Arc::clone(&shared),
             captured: HashMap::new(),
@@ -99,8 +98,8 @@ impl LogWriter {
             .name("log-writer".into())
             .stack_size(256 * 1024)
             .spawn(move || {
-                let shared = Arc::clone(&desk.shared);
-                desk.work(&mut Scratch::new(piece_bytes_max));
+                let shared = Arc::clone(&writer.shared);
+                writer.work(&mut Scratch::new(piece_bytes_max));
                 shared.set_done();
             })
             .map_err(|e| Error::kernel("start the log writer", e))?;
@@ -108,7 +107,7 @@ impl LogWriter {
         Ok(Self { shared, thread, ends, disk })
     }
 
-    /// Hands a run over to the thread. Does not block.
+    /// Passes a run to the thread. Does not block.
     pub fn capture(&self, capture: Capture) {
         let Capture { output, end, terminal, log, on_end } = capture;
         self.disk.get_or_init(|| Arc::clone(log.disk()));
@@ -118,9 +117,9 @@ impl LogWriter {
         self.shared.wake();
     }
 
-    /// Ends the thread when all that it captures has ended, or after `within`; what the pipes
-    /// hold then is still taken to disk. Blocks until it has ended, or until then where the disk
-    /// does not answer: the thread is then left to that.
+    /// Ends the thread when all its captures have ended, or after `within`; what the pipes hold
+    /// then is still written to disk. Blocks until it has ended, or until then if the disk is
+    /// stalled: the thread is then left waiting for that.
     pub fn finish(&self, within: Duration) {
         self.end_by(Instant::now() + within);
     }
@@ -140,7 +139,7 @@ impl LogWriter {
 }
 
 impl LogWriter {
-    /// Waits for the end of the thread. False where `end_by` is over and the disk does not answer.
+    /// Waits for the end of the thread. Returns false if `end_by` is over and the disk is stalled.
     fn wait_until_done(&self, end_by: Instant) -> bool {
         let mut is_done = self.shared.is_done.lock();
         while !*is_done {
@@ -182,29 +181,29 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-/// What the thread owns.
+/// The state of the thread.
 struct WriterLoop {
     epoll: Epoll,
     shared: Arc<Shared>,
-    /// Apart from their table, which would hold twice their size in each empty place.
+    /// Boxed, because the table would hold twice their size in each empty slot.
     captured: HashMap<CaptureKey, Box<CaptureState>>,
-    /// The keys of those that the kernel does not watch.
+    /// Keys of the captures that the kernel does not watch.
     unwatched: Vec<CaptureKey>,
-    /// The keys of those whose own process has ended while others hold their output.
+    /// Keys of the captures whose own process has ended while others hold their output.
     ending: Vec<CaptureKey>,
     next: CaptureKey,
 }
 
 impl WriterLoop {
-    fn work(mut self, bench: &mut Scratch) {
+    fn work(mut self, scratch: &mut Scratch) {
         let mut events = [EpollEvent::empty(); EVENTS_MAX];
         loop {
             let end_by = self.take_inbox();
             if end_by.is_some_and(|by| self.captured.is_empty() || by <= Instant::now()) {
                 break;
             }
-            self.look_at_unwatched(bench);
-            self.finish_endings(bench);
+            self.poll_unwatched(scratch);
+            self.report_due_ends(scratch);
             let ready = match self.epoll.wait(&mut events, self.timeout(end_by)) {
                 Ok(ready) => ready,
                 Err(Errno::EINTR) => continue,
@@ -214,21 +213,22 @@ impl WriterLoop {
                 }
             };
             let ready_events = events[..ready].iter();
-            let rests = ready_events.map(|event| self.handle_guarded(event.data().into(), bench));
-            let rest = rests.max().unwrap_or_default();
-            // While several runs print, reading the others is rest enough.
-            if ready == 1 && !rest.is_zero() {
-                thread::sleep(rest);
+            let delays =
+                ready_events.map(|event| self.handle_or_recover(event.data().into(), scratch));
+            let delay = delays.max().unwrap_or_default();
+            // If several runs print, reading the others is delay enough.
+            if ready == 1 && !delay.is_zero() {
+                thread::sleep(delay);
             }
         }
         for captured in self.captured.values_mut() {
-            let _panicked = catch_panic(WHO, || captured.give_up(bench));
+            let _panicked = catch_panic(THREAD_TITLE, || captured.give_up(scratch));
         }
     }
 
-    /// Takes what was handed in; gives when to be done, if that was asked.
+    /// Takes the messages; returns when to be done, if the thread is to end.
     fn take_inbox(&mut self) -> Option<Instant> {
-        // Only a counter is read; where it is zero there is nothing to forget.
+        // This only resets the counter, which may be zero already.
         let _zero = self.shared.wake.read();
         let (captures, end_by) = {
             let mut inbox = self.shared.inbox();
@@ -254,7 +254,7 @@ impl WriterLoop {
         let watch = |descriptor: Option<BorrowedFd<'_>>, token| {
             let add = |fd| self.epoll.add(fd, event(EpollFlags::EPOLLIN, token));
             match descriptor.map_or(Ok(()), add) {
-                // From an attempt before, of which the other half failed.
+                // Added by an earlier attempt, of which the other half failed.
                 Err(Errno::EEXIST) => Ok(()),
                 added => added,
             }
@@ -263,20 +263,20 @@ impl WriterLoop {
         watch(captured.end(), Token::End(key))
     }
 
-    fn look_at_unwatched(&mut self, bench: &mut Scratch) {
+    fn poll_unwatched(&mut self, scratch: &mut Scratch) {
         for key in std::mem::take(&mut self.unwatched) {
             let Some(captured) = self.captured.get_mut(&key) else { continue };
             let has_ended = captured.end().is_some_and(is_readable);
-            let look = || {
-                captured.take_output(bench);
+            let take = || {
+                captured.take_output(scratch);
                 if has_ended {
-                    captured.take_end(bench);
+                    captured.take_end(scratch);
                 }
             };
-            if catch_panic(WHO, look).is_none() {
+            if catch_panic(THREAD_TITLE, take).is_none() {
                 captured.write_gap_notice(has_ended);
             }
-            if captured.told_by().is_some() {
+            if captured.report_by().is_some() {
                 self.ending.push(key);
             }
             if captured.is_over() {
@@ -287,17 +287,17 @@ impl WriterLoop {
         }
     }
 
-    /// Tells the ends whose output others have held for long enough.
-    fn finish_endings(&mut self, bench: &mut Scratch) {
+    /// Reports the ends whose output others have held for long enough.
+    fn report_due_ends(&mut self, scratch: &mut Scratch) {
         let now = Instant::now();
         for key in std::mem::take(&mut self.ending) {
             let Some(captured) = self.captured.get_mut(&key) else { continue };
-            match captured.told_by() {
-                // It was told, because nobody holds it any more.
+            match captured.report_by() {
+                // Reported already, because nobody holds it any more.
                 None => {}
                 Some(by) if by > now => self.ending.push(key),
                 Some(_) => {
-                    if catch_panic(WHO, || captured.finish_end(bench)).is_none() {
+                    if catch_panic(THREAD_TITLE, || captured.finish_end(scratch)).is_none() {
                         captured.write_gap_notice(true);
                     }
                     if captured.is_over() {
@@ -310,18 +310,18 @@ impl WriterLoop {
 
     fn timeout(&self, end_by: Option<Instant>) -> EpollTimeout {
         let left = end_by.map(|by| by.saturating_duration_since(Instant::now()));
-        let look = (!self.unwatched.is_empty()).then_some(UNWATCHED_INTERVAL);
-        let endings = self.ending.iter().filter_map(|key| self.captured.get(key)?.told_by());
+        let poll = (!self.unwatched.is_empty()).then_some(UNWATCHED_INTERVAL);
+        let endings = self.ending.iter().filter_map(|key| self.captured.get(key)?.report_by());
         let endings = endings.map(|by| by.saturating_duration_since(Instant::now()));
-        let first = left.into_iter().chain(look).chain(endings).min();
+        let first = left.into_iter().chain(poll).chain(endings).min();
         let Some(first) = first else { return EpollTimeout::NONE };
         EpollTimeout::try_from(first + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX)
     }
 
     /// Calls `handle` and catches its panics: one costs the run a part of its output, and others
     /// nothing.
-    fn handle_guarded(&mut self, token: Token, bench: &mut Scratch) -> Duration {
-        catch_panic(WHO, || self.handle(token, bench)).unwrap_or_else(|| {
+    fn handle_or_recover(&mut self, token: Token, scratch: &mut Scratch) -> Duration {
+        catch_panic(THREAD_TITLE, || self.handle(token, scratch)).unwrap_or_else(|| {
             let (Token::Output(key) | Token::End(key)) = token else { return Duration::ZERO };
             if let Some(captured) = self.captured.get_mut(&key) {
                 captured.write_gap_notice(token == Token::End(key));
@@ -334,26 +334,26 @@ impl WriterLoop {
     }
 
     /// Handles one event and returns how long to wait before the next read.
-    fn handle(&mut self, token: Token, bench: &mut Scratch) -> Duration {
+    fn handle(&mut self, token: Token, scratch: &mut Scratch) -> Duration {
         let (Token::Output(key) | Token::End(key)) = token else { return Duration::ZERO };
         let Some(captured) = self.captured.get_mut(&key) else { return Duration::ZERO };
-        let mut rest = Duration::ZERO;
+        let mut delay = Duration::ZERO;
         if token == Token::Output(key) {
             // The pipe leaves the epoll set when it is closed: nobody else has our end.
-            rest = captured.take_output(bench);
+            delay = captured.take_output(scratch);
         } else {
-            // Whoever launched the run keeps a descriptor of its end, so this one must be taken
-            // out. It is in the set, so that cannot fail.
+            // Whoever launched the run keeps a descriptor of its end, so this one must be removed.
+            // It is in the set, so that this cannot fail.
             let _deleted = captured.end().map(|end| self.epoll.delete(end));
-            captured.take_end(bench);
-            if captured.told_by().is_some() {
+            captured.take_end(scratch);
+            if captured.report_by().is_some() {
                 self.ending.push(key);
             }
         }
         if captured.is_over() {
             self.captured.remove(&key);
         }
-        rest
+        delay
     }
 }
 

@@ -76,7 +76,7 @@ pub fn wait_for_end(
             return Ok(());
         }
         context.ops.wait_for_end(context.client, run, Duration::from_secs_f64(slice))?;
-        let glance = run.log().glance();
+        let glance = run.log().snapshot();
         let quiet = QUIET_SECONDS..since.elapsed().as_secs_f64().max(QUIET_SECONDS);
         let is_newly_quiet = glance.idle.is_some_and(|idle| quiet.contains(&idle.as_secs_f64()));
         let seems_to_ask = has_stdin && is_newly_quiet && prompt(context, run.id())?.is_some();

@@ -33,7 +33,7 @@ impl Source for RunSource {
     }
 
     fn is_over(&self) -> bool {
-        self.log.glance().is_over
+        self.log.snapshot().is_over
     }
 
     fn wait(&self, deadline: Instant, is_news: &mut dyn FnMut(&LogSnapshot) -> bool) {

@@ -36,7 +36,7 @@ impl Source for ServiceSource {
     }
 
     fn is_running(&self) -> bool {
-        self.0.last_run().is_some_and(|run| !run.log().glance().is_over)
+        self.0.last_run().is_some_and(|run| !run.log().snapshot().is_over)
     }
 
     fn status(&self) -> Value {
@@ -54,7 +54,7 @@ impl Source for ServiceSource {
         // One that is being launched has not begun.
         runs.retain(|run| run.pid != 0);
         let newest = runs.last().and_then(|run| self.0.manager().log_of(&run.run_id).ok());
-        let lines = newest.map_or(0, |log| log.glance().lines);
+        let lines = newest.map_or(0, |log| log.snapshot().lines);
         for (index, run) in runs.iter().enumerate() {
             let begin = json!({
                 "event": "started", "run_id": run.run_id, "pid": run.pid,

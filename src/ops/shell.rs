@@ -119,7 +119,7 @@ impl Shell {
         let log = run.log();
         waits::wait(client, wait, |until| {
             log.wait_until(until, |glance| glance.is_over);
-            log.glance().is_over
+            log.snapshot().is_over
         });
     }
 

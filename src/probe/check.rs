@@ -1,22 +1,22 @@
-//! What is looked at: a URL, a port, or what a command says.
+//! Health checks: a URL, a port, or a command.
 
 use crate::process::CommandLine;
 use http::Uri;
 use http::uri::Authority;
 
-/// What one health check looks at.
+/// What one health check probes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Check {
     /// A URL that must answer 2xx.
     Http {
-        /// With the scheme http or https, and a host.
+        /// A URL with the scheme http or https, and a host.
         url: Uri,
     },
-    /// A port that must take a connection.
+    /// A port that must accept a connection.
     Tcp {
         /// A name or an address, without brackets.
         host: String,
-        /// Never 0.
+        /// The port, never 0.
         port: u16,
     },
     /// A command that must exit with 0.
@@ -24,10 +24,10 @@ pub enum Check {
 }
 
 impl Check {
-    /// Reads the URL of a check.
+    /// Parses the URL of a check.
     ///
     /// # Errors
-    /// What it should have been.
+    /// What is expected.
     pub fn http(url: &str) -> Result<Self, String> {
         let wanted = || "a URL such as http://localhost:8080/health".to_owned();
         let url: Uri = url.parse().map_err(|_| wanted())?;
@@ -37,10 +37,10 @@ impl Check {
         if is_web && has_host && has_port { Ok(Self::Http { url }) } else { Err(wanted()) }
     }
 
-    /// Reads the `host:port` of a check.
+    /// Parses the `host:port` of a check.
     ///
     /// # Errors
-    /// What it should have been.
+    /// What is expected.
     pub fn tcp(place: &str) -> Result<Self, String> {
         let wanted = || "a host and a port such as localhost:5432 or [::1]:5432".to_owned();
         let (host, port) = place.rsplit_once(':').ok_or_else(wanted)?;
@@ -56,7 +56,7 @@ impl Check {
         }
     }
 
-    /// The port that it connects to, where it does.
+    /// Returns the port that the check connects to, if it does.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         match self {
@@ -70,7 +70,7 @@ impl Check {
     }
 }
 
-/// Whether what follows the host, if anything does, is a port.
+/// Whether the text after the host is a port, or there is none.
 fn has_whole_port(authority: &Authority) -> bool {
     let place = authority.as_str().rsplit('@').next().unwrap_or_default();
     match authority.port_u16() {
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_has_a_scheme_of_the_web_and_a_host() {
+    fn urls_need_a_web_scheme_and_a_host() {
         for (url, port) in [
             ("http://localhost:7030/", Some(7030)),
             ("http://localhost", Some(80)),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_has_a_host_and_a_port() {
+    fn addresses_need_a_host_and_a_port() {
         for (place, host) in
             [("localhost:5432", "localhost"), ("[::1]:5432", "::1"), ("10.0.0.1:5432", "10.0.0.1")]
         {

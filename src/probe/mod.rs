@@ -1,17 +1,17 @@
-//! Health checks: a look at whether a service does what it is for.
+//! Health checks: probes of whether a service works.
 //!
-//! A look blocks its caller, never for longer than its timeout, and tells in a few words what it
-//! found. What follows from that is for the supervisor to say.
+//! A probe blocks its caller, never for longer than its timeout, and returns in a few words why it
+//! failed. The supervisor decides what follows from that.
 
 mod check;
-mod look;
 mod prober;
 mod report;
+mod run_check;
 #[cfg(test)]
 mod tests;
 mod web;
 
 pub use check::Check;
-pub use look::{ProbeContext, look};
 pub use prober::Prober;
 pub use report::HealthReport;
+pub use run_check::{ProbeContext, probe};

@@ -1,7 +1,7 @@
-//! What one check keeps from one look to the next: what is still under way of the last one.
+//! State of one check between its probes: what is still in progress of the last one.
 //!
-//! A look gives up when its time is over, but the resolver of the system knows no deadline, and a
-//! command may be held in the kernel. As long as that lasts no second one is begun beside it.
+//! A probe gives up when its time is over, but the resolver of the system has no deadline, and a
+//! command may be held in the kernel. While that lasts no second one is started beside it.
 
 use crate::process::Leader;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 use ureq::Agent;
 
-/// What one check keeps from one look to the next. A clone is the same.
+/// The state of one check between its probes. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Prober(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     state: Mutex<State>,
-    /// Goes with `state`: the resolver has answered.
+    /// Signalled with `state` when the resolver has answered.
     changed: Condvar,
     agent: OnceLock<Agent>,
 }
@@ -31,28 +31,28 @@ struct State {
 }
 
 impl Prober {
-    /// Why no command may be begun now: the process of the last one is still there.
-    pub(super) fn still_there(&self) -> Option<i32> {
+    /// Returns the process of the last probe, if it is still there: then no command may be started.
+    pub(super) fn remaining_pid(&self) -> Option<i32> {
         let mut state = self.lock();
         state.remains = state.remains.take().filter(|leader| !leader.has_ended());
         state.remains.as_ref().map(|leader| leader.pid())
     }
 
-    /// Takes note of a command that could not be ended.
-    pub(super) fn left(&self, leader: Arc<Leader>) {
+    /// Keeps a command that could not be ended.
+    pub(super) fn keep_remaining(&self, leader: Arc<Leader>) {
         self.lock().remains = Some(leader);
     }
 
-    /// What asks URLs for this check.
+    /// Returns the HTTP client of this check.
     pub(super) fn agent(&self, make: impl FnOnce() -> Agent) -> &Agent {
         self.0.agent.get_or_init(make)
     }
 
-    /// The addresses of a host. Blocks for `within` at most. Names are asked for in a thread, of
-    /// which there is one at a time: it ends when the resolver of the system answers.
+    /// Resolves a host. Blocks for `within` at most. Names are resolved in a thread, of which there
+    /// is one at a time: it ends when the resolver of the system answers.
     ///
     /// # Errors
-    /// `TimedOut`, and what the resolver said.
+    /// `TimedOut`, and the errors of the resolver.
     pub(super) fn resolve(
         &self,
         host: &str,
@@ -68,15 +68,15 @@ impl Prober {
             return Err(io::ErrorKind::TimedOut.into());
         }
         let answer = Arc::new(Mutex::new(None));
-        let (prober, name, told) = (self.clone(), host.to_owned(), Arc::clone(&answer));
-        let ask = move || {
+        let (prober, name, reply) = (self.clone(), host.to_owned(), Arc::clone(&answer));
+        let resolve = move || {
             let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
-            *told.lock() = Some(found);
+            *reply.lock() = Some(found);
             prober.lock().is_resolving = false;
             prober.0.changed.notify_all();
         };
         let thread = thread::Builder::new().name("probe-resolve".into()).stack_size(256 * 1024);
-        thread.spawn(ask)?;
+        thread.spawn(resolve)?;
         state.is_resolving = true;
         drop(state);
         drop(self.wait_while_resolving(deadline));
@@ -100,9 +100,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_resolver_that_does_not_answer_is_asked_once() {
+    fn stalled_resolver_is_asked_once() {
         let prober = Prober::default();
-        // As if it had been asked and had not answered.
+        // As if a lookup were in progress.
         prober.lock().is_resolving = true;
         let began = Instant::now();
         for _ in 0..3 {
@@ -110,7 +110,10 @@ mod tests {
             assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
         }
         assert!(began.elapsed() >= Duration::from_millis(60));
-        assert!(prober.resolve("127.0.0.1", 1, Duration::ZERO).is_ok(), "nobody is asked");
+        assert!(
+            prober.resolve("127.0.0.1", 1, Duration::ZERO).is_ok(),
+            "an address needs no lookup"
+        );
         prober.lock().is_resolving = false;
         assert!(prober.resolve("localhost", 1, Duration::from_secs(20)).is_ok());
     }

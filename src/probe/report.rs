@@ -1,42 +1,41 @@
-//! What the health checks of one service found, taken together.
+//! Report of all health checks of one service.
 
 use super::check::Check;
-use super::look::{ProbeContext, look};
 use super::prober::Prober;
+use super::run_check::{ProbeContext, probe};
 use crate::protocol::HealthStatus;
 use std::io;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-/// What the health checks of one service found.
+/// The results of the health checks of one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthReport {
-    /// How the service is.
+    /// The status that they add up to.
     pub status: HealthStatus,
-    /// By check, in the order of the services file: nothing, or why it failed.
+    /// The result of each check, in the order of the services file: nothing, or why it failed.
     pub checks: Vec<(String, Result<(), String>)>,
-    /// How long the slowest took; `None` where there was none.
+    /// Duration of the slowest probe; `None` without any.
     pub response_time: Option<Duration>,
 }
 
 impl HealthReport {
-    /// A report without a check.
+    /// Returns a report without a check.
     #[must_use]
     pub fn unknown() -> Self {
         Self { status: HealthStatus::Unknown, checks: Vec::new(), response_time: None }
     }
 
-    /// Looks with each check (a name, what is looked at, how long that may take, what it keeps),
-    /// all at once.
-    /// Blocks for the longest of the timeouts at most, and little more.
+    /// Probes all checks at once (each a name, a check, a timeout and its prober). Blocks for the
+    /// longest of the timeouts at most, and little more.
     #[must_use]
-    pub fn take(checks: &[(&str, &Check, Duration, Prober)], around: ProbeContext<'_>) -> Self {
-        let looks = thread::scope(|scope| {
+    pub fn take(checks: &[(&str, &Check, Duration, Prober)], context: ProbeContext<'_>) -> Self {
+        let findings = thread::scope(|scope| {
             let mut threads = Vec::with_capacity(checks.len());
             for (name, check, timeout, prober) in checks {
                 let thread = thread::Builder::new()
                     .name("probe".into())
-                    .spawn_scoped(scope, move || timed(check, *timeout, prober, around));
+                    .spawn_scoped(scope, move || timed(check, *timeout, prober, context));
                 threads.push(((*name).to_owned(), thread));
             }
             let join = |(name, thread): (String, io::Result<_>)| {
@@ -44,13 +43,13 @@ impl HealthReport {
             };
             threads.into_iter().map(join).collect()
         });
-        Self::of(looks)
+        Self::of(findings)
     }
 
-    /// The report of what was found by each check, and how long that took.
-    fn of(looks: Vec<(String, Look)>) -> Self {
-        let response_time = looks.iter().map(|(_, (_, took))| *took).max();
-        let checks: Vec<_> = looks.into_iter().map(|(name, (found, _))| (name, found)).collect();
+    /// Combines the results and durations of the checks.
+    fn of(findings: Vec<(String, Finding)>) -> Self {
+        let response_time = findings.iter().map(|(_, (_, took))| *took).max();
+        let checks: Vec<_> = findings.into_iter().map(|(name, (found, _))| (name, found)).collect();
         let status = match checks.iter().all(|(_, found)| found.is_ok()) {
             _ if checks.is_empty() => HealthStatus::Unknown,
             true => HealthStatus::Healthy,
@@ -59,27 +58,27 @@ impl HealthReport {
         Self { status, checks, response_time }
     }
 
-    /// Why the first of the checks that failed did.
+    /// Returns why the first failed check did.
     #[must_use]
     pub fn error(&self) -> Option<&str> {
         self.checks.iter().find_map(|(_, found)| found.as_ref().err()).map(String::as_str)
     }
 }
 
-/// What a look found, and how long it took.
-type Look = (Result<(), String>, Duration);
+/// The result of a probe, and its duration.
+type Finding = (Result<(), String>, Duration);
 
-fn timed(check: &Check, timeout: Duration, prober: &Prober, around: ProbeContext<'_>) -> Look {
+fn timed(check: &Check, timeout: Duration, prober: &Prober, context: ProbeContext<'_>) -> Finding {
     let began = Instant::now();
-    let found = look(check, timeout, prober, around);
+    let found = probe(check, timeout, prober, context);
     (found, began.elapsed())
 }
 
-fn join(thread: ScopedJoinHandle<'_, Look>) -> Look {
-    // One that panicked has said so on stderr.
+fn join(thread: ScopedJoinHandle<'_, Finding>) -> Finding {
+    // A thread that panicked has reported it on stderr.
     thread.join().unwrap_or_else(|_| (Err("the check itself failed".to_owned()), Duration::ZERO))
 }
 
-fn no_thread(error: &io::Error) -> Look {
-    (Err(format!("no thread to look with: {error}")), Duration::ZERO)
+fn no_thread(error: &io::Error) -> Finding {
+    (Err(format!("cannot start a thread for the check: {error}")), Duration::ZERO)
 }

@@ -1,4 +1,4 @@
-//! Looks at servers, ports and commands of all kinds.
+//! Tests of probes against servers, ports and commands of all kinds.
 
 use super::*;
 use crate::process::{self, CommandLine};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 const PATIENT: Duration = Duration::from_secs(20);
 
-fn around() -> ProbeContext<'static> {
+fn context() -> ProbeContext<'static> {
     ProbeContext {
         reaper: process::tests::reaper(),
         shell: Path::new("/bin/sh"),
@@ -22,11 +22,11 @@ fn around() -> ProbeContext<'static> {
     }
 }
 
-fn look_at(check: &Check, timeout: Duration) -> Result<(), String> {
-    look(check, timeout, &Prober::default(), around())
+fn probe_once(check: &Check, timeout: Duration) -> Result<(), String> {
+    probe(check, timeout, &Prober::default(), context())
 }
 
-/// A server that lets `answer` see each request's head and connection; its port.
+/// Starts a server that calls `answer` with each request's head and connection; returns its port.
 fn server(answer: impl Fn(&str, TcpStream) + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -44,26 +44,26 @@ fn server(answer: impl Fn(&str, TcpStream) + Send + 'static) -> u16 {
     port
 }
 
-/// A server that gives every request the same answer.
+/// Starts a server that gives every request the same answer.
 fn server_of(answer: &'static str) -> u16 {
     server(move |_, mut stream| stream.write_all(answer.as_bytes()).unwrap())
 }
 
 fn get(port: u16, timeout: Duration) -> Result<(), String> {
-    look_at(&Check::http(&format!("http://localhost:{port}/health?a=b")).unwrap(), timeout)
+    probe_once(&Check::http(&format!("http://localhost:{port}/health?a=b")).unwrap(), timeout)
 }
 
 fn refused<T>(why: &str) -> Result<T, String> {
     Err(why.to_owned())
 }
 
-/// A port that nobody listens on.
+/// Returns a port that nobody listens on.
 fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]
-fn a_url_is_healthy_by_its_status() {
+fn urls_are_healthy_by_status() {
     for (answer, found) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Ok(())),
         ("HTTP/1.1 204 No Content\r\n\r\n", Ok(())),
@@ -80,7 +80,7 @@ fn a_url_is_healthy_by_its_status() {
 }
 
 #[test]
-fn a_request_is_asked_as_a_check_would_be() {
+fn requests_have_path_query_and_user_agent() {
     let port = server(|head, mut stream| {
         let is_right = head.starts_with("GET /health?a=b HTTP/1.1\r\n")
             && head
@@ -104,7 +104,7 @@ fn redirects_are_followed_up_to_five() {
                 let place = "/x".repeat(next);
                 format!("HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n")
             };
-            // The other side may have had enough.
+            // The other side may have closed the connection.
             let _gone = stream.write_all(answer.as_bytes());
         })
     };
@@ -113,7 +113,7 @@ fn redirects_are_followed_up_to_five() {
 }
 
 #[test]
-fn who_does_not_answer_in_time_is_not_waited_for() {
+fn slow_servers_time_out() {
     let silent = server(|_, stream| {
         thread::park_timeout(PATIENT);
         drop(stream);
@@ -134,26 +134,26 @@ fn who_does_not_answer_in_time_is_not_waited_for() {
 }
 
 #[test]
-fn a_closed_port_refuses() {
+fn closed_port_refuses() {
     assert_eq!(get(closed_port(), PATIENT), refused("connection refused"));
     for host in ["127.0.0.1", "localhost"] {
         let check = Check::Tcp { host: host.to_owned(), port: closed_port() };
-        assert_eq!(look_at(&check, PATIENT), refused("connection refused"));
+        assert_eq!(probe_once(&check, PATIENT), refused("connection refused"));
     }
 }
 
 #[test]
-fn an_open_port_is_healthy() {
+fn open_port_is_healthy() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     for host in ["127.0.0.1", "localhost"] {
-        assert_eq!(look_at(&Check::Tcp { host: host.to_owned(), port }, PATIENT), Ok(()));
+        assert_eq!(probe_once(&Check::Tcp { host: host.to_owned(), port }, PATIENT), Ok(()));
     }
 }
 
 #[test]
-fn a_port_that_drops_connections_is_not_waited_for() {
-    // A queue of one that is full: the kernel then ignores who comes.
+fn port_that_drops_connections_times_out() {
+    // A queue of one that is full: the kernel then ignores further connections.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     rustix::net::listen(&listener, 0).unwrap();
     let address = listener.local_addr().unwrap();
@@ -161,21 +161,21 @@ fn a_port_that_drops_connections_is_not_waited_for() {
     let _waiting = TcpStream::connect_timeout(&address, Duration::from_millis(100));
     let check = Check::Tcp { host: "127.0.0.1".to_owned(), port: address.port() };
     let began = Instant::now();
-    assert_eq!(look_at(&check, Duration::from_millis(200)), refused("no answer within 0.2 s"));
+    assert_eq!(probe_once(&check, Duration::from_millis(200)), refused("no answer within 0.2 s"));
     assert!(began.elapsed() < Duration::from_secs(3));
 }
 
 #[test]
-fn an_unknown_host_is_told() {
+fn unknown_hosts_are_reported() {
     let url = Check::http("http://no.such.host.invalid/").unwrap();
     for check in [Check::tcp("no.such.host.invalid:80").unwrap(), url] {
-        let why = look_at(&check, PATIENT).unwrap_err();
+        let why = probe_once(&check, PATIENT).unwrap_err();
         assert!(why.starts_with("the host cannot be found"), "{why}");
     }
 }
 
 #[test]
-fn https_is_spoken_where_it_is_asked_for() {
+fn https_urls_use_tls() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = thread::spawn(move || {
@@ -186,14 +186,14 @@ fn https_is_spoken_where_it_is_asked_for() {
         hello
     });
     let check = Check::http(&format!("https://localhost:{port}/")).unwrap();
-    let why = look_at(&check, PATIENT).unwrap_err();
+    let why = probe_once(&check, PATIENT).unwrap_err();
     assert!(!why.starts_with("HTTP"), "{why}");
-    // A record of a handshake, of TLS 1.x.
+    // A handshake record of TLS 1.x.
     assert_eq!(server.join().unwrap(), [22, 3]);
 }
 
 #[test]
-fn a_command_is_healthy_by_its_exit_code() {
+fn commands_are_healthy_by_exit_code() {
     for (text, found) in [
         ("true", Ok(())),
         ("exit 3", refused("exit code 3")),
@@ -204,10 +204,10 @@ fn a_command_is_healthy_by_its_exit_code() {
         ("kill -TERM $$", refused("ended by SIGTERM")),
     ] {
         let check = Check::Command(CommandLine::Shell(text.to_owned()));
-        assert_eq!(look_at(&check, PATIENT), found, "{text}");
+        assert_eq!(probe_once(&check, PATIENT), found, "{text}");
     }
     let arguments = ["/no/such/program"].map(str::to_owned).into();
-    let why = look_at(&Check::Command(CommandLine::Arguments(arguments)), PATIENT).unwrap_err();
+    let why = probe_once(&Check::Command(CommandLine::Arguments(arguments)), PATIENT).unwrap_err();
     assert!(why.contains("/no/such/program") && why.contains("could not be run"), "{why}");
 }
 
@@ -216,38 +216,38 @@ fn command_check_gets_directory_and_environment() {
     let environment = [("GIVEN", "1")].map(|(name, value)| (name.into(), value.into()));
     let text = r#"test "$PWD $GIVEN ${PATH_OF_TESTS-no}" = "/ 1 no" || { env; exit 1; }"#;
     let check = Check::Command(CommandLine::Shell(text.to_owned()));
-    let around = ProbeContext { environment: &environment, ..around() };
-    assert_eq!(look(&check, PATIENT, &Prober::default(), around), Ok(()));
+    let context = ProbeContext { environment: &environment, ..context() };
+    assert_eq!(probe(&check, PATIENT, &Prober::default(), context), Ok(()));
 }
 
 #[test]
-fn a_command_that_hangs_is_ended_in_time() {
+fn hanging_commands_are_killed_in_time() {
     let check = Check::Command(CommandLine::Shell("echo waiting; sleep 1000".to_owned()));
     let began = Instant::now();
-    let found = look_at(&check, Duration::from_millis(300));
+    let found = probe_once(&check, Duration::from_millis(300));
     assert_eq!(found, refused("no answer within 0.3 s: waiting"));
     assert!(began.elapsed() < Duration::from_secs(3));
 }
 
 #[test]
-fn a_report_is_as_its_checks_which_wait_for_nobody() {
+fn reports_combine_checks_that_run_in_parallel() {
     let command = |text: &str| Check::Command(CommandLine::Shell(text.to_owned()));
     let (good, slow, bad) = (command("true"), command("sleep 0.4"), command("exit 7"));
     let prober = Prober::default;
     let both = [("a", &good, PATIENT, prober()), ("b", &slow, PATIENT, prober())];
-    let report = HealthReport::take(&both, around());
+    let report = HealthReport::take(&both, context());
     assert_eq!((report.status, report.error()), (HealthStatus::Healthy, None));
     let slowest = report.response_time.unwrap();
     assert!(slowest >= Duration::from_millis(400) && slowest < PATIENT, "{slowest:?}");
     let checks = [("slow", &slow), ("bad", &bad), ("good", &good)]
         .map(|(name, check)| (name, check, PATIENT, prober()));
-    let report = HealthReport::take(&checks, around());
+    let report = HealthReport::take(&checks, context());
     assert_eq!((report.status, report.error()), (HealthStatus::Unhealthy, Some("exit code 7")));
     let names: Vec<_> = report.checks.iter().map(|(name, _)| &**name).collect();
     assert_eq!(names, ["slow", "bad", "good"]);
     let many: Vec<_> = (0..8).map(|_| ("slow", &slow, PATIENT, prober())).collect();
     let began = Instant::now();
-    assert_eq!(HealthReport::take(&many, around()).status, HealthStatus::Healthy);
+    assert_eq!(HealthReport::take(&many, context()).status, HealthStatus::Healthy);
     assert!(began.elapsed() < Duration::from_millis(8 * 400), "{:?}", began.elapsed());
-    assert_eq!(HealthReport::take(&[], around()), HealthReport::unknown());
+    assert_eq!(HealthReport::take(&[], context()), HealthReport::unknown());
 }

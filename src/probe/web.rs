@@ -1,7 +1,7 @@
-//! Asking a URL whether all is well.
+//! Probes of a URL.
 
-use super::look::{UNKNOWN_HOST, io_reason, no_answer};
 use super::prober::Prober;
+use super::run_check::{UNKNOWN_HOST, io_reason, no_answer};
 use http::Uri;
 use std::io;
 use std::time::Duration;
@@ -11,14 +11,15 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Error};
 
-/// How many redirects are followed.
+/// Maximum number of redirects to follow.
 const REDIRECTS_MAX: u32 = 5;
 
-/// How many addresses of a host are tried: as many as the client takes.
+/// Maximum number of addresses of a host to try: as many as the client takes.
 const ADDRESSES_MAX: usize = 16;
 
-/// What asks. It keeps no connection: the next look is to find out whether one can be made. It
-/// takes no proxy from the environment: what is asked about is the service, not the way to it.
+/// Builds the HTTP client. It keeps no connection, because the next probe has to find out whether
+/// one can be made, and takes no proxy from the environment, because the service is probed, not the
+/// way to it.
 fn agent(prober: &Prober) -> Agent {
     let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
     let config = Agent::config_builder()
@@ -33,7 +34,7 @@ fn agent(prober: &Prober) -> Agent {
     Agent::with_parts(config, DefaultConnector::default(), names)
 }
 
-/// Resolves names for one check.
+/// A resolver of names for one check.
 #[derive(Debug)]
 struct Names(Prober);
 
@@ -58,10 +59,10 @@ impl Resolver for Names {
     }
 }
 
-/// Asks a URL, and reads no more of the answer than its head. Blocks for `timeout` at most.
+/// Requests a URL, and reads only the head of the answer. Blocks for `timeout` at most.
 ///
 /// # Errors
-/// Why it is not well, in a few words: anything but an answer of 2xx in time.
+/// Why it failed, in a few words: anything but an answer of 2xx in time.
 pub(super) fn get(url: &Uri, timeout: Duration, prober: &Prober) -> Result<(), String> {
     let agent = prober.agent(|| agent(prober));
     let request = agent.get(url).config().timeout_global(Some(timeout)).build();

@@ -1,7 +1,7 @@
-//! A control group of its own for each run, where we were given one to divide.
+//! A control group for each run, if the server was given one to divide.
 //!
-//! The kernel takes no processes in a group whose children have controllers, so this process moves
-//! into a leaf, `server`, beside which the runs get theirs, `run-ID`.
+//! The kernel does not allow processes in a group whose children have controllers, so this process
+//! moves into a leaf, `server`, and each run gets a sibling of it, `run-ID`.
 
 use super::procfs::{Procfs, cgroup_path, own_cgroup_directory};
 use super::resource_limits::{Controller, ResourceLimits, SWAP};
@@ -17,39 +17,39 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The leaf that this process lives in.
+/// Name of the leaf for this process.
 const SERVER: &str = "server";
 
-/// What the group of a run is called, before the run's id.
+/// Prefix of the name of a run's group, before the run's id.
 const RUN: &str = "run-";
 
-/// How often it is looked whether a killed group is empty. Only what a server before this one left
-/// behind is waited for so, and nothing tells us of its end.
-const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+/// Interval at which killed groups are checked for being empty. Only processes that an earlier
+/// server left behind are awaited like this, and no event announces their end.
+const CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
-/// What systemd marks a group with that it hands over, with the value `1`: for everybody to read
-/// since version 250, and for the privileged before.
+/// Extended attributes, with the value `1`, by which systemd marks a group as delegated: readable
+/// for everybody since version 250, and for the privileged before.
 const DELEGATION_MARKS: [&str; 2] = ["user.delegate", "trusted.delegate"];
 
-/// What is there where systemd manages the machine (`sd_booted(3)`).
+/// Directory that exists if systemd manages the machine (`sd_booted(3)`).
 const SYSTEMD: &str = "/run/systemd/system";
 
-/// A control group that is ours to divide.
+/// A control group that the server may divide.
 #[derive(Debug)]
 pub struct Cgroups {
     root: PathBuf,
-    /// What can be limited in the groups below it.
+    /// The controllers that are enabled for the groups below it.
     controllers: Vec<Controller>,
 }
 
 impl Cgroups {
-    /// Takes the group that this process is in, if that is ours to divide: version 2, writable,
-    /// nobody else's process in it, and handed over by systemd where that runs. Moves this process
-    /// into a leaf of it, and ends what a server before this one left in it. Blocks for that,
-    /// `within` at most. Called once, before anything is launched.
+    /// Adopts the group that this process is in, if it may be divided: version 2, writable, without
+    /// processes of others, and delegated by systemd if that runs. Moves this process into a leaf
+    /// of it and kills what an earlier server left in it, for which it blocks for `within` at most.
+    /// Called once, before anything is launched.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why the group cannot be divided.
     pub fn adopt(within: Duration) -> Result<Self, NoCgroup> {
         let root = find_own()?;
         let server = root.join(SERVER);
@@ -63,9 +63,10 @@ impl Cgroups {
             refused(source)
         })?;
         let offered = fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
-        let is_offered = |it: &Controller| offered.split_whitespace().any(|name| name == it.word());
+        let is_offered =
+            |it: &Controller| offered.split_whitespace().any(|name| name == it.as_str());
         let take = |it: &Controller| {
-            let wanted = format!("+{}", it.word());
+            let wanted = format!("+{}", it.as_str());
             fs::write(root.join("cgroup.subtree_control"), wanted).is_ok()
         };
         let controllers = Controller::ALL.into_iter().filter(is_offered).filter(take).collect();
@@ -74,22 +75,23 @@ impl Cgroups {
         Ok(cgroups)
     }
 
-    /// Which of the wanted limits cannot be held, by its name and the controller that is missing.
+    /// Returns the first requested limit that cannot be enforced, by its name and the missing
+    /// controller.
     #[must_use]
     pub fn missing_for(&self, limits: &ResourceLimits) -> Option<(&'static str, &'static str)> {
         let wanted = limits.wanted().into_iter();
         let mut missing = wanted.filter(|controller| !self.controllers.contains(controller));
-        missing.next().map(|controller| (controller.limit(), controller.word()))
+        missing.next().map(|controller| (controller.limit(), controller.as_str()))
     }
 
-    /// A group for a run, which these limits hold for.
+    /// Creates a group with these limits for a run.
     ///
     /// # Errors
-    /// What the kernel said.
+    /// The error of the kernel.
     pub fn make_for(&self, run_id: &str, limits: &ResourceLimits) -> io::Result<Arc<RunCgroup>> {
         let path = self.root.join(format!("{RUN}{run_id}"));
         make(&path)?;
-        // From here on it is removed with what is given.
+        // From here on it is removed when the value is dropped.
         let cgroup = RunCgroup { path };
         for (file, value) in limits.files() {
             match fs::write(cgroup.path.join(file), value) {
@@ -100,7 +102,7 @@ impl Cgroups {
         Ok(Arc::new(cgroup))
     }
 
-    /// Removes the groups of runs that nothing lives in.
+    /// Removes the groups of runs that have no processes.
     pub fn remove_empty(&self) {
         self.runs().iter().for_each(|run| remove(run));
     }
@@ -118,7 +120,7 @@ impl Cgroups {
             kill(run);
         }
         while strays.iter().any(|run| !is_empty(run)) && Instant::now() < deadline {
-            thread::sleep(LOOK_INTERVAL);
+            thread::sleep(CHECK_INTERVAL);
         }
         self.remove_empty();
         if !strays.is_empty() {
@@ -127,31 +129,31 @@ impl Cgroups {
     }
 }
 
-/// The group of one run. It is removed when nobody holds it any more, if nothing lives in it.
+/// The group of one run. When it is dropped, the group is removed if it has no processes.
 #[derive(Debug)]
 pub struct RunCgroup {
     path: PathBuf,
 }
 
 impl RunCgroup {
-    /// Where a child writes `0` to be in it.
-    pub(super) fn door(&self) -> io::Result<OwnedFd> {
+    /// Opens the file into which a child writes `0` to enter the group.
+    pub(super) fn open_procs(&self) -> io::Result<OwnedFd> {
         Ok(File::create(self.path.join("cgroup.procs"))?.into())
     }
 
-    /// Whether a process is in it, or in one that was made below it.
+    /// Whether a process is in the group or in one below it.
     pub(super) fn has(&self, number: i32) -> bool {
         let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         run_id_of(number).is_some_and(|id| name.strip_prefix(RUN) == Some(&id))
     }
 
-    /// Sends SIGKILL to all that is in it, also to what is being forked meanwhile. Linux before
-    /// 5.14 has no such order: then each process is found and sent one.
+    /// Sends SIGKILL to all processes in the group, those that are being forked meanwhile included.
+    /// Linux before 5.14 cannot do that: then each process is found and signalled.
     pub(super) fn kill(&self) {
         kill(&self.path);
     }
 
-    /// Whether the kernel has ended a process in it because it had used up its memory.
+    /// Whether the kernel has killed a process in the group because its memory was used up.
     #[must_use]
     pub fn has_run_out_of_memory(&self) -> bool {
         let events = fs::read_to_string(self.path.join("memory.events")).unwrap_or_default();
@@ -166,16 +168,16 @@ impl Drop for RunCgroup {
     }
 }
 
-/// The id of the run whose group a process is in, if it is in one.
+/// Returns the id of the run whose group a process is in, if it is in one.
 pub(super) fn run_id_of(number: i32) -> Option<String> {
     let path = cgroup_path(number)?;
     path.split('/').find_map(|name| name.strip_prefix(RUN)).map(str::to_owned)
 }
 
-/// Puts the calling process into the group whose door this is. Async-signal-safe, for between fork
-/// and exec.
-pub(super) fn enter(door: &OwnedFd) -> io::Result<()> {
-    let written: Result<usize, rustix::io::Errno> = retry(|| rustix::io::write(door, b"0"));
+/// Moves the calling process into the group whose `cgroup.procs` this is. Async-signal-safe, for
+/// between fork and exec.
+pub(super) fn enter(procs: &OwnedFd) -> io::Result<()> {
+    let written: Result<usize, rustix::io::Errno> = retry(|| rustix::io::write(procs, b"0"));
     Ok(written.map(drop)?)
 }
 
@@ -192,61 +194,61 @@ fn kill(path: &Path) {
     }
     for number in numbers(path) {
         let Ok(pidfd) = open_pidfd(Pid::from_raw(number)) else { continue };
-        // The descriptor holds whatever has the number now: it is the one meant if that is still
-        // in the group.
+        // The descriptor holds whatever process has the pid now: the right one, if that is still in
+        // the group.
         if numbers(path).contains(&number) {
-            // One that has ended meanwhile needs no signal.
+            // It fails only if the process has ended meanwhile.
             let _gone = pidfd_send_signal(&pidfd, Signal::KILL.raw());
         }
     }
 }
 
-/// Removes a group and those in it, as far as nothing lives there.
+/// Removes a group and those below it, as far as they have no processes.
 fn remove(path: &Path) {
     for inner in fs::read_dir(path).into_iter().flatten().flatten() {
         if inner.file_type().is_ok_and(|kind| kind.is_dir()) {
             remove(&inner.path());
         }
     }
-    // One that something lives in stays, and is ended at the next start.
+    // A group that has processes stays until the next start of the server.
     let _busy = fs::remove_dir(path);
 }
 
-/// Why there is no control group to divide.
+/// The reason why there is no control group to divide.
 #[derive(Debug, thiserror::Error)]
 pub enum NoCgroup {
-    /// The kernel, or whoever set this place up, shows none.
-    #[error("no control groups of version 2 are mounted here")]
+    /// No hierarchy of version 2 is mounted.
+    #[error("no control groups of version 2 are mounted")]
     NotMounted,
-    /// Processes are told apart by other numbers than those of our system calls.
-    #[error("/proc is that of another pid namespace")]
+    /// The pids in /proc are not those of our system calls.
+    #[error("/proc belongs to another pid namespace")]
     ForeignProc,
-    /// Other processes live in it, or another server does.
-    #[error("other processes live in our control group {path} too: give the server its own")]
+    /// Other processes, or another server, are in it too.
+    #[error("other processes are in our control group {path} too: give the server its own")]
     Shared {
-        /// Where it is mounted.
+        /// Directory of the group.
         path: PathBuf,
     },
-    /// systemd manages it itself.
+    /// systemd manages the group itself.
     #[error("systemd keeps our control group {path} to itself: give the unit Delegate=yes")]
     NotDelegated {
-        /// Where it is mounted.
+        /// Directory of the group.
         path: PathBuf,
     },
-    /// The kernel does not let us.
+    /// The kernel does not permit it.
     #[error("our control group {path} cannot be divided ({source}): give the unit Delegate=yes")]
     NotWritable {
-        /// Where it is mounted.
+        /// Directory of the group.
         path: PathBuf,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: io::Error,
     },
 }
 
-/// The directory of the group that this process is in, where it is ours to divide, as far as that
-/// can be seen without a try.
+/// Returns the directory of the group that this process is in, if it may be divided, as far as that
+/// can be checked without trying.
 fn find_own() -> Result<PathBuf, NoCgroup> {
-    let procfs = Procfs::look();
+    let procfs = Procfs::detect();
     if procfs.is_foreign() {
         return Err(NoCgroup::ForeignProc);
     }
@@ -259,7 +261,7 @@ fn find_own() -> Result<PathBuf, NoCgroup> {
     if numbers(&path).iter().any(|number| *number != procfs.own_number()) {
         return Err(NoCgroup::Shared { path });
     }
-    // Who is not root can write only where it was handed over.
+    // Without root, a writable group was delegated.
     let is_handed_over = || !rustix::process::geteuid().is_root() || is_marked(&path);
     if Path::new(SYSTEMD).exists() && !is_handed_over() {
         return Err(NoCgroup::NotDelegated { path });
@@ -267,13 +269,13 @@ fn find_own() -> Result<PathBuf, NoCgroup> {
     Ok(path)
 }
 
-/// Whether nothing lives in a group or below it; also where it is not there.
+/// Whether a group and those below it have no processes, or the group does not exist.
 fn is_empty(path: &Path) -> bool {
     let events = fs::read_to_string(path.join("cgroup.events")).unwrap_or_default();
     !events.lines().any(|line| line == "populated 1")
 }
 
-/// The processes in a group, without those below it.
+/// Returns the pids in a group, without those in groups below it.
 fn numbers(path: &Path) -> Vec<i32> {
     let list = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
     list.lines().filter_map(|line| line.parse().ok()).collect()

@@ -3,7 +3,7 @@
 use super::child::{PendingChild, PendingPid};
 use super::leader::Leader;
 use super::outcome::Outcome;
-use super::procfs::{Procfs, Seen};
+use super::procfs::{ProcessInfo, Procfs};
 use super::signal::Signal;
 use super::syscall::{open_pidfd, retry};
 use crate::catch_panic::catch_panic;
@@ -174,7 +174,7 @@ impl ChildRegistry {
     /// Collects the orphans that are dead and returns those that live; `None` if /proc shows
     /// nothing. Repeats until none is dead, because a death hands us more of them. The registry is
     /// locked meanwhile, so that nobody else collects one.
-    pub fn reap(&self) -> Option<Vec<Seen>> {
+    pub fn reap(&self) -> Option<Vec<ProcessInfo>> {
         let children = self.lock();
         loop {
             let orphans = self.orphans(&children)?;
@@ -204,7 +204,7 @@ impl ChildRegistry {
     /// Returns our children that are neither leaders nor pending: those whose parent died, and
     /// those that were made as siblings of a leader (`CLONE_PARENT`). `None` if /proc shows
     /// nothing.
-    fn orphans(&self, children: &Children) -> Option<Vec<Seen>> {
+    fn orphans(&self, children: &Children) -> Option<Vec<ProcessInfo>> {
         let (mut numbers, mut pending) = (Vec::new(), Vec::new());
         for (thread, making) in &children.spawners {
             let listed = self.procfs.children_of_thread(*thread);
@@ -224,8 +224,8 @@ impl ChildRegistry {
             // Pids and numbers are the same, so that a thousand leaders need not be read.
             numbers.retain(|number| !is_known(&Pid::from_raw(*number)));
         }
-        let seen = numbers.into_iter().filter_map(|number| self.procfs.see(number));
-        Some(seen.filter(|seen| !is_known(&seen.pid)).collect())
+        let processes = numbers.into_iter().filter_map(|number| self.procfs.read(number));
+        Some(processes.filter(|process| !is_known(&process.pid)).collect())
     }
 
     /// Returns the number of leaders that were not collected yet.

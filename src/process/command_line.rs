@@ -1,17 +1,17 @@
-//! What is run: text for the shell, or a program with its arguments.
+//! Commands: text for the shell, or a program with its arguments.
 
 use std::fmt;
 
-/// What is run.
+/// A command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandLine {
-    /// Text that the shell is given with `-c`.
+    /// Text that is passed to the shell with `-c`.
     Shell(String),
-    /// A program, found by PATH where it has no slash, with its arguments.
+    /// A program, searched in PATH unless its name has a slash, and its arguments.
     Arguments(Vec<String>),
 }
 
-/// As a user would type it into a shell.
+/// Formats the command as a user would type it into a shell.
 impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_are_shown_as_a_shell_would_take_them() {
+    fn arguments_are_displayed_quoted_for_a_shell() {
         let arguments = ["python3", "-c", "print('a b')", ""].map(str::to_owned).to_vec();
         let shown = CommandLine::Arguments(arguments).to_string();
         assert_eq!(shown, r"python3 -c 'print('\''a b'\'')' ''");

@@ -1,14 +1,14 @@
-//! Launching a command: a session of its own, one stream for all that it prints.
+//! Launch of a command, in a session of its own, with stdout and stderr as one stream.
 
 use super::cgroup::{self, RunCgroup};
 use super::child::{Child, PendingChild};
 use super::children::ChildRegistry;
 use super::command_line::CommandLine;
-use super::execution::ExecArgs;
+use super::exec::ExecArgs;
 use super::mark::{Mark, mark_environment, mark_limit};
+use super::setup::restore_descriptor_limit;
 use super::spawn::SpawnRequest;
 use super::stdin::Stdin;
-use super::surroundings::restore_descriptor_limit;
 use super::terminal::{self, Input, TERMINAL_TYPE, TerminalSize};
 use crate::error::{Error, Result};
 use nix::libc;
@@ -20,103 +20,104 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The longest command that can be handed to a shell, in bytes: the kernel's `MAX_ARG_STRLEN` is
-/// 131,072 with the NUL that ends it.
+/// The longest command for a shell, in bytes: the kernel's `MAX_ARG_STRLEN` is 131,072 with the NUL
+/// that ends it.
 pub const COMMAND_BYTES_MAX: usize = 131_071;
 
-/// How much the output pipe holds, in bytes. Measured: a larger one gains nothing.
+/// Capacity of the output pipe, in bytes. Measured: a larger one gains nothing.
 const PIPE_BYTES: usize = 256 * 1024;
 
-/// A command to be launched.
+/// A command to launch.
 #[derive(Clone, Debug)]
 pub struct Launch {
-    /// What is run.
+    /// The command.
     pub command: CommandLine,
-    /// The shell that runs it, with `-c`, where it is text.
+    /// The shell that runs the command, with `-c`, if that is text.
     pub shell: PathBuf,
-    /// The directory that it starts in.
+    /// The working directory.
     pub directory: PathBuf,
     /// The whole environment of the command.
     pub environment: Vec<(OsString, OsString)>,
-    /// What its input is.
+    /// The kind of input.
     pub input: Input,
-    /// The control group that it is born into, if it has one.
+    /// The control group to start the command in.
     pub cgroup: Option<Arc<RunCgroup>>,
-    /// The ids by which what it starts is found again: those of what it is a part of, then its own.
+    /// The ids by which the processes of the command are found again: those of what it is a part
+    /// of, then its own.
     pub marks: Vec<String>,
 }
 
 /// A command that was started.
 pub(super) struct Spawned {
     pub child: Child,
-    /// What it prints, stdout and stderr as one stream.
+    /// Reading end of its stdout and stderr.
     pub output: OwnedFd,
-    /// Where its input is written to, if it has any.
+    /// Writing side of its input, if it has any.
     pub stdin: Option<Stdin>,
     /// The command's side of its terminal, if it has one.
     pub terminal: Option<OwnedFd>,
 }
 
-/// Both ends of a command's streams.
+/// Both sides of a command's streams.
 struct Streams {
-    /// The command's: what it reads, and what it prints to.
+    /// The command's stdin, and its stdout and stderr.
     theirs: (OwnedFd, OwnedFd),
     output: OwnedFd,
     stdin: Option<Stdin>,
-    /// Another descriptor of theirs, where it is a terminal.
+    /// Another descriptor of the command's side, if it is a terminal.
     terminal: Option<OwnedFd>,
 }
 
 impl Launch {
-    /// Starts the command. Blocks until it was executed, for ever where its program or its
-    /// directory is on a file system that hangs.
+    /// Starts the command. Blocks until it was executed, for ever if its program or its directory
+    /// is on a file system that hangs.
     ///
     /// # Errors
-    /// `Directory`, `SpawnShell` or `SpawnProgram` for what cannot be run, else `Kernel`.
+    /// `Directory`, `SpawnShell` or `SpawnProgram` if it cannot be run, else `Kernel`.
     pub(super) fn spawn(
         &self,
         registry: &ChildRegistry,
         pending: &PendingChild,
     ) -> Result<Spawned> {
-        // Found only where it is a directory that may be entered.
+        // With `/.`, this succeeds only for a directory that may be entered.
         fs::metadata(self.directory.join("."))
             .map_err(|source| Error::Directory { path: self.directory.clone(), source })?;
         self.make_child(registry, pending).map_err(|source| self.failed(source))
     }
 
     fn make_child(&self, registry: &ChildRegistry, pending: &PendingChild) -> io::Result<Spawned> {
-        let execution = self.execution()?;
+        let exec_args = self.exec_args()?;
         let limit = self.marks.last().map(|id| Mark::of(id).limit());
         let directory = CString::new(self.directory.as_os_str().as_bytes())?;
         let Streams { theirs: (input, printed), output, stdin, terminal } = match self.input {
             Input::Terminal(size) => connect_terminal(size)?,
             Input::Nothing | Input::Pipe => self.connect_pipes()?,
         };
-        let door = self.cgroup.as_ref().map(|cgroup| cgroup.door()).transpose()?;
+        let procs = self.cgroup.as_ref().map(|cgroup| cgroup.open_procs()).transpose()?;
         let begin = || {
-            door.as_ref().map_or(Ok(()), cgroup::enter)?;
+            procs.as_ref().map_or(Ok(()), cgroup::enter)?;
             begin()?;
             limit.into_iter().for_each(mark_limit);
             if self.input.is_terminal() { terminal::take_control() } else { Ok(()) }
         };
         let streams = [input.as_fd(), printed.as_fd(), printed.as_fd()];
-        let request = SpawnRequest { streams, directory, begin: &begin, execution, pending };
+        let request = SpawnRequest { streams, directory, begin: &begin, exec_args, pending };
         let child = request.spawn(registry)?;
         Ok(Spawned { child, output, stdin, terminal })
     }
 
-    fn execution(&self) -> io::Result<ExecArgs> {
+    fn exec_args(&self) -> io::Result<ExecArgs> {
         let (program, arguments) = match &self.command {
             CommandLine::Shell(text) => (self.shell.as_os_str(), vec!["-c", text]),
-            CommandLine::Arguments(words) => {
-                let program = words.first().map_or("", String::as_str);
-                (OsStr::new(program), words.iter().skip(1).map(String::as_str).collect())
+            CommandLine::Arguments(arguments) => {
+                let program = arguments.first().map_or("", String::as_str);
+                (OsStr::new(program), arguments.iter().skip(1).map(String::as_str).collect())
             }
         };
         let arguments = arguments.into_iter().map(OsStr::new);
         let mut environment = self.environment.clone();
-        let names_no_terminal = environment.iter().all(|(name, _)| name != "TERM");
-        if self.input.is_terminal() && names_no_terminal {
+        let has_no_term = environment.iter().all(|(name, _)| name != "TERM");
+        if self.input.is_terminal() && has_no_term {
             environment.push(("TERM".into(), TERMINAL_TYPE.into()));
         }
         mark_environment(&mut environment, &self.marks);
@@ -125,7 +126,7 @@ impl Launch {
 
     fn connect_pipes(&self) -> io::Result<Streams> {
         let (output, printed) = io::pipe()?;
-        // An unprivileged user over the pipe quota gets EPERM: then it stays at 64 KiB.
+        // Over the pipe quota an unprivileged user gets EPERM, and the pipe stays at 64 KiB.
         let _smaller = rustix::pipe::fcntl_setpipe_size(&output, PIPE_BYTES);
         let (input, stdin) = if self.input == Input::Nothing {
             (File::open("/dev/null")?.into(), None)
@@ -137,10 +138,10 @@ impl Launch {
         Ok(Streams { theirs, output: output.into(), stdin, terminal: None })
     }
 
-    /// Why it could not be run, as a fact with its context.
+    /// Converts the error of a launch, with its context.
     fn failed(&self, source: io::Error) -> Error {
         if source.raw_os_error() == Some(libc::ENOSYS) {
-            return Error::kernel("hold a process by a pidfd (Linux 5.4 or later does)", source);
+            return Error::kernel("hold a process by a pidfd (this needs Linux 5.4)", source);
         }
         if is_shortage(&source) {
             return Error::kernel("start a process", source);
@@ -158,7 +159,7 @@ impl Launch {
     }
 }
 
-/// Whether the machine, or a limit that we are under, has no more to give, whatever is to be run.
+/// Whether the machine or a limit is exhausted, whatever the command.
 fn is_shortage(source: &io::Error) -> bool {
     let shortages = [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE];
     source.raw_os_error().is_some_and(|error| shortages.contains(&error))
@@ -171,18 +172,18 @@ fn connect_terminal(size: TerminalSize) -> io::Result<Streams> {
     Ok(Streams { theirs: (theirs.try_clone()?, theirs), output: ours, stdin, terminal })
 }
 
-/// Runs in the child before it is executed: a session of its own, and every signal at its default.
-/// (A handler of ours would end with exec; but a signal that was *ignored* when we were started, by
-/// nohup or a background job, would stay so.) Async-signal-safe.
+/// Runs in the child before its exec: begins a session and resets every signal to its default. (A
+/// handler of ours would end with exec; but a signal that was *ignored* when we were started, by
+/// nohup or a background job, would stay ignored.) Async-signal-safe.
 fn begin() -> io::Result<()> {
     nix::unistd::setsid()?;
     restore_descriptor_limit();
-    // The kernel's own form of an action, all zeros: SIG_DFL, no flags, an empty mask.
+    // The kernel's `sigaction`, all zeros: SIG_DFL, no flags, an empty mask.
     let default = [0_u64; 4];
     for number in 1..=libc::SIGRTMAX() {
-        // SAFETY: the kernel reads 32 bytes that are there and installs no code; the mask has the
-        // size that it asks for. It refuses SIGKILL and SIGSTOP, which is of no consequence. (The
-        // C library's signal(3) refuses its own two as well, and those can be ignored like any.)
+        // SAFETY: the kernel reads 32 bytes, which are there, and installs no code; the mask has
+        // the size that it expects. It refuses SIGKILL and SIGSTOP, which is harmless. (The C
+        // library's signal(3) refuses its own two as well, and those can be ignored like any.)
         unsafe {
             let old = std::ptr::null_mut::<u64>();
             libc::syscall(libc::SYS_rt_sigaction, number, default.as_ptr(), old, 8_usize)
@@ -201,28 +202,28 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn what_cannot_be_executed_leaves_no_child() {
-        for (words, directory, error) in [
+    fn failed_exec_leaves_no_child() {
+        for (arguments, directory, error) in [
             (["/nowhere/at/all"], "/", libc::ENOENT),
             (["nowhere-at-all"], "/", libc::ENOENT),
             (["/etc"], "/", libc::EACCES),
             (["/bin/true"], "/nowhere", libc::ENOENT),
         ] {
-            let command = CommandLine::Arguments(words.map(str::to_owned).into());
+            let command = CommandLine::Arguments(arguments.map(str::to_owned).into());
             let launch = Launch { directory: directory.into(), ..launch_of(command) };
             let before = reaper().leaders_count();
             let (Error::SpawnProgram { source, .. } | Error::Directory { source, .. }) =
                 reaper().launch(launch, &|| false).map(drop).unwrap_err()
             else {
-                panic!("{words:?} in {directory}: another error");
+                panic!("{arguments:?} in {directory}: another error");
             };
-            assert_eq!(source.raw_os_error(), Some(error), "{words:?} in {directory}");
-            assert!(reaper().leaders_count() <= before, "{words:?} in {directory}");
+            assert_eq!(source.raw_os_error(), Some(error), "{arguments:?} in {directory}");
+            assert!(reaper().leaders_count() <= before, "{arguments:?} in {directory}");
         }
     }
 
     #[test]
-    fn a_text_without_an_interpreter_is_run_by_sh() {
+    fn scripts_without_an_interpreter_are_run_by_sh() {
         let place = tempfile::tempdir().unwrap();
         let script = place.path().join("script");
         fs::write(&script, "echo \"$1\" of $0").unwrap();
@@ -232,7 +233,7 @@ mod tests {
         let launch = Launch { environment: vec![path], ..launch_of(command) };
         let limit = Limit { timeout: Duration::from_secs(20), until: None };
         let ended = run_with_timeout(reaper(), launch, limit).unwrap();
-        let said = format!("one of {}\n", script.display());
-        assert_eq!(String::from_utf8(ended.output).unwrap(), said);
+        let expected = format!("one of {}\n", script.display());
+        assert_eq!(String::from_utf8(ended.output).unwrap(), expected);
     }
 }

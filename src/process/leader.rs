@@ -1,8 +1,8 @@
-//! The command's own process, held by a descriptor.
+//! A command's own process, held by a pidfd.
 
 use super::child::Child;
 use super::outcome::Outcome;
-use super::procfs::{Procfs, Seen};
+use super::procfs::{ProcessInfo, Procfs};
 use super::signal::Signal;
 use super::syscall::retry;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -13,46 +13,47 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The command's own process, held so that it can be watched and signalled without its number.
+/// A command's own process, held by a pidfd so that it can be watched and signalled without its
+/// pid.
 #[derive(Debug)]
 pub struct Leader {
     pid: Pid,
     pidfd: Arc<OwnedFd>,
-    /// What /proc showed of it at the launch; `None` where /proc shows nothing.
-    seen: Option<Seen>,
-    /// Whether no other child of ours has had its number since.
+    /// Its entry in /proc at the launch; `None` if /proc shows nothing.
+    info: Option<ProcessInfo>,
+    /// Whether no other child of ours has had its pid since.
     is_latest: Arc<AtomicBool>,
 }
 
 impl Leader {
-    /// Takes hold of a child that nobody can have collected yet.
+    /// Takes over a child that nobody can have collected yet.
     pub(super) fn new(child: Child, procfs: Procfs) -> Self {
         let Child { pid, pidfd, is_latest } = child;
-        let seen = procfs.number_of(pid).and_then(|number| procfs.see(number));
-        Self { pid, pidfd: Arc::new(pidfd), seen, is_latest }
+        let info = procfs.number_of(pid).and_then(|number| procfs.read(number));
+        Self { pid, pidfd: Arc::new(pidfd), info, is_latest }
     }
 
-    /// The process's number. It is for people to read: signals go through the descriptor.
+    /// Returns the pid, for people: signals go through the descriptor.
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.pid.as_raw()
     }
 
-    /// When it started, in clock ticks since the boot: with the number and the boot this names it
-    /// for ever. 0 where /proc did not show it.
+    /// Returns the start time in clock ticks since boot: with the pid and the boot id it identifies
+    /// the process for ever. 0 if /proc did not show it.
     #[must_use]
     pub fn start_ticks(&self) -> u64 {
-        self.seen.map_or(0, |seen| seen.start_ticks)
+        self.info.map_or(0, |info| info.start_ticks)
     }
 
-    /// Whether it has ended, collected or not. Does not block.
+    /// Whether the process has ended, collected or not. Does not block.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         let mut watched = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
         retry(|| poll(&mut watched, PollTimeout::ZERO)).is_ok_and(|ready| ready > 0)
     }
 
-    /// A descriptor that becomes readable when it has ended.
+    /// Returns a descriptor that becomes readable when the process has ended.
     #[must_use]
     pub fn end_descriptor(&self) -> Arc<OwnedFd> {
         Arc::clone(&self.pidfd)
@@ -66,23 +67,23 @@ impl Leader {
         self.pid
     }
 
-    pub(super) fn seen(&self) -> Option<Seen> {
-        self.seen
+    pub(super) fn info(&self) -> Option<ProcessInfo> {
+        self.info
     }
 
-    /// Whether the session of this number is still the one that it began. The kernel gives a
-    /// number away again once no process and no session has it: then whoever has it now, or had it
-    /// since, began another one.
+    /// Whether the session of this number is still the one that the leader began. The kernel reuses
+    /// a number once no process and no session has it: whoever has it now, or had it since, began
+    /// another session.
     pub(super) fn has_session(&self, session: i32, procfs: Procfs) -> bool {
-        let Some(leader) = self.seen.filter(|leader| leader.number == session) else {
+        let Some(leader) = self.info.filter(|leader| leader.number == session) else {
             return false;
         };
-        let is_it = |now: Seen| now.start_ticks == leader.start_ticks;
-        self.is_latest.load(Ordering::SeqCst) && procfs.see(session).is_none_or(is_it)
+        let is_it = |now: ProcessInfo| now.start_ticks == leader.start_ticks;
+        self.is_latest.load(Ordering::SeqCst) && procfs.read(session).is_none_or(is_it)
     }
 
-    /// Collects its status from the kernel; `None` while it runs, and while a debugger has not
-    /// taken note of its end: until then the kernel tells nobody else.
+    /// Collects the status from the kernel; `None` while the process runs, and while a debugger has
+    /// not taken note of its end: until then the kernel reports it to nobody else.
     pub(super) fn collect(&self) -> Option<Outcome> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
         match retry(|| waitid(WaitId::PidFd(self.pidfd.as_fd()), options)) {

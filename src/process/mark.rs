@@ -1,10 +1,10 @@
 //! The mark that every process of a run carries, whatever it does to its session or its parents.
 //!
-//! It is carried twice. In the environment, as one id of a list: a server that runs as a command
-//! of another adds its own ids to that list, so that both find what they started. And as the soft
+//! It is carried twice. In the environment, as one id of a list: a server that runs as a command of
+//! another adds its own ids to that list, so that both find what they started. And as the soft
 //! limit `RLIMIT_RTTIME`, far above what any process could use: limits are inherited like the
-//! environment, but they can be read of a process whose memory is closed to us (one that is not
-//! dumpable, such as `ssh-agent`), and they outlive `env -i`.
+//! environment, but can be read of a process whose memory is closed to us (one that is not
+//! dumpable, such as `ssh-agent`), and they survive `env -i`.
 
 use super::procfs::{environment_value, realtime_timeout};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -12,13 +12,13 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 
-/// The variable that lists the ids, separated by colons.
+/// Variable with the list of ids, separated by colons.
 const VARIABLE: &str = "LLMSHELL_RUN_MARK";
 
 /// The upper 16 bits of every limit that is a mark: about 175,000 years of processor time.
 const LIMIT_TAG: u64 = 0x4c53 << 48;
 
-/// The mark of one start.
+/// The mark of one run or health check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
     id: String,
@@ -26,27 +26,27 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    /// The mark of the run, or the health check, of this id.
+    /// Returns the mark for the id of a run or a health check.
     pub fn of(id: &str) -> Self {
-        // FNV-1a: the next server, maybe another version, must come to the same number.
+        // FNV-1a: the next server, maybe of another version, must compute the same number.
         let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         Self { id: id.to_owned(), limit: LIMIT_TAG | (hash >> 16) }
     }
 
-    /// The id that it was made of.
+    /// Returns the id.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The limit that is the mark.
+    /// Returns the limit that is the mark.
     pub fn limit(&self) -> u64 {
         self.limit
     }
 }
 
-/// The environment with these ids added to those that it has already.
+/// Adds these ids to those that the environment has already.
 pub(super) fn mark_environment(environment: &mut Vec<(OsString, OsString)>, ids: &[String]) {
     let inherited = environment.iter().rev().find(|(name, _)| name == VARIABLE);
     let inherited = inherited.map(|(_, value)| value.clone());
@@ -56,33 +56,33 @@ pub(super) fn mark_environment(environment: &mut Vec<(OsString, OsString)>, ids:
     environment.push((VARIABLE.into(), list));
 }
 
-/// Sets the limit that is a mark, for this process and all that it starts. Where somebody limits
-/// real-time processes already, that limit stays. Async-signal-safe, for between clone and exec.
+/// Sets the limit that is a mark, for this process and all that it starts. If real-time processes
+/// are limited already, that limit stays. Async-signal-safe, for between clone and exec.
 pub(super) fn mark_limit(limit: u64) {
     let Rlimit { current, maximum } = getrlimit(Resource::Rttime);
     let is_ours = current.is_none_or(|current| current & (0xffff << 48) == LIMIT_TAG);
     if is_ours && maximum.is_none_or(|maximum| maximum >= limit) {
-        // Refused only above the hard limit.
+        // It fails only above the hard limit.
         let _set = setrlimit(Resource::Rttime, Rlimit { current: Some(limit), maximum });
     }
 }
 
-/// The marks that a process carries, as far as we may read them.
+/// The marks that a process carries, as far as they can be read.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     number: i32,
     limit: Option<u64>,
-    /// Read when they are asked for: where the limit tells, nobody needs them.
+    /// Read on first use: not needed if the limit decides.
     ids: OnceCell<String>,
 }
 
 impl Marks {
-    /// Those of a process.
+    /// Reads the limit of a process.
     pub fn read(number: i32) -> Self {
         Self { number, limit: read_limit(number), ids: OnceCell::new() }
     }
 
-    /// Whether this one is among them.
+    /// Whether this mark is among them.
     pub fn has(&self, mark: &Mark) -> bool {
         self.limit == Some(mark.limit) || self.ids().any(|id| id == mark.id)
     }
@@ -93,7 +93,7 @@ impl Marks {
             || self.ids().any(|id| ids.contains(id))
     }
 
-    /// The ids, the innermost server's last.
+    /// Returns the ids, those of the innermost server last.
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = &str> {
         let read = || {
             let ids = environment_value(self.number, VARIABLE.as_bytes()).unwrap_or_default();
@@ -102,12 +102,12 @@ impl Marks {
         self.ids.get_or_init(read).split(':').filter(|id| !id.is_empty())
     }
 
-    /// The limit, where it is a mark.
+    /// Returns the limit, if it is a mark.
     pub fn limit(&self) -> Option<u64> {
         self.limit
     }
 
-    /// Whether there is none.
+    /// Whether the process carries none.
     pub fn is_empty(&self) -> bool {
         self.limit.is_none() && self.ids().next().is_none()
     }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_added_to_those_of_outer_servers() {
+    fn marks_are_added_to_those_of_outer_servers() {
         let own = ("A".into(), "1".into());
         assert_eq!(marked(&[("A", "1")], &["x"]), [own, (VARIABLE.into(), "x".into())]);
         let nested = marked(&[(VARIABLE, "outer")], &["run", "check"]);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_found_by_its_id_or_by_its_limit_alone() {
+    fn marks_match_by_id_or_by_limit_alone() {
         let (mark, other) = (Mark::of("0123456789abcdef"), Mark::of("0123456789abcdee"));
         let marks = |ids: &str, limit| Marks { number: 0, limit, ids: ids.to_owned().into() };
         let by_id = marks("outer:0123456789abcdef", None);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_of_an_id_never_changes() {
+    fn limit_of_an_id_is_stable() {
         assert_eq!(Mark::of("0123456789abcdef").limit(), 0x4c53_2e37_3913_e5ad);
     }
 }

@@ -1,21 +1,22 @@
-//! The kernel edge: spawn, tree, signal, reap, exit, usage.
+//! Processes at the kernel's edge: spawn, trees, signals, reaping, exit status, usage.
 //!
-//! Nothing else calls the kernel about processes. A run is a *leader* (the command's own process,
-//! in a session of its own) and everything that it started: the *tree*. The server is a child
-//! subreaper, so whatever leaves the tree's session or forks twice comes back to us as a child,
-//! and is found again.
+//! No other module makes system calls about processes. A run is a *leader* (the command's own
+//! process, in a session of its own) and everything that it started: the *tree*. The server is a
+//! child subreaper: a process that leaves the tree's session or forks twice becomes our child when
+//! its parent dies, and is found again.
 //!
-//! No signal is ever sent to a number: each goes through a pidfd whose process was checked to be
-//! the one meant, so a recycled pid cannot be hit.
+//! No signal is ever sent to a pid: each goes through a pidfd whose process was checked to be the
+//! right one, so that a recycled pid cannot be hit.
 
 mod cgroup;
 mod child;
 mod children;
 mod command_line;
 mod connections;
-mod execution;
+mod exec;
 mod launch;
 mod leader;
+mod leftovers;
 mod mark;
 mod outcome;
 mod procfs;
@@ -24,12 +25,11 @@ mod remaining;
 mod resource_limits;
 mod run_with_timeout;
 mod sampler;
+mod setup;
 mod signal;
 mod spawn;
 mod spawner;
 mod stdin;
-mod strays;
-mod surroundings;
 mod syscall;
 mod terminal;
 #[cfg(test)]
@@ -40,21 +40,21 @@ mod usage;
 pub use cgroup::{Cgroups, NoCgroup, RunCgroup};
 pub use command_line::CommandLine;
 pub use connections::connections_of;
-pub use execution::is_program;
+pub use exec::is_program;
 pub use launch::{COMMAND_BYTES_MAX, Launch};
 pub use leader::Leader;
+pub use leftovers::{StrayRun, boot_id, end_strays};
 pub use outcome::Outcome;
 pub use procfs::command_of;
 pub use reaper::{Descriptors, Launched, Reaper};
 pub use resource_limits::ResourceLimits;
 pub use run_with_timeout::{Ended, Limit, run_with_timeout};
 pub use sampler::Sampler;
-pub use signal::Signal;
-pub use stdin::{Stdin, StdinClosed};
-pub use strays::{StrayRun, boot_id, end_strays};
-pub use surroundings::{
+pub use setup::{
     close_memory, exit_at_once, hangup_is_ignored, is_root, prepare, raise_descriptor_limit,
 };
+pub use signal::Signal;
+pub use stdin::{Stdin, StdinClosed};
 pub use terminal::{Input, TerminalSize};
 pub use tree::{LeftBehind, OrphanPolicy, Tree};
 pub use usage::{BatchUsage, BatchUsageMeter, Usage, UsageMeter};

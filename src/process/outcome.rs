@@ -1,21 +1,21 @@
-//! How a process ended.
+//! Exit status of a process.
 
 use super::signal::Signal;
 use rustix::process::WaitIdStatus;
 
-/// How a run's own process ended.
+/// The exit status of a run's own process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It called exit with this status, 0 to 255.
+    /// Called exit with this status, 0 to 255.
     Exited(i32),
-    /// A signal of this number ended it.
+    /// Killed by the signal of this number.
     Signalled(i32),
-    /// Somebody else collected its status from the kernel, so nobody can know.
+    /// Unknown, because somebody else collected the status from the kernel.
     Unknown,
 }
 
 impl Outcome {
-    /// Reads what the kernel told about an ended child.
+    /// Converts the status that waitid(2) returned.
     pub(super) fn read(status: &WaitIdStatus) -> Self {
         if let Some(code) = status.exit_status() {
             Self::Exited(code)
@@ -26,7 +26,7 @@ impl Outcome {
         }
     }
 
-    /// The exit status, or minus the signal's number; `None` where nobody can know.
+    /// Returns the exit code, or minus the signal's number; `None` if unknown.
     #[must_use]
     pub fn exit_code(self) -> Option<i32> {
         match self {
@@ -36,7 +36,7 @@ impl Outcome {
         }
     }
 
-    /// The name of the signal that ended it (`SIGTERM`, `SIGRTMIN+3`), where one did.
+    /// Returns the name of the signal that killed it (`SIGTERM`, `SIGRTMIN+3`), if one did.
     #[must_use]
     pub fn signal(self) -> Option<String> {
         match self {
@@ -51,14 +51,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_statuses_or_negative_signal_numbers() {
+    fn exit_codes_are_statuses_or_negative_signal_numbers() {
         assert_eq!(Outcome::Exited(7).exit_code(), Some(7));
         assert_eq!(Outcome::Signalled(15).exit_code(), Some(-15));
         assert_eq!(Outcome::Unknown.exit_code(), None);
     }
 
     #[test]
-    fn a_signal_has_a_name_and_an_exit_has_none() {
+    fn only_signals_have_names() {
         assert_eq!(Outcome::Signalled(9).signal().as_deref(), Some("SIGKILL"));
         assert_eq!(Outcome::Exited(0).signal(), None);
     }

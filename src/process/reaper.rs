@@ -4,7 +4,7 @@ use super::children::ChildRegistry;
 use super::launch::{Launch, Spawned};
 use super::leader::Leader;
 use super::outcome::Outcome;
-use super::procfs::{Procfs, Seen};
+use super::procfs::{ProcessInfo, Procfs};
 use super::spawner::Spawners;
 use super::stdin::Stdin;
 use crate::catch_panic::catch_panic;
@@ -62,11 +62,11 @@ impl Reaper {
         let (deaths, signals) = io::pipe().map_err(|e| Error::kernel("make a pipe", e))?;
         let handler = signal_hook::low_level::pipe::register(libc::SIGCHLD, signals)
             .map_err(|e| Error::kernel("watch for SIGCHLD", e))?;
-        let procfs = Procfs::look();
+        let procfs = Procfs::detect();
         let registry = Arc::new(ChildRegistry::new(procfs));
         let before = procfs.orphans().unwrap_or_default().into_iter();
-        let before = before.filter_map(|number| procfs.see(number));
-        let before = before.map(|seen| (seen.number, seen.start_ticks)).collect();
+        let before = before.filter_map(|number| procfs.read(number));
+        let before = before.map(|process| (process.number, process.start_ticks)).collect();
         let spawners = Arc::new(Spawners::new(Arc::clone(&registry)));
         spawners.start_first()?;
         let for_thread = Arc::clone(&registry);
@@ -88,7 +88,7 @@ impl Reaper {
     pub fn launch(&self, launch: Launch, is_given_up: &dyn Fn() -> bool) -> Result<Launched> {
         if self.procfs().orphans().is_none() {
             // A process that cannot be seen could not be ended.
-            return Err(Error::kernel("look into /proc (mount it)", io::ErrorKind::NotFound));
+            return Err(Error::kernel("read /proc (mount it)", io::ErrorKind::NotFound));
         }
         let Spawned { child, output, stdin, terminal } =
             self.spawners.spawn(launch, is_given_up)?;
@@ -148,7 +148,7 @@ impl Reaper {
 
     /// Collects the orphans that are dead and returns those that live; `None` if /proc shows
     /// nothing.
-    pub(super) fn living_orphans(&self) -> Option<Vec<Seen>> {
+    pub(super) fn living_orphans(&self) -> Option<Vec<ProcessInfo>> {
         self.registry.reap()
     }
 
@@ -157,8 +157,8 @@ impl Reaper {
     }
 
     /// Whether a process was our child before we started.
-    pub(super) fn was_there_before(&self, seen: Seen) -> bool {
-        self.before.contains(&(seen.number, seen.start_ticks))
+    pub(super) fn was_there_before(&self, process: ProcessInfo) -> bool {
+        self.before.contains(&(process.number, process.start_ticks))
     }
 
     /// Returns the number of leaders that were not collected yet.

@@ -1,24 +1,23 @@
-//! What a run may use of the machine.
+//! Resource limits of a run.
 
-/// What a run and all that it starts may use, together. What is `None` is not limited.
+/// Resource limits for a run and all that it starts, together. `None` is unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ResourceLimits {
-    /// Memory in MiB, swap included. A run that needs more is ended.
+    /// Memory in MiB, swap included. A run that exceeds it is killed.
     pub memory_mb: Option<u64>,
-    /// CPU time, 100 for each core. A run that wants more is slowed down.
+    /// CPU time, 100 for each core. A run that exceeds it is throttled.
     pub cpu_percent: Option<f64>,
     /// Processes, their threads included. A run cannot start more.
     pub processes: Option<u64>,
 }
 
-/// The period that CPU time is shared out over, in microseconds: the kernel's default for
-/// `cpu.max`.
+/// Period over which CPU time is shared out, in microseconds: the kernel's default for `cpu.max`.
 const CPU_PERIOD_MICROSECONDS: f64 = 100_000.0;
 
-/// The file of a group that is not there where the kernel keeps no account of swap.
+/// File of a group that is missing if the kernel does not account for swap.
 pub(super) const SWAP: &str = "memory.swap.max";
 
-/// What the kernel limits a resource with.
+/// A controller of the kernel's control groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Controller {
     Memory,
@@ -27,11 +26,11 @@ pub(super) enum Controller {
 }
 
 impl Controller {
-    /// Every one that there is, in the order of the fields of `ResourceLimits`.
+    /// All controllers, in the order of the fields of `ResourceLimits`.
     pub const ALL: [Self; 3] = [Self::Memory, Self::Cpu, Self::Processes];
 
-    /// The kernel's word for it.
-    pub fn word(self) -> &'static str {
+    /// Returns the kernel's name of the controller.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Memory => "memory",
             Self::Cpu => "cpu",
@@ -39,7 +38,7 @@ impl Controller {
         }
     }
 
-    /// The limit that needs it.
+    /// Returns the name of the limit that needs it.
     pub fn limit(self) -> &'static str {
         match self {
             Self::Memory => "memory_mb",
@@ -56,7 +55,7 @@ impl ResourceLimits {
         self.wanted().is_empty()
     }
 
-    /// What they need.
+    /// Returns the controllers that these limits need.
     pub(super) fn wanted(&self) -> Vec<Controller> {
         let wanted = [self.memory_mb.is_some(), self.cpu_percent.is_some()]
             .into_iter()
@@ -64,13 +63,13 @@ impl ResourceLimits {
         Controller::ALL.into_iter().zip(wanted).filter(|it| it.1).map(|it| it.0).collect()
     }
 
-    /// What is written into which file of a group, in this order.
+    /// Returns the files of a group to write, with their content, in this order.
     pub(super) fn files(&self) -> Vec<(&'static str, String)> {
         let mut files = Vec::new();
         if let Some(mebibytes) = self.memory_mb {
             files.push(("memory.max", mebibytes.saturating_mul(1024 * 1024).to_string()));
             files.push((SWAP, "0".to_owned()));
-            // All of it is ended together: what would go on without the one that was ended?
+            // All processes are killed together: few programs work on without one of theirs.
             files.push(("memory.oom.group", "1".to_owned()));
         }
         if let Some(percent) = self.cpu_percent {
@@ -89,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_are_what_the_kernel_takes() {
+    fn limits_are_in_the_form_of_the_kernel() {
         let limits =
             ResourceLimits { memory_mb: Some(64), cpu_percent: Some(150.0), processes: Some(9) };
         let files = limits.files();

@@ -1,4 +1,4 @@
-//! A command that is run to its end while its caller waits.
+//! Commands that are run to their end while the caller waits.
 
 use super::launch::Launch;
 use super::leader::Leader;
@@ -15,43 +15,42 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How much of what it printed is kept, in bytes: the last of it.
+/// Number of bytes of its output that are kept: the last ones.
 const OUTPUT_BYTES_MAX: usize = 4096;
 
-/// How much is read after its end, in bytes: what the largest pipe holds, not what a process that
-/// it left behind goes on printing.
+/// Number of bytes that are read after its end: what the largest pipe holds, not what a process
+/// that it left behind goes on printing.
 const LAST_BYTES_MAX: usize = 256 * 1024;
 
-/// How long what got SIGKILL may take to be gone. What is still there then is in the kernel's
-/// hands: it goes when that lets it.
+/// Time for a process to be gone after SIGKILL. One that is still there then is held by the kernel.
 const FORCE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long to wait for a death before looking again. Deaths wake us, so this is for the one that
-/// /proc left out because the list changed while it was read.
-const FORCE_LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// Time to wait for a death before checking again. Deaths wake us, so this is for one that /proc
+/// left out because the list changed while it was read.
+const FORCE_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How a command ended that was run to its end.
+/// The result of a command.
 #[derive(Clone, Debug)]
 pub struct Ended {
-    /// How its own process ended; `None` where it was ended because its time was up.
+    /// Exit status; `None` if it was killed because its time was up.
     pub outcome: Option<Outcome>,
-    /// The last of what it printed, 4 KiB at most.
+    /// The end of its output, 4 KiB at most.
     pub output: Vec<u8>,
-    /// Its own process, where that could not be ended in time: the kernel holds it.
+    /// Its own process, if the kernel held that longer than we waited.
     pub remains: Option<Arc<Leader>>,
 }
 
-/// How long a command may take.
+/// The time limit of a command.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit<'a> {
-    /// From its launch.
+    /// Duration from its launch.
     pub timeout: Duration,
-    /// Its time is up as well when this becomes readable.
+    /// A descriptor that ends its time as well when it becomes readable.
     pub until: Option<BorrowedFd<'a>>,
 }
 
-/// Runs a command to its end, as long as `limit` allows, and ends with SIGKILL what it leaves
-/// behind: of commands that are run again and again nothing may gather. Blocks for all of that,
+/// Runs a command to its end, for as long as `limit` allows, and kills what it leaves behind, so
+/// that a command that is run again and again does not pile up processes. Blocks for all of that,
 /// little longer than the limit.
 ///
 /// # Errors
@@ -70,7 +69,7 @@ pub fn run_with_timeout(reaper: &Reaper, mut launch: Launch, limit: Limit<'_>) -
         &descriptors.end,
         (deadline, limit.until),
     );
-    // The tree is swept before its leader is collected, whose number then passes to others.
+    // The tree is swept before its leader is collected, whose pid may then be reused.
     force(&tree, reaper);
     let outcome = reaper.collect_or_leave(&leader).filter(|_| is_in_time);
     let remains = if leader.has_ended() { None } else { Some(leader) };
@@ -84,21 +83,21 @@ fn force(tree: &Tree, reaper: &Reaper) {
         if tree.is_gone(reaper) || now >= deadline {
             return;
         }
-        // Why one is left would interest nobody: it is told what the command itself did.
+        // The reasons are of no interest here: the result is that of the command itself.
         let _left = tree.left_behind(reaper);
-        reaper.wait_for_change(seen, deadline.min(now + FORCE_LOOK_INTERVAL));
+        reaper.wait_for_change(seen, deadline.min(now + FORCE_CHECK_INTERVAL));
     }
 }
 
-/// The last of what was read.
+/// The end of what was read.
 #[derive(Debug, Default)]
 struct Tail {
     bytes: Vec<u8>,
 }
 
 impl Tail {
-    /// Reads until the command's own process has ended, and then what the pipe holds; whether it
-    /// ended before the deadline.
+    /// Reads until the command's own process has ended, and then what the pipe holds. Returns
+    /// whether it ended before the deadline.
     fn read_until(
         &mut self,
         pipe: File,
@@ -108,7 +107,7 @@ impl Tail {
         let mut pipe = Some(pipe);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            // The end comes first: all that was printed before it is in the pipe by then.
+            // The end is checked first: all that was printed before it is in the pipe by then.
             let has_ended = wait(end, (pipe.as_ref(), until), left);
             if has_ended || left.is_zero() || until.is_some_and(is_readable) {
                 let mut rest = 0;
@@ -125,13 +124,13 @@ impl Tail {
         }
     }
 
-    /// Reads what there is, and gives up the pipe at its end.
+    /// Reads what there is, and drops the pipe at its end.
     fn read_some(&mut self, pipe: &mut Option<File>) -> usize {
         let mut bytes = [0; 16 * 1024];
         let read = pipe
             .as_mut()
             .map_or(Ok(0), |pipe| retry(|| pipe.read(&mut bytes).map_err(|error| error.kind())));
-        // A pipe that cannot be read is as good as one at its end.
+        // A pipe that cannot be read is treated like one at its end.
         let read = read.unwrap_or(0);
         if read == 0 {
             *pipe = None;
@@ -142,8 +141,8 @@ impl Tail {
     }
 }
 
-/// Waits until the command's own process has ended, or the pipe can be read, or its time is up;
-/// whether it has ended.
+/// Waits until the command's own process has ended, the pipe can be read, or the time is up.
+/// Returns whether the process has ended.
 fn wait(
     end: &OwnedFd,
     (pipe, until): (Option<&File>, Option<BorrowedFd<'_>>),
@@ -152,7 +151,7 @@ fn wait(
     let others = pipe.map(AsFd::as_fd).into_iter().chain(until);
     let all = std::iter::once(end.as_fd()).chain(others);
     let mut watched: Vec<_> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-    // Rounded up, so that the last millisecond is not spent in looking again and again.
+    // Rounded up, so that the last millisecond is not spent in a busy loop.
     let timeout = PollTimeout::try_from(at_most + Duration::from_millis(1));
     // A failure is like a wait that was too short: the caller's deadline ends it.
     let _unknown = retry(|| poll(&mut watched, timeout.unwrap_or(PollTimeout::MAX)));
@@ -180,11 +179,11 @@ mod tests {
     /// Whether a process has neither ended nor become a zombie.
     fn lives(pid: &str) -> bool {
         let number = pid.trim().parse().unwrap();
-        Procfs::look().see(number).is_some_and(|process| process.state != 'Z')
+        Procfs::detect().read(number).is_some_and(|process| process.state != 'Z')
     }
 
     #[test]
-    fn a_command_ends_with_its_code_and_the_last_of_its_output() {
+    fn exit_code_and_end_of_output_are_returned() {
         let ended = run("echo one; echo two >&2; exit 3", 20.0);
         assert_eq!(ended.outcome, Some(Outcome::Exited(3)));
         assert_eq!(ended.output, b"one\ntwo\n");
@@ -193,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_of_a_flood_is_kept() {
+    fn only_the_end_of_a_flood_is_kept() {
         let ended = run("yes | head -c 10000000; echo; echo end", 20.0);
         assert_eq!(ended.outcome, Some(Outcome::Exited(0)));
         assert_eq!(ended.output.len(), OUTPUT_BYTES_MAX);
@@ -201,13 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_closes_its_output_is_waited_for() {
+    fn command_that_closes_its_output_is_awaited() {
         let ended = run("exec >&- 2>&-; sleep 0.2; exit 4", 20.0);
         assert_eq!((ended.outcome, ended.output), (Some(Outcome::Exited(4)), Vec::new()));
     }
 
     #[test]
-    fn command_over_its_time_is_ended_with_its_tree() {
+    fn command_over_its_timeout_is_killed_with_its_tree() {
         let text = "setsid sh -c 'trap \"\" TERM; echo $$; sleep 1000' & \
                     (setsid sh -c 'echo $$; exec sleep 1000' &); wait";
         let began = Instant::now();
@@ -220,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_leaves_behind_is_ended() {
+    fn processes_left_behind_are_killed() {
         let began = Instant::now();
         let ended = run("setsid sh -c 'echo $$; yes' & sleep 0.2; exit 0", 20.0);
         assert_eq!(ended.outcome, Some(Outcome::Exited(0)));

@@ -1,24 +1,25 @@
-//! What processes have cost so far, as sysinfo reads it.
+//! CPU time and memory of processes, as sysinfo reads them, and the parallel map to read many.
 
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 use std::thread;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-/// From how many processes on work is divided: below that, starting a thread takes as long as it
-/// saves.
-pub(super) const DIVIDED_FROM: usize = 128;
+/// Number of processes from which on work is divided: below that, starting a thread takes as long
+/// as it saves.
+pub(super) const PARALLEL_MIN: usize = 128;
 
-/// How many processors are taken at most: what waits for a sample is not all that the machine does.
+/// Maximum number of processors to use: the machine has other work than a sample.
 const WORKERS_MAX: usize = 4;
 
-/// In how many parts many processes are looked at: enough that no processor waits for another's.
+/// Number of parts that many processes are divided into: enough that no processor waits for
+/// another.
 const PARTS: usize = 8;
 
-/// What a process has cost since it began.
+/// The resources that a process has used since its start.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cost {
-    /// In seconds since 1970: tells a process from another that had its number.
+    /// Start in seconds since 1970: tells a process from another that had its pid.
     pub start_time: u64,
     /// CPU time.
     pub cpu_milliseconds: u64,
@@ -26,17 +27,18 @@ pub(super) struct Cost {
     pub bytes: u64,
 }
 
-/// Reads what processes cost. One serves many meters: a new one reads much of the machine first.
+/// A reader of the resources of processes. Shared by many meters, because a new one first reads
+/// much of the machine.
 #[derive(Debug, Default)]
 pub struct Sampler(Mutex<Vec<System>>);
 
 impl Sampler {
-    /// What each of these processes has cost, as far as it lives. Blocks for three files of each,
-    /// 10 microseconds apiece, and for who else samples.
-    pub(super) fn look_at(&self, numbers: impl Iterator<Item = i32>) -> HashMap<i32, Cost> {
+    /// Reads the resources of these processes, as far as they live. Blocks for three files of each,
+    /// 10 microseconds apiece, and for other callers.
+    pub(super) fn read_costs(&self, numbers: impl Iterator<Item = i32>) -> HashMap<i32, Cost> {
         let wanted: BTreeSet<Pid> = numbers.map(pid_of).collect();
         let mut systems = self.0.lock();
-        let parts = if wanted.len() < DIVIDED_FROM { 1 } else { PARTS };
+        let parts = if wanted.len() < PARALLEL_MIN { 1 } else { PARTS };
         if systems.len() != parts {
             *systems = (0..parts).filter_map(|_| System::new().ok()).collect();
         }
@@ -56,14 +58,14 @@ impl Sampler {
     }
 }
 
-/// Has the system hold these processes as they are now, and none that is gone.
+/// Refreshes these processes in `system`, and removes those that are gone.
 fn refresh(system: &mut System, wanted: impl Iterator<Item = Pid>) {
-    // Those of the last look are named as well: the ones that are gone leave by that. Each is named
-    // once: what is named a second time is taken for gone.
+    // Those of the last refresh are named as well, which removes the ones that are gone. Each is
+    // named once: one named twice is taken for gone.
     let named: BTreeSet<Pid> = system.processes().keys().copied().chain(wanted).collect();
     let named: Vec<Pid> = named.into_iter().collect();
     let what = ProcessRefreshKind::nothing().with_cpu().with_memory().without_tasks();
-    // How many were found is all that is given, and that can be counted.
+    // It returns only the number found, which can be counted.
     let _found = system.refresh_processes_specifics(ProcessesToUpdate::Some(&named), true, what);
 }
 
@@ -71,8 +73,11 @@ fn pid_of(number: i32) -> Pid {
     Pid::from_u32(number.cast_unsigned())
 }
 
-/// What `work` gives of each part, in any order. Blocks until all is done; the calling thread takes
-/// part, and does all of it where no other is to be had.
+/// Applies `work` to each part, on several threads, and returns the results in any order. Blocks
+/// until all is done; the calling thread takes part, and does everything if no other can be
+/// started.
+///
+/// What it gains shows in docs/BENCHMARKS.md, row "a sample of 1,000 trees".
 pub(super) fn parallel_map<Part, Done>(
     parts: impl ExactSizeIterator<Item = Part> + Send,
     work: impl Fn(Part) -> Done + Sync,
@@ -93,7 +98,7 @@ where
     thread::scope(|threads| {
         for _ in 1..workers {
             let worker = thread::Builder::new().name("sampler".into()).stack_size(128 * 1024);
-            // Where there is none to be had, the others do its part.
+            // If it cannot be started, the others do its part.
             let _none = worker.spawn_scoped(threads, work_on);
         }
         work_on();
@@ -106,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_is_done_once() {
+    fn every_part_is_processed_once() {
         for count in [0, 1, 5, 1000] {
             let mut done = parallel_map((0..count).collect::<Vec<i32>>().into_iter(), |part| part);
             done.sort_unstable();

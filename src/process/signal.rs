@@ -9,34 +9,34 @@ use std::str::FromStr;
 pub struct Signal(i32);
 
 impl Signal {
-    /// SIGTERM: asked to end.
+    /// SIGTERM, the request to end.
     pub const TERM: Self = Self(libc::SIGTERM);
-    /// SIGCONT: goes on, where it was stopped.
+    /// SIGCONT, which continues a stopped process.
     pub const CONTINUE: Self = Self(libc::SIGCONT);
-    /// SIGKILL: ended, without being asked.
+    /// SIGKILL, which ends a process unconditionally.
     pub const KILL: Self = Self(libc::SIGKILL);
 
-    /// The number that the kernel knows it by.
+    /// Returns the kernel's number of the signal.
     #[must_use]
     pub fn number(self) -> i32 {
         self.0
     }
 
-    /// The signal of this number, where the kernel has one.
+    /// Returns the signal of this number, if the kernel has one.
     #[must_use]
     pub fn of(number: i32) -> Option<Self> {
         (1..=libc::SIGRTMAX()).contains(&number).then_some(Self(number))
     }
 
-    /// As the call that sends it wants it.
+    /// Converts it for the call that sends it.
     pub(super) fn raw(self) -> rustix::process::Signal {
-        // SAFETY: the number is one that the kernel knows; it is only handed back to the kernel,
+        // SAFETY: the number is one that the kernel knows; it is only passed back to the kernel,
         // and those that the C library keeps for itself are sent to other processes alone.
         unsafe { rustix::process::Signal::from_raw_unchecked(self.0) }
     }
 }
 
-/// The name that `kill -l` gives it. Real-time signals count from the C library's SIGRTMIN.
+/// Formats the name as `kill -l` does. Real-time signals count from the C library's SIGRTMIN.
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Ok(signal) = nix::sys::signal::Signal::try_from(self.0) {
@@ -50,7 +50,8 @@ impl fmt::Display for Signal {
     }
 }
 
-/// Reads a name with or without `SIG`, in any case, or a number; says what it should have been.
+/// Parses a name with or without `SIG`, in any case, or a number; the error states what is
+/// expected.
 impl FromStr for Signal {
     type Err = String;
 
@@ -78,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signals_have_the_names_that_kill_lists() {
+    fn signal_names_are_those_of_kill() {
         let minimum = libc::SIGRTMIN();
         for (number, name) in [
             (9, "SIGKILL".to_owned()),
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_is_read_by_name_or_number() {
+    fn signals_are_parsed_by_name_or_number() {
         for text in ["SIGINT", "INT", "int", "sigint", "2"] {
             assert_eq!(text.parse::<Signal>().unwrap().number(), 2, "{text}");
         }

@@ -1,14 +1,14 @@
-//! The birth of a child, which borrows our memory until it is executed.
+//! Spawning of a child, which borrows our memory until its exec.
 //!
-//! A fork copies the tables of our memory only to throw them away at the execution, and both sides
-//! then pay for each page that they touch; measured beside 1,000 services that was a sixth of each
-//! launch. So the child is made as `posix_spawn(3)` makes it, by `CLONE_VM` and `CLONE_VFORK`, with
-//! the steps that the library's does not know: the calling thread sleeps until the child is
-//! executed or has given up, while the child runs on a stack of its own in our memory.
+//! A fork copies our page tables only to throw them away at the exec, and both sides then pay for
+//! each page that they touch; measured beside 1,000 services that was a sixth of each launch. So
+//! the child is made as `posix_spawn(3)` does, by `CLONE_VM` and `CLONE_VFORK`, with steps that the
+//! library does not have: the calling thread sleeps until the child is executed or has given up,
+//! while the child runs on a stack of its own in our memory.
 
 use super::child::{Child, PendingChild};
 use super::children::ChildRegistry;
-use super::execution::ExecArgs;
+use super::exec::ExecArgs;
 use super::syscall::retry;
 use nix::errno::Errno;
 use nix::libc::{self, c_int, c_void};
@@ -19,41 +19,41 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// The child's stack until its execution, in bytes: what glibc's `posix_spawn(3)` takes as well.
+/// The child's stack until its exec, in bytes: as much as glibc's `posix_spawn(3)` takes.
 const STACK_BYTES: usize = 32 * 1024;
 
-/// What becomes of a child between its birth and its execution, in this order.
+/// The steps of a child between its clone and its exec, in this order.
 pub(super) struct SpawnRequest<'a> {
-    /// Its descriptors 0, 1 and 2. None of them has such a number here: the standard library sees
-    /// to it that those are taken before `main`.
+    /// Its descriptors 0, 1 and 2. None of them has such a number here: the standard library
+    /// ensures that those are taken before `main`.
     pub streams: [BorrowedFd<'a>; 3],
-    /// The directory that it starts in.
+    /// The working directory.
     pub directory: CString,
-    /// What else it does. Async-signal-safe: our other threads may hold any lock.
+    /// Further steps. Async-signal-safe: our other threads may hold any lock.
     pub begin: &'a dyn Fn() -> io::Result<()>,
-    /// What it is executed as.
-    pub execution: ExecArgs,
-    /// Where it tells its number before it is executed.
+    /// The program, its arguments and its environment.
+    pub exec_args: ExecArgs,
+    /// The place where the child reports its pid before its exec.
     pub pending: &'a PendingChild,
 }
 
-/// A birth in the hands of the child.
+/// The request in the child's hands.
 struct ChildContext<'a> {
-    birth: SpawnRequest<'a>,
+    request: SpawnRequest<'a>,
     /// Why it was not executed.
     failure: Option<c_int>,
 }
 
 impl SpawnRequest<'_> {
-    /// Makes the child, and enters it as a leader. Blocks until it was executed, which no lock is
-    /// held for: it may take for ever.
+    /// Makes the child, and adds it as a leader. Blocks until it was executed, which may take for
+    /// ever and holds no lock.
     ///
     /// # Errors
-    /// Why it could not be made or executed; `ENOSYS` where Linux is older than 5.4.
+    /// Why it could not be made or executed; `ENOSYS` on Linux before 5.4.
     pub fn spawn(self, registry: &ChildRegistry) -> io::Result<Child> {
         let pending = self.pending;
-        let mut delivery = ChildContext { birth: self, failure: None };
-        // 16 bytes each: what every processor's calls want a stack to begin at.
+        let mut context = ChildContext { request: self, failure: None };
+        // 16 bytes each: the alignment that the calling conventions of all processors want.
         let mut stack: Vec<u128> = Vec::with_capacity(STACK_BYTES / size_of::<u128>());
         let top = stack.spare_capacity_mut().as_mut_ptr_range().end;
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
@@ -61,13 +61,13 @@ impl SpawnRequest<'_> {
         // No handler of ours may run in the child, where it would write into our memory.
         let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
         registry.begin_child(pending);
-        // SAFETY: the child uses its own stack, what `delivery` holds, and errno, which is ours to
-        // lose. All of that stays where it is, because this thread does not go on before the child
-        // has another memory or is gone; it makes only async-signal-safe calls, so it neither
-        // waits for a lock of another thread nor leaves one locked.
+        // SAFETY: the child uses its own stack, what `context` holds, and errno, which is ours to
+        // lose. All of that stays where it is, because this thread does not continue before the
+        // child has other memory or is gone; the child makes only async-signal-safe calls, so that
+        // it neither waits for a lock of another thread nor leaves one locked.
         let pid = unsafe {
-            let delivery = (&raw mut delivery).cast::<c_void>();
-            libc::clone(deliver, top.cast(), flags, delivery, &raw mut pidfd)
+            let context = (&raw mut context).cast::<c_void>();
+            libc::clone(child_main, top.cast(), flags, context, &raw mut pidfd)
         };
         let pid = Errno::result(pid).map(Pid::from_raw);
         let is_latest = registry.end_child(pending, pid.ok());
@@ -80,30 +80,30 @@ impl SpawnRequest<'_> {
         }
         // SAFETY: the kernel has just opened it for us.
         let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-        let Some(failure) = delivery.failure else { return Ok(Child { pid, pidfd, is_latest }) };
-        // It is ours to be collected, and fails only when that was done.
+        let Some(failure) = context.failure else { return Ok(Child { pid, pidfd, is_latest }) };
+        // It is ours to collect, and fails only if that was done.
         let _collected = retry(|| waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED));
         registry.forget_leader(pid);
         Err(io::Error::from_raw_os_error(failure))
     }
 }
 
-/// What the child does, on its own stack in the memory of the parent.
-extern "C" fn deliver(delivery: *mut c_void) -> c_int {
-    // SAFETY: `spawn` hands over its `ChildContext`, and sleeps meanwhile.
-    let delivery = unsafe { &mut *delivery.cast::<ChildContext<'_>>() };
+/// Runs in the child, on its own stack in the memory of the parent.
+extern "C" fn child_main(context: *mut c_void) -> c_int {
+    // SAFETY: `spawn` passes its `ChildContext`, and sleeps meanwhile.
+    let context = unsafe { &mut *context.cast::<ChildContext<'_>>() };
     // SAFETY: it takes nothing and always succeeds.
-    delivery.birth.pending.report(unsafe { libc::getpid() });
-    let failure = match delivery.birth.arrange() {
-        Ok(()) => delivery.birth.execution.execute() as c_int,
+    context.request.pending.report(unsafe { libc::getpid() });
+    let failure = match context.request.set_up() {
+        Ok(()) => context.request.exec_args.execute() as c_int,
         Err(error) => error.raw_os_error().unwrap_or(libc::EINVAL),
     };
-    delivery.failure = Some(failure);
+    context.failure = Some(failure);
     libc::EXIT_FAILURE
 }
 
 impl SpawnRequest<'_> {
-    fn arrange(&self) -> io::Result<()> {
+    fn set_up(&self) -> io::Result<()> {
         for (number, stream) in (0..).zip(&self.streams) {
             // SAFETY: both are numbers; what had this one was the server's stream, which only the
             // child loses.
@@ -119,19 +119,19 @@ impl SpawnRequest<'_> {
     }
 }
 
-/// Closes the child's copies of our descriptors, which the execution would close as well: that may
+/// Closes the child's copies of our descriptors. The exec would close them as well, but it may
 /// hang, and until then a client would wait for the end of its connection, and others for that of a
 /// pipe. Async-signal-safe, for between clone and exec.
 fn close_all_but_streams() {
     let first = libc::STDERR_FILENO.cast_unsigned() + 1;
     // SAFETY: it takes numbers; the child has a table of its own, and uses none of these any more.
-    // Linux before 5.9 has no such call, and closes them when the program is executed.
+    // Linux before 5.9 has no such call, and closes them at the exec.
     let _refused = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0_u32) };
 }
 
-/// Ends a child without a descriptor, while it is certainly still ours.
+/// Kills a child that has no pidfd, while it is certainly still ours.
 fn end_unwatched(pid: Pid) {
-    // Both fail only when it is already gone.
+    // Both fail only if it is already gone.
     let _gone = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
     let _gone = nix::sys::wait::waitpid(pid, None);
 }

@@ -1,4 +1,4 @@
-//! Writing to a command's input.
+//! The writing side of a command's input.
 
 use super::syscall::retry;
 use super::terminal::{self, TerminalSize};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 pub struct Stdin {
     /// Locked for a copy or an assignment; a write holds only a copy of the descriptor.
     state: Mutex<State>,
-    /// Goes with `state`: a write is done.
+    /// Signalled with `state` when a write is done.
     changed: Condvar,
     is_terminal: bool,
 }
@@ -25,21 +25,21 @@ pub struct Stdin {
 struct State {
     /// `None` once it is closed.
     descriptor: Option<Arc<OwnedFd>>,
-    /// Whether somebody writes: others wait for their turn, so that no two are mixed.
+    /// Whether a write is in progress: others wait, so that no two are mixed.
     is_busy: bool,
 }
 
-/// Why nothing more can be written.
+/// The error of an input that is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StdinClosed;
 
 impl Stdin {
-    /// The writing end of a pipe.
+    /// Wraps the writing end of a pipe.
     pub(super) fn pipe(descriptor: OwnedFd) -> io::Result<Self> {
         Self::new(descriptor, false)
     }
 
-    /// Our side of a terminal.
+    /// Wraps our side of a terminal.
     pub(super) fn terminal(descriptor: OwnedFd) -> io::Result<Self> {
         Self::new(descriptor, true)
     }
@@ -63,10 +63,10 @@ impl Stdin {
     }
 
     /// Writes, waiting while the command does not read and while others write, until `deadline` at
-    /// the latest. Gives how many bytes were written.
+    /// the latest. Returns the number of bytes written.
     ///
     /// # Errors
-    /// `StdinClosed` where it is closed, or nobody can read it any more.
+    /// `StdinClosed` if it is closed, or nobody can read it any more.
     pub fn write(&self, data: &[u8], deadline: Instant) -> Result<usize, StdinClosed> {
         let Some(descriptor) = self.begin_write(deadline)? else { return Ok(0) };
         let written = write_until(&descriptor, data, deadline);
@@ -80,11 +80,11 @@ impl Stdin {
         written.or_else(|bytes| if bytes > 0 { Ok(bytes) } else { Err(StdinClosed) })
     }
 
-    /// Ends the input: a pipe is closed, as soon as who writes is done; a terminal gets the
-    /// character that says so, until `deadline` at the latest.
+    /// Ends the input: a pipe is closed as soon as a write in progress is done; a terminal gets its
+    /// end-of-file character, until `deadline` at the latest.
     ///
     /// # Errors
-    /// `StdinClosed` where that was done before.
+    /// `StdinClosed` if it was closed before.
     pub fn end(&self, deadline: Instant) -> Result<(), StdinClosed> {
         if !self.is_terminal {
             return self.lock().descriptor.take().map(drop).ok_or(StdinClosed);
@@ -93,17 +93,17 @@ impl Stdin {
         self.write(&[terminal::end_of_file(open.as_fd())], deadline).map(drop)
     }
 
-    /// Gives the terminal another size. Does not block.
+    /// Resizes the terminal. Does not block.
     ///
     /// # Errors
-    /// `StdinClosed` where it is none, or is closed.
+    /// `StdinClosed` if it is not a terminal, or is closed.
     pub fn resize(&self, size: TerminalSize) -> Result<(), StdinClosed> {
         let open = self.lock().descriptor.clone().filter(|_| self.is_terminal);
         let open = open.ok_or(StdinClosed)?;
         terminal::resize(open.as_fd(), size).map_err(|_| StdinClosed)
     }
 
-    /// Waits for its turn to write; `None` where that has not come by then.
+    /// Waits for its turn to write; `None` if that has not come by `deadline`.
     fn begin_write(&self, deadline: Instant) -> Result<Option<Arc<OwnedFd>>, StdinClosed> {
         let is_busy = |state: &mut State| state.is_busy && state.descriptor.is_some();
         let mut state = self.lock();
@@ -117,8 +117,8 @@ impl Stdin {
     }
 }
 
-/// Writes as much as goes until `deadline`. Fails, with how much was written, where nobody can read
-/// any more.
+/// Writes as much as possible until `deadline`. Fails, with the number of bytes written, if nobody
+/// can read any more.
 fn write_until(descriptor: &OwnedFd, data: &[u8], deadline: Instant) -> Result<usize, usize> {
     let mut written = 0;
     while written < data.len() {
@@ -126,7 +126,7 @@ fn write_until(descriptor: &OwnedFd, data: &[u8], deadline: Instant) -> Result<u
             Ok(bytes) => written += bytes,
             Err(Errno::EAGAIN) => {
                 let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() || !wait_for_room(descriptor, left) {
+                if left.is_zero() || !wait_until_writable(descriptor, left) {
                     break;
                 }
             }
@@ -136,8 +136,9 @@ fn write_until(descriptor: &OwnedFd, data: &[u8], deadline: Instant) -> Result<u
     Ok(written)
 }
 
-/// Waits until something can be written, or the other side is gone. False when the time is over.
-fn wait_for_room(descriptor: &OwnedFd, left: Duration) -> bool {
+/// Waits until something can be written, or the other side is gone. Returns false if the time is
+/// up.
+fn wait_until_writable(descriptor: &OwnedFd, left: Duration) -> bool {
     let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
     let mut polled = [PollFd::new(descriptor.as_fd(), PollFlags::POLLOUT)];
     retry(|| poll(&mut polled, timeout)).is_ok_and(|ready| ready > 0)

@@ -1,18 +1,19 @@
-//! What a command's input is: nothing, a pipe, or a terminal for all three streams.
+//! The kinds of a command's input (nothing, a pipe, or a terminal for all three streams), and
+//! pseudo-terminals.
 
 use nix::libc;
 use nix::pty::{Winsize, openpty};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
-/// What a command's input is.
+/// The kind of a command's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// None: /dev/null.
+    /// No input: /dev/null.
     Nothing,
     /// A pipe.
     Pipe,
-    /// A terminal, which its output goes to as well.
+    /// A terminal, which gets the output as well.
     Terminal(TerminalSize),
 }
 
@@ -34,7 +35,7 @@ pub struct TerminalSize {
 }
 
 impl Default for TerminalSize {
-    /// That of a VT100, which programs take for granted.
+    /// Returns the size of a VT100, which programs take for granted.
     fn default() -> Self {
         Self { rows: 24, cols: 80 }
     }
@@ -46,28 +47,28 @@ impl TerminalSize {
     }
 }
 
-/// What a terminal is said to be where the environment does not say.
+/// Value of `TERM`, unless the environment has one.
 pub(super) const TERMINAL_TYPE: &str = "xterm-256color";
 
-/// A new terminal: our side of it, and the command's.
+/// Opens a terminal; returns our side and the command's.
 pub(super) fn open(size: TerminalSize) -> io::Result<(OwnedFd, OwnedFd)> {
     let pair = openpty(&size.kernel_form(), None)?;
-    // openpty has no flag for it, and no other launch must inherit our side.
+    // openpty has no flag for it, and no other launch may inherit our side.
     for side in [&pair.master, &pair.slave] {
         nix::fcntl::fcntl(side, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
     }
     Ok((pair.master, pair.slave))
 }
 
-/// Makes the terminal on descriptor 0 the session's own. Async-signal-safe, for between fork and
-/// exec.
+/// Makes the terminal on descriptor 0 the controlling terminal of the session. Async-signal-safe,
+/// for between fork and exec.
 pub(super) fn take_control() -> io::Result<()> {
     // SAFETY: the request takes an integer and touches no memory of ours.
     let result = unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCSCTTY, 0) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Gives a terminal another size; its foreground processes get SIGWINCH.
+/// Resizes a terminal; its foreground processes get SIGWINCH.
 pub(super) fn resize(terminal: BorrowedFd<'_>, size: TerminalSize) -> io::Result<()> {
     let size = size.kernel_form();
     // SAFETY: the kernel reads one Winsize, which lives until the call returns.
@@ -75,7 +76,8 @@ pub(super) fn resize(terminal: BorrowedFd<'_>, size: TerminalSize) -> io::Result
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The character that a terminal takes for the end of the input, at the beginning of a line.
+/// Returns the character that a terminal takes for the end of the input, at the beginning of a
+/// line.
 pub(super) fn end_of_file(terminal: BorrowedFd<'_>) -> u8 {
     const CONTROL_D: u8 = 4;
     let settings = nix::sys::termios::tcgetattr(terminal);

@@ -1,10 +1,10 @@
-//! What unit tests that run commands stand on.
+//! Helpers of unit tests that run commands.
 
 use super::{CommandLine, Input, Launch, Reaper};
 use nix::sys::prctl;
 use std::sync::LazyLock;
 
-/// The one reaper of the test binary: a second would collect what the first has launched.
+/// Returns the one reaper of the test binary: a second would collect what the first has launched.
 #[must_use]
 pub fn reaper() -> &'static Reaper {
     static REAPER: LazyLock<Reaper> = LazyLock::new(|| {
@@ -14,7 +14,7 @@ pub fn reaper() -> &'static Reaper {
     &REAPER
 }
 
-/// A launch of a command, with our own environment and without input.
+/// Returns a launch of a command, with our own environment and without input.
 #[must_use]
 pub fn launch_of(command: CommandLine) -> Launch {
     Launch {

@@ -1,9 +1,9 @@
-//! Everything that a run started: found, signalled, and known to be gone.
+//! The tree of a run: its processes found, signalled, and known to be gone.
 
 use super::cgroup::{RunCgroup, run_id_of};
 use super::leader::Leader;
 use super::mark::{Mark, Marks};
-use super::procfs::{Procfs, Seen, is_ending};
+use super::procfs::{ProcessInfo, Procfs, is_ending};
 use super::reaper::Reaper;
 use super::signal::Signal;
 use super::syscall::open_pidfd;
@@ -15,35 +15,36 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How often one signal looks for members that it has not reached yet. A second look finds what
-/// was forked during the first; a tree that outruns eight is left to the SIGKILL that follows.
-const LOOKS_MAX: usize = 8;
+/// Maximum number of passes of one signal over members that it has not reached yet. A second pass
+/// finds what was forked during the first; a tree that outruns eight is left to the SIGKILL that
+/// follows.
+const PASSES_MAX: usize = 8;
 
-/// Why more may be left of a tree than can be told.
-const UNSEEN: &str = "/proc cannot be read, so nobody sees what is left of what it started";
+/// Reason for not listing what is left of a tree.
+const UNSEEN: &str = "/proc cannot be read, so that its other processes are unknown";
 
-/// Why the end of a leader may not be known although it has ended.
+/// Reason why the status of a leader that has ended is unknown.
 const HELD: &str = "it has ended, but a debugger (strace, gdb) still holds its exit status";
 
-/// Which of the orphans that came to us belong to a run.
+/// Which of our orphans belong to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrphanPolicy {
     /// All of them: this server runs one command at a time and is nobody else's init.
     Belong,
-    /// Only those with its mark, in its control group, or in its session: we are handed orphans of
-    /// programs that we never started.
+    /// Only those with the run's mark, in its control group, or in its session: we inherit orphans
+    /// of programs that we never started.
     AreForeign,
 }
 
 impl OrphanPolicy {
-    /// What holds for a server that runs one command at a time, as it stands at its start. As
-    /// PID 1 it is handed the orphans of programs that others started in its namespace; and where
-    /// it has children before it started any, whoever ran before it in this process did
-    /// (`sh -c 'something & exec llm-shell'`). Elsewhere every orphan is the command's.
+    /// Returns the policy of a server that runs one command at a time, at its start. As PID 1 it
+    /// inherits the orphans of programs that others started in its namespace; and if it has
+    /// children before it started any, a program that ran before it in this process started them
+    /// (`sh -c 'something & exec llm-shell'`). Else every orphan is the command's.
     #[must_use]
     pub fn of_one_command() -> Self {
         let is_init = std::process::id() == 1;
-        let has_children = Procfs::look().orphans().is_none_or(|orphans| !orphans.is_empty());
+        let has_children = Procfs::detect().orphans().is_none_or(|orphans| !orphans.is_empty());
         if is_init || has_children { Self::AreForeign } else { Self::Belong }
     }
 }
@@ -51,69 +52,67 @@ impl OrphanPolicy {
 /// A process that a kill could not end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftBehind {
-    /// Its number.
+    /// Its pid.
     pub pid: i32,
-    /// Why it is still there, in words.
+    /// Why it is still there, for people.
     pub why: &'static str,
 }
 
-/// The processes of one run: its leader, what descends from it, and its orphans.
+/// The processes of one run: its leader, the leader's descendants, and its orphans.
 #[derive(Clone, Debug)]
 pub struct Tree {
     leader: Arc<Leader>,
-    /// What all that the run started carries.
+    /// The mark of all processes of the run.
     mark: Mark,
-    strangers: OrphanPolicy,
-    /// Whether another run has taken its place: orphans are no longer its own.
+    orphan_policy: OrphanPolicy,
+    /// Whether another run has replaced it: orphans are no longer its own.
     is_sealed: Arc<AtomicBool>,
-    /// Whether nothing of it was found once: then nothing of it ever lives again.
+    /// Whether no process of it was found once: then none ever lives again.
     was_gone: Arc<AtomicBool>,
-    /// The control group that all of it is in, if it has one.
+    /// The control group of all its processes, if it has one.
     cgroup: Option<Arc<RunCgroup>>,
 }
 
 impl Tree {
-    /// The tree of a run whose leader is `leader`, and which was launched with this id as the last
-    /// of its marks.
+    /// Creates the tree of a run that was launched with this id as the last of its marks.
     #[must_use]
-    pub fn new(leader: Arc<Leader>, id: &str, strangers: OrphanPolicy) -> Self {
+    pub fn new(leader: Arc<Leader>, id: &str, orphan_policy: OrphanPolicy) -> Self {
         let mark = Mark::of(id);
         let (is_sealed, was_gone) = (Arc::default(), Arc::default());
-        Self { leader, mark, strangers, is_sealed, was_gone, cgroup: None }
+        Self { leader, mark, orphan_policy, is_sealed, was_gone, cgroup: None }
     }
 
-    /// The same in its control group, if it has one.
+    /// Sets the control group of the tree, if it has one.
     #[must_use]
     pub fn in_cgroup(self, cgroup: Option<Arc<RunCgroup>>) -> Self {
         Self { cgroup, ..self }
     }
 
-    /// Whether the kernel has ended a process of it because its memory was used up.
+    /// Whether the kernel has killed one of its processes because its memory was used up.
     #[must_use]
     pub fn has_run_out_of_memory(&self) -> bool {
         self.cgroup.as_ref().is_some_and(|cgroup| cgroup.has_run_out_of_memory())
     }
 
-    /// Says that another run is about to take its place: what becomes an orphan from now on is
-    /// not of this one.
+    /// Marks it as about to be replaced by another run: later orphans are not its own.
     pub fn seal(&self) {
         self.is_sealed.store(true, Ordering::SeqCst);
     }
 
-    /// Says that no other run has taken its place after all.
+    /// Marks it as not replaced after all.
     pub fn unseal(&self) {
         self.is_sealed.store(false, Ordering::SeqCst);
     }
 
-    /// Whether nothing of it lives. Exact: a living process of the tree descends from the leader
-    /// or from an orphan, and an orphan is our child before its parent's death is told. Where
-    /// /proc shows nothing it is not said to be gone, because nobody can know.
+    /// Whether none of its processes lives. Exact: a living process of the tree descends from the
+    /// leader or from an orphan, and an orphan is our child before its parent's death is reported.
+    /// If /proc shows nothing this returns false, because nobody can know.
     #[must_use]
     pub fn is_gone(&self, reaper: &Reaper) -> bool {
         if self.was_gone.load(Ordering::SeqCst) {
             return true;
         }
-        // Asked for first: a tree that is sealed meanwhile has orphans that nobody looked for.
+        // Loaded first: a tree that is sealed meanwhile has orphans that nobody checked.
         let is_sealed = self.is_sealed.load(Ordering::SeqCst);
         let is_gone = self.leader.has_ended()
             && self.orphans(reaper).is_some_and(|orphans| orphans.is_empty());
@@ -124,107 +123,108 @@ impl Tree {
     }
 
     /// Whether /proc shows nothing, so that only the leader can be reached.
-    fn is_out_of_sight(&self, reaper: &Reaper) -> bool {
+    fn is_invisible(&self, reaper: &Reaper) -> bool {
         !self.is_sealed.load(Ordering::SeqCst) && reaper.procfs().orphans().is_none()
     }
 
-    /// The numbers of all that lives, parents before children. One that is forked meanwhile may
-    /// be missing.
+    /// Returns the pids of all living processes, parents before children. One that is forked
+    /// meanwhile may be missing.
     #[must_use]
     pub fn pids(&self, reaper: &Reaper) -> Vec<i32> {
         self.members(reaper).iter().map(|member| member.pid.as_raw()).collect()
     }
 
-    /// The session that it began, as a number under /proc, as long as nobody else has that.
+    /// Returns the session of the leader, as a number under /proc, unless that was reused.
     pub(super) fn session(&self, procfs: Procfs) -> Option<i32> {
-        let session = self.leader.seen()?.number;
+        let session = self.leader.info()?.number;
         self.leader.has_session(session, procfs).then_some(session)
     }
 
-    /// What its processes carry.
+    /// Returns the mark of its processes.
     pub(super) fn mark(&self) -> &Mark {
         &self.mark
     }
 
-    /// The number of its leader.
+    /// Returns the pid of its leader.
     pub(super) fn leader_pid(&self) -> i32 {
         self.leader.pid()
     }
 
-    /// The same under /proc, which differs where /proc is another namespace's; `None` once the
-    /// leader has ended.
+    /// Returns the number of its leader under /proc, which differs from the pid if /proc belongs to
+    /// another namespace; `None` once the leader has ended.
     pub(super) fn leader_number(&self) -> Option<i32> {
-        self.leader.seen().filter(|_| !self.leader.has_ended()).map(|seen| seen.number)
+        self.leader.info().filter(|_| !self.leader.has_ended()).map(|process| process.number)
     }
 
     /// Sends a signal to the leader alone. Does not wait for the effect.
     ///
     /// # Errors
-    /// What the kernel said.
+    /// The error of the kernel.
     pub fn signal_leader(&self, signal: Signal) -> io::Result<()> {
         self.leader.signal(signal)
     }
 
-    /// Sends a signal once to every process of the tree, parents first: a shell whose child is
-    /// ended before it would go on to its next line. Does not wait for the effect.
+    /// Sends a signal once to every process of the tree, parents first: a shell whose child ends
+    /// before it would continue with its next line. Does not wait for the effect.
     pub fn signal(&self, reaper: &Reaper, signal: Signal) {
-        if self.is_out_of_sight(reaper) {
-            return self.signal_blindly(signal);
+        if self.is_invisible(reaper) {
+            return self.signal_leader_alone(signal);
         }
         self.for_each_member(reaper, |member| {
-            // What refuses a signal is found by `left_behind`, when it matters.
-            let _refused = deliver(reaper.procfs(), member, signal);
+            // A process that refuses a signal is found by `left_behind`, when it matters.
+            let _refused = send_signal(reaper.procfs(), member, signal);
         });
     }
 
-    /// The same with a signal that asks them to end: those that are stopped get SIGCONT as well,
-    /// so that they can act on it.
-    pub fn ask_to_end(&self, reaper: &Reaper, signal: Signal) {
-        if self.is_out_of_sight(reaper) {
-            return self.signal_blindly(signal);
+    /// Sends every process of the tree a signal that asks it to end, and SIGCONT to those that are
+    /// stopped, so that they can act on it.
+    pub fn terminate(&self, reaper: &Reaper, signal: Signal) {
+        if self.is_invisible(reaper) {
+            return self.signal_leader_alone(signal);
         }
         self.for_each_member(reaper, |member| {
-            let _refused = deliver(reaper.procfs(), member, signal);
+            let _refused = send_signal(reaper.procfs(), member, signal);
             if member.state == 'T' {
-                let _refused = deliver(reaper.procfs(), member, Signal::CONTINUE);
+                let _refused = send_signal(reaper.procfs(), member, Signal::CONTINUE);
             }
         });
     }
 
-    /// Sends SIGKILL to all that is left and says why each is, as far as that can be known.
+    /// Sends SIGKILL to all that is left and returns it with the reasons, as far as they can be
+    /// known.
     #[must_use]
     pub fn left_behind(&self, reaper: &Reaper) -> Vec<LeftBehind> {
         if let Some(cgroup) = &self.cgroup {
             cgroup.kill();
         }
-        if self.is_out_of_sight(reaper) {
-            self.signal_blindly(Signal::KILL);
+        if self.is_invisible(reaper) {
+            self.signal_leader_alone(Signal::KILL);
             return vec![LeftBehind { pid: self.leader.pid(), why: UNSEEN }];
         }
-        let explain = |member: Seen| {
-            let sent = deliver(reaper.procfs(), member, Signal::KILL);
+        let explain = |member: ProcessInfo| {
+            let sent = send_signal(reaper.procfs(), member, Signal::KILL);
             LeftBehind { pid: member.pid.as_raw(), why: reason(member, sent) }
         };
         self.members(reaper).into_iter().map(explain).collect()
     }
 
-    /// Why the end of a leader that has ended is not known yet.
+    /// Returns the leader as held by a debugger, for one that has ended without a known status.
     #[must_use]
     pub fn held_by_debugger(&self) -> LeftBehind {
         LeftBehind { pid: self.leader.pid(), why: HELD }
     }
 
-    /// Sends a signal to the leader, of which we have a descriptor: the only one that can be
-    /// reached where /proc shows nothing.
-    fn signal_blindly(&self, signal: Signal) {
-        // It fails where the leader has ended.
+    /// Sends a signal to the leader by its pidfd: the only process that can be reached if /proc
+    /// shows nothing.
+    fn signal_leader_alone(&self, signal: Signal) {
+        // It fails only if the leader has ended.
         let _ended = self.leader.signal(signal);
     }
 
     /// Calls `act` once for every process of the tree, parents first.
-    fn for_each_member(&self, reaper: &Reaper, act: impl Fn(Seen)) {
+    fn for_each_member(&self, reaper: &Reaper, act: impl Fn(ProcessInfo)) {
         let mut reached = BTreeSet::new();
-        for _ in 0..LOOKS_MAX {
+        for _ in 0..PASSES_MAX {
             let members = self.members(reaper).into_iter();
             let new: Vec<_> =
                 members.filter(|m| reached.insert((m.pid.as_raw(), m.start_ticks))).collect();
@@ -235,35 +235,35 @@ impl Tree {
         }
     }
 
-    pub(super) fn members(&self, reaper: &Reaper) -> Vec<Seen> {
+    pub(super) fn members(&self, reaper: &Reaper) -> Vec<ProcessInfo> {
         let procfs = reaper.procfs();
-        let leader = self.leader.seen().filter(|_| !self.leader.has_ended());
+        let leader = self.leader.info().filter(|_| !self.leader.has_ended());
         let orphans = self.orphans(reaper).unwrap_or_default();
-        let mut members: Vec<Seen> = leader.into_iter().chain(orphans).collect();
+        let mut members: Vec<ProcessInfo> = leader.into_iter().chain(orphans).collect();
         let mut next = 0;
         while let Some(parent) = members.get(next).copied() {
             members.extend(living_children(procfs, parent));
             next += 1;
         }
-        // The leader was seen at its launch; its state may have changed since.
-        members.iter().filter_map(|m| same(procfs, *m)).filter(|m| m.state != 'Z').collect()
+        // The leader was read at its launch; its state may have changed since.
+        members.iter().filter_map(|m| recheck(procfs, *m)).filter(|m| m.state != 'Z').collect()
     }
 
-    /// Its orphans that live; `None` where nobody can know.
-    fn orphans(&self, reaper: &Reaper) -> Option<Vec<Seen>> {
+    /// Returns its living orphans; `None` if /proc shows nothing.
+    fn orphans(&self, reaper: &Reaper) -> Option<Vec<ProcessInfo>> {
         if self.is_sealed.load(Ordering::SeqCst) {
             return Some(Vec::new());
         }
-        let seen = reaper.living_orphans()?.into_iter();
+        let orphans = reaper.living_orphans()?.into_iter();
         let procfs = reaper.procfs();
-        Some(seen.filter(|orphan| orphan.state != 'Z' && self.has(*orphan, procfs)).collect())
+        Some(orphans.filter(|orphan| orphan.state != 'Z' && self.has(*orphan, procfs)).collect())
     }
 
-    /// Whether an orphan is of this tree. One that is on its way out shows no environment: it is
-    /// counted as long as it is there, because its children are not ours before it is gone.
-    /// A session counts only where there is no mark: its number may have become another's.
-    fn has(&self, orphan: Seen, procfs: Procfs) -> bool {
-        if self.strangers == OrphanPolicy::Belong {
+    /// Whether an orphan belongs to this tree. One that is ending shows no environment: it counts
+    /// as long as it is there, because its children are not ours before it is gone. A session
+    /// counts only without a mark, since its number may have been reused.
+    fn has(&self, orphan: ProcessInfo, procfs: Procfs) -> bool {
+        if self.orphan_policy == OrphanPolicy::Belong {
             return true;
         }
         let marks = Marks::read(orphan.number);
@@ -274,32 +274,32 @@ impl Tree {
     }
 }
 
-/// The children of a process that is still the one meant.
-pub(super) fn living_children(procfs: Procfs, parent: Seen) -> Vec<Seen> {
+/// Returns the children of a process, if that is still the one that was read.
+pub(super) fn living_children(procfs: Procfs, parent: ProcessInfo) -> Vec<ProcessInfo> {
     let children = Procfs::children(parent.number);
-    let children: Vec<_> = children.into_iter().filter_map(|n| procfs.see(n)).collect();
-    // ProbeFinished at again after the list was read: had the number passed to a stranger in between,
-    // these would be the stranger's children.
-    if same(procfs, parent).is_some() { children } else { Vec::new() }
+    let children: Vec<_> = children.into_iter().filter_map(|n| procfs.read(n)).collect();
+    // Checked after the list was read: had the pid been reused in between, these would be the
+    // children of another process.
+    if recheck(procfs, parent).is_some() { children } else { Vec::new() }
 }
 
-/// The process as it is now, if its number still means it.
-pub(super) fn same(procfs: Procfs, member: Seen) -> Option<Seen> {
-    procfs.see(member.number).filter(|now| now.start_ticks == member.start_ticks)
+/// Returns the present entry of a process, if its pid was not reused.
+pub(super) fn recheck(procfs: Procfs, member: ProcessInfo) -> Option<ProcessInfo> {
+    procfs.read(member.number).filter(|now| now.start_ticks == member.start_ticks)
 }
 
-/// Sends a signal to just the process that was seen.
-pub(super) fn deliver(procfs: Procfs, member: Seen, signal: Signal) -> io::Result<()> {
+/// Sends a signal to exactly the process that was read.
+pub(super) fn send_signal(procfs: Procfs, member: ProcessInfo, signal: Signal) -> io::Result<()> {
     let pidfd = open_pidfd(member.pid)?;
-    // The descriptor holds whatever has the number now; only if that started when the member did
-    // is it the member, and from here on the number no longer matters.
-    if same(procfs, member).is_none() {
+    // The descriptor holds whatever process has the pid now: the right one, if that started when
+    // the member did. From here on the pid does not matter.
+    if recheck(procfs, member).is_none() {
         return Err(Errno::ESRCH.into());
     }
     Ok(pidfd_send_signal(&pidfd, signal.raw())?)
 }
 
-pub(super) fn reason(member: Seen, sent: io::Result<()>) -> &'static str {
+pub(super) fn reason(member: ProcessInfo, sent: io::Result<()>) -> &'static str {
     match sent {
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
             "the kernel does not let us signal it: it runs as another user (a setuid program)"
@@ -309,21 +309,23 @@ pub(super) fn reason(member: Seen, sent: io::Result<()>) -> &'static str {
     }
 }
 
-/// The living processes of each of these trees. One that is forked meanwhile may be missing.
-pub(super) fn group_by_tree(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<Seen>> {
+/// Returns the living processes of each of these trees, by one scan of /proc. One that is forked
+/// meanwhile may be missing.
+pub(super) fn group_by_tree(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<ProcessInfo>> {
     let procfs = reaper.procfs();
     let all = procfs.all();
-    let by_number: HashMap<i32, &Seen> = all.iter().map(|seen| (seen.number, seen)).collect();
+    let by_number: HashMap<i32, &ProcessInfo> =
+        all.iter().map(|process| (process.number, process)).collect();
     let leaders =
         trees.iter().enumerate().filter_map(|(tree, it)| Some((it.leader_number()?, tree)));
     let leaders: HashMap<i32, usize> = leaders.collect();
     let mut members = vec![Vec::new(); trees.len()];
     let own = procfs.own_number();
     let owners_of = Owners::of(trees, procfs);
-    // Where an orphan belongs is asked once, however many descend from it.
+    // The owner of an orphan is determined once, however many descend from it.
     let mut owners: HashMap<i32, Option<usize>> = HashMap::new();
-    for seen in all.iter().filter(|seen| seen.state != 'Z') {
-        let mut eldest = seen;
+    for process in all.iter().filter(|process| process.state != 'Z') {
+        let mut eldest = process;
         while !leaders.contains_key(&eldest.number) && eldest.parent != own {
             let Some(parent) = by_number.get(&eldest.parent) else { break };
             eldest = parent;
@@ -333,13 +335,13 @@ pub(super) fn group_by_tree(trees: &[Tree], reaper: &Reaper) -> Vec<Vec<Seen>> {
             led.or_else(|| if eldest.parent == own { owners_of.find(*eldest) } else { None })
         });
         if let Some(owner) = *owner {
-            members[owner].push(*seen);
+            members[owner].push(*process);
         }
     }
     members
 }
 
-/// By what an orphan is known to be a tree's.
+/// What attributes an orphan to a tree.
 struct Owners<'a> {
     sessions: HashMap<i32, usize>,
     ids: HashMap<&'a str, usize>,
@@ -356,7 +358,7 @@ impl<'a> Owners<'a> {
         }
     }
 
-    fn find(&self, orphan: Seen) -> Option<usize> {
+    fn find(&self, orphan: ProcessInfo) -> Option<usize> {
         let marks = Marks::read(orphan.number);
         let by_limit = marks.limit().and_then(|limit| self.limits.get(&limit));
         let by_id = || marks.ids().rev().find_map(|id| self.ids.get(id));

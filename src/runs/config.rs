@@ -1,4 +1,4 @@
-//! What a manager needs to know about its surroundings.
+//! Configuration of a manager.
 
 use super::run::End;
 use crate::process::{Cgroups, OrphanPolicy, Sampler, UsageMeter};
@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The longest duration that anything can be asked to take, in seconds: a day.
+/// The longest duration for any setting, in seconds: a day.
 pub const SECONDS_MAX: f64 = 86_400.0;
 
-/// How the lines of a manager's runs are counted.
+/// How the lines of a manager's runs are numbered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Numbering {
     /// From 1 in each run.
@@ -19,41 +19,41 @@ pub enum Numbering {
     Continuous,
 }
 
-/// What a manager needs to know about its surroundings.
+/// The configuration of a manager.
 #[derive(Clone, Debug)]
 pub struct ManagerConfig {
     /// The shell that runs the commands, with `-c`.
     pub shell: PathBuf,
     /// The environment of the commands, to which each run's own and its `RUN_ID` are added.
     pub environment: Arc<[(OsString, OsString)]>,
-    /// The directory that commands start in where they name none: the server's own.
+    /// The working directory of commands that name none: the server's own.
     pub directory: PathBuf,
-    /// From SIGTERM to SIGKILL in a kill and in a shutdown.
+    /// Time from SIGTERM to SIGKILL in a kill and in a shutdown.
     pub kill_grace: Duration,
-    /// What gives each run a control group, where there is one to divide.
+    /// The parent of each run's control group, if the server may divide one.
     pub cgroups: Option<Arc<Cgroups>>,
     /// Which orphans belong to the run.
-    pub strangers: OrphanPolicy,
-    /// How lines are counted.
+    pub orphan_policy: OrphanPolicy,
+    /// How lines are numbered.
     pub numbering: Numbering,
-    /// Whose business the usage of its runs is.
+    /// How the usage of its runs is sampled.
     pub metering: Metering,
-    /// Called when a run's own process has ended and that is recorded, with the run's id, on the
-    /// log writer's thread: it must not block.
+    /// Called when the end of a run's own process is recorded, with the run's id, on the log
+    /// writer's thread: it must not block.
     pub on_end: OnEnd,
 }
 
-/// Whose business the usage of a manager's runs is.
+/// How the usage of a manager's runs is sampled.
 #[derive(Clone, Debug)]
 pub enum Metering {
-    /// Its own, by what all its runs share: snapshots have it.
+    /// By the manager, with a sampler that many managers share: snapshots have it.
     Own(Arc<Sampler>),
-    /// That of somebody who samples many runs at once: snapshots have none.
+    /// By somebody who samples many runs at once: snapshots have none.
     Elsewhere,
 }
 
 impl Metering {
-    /// A meter for a run that starts now; `None` where that is somebody else's business.
+    /// Returns a meter for a run that starts now; `None` if somebody else samples it.
     pub(super) fn meter(&self) -> Option<UsageMeter> {
         match self {
             Self::Own(sampler) => Some(UsageMeter::new(Arc::clone(sampler))),
@@ -62,12 +62,12 @@ impl Metering {
     }
 }
 
-/// Who is told of ends, if anybody.
+/// The callback for ends, if there is one.
 #[derive(Clone, Default)]
-pub struct OnEnd(pub Option<Arc<TellEnd>>);
+pub struct OnEnd(pub Option<Arc<EndCallback>>);
 
-/// Takes the run's id and its end.
-pub type TellEnd = dyn Fn(&str, End) + Send + Sync;
+/// A callback with the run's id and its end.
+pub type EndCallback = dyn Fn(&str, End) + Send + Sync;
 
 impl std::fmt::Debug for OnEnd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

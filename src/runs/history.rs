@@ -1,4 +1,4 @@
-//! The runs that were before, those of servers before this one included.
+//! Old runs, those of earlier servers included.
 
 use super::config::Numbering;
 use super::process_manager::{Inner, ProcessManager};
@@ -16,42 +16,43 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// How long what a killed server left behind may take to be gone. It gets SIGKILL.
+/// Time for the processes that a killed server left behind to be gone after SIGKILL.
 pub const STRAYS_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the last words of the processes that a run left behind are waited for, before the next
-/// run's lines are numbered behind them. Only one that could not be ended takes so long.
-const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
+/// Time to wait for the trailing output of processes that a run left behind, before the next run's
+/// lines are numbered after it. Only a process that could not be ended takes that long.
+const TRAILING_OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What is known of a run before it is launched.
+/// The facts of a run before it is launched.
 #[derive(Clone, Copy)]
-pub(super) struct Beginning<'a> {
+pub(super) struct RunStart<'a> {
     pub at: DateTime<Utc>,
     pub command: &'a CommandLine,
     pub directory: &'a Path,
     pub is_on_terminal: bool,
 }
 
-/// What can be told of a run.
+/// A run, current or old.
 #[derive(Clone, Debug)]
 pub enum RunInfo {
     /// The last one of this server.
     Last(Box<Snapshot>),
-    /// One that was before.
+    /// An earlier one.
     Past(Box<PastRun>),
 }
 
-/// A run that was before the last one.
+/// A run before the last one.
 #[derive(Clone, Debug)]
 pub struct PastRun {
-    /// What is known of it.
+    /// Its record in the ledger.
     pub record: RunRecord,
-    /// The name of its log, as users see it.
+    /// The name of its log, for users.
     pub log_name: String,
 }
 
 impl ProcessManager {
-    /// The last `count` runs, the newest first. Blocks for a sample of the last one's usage.
+    /// Returns the last `count` runs, the newest first. Blocks for a sample of the last one's
+    /// usage.
     #[must_use]
     pub fn runs(&self, count: usize) -> Vec<RunInfo> {
         let last = self.last_run().ok();
@@ -62,18 +63,18 @@ impl ProcessManager {
         self.folder.ledger().last_runs(count).into_iter().map(info).collect()
     }
 
-    /// Has so much be kept of its logs from now on.
+    /// Sets the limits of its logs from now on.
     pub fn keep_logs_to(&self, keep: Keep) {
         self.folder.set_keep(keep);
     }
 
-    /// What the ledger knows of all runs, the newest first.
+    /// Returns the ledger's records of all runs, the newest first.
     #[must_use]
     pub fn run_records(&self) -> Vec<RunRecord> {
         self.folder.ledger().runs()
     }
 
-    /// One run.
+    /// Returns one run.
     ///
     /// # Errors
     /// `NoSuchRun`.
@@ -84,10 +85,10 @@ impl ProcessManager {
         self.record_of(run_id).map(|record| self.past(record))
     }
 
-    /// The log of one run. Reads all of it where it was not read before.
+    /// Returns the log of one run. Reads all of it unless it was read before.
     ///
     /// # Errors
-    /// `NoSuchRun`; `LogGone`; or `Log` when it cannot be read.
+    /// `NoSuchRun`; `LogGone`; `Log` if it cannot be read.
     pub fn log_of(&self, run_id: &str) -> Result<Arc<RunLog>> {
         if let Some(last) = self.last_run_of(run_id) {
             return Ok(Arc::clone(last.log()));
@@ -103,7 +104,7 @@ impl ProcessManager {
             return Ok(Arc::clone(log));
         }
         let log = self.folder.old_log(&record).map_err(|error| match error {
-            // Somebody removed it, or it went while we looked.
+            // Removed by somebody, or by retention in the meantime.
             Error::Log { source, .. } if source.kind() == io::ErrorKind::NotFound => gone(),
             error => error,
         });
@@ -112,11 +113,11 @@ impl ProcessManager {
         Ok(log)
     }
 
-    /// The logs of all runs that are known as one, or as much of them as `range` reaches. Reads
-    /// all of an old one where it was not read before.
+    /// Returns the logs of all known runs as one, or as much of them as `range` needs. Reads all of
+    /// an old log unless it was read before.
     ///
     /// # Errors
-    /// `Log` when one cannot be read.
+    /// `Log` if a log cannot be read.
     pub fn log_series(&self, range: Range) -> Result<LogSeries> {
         let reaches = |record: &RunRecord| match range {
             Range::All | Range::Last(_) => false,
@@ -127,15 +128,15 @@ impl ProcessManager {
         let (mut logs, mut lines, mut first) = (Vec::new(), 0, None);
         for record in &records {
             let log = match self.log_of(&record.run_id) {
-                // What is older is not told, so that the numbers have no hole.
+                // Older logs are left out, so that the numbers have no gap.
                 Err(Error::NoSuchRun { .. } | Error::LogGone { .. }) => break,
                 log => log?,
             };
-            let glance = log.glance();
-            let has_begin = glance.lines_gone <= record.lines_before;
-            lines = glance.lines.max(lines);
+            let snapshot = log.snapshot();
+            let has_begin = snapshot.lines_gone <= record.lines_before;
+            lines = snapshot.lines.max(lines);
             logs.push(log);
-            // Of a log that has dropped its oldest lines those before it are not told either.
+            // If a log has dropped its oldest lines, those before them are left out as well.
             if !has_begin {
                 break;
             }
@@ -155,8 +156,8 @@ impl ProcessManager {
         })
     }
 
-    /// How many lines there are over all runs. Reads all of the last one's log where that is of a
-    /// server before this one and was not read before.
+    /// Returns the number of lines of all runs. Reads all of the last one's log if that is of an
+    /// earlier server and was not read before.
     #[must_use]
     pub fn lines_total(&self) -> u64 {
         if let Ok(last) = self.last_run() {
@@ -167,21 +168,22 @@ impl ProcessManager {
         log.map_or(newest.lines_before.max(newest.lines_rotated), |log| log.line_numbers().end)
     }
 
-    /// Grows with each begin and end of a run, behind what `run_records` gives of it. Does not
-    /// block.
+    /// Returns a number that grows with each start and end of a run, after `run_records` has it.
+    /// Does not block.
     #[must_use]
     pub fn transition_count(&self) -> u64 {
         self.transition_count.load(Ordering::SeqCst)
     }
 
-    /// Waits until a run begins or ends, `seen` being what `transition_count` gave, or until `deadline`.
+    /// Waits until a run starts or ends after `transition_count` returned `seen`, or until
+    /// `deadline`.
     pub fn wait_for_transition(&self, seen: u64, deadline: Instant) {
         let unchanged = |_: &mut Inner| self.transition_count() == seen;
         self.changed.wait_while_until(&mut self.inner(), unchanged, deadline);
     }
 
-    /// Waits until `is_news` of the last run's log, looking at each change, or until a run
-    /// begins or ends, or until `deadline`.
+    /// Waits until `is_news` returns true for the last run's log, which is called at each change,
+    /// or until a run starts or ends, or until `deadline`.
     pub fn wait_for_output(
         &self,
         deadline: Instant,
@@ -193,11 +195,11 @@ impl ProcessManager {
             self.changed.wait_while_until(&mut self.inner(), none, deadline);
             return;
         };
-        let has_turned = || self.transition_count() != transition_count;
-        run.log().wait_until(deadline, |glance| is_news(glance) || has_turned());
+        let has_transition = || self.transition_count() != transition_count;
+        run.log().wait_until(deadline, |snapshot| is_news(snapshot) || has_transition());
     }
 
-    /// How many lines the runs before the next one have, where its numbers go on behind theirs.
+    /// Returns the number of lines of the runs before the next one, if its numbers continue theirs.
     pub(super) fn lines_before(&self) -> u64 {
         let newest = self.folder.ledger().last_runs(1).pop();
         let Some(newest) = newest.filter(|_| self.config.numbering == Numbering::Continuous) else {
@@ -205,10 +207,12 @@ impl ProcessManager {
         };
         match self.log_of(&newest.run_id) {
             Ok(log) => {
-                // What was left of that run is ended by now, and its last words are on their way.
-                log.wait_until(Instant::now() + LAST_WORDS_TIMEOUT, |glance| glance.is_closed);
-                let glance = log.glance();
-                glance.lines + u64::from(glance.is_line_open)
+                // What was left of that run is ended by now, and its trailing output is on its way.
+                log.wait_until(Instant::now() + TRAILING_OUTPUT_TIMEOUT, |snapshot| {
+                    snapshot.is_closed
+                });
+                let snapshot = log.snapshot();
+                snapshot.lines + u64::from(snapshot.is_line_open)
             }
             Err(error) => {
                 log::error!("{error}");
@@ -217,9 +221,9 @@ impl ProcessManager {
         }
     }
 
-    /// Takes note of a run that is about to be launched, so that it is known whatever becomes of
-    /// this server.
-    pub(super) fn record_start(&self, id: &str, begin: Beginning<'_>, log: &RunLog) {
+    /// Records a run that is about to be launched, so that it is known whatever happens to this
+    /// server.
+    pub(super) fn record_start(&self, id: &str, begin: RunStart<'_>, log: &RunLog) {
         self.folder.ledger().started(RunRecord {
             run_id: id.to_owned(),
             command: begin.command.to_string(),
@@ -230,9 +234,9 @@ impl ProcessManager {
             boot_id: boot_id().to_owned(),
             created_at: begin.at,
             log: log.file_name().to_owned(),
-            lines_before: log.glance().lines,
+            lines_before: log.snapshot().lines,
             lines_rotated: 0,
-            older_part: OlderPart::Unsaid,
+            older_part: OlderPart::Unknown,
             end: None,
             ended_as: 0,
             is_log_gone: false,
@@ -260,7 +264,7 @@ impl ProcessManager {
 pub fn recover(folders: &[Arc<LogFolder>], lock_id: &str) {
     let runs = folders.iter().map(|folder| folder.ledger().runs());
     let runs: Vec<Vec<RunRecord>> = runs.collect();
-    // Those that had ended too: they may have left something behind.
+    // Those that had ended too: they may have left processes behind.
     let strays: Vec<StrayRun> = runs.iter().flatten().map(stray).collect();
     let ended = end_strays(&strays, lock_id, STRAYS_TIMEOUT);
     let mut lost_count = 0;

@@ -1,4 +1,4 @@
-//! What a run is sent: signals, input, the size of its terminal.
+//! Signals, input and terminal sizes for a run.
 
 use super::process_manager::ProcessManager;
 use super::run::RunView;
@@ -6,25 +6,25 @@ use crate::error::{Error, Result};
 use crate::process::{Signal, Stdin, TerminalSize};
 use std::time::{Duration, Instant};
 
-/// How long a program may take to read before its writer is told how much it has taken.
+/// Time for a program to read its input before the writer gets the number of bytes taken.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What opens the input of a command.
+/// The parameters that open the input of a command.
 const OPENED_BY: &str = "\"stdin\": true or \"pty\": true";
 
 impl ProcessManager {
-    /// Sends a signal to the whole tree of the run that lives. Does not wait for its effect.
+    /// Sends a signal to the whole tree of the current run. Does not wait for its effect.
     ///
     /// # Errors
-    /// `NeverStarted`, or `NotRunning` where it has ended.
+    /// `NeverStarted`; `NotRunning` if it has ended.
     pub fn signal(&self, signal: Signal) -> Result<RunView> {
         let run = self.living_run()?;
         run.tree().signal(&self.reaper, signal);
         Ok(run)
     }
 
-    /// Writes to the input of the run that lives, and ends it where `ends`. Blocks while the
-    /// program does not read, 5 s at most; gives how many bytes it was handed.
+    /// Writes to the input of the current run, and ends it if `ends` says so. Blocks while the
+    /// program does not read, 5 s at most; returns the number of bytes written.
     ///
     /// # Errors
     /// `NeverStarted`, `NotRunning`, or `StdinNotOpen`.
@@ -40,7 +40,7 @@ impl ProcessManager {
         Ok(written)
     }
 
-    /// Gives the terminal of the run that lives another size. Does not block.
+    /// Resizes the terminal of the current run. Does not block.
     ///
     /// # Errors
     /// `NeverStarted`, `NotRunning`, or `NoTerminal`.
@@ -54,16 +54,16 @@ impl ProcessManager {
     fn living_run(&self) -> Result<RunView> {
         let run = self.last_run()?;
         match run.end() {
-            Some(end) => Err(Error::NotRunning { pid: run.pid(), how: end.words() }),
+            Some(end) => Err(Error::NotRunning { pid: run.pid(), how: end.describe() }),
             None => Ok(run),
         }
     }
 }
 
-/// Whether the input ends behind what is written.
+/// Whether the input ends after what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndsInput {
-    /// It does.
+    /// The input ends.
     Yes,
     /// More may follow.
     No,

@@ -1,6 +1,6 @@
-//! Launching a run, and giving that up where it hangs.
+//! Launch of a run, and giving it up if it hangs.
 
-use super::history::Beginning;
+use super::history::RunStart;
 use super::process_manager::{Inner, ProcessManager};
 use super::recording::RunEnd;
 use super::run::{Run, RunView, Snapshot, new_run_id};
@@ -13,25 +13,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-/// How long to wait for the end of a launch that was given up before saying so again: it may have
-/// begun only after that.
+/// Time to wait for the end of a launch that was given up before doing so again: it may have begun
+/// after that.
 const GIVEN_UP_INTERVAL: Duration = Duration::from_millis(100);
 
 impl ProcessManager {
-    /// Gives up the launch that is under way, where its file system hangs. Does not block; one that
-    /// does not hang goes on.
+    /// Gives up the launch in progress, if its file system hangs. Does not block; a launch that
+    /// does not hang proceeds.
     pub fn give_up_launch(&self) {
         self.inner().is_launch_given_up.store(true, Ordering::SeqCst);
     }
 
-    /// Waits until a launch that is under way is done; one that takes longer than `within` is given
-    /// up, and that at once in a hurry.
+    /// Waits until a launch in progress is done; one that takes longer than `within` is given up,
+    /// in a forced shutdown at once.
     pub(super) fn wait_for_launch(&self, within: Duration) -> MutexGuard<'_, Inner> {
         let deadline = Instant::now() + within;
         let mut inner = self.inner();
         while inner.state.is_starting() {
             let left = deadline.saturating_duration_since(Instant::now());
-            let is_over = left.is_zero() || inner.state.is_hurried();
+            let is_over = left.is_zero() || inner.state.is_forced();
             if is_over {
                 inner.is_launch_given_up.store(true, Ordering::SeqCst);
             }
@@ -41,14 +41,14 @@ impl ProcessManager {
         inner
     }
 
-    /// Tells a launch that begins now whether it is given up.
+    /// Returns the flag by which a launch that begins now is given up.
     fn begin_launch(&self) -> Arc<AtomicBool> {
         let mut inner = self.inner();
-        inner.is_launch_given_up = Arc::new(AtomicBool::new(inner.state.is_hurried()));
+        inner.is_launch_given_up = Arc::new(AtomicBool::new(inner.state.is_forced()));
         Arc::clone(&inner.is_launch_given_up)
     }
 
-    /// Launches a run in the place of the one before, as the state has begun.
+    /// Launches a run to replace the one before, as the state has begun.
     pub(super) fn launch(self: &Arc<Self>, spec: &RunSpec) -> Result<(Snapshot, RunView)> {
         let launched = self.new_run(spec);
         let (run, Descriptors { output, end, terminal }) = launched.inspect_err(|_| {
@@ -63,11 +63,12 @@ impl ProcessManager {
         drop(inner);
         if let Some(old) = old {
             self.old_logs.insert(&old.id, &old.log);
-            // Those who wait for its lines go on with the new one's.
+            // Those who wait for its lines go on with those of the new run.
             old.log.announce();
         }
-        // Sampled aside, so that the first status is not answered with a sample of the first
-        // millisecond; and before the writer has it, so that it is told as it was at its start.
+        // Sampled by another meter, so that the first status is not answered with a sample of the
+        // first millisecond; and before the writer has the run, so that it is reported as of its
+        // start.
         let usage = self.config.metering.meter().map(|it| it.sample(&run.tree, &self.reaper));
         let snapshot = Snapshot::of(&run, None, usage.unwrap_or_default(), Vec::new());
         log::info!("run {} started, process {}", run.id, run.leader.pid());
@@ -78,7 +79,7 @@ impl ProcessManager {
         let view = RunView { run: Arc::clone(&run), reaper: Arc::clone(&self.reaper) };
         let on_end = Arc::new(RunEnd::of(manager, run));
         self.writer.capture(Capture { output, end, terminal, log, on_end });
-        // Behind all that the command, or who waits for the answer, could be kept waiting by.
+        // Last, so that neither the command nor whoever waits for the answer is delayed.
         self.folder.enforce_retention(view.run.log.file_name());
         Ok((snapshot, view))
     }
@@ -87,7 +88,7 @@ impl ProcessManager {
         let (created_at, id) = (now(), new_run_id());
         let directory = spec.directory_in(&self.config.directory);
         let log = Arc::new(self.folder.new_log(created_at, self.lines_before())?);
-        let begin = Beginning {
+        let begin = RunStart {
             at: created_at,
             command: &spec.command,
             directory: &directory,
@@ -114,7 +115,7 @@ impl ProcessManager {
         })?;
         let leader = Arc::new(launched.leader);
         self.folder.ledger().launched(&id, leader.pid(), leader.start_ticks());
-        let tree = Tree::new(Arc::clone(&leader), &id, self.config.strangers).in_cgroup(cgroup);
+        let tree = Tree::new(Arc::clone(&leader), &id, self.config.orphan_policy).in_cgroup(cgroup);
         let run = Run {
             id,
             command: spec.command.to_string(),
@@ -132,7 +133,7 @@ impl ProcessManager {
         Ok((run, launched.descriptors))
     }
 
-    /// The control group of a new run, where there is one to divide.
+    /// Creates the control group of a new run, if the server may divide one.
     fn group_for(&self, run_id: &str, spec: &RunSpec) -> Result<Option<Arc<RunCgroup>>> {
         let Some(cgroups) = &self.config.cgroups else { return Ok(None) };
         let made = cgroups.make_for(run_id, &spec.limits);

@@ -1,9 +1,9 @@
-//! `ProcessManager`: one command's life, from start to the last of its processes.
+//! `ProcessManager`: the life of one command, from its start to the end of its last process.
 //!
 //! Two locks. `operation` is held over a whole start or restart, so that two never interleave;
-//! `state` for a copy or an assignment, so that a status never waits behind a restart. A kill
-//! takes only `state`: it joins an ending that is under way, cuts its grace short, and cancels
-//! the start that was to follow.
+//! `state` for a copy or an assignment, so that a status never waits for a restart. A kill takes
+//! only `state`: it joins an ending in progress, cuts its grace short, and cancels the start that
+//! was to follow.
 
 mod config;
 mod history;

@@ -1,4 +1,4 @@
-//! Start, status, kill, restart and the end of it all.
+//! The manager of one command: start, status, kill, restart, shutdown.
 
 use super::config::ManagerConfig;
 use super::old_logs::OldLogs;
@@ -14,28 +14,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How much of a command is quoted in a message, in characters.
+/// Number of characters of a command that are quoted in a message.
 const QUOTED_CHARACTERS_MAX: usize = 80;
 
-/// How long a kill waits for the end of a process that has ended to be recorded. The writer does
-/// that as soon as it has taken what the pipe holds to disk.
+/// Time that a kill waits for the end of a process that has ended to be recorded. The writer does
+/// that as soon as it has written to disk what the pipe holds.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How a tree is to be ended.
+/// How to end a tree.
 #[derive(Clone, Copy, Debug)]
 pub struct Ending {
-    /// What the end is told to have been by.
+    /// The cause to record.
     pub by: EndedBy,
-    /// The signal that asks for it.
+    /// The signal that asks it to end.
     pub signal: Signal,
-    /// From that signal to SIGKILL.
+    /// Time from that signal to SIGKILL.
     pub grace: Duration,
 }
 
-/// What a kill did.
+/// The result of a kill.
 #[derive(Clone, Debug)]
 pub struct KillReport {
-    /// The end of the run's own process; `None` where it could not be ended.
+    /// The end of the run's own process; `None` if it could not be ended.
     pub end: Option<End>,
     /// The processes that could not be ended.
     pub left: Vec<LeftBehind>,
@@ -43,7 +43,7 @@ pub struct KillReport {
     pub ended_leftovers: Vec<EndedLeftover>,
 }
 
-/// Runs one command at a time.
+/// A manager that runs one command at a time.
 #[derive(Debug)]
 pub struct ProcessManager {
     pub(super) config: ManagerConfig,
@@ -54,12 +54,12 @@ pub struct ProcessManager {
     /// Held over a whole start or restart. Taken before `inner`, never after.
     operation: Mutex<()>,
     inner: Mutex<Inner>,
-    /// How many runs were started.
+    /// Number of runs that were started.
     pub(super) starts: AtomicU64,
-    /// Counts the begins and ends of runs and the end of them all, for those who wait for output.
-    /// Grows behind what the ledger is told of that.
+    /// Number of starts and ends of runs and of the manager, for those who wait for output. Grows
+    /// after the ledger has the change.
     pub(super) transition_count: AtomicU64,
-    /// Goes with `inner`: an ending is done or to be hurried, a start is done, an end is recorded.
+    /// Signalled with `inner`: an ending is done or forced, a start is done, an end is recorded.
     pub(super) changed: Condvar,
 }
 
@@ -67,16 +67,16 @@ pub struct ProcessManager {
 pub(super) struct Inner {
     pub state: State,
     pub run: Option<Arc<Run>>,
-    /// Counts what those who end a tree have to look at.
+    /// Number of changes that those who end a tree have to check.
     pub changes: u64,
-    /// What the last ending could not end.
+    /// The processes that the last ending could not end.
     left: Vec<LeftBehind>,
-    /// Tells the launch that is under way to give up, where it hangs.
+    /// Makes the launch in progress give up, if it hangs.
     pub is_launch_given_up: Arc<AtomicBool>,
 }
 
 impl ProcessManager {
-    /// A manager that has started nothing yet.
+    /// Creates a manager that has started nothing yet.
     #[must_use]
     pub fn new(
         config: ManagerConfig,
@@ -106,17 +106,18 @@ impl ProcessManager {
         }
     }
 
-    /// Starts a command; gives its state as it was at its start. Blocks until it was executed,
-    /// and before that while a tree is being ended, or while another start is under way.
+    /// Starts a command; returns its state as of its start. Blocks until it was executed, and
+    /// before that while a tree is being ended or another start is in progress.
     ///
     /// # Errors
-    /// Those of `RunSpec::check` for what cannot be run; `AlreadyRunning` while a run lives;
-    /// `ShuttingDown`; `Log`, `SpawnShell` and `SpawnProgram` when the machine refuses.
+    /// Those of `RunSpec::check` for a command that cannot be run; `AlreadyRunning` while a run
+    /// lives; `ShuttingDown`; `Log`, `SpawnShell` and `SpawnProgram` if the machine refuses.
     pub fn start(self: &Arc<Self>, spec: &RunSpec) -> Result<Snapshot> {
         self.start_with_handle(spec).map(|(snapshot, _)| snapshot)
     }
 
-    /// The same, with the run to look at further on, whatever is started behind it.
+    /// Starts a command as `start` does; returns also the run, which stays the same when another is
+    /// started.
     ///
     /// # Errors
     /// Those of `start`.
@@ -132,19 +133,19 @@ impl ProcessManager {
     }
 
     /// Ends the present run with `grace` between SIGTERM and SIGKILL, then starts its command
-    /// again, with a log of its own; also when it had ended. Blocks for all of that.
+    /// again, with a log of its own; also if it had ended. Blocks for all of that.
     ///
     /// # Errors
-    /// `NeverStarted`; `RestartCancelled` when a kill came meanwhile; `AlreadyRunning` when the
-    /// run cannot be ended; `ShuttingDown`; `Directory`, `Log`, `SpawnShell` and `SpawnProgram`
-    /// when the machine refuses.
+    /// `NeverStarted`; `RestartCancelled` if a kill came meanwhile; `AlreadyRunning` if the run
+    /// cannot be ended; `ShuttingDown`; `Directory`, `Log`, `SpawnShell` and `SpawnProgram` if the
+    /// machine refuses.
     pub fn restart(self: &Arc<Self>, grace: Duration) -> Result<Snapshot> {
         let kills = self.inner().state.kills();
         let _operation = self.operation.lock();
         let mut inner = self.wait_until_settled();
         let run = inner.run.clone().ok_or(Error::NeverStarted)?;
         if inner.state.kills() != kills {
-            // A kill came while this one waited for its turn behind another restart.
+            // A kill came while this one waited for another restart.
             return Err(Error::RestartCancelled);
         }
         let claim = inner.state.claim_restart(Instant::now() + grace);
@@ -153,7 +154,7 @@ impl ProcessManager {
         self.end_and_launch(Some(&run), &run.spec).map(|(snapshot, _)| snapshot)
     }
 
-    /// Ends it with this signal, and the grace of a kill where that is not SIGKILL. Blocks as
+    /// Ends the run with this signal, and the grace of a kill unless that is SIGKILL. Blocks as
     /// `end` does.
     ///
     /// # Errors
@@ -163,16 +164,16 @@ impl ProcessManager {
         self.end(Ending { by: EndedBy::Kill, signal, grace })
     }
 
-    /// Ends the whole tree of the present run, or what an ended one left behind. Blocks until
-    /// nothing of it lives, or until 5 s after the SIGKILL.
+    /// Ends the whole tree of the present run, or what an ended one left behind. Blocks until none
+    /// of its processes lives, or until 5 s after the SIGKILL.
     ///
     /// # Errors
-    /// `NeverStarted`, or `AlreadyEnded` when nothing is left to end.
+    /// `NeverStarted`; `AlreadyEnded` if nothing is left to end.
     pub fn end(&self, ending: Ending) -> Result<KillReport> {
         self.end_run(ending, None)
     }
 
-    /// What a run has left behind, by name. Nothing while its own process lives.
+    /// Returns the processes that a run has left behind. None while its own process lives.
     fn leftovers(&self, run: &Run) -> Vec<EndedLeftover> {
         if run.end.get().is_none() {
             return Vec::new();
@@ -181,7 +182,7 @@ impl ProcessManager {
         pids.map(|pid| EndedLeftover { pid, command: command_of(pid) }).collect()
     }
 
-    /// The same for `only` this run, where that is given.
+    /// Ends the run as `end` does, but only if it is `only`, if that is given.
     pub(super) fn end_run(&self, ending: Ending, only: Option<&Run>) -> Result<KillReport> {
         let Ending { by, signal, grace } = ending;
         let mut inner = self.wait_for_launch(grace);
@@ -221,7 +222,7 @@ impl ProcessManager {
         }
     }
 
-    /// Refuses starts from now on and ends what runs as a kill does. Blocks as a kill does.
+    /// Refuses starts from now on and ends the run as a kill does. Blocks as a kill does.
     pub fn shut_down(&self) {
         self.close();
         let grace = self.config.kill_grace;
@@ -235,13 +236,13 @@ impl ProcessManager {
         }
     }
 
-    /// Gives no grace from now on: what is being ended gets SIGKILL. Does not block.
+    /// Ends the grace: a tree that is being ended gets SIGKILL. Does not block.
     pub fn force_shutdown(&self) {
         self.inner().state.force_shutdown();
         self.announce_change();
     }
 
-    /// The state of the last run. Blocks for a sample of its usage at most.
+    /// Returns the state of the last run. Blocks for a sample of its usage at most.
     ///
     /// # Errors
     /// `NeverStarted`.
@@ -249,7 +250,7 @@ impl ProcessManager {
         Ok(self.last_run()?.snapshot())
     }
 
-    /// How many runs were started. Does not block.
+    /// Returns the number of runs that were started. Does not block.
     #[must_use]
     pub fn starts(&self) -> u64 {
         self.starts.load(Ordering::Relaxed)
@@ -272,7 +273,7 @@ impl ProcessManager {
         }
     }
 
-    /// The last run. Does not block.
+    /// Returns the last run. Does not block.
     ///
     /// # Errors
     /// `NeverStarted`.
@@ -285,14 +286,14 @@ impl ProcessManager {
         self.inner.lock()
     }
 
-    fn wait_until(&self, mut is_so: impl FnMut(&Inner) -> bool) -> MutexGuard<'_, Inner> {
+    fn wait_until(&self, mut condition: impl FnMut(&Inner) -> bool) -> MutexGuard<'_, Inner> {
         let mut inner = self.inner();
-        self.changed.wait_while(&mut inner, |inner| !is_so(inner));
+        self.changed.wait_while(&mut inner, |inner| !condition(inner));
         inner
     }
 
-    /// Waits until nothing is being done to the run, and until the end of one that has ended is
-    /// recorded, so that it is not taken for the doing of whoever asks.
+    /// Waits until no operation on the run is in progress, and until the end of one that has ended
+    /// is recorded, so that it is not attributed to the caller.
     fn wait_until_settled(&self) -> MutexGuard<'_, Inner> {
         let inner = self.wait_until(|inner| inner.state.is_quiet());
         if inner.run.as_ref().is_none_or(|run| !run.leader.has_ended()) {
@@ -304,7 +305,7 @@ impl ProcessManager {
     }
 
     /// Waits until the end of a process that has ended by itself is recorded, so that it is not
-    /// taken for the kill's doing.
+    /// attributed to the kill.
     fn wait_for_record<'a>(&self, mut inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
         let unrecorded = |inner: &mut Inner| {
             inner.run.as_ref().is_some_and(|run| run.leader.has_ended() && run.end.get().is_none())
@@ -313,10 +314,10 @@ impl ProcessManager {
         inner
     }
 
-    /// Waits until somebody else has ended the tree. The one who does it sends the signals, because
-    /// only he knows that the tree is still the one that was meant.
+    /// Waits until another thread has ended the tree. That thread sends the signals, because only
+    /// it knows that the tree is still the right one.
     fn join_ending(&self, run: &Run, joined: u64) -> KillReport {
-        // He reads the grace again, which may have become shorter.
+        // It reads the grace again, which may have become shorter.
         self.announce_change();
         let inner = self.wait_until(|inner| inner.state.endings_done() != joined);
         KillReport {
@@ -326,7 +327,7 @@ impl ProcessManager {
         }
     }
 
-    /// Wakes those who wait for something about the run, its tree included.
+    /// Wakes those who wait for a change of the run or its tree.
     pub(super) fn announce_change(&self) {
         self.inner().changes += 1;
         self.changed.notify_all();
@@ -341,7 +342,7 @@ impl ProcessManager {
         self.changed.notify_all();
     }
 
-    /// Ends what is there, as claimed, then launches the command in its place.
+    /// Ends the old run, as claimed, then launches the command in its place.
     fn end_and_launch(
         self: &Arc<Self>,
         old: Option<&Run>,
@@ -363,12 +364,12 @@ impl ProcessManager {
         drop(inner);
         let launched = begun.map_err(|refusal| refused(refusal, old));
         if let (Ok(()), Some(old)) = (&launched, old) {
-            // What comes to us from here on is of the new run.
+            // Orphans from here on belong to the new run.
             old.tree.seal();
         }
         let launched = launched.and_then(|()| self.launch(spec));
         if let (Err(_), Some(old)) = (&launched, old) {
-            // There is no new run that what is left of this one could be taken for.
+            // There is no new run that they could belong to.
             old.tree.unseal();
         }
         self.changed.notify_all();
@@ -377,7 +378,7 @@ impl ProcessManager {
     }
 }
 
-/// Those that are gone, of what a run had left behind.
+/// Returns those leftovers that are gone.
 fn ended_of(leftovers: Vec<EndedLeftover>, left: &[LeftBehind]) -> Vec<EndedLeftover> {
     let is_left = |pid| left.iter().any(|it| it.pid == pid);
     leftovers.into_iter().filter(|it| !is_left(it.pid)).collect()
@@ -396,10 +397,10 @@ fn refused(refusal: Refusal, run: Option<&Run>) -> Error {
 }
 
 fn already_ended(run: &Run, end: &End) -> Error {
-    Error::AlreadyEnded { pid: run.leader.pid(), how: end.words() }
+    Error::AlreadyEnded { pid: run.leader.pid(), how: end.describe() }
 }
 
-/// A command as it stands in a message: its beginning, where it is long.
+/// Returns a command for a message: its beginning, if it is long.
 fn quoted(command: &str) -> String {
     match command.char_indices().nth(QUOTED_CHARACTERS_MAX) {
         Some((end, _)) => format!("{}…", &command[..end]),
@@ -412,7 +413,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_command_is_quoted_by_its_beginning() {
+    fn long_commands_are_quoted_by_their_beginning() {
         assert_eq!(quoted("ls"), "ls");
         assert_eq!(quoted(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
     }

@@ -1,4 +1,4 @@
-//! The end of a run, as it is recorded and told.
+//! Recording and publication of a run's end.
 
 use super::config::OnEnd;
 use super::process_manager::ProcessManager;
@@ -11,9 +11,9 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// The end of a run, which the log writer tells when all that the run had written is on disk, or
-/// the thread `log-ends` where the disk does not answer. Where a debugger holds the status of the
-/// run's own process, the reaper tells it when that lets go.
+/// The end of a run, which the log writer reports when all output of the run is on disk, or the
+/// thread `log-ends` if the disk is stalled. If a debugger holds the status of the run's own
+/// process, the reaper reports it when that is released.
 pub(super) struct RunEnd(Arc<Ending>);
 
 struct Ending {
@@ -22,18 +22,18 @@ struct Ending {
     publication: Mutex<Publication>,
 }
 
-/// How far the end is told to others.
+/// The progress of publishing an end.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Publication {
     #[default]
-    NotAsked,
-    /// It is to be told as soon as it is recorded.
-    Asked,
+    NotRequested,
+    /// To be published as soon as the end is recorded.
+    Requested,
     Done,
 }
 
 impl RunEnd {
-    /// That of a run which goes on.
+    /// Creates the receiver for a run that goes on.
     pub(super) fn of(manager: Arc<ProcessManager>, run: Arc<Run>) -> Self {
         Self(Arc::new(Ending { manager, run, publication: Mutex::default() }))
     }
@@ -51,17 +51,17 @@ impl logs::OnEnd for RunEnd {
     }
 
     fn publish(&self) {
-        if self.0.is_to_be_published() {
+        if self.0.request_publication() {
             self.0.publish();
         }
     }
 }
 
 impl Ending {
-    /// Whatever panics in the recording, others are not left to wait for it.
+    /// Records an end. If that panics, others still do not wait for it in vain.
     fn record(&self, at: Moment, outcome: Outcome) {
         let what = format_args!("The recording of the end of run {}", self.run.id);
-        let _panicked = catch_panic(what, || self.manager.note_end(&self.run, at, outcome));
+        let _panicked = catch_panic(what, || self.manager.record_end(&self.run, at, outcome));
         let unknown = || End {
             at: at.time(),
             outcome: Outcome::Unknown,
@@ -69,26 +69,26 @@ impl Ending {
             lasted: at.since(self.run.began),
         };
         self.run.end.get_or_init(unknown);
-        if self.is_waited_for() {
+        if self.was_requested() {
             self.manager.folder.ledger().save();
             self.publish();
         }
     }
 
-    /// Notes that the end is to be told. Whether that is to be done now: once, when it is recorded.
-    fn is_to_be_published(&self) -> bool {
+    /// Requests the publication. Returns whether it is due now: once, when the end is recorded.
+    fn request_publication(&self) -> bool {
         let mut publication = self.publication.lock();
-        // ProbeFinished at under the lock: who records it meanwhile finds that it was asked for.
+        // Checked under the lock: whoever records it meanwhile finds the request.
         let is_recorded = self.run.end.get().is_some();
         let is_due = is_recorded && *publication != Publication::Done;
-        *publication = if is_recorded { Publication::Done } else { Publication::Asked };
+        *publication = if is_recorded { Publication::Done } else { Publication::Requested };
         is_due
     }
 
-    /// Whether the end, which is recorded now, was to be told before.
-    fn is_waited_for(&self) -> bool {
+    /// Whether the publication of the end, which is recorded now, was requested before.
+    fn was_requested(&self) -> bool {
         let mut publication = self.publication.lock();
-        let is_due = *publication == Publication::Asked;
+        let is_due = *publication == Publication::Requested;
         if is_due {
             *publication = Publication::Done;
         }
@@ -104,20 +104,20 @@ impl Ending {
         if let OnEnd(Some(on_end)) = &manager.config.on_end {
             on_end(&run.id, end);
         }
-        // Behind all that others wait for.
-        log::info!("run {} ended {}", run.id, end.words());
+        // After all that others wait for.
+        log::info!("run {} ended {}", run.id, end.describe());
     }
 }
 
 impl ProcessManager {
-    fn note_end(&self, run: &Run, at: Moment, outcome: Outcome) {
+    fn record_end(&self, run: &Run, at: Moment, outcome: Outcome) {
         let mut inner = self.inner();
         let by = match inner.state.leader_ended(outcome) {
             EndedBy::Signal if run.tree.has_run_out_of_memory() => EndedBy::Limit,
             by => by,
         };
         let end = End { at: at.time(), outcome, by, lasted: at.since(run.began) };
-        // It is set once: an end is recorded once.
+        // It is set once, because an end is recorded once.
         let _set_before = run.end.set(end);
         drop(inner);
         self.folder.ledger().ended(&run.id, record_of(run, &end));
@@ -125,14 +125,14 @@ impl ProcessManager {
 }
 
 fn record_of(run: &Run, end: &End) -> EndRecord {
-    let glance = run.log.glance();
+    let snapshot = run.log.snapshot();
     EndRecord {
         at: end.at,
         exit_code: end.outcome.exit_code(),
         signal: end.outcome.signal(),
         ended_by: end.by,
-        dropped_lines: glance.dropped_lines,
-        output_at: glance.output_at,
+        dropped_lines: snapshot.dropped_lines,
+        output_at: snapshot.output_at,
         lasted_ms: u64::try_from(end.lasted.as_millis()).ok(),
     }
 }

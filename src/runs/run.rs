@@ -1,4 +1,4 @@
-//! One execution of a command, and what can be told of it.
+//! One execution of a command: its facts, its end, and snapshots of it.
 
 use super::spec::RunSpec;
 use crate::logs::{LogSnapshot, RunLog};
@@ -14,26 +14,26 @@ use std::time::{Duration, Instant};
 /// The end of a run's own process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
-    /// When it was noticed.
+    /// The time when it was noticed.
     pub at: DateTime<Utc>,
-    /// What the kernel told of it.
+    /// The exit status.
     pub outcome: Outcome,
-    /// What ended it.
+    /// The cause of the end.
     pub by: EndedBy,
-    /// How long it ran, by a clock that nobody sets.
+    /// Duration of the run, by the monotonic clock.
     pub lasted: Duration,
 }
 
 impl End {
-    /// Which of the two ways of having ended this is.
+    /// Returns whether it exited or was killed.
     #[must_use]
     pub fn status(&self) -> RunStatus {
         if self.by == EndedBy::Itself { RunStatus::Exited } else { RunStatus::Killed }
     }
 
-    /// How it ended, in a few words.
+    /// Describes the end in a few words, for messages.
     #[must_use]
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         let by = match self.by {
             EndedBy::Itself => "by itself",
             EndedBy::Kill => "by a kill",
@@ -52,14 +52,14 @@ impl End {
                 format!("{by}, with {}", self.outcome.signal().unwrap_or_default())
             }
             Outcome::Unknown if self.by == EndedBy::Lost => {
-                "with an exit status that nobody knows".to_owned()
+                "with an unknown exit status".to_owned()
             }
-            Outcome::Unknown => format!("{by}, with an exit status that nobody knows"),
+            Outcome::Unknown => format!("{by}, with an unknown exit status"),
         }
     }
 }
 
-/// One execution of a command. Its facts never change; only its end is added, once.
+/// One execution of a command. Immutable, but for its end, which is added once.
 #[derive(Debug)]
 pub(super) struct Run {
     pub id: String,
@@ -71,15 +71,15 @@ pub(super) struct Run {
     pub leader: Arc<Leader>,
     pub tree: Tree,
     pub log: Arc<RunLog>,
-    /// Where its input is written to, if it has any.
+    /// Writing side of its input, if it has any.
     pub stdin: Option<Stdin>,
-    /// `None` where usage is sampled for many runs at once.
+    /// `None` if usage is sampled for many runs at once.
     pub meter: Option<UsageMeter>,
-    /// Set under the manager's state lock, after all that the run had written was on disk.
+    /// Set under the manager's state lock, after all output of the run was on disk.
     pub end: OnceLock<End>,
 }
 
-/// A run to look at: it stays what it is when another is started.
+/// A handle of a run, which stays the same when another is started.
 #[derive(Clone, Debug)]
 pub struct RunView {
     pub(super) run: Arc<Run>,
@@ -87,80 +87,80 @@ pub struct RunView {
 }
 
 impl RunView {
-    /// Its log.
+    /// Returns its log.
     #[must_use]
     pub fn log(&self) -> &Arc<RunLog> {
         &self.run.log
     }
 
-    /// The number of its own process.
+    /// Returns the pid of its own process.
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.run.leader.pid()
     }
 
-    /// What is run, as text.
+    /// Returns the command, as text.
     #[must_use]
     pub fn command(&self) -> &str {
         &self.run.command
     }
 
-    /// Its id.
+    /// Returns its id.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.run.id
     }
 
-    /// When it was started.
+    /// Returns the time of its start.
     #[must_use]
     pub fn created_at(&self) -> DateTime<Utc> {
         self.run.created_at
     }
 
-    /// Since it was started.
+    /// Returns the time since its start.
     #[must_use]
     pub fn age(&self) -> Duration {
         self.run.began.elapsed()
     }
 
-    /// Its end; `None` while it runs.
+    /// Returns its end; `None` while it runs.
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.run.end.get().copied()
     }
 
-    /// Where its input is written to; `None` where it has none, or has ended.
+    /// Returns the writing side of its input; `None` if it has none, or has ended.
     #[must_use]
     pub fn stdin(&self) -> Option<&Stdin> {
         self.run.stdin.as_ref().filter(|_| self.run.end.get().is_none())
     }
 
-    /// A descriptor that becomes readable when its own process has ended.
+    /// Returns a descriptor that becomes readable when its own process has ended.
     #[must_use]
     pub fn end_descriptor(&self) -> Arc<OwnedFd> {
         self.run.leader.end_descriptor()
     }
 
-    /// Its processes.
+    /// Returns its processes.
     #[must_use]
     pub fn tree(&self) -> &Tree {
         &self.run.tree
     }
 
-    /// Whether nothing of its tree lives, and its end is recorded.
+    /// Whether none of its processes lives, and its end is recorded.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.run.end.get().is_some() && self.run.tree.is_gone(&self.reaper)
     }
 
-    /// What lives of its tree although its own process has ended.
+    /// Returns its processes that live although its own process has ended.
     #[must_use]
     pub fn leftover_pids(&self) -> Vec<i32> {
         let has_ended = self.run.end.get().is_some();
         if has_ended { self.run.tree.pids(&self.reaper) } else { Vec::new() }
     }
 
-    /// Everything that can be told of it now. Blocks for a sample of its usage at most.
+    /// Returns its state now. Blocks for a sample of its usage at most.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let (run, reaper) = (&*self.run, &*self.reaper);
@@ -175,34 +175,34 @@ impl RunView {
     }
 }
 
-/// Everything that can be told of a run, copied at one moment.
+/// The state of a run at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// The number of its own process.
+    /// The pid of its own process.
     pub pid: i32,
-    /// What the shell was given to run.
+    /// The command, as text.
     pub command: String,
-    /// The id that it has in our answers and, as `RUN_ID`, in its environment.
+    /// Its id in our answers and, as `RUN_ID`, in its environment.
     pub run_id: String,
-    /// The directory that it was started in.
+    /// Its working directory.
     pub directory: PathBuf,
-    /// When it was started.
+    /// The time of its start.
     pub created_at: DateTime<Utc>,
     /// Its end; `None` while it runs.
     pub end: Option<End>,
-    /// From its start to its end, or to now.
+    /// Time from its start to its end, or to now.
     pub uptime: Duration,
     /// CPU and memory of its tree.
     pub usage: Usage,
     /// Processes of its tree that live on after its end.
     pub leftover_pids: Vec<i32>,
-    /// What the run before had left behind and this one's start has ended.
+    /// Leftovers of the run before that were ended by the start of this one.
     pub ended_leftovers: Vec<EndedLeftover>,
     /// The name of its log.
     pub log_name: String,
-    /// How far its log is.
+    /// The progress of its log.
     pub log: LogSnapshot,
-    /// Whether it has ended and output of it is not on disk yet, because that does not answer.
+    /// Whether it has ended and output of it is not on disk yet, because that is stalled.
     pub is_log_pending: bool,
     /// Whether it runs on a terminal.
     pub is_on_terminal: bool,
@@ -213,15 +213,15 @@ pub struct Snapshot {
 /// A process that a run had left behind and that was ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndedLeftover {
-    /// Its number.
+    /// Its pid.
     pub pid: i32,
     /// Its command line.
     pub command: String,
 }
 
 impl Snapshot {
-    /// `end` is looked at once, by the caller, so that all of a snapshot is of one moment: what
-    /// ended since is still told as running.
+    /// Creates a snapshot. The caller reads `end` once, so that all of the snapshot is of one
+    /// moment: a run that ended since is still reported as running.
     pub(super) fn of(run: &Run, end: Option<End>, usage: Usage, leftover_pids: Vec<i32>) -> Self {
         Self {
             pid: run.leader.pid(),
@@ -235,22 +235,22 @@ impl Snapshot {
             leftover_pids,
             ended_leftovers: Vec::new(),
             log_name: run.log.name().to_owned(),
-            log: run.log.glance(),
+            log: run.log.snapshot(),
             is_log_pending: end.is_some() && run.log.is_behind(),
             is_on_terminal: run.spec.input.is_terminal(),
             is_stdin_open: end.is_none() && run.stdin.as_ref().is_some_and(Stdin::is_open),
         }
     }
 
-    /// Whether the run goes on, and if not, how it ended.
+    /// Returns whether the run goes on, and if not, how it ended.
     #[must_use]
     pub fn status(&self) -> RunStatus {
         self.end.as_ref().map_or(RunStatus::Running, End::status)
     }
 }
 
-/// An id that no other run has, on this machine or another: 64 bits of the standard library's
-/// hasher, which the operating system's randomness seeds.
+/// Returns an id that no other run has, on this machine or another: 64 bits of the standard
+/// library's hasher, which is seeded by the operating system's randomness.
 pub(super) fn new_run_id() -> String {
     format!("{:016x}", RandomState::new().build_hasher().finish())
 }
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_end_by_itself_is_exited() {
+    fn only_ends_by_themselves_are_exited() {
         let (at, lasted) = (DateTime::UNIX_EPOCH, Duration::ZERO);
         let end = |by| End { at, outcome: Outcome::Exited(0), by, lasted };
         assert_eq!(end(EndedBy::Itself).status(), RunStatus::Exited);

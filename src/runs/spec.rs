@@ -1,4 +1,4 @@
-//! What is to be run: the command with its surroundings.
+//! Specification of a run: the command, its environment, its limits.
 
 use crate::error::{Error, Result};
 use crate::process::{COMMAND_BYTES_MAX, CommandLine, Input, ResourceLimits};
@@ -7,28 +7,30 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How much of a variable's name is told, in characters.
+/// Number of characters of a variable's name that are shown in an error.
 const NAME_CHARACTERS_SHOWN: usize = 80;
 
-/// What is to be run, and in which surroundings.
+/// The specification of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunSpec {
     /// The command.
     pub command: CommandLine,
-    /// The directory that it starts in; `None` for the server's own, which relative ones are in.
+    /// The working directory; `None` for the server's own, which relative ones are resolved
+    /// against.
     pub directory: Option<PathBuf>,
-    /// What is added to the server's environment; `None` removes a name.
+    /// Changes to the server's environment; `None` removes a name.
     pub environment: BTreeMap<String, Option<String>>,
-    /// What its input is.
+    /// The kind of input.
     pub input: Input,
-    /// How long it may run before it is ended.
+    /// Time after which it is ended.
     pub timeout: Option<Duration>,
-    /// What it may use, for which it needs a control group.
+    /// Resource limits, for which it needs a control group.
     pub limits: ResourceLimits,
 }
 
 impl RunSpec {
-    /// Text for the shell, in the server's own surroundings, without input.
+    /// Returns the specification of a text for the shell, in the server's directory and
+    /// environment, without input.
     #[must_use]
     pub fn shell(command: &str) -> Self {
         let command = CommandLine::Shell(command.to_owned());
@@ -45,8 +47,8 @@ impl RunSpec {
     /// Refuses what no kernel can run.
     ///
     /// # Errors
-    /// `CommandBlank`, `CommandHasNul`, `CommandTooLong`, and `Input` for a variable of the
-    /// environment that cannot be one.
+    /// `CommandBlank`, `CommandHasNul`, `CommandTooLong`, and `Input` for an invalid variable of
+    /// the environment.
     pub fn check(&self) -> Result<()> {
         let parts = match &self.command {
             CommandLine::Shell(text) => std::slice::from_ref(text),
@@ -61,12 +63,12 @@ impl RunSpec {
         self.environment.iter().try_for_each(|(name, value)| check_variable(name, value.as_deref()))
     }
 
-    /// The directory that it starts in, where `own` is the server's.
+    /// Returns the working directory, where `own` is the server's.
     pub(super) fn directory_in(&self, own: &Path) -> PathBuf {
         self.directory.as_ref().map_or_else(|| own.to_owned(), |directory| own.join(directory))
     }
 
-    /// The whole environment: the server's, changed as is wanted, with the run's id.
+    /// Returns the whole environment: the server's, with the changes and the run's id.
     #[must_use]
     pub fn environment_over(
         &self,
@@ -98,11 +100,11 @@ fn check_variable(name: &str, value: Option<&str>) -> Result<()> {
     let is_name = !name.is_empty() && !name.contains(['=', '\0']);
     if !is_name || value.is_some_and(|value| value.contains('\0')) {
         return Err(Error::Input(format!(
-            "The environment cannot have {name:?} so: a name is not empty and has no `=`, and \
-             neither it nor its value has a NUL."
+            "The environment variable {name:?} is invalid: its name must not be empty or contain \
+             `=`, and neither it nor its value may contain a NUL."
         )));
     }
-    // The kernel takes `NAME=value` as one text.
+    // The kernel takes `NAME=value` as one string.
     let bytes = name.len() + 1 + value.map_or(0, str::len);
     if bytes > COMMAND_BYTES_MAX {
         let shown: String = name.chars().take(NAME_CHARACTERS_SHOWN).collect();
@@ -119,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_environment_is_the_servers_with_names_replaced_or_removed() {
+    fn environment_replaces_and_removes_names_of_the_servers() {
         let own = [("A", "1"), ("B", "2"), ("RUN_ID", "old")].map(|(n, v)| (n.into(), v.into()));
         let environment =
             [("B", None), ("C", Some("3".to_owned()))].map(|(n, v)| (n.to_owned(), v)).into();
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_kernel_can_run_is_refused() {
+    fn invalid_commands_and_variables_are_refused() {
         let refused = |command| RunSpec { command, ..RunSpec::shell("") }.check().is_err();
         assert!(refused(CommandLine::Shell(" \n".into())));
         assert!(refused(CommandLine::Arguments(vec![])));
@@ -143,7 +145,7 @@ mod tests {
         assert!(with("A", "").is_ok());
         let most = COMMAND_BYTES_MAX - "A=".len();
         assert!(with("A", &"x".repeat(most)).is_ok());
-        let said = with("A", &"x".repeat(most + 1)).unwrap_err().to_string();
-        assert!(said.contains("\"A\" has 131072 bytes") && said.contains("131071"), "{said}");
+        let error = with("A", &"x".repeat(most + 1)).unwrap_err().to_string();
+        assert!(error.contains("\"A\" has 131072 bytes") && error.contains("131071"), "{error}");
     }
 }

@@ -1,25 +1,25 @@
-//! What may follow what in a command's life: state and event give the next state. Pure.
+//! The state machine of a command's life. Pure: state and event give the next state.
 
 use crate::process::Outcome;
 use crate::protocol::EndedBy;
 use std::time::Instant;
 
-/// Where the present run is in its life.
+/// The life of the present run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
-    /// There was none yet.
+    /// There was no run yet.
     Never,
-    /// Its own process lives, and this is to end it, if anything is.
+    /// Its own process lives; the cause of its end, if it is being ended.
     Running(Option<EndedBy>),
     /// Its own process has ended.
     Ended,
 }
 
-/// What is being done to it.
+/// The operation in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Quiet,
-    /// Its tree is being ended, and what is left of it at `force_at` gets SIGKILL.
+    /// Its tree is being ended; what is left of it at `force_at` gets SIGKILL.
     Ending {
         force_at: Instant,
         then: AfterStop,
@@ -28,20 +28,20 @@ enum Phase {
     Starting,
 }
 
-/// What follows when a tree has been ended.
+/// What follows the end of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AfterStop {
     Nothing,
-    /// A new command is started: what is ended are the leftovers of the one before.
+    /// A new command is started; the tree was the leftovers of the one before.
     Start,
     /// The same command is started again, unless a kill comes meanwhile.
     Restart,
 }
 
-/// Why a start is refused.
+/// The reason why a start is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// A run is under way.
+    /// A run is in progress.
     Running,
     /// The server is shutting down.
     Closed,
@@ -51,14 +51,14 @@ pub enum Refusal {
     NeverStarted,
 }
 
-/// What whoever asked for an end has to do.
+/// The task of a thread that wants to end a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// End the tree, and say so with `ending_done`.
+    /// End the tree, and call `ending_done`.
     Drive,
-    /// Somebody is at it: pass the signal on and wait.
+    /// Wait for another thread that ends the tree.
     Join,
-    /// There was never a run.
+    /// Nothing: there was never a run.
     NeverStarted,
 }
 
@@ -68,48 +68,50 @@ pub struct State {
     life: Life,
     phase: Phase,
     is_closed: bool,
-    is_hurried: bool,
+    is_forced: bool,
     endings_done: u64,
     kills: u64,
 }
 
 impl State {
-    /// Before the first start.
+    /// Returns the state before the first start.
     pub fn new() -> Self {
         Self {
             life: Life::Never,
             phase: Phase::Quiet,
             is_closed: false,
-            is_hurried: false,
+            is_forced: false,
             endings_done: 0,
             kills: 0,
         }
     }
 
-    /// Whether nothing is being done to the run, so that a start may begin.
+    /// Whether no operation is in progress, so that a start may begin.
     pub fn is_quiet(&self) -> bool {
         self.phase == Phase::Quiet
     }
 
-    /// Whether a run is being launched: whoever wants to end something waits for it.
+    /// Whether a run is being launched, which anybody who wants to end something waits for.
     pub fn is_starting(&self) -> bool {
         self.phase == Phase::Starting
     }
 
-    /// When what is left of the tree gets SIGKILL; at once where no ending is under way.
+    /// Returns the time at which what is left of the tree gets SIGKILL; `now` if no ending is in
+    /// progress.
     pub fn force_at(&self, now: Instant) -> Instant {
         match self.phase {
-            Phase::Ending { force_at, .. } if !self.is_hurried => force_at,
+            Phase::Ending { force_at, .. } if !self.is_forced => force_at,
             Phase::Ending { .. } | Phase::Quiet | Phase::Starting => now,
         }
     }
 
-    /// How many endings were done, so that one who joined can tell that his is.
+    /// Returns the number of endings that were done, so that a thread that joined one knows when it
+    /// is.
     pub fn endings_done(&self) -> u64 {
         self.endings_done
     }
 
-    /// Somebody wants a new run in the place of one that has ended: its leftovers, if any, are to
+    /// Claims the start of a new run, in place of one that has ended: its leftovers, if any, are to
     /// be ended first, until `force_at`.
     pub fn claim_start(&mut self, force_at: Instant) -> Result<(), Refusal> {
         match self.life {
@@ -122,7 +124,7 @@ impl State {
         }
     }
 
-    /// Somebody wants the present run ended and started again.
+    /// Claims the end of the present run and its start again.
     pub fn claim_restart(&mut self, force_at: Instant) -> Result<(), Refusal> {
         match &mut self.life {
             _ if self.is_closed => return Err(Refusal::Closed),
@@ -134,13 +136,13 @@ impl State {
         Ok(())
     }
 
-    /// How often an end for good was wanted, so that a restart that waits for its turn can tell
-    /// that one was meanwhile.
+    /// Returns the number of final ends that were claimed, so that a restart that waits for its
+    /// turn notices one.
     pub fn kills(&self) -> u64 {
         self.kills
     }
 
-    /// Somebody wants the present run ended for good.
+    /// Claims the final end of the present run.
     pub fn claim_end(&mut self, by: EndedBy, force_at: Instant) -> Claim {
         self.kills += 1;
         match &mut self.life {
@@ -161,7 +163,7 @@ impl State {
         claim
     }
 
-    /// The tree is gone, or what is left of it cannot be ended; a new run is to follow.
+    /// Begins the start of a new run: the tree is gone, or what is left of it cannot be ended.
     pub fn begin_start(&mut self) -> Result<(), Refusal> {
         self.endings_done += 1;
         let phase = std::mem::replace(&mut self.phase, Phase::Quiet);
@@ -178,24 +180,25 @@ impl State {
         Ok(())
     }
 
-    /// The tree is gone, or what is left of it cannot be ended, and nothing follows.
+    /// Ends an ending that nothing follows: the tree is gone, or what is left of it cannot be
+    /// ended.
     pub fn ending_done(&mut self) {
         self.endings_done += 1;
         self.phase = Phase::Quiet;
     }
 
-    /// The new run was launched.
+    /// Records that the new run was launched.
     pub fn started(&mut self) {
         self.life = Life::Running(None);
         self.phase = Phase::Quiet;
     }
 
-    /// The new run could not be launched: what was before is still the last run.
+    /// Records that the new run could not be launched: the last run is still the one before.
     pub fn start_failed(&mut self) {
         self.phase = Phase::Quiet;
     }
 
-    /// The run's own process has ended: what ended it?
+    /// Records the end of the run's own process; returns its cause.
     pub fn leader_ended(&mut self, outcome: Outcome) -> EndedBy {
         let wanted = if let Life::Running(wanted) = self.life { wanted } else { None };
         self.life = Life::Ended;
@@ -207,22 +210,22 @@ impl State {
         wanted.unwrap_or(alone)
     }
 
-    /// Whether no grace is given any more.
-    pub fn is_hurried(&self) -> bool {
-        self.is_hurried
+    /// Whether there is no grace any more.
+    pub fn is_forced(&self) -> bool {
+        self.is_forced
     }
 
-    /// No grace is given from now on.
+    /// Ends the grace from now on.
     pub fn force_shutdown(&mut self) {
-        self.is_hurried = true;
+        self.is_forced = true;
     }
 
-    /// Whether no start is allowed any more.
+    /// Whether starts are refused.
     pub fn is_closed(&self) -> bool {
         self.is_closed
     }
 
-    /// No start is allowed from now on.
+    /// Refuses starts from now on.
     pub fn close(&mut self) {
         self.is_closed = true;
     }
@@ -243,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_is_refused_while_a_run_lives() {
+    fn start_is_refused_while_a_run_lives() {
         let (mut state, now) = running();
         assert_eq!(state.claim_start(now), Err(Refusal::Running));
         state.leader_ended(Outcome::Exited(0));
@@ -251,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_that_failed_leaves_what_was() {
+    fn failed_start_keeps_the_previous_state() {
         let mut state = State::new();
         let now = Instant::now();
         state.claim_start(now).unwrap();
@@ -261,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn ended_by_is_the_caller_or_else_the_wait_status() {
+    fn ended_by_is_the_caller_else_the_wait_status() {
         let ended = |wanted: Option<EndedBy>, outcome| {
             let (mut state, now) = running();
             wanted.map(|by| state.claim_end(by, now));
@@ -275,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kill_shortens_a_restart_and_cancels_its_start() {
+    fn kill_shortens_a_restart_and_cancels_its_start() {
         let (mut state, now) = running();
         let (late, early) = (now + Duration::from_secs(10), now + Duration::from_secs(5));
         state.claim_restart(late).unwrap();
@@ -287,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_kill_never_lengthens_the_grace() {
+    fn second_kill_never_lengthens_the_grace() {
         let (mut state, now) = running();
         assert_eq!(state.claim_end(EndedBy::Kill, now), Claim::Drive);
         let later = now + Duration::from_secs(5);
@@ -296,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_goes_on_when_the_run_has_ended() {
+    fn restart_continues_when_the_run_has_ended() {
         let (mut state, now) = running();
         state.claim_restart(now).unwrap();
         assert_eq!(state.leader_ended(Outcome::Signalled(15)), EndedBy::Restart);
@@ -305,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kill_of_leftovers_leaves_the_start_that_waits_for_them() {
+    fn kill_of_leftovers_keeps_the_pending_start() {
         let (mut state, now) = running();
         state.leader_ended(Outcome::Exited(0));
         state.claim_start(now + Duration::from_secs(5)).unwrap();
@@ -314,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hurried_end_has_no_grace() {
+    fn forced_end_has_no_grace() {
         let (mut state, now) = running();
         state.claim_end(EndedBy::Shutdown, now + Duration::from_secs(5));
         state.force_shutdown();
@@ -322,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_cannot_be_ended_is_not_started_twice() {
+    fn unkillable_run_is_not_started_twice() {
         let (mut state, now) = running();
         state.claim_restart(now).unwrap();
         assert_eq!(state.begin_start(), Err(Refusal::Running));

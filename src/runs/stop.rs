@@ -1,4 +1,4 @@
-//! Ending a tree: signal, grace, SIGKILL, until nothing of it is left.
+//! Ending of a tree: signal, grace, SIGKILL, until none of it is left.
 
 use super::process_manager::{Inner, ProcessManager};
 use super::run::Run;
@@ -6,14 +6,14 @@ use crate::process::{LeftBehind, Signal};
 use std::mem;
 use std::time::{Duration, Instant};
 
-/// How long what got SIGKILL may take to be gone before it is named as left behind.
+/// Time for a process to be gone after SIGKILL before it is reported as left behind.
 const FORCE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long to wait for a death before looking again while processes are being killed. Deaths wake
-/// us, so this is for the one that /proc left out because the list changed while it was read.
-const FORCE_LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// Time to wait for a death before checking again while processes are being killed. Deaths wake us,
+/// so this is for one that /proc left out because the list changed while it was read.
+const FORCE_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How far things were at a look.
+/// The counters of changes at one check.
 #[derive(Clone, Copy)]
 struct Progress {
     changes: u64,
@@ -22,16 +22,16 @@ struct Progress {
 
 impl ProcessManager {
     /// Ends the tree of a run whose ending the caller has claimed. Blocks until it is gone and its
-    /// end is recorded, at most the grace and `FORCE_TIMEOUT`; gives what could not be ended.
+    /// end is recorded, at most the grace and `FORCE_TIMEOUT`; returns what could not be ended.
     pub(super) fn drive_ending(&self, run: &Run, first: Signal) -> Vec<LeftBehind> {
-        let mut is_to_be_asked = first != Signal::KILL;
+        let mut is_signal_due = first != Signal::KILL;
         loop {
             let seen = self.progress();
             if self.is_over(run) {
                 return Vec::new();
             }
-            if mem::take(&mut is_to_be_asked) {
-                run.tree.ask_to_end(&self.reaper, first);
+            if mem::take(&mut is_signal_due) {
+                run.tree.terminate(&self.reaper, first);
             }
             // Read each time: a kill that joins brings it forward, and wakes us.
             let now = Instant::now();
@@ -43,7 +43,7 @@ impl ProcessManager {
         }
     }
 
-    /// Whether the run's end is recorded and nothing of its tree lives.
+    /// Whether the run's end is recorded and none of its processes lives.
     pub(super) fn is_over(&self, run: &Run) -> bool {
         run.end.get().is_some() && run.tree.is_gone(&self.reaper)
     }
@@ -62,18 +62,18 @@ impl ProcessManager {
             if now >= deadline {
                 return left;
             }
-            self.wait_for_progress(run, seen, deadline.min(now + FORCE_LOOK_INTERVAL));
+            self.wait_for_progress(run, seen, deadline.min(now + FORCE_CHECK_INTERVAL));
         }
     }
 
-    /// What `wait_for_progress` is to be told, taken before a look.
+    /// Returns the counters for `wait_for_progress`, to be read before a check.
     fn progress(&self) -> Progress {
         Progress { changes: self.inner().changes, deaths: self.reaper.changes() }
     }
 
     /// Waits until there may be news since `seen`: of the run's own process, while that lives, and
-    /// then of its orphans; or until `until`. The ends of other runs wake nobody who waits for the
-    /// first, or a thousand services that are stopped at once would each be looked at a thousand
+    /// then of its orphans; or until `until`. Ends of other runs do not wake those who wait for the
+    /// first, or a thousand services that are stopped at once would each be checked a thousand
     /// times.
     fn wait_for_progress(&self, run: &Run, seen: Progress, until: Instant) {
         if run.end.get().is_some() {

@@ -1,4 +1,4 @@
-//! Ending a run whose time is up.
+//! Timeout of a run.
 
 use super::process_manager::{Ending, ProcessManager};
 use super::run::Run;
@@ -24,7 +24,7 @@ impl ProcessManager {
         }
     }
 
-    /// Waits for the end of a run, until `deadline`. Whether it still lives then.
+    /// Waits for the end of a run, until `deadline`. Returns whether it still lives then.
     fn outlives(&self, run: &Run, deadline: Instant) -> bool {
         let lives = |_: &mut _| run.end.get().is_none();
         self.changed.wait_while_until(&mut self.inner(), lives, deadline);
@@ -34,7 +34,7 @@ impl ProcessManager {
     fn end_in_time(&self, run: &Run) {
         let grace = self.config.kill_grace;
         let ending = Ending { by: EndedBy::Timeout, signal: Signal::TERM, grace };
-        // Where it has ended meanwhile there is nothing to do, and another run is left alone.
+        // If it has ended meanwhile there is nothing to do, and another run is left alone.
         if let Err(nothing_to_end) = self.end_run(ending, Some(run)) {
             log::debug!("{nothing_to_end}");
         }

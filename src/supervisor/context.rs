@@ -4,7 +4,7 @@ use super::service_handle::ServiceHandle;
 use super::services_file::ServiceConfig;
 use crate::error::Error;
 use crate::logs::{FolderLock, Keep, LogFolder, LogWriter};
-use crate::probe::{Check, HealthReport, ProbeContext, Prober, look};
+use crate::probe::{Check, HealthReport, ProbeContext, Prober, probe};
 use crate::process::{
     Cgroups, Input, NoCgroup, OrphanPolicy, Reaper, ResourceLimits, TerminalSize,
 };
@@ -99,7 +99,7 @@ impl SupervisorContext {
             directory: self.directory.clone(),
             kill_grace: config.stop_timeout,
             cgroups: self.cgroups.as_ref().ok().cloned(),
-            strangers: OrphanPolicy::AreForeign,
+            orphan_policy: OrphanPolicy::AreForeign,
             numbering: Numbering::Continuous,
             metering: Metering::Elsewhere,
             on_end: OnEnd(Some(Arc::new(on_end))),
@@ -119,7 +119,7 @@ impl SupervisorContext {
         timeout: Duration,
         (config, run): (&ServiceConfig, &RunView),
     ) -> Result<(), String> {
-        self.within(config, run, |around| look(check, timeout, prober, around))
+        self.within(config, run, |around| probe(check, timeout, prober, around))
     }
 
     /// Looks once with all checks of a run, at the same time. Blocks for the longest of their

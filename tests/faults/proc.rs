@@ -31,7 +31,7 @@ fn without_proc_the_server_does_not_start_and_says_why() {
     let output = command.current_dir(folder.path()).env("LLM_SHELL_PORT", "0").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("look into /proc (mount it)"), "{said}");
+    assert!(said.contains("read /proc (mount it)"), "{said}");
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn what_cannot_be_seen_is_never_said_to_be_gone() {
     assert_eq!(server.living().len(), 1);
     // What would be started now could not be ended.
     let detail = server.post_json("/start", &json!({ "command": "sleep 600" }));
-    assert!(detail.problem(500, "internal").contains("into /proc"));
+    assert!(detail.problem(500, "internal").contains("read /proc"));
     assert_eq!(server.living().len(), 1);
     cover_proc(server.pid(), &["umount", "/proc"]);
     let status = server.get("/status").expect(200).json();

@@ -1,10 +1,10 @@
-//! The ledger by itself: what is read is what was written.
+//! Tests of the ledger by itself: what is read is what was written.
 
 use super::*;
 use crate::protocol::EndedBy;
 use chrono::DateTime;
 
-/// How many runs the ledgers here know at most.
+/// Maximum number of runs that the ledgers here know.
 const RUNS: usize = 5;
 
 fn end(exit_code: i32) -> EndRecord {
@@ -36,7 +36,7 @@ fn run(number: u32) -> RunRecord {
         log: log_name(number),
         lines_before: 0,
         lines_rotated: 0,
-        older_part: OlderPart::Unsaid,
+        older_part: OlderPart::Unknown,
         end: None,
         ended_as: 0,
         is_log_gone: false,
@@ -44,7 +44,7 @@ fn run(number: u32) -> RunRecord {
 }
 
 #[test]
-fn a_ledger_is_read_as_it_was_written_without_what_was_torn() {
+fn ledger_is_read_back_without_torn_lines() {
     let folder = tempfile::tempdir().unwrap();
     for number in [1, 3, 4] {
         File::create(folder.path().join(log_name(number))).unwrap();
@@ -76,7 +76,7 @@ fn a_ledger_is_read_as_it_was_written_without_what_was_torn() {
 }
 
 #[test]
-fn names_that_we_do_not_give_are_not_taken_from_a_ledger() {
+fn invalid_names_in_a_ledger_are_ignored() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("x"), "secret").unwrap();
     let ledger = Ledger::open(folder.path(), RUNS, Arc::default()).unwrap();
@@ -93,7 +93,7 @@ fn names_that_we_do_not_give_are_not_taken_from_a_ledger() {
 }
 
 #[test]
-fn ends_are_kept_when_logs_are_gone_as_many_as_may_be() {
+fn ends_outlive_logs_up_to_the_limit() {
     let folder = tempfile::tempdir().unwrap();
     let open = || Ledger::open(folder.path(), RUNS, Arc::default()).unwrap();
     let ledger = open();
@@ -104,7 +104,7 @@ fn ends_are_kept_when_logs_are_gone_as_many_as_may_be() {
         }
         ledger.removed(&[log_name(number)]);
     }
-    // The first has no end, which a server that is started next will look for.
+    // The first has no end, which the next server will look for.
     let check = |ledger: &Ledger| {
         let runs = ledger.runs();
         assert_eq!((runs.len(), &*runs[RUNS - 1].run_id), (RUNS, &*run(0).run_id));
@@ -120,7 +120,7 @@ fn ends_are_kept_when_logs_are_gone_as_many_as_may_be() {
 }
 
 #[test]
-fn logs_go_in_the_order_in_which_their_runs_ended() {
+fn logs_are_removed_in_the_order_of_their_ends() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(folder.path(), RUNS, Arc::default()).unwrap();
     // As if the clock had been set back: the names have the other order.

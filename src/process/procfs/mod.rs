@@ -1,8 +1,8 @@
-//! The only reader of /proc/PID: who is whose child, and what is known of each process.
+//! The only reader of /proc/PID: parents, children, and facts of each process.
 //!
 //! Each kind of file is opened and parsed in one place, where its format is described; proc(5) has
-//! all of them. `number` always is a process's number under /proc, which differs from its pid
-//! where /proc belongs to another pid namespace.
+//! all of them. `number` always is a process's number under /proc, which differs from its pid if
+//! /proc belongs to another pid namespace.
 
 mod cgroup;
 mod descriptors;
@@ -21,29 +21,29 @@ pub(super) use names::name_of;
 pub(super) use stat::is_ending;
 pub(super) use status::is_ignored;
 
-use super::sampler::{DIVIDED_FROM, parallel_map};
+use super::sampler::{PARALLEL_MIN, parallel_map};
 use nix::unistd::{Pid, getpid};
 use stat::Stat;
 use status::namespaced_numbers;
 use std::{fs, io};
 
-/// A process as /proc shows it at one moment.
+/// The entry of a process in /proc at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
-    /// Its number in our own pid namespace: the one that system calls take.
+pub(super) struct ProcessInfo {
+    /// Its pid in our own pid namespace: the one that system calls take.
     pub pid: Pid,
-    /// Its number under /proc, which differs where /proc is another pid namespace's.
+    /// Its number under /proc, which differs if /proc belongs to another pid namespace.
     pub number: i32,
-    /// `R`, `S`, `D`, `T`, `Z` …: the state letter of proc(5). `Z` only where all of it is dead:
-    /// one whose main thread alone has ended counts as sleeping.
+    /// State letter of proc(5): `R`, `S`, `D`, `T`, `Z` … `Z` only if all its threads are dead: a
+    /// process whose main thread alone has ended counts as sleeping.
     pub state: char,
     /// Its parent, as a number under /proc.
     pub parent: i32,
-    /// The session that it belongs to, as a number under /proc.
+    /// Its session, as a number under /proc.
     pub session: i32,
-    /// How many threads it has.
+    /// Number of threads.
     pub threads: u32,
-    /// When it started, in clock ticks since boot. With the pid it names one process for ever.
+    /// Start time in clock ticks since boot. With the pid it identifies the process for ever.
     pub start_ticks: u64,
 }
 
@@ -51,15 +51,15 @@ pub(super) struct Seen {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Procfs {
     own_number: i32,
-    /// Which of the numbers in an `NSpid` line is the one of our namespace; `None` where /proc
-    /// shows our own namespace and nothing needs to be translated.
+    /// Index of our namespace among the numbers of an `NSpid` line; `None` if /proc belongs to our
+    /// own namespace and nothing needs to be translated.
     depth: Option<usize>,
 }
 
 impl Procfs {
-    /// Finds out whose namespace /proc shows. One started by `unshare --pid` without a /proc of
-    /// its own sees the numbers of the namespace above.
-    pub fn look() -> Self {
+    /// Detects whose namespace /proc belongs to. A process started by `unshare --pid` without a
+    /// /proc of its own sees the numbers of the parent namespace.
+    pub fn detect() -> Self {
         let own = getpid().as_raw();
         let link = fs::read_link("/proc/self").ok();
         let shown = link.and_then(|link| link.to_str()?.parse().ok()).unwrap_or(own);
@@ -67,70 +67,70 @@ impl Procfs {
         Self { own_number: shown, depth }
     }
 
-    /// Whether /proc shows another namespace's numbers.
+    /// Whether /proc belongs to another namespace.
     pub fn is_foreign(self) -> bool {
         self.depth.is_some()
     }
 
-    /// The children of our main thread: the processes that were handed to us when their parent
-    /// died, because the kernel prefers that thread. An empty answer is exact: the kernel lists
-    /// the first child under its lock. `None` where /proc shows nothing at all: somebody has put
-    /// another file system over it.
+    /// Returns the children of our main thread: the processes that became ours when their parent
+    /// died, because the kernel prefers that thread. An empty answer is exact: the kernel lists the
+    /// first child under its lock. `None` if /proc shows nothing at all, as when another file
+    /// system is mounted over it.
     pub fn orphans(self) -> Option<Vec<i32>> {
         match read_children(self.own_number, self.own_number) {
-            // A kernel without such lists has none to give, and shows us all the same.
-            None => self.see(self.own_number).map(|_| Vec::new()),
+            // A kernel without such lists has none, although /proc shows us.
+            None => self.read(self.own_number).map(|_| Vec::new()),
             listed => listed,
         }
     }
 
-    /// The children of one of our other threads.
+    /// Returns the children of one of our other threads.
     pub fn children_of_thread(self, thread: i32) -> Vec<i32> {
         children_of_thread(self.own_number, thread)
     }
 
-    /// The numbers under /proc of a process's children. One that comes or goes meanwhile may be
-    /// missing, so whoever needs all of them looks again until nothing is new.
+    /// Returns the numbers of a process's children. One that comes or goes meanwhile may be
+    /// missing, so whoever needs all of them repeats this until nothing is new.
     pub fn children(number: i32) -> Vec<i32> {
         let Ok(tasks) = fs::read_dir(format!("/proc/{number}/task")) else { return Vec::new() };
         let threads = tasks.filter_map(|t| t.ok()?.file_name().to_str()?.parse::<i32>().ok());
         threads.flat_map(|thread| children_of_thread(number, thread)).collect()
     }
 
-    /// Our own number under /proc.
+    /// Returns our own number under /proc.
     pub fn own_number(self) -> i32 {
         self.own_number
     }
 
-    /// Every process that /proc shows.
-    pub fn all(self) -> Vec<Seen> {
+    /// Returns every process in /proc.
+    pub fn all(self) -> Vec<ProcessInfo> {
         let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
         let numbers = entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse::<i32>().ok());
         let numbers: Vec<i32> = numbers.collect();
-        let seen = parallel_map(numbers.chunks(DIVIDED_FROM), |numbers| {
-            numbers.iter().filter_map(|number| self.see(*number)).collect::<Vec<Seen>>()
+        let processes = parallel_map(numbers.chunks(PARALLEL_MIN), |numbers| {
+            numbers.iter().filter_map(|number| self.read(*number)).collect::<Vec<ProcessInfo>>()
         });
-        seen.concat()
+        processes.concat()
     }
 
-    /// Looks at one process; `None` when it is gone (reaped).
-    pub fn see(self, number: i32) -> Option<Seen> {
+    /// Reads one process; `None` once it is reaped.
+    pub fn read(self, number: i32) -> Option<ProcessInfo> {
         let Stat { state, parent, session, flags: _, threads, start_ticks } = Stat::read(number)?;
         let pid = match self.depth {
             None => number,
             Some(depth) => *namespaced_numbers(number).get(depth)?,
         };
         let pid = Pid::from_raw(pid);
-        Some(Seen { pid, number, state, parent, session, threads, start_ticks })
+        Some(ProcessInfo { pid, number, state, parent, session, threads, start_ticks })
     }
 
-    /// The number under /proc of a child of ours, known by its pid.
+    /// Returns the number under /proc of a child of ours, by its pid.
     pub fn number_of(self, pid: Pid) -> Option<i32> {
         if self.depth.is_none() {
             return Some(pid.as_raw());
         }
         let ours = Self::children(self.own_number);
-        ours.into_iter().find(|number| self.see(*number).is_some_and(|seen| seen.pid == pid))
+        ours.into_iter().find(|number| self.read(*number).is_some_and(|process| process.pid == pid))
     }
 }
 
@@ -149,8 +149,8 @@ fn children_of_thread(number: i32, thread: i32) -> Vec<i32> {
     read_children(number, thread).unwrap_or_default()
 }
 
-/// Reads /proc/PID/task/TID/children: the numbers of the processes that this thread forked, and that
-/// are not reaped, with a space after each.
+/// Reads /proc/PID/task/TID/children: the numbers of the children of this thread that are not
+/// reaped, with a space after each.
 fn read_children(number: i32, thread: i32) -> Option<Vec<i32>> {
     let list = fs::read_to_string(format!("/proc/{number}/task/{thread}/children")).ok()?;
     Some(list.split_ascii_whitespace().filter_map(|child| child.parse().ok()).collect())
@@ -161,8 +161,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn we_see_ourselves() {
-        let procfs = Procfs::look();
-        assert_eq!(procfs.see(procfs.own_number).map(|seen| seen.pid), Some(getpid()));
+    fn own_process_is_read_with_its_pid() {
+        let procfs = Procfs::detect();
+        assert_eq!(procfs.read(procfs.own_number).map(|process| process.pid), Some(getpid()));
     }
 }

@@ -75,7 +75,7 @@ impl Engine {
         let finish = Finish { is_success, lasted: entry.lasted() };
         let policy = policy_of(entry, self.is_closing);
         let action = entry.life.ended(&policy, finish, Instant::now());
-        let message = format!("Ended {}.", end.words());
+        let message = format!("Ended {}.", end.describe());
         self.perform(name, action);
         let next = self.next_try(name);
         let daemon = if is_success { self.daemon_of(name) } else { String::new() };

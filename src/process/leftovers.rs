@@ -1,10 +1,10 @@
-//! What a server that was killed left behind: found again, and ended.
+//! Processes that outlived a killed server: found again, and killed.
 
 use super::mark::{Mark, Marks};
-use super::procfs::{Procfs, Seen};
+use super::procfs::{ProcessInfo, Procfs};
 use super::signal::Signal;
 use super::syscall::{open_pidfd, retry};
-use super::tree::{deliver, living_children, same};
+use super::tree::{living_children, recheck, send_signal};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
@@ -15,17 +15,17 @@ use std::time::{Duration, Instant};
 /// A run whose processes may have outlived the server that started it.
 #[derive(Clone, Debug)]
 pub struct StrayRun {
-    /// Its id, which is the mark of what it started.
+    /// The run's id, which is the mark of its processes.
     pub run_id: String,
-    /// The number of its own process.
+    /// Pid of its leader.
     pub pid: i32,
-    /// When that process started, in clock ticks since the boot.
+    /// Start time of its leader, in clock ticks since boot.
     pub start_ticks: u64,
-    /// The boot that both belong to: of another boot nothing lives.
+    /// Id of the boot that pid and start time belong to: nothing survives a reboot.
     pub boot_id: String,
 }
 
-/// The present boot's id; empty where the kernel does not tell. Read once.
+/// Returns the id of the present boot; empty if the kernel has none. Read once.
 #[must_use]
 pub fn boot_id() -> &'static str {
     static ID: OnceLock<String> = OnceLock::new();
@@ -44,11 +44,11 @@ pub fn boot_id() -> &'static str {
 /// is this process or one that it descends from: it may have been started by a run itself.
 #[must_use]
 pub fn end_strays(runs: &[StrayRun], owner: &str, within: Duration) -> usize {
-    let (procfs, boot, deadline) = (Procfs::look(), boot_id(), Instant::now() + within);
+    let (procfs, boot, deadline) = (Procfs::detect(), boot_id(), Instant::now() + within);
     let runs: Vec<&StrayRun> = runs.iter().filter(|run| run.boot_id == boot).collect();
     let mut ended = BTreeSet::new();
     while Instant::now() < deadline {
-        // All get the signal before any is waited for.
+        // All get the signal before the first is awaited.
         let mut dying = Vec::new();
         for stray in find(procfs, &runs, owner) {
             if let Some(pidfd) = kill(procfs, stray) {
@@ -56,7 +56,7 @@ pub fn end_strays(runs: &[StrayRun], owner: &str, within: Duration) -> usize {
                 dying.push(pidfd);
             }
         }
-        // Nothing is left, or nothing that can be ended.
+        // Nothing is left, or nothing that can be killed.
         if dying.is_empty() {
             break;
         }
@@ -67,24 +67,24 @@ pub fn end_strays(runs: &[StrayRun], owner: &str, within: Duration) -> usize {
     ended.len()
 }
 
-fn find(procfs: Procfs, runs: &[&StrayRun], owner: &str) -> Vec<Seen> {
+fn find(procfs: Procfs, runs: &[&StrayRun], owner: &str) -> Vec<ProcessInfo> {
     let ids = runs.iter().map(|run| run.run_id.as_str());
     let ids: HashSet<&str> = ids.chain([owner]).collect();
     let limits: HashSet<u64> = runs.iter().map(|run| Mark::of(&run.run_id).limit()).collect();
     let leaders: HashSet<(i32, u64)> = runs.iter().map(|run| (run.pid, run.start_ticks)).collect();
-    let is_stray = |seen: &Seen| {
-        let is_marked = || Marks::read(seen.number).has_any(&ids, &limits);
-        seen.state != 'Z'
-            && (leaders.contains(&(seen.pid.as_raw(), seen.start_ticks)) || is_marked())
+    let is_stray = |process: &ProcessInfo| {
+        let is_marked = || Marks::read(process.number).has_any(&ids, &limits);
+        process.state != 'Z'
+            && (leaders.contains(&(process.pid.as_raw(), process.start_ticks)) || is_marked())
     };
     let all = procfs.all();
     let own = own_line(&all);
-    let mut strays: Vec<Seen> =
+    let mut strays: Vec<ProcessInfo> =
         all.into_iter().filter(|seen| !own.contains(&seen.number) && is_stray(seen)).collect();
     let mut next = 0;
     while let Some(parent) = strays.get(next).copied() {
         let children = living_children(procfs, parent).into_iter();
-        let new: Vec<Seen> = children
+        let new: Vec<ProcessInfo> = children
             .filter(|child| child.state != 'Z')
             .filter(|child| strays.iter().all(|stray| stray.number != child.number))
             .collect();
@@ -95,7 +95,7 @@ fn find(procfs: Procfs, runs: &[&StrayRun], owner: &str) -> Vec<Seen> {
 }
 
 /// Returns the numbers of this process and of those that it descends from.
-fn own_line(all: &[Seen]) -> Vec<i32> {
+fn own_line(all: &[ProcessInfo]) -> Vec<i32> {
     let own = i32::try_from(std::process::id()).unwrap_or_default();
     let mut line = Vec::new();
     let mut next = all.iter().find(|seen| seen.pid.as_raw() == own);
@@ -106,18 +106,18 @@ fn own_line(all: &[Seen]) -> Vec<i32> {
     line
 }
 
-/// Sends SIGKILL; gives what tells of the end, where the signal could be sent.
-fn kill(procfs: Procfs, stray: Seen) -> Option<OwnedFd> {
+/// Sends SIGKILL; returns a pidfd to await the end by, if the signal was sent.
+fn kill(procfs: Procfs, stray: ProcessInfo) -> Option<OwnedFd> {
     let pidfd = open_pidfd(stray.pid).ok()?;
-    same(procfs, stray)?;
-    deliver(procfs, stray, Signal::KILL).ok().map(|()| pidfd)
+    recheck(procfs, stray)?;
+    send_signal(procfs, stray, Signal::KILL).ok().map(|()| pidfd)
 }
 
-/// Waits for an end: it is not our child, so nobody tells us but its pidfd.
+/// Waits for the end of a process, by its pidfd because it is not our child.
 fn wait_for_end(pidfd: &OwnedFd, deadline: Instant) {
     let left = deadline.saturating_duration_since(Instant::now());
     let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
     let mut watched = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-    // One that does not end in time is found again by the caller's next look.
+    // A process that does not end in time is found again by the caller's next pass.
     let _ended = retry(|| poll(&mut watched, timeout));
 }

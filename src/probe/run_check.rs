@@ -1,4 +1,4 @@
-//! One look of a health check.
+//! One probe of a health check.
 
 use super::check::Check;
 use super::prober::Prober;
@@ -12,57 +12,57 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How much of a command's last line is told, in characters.
-const TOLD_CHARACTERS_MAX: usize = 200;
+/// Number of characters of a command's last line that are reported.
+const REPORTED_CHARACTERS_MAX: usize = 200;
 
-/// What is told of a name without an address.
+/// Error for a name without an address.
 pub(super) const UNKNOWN_HOST: &str = "the host cannot be found";
 
-/// How the standard library begins what the resolver said; it has no kind of its own for that.
+/// Prefix of the standard library's errors from the resolver, for which it has no kind.
 const LOOKUP_FAILED: &str = "failed to lookup address information: ";
 
-/// What a look needs to know about its surroundings.
+/// The context of a probe.
 #[derive(Clone, Copy, Debug)]
 pub struct ProbeContext<'a> {
-    /// What commands are run by.
+    /// The reaper that runs commands.
     pub reaper: &'a Reaper,
     /// The shell that runs a command that is text, with `-c`.
     pub shell: &'a Path,
-    /// The directory that commands start in.
+    /// The working directory of commands.
     pub directory: &'a Path,
     /// The whole environment of commands.
     pub environment: &'a [(OsString, OsString)],
-    /// The marks of the run that is checked: what a check leaves behind is ended with it.
+    /// The marks of the run that is probed: what its checks leave behind is ended with it.
     pub marks: &'a [String],
-    /// Readable when what is looked at is gone: a command is ended then.
+    /// Readable when the run is gone, which ends a command.
     pub until: Option<BorrowedFd<'a>>,
 }
 
-/// Looks once, with what the check keeps from look to look. Blocks for `timeout` at most, and for
-/// what it takes to end a command that is not done by then.
+/// Probes once, with the check's state between probes. Blocks for `timeout` at most, and for what
+/// it takes to end a command that is not done by then.
 ///
 /// # Errors
 /// Why it failed, in a few words: `HTTP 500`, `connection refused`, `no answer within 5 s`.
-pub fn look(
+pub fn probe(
     check: &Check,
     timeout: Duration,
     prober: &Prober,
-    around: ProbeContext<'_>,
+    context: ProbeContext<'_>,
 ) -> Result<(), String> {
     let found = catch_panic("A health check", || match check {
         Check::Http { url } => web::get(url, timeout, prober),
         Check::Tcp { host, port } => connect(host, *port, timeout, prober),
-        Check::Command(command) => run(command, timeout, prober, around),
+        Check::Command(command) => run(command, timeout, prober, context),
     });
     found.unwrap_or_else(|| Err("the check itself failed, see the server's log".to_owned()))
 }
 
-/// What is told when the time is up.
+/// Returns the error of a probe whose time is up.
 pub(super) fn no_answer(timeout: Duration) -> String {
     format!("no answer within {} s", timeout.as_secs_f64())
 }
 
-/// What the kernel said, in words.
+/// Describes an error of the kernel.
 pub(super) fn io_reason(error: &io::Error, timeout: Duration) -> String {
     match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => no_answer(timeout),
@@ -96,30 +96,32 @@ fn run(
     command: &CommandLine,
     timeout: Duration,
     prober: &Prober,
-    around: ProbeContext<'_>,
+    context: ProbeContext<'_>,
 ) -> Result<(), String> {
-    if let Some(pid) = prober.still_there() {
-        return Err(format!("process {pid} of the last check cannot be ended: none is begun"));
+    if let Some(pid) = prober.remaining_pid() {
+        return Err(format!(
+            "process {pid} of the last check cannot be ended: no other is started"
+        ));
     }
     let launch = Launch {
         command: command.clone(),
-        shell: around.shell.to_owned(),
-        directory: around.directory.to_owned(),
-        environment: around.environment.to_vec(),
+        shell: context.shell.to_owned(),
+        directory: context.directory.to_owned(),
+        environment: context.environment.to_vec(),
         input: Input::Nothing,
         cgroup: None,
-        marks: around.marks.to_vec(),
+        marks: context.marks.to_vec(),
     };
-    let ended = run_with_timeout(around.reaper, launch, Limit { timeout, until: around.until })
+    let ended = run_with_timeout(context.reaper, launch, Limit { timeout, until: context.until })
         .map_err(|error| error.to_string())?;
-    ended.remains.into_iter().for_each(|leader| prober.left(leader));
+    ended.remains.into_iter().for_each(|leader| prober.keep_remaining(leader));
     let how = match ended.outcome {
         Some(Outcome::Exited(0)) => return Ok(()),
         Some(Outcome::Exited(code)) => format!("exit code {code}"),
         Some(outcome @ Outcome::Signalled(_)) => {
             format!("ended by {}", outcome.signal().unwrap_or_default())
         }
-        Some(Outcome::Unknown) => "ended, nobody knows how".to_owned(),
+        Some(Outcome::Unknown) => "ended with an unknown status".to_owned(),
         None => no_answer(timeout),
     };
     match last_line(&ended.output) {
@@ -128,9 +130,9 @@ fn run(
     }
 }
 
-/// The last line with something in it, as it can stand in a message.
+/// Returns the last line that is not blank, in a form for a message.
 fn last_line(output: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(output);
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
-    Some(line.chars().filter(|c| !c.is_control()).take(TOLD_CHARACTERS_MAX).collect())
+    Some(line.chars().filter(|c| !c.is_control()).take(REPORTED_CHARACTERS_MAX).collect())
 }

@@ -1,4 +1,4 @@
-//! What the server arranges for itself, once, before it runs anything.
+//! Set-up of the server's own process, once, before it runs anything.
 
 use super::procfs;
 use crate::error::{Error, Result};
@@ -11,31 +11,31 @@ use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 
 /// Closes the memory and the environment of this process to others of its user, which may be
-/// commands of a server: the token could be read there. Until this is called they are open.
+/// commands of a server: they could read the token there. Open until this is called.
 ///
 /// # Errors
-/// `Kernel` where the kernel refuses it, which none does.
+/// `Kernel` if the kernel refuses it, which none does.
 pub fn close_memory() -> Result<()> {
     prctl::set_dumpable(false).map_err(|e| Error::kernel("close our memory to others", e))
 }
 
-/// Makes this process fit to run commands: it becomes the one that orphans come back to, its
-/// memory is closed, and descriptors that it was started with stay its own.
+/// Prepares this process for running commands: it becomes the subreaper of orphans, its memory is
+/// closed, and the descriptors that it was started with are not inherited.
 ///
 /// # Errors
-/// `Kernel` where there is no /proc to find processes in, or where the kernel refuses to make us a
-/// child subreaper (Linux before 3.4).
+/// `Kernel` if there is no /proc to find processes in, or if the kernel refuses to make us a child
+/// subreaper (Linux before 3.4).
 pub fn prepare() -> Result<()> {
-    procfs::check_mounted().map_err(|e| Error::kernel("look into /proc (mount it)", e))?;
+    procfs::check_mounted().map_err(|e| Error::kernel("read /proc (mount it)", e))?;
     prctl::set_child_subreaper(true).map_err(|e| Error::kernel("become a child subreaper", e))?;
     close_memory()?;
     keep_inherited_descriptors();
-    take_signals().map_err(|e| Error::kernel("take our signals", e))
+    reset_signals().map_err(|e| Error::kernel("reset our signals", e))
 }
 
 /// Signals that end a process by default and mean nothing to us: a file-size limit, timers that a
-/// parent left running, what somebody sends by mistake. Ignored, a write over a limit fails
-/// instead, and is told as what was lost. What we launch gets all of them at their default.
+/// parent left running, signals sent by mistake. With them ignored, a write over a limit fails
+/// instead, and is reported as lost output. Commands get all of them at their default.
 const IGNORED: [Signal; 10] = [
     Signal::SIGUSR1,
     Signal::SIGUSR2,
@@ -49,8 +49,9 @@ const IGNORED: [Signal; 10] = [
     Signal::SIGXFSZ,
 ];
 
-/// Undoes what a parent did to our signals: a blocked SIGTERM would never come, nor SIGCHLD.
-fn take_signals() -> nix::Result<()> {
+/// Undoes what a parent did to our signals: if SIGTERM or SIGCHLD were blocked, it would never
+/// come.
+fn reset_signals() -> nix::Result<()> {
     for signal in IGNORED {
         // SAFETY: no handler is installed.
         unsafe { signal_handler(signal, SigHandler::SigIgn) }?;
@@ -58,19 +59,19 @@ fn take_signals() -> nix::Result<()> {
     SigSet::empty().thread_set_mask()
 }
 
-/// Ends this process at once, whatever its threads are at. Commands that live go on.
+/// Ends this process at once, whatever its threads are doing. Running commands stay alive.
 pub fn exit_at_once(code: i32) -> ! {
-    // SAFETY: it takes a number and never comes back; no handler of ours is run.
+    // SAFETY: it takes a number and never returns; no handler of ours is run.
     unsafe { libc::_exit(code) }
 }
 
-/// Whether this process may do everything.
+/// Whether this process runs as root.
 #[must_use]
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Whether whoever started us asked that a hangup be ignored, as `nohup` does.
+/// Whether our parent had SIGHUP ignored, as `nohup` does.
 #[must_use]
 pub fn hangup_is_ignored() -> bool {
     procfs::is_ignored(libc::SIGHUP)
@@ -79,8 +80,8 @@ pub fn hangup_is_ignored() -> bool {
 /// The limit that we were started with, once it was raised.
 static DESCRIPTORS: OnceLock<Rlimit> = OnceLock::new();
 
-/// Lets this process have as many descriptors as it may: each service takes up to ten. What it
-/// launches gets the limit that it was started with.
+/// Raises the limit of open descriptors as far as allowed: each service takes up to ten. Commands
+/// get the limit that we were started with.
 pub fn raise_descriptor_limit() {
     let before = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: before.maximum, maximum: before.maximum };
@@ -91,23 +92,23 @@ pub fn raise_descriptor_limit() {
     }
 }
 
-/// Gives a child its limit back. Async-signal-safe, for between fork and exec.
+/// Restores the limit in a child. Async-signal-safe, for between fork and exec.
 pub(super) fn restore_descriptor_limit() {
     if let Some(before) = DESCRIPTORS.get() {
-        // A lower limit than the present one is never refused.
+        // Lowering a limit never fails.
         let _set = setrlimit(Resource::Nofile, *before);
     }
 }
 
-/// Marks every descriptor but 0, 1 and 2 close-on-exec. Ours are made so; the ones that a parent
+/// Marks every descriptor but 0, 1 and 2 close-on-exec. Ours are created so; those that a parent
 /// left open in us are not, and a command must not hold them.
 fn keep_inherited_descriptors() {
     let numbers = procfs::own_descriptors().into_iter();
     for number in numbers.filter(|number| *number > libc::STDERR_FILENO) {
-        // SAFETY: the number is only handed to fcntl, which refuses one that is not open (the
+        // SAFETY: the number is only passed to fcntl, which refuses one that is not open (the
         // directory that listed them is closed by now); nothing is read, written or closed.
         let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
-        // A descriptor that is gone needs no mark.
+        // It fails only if the descriptor is gone.
         let _gone = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
     }
 }

@@ -1,4 +1,4 @@
-//! Where in a log a line stands, and which line stands at a place.
+//! Conversion between line numbers of a log and positions in its files.
 
 use super::index::{Index, Mark};
 use super::reader::for_each_entry;
@@ -8,9 +8,9 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// How many lines of the log ended before a place in a part.
+/// Returns the number of lines of the log that ended before a position in a part.
 pub fn line_at(log: &LogSeries, part: &Part, at: u64) -> io::Result<u64> {
-    let mark = mark_in(log, part, |index| index.before_place(at));
+    let mark = mark_in(log, part, |index| index.before_position(at));
     let mut lines = part.lines_before + mark.lines;
     for_each_entry(&part.file, mark.at..at, |stored, _| {
         lines += u64::from(!stored.partial);
@@ -19,8 +19,8 @@ pub fn line_at(log: &LogSeries, part: &Part, at: u64) -> io::Result<u64> {
     Ok(lines)
 }
 
-/// Where the line behind so many lines of the log begins in a part.
-pub fn place_after(log: &LogSeries, part: &Part, lines: u64) -> io::Result<u64> {
+/// Returns the position in a part at which the line after the first `lines` of the log begins.
+pub fn position_after(log: &LogSeries, part: &Part, lines: u64) -> io::Result<u64> {
     let wanted = lines - part.lines_before;
     let mark = mark_in(log, part, |index| index.before_line(wanted));
     let mut left = wanted - mark.lines;
@@ -40,14 +40,15 @@ pub fn place_after(log: &LogSeries, part: &Part, lines: u64) -> io::Result<u64> 
     Ok(place.unwrap_or(part.bytes))
 }
 
-/// What the index of a part says; its beginning where that is no longer one of these logs.
+/// Looks up a mark in the index of a part; returns its beginning if that no longer belongs to these
+/// logs.
 fn mark_in(log: &LogSeries, part: &Part, find: impl Fn(&Index) -> Mark) -> Mark {
     let mut found = log.logs().iter().filter_map(|log| log.written().index_of(part).map(&find));
     found.next().unwrap_or_default()
 }
 
 impl Written {
-    /// The index of a part, if that is still one of this log.
+    /// Returns the index of a part, if that still belongs to this log.
     fn index_of(&self, part: &Part) -> Option<&Index> {
         let older = self.older.iter().map(|(part, index)| (part, index));
         let mut all = older.chain([(&self.active, &self.index)]);
