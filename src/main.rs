@@ -1,4 +1,4 @@
-//! Parse, run, exit code.
+//! The `llm-shell` program.
 
 use llm_shell::app::{self, Ended, StartFault};
 use llm_shell::printable::printable;
@@ -8,14 +8,14 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match start() {
         Ok(code) => code,
-        // Each fault of a file is a line of its own, which begins with the file's name.
-        Err(StartFault::File(faults)) => {
-            eprintln!("{}", printable(&faults.to_string()));
+        // Each error of a file is a line of its own, which begins with the file's name.
+        Err(StartFault::File(errors)) => {
+            eprintln!("{}", printable(&errors.to_string()));
             ExitCode::from(2)
         }
-        Err(fault) => {
-            eprintln!("llm-shell: {}", printable(&fault.to_string()));
-            ExitCode::from(fault.exit_code())
+        Err(error) => {
+            eprintln!("llm-shell: {}", printable(&error.to_string()));
+            ExitCode::from(error.exit_code())
         }
     }
 }
@@ -29,10 +29,10 @@ fn start() -> Result<ExitCode, StartFault> {
             let listener = app::listen(&startup.settings)?;
             app::run(startup, listener)?;
         }
-        Task::Ctl { destination, order } => {
+        Task::Ctl { destination, command } => {
             let file = app::SettingsFile::of_flag(destination.env_file.clone());
             let startup = app::start_up(&flags, Mode::Shell, &file)?;
-            let code = app::control(destination, &order, startup.settings)?;
+            let code = app::control(destination, &command, startup.settings)?;
             return Ok(ExitCode::from(code));
         }
         Task::Mcp { url, env_file } => {
@@ -54,8 +54,8 @@ fn start() -> Result<ExitCode, StartFault> {
         }
         Task::Check { file } => app::check(&file)?,
         Task::Schema => app::print_schema()?,
-        Task::Export(order) => {
-            for warning in app::export(&order)? {
+        Task::Export(options) => {
+            for warning in app::export(&options)? {
                 eprintln!("warning: {warning}");
             }
         }

@@ -66,8 +66,8 @@ pub fn supervise(
 ) -> std::result::Result<Ended, StartFault> {
     process::prepare()?;
     process::raise_descriptor_limit();
-    let requests = SignalReceiver::to_end(Hangup::DoesNotEnd)?;
-    let reloads = SignalReceiver::to_reload()?;
+    let requests = SignalReceiver::for_shutdown(Hangup::NoShutdown)?;
+    let reloads = SignalReceiver::for_reload()?;
     let settings = startup.settings;
     let guard = Arc::new(guard(&settings, &listener.place()));
     let lock = Arc::new(FolderLock::take(&settings.log_directory)?);
@@ -76,10 +76,10 @@ pub fn supervise(
     let held = check_limits(&services.services, &cgroups);
     held.map_err(|faults| faults.in_file(&services.file.display().to_string()))?;
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
-    let (is_fatal, asker) = (Arc::new(AtomicBool::new(false)), requests.asker()?);
+    let (is_fatal, trigger) = (Arc::new(AtomicBool::new(false)), requests.trigger()?);
     let noted = Arc::clone(&is_fatal);
     let (strangers, reaper) = (OrphanPolicy::of_one_command(), Arc::new(Reaper::start()?));
-    let end_it_all = move || ask_once(&noted, &asker);
+    let end_it_all = move || ask_once(&noted, &trigger);
     let tools = SupervisorContext {
         shell: settings.shell.clone(),
         environment: startup.environment.into(),
@@ -111,10 +111,10 @@ pub fn supervise(
 }
 
 /// Asks for the end, because a required service was given up.
-fn ask_once(is_fatal: &AtomicBool, asker: &ShutdownTrigger) {
+fn ask_once(is_fatal: &AtomicBool, trigger: &ShutdownTrigger) {
     if !is_fatal.swap(true, Ordering::SeqCst) {
         log::error!("a required service gave up: shutting down");
-        asker.ask();
+        trigger.fire();
     }
 }
 

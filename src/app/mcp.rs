@@ -31,12 +31,12 @@ pub fn bridge(url: &str, settings: &Settings) -> std::result::Result<(), StartFa
 /// Serves the one client at stdin and stdout, on a thread of its own. The end of the server is
 /// asked for when stdin ends.
 pub(super) fn serve_tools(toolbox: Toolbox<Shell>, requests: &SignalReceiver) -> Result<()> {
-    let asker = requests.asker()?;
+    let trigger = requests.trigger()?;
     let work = move || {
         if let Err(error) = serve(Local(toolbox)) {
             log::error!("{error}");
         }
-        asker.ask();
+        trigger.fire();
     };
     // It reads stdin until that ends or the process does.
     let thread = thread::Builder::new().name("mcp-stdio".to_owned()).spawn(work);

@@ -48,7 +48,8 @@ fn run_with(
 ) -> Result<()> {
     process::prepare()?;
     let ignored = process::hangup_is_ignored();
-    let requests = SignalReceiver::to_end(if ignored { Hangup::DoesNotEnd } else { Hangup::Ends })?;
+    let requests =
+        SignalReceiver::for_shutdown(if ignored { Hangup::NoShutdown } else { Hangup::Shutdown })?;
     let settings = startup.settings;
     let folder = Arc::new(LogFolder::open(&settings.log_directory, keep(&settings))?);
     let cgroups = cgroups().ok();

@@ -1,7 +1,7 @@
 //! The command line, made from the table.
 
+use super::ctl::{self, Destination};
 use super::export::{self, ExportOrder};
-use super::orders::{self, Destination};
 use super::table::{SETTINGS, Setting};
 use crate::client::CtlCommand;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -34,7 +34,7 @@ pub fn command_line() -> Command {
         .subcommands([
             serve,
             astra(),
-            with_help_of(&CLIENT_FLAGS, orders::ctl()),
+            with_help_of(&CLIENT_FLAGS, ctl::ctl()),
             mcp(),
             with_help_of(&[], check()),
             with_help_of(&[], schema()),
@@ -95,9 +95,7 @@ fn mcp() -> Command {
         .long("url")
         .value_name("URL")
         .help("URL of an LLM Shell or Astra server; by default an LLM Shell runs in this process");
-    Command::new("mcp")
-        .about("Run an MCP server on stdin and stdout")
-        .args([url, orders::env_file()])
+    Command::new("mcp").about("Run an MCP server on stdin and stdout").args([url, ctl::env_file()])
 }
 
 fn services_file(id: &'static str) -> Arg {
@@ -152,11 +150,11 @@ pub fn completions_of(shell: clap_complete::Shell) -> Vec<u8> {
 /// The manual page of a command by its words, as roff; of all of them where there are no words.
 /// `None` where there is no such command.
 #[must_use]
-pub fn manual_of(words: &[String]) -> Option<Vec<u8>> {
+pub fn manual_of(path: &[String]) -> Option<Vec<u8>> {
     let mut command = command_line();
     command.build();
-    for word in words {
-        command = command.find_subcommand(word)?.clone();
+    for name in path {
+        command = command.find_subcommand(name)?.clone();
     }
     let mut page = Vec::new();
     // It is written into memory.
@@ -181,7 +179,7 @@ pub enum Task {
         /// Server, if the command line names one.
         destination: Destination,
         /// Request.
-        order: CtlCommand,
+        command: CtlCommand,
     },
     /// Speak the Model Context Protocol on stdin and stdout.
     Mcp {
@@ -221,8 +219,8 @@ impl Task {
                 exit_on_fatal: flags.get_flag("exit-on-fatal"),
             },
             Some(("ctl", flags)) => {
-                let (destination, order) = orders::order(flags);
-                Self::Ctl { destination, order }
+                let (destination, command) = ctl::ctl_command(flags);
+                Self::Ctl { destination, command }
             }
             Some(("mcp", flags)) => Self::Mcp {
                 url: flags.get_one("url").cloned(),

@@ -12,7 +12,7 @@
 //! | [`AccessControl`], [`Caller`] | the interface of an access policy, and its subject |
 //! | `body`, `framing` | the body, read on demand; lengths and chunks (pure) |
 //! | [`Router`], [`Request`], [`Query`] | find the handler, and what it receives |
-//! | [`Reply`], [`Problem`], [`StreamBody`], `answer` | what a handler returns, and how it is sent |
+//! | [`Reply`], [`Problem`], [`StreamBody`], `answer` | the result of a handler, and its sending |
 //! | [`catch_panic`] | keeps a handler's panic from ending its connection |
 //! | [`Limits`] | all limits and timeouts |
 //!

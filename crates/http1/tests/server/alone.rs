@@ -279,7 +279,7 @@ fn the_access_log_omits_queries() {
             assert!(found.len() == 1 && found[0].ends_with(id), "{beginning}: {lines:#?}");
         }
         let panic =
-            "ERROR http1::catch_panic Request four: its handler panicked: as the test wants it";
+            "ERROR http1::catch_panic request four: its handler panicked: as the test wants it";
         assert_eq!(lines.iter().filter(|line| *line == panic).count(), 1, "{lines:#?}");
         let faults = lines.iter().filter(|line| !line.starts_with("INFO")).count();
         assert_eq!(faults, 2, "the panic, and the stream that broke off: {lines:#?}");
