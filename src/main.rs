@@ -1,6 +1,6 @@
 //! The `llm-shell` program.
 
-use llm_shell::app::{self, Ended, StartFault};
+use llm_shell::app::{self, Ended, StartError};
 use llm_shell::printable::printable;
 use llm_shell::settings::{Mode, Task, command_line};
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     match start() {
         Ok(code) => code,
         // Each error of a file is a line of its own, which begins with the file's name.
-        Err(StartFault::File(errors)) => {
+        Err(StartError::File(errors)) => {
             eprintln!("{}", printable(&errors.to_string()));
             ExitCode::from(2)
         }
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn start() -> Result<ExitCode, StartFault> {
+fn start() -> Result<ExitCode, StartError> {
     app::close_memory()?;
     let flags = command_line().get_matches();
     match Task::of(&flags) {

@@ -1,4 +1,4 @@
-//! The LLM Shell, from its settings to its end.
+//! The LLM Shell, from startup to shutdown.
 
 use super::{
     Startup, cgroups, end_remaining, finish, guard, keep, own_directory, serve, systemd,
@@ -16,11 +16,11 @@ use crate::shutdown::{Hangup, SignalReceiver};
 use http1::{Listener, Server};
 use std::sync::Arc;
 
-/// Serves until a signal asks for the end; then ends what runs and closes the logs. Blocks for
-/// all of that.
+/// Serves until a shutdown signal arrives; then ends what is running and closes the logs. Blocks
+/// until then.
 ///
 /// # Errors
-/// What the machine refused at the start.
+/// Startup failures of the machine.
 pub fn run(startup: Startup, listener: Listener) -> Result<()> {
     run_with(startup, |shell, settings, _| {
         let guard = Arc::new(guard(settings, &listener.place()));
@@ -30,18 +30,18 @@ pub fn run(startup: Startup, listener: Listener) -> Result<()> {
     })
 }
 
-/// Serves one client of the Model Context Protocol on stdin and stdout, until that ends or a signal
-/// asks for the end; then ends what runs and closes the logs. Blocks for all of that.
+/// Serves one client of the Model Context Protocol on stdin and stdout, until that ends or a
+/// shutdown signal arrives; then ends what is running and closes the logs. Blocks until then.
 ///
 /// # Errors
-/// What the machine refused at the start.
+/// Startup failures of the machine.
 pub fn run_inside(startup: Startup) -> Result<()> {
     run_with(startup, |shell, _, requests| {
         super::mcp::serve_tools(Toolbox::shell(shell), requests).map(|()| None)
     })
 }
 
-/// Serves the operations by what `open` opens, which may be a server.
+/// Serves the operations through `open`, which may start an HTTP server.
 fn run_with(
     startup: Startup,
     open: impl FnOnce(Arc<Shell>, &Settings, &SignalReceiver) -> Result<Option<Arc<Server>>>,
@@ -55,14 +55,14 @@ fn run_with(
     let cgroups = cgroups().ok();
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
     let reaper = Arc::new(Reaper::start()?);
-    let strangers = OrphanPolicy::of_one_command();
+    let orphan_policy = OrphanPolicy::of_one_command();
     let config = ManagerConfig {
         shell: settings.shell.clone(),
         environment: startup.environment.into(),
         directory: own_directory()?,
         kill_grace: settings.kill_timeout,
         cgroups: cgroups.clone(),
-        strangers,
+        strangers: orphan_policy,
         numbering: Numbering::PerRun,
         metering: Metering::Own(Arc::default()),
         on_end: OnEnd::default(),
@@ -75,10 +75,10 @@ fn run_with(
     let shell = Arc::new(Shell::new(Arc::clone(&manager), restart_timeout, streams_max));
     let server = open(shell, &settings, &requests)?;
     systemd::follow_shell(Arc::clone(&manager));
-    let in_a_hurry = Arc::clone(&manager);
-    wait_for_end(requests, server.as_deref(), move || in_a_hurry.force_shutdown());
+    let forced = Arc::clone(&manager);
+    wait_for_end(requests, server.as_deref(), move || forced.force_shutdown());
     manager.shut_down();
-    end_remaining(&reaper, strangers);
+    end_remaining(&reaper, orphan_policy);
     finish(&writer, server.as_deref(), cgroups.as_deref());
     Ok(())
 }

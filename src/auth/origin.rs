@@ -15,12 +15,12 @@ impl FromStr for Origin {
 
     /// Parses `http://localhost:3000`. The error says what was expected.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wanted = || "an origin such as http://localhost:3000, without a path".to_owned();
-        let (scheme, authority) = text.split_once("://").ok_or_else(wanted)?;
+        let expected = || "an origin such as http://localhost:3000, without a path".to_owned();
+        let (scheme, authority) = text.split_once("://").ok_or_else(expected)?;
         let scheme = scheme.to_ascii_lowercase();
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
         if authority.is_empty() || !authority.bytes().all(is_plain) || scheme.is_empty() {
-            return Err(wanted());
+            return Err(expected());
         }
         let authority = normalize(&scheme, authority);
         Ok(Self { scheme, authority })

@@ -53,7 +53,7 @@ const USER: u32 = 10001;
 #[derive(Clone, Debug)]
 pub enum TokenSource {
     /// They are made now, one a shell.
-    Made,
+    Generated,
     /// A Secret that is there already, with a key for each pod.
     Secret(String),
 }
@@ -90,7 +90,7 @@ pub fn export_shells(shells: &Shells) -> Result<Manifest, ExportFault> {
         check_quantity(storage)?;
     }
     let (secret, made) = match &shells.tokens {
-        TokenSource::Made => (format!("{}-tokens", shells.name), Some(tokens(shells)?)),
+        TokenSource::Generated => (format!("{}-tokens", shells.name), Some(tokens(shells)?)),
         TokenSource::Secret(name) => (checked_object("token-secret", name)?, None),
     };
     let secret_object = made.map(|tokens| Object::secret(shells.metadata(secret.clone()), tokens));

@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Default of `--wait`, in seconds.
+/// The default of `--wait`, in seconds.
 const WAIT_DEFAULT: &str = "60";
 
 /// Creates the command with its subcommands.
@@ -124,7 +124,7 @@ fn positional(name: &'static str) -> Arg {
 
 /// Creates the argument for what follows `--`.
 fn rest(name: &'static str) -> Arg {
-    Arg::new("rest").value_name(name).num_args(1..).last(true).help("The same, taken literally")
+    Arg::new("rest").value_name(name).num_args(1..).last(true).help("Taken literally")
 }
 
 fn names() -> Arg {
@@ -240,14 +240,14 @@ fn web_address(text: &str) -> Result<String, String> {
     if is_address { Ok(text.to_owned()) } else { Err("give http://HOST:PORT".to_owned()) }
 }
 
-/// Server that the command line names, in addition to the settings.
+/// The server that the command line names, in addition to the settings.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Destination {
-    /// URL.
+    /// The URL.
     pub url: Option<String>,
-    /// Token.
+    /// The token.
     pub token: Option<String>,
-    /// File with settings.
+    /// The settings file.
     pub env_file: Option<PathBuf>,
 }
 
@@ -257,7 +257,7 @@ impl fmt::Debug for Destination {
     }
 }
 
-/// Returns the server and the request of a parsed command line.
+/// Returns the server and the command of a parsed command line.
 pub fn ctl_command(flags: &ArgMatches) -> (Destination, CtlCommand) {
     let (name, matches) = flags.subcommand().unwrap_or(("status", flags));
     let wait = matches.try_get_one::<f64>("wait").ok().flatten().copied();

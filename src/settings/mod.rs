@@ -1,4 +1,4 @@
-//! What the server is told: flag, then environment, then file, then default, by one table.
+//! The settings: flags, environment, file and defaults, defined by one table.
 
 mod command_line;
 mod ctl;
@@ -13,10 +13,10 @@ pub use clap_complete::Shell;
 pub use command_line::{Task, command_line, completions_of, manual_of};
 pub use ctl::Destination;
 pub use env_file::{EnvFile, RUST_LOG, is_writable_by_others};
-pub use export::ExportOrder;
-pub use load::{Loaded, SettingFault, Sources, load};
+pub use export::ExportOptions;
+pub use load::{Loaded, SettingError, Sources, load};
 pub use secret::{Secret, token};
 pub use table::{
     CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, SETTINGS, Setting, Settings,
-    may_stand_in_dotenv,
+    is_allowed_in_dotenv,
 };

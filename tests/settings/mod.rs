@@ -156,7 +156,7 @@ fn beyond_loopback_is_refused_unless_it_is_meant() {
     }
     let (code, stderr) = output(binary().args(["--host", "no.such.host.invalid"]));
     assert_eq!(code, Some(2), "{stderr}");
-    let said = "--host (command line) is \"no.such.host.invalid\", which is not known";
+    let said = "--host (command line) is \"no.such.host.invalid\", which cannot be resolved";
     assert!(stderr.contains(said), "{stderr}");
 }
 
