@@ -2,7 +2,7 @@
 
 use super::{StartError, commands_environment, print};
 use crate::export::{
-    self, Around, ExportFault, Images, Manifest, Namespace, Shells, TokenSource, Warning,
+    self, ExportError, Images, Manifest, Namespace, ServicesExport, Shells, TokenSource, Warning,
 };
 use crate::settings::ExportOptions;
 use crate::supervisor::ServicesFile;
@@ -19,8 +19,8 @@ pub fn export(options: &ExportOptions) -> Result<Vec<Warning>, StartError> {
         shells(options, (agents, images), namespace)?
     } else {
         let file = ServicesFile::read(&options.file, &commands_environment())?;
-        let around = Around { images, wait_image: options.wait_image.clone(), namespace };
-        export::export_services(&file, &around)?
+        let context = ServicesExport { images, wait_image: options.wait_image.clone(), namespace };
+        export::export_services(&file, &context)?
     };
     print(manifest.to_yaml()?.as_bytes())?;
     Ok(manifest.warnings)
@@ -30,7 +30,7 @@ fn shells(
     options: &ExportOptions,
     (agents, images): (u16, Images),
     namespace: Option<Namespace>,
-) -> Result<Manifest, ExportFault> {
+) -> Result<Manifest, ExportError> {
     let generated = || TokenSource::Generated;
     export::export_shells(&Shells {
         name: options.name.clone(),

@@ -21,7 +21,7 @@ pub use shell::{run, run_inside};
 use crate::auth::{Credentials, Guard, PeerRule};
 use crate::client::ClientError;
 use crate::error::{Error, Result};
-use crate::export::ExportFault;
+use crate::export::ExportError;
 use crate::logs::{Keep, LogWriter};
 use crate::nearest::nearest;
 use crate::process::{self, Cgroups, NoCgroup, OrphanPolicy, Reaper};
@@ -99,8 +99,8 @@ const SYSTEMD_VARIABLES: [&str; 39] = [
 ];
 
 /// Returns advice for a listen error.
-fn advice(fault: &io::Error) -> &'static str {
-    match fault.kind() {
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
         io::ErrorKind::AddrInUse => ": choose another with --port or LLM_SHELL_PORT",
         _ => "",
     }
@@ -158,7 +158,7 @@ pub enum StartError {
     Machine(#[from] Error),
     /// The services cannot be exported.
     #[error(transparent)]
-    Export(#[from] ExportFault),
+    Export(#[from] ExportError),
     /// A `ctl` command failed.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -251,7 +251,7 @@ pub fn start_up(
 /// alone.
 fn commands_environment() -> Vec<(OsString, OsString)> {
     let is_private = |name: &OsString| {
-        SYSTEMD_VARIABLES.iter().any(|ours| name == ours)
+        SYSTEMD_VARIABLES.iter().any(|private| name == private)
             || name.to_string_lossy().starts_with(ENVIRONMENT_PREFIX)
     };
     env::vars_os().filter(|(name, _)| !is_private(name)).collect()

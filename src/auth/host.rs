@@ -40,7 +40,7 @@ mod tests {
     #[test]
     fn addresses_localhost_and_allowed_names_are_accepted() {
         let hosts = Hosts::new(&["Shell.Example".into(), "b.example:8443".into()]);
-        for ours in [
+        for accepted in [
             "127.0.0.1",
             "127.0.0.1:8000",
             "[::1]:8000",
@@ -52,9 +52,9 @@ mod tests {
             "shell.example:443",
             "b.example:8443",
         ] {
-            assert!(hosts.has(ours), "{ours}");
+            assert!(hosts.has(accepted), "{accepted}");
         }
-        for strange in [
+        for rejected in [
             "",
             "evil.example",
             "localhost.evil.example",
@@ -64,7 +64,7 @@ mod tests {
             "[::1].evil.example",
             "localhost:80:80",
         ] {
-            assert!(!hosts.has(strange), "{strange}");
+            assert!(!hosts.has(rejected), "{rejected}");
         }
     }
 }

@@ -270,8 +270,8 @@ mod tests {
     #[test]
     fn a_bad_value_is_named_with_its_source() {
         for (flags, variable, dotenv, said) in [
-            (vec!["--port", "65536"], "80", "", "--port (command line) is \"65536\""),
-            (vec![], "http", "", "LLM_SHELL_PORT (environment) is \"http\""),
+            (vec!["--port", "65536"], "80", "", "invalid --port \"65536\" (command line)"),
+            (vec![], "http", "", "invalid LLM_SHELL_PORT \"http\" (environment)"),
             (vec![], "", "", "LLM_SHELL_PORT (environment) is empty"),
         ] {
             let error = load_from(&flags, &[("LLM_SHELL_PORT", variable)], dotenv).unwrap_err();

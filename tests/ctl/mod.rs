@@ -262,7 +262,7 @@ fn where_both_servers_answer_it_is_asked_which_is_meant() {
     let lines: Vec<_> = said.out.lines().filter(|line| !line.starts_with("healthy, ")).collect();
     assert_eq!(lines, ["hello", "code 2", "hello"], "{said:?}");
     assert!(
-        said.err.contains("http://127.0.0.1:8000 and Astra at http://127.0.0.1:7031"),
+        said.err.contains("(http://127.0.0.1:8000) and Astra (http://127.0.0.1:7031)"),
         "{said:?}"
     );
 }

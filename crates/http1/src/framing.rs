@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(framing(v11, &[]), Some(Framing::Length(0)));
         assert_eq!(framing(v11, &[CODING]), Some(Framing::Chunked));
         assert_eq!(framing(Version::HTTP_10, &[CODING]), None);
-        let faults: [&[(&str, &str)]; 9] = [
+        let invalid: [&[(&str, &str)]; 9] = [
             &[LENGTH, LENGTH],
             &[LENGTH, ("Content-Length", "4")],
             &[LENGTH, CODING],
@@ -310,8 +310,8 @@ mod tests {
             &[("Transfer-Encoding", "xchunked")],
             &[("Transfer-Encoding", "identity"), LENGTH],
         ];
-        for fault in faults {
-            assert_eq!(framing(v11, fault), None, "{fault:?}");
+        for lines in invalid {
+            assert_eq!(framing(v11, lines), None, "{lines:?}");
         }
         for value in ["", "identity", "chunked;q=1", "\"chunked\"", "chunked,"] {
             assert_eq!(framing(v11, &[("Transfer-Encoding", value)]), None, "{value:?}");

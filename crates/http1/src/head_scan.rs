@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn empty_lines_alone_are_no_request() {
         let mut scan = HeadScan::default();
-        assert!(scan.advance(b"\r\n\r\n\r").expect("no fault").is_none());
+        assert!(scan.advance(b"\r\n\r\n\r").expect("a valid head").is_none());
         assert!(!scan.is_started(b"\r\n\r\n\r"));
         assert!(scan.is_started(b"\r\n\r\nG"));
     }

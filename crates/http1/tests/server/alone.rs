@@ -215,7 +215,7 @@ fn longest_idle_connection_is_evicted_without_descriptors() {
         eventually("all are seated", || threads() == THREADS + 4);
         let (clients, _taken) = clients_without_descriptors(&served, 3);
         for mut client in clients {
-            assert_eq!(client.answer().status, 200, "those who say nothing shut nobody out");
+            assert_eq!(client.answer().status, 200, "silent clients do not lock out others");
         }
         silent[0].expect_end();
         half.end_sending();
