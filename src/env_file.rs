@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_goes_to_the_end_of_its_line() {
+    fn a_value_extends_to_the_end_of_its_line() {
         for (line, value) in [
             ("A=pa$$word", "pa$$word"),
             ("A=b c # d", "b c # d"),
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_none_is_named_by_its_number() {
+    fn a_malformed_line_is_reported_by_its_number() {
         for line in ["A", "A B=c", "=b", "1A=b", "A-B=c", "A=b\0"] {
             assert_eq!(values(&format!("OK=1\n{line}\n")), Err(LineError { line: 2 }), "{line:?}");
         }
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_not_wanted_may_be_anything() {
+    fn unselected_lines_may_be_anything() {
         let content = b"a b c\n\xff\nOTHER=1\nWANTED=2\n";
         let variables = parse(content, |name| name.starts_with("WANTED")).unwrap();
         assert_eq!(variables, [Variable { name: "WANTED".into(), value: "2".into() }]);

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_was_ended_is_not_known() {
+    fn an_ended_session_is_invalid() {
         let (sessions, now) = (Sessions::default(), Instant::now());
         let [first, second] = [(); 2].map(|()| sessions.begin(now).unwrap().token);
         assert!(sessions.end(&first) && !sessions.end(&first));

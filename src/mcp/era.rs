@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_version_is_told_the_known_ones() {
+    fn an_unknown_version_gets_the_supported_ones() {
         let data = unsupported("v999").data.unwrap();
         assert_eq!(data["requested"], "v999");
         assert_eq!(data["supported"][0], STATELESS);

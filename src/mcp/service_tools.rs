@@ -89,8 +89,8 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
         title: "Read a service's output",
         description: "Returns the last lines (100) of a service's output over all of its runs, \
                       each with its time. With after=N only the lines after line N, and with wait \
-                      (up to 50) as soon as there is one. To search use grep (a regular expression, \
-                      (?i) ignores case). Truncated in the middle to 32 KiB.",
+                      (up to 50) as soon as there is one. To search use grep (a regular \
+                      expression; (?i) ignores case). Truncated in the middle to 32 KiB.",
         effect: Effect::Reads,
         input: || {
             let meaning = "With after: how long to wait for a line after it, in seconds.";

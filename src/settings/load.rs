@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_the_documented_ones() {
+    fn defaults_match_the_documentation() {
         let settings = load_from(&[], &[], "").unwrap().settings;
         assert_eq!(settings.host, "127.0.0.1");
         assert_eq!(settings.log_directory.to_str(), Some("logs"));
@@ -283,7 +283,7 @@ mod tests {
         assert!(load_from(&["--shell", "sh"], &[], "").is_ok());
         assert!(load_from(&["--shell", "/etc/passwd"], &[], "").is_err());
         let error = load_from(&[], &[], "LLM_SHELL_KILL_TIMEOUT=-1").unwrap_err();
-        assert!(error.starts_with("LLM_SHELL_KILL_TIMEOUT (.env) is \"-1\""), "{error}");
+        assert!(error.starts_with("invalid LLM_SHELL_KILL_TIMEOUT \"-1\" (.env)"), "{error}");
         let error = load_from(&[], &[], "LLM_SHELL_KILL_TIMEOUT=NaN").unwrap_err();
         assert!(error.contains("seconds from 0 to 86400"), "{error}");
         let error = load_from(&[], &[], "A=1\nLLM_SHELL_TOKEN s3cret\n").unwrap_err();

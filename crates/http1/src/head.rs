@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_head_is_understood() {
+    fn a_valid_head_is_parsed() {
         let head =
             b"GET /runs/a%20b?x=1?y HTTP/1.1\r\nHost: [::1]:80\r\nX-A:\t b c \r\nX-B:\r\n\r\n";
         let head = Head::parse(head).expect("a good head");
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_header_lines_are_the_most() {
+    fn at_most_a_hundred_header_lines_are_accepted() {
         let lines = |count: usize| vec!["X-A: b"; count].join("\r\n");
         assert_eq!(refused(&with(&lines(99))), 0);
         assert_eq!(refused(&with(&lines(100))), 431);

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_large_answer_is_given_time_in_proportion() {
+    fn a_large_response_gets_more_time() {
         let limits = Limits::default();
         assert_eq!(limits.transfer_time(0), Duration::ZERO);
         assert_eq!(limits.transfer_time(64 * 1024 * 10), Duration::from_secs(10));

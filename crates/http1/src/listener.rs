@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_unix_socket_is_this_user_s_alone() {
+    fn a_unix_socket_is_private_to_its_user() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("socket");
         let _listener = Listener::unix(&path).expect("a listener");

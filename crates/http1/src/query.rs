@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_parameters_are_the_most() {
+    fn at_most_a_hundred_parameters_are_accepted() {
         let many = |count: usize| {
             (0..count).map(|number| format!("p{number}=1")).collect::<Vec<_>>().join("&")
         };

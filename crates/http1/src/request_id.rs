@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_short_visible_ids_are_taken_over() {
+    fn only_short_visible_ids_are_accepted() {
         assert_eq!(usable(b"a-1_{}"), Some("a-1_{}"));
         assert_eq!(usable(&[b'x'; 64]).map(str::len), Some(64));
         for bad in [&b""[..], b"a b", b"a\tb", "\u{e4}".as_bytes(), &[b'x'; 65]] {

@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_path_names_the_methods_it_knows() {
+    fn a_405_lists_the_allowed_methods() {
         let table = table();
         for (path, allowed) in [
             ("/status", "GET, HEAD, POST"),
