@@ -54,6 +54,6 @@ fn serve(endpoint: impl Endpoint + 'static) -> Result<()> {
 fn is_reader_gone() -> bool {
     let stdout = io::stdout();
     let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
-    let asked = poll(&mut polled, Some(&Timespec::default()));
-    asked.is_ok() && polled[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+    let result = poll(&mut polled, Some(&Timespec::default()));
+    result.is_ok() && polled[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }

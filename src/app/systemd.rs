@@ -96,7 +96,7 @@ fn follow(mut step: impl FnMut() + Send + 'static) {
     };
     let thread = thread::Builder::new().name("status".into()).stack_size(128 * 1024).spawn(work);
     if let Err(error) = thread {
-        log::error!("no thread to report the status to systemd: {error}");
+        log::error!("cannot spawn the thread that reports to systemd: {error}");
     }
 }
 
@@ -145,7 +145,7 @@ fn feed_watchdog(is_alive: impl Fn(Duration) -> bool + Send + 'static) {
     };
     let thread = thread::Builder::new().name("watchdog".into()).stack_size(512 * 1024).spawn(work);
     if let Err(error) = thread {
-        log::error!("no thread to notify the watchdog: {error}");
+        log::error!("cannot spawn the thread that notifies the watchdog: {error}");
     }
 }
 

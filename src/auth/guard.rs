@@ -107,7 +107,7 @@ impl Guard {
         })
     }
 
-    /// Ends the session whose token is in an `Authorization` header. Returns whether there was
+    /// Ends the session owner token is in an `Authorization` header. Returns whether there was
     /// one.
     #[must_use]
     pub fn log_out(&self, authorization: Option<&str>) -> bool {
@@ -241,13 +241,13 @@ impl AccessControl for Guard {
 
 /// Returns the 403 for a connection that belongs to another user.
 fn other_user(caller: Caller<'_>) -> Problem {
-    let whose = match caller.user() {
+    let owner = match caller.user() {
         Some(uid) => format!("user {uid}"),
         None => "a user that could not be determined".to_owned(),
     };
     Problem::forbidden(format!(
         "Without credentials this server serves only its own user and root, and this connection \
-         belongs to {whose}: set LLM_SHELL_TOKEN, and send it with the request."
+         belongs to {owner}: set LLM_SHELL_TOKEN, and send it with the request."
     ))
 }
 

@@ -38,8 +38,8 @@ impl Arguments {
         let Some(given) = self.0.remove(name).filter(|given| !given.is_null()) else {
             return Ok(None);
         };
-        let wanted = || ToolError(format!("The argument {name} is {given}: give a whole number."));
-        serde_json::from_value::<Whole>(given.clone()).map(|it| it.0).map_err(|_| wanted())
+        let invalid = || ToolError(format!("The argument {name} is {given}: give a whole number."));
+        serde_json::from_value::<Whole>(given.clone()).map(|it| it.0).map_err(|_| invalid())
     }
 
     /// Deserializes the remaining arguments.

@@ -44,8 +44,8 @@ pub fn answer<O>(
 }
 
 fn initialize<O>(toolbox: &Toolbox<O>, call: &Call) -> Value {
-    let wanted = call.param("protocolVersion").and_then(Value::as_str);
-    let version = HANDSHAKE.into_iter().find(|version| Some(*version) == wanted);
+    let requested = call.param("protocolVersion").and_then(Value::as_str);
+    let version = HANDSHAKE.into_iter().find(|version| Some(*version) == requested);
     json!({
         "protocolVersion": version.unwrap_or(HANDSHAKE[0]),
         "capabilities": {"tools": {}},

@@ -250,12 +250,12 @@ fn logs(
     mut arguments: Arguments,
 ) -> Result<ToolResult, ToolError> {
     let wait = arguments.wait(0.0)?;
-    let wanted: WantedLines = arguments.read()?;
-    let WantedLines { name, lines, after, limit, grep, max_bytes, run, .. } = wanted;
+    let requested: WantedLines = arguments.read()?;
+    let WantedLines { name, lines, after, limit, grep, max_bytes, run, .. } = requested;
     if name.is_empty() {
         return Err(empty("name"));
     }
-    let seconds = fitting_seconds("seconds", wanted.seconds)?;
+    let seconds = fitting_seconds("seconds", requested.seconds)?;
     let default = if limit.is_none() { Range::Last(LINES_DEFAULT) } else { Range::All };
     let range = LogRange { lines, seconds, after }.or(default)?;
     let (run, grep) = (run.as_deref(), grep.as_deref());

@@ -263,30 +263,30 @@ fn read_logs(
     mut arguments: Arguments,
 ) -> Result<ToolResult, ToolError> {
     let wait = arguments.wait(0.0)?;
-    let wanted: ReadLogs = arguments.read()?;
-    let run_id = match wanted.run_id {
+    let requested: ReadLogs = arguments.read()?;
+    let run_id = match requested.run_id {
         Some(run_id) if run_id.is_empty() => return Err(empty("run_id")),
         Some(run_id) => run_id,
         None => context.ops.last_run()?.id().to_owned(),
     };
-    let is_filtered = wanted.grep.is_some() || wanted.seconds.is_some();
-    let (after, lines) = match (wanted.after, wanted.lines) {
+    let is_filtered = requested.grep.is_some() || requested.seconds.is_some();
+    let (after, lines) = match (requested.after, requested.lines) {
         // Selected by number, so that a line without newline stays separate.
         (None, Some(count @ 1..)) if !is_filtered => {
             (Some(lines_total(context, &run_id)?.saturating_sub(count)), None)
         }
-        (None, None) if wanted.seconds.is_none() => (Some(0), None),
+        (None, None) if requested.seconds.is_none() => (Some(0), None),
         given => given,
     };
-    let seconds = fitting_seconds("seconds", wanted.seconds)?;
+    let seconds = fitting_seconds("seconds", requested.seconds)?;
     let range = LogRange { lines, seconds, after }.or(Range::All)?;
-    let (tool, grep) = (format!("read_logs run_id={run_id}"), wanted.grep.as_deref());
+    let (tool, grep) = (format!("read_logs run_id={run_id}"), requested.grep.as_deref());
     let hint = ContinuationHint::call(tool, None, grep);
     let mut query = LogQuery::new(context.client, range, grep, Escapes::Stripped, hint)?
-        .limited_to(Some(bytes(wanted.max_bytes)?))?;
-    query.selection.limit = wanted.limit;
+        .limited_to(Some(bytes(requested.max_bytes)?))?;
+    query.selection.limit = requested.limit;
     query.check()?;
-    if let Some(after) = wanted.after {
+    if let Some(after) = requested.after {
         wait_for_line(context, &run_id, after, wait)?;
     } else if wait > 0.0 {
         return Err(ToolError(
@@ -341,7 +341,7 @@ fn send_signal(
 ) -> Result<ToolResult, ToolError> {
     let SendSignal { kind } = arguments.read()?;
     let wrong =
-        |wanted: String| ToolError(format!("The argument type is {kind:?}: give {wanted}."));
+        |requested: String| ToolError(format!("The argument type is {kind:?}: give {requested}."));
     let run = context.ops.signal(kind.parse().map_err(wrong)?)?;
     report_status(context, &run.run_id)
 }

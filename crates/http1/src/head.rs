@@ -119,7 +119,7 @@ fn parse_error(error: httparse::Error, bytes: &[u8]) -> Problem {
         httparse::Error::Version if names_other_version(bytes) => Problem::new(
             http::StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             "bad_request",
-            "This server speaks HTTP/1.1 and HTTP/1.0: use one of them.",
+            "This server supports HTTP/1.1 and HTTP/1.0: use one of them.",
         ),
         other => malformed(&other.to_string()),
     }
