@@ -17,7 +17,7 @@
 //! | 3 | [`runs`]: the life of one command · [`probe`]: health checks |
 //! | 2 | [`permits`]: limits of concurrent requests · [`auth`]: who may use the server |
 //! | 2 | [`process`]: spawning, signals, /proc · [`logs`]: the log engine |
-//! | 1 | [`error`]: errors as facts · [`catch_panic`]: panics that cost one piece of work |
+//! | 1 | [`error`]: kinds of errors, errors of the system · [`catch_panic`]: caught panics |
 //! | 0 | [`http1`]: the HTTP/1.1 server · [`env_file`]: `NAME=value` · [`nearest`]: similar names |
 //! | 0 | [`printable`]: escaping for terminals · [`protocol`]: wire types |
 //!
@@ -48,12 +48,12 @@
 //! # How an end is reported
 //! The kernel makes the leader's pidfd readable. The log writer, which waits for it together with
 //! the pipe, writes what the pipe holds to disk, waits 100 ms for others that hold the pipe, and
-//! only then calls the manager. The manager reaps the leader (where a debugger holds the status, the
-//! reaper does when that lets go), records the end under its `inner` lock, and wakes those who wait
-//! for it. So a client that reads "ended" finds all that was printed before. Where the disk does not
-//! respond for 250 ms, the thread `log-ends`, which waits for the same pidfd, calls the manager, and
-//! the end is marked: its output is not on disk yet. No thread waits for the disk while another
-//! one already does.
+//! only then calls the manager. The manager reaps the leader (where a debugger holds the status,
+//! the reaper does when that lets go), records the end under its `inner` lock, and wakes those who
+//! wait for it. So a client that reads "ended" finds all that was printed before. Where the disk
+//! does not respond for 250 ms, the thread `log-ends`, which waits for the same pidfd, calls the
+//! manager, and the end is marked: its output is not on disk yet. No thread waits for the disk
+//! while another one already does.
 //!
 //! # Locks, in the order in which they may be taken
 //! 0. A reload of the services file; the list of services; the snapshot of one: the engine takes no

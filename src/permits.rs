@@ -1,6 +1,5 @@
 //! Permits: how many requests of one kind may be in progress.
 
-use crate::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,6 +10,18 @@ pub struct Permits {
     count_max: usize,
     /// What the requests do that hold them, and what to do if all are taken.
     full: (&'static str, &'static str),
+}
+
+/// The error that all permits are taken.
+#[derive(Debug, thiserror::Error)]
+#[error("{count_max} {doing} already: {advice}.")]
+pub struct TooManyRequests {
+    /// How many there are.
+    count_max: usize,
+    /// Which requests hold them, and what they do.
+    doing: &'static str,
+    /// What to do, without a full stop.
+    advice: &'static str,
 }
 
 /// A permit, held until it is dropped.
@@ -42,12 +53,12 @@ impl Permits {
     ///
     /// # Errors
     /// `TooManyRequests` if all are taken.
-    pub fn take(&self) -> Result<Permit, Error> {
+    pub fn take(&self) -> Result<Permit, TooManyRequests> {
         let more = |taken| (taken < self.count_max).then_some(taken + 1);
         let taken = self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more);
         taken.map(|_| Permit(Arc::clone(&self.taken))).map_err(|_| {
             let (doing, advice) = self.full;
-            Error::TooManyRequests { count: self.count_max, doing, advice }
+            TooManyRequests { count_max: self.count_max, doing, advice }
         })
     }
 }
@@ -61,13 +72,13 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
 
     #[test]
     fn dropped_permits_are_returned() {
         let permits = Permits::new(2, ("requests are busy", "try again"));
         let (_first, second) = (permits.take().unwrap(), permits.take().unwrap());
-        assert_eq!(permits.take().unwrap_err().kind(), ErrorKind::Unavailable);
+        let refused = permits.take().unwrap_err().to_string();
+        assert_eq!(refused, "2 requests are busy already: try again.");
         assert_eq!(permits.counts(), (2, 2));
         drop(second);
         assert_eq!(permits.counts(), (1, 2));

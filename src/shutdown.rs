@@ -1,6 +1,6 @@
 //! Signals to the server itself: shut down, shut down at once when repeated, reload.
 
-use crate::error::{Error, Result};
+use crate::error::SystemError;
 use nix::libc::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 
@@ -30,8 +30,8 @@ impl SignalReceiver {
     /// `hangup` says so.
     ///
     /// # Errors
-    /// `Kernel` if there is no descriptor left or a signal cannot be handled.
-    pub fn for_shutdown(hangup: Hangup) -> Result<Self> {
+    /// `System` if there is no descriptor left or a signal cannot be handled.
+    pub fn for_shutdown(hangup: Hangup) -> Result<Self, SystemError> {
         let hangup = (hangup == Hangup::Shutdown).then_some(SIGHUP);
         Self::watch(&[SIGTERM, SIGINT, SIGQUIT].into_iter().chain(hangup).collect::<Vec<_>>())
     }
@@ -39,17 +39,17 @@ impl SignalReceiver {
     /// Handles SIGHUP, which requests a reload.
     ///
     /// # Errors
-    /// `Kernel` if there is no descriptor left or the signal cannot be handled.
-    pub fn for_reload() -> Result<Self> {
+    /// `System` if there is no descriptor left or the signal cannot be handled.
+    pub fn for_reload() -> Result<Self, SystemError> {
         Self::watch(&[SIGHUP])
     }
 
-    fn watch(signals: &[i32]) -> Result<Self> {
-        let (pipe, writer) = io::pipe().map_err(|e| Error::kernel("make a pipe", e))?;
+    fn watch(signals: &[i32]) -> Result<Self, SystemError> {
+        let (pipe, writer) = io::pipe().map_err(|e| SystemError::new("make a pipe", e))?;
         for signal in signals {
-            let pipe = writer.try_clone().map_err(|e| Error::kernel("make a pipe", e))?;
+            let pipe = writer.try_clone().map_err(|e| SystemError::new("make a pipe", e))?;
             signal_hook::low_level::pipe::register(*signal, pipe)
-                .map_err(|e| Error::kernel("watch for signals", e))?;
+                .map_err(|e| SystemError::new("watch for signals", e))?;
         }
         Ok(Self { pipe, writer })
     }
@@ -57,9 +57,9 @@ impl SignalReceiver {
     /// Creates a trigger with the effect of a signal.
     ///
     /// # Errors
-    /// `Kernel` if there is no descriptor left.
-    pub fn trigger(&self) -> Result<ShutdownTrigger> {
-        self.writer.try_clone().map(ShutdownTrigger).map_err(|e| Error::kernel("make a pipe", e))
+    /// `System` if there is no descriptor left.
+    pub fn trigger(&self) -> Result<ShutdownTrigger, SystemError> {
+        self.writer.try_clone().map(ShutdownTrigger).map_err(|e| SystemError::new("make a pipe", e))
     }
 
     /// Blocks until the next request.

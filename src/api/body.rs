@@ -1,7 +1,7 @@
 //! Request bodies: JSON, whatever the Content-Type says, whole and valid or refused.
 
 use super::wrong_type;
-use crate::error::Error;
+use crate::ops::Error;
 use http1::{Problem, Request};
 use serde::de::DeserializeOwned;
 
@@ -50,7 +50,7 @@ pub fn open_json<T: DeserializeOwned>(
 
 fn parse<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Error> {
     let refused =
-        |why: String| Error::Input(format!("The body is refused ({why}): send {example}."));
+        |why: String| Error::Invalid(format!("The body is refused ({why}): send {example}."));
     // Serde would fill the fields of an object from an array, by their order.
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return Err(refused("it is an array at line 1 column 1".to_owned()));
@@ -60,7 +60,7 @@ fn parse<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Error> {
         let (field, why) = (error.path().to_string(), error.inner().to_string());
         let place = if field == "." { "" } else { &field };
         if let Some(wrong) = wrong_type::explain(place, &why) {
-            return Error::Input(format!("{wrong}: send {example}."));
+            return Error::Invalid(format!("{wrong}: send {example}."));
         }
         // The path of the whole body is a dot, that of what broke off a question mark; and an
         // unknown field's error names it itself.

@@ -3,7 +3,6 @@
 use super::client::{HEARTBEAT, SILENCE_MAX};
 use super::log_query::{Form, NDJSON};
 use super::logs::{TEXT, write_entry};
-use crate::error::Error;
 use crate::logs::{Line, Page, PageCounts, Range, Selection};
 use crate::ops::{LogQuery, Named, RunMarks, Source, next_client_check};
 use crate::permits::Permit;
@@ -94,8 +93,8 @@ impl Stream<'_, '_> {
             let is_over = source.is_over();
             let range = Range::After(self.cursor);
             let next = Selection { range, limit: None, filter: selection.filter.clone() };
-            let series = source.series(&next).map_err(unreadable)?;
-            let page = Page::select(&series, next).map_err(unreadable)?;
+            let series = source.series(&next).map_err(io::Error::other)?;
+            let page = Page::select(&series, next).map_err(io::Error::other)?;
             self.runs.renew(source);
             self.send_missed(page.snapshot().lines_gone)?;
             let counts = self.send_page(&page)?;
@@ -220,8 +219,4 @@ fn last_drawing(line: &str) -> &str {
     let line = line.trim_end_matches('\r');
     let drawn = line.rsplit('\r').next().unwrap_or(line);
     &drawn[drawn.ceil_char_boundary(drawn.len().saturating_sub(PROMPT_BYTES_MAX))..]
-}
-
-fn unreadable(error: Error) -> io::Error {
-    io::Error::other(error)
 }

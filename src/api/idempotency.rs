@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: a request that is sent twice is done once, and answered twice alike.
 
-use crate::error::Error;
+use crate::ops::Error;
 use crate::permits::Permits;
 use http::StatusCode;
 use http1::{Problem, Reply, Request};
@@ -191,7 +191,7 @@ fn check(key: &str) -> Result<(), Error> {
     if is_visible && (1..=KEY_BYTES_MAX).contains(&key.len()) {
         return Ok(());
     }
-    Err(Error::Input(format!(
+    Err(Error::Invalid(format!(
         "The header Idempotency-Key is none: give 1 to {KEY_BYTES_MAX} visible ASCII characters."
     )))
 }

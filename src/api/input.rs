@@ -1,7 +1,7 @@
 //! What a run is sent, as requests ask for it.
 
 use super::{body, parameters};
-use crate::error::Error;
+use crate::ops::Error;
 use crate::process::{Signal, TerminalSize};
 use crate::protocol::{Size, StdinRequest};
 use crate::runs::EndsInput;
@@ -29,7 +29,7 @@ pub fn signal(request: &Request<'_>) -> Result<Signal, Problem> {
     let signal = parameters::signal(&mut query, "type")?;
     query.finish()?;
     let missing =
-        || Error::Input("There is no signal to send: give type=SIGINT or another.".into());
+        || Error::Invalid("There is no signal to send: give type=SIGINT or another.".into());
     Ok(signal.ok_or_else(missing)?)
 }
 

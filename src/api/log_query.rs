@@ -2,8 +2,8 @@
 
 use super::accept::preferred;
 use super::parameters;
-use crate::error::Error;
 use crate::logs::Range;
+use crate::ops::Error;
 use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, refuse_first};
 use http1::{Problem, Query, Request};
 

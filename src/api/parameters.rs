@@ -1,6 +1,6 @@
 //! Query parameters, read into what they mean or refused with what they should have been.
 
-use crate::error::Error;
+use crate::ops::Error;
 use crate::ops::{fitting_seconds, fitting_wait};
 use crate::process::Signal;
 use crate::runs::SECONDS_MAX;
@@ -64,5 +64,5 @@ fn parse<T: FromStr>(query: &mut Query, name: &str, wanted: &str) -> Result<Opti
 }
 
 fn refused(name: &str, given: &str, wanted: &str) -> Problem {
-    Error::Input(format!("The parameter {name} is {given:?}: give {wanted}.")).into()
+    Error::Invalid(format!("The parameter {name} is {given:?}: give {wanted}.")).into()
 }

@@ -1,14 +1,17 @@
-//! The only map from what went wrong to a status code.
+//! Errors as problems of HTTP: status codes, and advice that names routes.
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{ErrorKind, from_by};
+use crate::ops::{Error, with_advice};
+use crate::permits::TooManyRequests;
+use crate::{logs, runs, supervisor};
 use http1::{HeaderValue, Problem, header};
 
-/// What a client that finds too many requests is told to wait, in seconds.
+/// The value of `Retry-After` when too many requests are in progress, in seconds.
 const RETRY_SECONDS: u16 = 1;
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let detail = error.to_string();
+        let detail = with_advice(&error, advice(&error));
         let problem = match error.kind() {
             ErrorKind::BadRequest => Self::bad_request(detail),
             ErrorKind::Forbidden => Self::forbidden(detail),
@@ -24,10 +27,39 @@ impl From<Error> for Problem {
             }
         };
         match error {
-            Error::TooManyRequests { .. } => {
+            Error::TooManyRequests(_) => {
                 problem.with_header(header::RETRY_AFTER, HeaderValue::from(RETRY_SECONDS))
             }
             _ => problem,
         }
     }
+}
+
+from_by!(Error => Problem: TooManyRequests, logs::Error, runs::Error, supervisor::Error);
+
+/// Returns what a client of the routes can do about an error whose text is only the fact.
+fn advice(error: &Error) -> Option<String> {
+    let advice = match error {
+        Error::Run(error) => match error {
+            runs::Error::AlreadyRunning { .. } => "end it with POST /kill, or wait for it",
+            runs::Error::NeverStarted => "start one with POST /start",
+            runs::Error::RestartCancelled => "start it with POST /start when it is wanted",
+            runs::Error::NoSuchRun { .. } => "GET /runs lists those that there are",
+            _ => return None,
+        },
+        Error::NotStartedSince { run_id } => {
+            return Some(format!(
+                "GET /runs/{run_id} is the last one before, and POST /start starts the next"
+            ));
+        }
+        Error::AnotherRun { run_id, .. } => {
+            return Some(format!("GET /runs/{run_id}/logs reads that one"));
+        }
+        Error::NoSuchServiceRun { .. } => {
+            "leave run out to read all that there are, or follow it as text/event-stream, which \
+             names each"
+        }
+        _ => return None,
+    };
+    Some(advice.to_owned())
 }

@@ -5,10 +5,11 @@ use super::{
     systemd, wait_for_end,
 };
 use crate::api;
-use crate::error::{Error, Result};
+use crate::error::SystemError;
 use crate::logs::{FolderLock, LogFolder, LogWriter};
 use crate::mcp;
 use crate::ops;
+use crate::ops::Result;
 use crate::process::{self, OrphanPolicy, Reaper};
 use crate::settings;
 use crate::shutdown::{Hangup, ShutdownTrigger, SignalReceiver};
@@ -128,5 +129,5 @@ fn reload_on_sighup(mut reloads: SignalReceiver, supervisor: Arc<Supervisor>) ->
         });
     };
     let thread = thread::Builder::new().name("reload".into()).stack_size(512 * 1024).spawn(work);
-    thread.map(drop).map_err(|error| Error::kernel("start a thread for reloads", error))
+    thread.map(drop).map_err(|error| SystemError::new("start a thread for reloads", error).into())
 }

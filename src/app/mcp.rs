@@ -3,8 +3,9 @@
 use super::StartError;
 use super::credentials::authorization_for;
 use crate::client::{Client, ClientError};
-use crate::error::{Error, Result};
+use crate::error::SystemError;
 use crate::mcp::{self, Endpoint, Local, Remote, Toolbox};
+use crate::ops::Result;
 use crate::ops::Shell;
 use crate::settings::Settings;
 use crate::shutdown::SignalReceiver;
@@ -39,7 +40,7 @@ pub(super) fn serve_tools(toolbox: Toolbox<Shell>, requests: &SignalReceiver) ->
     };
     // The thread reads stdin until that ends or the process exits.
     let thread = thread::Builder::new().name("mcp-stdio".to_owned()).spawn(work);
-    thread.map_err(|error| Error::kernel("start a thread for stdin", error))?;
+    thread.map_err(|error| SystemError::new("start a thread for stdin", error))?;
     log::info!("MCP server running on stdin and stdout");
     Ok(())
 }
@@ -47,7 +48,7 @@ pub(super) fn serve_tools(toolbox: Toolbox<Shell>, requests: &SignalReceiver) ->
 fn serve(endpoint: impl Endpoint + 'static) -> Result<()> {
     let (input, output) = (BufReader::new(io::stdin()), io::stdout());
     let served = mcp::serve_stdio(endpoint, input, output, is_reader_gone);
-    served.map_err(|error| Error::kernel("forward the messages on stdin", error))
+    served.map_err(|error| SystemError::new("forward the messages on stdin", error).into())
 }
 
 /// Returns whether stdout is a pipe or a socket that nobody reads any more. Does not block.

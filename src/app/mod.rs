@@ -20,10 +20,11 @@ pub use shell::{run, run_inside};
 
 use crate::auth::{Credentials, Guard, PeerRule};
 use crate::client::ClientError;
-use crate::error::{Error, Result};
+use crate::error::{SystemError, from_by};
 use crate::export::ExportError;
-use crate::logs::{Keep, LogWriter};
+use crate::logs::{self, Keep, LogWriter};
 use crate::nearest::nearest;
+use crate::ops::{Error, Result};
 use crate::process::{self, Cgroups, NoCgroup, OrphanPolicy, Reaper};
 use crate::runs::STRAYS_TIMEOUT;
 use crate::settings::{
@@ -31,8 +32,8 @@ use crate::settings::{
     SettingError, Settings, Sources,
 };
 use crate::shutdown::SignalReceiver;
-use crate::supervisor::ServicesFile;
 use crate::supervisor::services_file::{self, Faults};
+use crate::supervisor::{self, ServicesFile};
 use http1::{Limits, Listener, Place, Router, Server};
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -162,6 +163,10 @@ pub enum StartError {
     /// A `ctl` command failed.
     #[error(transparent)]
     Client(#[from] ClientError),
+}
+
+from_by! {
+    Error => StartError: SystemError, logs::Error, process::Error, supervisor::Error,
 }
 
 impl StartError {
@@ -297,7 +302,7 @@ fn print(text: &[u8]) -> Result<()> {
     match io::stdout().lock().write_all(text) {
         // The reader has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(|error| Error::kernel("write to stdout", error)),
+        written => written.map_err(|error| SystemError::new("write to stdout", error).into()),
     }
 }
 
@@ -332,7 +337,7 @@ fn serve(
     let place = listener.place();
     let router = router.suggesting(|path, patterns| nearest(path, patterns));
     let server = Server::start(listener, router, Limits::default())
-        .map_err(|e| Error::kernel("start the server", e))?;
+        .map_err(|e| SystemError::new("start the server", e))?;
     log::info!("listening on {place}");
     if settings.token.is_none() && settings.basic_auth.is_none() && process::is_root() {
         log::warn!("running as root without credentials: any program of root can run commands");
@@ -396,5 +401,5 @@ fn finish(writer: &LogWriter, server: Option<&Server>, cgroups: Option<&Cgroups>
 }
 
 fn own_directory() -> Result<PathBuf> {
-    env::current_dir().map_err(|e| Error::kernel("find the working directory", e))
+    env::current_dir().map_err(|e| SystemError::new("find the working directory", e).into())
 }

@@ -5,9 +5,9 @@ use super::{
     wait_for_end,
 };
 use crate::api;
-use crate::error::Result;
 use crate::logs::{LogFolder, LogWriter};
 use crate::mcp::{self, Toolbox};
+use crate::ops::Result;
 use crate::ops::Shell;
 use crate::process::{self, OrphanPolicy, Reaper};
 use crate::runs::{ManagerConfig, Metering, Numbering, OnEnd, ProcessManager};

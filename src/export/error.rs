@@ -1,6 +1,6 @@
 //! Errors of the export.
 
-use crate::error::Error;
+use crate::supervisor::Error;
 
 /// The reason why no manifest can be written.
 #[derive(Debug, thiserror::Error)]

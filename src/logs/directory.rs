@@ -1,7 +1,7 @@
 //! Opening of the log directory and its files, without being redirected by another user.
 
+use super::error::{Error, Result};
 use super::names::LOCK_NAME;
-use crate::error::{Error, Result};
 use nix::libc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -23,7 +23,7 @@ const WRITABLE_BY_OTHERS: Mode = Mode::WGRP.union(Mode::WOTH);
 /// has named.
 ///
 /// # Errors
-/// `Log` if it cannot be created or opened; `LogRefused` if it is a symbolic link, belongs to
+/// `File` if it cannot be created or opened; `Refused` if it is a symbolic link, belongs to
 /// another user, or is shared by everybody.
 pub fn open_directory(path: &Path) -> Result<()> {
     let failed = |doing| move |source: Errno| log_error(path, doing, source.into());
@@ -52,7 +52,7 @@ pub fn open_directory(path: &Path) -> Result<()> {
 /// the other end of a FIFO.
 ///
 /// # Errors
-/// `Log` if it cannot be opened; `LogRefused` if it is not a regular file of ours with one name.
+/// `File` if it cannot be opened; `Refused` if it is not a regular file of ours with one name.
 pub fn open_file(path: &Path, options: &mut OpenOptions, doing: &'static str) -> Result<File> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file =
@@ -76,7 +76,7 @@ pub fn create_file(path: &Path) -> io::Result<File> {
 /// Refuses a file that is not a regular file of ours with one name. A missing file is accepted.
 ///
 /// # Errors
-/// `LogRefused`.
+/// `Refused`.
 pub fn check_file(path: &Path) -> Result<()> {
     let status = rustix::fs::statat(rustix::fs::CWD, path, AtFlags::SYMLINK_NOFOLLOW);
     let why = status.map_or(Ok(()), |status| check(&status));
@@ -146,11 +146,11 @@ fn is_used_for_something_else(path: &Path) -> bool {
 }
 
 fn log_error(path: &Path, doing: &'static str, source: io::Error) -> Error {
-    Error::Log { path: path.to_owned(), doing, source }
+    Error::File { path: path.to_owned(), doing, source }
 }
 
 fn refused(path: &Path, why: &'static str) -> Error {
-    Error::LogRefused { path: path.to_owned(), why }
+    Error::Refused { path: path.to_owned(), why }
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use super::disk::STALL;
 use super::end_notice::EndNotice;
+use super::error::Result;
 use super::stamp::Moment;
 use super::wake::{CaptureKey, Token, epoll_to_wake, event};
-use crate::error::{Error, Result};
+use crate::error::SystemError;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::EventFd;
@@ -52,7 +53,7 @@ impl EndWatch {
     /// Starts the thread.
     ///
     /// # Errors
-    /// `Kernel` if a descriptor or a thread cannot be created.
+    /// `System` if a descriptor or a thread cannot be created.
     pub fn start() -> Result<Self> {
         let (epoll, wake) = epoll_to_wake()?;
         let shared = Arc::new(Shared { epoll, wake, watched: Mutex::default() });
@@ -61,7 +62,7 @@ impl EndWatch {
             .name("log-ends".into())
             .stack_size(128 * 1024)
             .spawn(move || works.work())
-            .map_err(|e| Error::kernel("start the watch over ends", e))?;
+            .map_err(|e| SystemError::new("start the watch over ends", e))?;
         Ok(Self { shared, thread: Some(thread) })
     }
 

@@ -1,8 +1,8 @@
 //! Filtering of lines by an expression, and stripping of escape sequences and redrawing.
 
+use super::error::Result;
 use super::grep::{Grep, IsAbandoned};
 use super::long_line::Search;
-use crate::error::Result;
 use std::borrow::Cow;
 use std::io;
 use vte::{Params, Parser, Perform};

@@ -2,10 +2,10 @@
 
 use super::directory::{check_file, open_directory};
 use super::disk::DiskMonitor;
+use super::error::Result;
 use super::ledger::Ledger;
 use super::lock::FolderLock;
 use super::retention::{self, Keep};
-use crate::error::Result;
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,8 +27,8 @@ impl LogFolder {
     /// gets that mode.
     ///
     /// # Errors
-    /// `Log` if it cannot be created or is not a directory; `LogRefused` if it or a file in it is
-    /// not ours alone; `LogFolderTaken` if another server has it.
+    /// `File` if it cannot be created or is not a directory; `Refused` if it or a file in it is
+    /// not ours alone; `FolderTaken` if another server has it.
     pub fn open(path: &Path, keep: Keep) -> Result<Self> {
         Self::under(&Arc::new(FolderLock::take(path)?), path, keep)
     }
@@ -36,7 +36,7 @@ impl LogFolder {
     /// Takes a directory in one that is locked already.
     ///
     /// # Errors
-    /// `Log` if it cannot be created or is not a directory; `LogRefused` if it or a file in it is
+    /// `File` if it cannot be created or is not a directory; `Refused` if it or a file in it is
     /// not ours alone.
     pub fn under(lock: &Arc<FolderLock>, path: &Path, keep: Keep) -> Result<Self> {
         open_directory(path)?;

@@ -3,8 +3,8 @@
 //! An expression of some hundred states takes half a minute for a line of 15 MB, and the search of
 //! a library cannot be interrupted: so a long search proceeds in pieces.
 
+use super::error::{Error, Result};
 use super::long_line::Search;
-use crate::error::{Error, Result};
 use regex::Regex;
 use regex_automata::hybrid::dfa::DFA;
 use std::fmt;
@@ -55,7 +55,7 @@ impl Grep {
         let built = regex::RegexBuilder::new(expression).size_limit(REGEX_BYTES_MAX).build();
         let regex = built.map_err(|error| {
             let why = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-            Error::Input(format!(
+            Error::Pattern(format!(
                 "The parameter grep is not a regular expression ({why}): correct it."
             ))
         })?;

@@ -3,9 +3,9 @@
 
 use super::directory::open_file;
 use super::disk::{DiskMonitor, STALL};
+use super::error::{Error, Result};
 use super::names::{LEDGER_NAME, older_name};
 use super::run_record::{EndRecord, Event, OlderPart, RunRecord};
-use crate::error::{Error, Result};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -76,7 +76,7 @@ impl Ledger {
     /// `runs_max` runs, and those that have a log.
     ///
     /// # Errors
-    /// `LogRefused` if it is not ours alone; `Log` if it cannot be read.
+    /// `Refused` if it is not ours alone; `File` if it cannot be read.
     pub fn open(folder: &Path, runs_max: usize, disk: Arc<DiskMonitor>) -> Result<Self> {
         let path = folder.join(LEDGER_NAME);
         let mut runs = Vec::new();
@@ -256,7 +256,7 @@ impl Ledger {
         if let Some(writer) = &mut file.file
             && writer.write_all(lines.concat().as_bytes()).is_err()
         {
-            // A part of the line may be there: the next event must not follow it. Where the file cannot
+            // A part of the line may be there: the next event must not follow it. If the file cannot
             // be written anew either, that is logged.
             file.is_torn = true;
         }
@@ -312,7 +312,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     }
     let mut file = open_file(path, OpenOptions::new().read(true), "read")?;
     let read = file.read_to_end(&mut content);
-    read.map_err(|source| Error::Log { path: path.to_owned(), doing: "read", source })?;
+    read.map_err(|source| Error::File { path: path.to_owned(), doing: "read", source })?;
     Ok(content)
 }
 
@@ -338,7 +338,7 @@ fn rewrite(path: &Path, runs: &[RunRecord]) -> Result<File> {
         if new == path { Ok(()) } else { fs::rename(&new, path) }
     };
     let written: io::Result<()> = write(&mut file);
-    written.map_err(|source| Error::Log { path: path.to_owned(), doing: "written", source })?;
+    written.map_err(|source| Error::File { path: path.to_owned(), doing: "written", source })?;
     Ok(file)
 }
 

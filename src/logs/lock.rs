@@ -2,8 +2,8 @@
 
 use super::directory::{open_directory, open_file};
 use super::disk::DiskMonitor;
+use super::error::{Error, Result};
 use super::names::LOCK_NAME;
-use crate::error::{Error, Result};
 use parking_lot::Mutex;
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
@@ -39,12 +39,12 @@ impl FolderLock {
     /// Takes a directory, created with mode 0700 unless it exists.
     ///
     /// # Errors
-    /// `Log` if it cannot be created or is not a directory; `LogRefused` if it or its lock is not
-    /// ours alone; `LogFolderTaken` if another server has it.
+    /// `File` if it cannot be created or is not a directory; `Refused` if it or its lock is not
+    /// ours alone; `FolderTaken` if another server has it.
     pub fn take(folder: &Path) -> Result<Self> {
         open_directory(folder)?;
         let file = lock(folder)?;
-        let failed = |source| Error::Log { path: folder.to_owned(), doing: "locked", source };
+        let failed = |source| Error::File { path: folder.to_owned(), doing: "locked", source };
         let about = file.metadata().map_err(failed)?;
         let id = format!("dir-{:x}-{:x}", about.dev(), about.ino());
         let (folder, file, disk) = (folder.to_owned(), Mutex::new(file), Arc::default());
@@ -76,7 +76,7 @@ impl FolderLock {
 
 fn lock(folder: &Path) -> Result<File> {
     let path = folder.join(LOCK_NAME);
-    let failed = |source| Error::Log { path: path.clone(), doing: "locked", source };
+    let failed = |source| Error::File { path: path.clone(), doing: "locked", source };
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
     let mut file = open_file(&path, options, "locked")?;
@@ -84,7 +84,7 @@ fn lock(folder: &Path) -> Result<File> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let holder = holder(&path).map(Pid::as_raw_pid);
-            return Err(Error::LogFolderTaken { path: folder.to_owned(), holder });
+            return Err(Error::FolderTaken { path: folder.to_owned(), holder });
         }
         Err(TryLockError::Error(source)) => return Err(failed(source)),
     }

@@ -12,6 +12,7 @@ mod disk;
 mod end_notice;
 mod ends;
 mod entry;
+mod error;
 mod escape;
 mod filter;
 mod fold;
@@ -41,6 +42,7 @@ mod writer;
 
 pub use end_notice::OnEnd;
 pub use entry::PIECE_BYTES_MAX;
+pub use error::Error;
 pub use filter::Filter;
 pub use fold::{FOLD_BYTES_MIN, Fold, Omission};
 pub use folder::LogFolder;

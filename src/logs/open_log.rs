@@ -1,13 +1,13 @@
 //! Creation of the log of a new run, and reopening of the log of an old one.
 
 use super::directory::{create_file, open_file};
+use super::error::{Error, Result};
 use super::folder::LogFolder;
 use super::index::{Index, Mark};
 use super::names::{log_name, older_name};
 use super::reader::for_each_entry;
 use super::run_log::{Part, RunLog, Written};
 use super::run_record::{OlderPart, RunRecord};
-use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -26,7 +26,7 @@ impl LogFolder {
     /// the disk is stalled the file is created later, with the first output.
     ///
     /// # Errors
-    /// `Log` if the file cannot be created.
+    /// `File` if the file cannot be created.
     pub fn new_log(self: &Arc<Self>, at: DateTime<Utc>, lines_before: u64) -> Result<RunLog> {
         let stem = at.format("%Y-%m-%d_%H-%M-%S").to_string();
         if self.disk().is_stalled() {
@@ -46,7 +46,7 @@ impl LogFolder {
                     return Ok(RunLog::new(path, file, lines_before, Arc::clone(self)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(source) => return Err(Error::Log { path, doing: "created", source }),
+                Err(source) => return Err(Error::File { path, doing: "created", source }),
             }
         }
         unreachable!("a counter of 64 bits does not run out within a second")
@@ -62,7 +62,7 @@ impl LogFolder {
         let repeat = UNCHECKED_REPEAT + u64::from(at.timestamp_subsec_micros());
         let path = self.path.join(log_name(stem, repeat));
         let file = rustix::fs::memfd_create("llm-shell-log", rustix::fs::MemfdFlags::CLOEXEC);
-        let file = file.map_err(|source| Error::Log {
+        let file = file.map_err(|source| Error::File {
             path: path.clone(),
             doing: "created",
             source: source.into(),
@@ -83,7 +83,7 @@ impl LogFolder {
     /// Opens the log of an old run. Reads all of it once, to index its lines.
     ///
     /// # Errors
-    /// `Log` if it cannot be read; `LogRefused` if it is not ours alone.
+    /// `File` if it cannot be read; `Refused` if it is not ours alone.
     pub fn old_log(self: &Arc<Self>, run: &RunRecord) -> Result<RunLog> {
         let path = self.path.join(&run.log);
         reopen(&path, run, Arc::clone(self))
@@ -131,7 +131,7 @@ fn first_line_of(file: &Scanned, run: &RunRecord) -> u64 {
 }
 
 fn is_missing(error: &Error) -> bool {
-    matches!(error, Error::Log { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    matches!(error, Error::File { source, .. } if source.kind() == io::ErrorKind::NotFound)
 }
 
 /// The content of one file.
@@ -148,7 +148,7 @@ struct Scanned {
 fn scan(path: &Path) -> Result<Scanned> {
     let file = open_file(path, OpenOptions::new().read(true), "read")?;
     let scanned = scan_file(file);
-    scanned.map_err(|source| Error::Log { path: path.to_owned(), doing: "read", source })
+    scanned.map_err(|source| Error::File { path: path.to_owned(), doing: "read", source })
 }
 
 fn scan_file(file: File) -> io::Result<Scanned> {

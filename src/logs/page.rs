@@ -1,5 +1,6 @@
 //! Pages: a selection of the lines of a log, and their text.
 
+use super::error::{Error, Result};
 use super::filter::Filter;
 use super::lines::{JoinedText, Line, Span, for_each_line};
 use super::position::{line_at, position_after};
@@ -7,7 +8,6 @@ use super::reader::{for_each_entry, start_of_last, start_since};
 use super::run_log::{LogSnapshot, Part};
 use super::series::LogSeries;
 use super::stamp::stamp_of;
-use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -89,9 +89,9 @@ impl Page {
     /// `Last`, a few blocks for the others; all of the log for `Last` with a filter.
     ///
     /// # Errors
-    /// `Log` if the file cannot be read.
+    /// `File` if the file cannot be read.
     pub fn select(log: &LogSeries, selection: Selection) -> Result<Self> {
-        let unreadable = |source| Error::Log { path: log.path(), doing: "read", source };
+        let unreadable = |source| Error::File { path: log.path(), doing: "read", source };
         Self::find(log, selection).map_err(unreadable)
     }
 

@@ -2,11 +2,11 @@
 //! removed it.
 
 use super::directory::create_file;
+use super::error::{Error, Result};
 use super::index::Index;
 use super::names::older_name;
 use super::run_log::{Part, RunLog};
 use super::run_record::OlderPart;
-use crate::error::{Error, Result};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -47,12 +47,12 @@ impl RunLog {
     /// well. What is in the old one stays readable as long as the log is.
     ///
     /// # Errors
-    /// `Log` if it cannot be created.
+    /// `File` if it cannot be created.
     pub(super) fn replace_removed(&self) -> Result<()> {
         self.folder().restore_lost()?;
         let lines = self.written().lines;
         self.folder().ledger().rotated(self.file_name(), lines, OlderPart::Lost);
-        let file = create_file(self.path()).map_err(|source| Error::Log {
+        let file = create_file(self.path()).map_err(|source| Error::File {
             path: self.path().to_owned(),
             doing: "created",
             source,

@@ -1,6 +1,7 @@
 //! The epoll descriptors of the engine's threads: what wakes them, and what their events mean.
 
-use crate::error::{Error, Result};
+use super::error::Result;
+use crate::error::SystemError;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
@@ -48,15 +49,15 @@ pub fn event(flags: EpollFlags, token: Token) -> EpollEvent {
 /// Creates an epoll descriptor and an event descriptor that it watches as [`Token::Wake`].
 ///
 /// # Errors
-/// `Kernel` if a descriptor cannot be created.
+/// `System` if a descriptor cannot be created.
 pub fn epoll_to_wake() -> Result<(Epoll, EventFd)> {
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
-        .map_err(|e| Error::kernel("make an epoll descriptor", e))?;
+        .map_err(|e| SystemError::new("make an epoll descriptor", e))?;
     let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
-        .map_err(|e| Error::kernel("make an event descriptor", e))?;
+        .map_err(|e| SystemError::new("make an event descriptor", e))?;
     epoll
         .add(&wake, event(EpollFlags::EPOLLIN, Token::Wake))
-        .map_err(|e| Error::kernel("watch a descriptor", e))?;
+        .map_err(|e| SystemError::new("watch a descriptor", e))?;
     Ok((epoll, wake))
 }
 

@@ -4,10 +4,11 @@ use super::capture::{CaptureState, NewCapture, Scratch};
 use super::disk::{DiskMonitor, STALL};
 use super::end_notice::{EndNotice, OnEnd};
 use super::ends::EndWatch;
+use super::error::Result;
 use super::run_log::RunLog;
 use super::wake::{CaptureKey, Token, epoll_to_wake, event};
 use crate::catch_panic::catch_panic;
-use crate::error::{Error, Result};
+use crate::error::SystemError;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
@@ -80,7 +81,7 @@ impl LogWriter {
     /// Starts the thread. Lines longer than `piece_bytes_max` bytes are stored in pieces.
     ///
     /// # Errors
-    /// `Kernel` if a descriptor or a thread cannot be created.
+    /// `System` if a descriptor or a thread cannot be created.
     pub fn start(piece_bytes_max: usize) -> Result<Self> {
         let (epoll, wake) = epoll_to_wake()?;
         let ends = EndWatch::start()?;
@@ -102,7 +103,7 @@ impl LogWriter {
                 writer.work(&mut Scratch::new(piece_bytes_max));
                 shared.set_done();
             })
-            .map_err(|e| Error::kernel("start the log writer", e))?;
+            .map_err(|e| SystemError::new("start the log writer", e))?;
         let (thread, disk) = (Mutex::new(Some(thread)), OnceLock::new());
         Ok(Self { shared, thread, ends, disk })
     }

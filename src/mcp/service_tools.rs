@@ -5,8 +5,8 @@ use super::service_text as text;
 use super::tool::{
     Context, Effect, OUTPUT_BYTES_DEFAULT, Tool, ToolError, ToolResult, empty, input_of, output_of,
 };
-use crate::error::Error;
 use crate::logs::Range;
+use crate::ops::Error;
 use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, Services, fitting_seconds};
 use crate::protocol::{
     BulkRequest, BulkResponse, ReloadRequest, ServiceLogs, ServiceRequest, StopRequest,

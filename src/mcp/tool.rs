@@ -1,8 +1,11 @@
 //! Tools: a name, a description for a model, schemas, and a function.
 
 use super::arguments::Arguments;
-use crate::error::{Error, ErrorKind};
+use crate::error::{ErrorKind, from_by};
 use crate::ops::Client;
+use crate::ops::{Error, with_advice};
+use crate::permits::TooManyRequests;
+use crate::{logs, runs, supervisor};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
@@ -70,8 +73,35 @@ impl From<Error> for ToolError {
         if error.kind() == ErrorKind::Internal && !error.is_of_client_that_left() {
             log::error!("{error}");
         }
-        Self(error.for_tools())
+        Self(with_advice(&error, advice(&error)))
     }
+}
+
+from_by!(Error => ToolError: TooManyRequests, logs::Error, runs::Error, supervisor::Error);
+
+/// Returns what a caller of the tools can do about an error whose text is only the fact.
+fn advice(error: &Error) -> Option<String> {
+    let advice = match error {
+        Error::Run(error) => match error {
+            runs::Error::AlreadyRunning { .. } => "end it with kill, or wait for it with wait",
+            runs::Error::NeverStarted => "start one with start_command",
+            runs::Error::RestartCancelled => "start it with start_command when it is wanted",
+            runs::Error::NoSuchRun { .. } => "leave run_id out for the last command",
+            _ => return None,
+        },
+        Error::NotStartedSince { run_id } => {
+            return Some(format!(
+                "read_logs run_id={run_id} reads the last one before, and start_command starts the \
+                 next"
+            ));
+        }
+        Error::AnotherRun { run_id, .. } => {
+            return Some(format!("read_logs run_id={run_id} reads that one"));
+        }
+        Error::NoSuchServiceRun { .. } => "leave run out to read all that there are",
+        _ => return None,
+    };
+    Some(advice.to_owned())
 }
 
 /// Creates the error for an empty name.

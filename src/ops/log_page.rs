@@ -1,10 +1,11 @@
 //! Lines of a log: whose they are, which are read, and how they are cut to a size.
 
 use super::client::Client;
+use super::error::{Error, Result};
 use super::log_query::{ContinuationHint, LogQuery};
 use super::run_marks::RunMark;
 use super::{service_lines, text_report, waits};
-use crate::error::{Error, Result};
+use crate::error::SystemError;
 use crate::logs::{Fold, Line, LogSeries, LogSnapshot, Omission, Page, PageCounts, Selection};
 use crate::permits::{Permit, Permits};
 use crate::protocol::{LogsResponse, ServiceLogs};
@@ -178,7 +179,7 @@ pub fn service_logs(source: &dyn Source, query: &LogQuery) -> Result<ServiceLogs
 /// Creates the error of a log that cannot be read.
 #[must_use]
 pub fn unreadable(error: io::Error) -> Error {
-    Error::kernel("read the log", error)
+    SystemError::new("read the log", error).into()
 }
 
 /// Returns what is shown of a line without a newline: of one that is too large to be a prompt, its

@@ -1,7 +1,7 @@
 //! Which lines of a log are asked for, and how large the answer may be.
 
 use super::client::Client;
-use crate::error::{Error, Result};
+use super::error::{Error, Result};
 use crate::logs::{FOLD_BYTES_MIN, Filter, Range, Selection, now};
 use crate::runs::SECONDS_MAX;
 use serde_json::Value;
@@ -32,7 +32,7 @@ pub fn fitting_wait(name: &str, seconds: Option<f64>) -> Result<Option<Duration>
 
 fn fitting(name: &str, seconds: Option<f64>, max: f64) -> Result<Option<Duration>> {
     match seconds {
-        Some(number) if !(0.0..=max).contains(&number) => Err(Error::Input(format!(
+        Some(number) if !(0.0..=max).contains(&number) => Err(Error::Invalid(format!(
             "The parameter {name} is \"{number}\": give a number of seconds from 0 to {max}."
         ))),
         seconds => Ok(seconds.map(Duration::from_secs_f64)),
@@ -63,7 +63,7 @@ impl LogRange {
     /// Returns the range; `default` if nothing is given.
     ///
     /// # Errors
-    /// `Input` if more than one is given.
+    /// `Invalid` if more than one is given.
     pub fn or(self, default: Range) -> Result<Range> {
         match (self.lines, self.seconds, self.after) {
             (None, None, None) => Ok(default),
@@ -71,7 +71,7 @@ impl LogRange {
             (Some(lines), None, None) => Ok(Range::Last(lines)),
             (None, Some(seconds), None) => Ok(Range::Since(now() - seconds)),
             (None, None, Some(after)) => Ok(Range::After(after)),
-            _ => Err(Error::Input(
+            _ => Err(Error::Invalid(
                 "The parameters lines, seconds and after exclude each other: give one of them."
                     .to_owned(),
             )),
@@ -144,7 +144,7 @@ impl LogQuery {
     /// Creates a query of lines that match a regular expression, all without one.
     ///
     /// # Errors
-    /// `Input` for an expression or a size that cannot be.
+    /// `Invalid` for an expression or a size that cannot be.
     pub fn new(
         client: &dyn Client,
         range: Range,
@@ -161,7 +161,7 @@ impl LogQuery {
     /// Creates a query of the output that is answered beside a run's state.
     ///
     /// # Errors
-    /// `Input` for a size that cannot be.
+    /// `Invalid` for a size that cannot be.
     pub fn of_output(
         run_id: &str,
         range: Range,
@@ -183,13 +183,13 @@ impl LogQuery {
     /// Limits the content to so many bytes, where that is given.
     ///
     /// # Errors
-    /// `Input` for a size that cannot be.
+    /// `Invalid` for a size that cannot be.
     pub fn limited_to(self, bytes_max: Option<u64>) -> Result<Self> {
         let Some(given) = bytes_max else { return Ok(self) };
         let (min, max) = (FOLD_BYTES_MIN, CONTENT_BYTES_MAX);
         let fits = usize::try_from(given).ok().filter(|bytes| (min..=max).contains(bytes));
         let refused =
-            || Error::Input(format!("The parameter max_bytes is {given}: give {min} to {max}."));
+            || Error::Invalid(format!("The parameter max_bytes is {given}: give {min} to {max}."));
         Ok(Self { bytes_max: Some(fits.ok_or_else(refused)?), ..self })
     }
 
@@ -225,7 +225,7 @@ impl LogQuery {
 /// `Input`.
 pub fn refuse_first(reasons: &[(bool, &str)]) -> Result<()> {
     match reasons.iter().find(|(applies, _)| *applies) {
-        Some((_, why)) => Err(Error::Input(format!("The parameters do not go together: {why}."))),
+        Some((_, why)) => Err(Error::Invalid(format!("The parameters do not go together: {why}."))),
         None => Ok(()),
     }
 }

@@ -5,6 +5,7 @@
 //! and `mcp`, word requests and errors for their callers.
 
 mod client;
+mod error;
 mod log_page;
 mod log_query;
 mod run_marks;
@@ -19,6 +20,7 @@ pub mod text_report;
 mod waits;
 
 pub use client::Client;
+pub use error::{Error, Result, with_advice};
 pub use log_page::{
     Named, Source, begin_read, logs_response, prompt as log_prompt, unreadable, write_content,
 };

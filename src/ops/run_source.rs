@@ -1,8 +1,8 @@
 //! The log of one run, as it can be asked for.
 
+use super::error::Result;
 use super::log_page::{Named, Source};
 use super::run_marks::RunMark;
-use crate::error::Result;
 use crate::logs::{LogSeries, LogSnapshot, RunLog, Selection};
 use serde_json::Value;
 use std::ops::Range;

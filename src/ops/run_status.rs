@@ -1,6 +1,6 @@
 //! The bodies of requests and answers of the LLM Shell: field names are part of the contract.
 
-use crate::error::{Error, Result};
+use super::error::{Error, Result};
 use crate::logs::{format_instant, now};
 use crate::process::{Input, Signal, TerminalSize};
 use crate::protocol::{
@@ -17,7 +17,7 @@ impl TryFrom<Size> for TerminalSize {
     fn try_from(size: Size) -> Result<Self> {
         match size {
             Size { rows: 1.., cols: 1.. } => Ok(Self { rows: size.rows, cols: size.cols }),
-            _ => Err(Error::Input(
+            _ => Err(Error::Invalid(
                 "A terminal has at least one row and one column: give rows and cols from 1 to \
                  65535."
                     .to_owned(),
@@ -30,7 +30,7 @@ impl StartRequest {
     /// What is to be run.
     ///
     /// # Errors
-    /// `Input` for a terminal without a size.
+    /// `Invalid` for a terminal without a size.
     pub fn spec(self, timeout: Option<Duration>) -> Result<RunSpec> {
         let input = match self.pty {
             Pty::Of(size) => Input::Terminal(size.try_into()?),

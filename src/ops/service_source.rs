@@ -1,8 +1,8 @@
 //! The log of a service over all of its runs, as it can be asked for.
 
+use super::error::Result;
 use super::log_page::{Named, Source};
 use super::run_marks::RunMark;
-use crate::error::Result;
 use crate::logs::{LogSeries, LogSnapshot, RunRecord, Selection, format_instant};
 use crate::protocol::ServiceStatus;
 use crate::supervisor::ServiceHandle;
@@ -24,7 +24,7 @@ impl Source for ServiceSource {
     }
 
     fn series(&self, selection: &Selection) -> Result<LogSeries> {
-        self.0.manager().log_series(selection.reach())
+        Ok(self.0.manager().log_series(selection.reach())?)
     }
 
     fn is_over(&self) -> bool {

@@ -1,6 +1,5 @@
 //! The bodies of requests and answers of Astra: field names are part of the contract.
 
-use crate::error::Error;
 use crate::logs::{format_instant, now};
 use crate::probe::HealthReport;
 use crate::process::{BatchUsage, Usage};
@@ -9,6 +8,7 @@ use crate::protocol::{
     ServiceMetrics, ServiceState, ServiceStatus, SystemStatus, SystemTotals, seconds,
 };
 use crate::runs::RunView;
+use crate::supervisor;
 use crate::supervisor::{Event, EventKind, Operation, ServiceHandle};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -106,7 +106,7 @@ impl From<Operation> for BulkOperation {
 
 impl BulkOperation {
     /// What is told of one that could not be acted on.
-    pub(super) fn failed(service: String, error: &Error) -> Self {
+    pub(super) fn failed(service: String, error: &supervisor::Error) -> Self {
         let status = OperationStatus::Failed(OperationError::Error);
         Self { service, status, detail: Some(error.to_string()) }
     }

@@ -1,12 +1,12 @@
 //! What can be done with the services of Astra.
 
 use super::client::Client;
+use super::error::{Error, Result};
 use super::log_page::{self, Named, Source};
 use super::log_query::LogQuery;
 use super::run_source::RunSource;
 use super::service_source::ServiceSource;
 use super::waits;
-use crate::error::{Error, Result};
 use crate::permits::{Permit, Permits};
 use crate::process::Signal;
 use crate::protocol::{
@@ -14,6 +14,7 @@ use crate::protocol::{
     ReloadRequest, ServiceHealth, ServiceLogs, ServiceRequest, ServiceStatus, StopRequest,
     SupervisorHealth, SupervisorStatus, SystemStatus, VerbResponse, VerbStatus,
 };
+use crate::runs;
 use crate::runs::EndsInput;
 use crate::supervisor::{Ask, Bulk, ServiceOrigin, Supervisor, Verb};
 use std::sync::Arc;
@@ -147,7 +148,7 @@ impl Services {
     ) -> Result<VerbResponse> {
         if kind == ReloadKind::Code {
             let Some(name) = name else {
-                return Err(Error::Input(
+                return Err(Error::Invalid(
                     "A reload of the type code is of one service: give its name.".to_owned(),
                 ));
             };
@@ -265,7 +266,7 @@ impl Services {
     pub fn begin_write(&self, client: &dyn Client, name: &str) -> Result<Permit> {
         require_unrestricted(client, "write to a service")?;
         self.supervisor.find(name)?;
-        self.streams.take()
+        Ok(self.streams.take()?)
     }
 
     /// Writes to a service's terminal. Blocks up to 5 s while the program does not read; returns
@@ -281,10 +282,12 @@ impl Services {
     ) -> Result<usize> {
         let service = self.supervisor.find(name)?;
         service.manager().write_stdin(data, ends).map_err(|error| match error {
-            Error::NeverStarted | Error::NotRunning { .. } | Error::StdinNotOpen { .. } => {
+            runs::Error::NeverStarted
+            | runs::Error::NotRunning { .. }
+            | runs::Error::StdinNotOpen { .. } => {
                 Error::ServiceInput { name: service.name().to_owned() }
             }
-            other => other,
+            other => other.into(),
         })
     }
 
@@ -296,10 +299,10 @@ impl Services {
         let service = self.supervisor.find(name)?;
         let Some(run_id) = run_id else { return Ok(Box::new(ServiceSource(service))) };
         let log = service.manager().log_of(run_id).map_err(|error| match error {
-            Error::NoSuchRun { run_id } => {
+            runs::Error::NoSuchRun { run_id } => {
                 Error::NoSuchServiceRun { name: service.name().to_owned(), run_id }
             }
-            other => other,
+            other => other.into(),
         })?;
         let name = Named::Service { name: service.name().to_owned() };
         let status = Box::new(move || ServiceStatus::of(&service, None).json());

@@ -1,11 +1,11 @@
 //! What can be done with the command of an LLM Shell.
 
 use super::client::Client;
+use super::error::{Error, Result};
 use super::log_page::{self, Named};
 use super::log_query::{LogQuery, fitting_seconds};
 use super::run_source::RunSource;
 use super::waits;
-use crate::error::{Error, Result};
 use crate::logs::RunLog;
 use crate::permits::{Permit, Permits};
 use crate::process::{Signal, TerminalSize};
@@ -82,7 +82,7 @@ impl Shell {
     /// it was executed.
     ///
     /// # Errors
-    /// Those of `ProcessManager::start`; `Input` for a field out of range; `TooManyRequests`.
+    /// Those of `ProcessManager::start`; `Invalid` for a field out of range; `TooManyRequests`.
     pub fn start(&self, request: StartRequest, waits: bool) -> Result<Started> {
         let timeout = fitting_seconds("timeout", request.timeout)?;
         let spec = request.spec(timeout)?;
@@ -100,7 +100,7 @@ impl Shell {
     pub fn last_run(&self) -> Result<RunView> {
         self.manager.last_run().map_err(|error| match self.manager.run_records().first() {
             Some(last) => Error::NotStartedSince { run_id: last.run_id.clone() },
-            None => error,
+            None => error.into(),
         })
     }
 
@@ -157,7 +157,7 @@ impl Shell {
     /// # Errors
     /// `NeverStarted`, `NotRunning`, `StdinNotOpen`.
     pub fn write_stdin(&self, _: &Permit, data: &[u8], ends: EndsInput) -> Result<usize> {
-        self.manager.write_stdin(data, ends)
+        Ok(self.manager.write_stdin(data, ends)?)
     }
 
     /// Sets the size of the command's terminal.

@@ -4,13 +4,14 @@ use super::cgroup::{self, RunCgroup};
 use super::child::{Child, PendingChild};
 use super::children::ChildRegistry;
 use super::command_line::CommandLine;
+use super::error::{Error, Result};
 use super::exec::ExecArgs;
 use super::mark::{Mark, mark_environment, mark_limit};
 use super::setup::restore_descriptor_limit;
 use super::spawn::SpawnRequest;
 use super::stdin::Stdin;
 use super::terminal::{self, Input, TERMINAL_TYPE, TerminalSize};
-use crate::error::{Error, Result};
+use crate::error::SystemError;
 use nix::libc;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
@@ -73,7 +74,7 @@ impl Launch {
     /// is on a file system that hangs.
     ///
     /// # Errors
-    /// `Directory`, `SpawnShell` or `SpawnProgram` if it cannot be run, else `Kernel`.
+    /// `Directory`, `SpawnShell` or `SpawnProgram` if it cannot be run, else `System`.
     pub(super) fn spawn(
         &self,
         registry: &ChildRegistry,
@@ -141,10 +142,11 @@ impl Launch {
     /// Converts the error of a launch, with its context.
     fn failed(&self, source: io::Error) -> Error {
         if source.raw_os_error() == Some(libc::ENOSYS) {
-            return Error::kernel("hold a process by a pidfd (this needs Linux 5.4)", source);
+            return SystemError::new("hold a process by a pidfd (this needs Linux 5.4)", source)
+                .into();
         }
         if is_shortage(&source) {
-            return Error::kernel("start a process", source);
+            return SystemError::new("start a process", source).into();
         }
         if source.raw_os_error() == Some(libc::E2BIG) {
             return Error::EnvironmentTooLarge { source };

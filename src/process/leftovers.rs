@@ -35,13 +35,13 @@ pub fn boot_id() -> &'static str {
     })
 }
 
-/// Sends SIGKILL to all that is left of these runs: their own processes, what carries their id, and
-/// what descends from either. The same goes for what carries the mark `owner`, the id of the log
-/// directory: where the disk was full, a run is in no ledger. Blocks until all of it is gone, or for
-/// `within`. Returns how many processes were ended.
+/// Sends SIGKILL to all that is left of these runs: their leaders, the processes with their mark,
+/// and the descendants of either. So it does to the processes with the mark `owner`, the id of the
+/// log directory: a run is in no ledger if the disk was full. Blocks until all of them are gone, or
+/// for `within`. Returns the number of killed processes.
 ///
-/// Nobody else's process is touched: a number counts only together with its start and its boot. Nor
-/// is this process or one that it descends from: it may have been started by a run itself.
+/// No other program is hit: a pid counts only together with its start time and its boot. This
+/// process and its ancestors are spared: a run may have started them.
 #[must_use]
 pub fn end_strays(runs: &[StrayRun], owner: &str, within: Duration) -> usize {
     let (procfs, boot, deadline) = (Procfs::detect(), boot_id(), Instant::now() + within);
@@ -113,8 +113,8 @@ fn kill(procfs: Procfs, stray: ProcessInfo) -> Option<OwnedFd> {
     send_signal(procfs, stray, Signal::KILL).ok().map(|()| pidfd)
 }
 
-/// Waits for the end of a process, by its pidfd because it is not our child.
-fn wait_for_end(pidfd: &OwnedFd, deadline: Instant) {
+/// Waits for the end of a process that is not ours to reap, by its pidfd.
+pub(super) fn wait_for_end(pidfd: &OwnedFd, deadline: Instant) {
     let left = deadline.saturating_duration_since(Instant::now());
     let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
     let mut watched = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];

@@ -1,6 +1,7 @@
 //! The thread that collects dead orphans, and the one way to launch commands.
 
 use super::children::ChildRegistry;
+use super::error::Result;
 use super::launch::{Launch, Spawned};
 use super::leader::Leader;
 use super::outcome::Outcome;
@@ -8,7 +9,7 @@ use super::procfs::{ProcessInfo, Procfs};
 use super::spawner::Spawners;
 use super::stdin::Stdin;
 use crate::catch_panic::catch_panic;
-use crate::error::{Error, Result};
+use crate::error::SystemError;
 use nix::libc;
 use signal_hook::SigId;
 use std::io::{self, PipeReader, Read};
@@ -57,11 +58,11 @@ impl Reaper {
     /// Starts the thread.
     ///
     /// # Errors
-    /// `Kernel` if a descriptor or a thread cannot be created.
+    /// `System` if a descriptor or a thread cannot be created.
     pub fn start() -> Result<Self> {
-        let (deaths, signals) = io::pipe().map_err(|e| Error::kernel("make a pipe", e))?;
+        let (deaths, signals) = io::pipe().map_err(|e| SystemError::new("make a pipe", e))?;
         let handler = signal_hook::low_level::pipe::register(libc::SIGCHLD, signals)
-            .map_err(|e| Error::kernel("watch for SIGCHLD", e))?;
+            .map_err(|e| SystemError::new("watch for SIGCHLD", e))?;
         let procfs = Procfs::detect();
         let registry = Arc::new(ChildRegistry::new(procfs));
         let before = procfs.orphans().unwrap_or_default().into_iter();
@@ -74,7 +75,7 @@ impl Reaper {
             .name("reaper".into())
             .stack_size(128 * 1024)
             .spawn(move || reap_until_closed(&for_thread, deaths))
-            .map_err(|e| Error::kernel("start the reaper", e))?;
+            .map_err(|e| SystemError::new("start the reaper", e))?;
         Ok(Self { registry, spawners, before, handler, thread: Some(thread) })
     }
 
@@ -82,13 +83,13 @@ impl Reaper {
     /// hangs, until `is_given_up`, which is then called twenty times a second.
     ///
     /// # Errors
-    /// `Directory`, `SpawnShell` or `SpawnProgram` if it cannot be run; `Kernel` if the machine or
+    /// `Directory`, `SpawnShell` or `SpawnProgram` if it cannot be run; `System` if the machine or
     /// a limit is exhausted, on Linux before 5.4, if /proc would not show it, or if it was given
     /// up.
     pub fn launch(&self, launch: Launch, is_given_up: &dyn Fn() -> bool) -> Result<Launched> {
         if self.procfs().orphans().is_none() {
             // A process that cannot be seen could not be ended.
-            return Err(Error::kernel("read /proc (mount it)", io::ErrorKind::NotFound));
+            return Err(SystemError::new("read /proc (mount it)", io::ErrorKind::NotFound).into());
         }
         let Spawned { child, output, stdin, terminal } =
             self.spawners.spawn(launch, is_given_up)?;

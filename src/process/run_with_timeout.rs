@@ -1,12 +1,12 @@
 //! Commands that are run to their end while the caller waits.
 
+use super::error::Result;
 use super::launch::Launch;
 use super::leader::Leader;
 use super::outcome::Outcome;
 use super::reaper::{Launched, Reaper};
 use super::syscall::retry;
 use super::tree::{OrphanPolicy, Tree};
-use crate::error::Result;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};

@@ -1,7 +1,8 @@
 //! Set-up of the server's own process, once, before it runs anything.
 
+use super::error::Result;
 use super::procfs;
-use crate::error::{Error, Result};
+use crate::error::SystemError;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::sys::prctl;
@@ -14,23 +15,24 @@ use std::sync::OnceLock;
 /// commands of a server: they could read the token there. Open until this is called.
 ///
 /// # Errors
-/// `Kernel` if the kernel refuses it, which none does.
+/// `System` if the kernel refuses it, which none does.
 pub fn close_memory() -> Result<()> {
-    prctl::set_dumpable(false).map_err(|e| Error::kernel("close our memory to others", e))
+    prctl::set_dumpable(false).map_err(|e| SystemError::new("close our memory to others", e).into())
 }
 
 /// Prepares this process for running commands: it becomes the subreaper of orphans, its memory is
 /// closed, and the descriptors that it was started with are not inherited.
 ///
 /// # Errors
-/// `Kernel` if there is no /proc to find processes in, or if the kernel refuses to make us a child
+/// `System` if there is no /proc to find processes in, or if the kernel refuses to make us a child
 /// subreaper (Linux before 3.4).
 pub fn prepare() -> Result<()> {
-    procfs::check_mounted().map_err(|e| Error::kernel("read /proc (mount it)", e))?;
-    prctl::set_child_subreaper(true).map_err(|e| Error::kernel("become a child subreaper", e))?;
+    procfs::check_mounted().map_err(|e| SystemError::new("read /proc (mount it)", e))?;
+    prctl::set_child_subreaper(true)
+        .map_err(|e| SystemError::new("become a child subreaper", e))?;
     close_memory()?;
     keep_inherited_descriptors();
-    reset_signals().map_err(|e| Error::kernel("reset our signals", e))
+    reset_signals().map_err(|e| SystemError::new("reset our signals", e).into())
 }
 
 /// Signals that end a process by default and mean nothing to us: a file-size limit, timers that a

@@ -8,10 +8,12 @@
 
 use super::child::PendingChild;
 use super::children::ChildRegistry;
+use super::error::Result;
 use super::launch::{Launch, Spawned};
+use super::leftovers::wait_for_end;
 use super::procfs::own_thread_number;
 use super::signal::Signal;
-use crate::error::{Error, Result};
+use crate::error::{InternalError, SystemError};
 use nix::errno::Errno;
 use parking_lot::{Mutex, MutexGuard};
 use rustix::process::pidfd_send_signal;
@@ -74,7 +76,7 @@ impl Spawners {
     /// now and then once the launch has taken a second; the child that hangs gets SIGKILL then.
     ///
     /// # Errors
-    /// Those of `Launch::spawn`, and `Kernel` if it was given up or no thread can be started.
+    /// Those of `Launch::spawn`, and `System` if it was given up or no thread can be started.
     pub fn spawn(
         self: &Arc<Self>,
         launch: Launch,
@@ -84,13 +86,13 @@ impl Spawners {
         let (command, began) = (launch.command.to_string(), Instant::now());
         let (pending, (reply, answer)) = (Arc::clone(&spawner.pending), mpsc::channel());
         if spawner.jobs.send(Message::Launch(Job { launch, reply })).is_err() {
-            return Err(Error::Panicked);
+            return Err(InternalError.into());
         }
         let mut is_reported = false;
         loop {
             match answer.recv_timeout(GIVE_UP_INTERVAL) {
                 Ok(spawned) => return spawned,
-                Err(RecvTimeoutError::Disconnected) => return Err(Error::Panicked),
+                Err(RecvTimeoutError::Disconnected) => return Err(InternalError.into()),
                 Err(RecvTimeoutError::Timeout) => {
                     if began.elapsed() >= LAUNCH_TIMEOUT_MIN && is_given_up() {
                         break;
@@ -106,8 +108,10 @@ impl Spawners {
         // A child that is killed before its exec appears to have been executed.
         if let Ok(Ok(unwanted)) = answer.recv_timeout(KILL_TIMEOUT) {
             self.end_unwanted(&unwanted);
+            wait_for_end(&unwanted.child.pidfd, Instant::now() + KILL_TIMEOUT);
         }
-        Err(Error::kernel("execute the program, whose file system hangs", Errno::ETIMEDOUT))
+        Err(SystemError::new("execute the program, whose file system hangs", Errno::ETIMEDOUT)
+            .into())
     }
 
     /// Starts the first spawner, so that a launch needs no new thread.
@@ -151,12 +155,14 @@ impl Spawners {
             }
         };
         let thread = thread::Builder::new().name("spawner".into()).stack_size(128 * 1024);
-        let refused = |error| Error::kernel("start a process", error);
+        let refused = |error| SystemError::new("start a process", error);
         thread.spawn(work).map_err(refused)?;
         match ready.1.recv() {
             Ok(Some(spawner)) => Ok(spawner),
-            Ok(None) => Err(Error::kernel("start a process: too many hang", Errno::EAGAIN)),
-            Err(_) => Err(Error::Panicked),
+            Ok(None) => {
+                Err(SystemError::new("start a process: too many hang", Errno::EAGAIN).into())
+            }
+            Err(_) => Err(InternalError.into()),
         }
     }
 

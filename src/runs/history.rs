@@ -1,9 +1,10 @@
 //! Old runs, those of earlier servers included.
 
 use super::config::Numbering;
+use super::error::{Error, Result};
 use super::process_manager::{Inner, ProcessManager};
 use super::run::{RunView, Snapshot};
-use crate::error::{Error, Result};
+use crate::logs;
 use crate::logs::{
     EndRecord, Keep, LogFolder, LogSeries, LogSnapshot, OlderPart, Range, RunLog, RunRecord, now,
 };
@@ -105,8 +106,8 @@ impl ProcessManager {
         }
         let log = self.folder.old_log(&record).map_err(|error| match error {
             // Removed by somebody, or by retention in the meantime.
-            Error::Log { source, .. } if source.kind() == io::ErrorKind::NotFound => gone(),
-            error => error,
+            logs::Error::File { source, .. } if source.kind() == io::ErrorKind::NotFound => gone(),
+            error => error.into(),
         });
         let log = Arc::new(log?);
         *entry = Some(Arc::clone(&log));

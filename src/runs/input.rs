@@ -1,8 +1,8 @@
 //! Signals, input and terminal sizes for a run.
 
+use super::error::{Error, Result};
 use super::process_manager::ProcessManager;
 use super::run::RunView;
-use crate::error::{Error, Result};
 use crate::process::{Signal, Stdin, TerminalSize};
 use std::time::{Duration, Instant};
 

@@ -1,11 +1,12 @@
 //! Launch of a run, and giving it up if it hangs.
 
+use super::error::Result;
 use super::history::RunStart;
 use super::process_manager::{Inner, ProcessManager};
 use super::recording::RunEnd;
 use super::run::{Run, RunView, Snapshot, new_run_id};
 use super::spec::RunSpec;
-use crate::error::{Error, Result};
+use crate::error::SystemError;
 use crate::logs::{Capture, now};
 use crate::process::{Descriptors, Launch, RunCgroup, Tree};
 use parking_lot::MutexGuard;
@@ -137,6 +138,7 @@ impl ProcessManager {
     fn group_for(&self, run_id: &str, spec: &RunSpec) -> Result<Option<Arc<RunCgroup>>> {
         let Some(cgroups) = &self.config.cgroups else { return Ok(None) };
         let made = cgroups.make_for(run_id, &spec.limits);
-        made.map(Some).map_err(|error| Error::kernel("make a control group for the run", error))
+        made.map(Some)
+            .map_err(|error| SystemError::new("make a control group for the run", error).into())
     }
 }

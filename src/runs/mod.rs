@@ -6,6 +6,7 @@
 //! was to follow.
 
 mod config;
+mod error;
 mod history;
 mod input;
 mod launching;
@@ -19,6 +20,7 @@ mod stop;
 mod timeout;
 
 pub use config::{ManagerConfig, Metering, Numbering, OnEnd, SECONDS_MAX};
+pub use error::Error;
 pub use history::{PastRun, RunInfo, STRAYS_TIMEOUT, recover};
 pub use input::EndsInput;
 pub use process_manager::{Ending, KillReport, ProcessManager};

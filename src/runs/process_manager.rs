@@ -1,11 +1,11 @@
 //! The manager of one command: start, status, kill, restart, shutdown.
 
 use super::config::ManagerConfig;
+use super::error::{Error, Result};
 use super::old_logs::OldLogs;
 use super::run::{End, EndedLeftover, Run, RunView, Snapshot};
 use super::spec::RunSpec;
 use super::state::{Claim, Refusal, State};
-use crate::error::{Error, Result};
 use crate::logs::{LogFolder, LogWriter};
 use crate::process::{LeftBehind, Reaper, Signal, command_of};
 use crate::protocol::EndedBy;

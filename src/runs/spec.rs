@@ -1,6 +1,6 @@
 //! Specification of a run: the command, its environment, its limits.
 
-use crate::error::{Error, Result};
+use super::error::{Error, Result};
 use crate::process::{COMMAND_BYTES_MAX, CommandLine, Input, ResourceLimits};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -47,7 +47,7 @@ impl RunSpec {
     /// Refuses what no kernel can run.
     ///
     /// # Errors
-    /// `CommandBlank`, `CommandHasNul`, `CommandTooLong`, and `Input` for an invalid variable of
+    /// `CommandBlank`, `CommandHasNul`, `CommandTooLong`, and `Invalid` for an invalid variable of
     /// the environment.
     pub fn check(&self) -> Result<()> {
         let parts = match &self.command {
@@ -99,7 +99,7 @@ fn check_part(part: &str) -> Result<()> {
 fn check_variable(name: &str, value: Option<&str>) -> Result<()> {
     let is_name = !name.is_empty() && !name.contains(['=', '\0']);
     if !is_name || value.is_some_and(|value| value.contains('\0')) {
-        return Err(Error::Input(format!(
+        return Err(Error::Invalid(format!(
             "The environment variable {name:?} is invalid: its name must not be empty or contain \
              `=`, and neither it nor its value may contain a NUL."
         )));
@@ -108,7 +108,7 @@ fn check_variable(name: &str, value: Option<&str>) -> Result<()> {
     let bytes = name.len() + 1 + value.map_or(0, str::len);
     if bytes > COMMAND_BYTES_MAX {
         let shown: String = name.chars().take(NAME_CHARACTERS_SHOWN).collect();
-        return Err(Error::Input(format!(
+        return Err(Error::Invalid(format!(
             "The variable {shown:?} has {bytes} bytes with its name, and the kernel takes at most \
              {COMMAND_BYTES_MAX}: put the value into a file and give its path."
         )));

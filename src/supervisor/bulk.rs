@@ -4,8 +4,9 @@ use super::engine::Verb;
 use super::graph::Graph;
 use super::handle::{Reading, Supervisor};
 use super::service_handle::ServiceHandle;
-use crate::error::{Error, Result};
+use crate::error::SystemError;
 use crate::protocol::{BulkAction, ServiceState, VerbStatus};
+use crate::supervisor::error::{Error, Result};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -113,7 +114,7 @@ impl Bulk {
             drop(permit);
         };
         let thread = thread::Builder::new().name("bulk".into()).stack_size(256 * 1024);
-        thread.spawn(work).map_err(|error| Error::kernel("start a thread for it", error))?;
+        thread.spawn(work).map_err(|error| SystemError::new("start a thread for it", error))?;
         Ok((operations, done))
     }
 

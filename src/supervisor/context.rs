@@ -2,7 +2,6 @@
 
 use super::service_handle::ServiceHandle;
 use super::services_file::ServiceConfig;
-use crate::error::Error;
 use crate::logs::{FolderLock, Keep, LogFolder, LogWriter};
 use crate::probe::{Check, HealthReport, ProbeContext, Prober, probe};
 use crate::process::{
@@ -11,6 +10,7 @@ use crate::process::{
 use crate::runs::{
     End, ManagerConfig, Metering, Numbering, OnEnd, ProcessManager, RunSpec, RunView,
 };
+use crate::supervisor::error::Error;
 use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -72,7 +72,7 @@ impl SupervisorContext {
     /// `Log` when their directory cannot be made.
     pub fn logs(&self, name: &str, config: &ServiceConfig) -> Result<Arc<LogFolder>, Error> {
         let path = self.log_directory.join(name);
-        LogFolder::under(&self.lock, &path, self.keep_of(config)).map(Arc::new)
+        Ok(Arc::new(LogFolder::under(&self.lock, &path, self.keep_of(config))?))
     }
 
     /// How much is kept of a service's logs.

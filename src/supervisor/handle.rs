@@ -6,11 +6,13 @@ use super::events::EventLog;
 use super::roster::Roster;
 use super::service_handle::{ServiceHandle, ServiceSnapshot};
 use super::services_file::{Service, ServicesFile, check_limits};
-use crate::error::{Error, Result};
+use crate::error::SystemError;
 use crate::permits::{Permit, Permits};
 use crate::probe::HealthReport;
 use crate::process::{BatchUsage, BatchUsageMeter, Signal, Tree, connections_of};
 use crate::protocol::{HealthStatus, ServiceProblem, ServiceState};
+use crate::runs;
+use crate::supervisor::error::{Error, Result};
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -54,7 +56,7 @@ impl Supervisor {
     /// it, each after what it depends on. Blocks for the making of their log directories.
     ///
     /// # Errors
-    /// `Kernel` when a thread cannot be had, `Log` when logs cannot.
+    /// `System` when a thread cannot be had, `Log` when logs cannot.
     pub fn start(tools: SupervisorContext, file: PathBuf, services: Vec<Service>) -> Result<Self> {
         let (tools, roster) = (Arc::new(tools), Arc::new(Roster::default()));
         let (events, channel) = (Arc::new(EventLog::new()), mpsc::channel());
@@ -66,7 +68,7 @@ impl Supervisor {
             .name("supervisor".into())
             .stack_size(512 * 1024)
             .spawn(move || work.work())
-            .map_err(|error| Error::kernel("start the supervisor", error))?;
+            .map_err(|error| SystemError::new("start the supervisor", error))?;
         let (thread, readings, meter) =
             (Mutex::new(Some(thread)), Mutex::new(0), BatchUsageMeter::new(Arc::default()));
         let bulks = Permits::new(BULKS_MAX, ("bulk operations run", "wait for one of them"));
@@ -97,7 +99,7 @@ impl Supervisor {
     /// Asks something of a service; gives what is being done, in a sentence. Does not wait for it.
     ///
     /// # Errors
-    /// `NoSuchService`; `ServiceState` where its state forbids it; `Input` for what it cannot be
+    /// `NoSuchService`; `ServiceState` where its state forbids it; `Invalid` for what it cannot be
     /// started with; `ShuttingDown`.
     pub fn ask(&self, ask: &Ask) -> Result<String> {
         self.ask_with_logs(|logs, reply| Message::Ask { ask: ask.clone(), logs, reply })
@@ -196,7 +198,7 @@ impl Supervisor {
     /// # Errors
     /// `TooManyRequests`.
     pub(super) fn begin_bulk(&self) -> Result<Permit> {
-        self.bulks.take()
+        Ok(self.bulks.take()?)
     }
 
     /// Waits until all of these are settled or gone, or until `deadline`. Whether they are.
@@ -294,6 +296,6 @@ impl Supervisor {
         let (reply, answer) = mpsc::sync_channel(1);
         let sent = self.engine.send(message(reply));
         let answer = sent.ok().and_then(|()| answer.recv().ok());
-        answer.unwrap_or(Err(Error::ShuttingDown))
+        answer.unwrap_or(Err(runs::Error::ShuttingDown.into()))
     }
 }

@@ -200,7 +200,8 @@ impl Life {
         if self.state().is_down() { self.start().ok() } else { None }
     }
 
-    /// A client stops it, with all that its last run left. Returns `None` if nothing has to be done.
+    /// A client stops it, with all that its last run left. Returns `None` if nothing has to be
+    /// done.
     ///
     /// # Errors
     /// The state, if it is down already.

@@ -7,6 +7,7 @@
 mod bulk;
 mod context;
 mod engine;
+mod error;
 mod events;
 mod graph;
 mod handle;
@@ -20,6 +21,7 @@ pub mod services_file;
 pub use bulk::{Bulk, Done, Operation};
 pub use context::{OnFatal, SupervisorContext};
 pub use engine::{Ask, Reloaded, Verb};
+pub use error::Error;
 pub use events::{Change as EventKind, Event, EventLog, News};
 pub use graph::{Cycle, Graph};
 pub use handle::Supervisor;

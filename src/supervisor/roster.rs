@@ -1,7 +1,7 @@
 //! Which services there are.
 
 use super::service_handle::ServiceHandle;
-use crate::error::{Error, Result};
+use crate::supervisor::error::{Error, Result};
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::sync::Arc;

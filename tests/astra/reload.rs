@@ -138,7 +138,11 @@ fn a_reload_signal_is_sent_in_the_place_of_a_restart() {
     assert_eq!((&told["pid"], &told["restart_count"]), (&json!(pid), &json!(0)));
     // The next run is by the new values.
     astra.settle("restart", "web");
-    let environment = std::fs::read(format!("/proc/{}/environ", astra.pid_of("web"))).unwrap();
+    let environ = format!("/proc/{}/environ", astra.pid_of("web"));
+    // Empty for a moment after the exec, until the kernel has placed it.
+    let environment = eventually("its environment can be read", || {
+        std::fs::read(&environ).ok().filter(|text| !text.is_empty())
+    });
     assert!(String::from_utf8_lossy(&environment).contains("SIZE=3"));
 }
 

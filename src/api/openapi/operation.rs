@@ -5,7 +5,7 @@ use super::parameters::idempotency_key;
 use super::problems;
 use super::schemas::Schemas;
 use crate::api::route::{Access, Mode, Retry, Route};
-use crate::error::Error;
+use crate::ops::Error;
 use http1::Problem;
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};

@@ -5,7 +5,7 @@ use crate::api::input;
 use crate::api::openapi::examples;
 use crate::api::openapi::parameters as take;
 use crate::api::route::{Api, Route, Verb};
-use crate::error::Error;
+use crate::ops::Error;
 use crate::ops::Services;
 use crate::protocol::{ServiceState, ServiceStatus, StdinRequest, StdinResponse};
 use http::StatusCode;

@@ -7,10 +7,10 @@ mod watching;
 
 use super::metrics;
 use super::route::{Mode, Route};
-use crate::error::Error;
 use crate::ops::Services;
 use crate::permits::Permits;
 use crate::protocol::ServiceState;
+use crate::supervisor;
 use http1::Reply;
 
 impl Mode for Services {
@@ -35,10 +35,13 @@ impl Mode for Services {
     }
 }
 
-fn unknown() -> Error {
-    Error::NoSuchService { name: "tss".to_owned(), known: vec!["tts".to_owned(), "web".to_owned()] }
+fn unknown() -> supervisor::Error {
+    supervisor::Error::NoSuchService {
+        name: "tss".to_owned(),
+        known: vec!["tts".to_owned(), "web".to_owned()],
+    }
 }
 
-fn in_state(state: ServiceState, advice: &'static str) -> Error {
-    Error::ServiceState { name: "tts".to_owned(), state, advice }
+fn in_state(state: ServiceState, advice: &'static str) -> supervisor::Error {
+    supervisor::Error::ServiceState { name: "tts".to_owned(), state, advice }
 }

@@ -7,9 +7,10 @@ use crate::api::openapi::examples;
 use crate::api::openapi::parameters as take;
 use crate::api::route::Route;
 use crate::api::service_detail::ServiceDetail;
-use crate::error::Error;
+use crate::ops::Error;
 use crate::ops::Services;
 use crate::protocol::{ServiceLogs, ServiceStatus, SystemStatus};
+use crate::runs;
 use http::StatusCode;
 use http1::{Problem, Reply, Request};
 use serde_json::{Value, json};
@@ -41,8 +42,8 @@ pub const ROUTES: &[Route<Services>] = &[
             .with(take::of_logs())
             .answers::<ServiceLogs>((200, form), &examples::service_logs())
             .forms_of_logs()
-            .refuses(Error::Input(examples::EXCLUDED.to_owned()))
-            .refuses(Error::LogGone { run_id: "dcf70dd5071ec0f4".to_owned() })
+            .refuses(Error::Invalid(examples::EXCLUDED.to_owned()))
+            .refuses(runs::Error::LogGone { run_id: "dcf70dd5071ec0f4".to_owned() })
             .refuses(unknown())
     }),
 ];

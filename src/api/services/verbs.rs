@@ -4,12 +4,13 @@ use super::{in_state, unknown};
 use crate::api::openapi::parameters as take;
 use crate::api::route::Route;
 use crate::api::{body, parameters};
-use crate::error::Error;
+use crate::ops::Error;
 use crate::ops::Services;
 use crate::protocol::{
     BulkRequest, BulkResponse, ReloadRequest, ServiceRequest, ServiceState, StopRequest,
     VerbResponse,
 };
+use crate::supervisor;
 use http::StatusCode;
 use http1::{Problem, Reply, Request};
 use serde_json::{Value, json};
@@ -59,9 +60,9 @@ pub const ROUTES: &[Route<Services>] = &[
             .reads::<ReloadRequest>(&json!({"name": "tts", "type": "config"}))
             .or_nothing()
             .answers::<VerbResponse>((200, "Changes are being applied."), &answer)
-            .refuses(Error::Input(fault.to_owned()))
+            .refuses(Error::Invalid(fault.to_owned()))
             .refuses(unknown())
-            .refuses(Error::NotInFile { name: "tts".to_owned() })
+            .refuses(supervisor::Error::NotInFile { name: "tts".to_owned() })
     })
     .with_key(),
     Route::post("/supervisor/bulk", bulk, |it| {

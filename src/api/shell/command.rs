@@ -5,12 +5,12 @@ use crate::api::openapi::examples;
 use crate::api::openapi::parameters as take;
 use crate::api::route::Route;
 use crate::api::{body, logs, parameters};
-use crate::error::Error;
 use crate::logs::Range;
 use crate::ops::text_report::{self, Reader};
 use crate::ops::{Escapes, LogQuery, Shell, fitting_wait, logs_response};
 use crate::process::Signal;
 use crate::protocol::{KillResponse, LogsResponse, ProcessStatus, StartRequest, StartResponse};
+use crate::runs;
 use crate::runs::{RunView, Snapshot};
 use http::StatusCode;
 use http1::{Problem, Reply, Request};
@@ -25,7 +25,7 @@ const TEXT_BYTES_BRIEF: u64 = 4 * 1024;
 pub const ROUTES: &[Route<Shell>] = &[
     Route::post("/start", start, |it| {
         let (run_id, command) = ("dcf70dd5071ec0f4".to_owned(), "make -j4".to_owned());
-        let busy = Error::AlreadyRunning { pid: 4242, run_id, command };
+        let busy = runs::Error::AlreadyRunning { pid: 4242, run_id, command };
         let mut waited = examples::status();
         waited["output"] = examples::logs();
         it.does("start", "command", "Start a command", START)
@@ -36,7 +36,7 @@ pub const ROUTES: &[Route<Shell>] = &[
                 &waited,
             )
             .answers_text((201, ""), "text/plain", TOLD)
-            .refuses(Error::CommandBlank)
+            .refuses(runs::Error::CommandBlank)
             .refuses(busy)
     })
     .with_key(),
@@ -45,7 +45,7 @@ pub const ROUTES: &[Route<Shell>] = &[
             .with([take::wait("Seconds to wait for its end before the answer.")])
             .answers::<ProcessStatus>((200, "Its state."), &examples::status())
             .answers_text((200, ""), "text/plain", TOLD)
-            .refuses(Error::NeverStarted)
+            .refuses(runs::Error::NeverStarted)
     }),
     Route::post("/kill", kill, |it| {
         let how = "by a kill, with SIGTERM".to_owned();
@@ -55,16 +55,16 @@ pub const ROUTES: &[Route<Shell>] = &[
                 (200, "Its process tree is gone, except `left`."),
                 &examples::kill(),
             )
-            .refuses(Error::AlreadyEnded { pid: 4242, how })
-            .refuses(Error::NeverStarted)
+            .refuses(runs::Error::AlreadyEnded { pid: 4242, how })
+            .refuses(runs::Error::NeverStarted)
     })
     .with_key(),
     Route::post("/restart", restart, |it| {
         it.does("restart", "command", "Restart the command", RESTART)
             .with([take::timeout()])
             .answers::<ProcessStatus>((200, "State of the new run."), &examples::status())
-            .refuses(Error::NeverStarted)
-            .refuses(Error::RestartCancelled)
+            .refuses(runs::Error::NeverStarted)
+            .refuses(runs::Error::RestartCancelled)
     })
     .with_key(),
 ];

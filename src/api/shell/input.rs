@@ -5,9 +5,9 @@ use crate::api::input;
 use crate::api::openapi::examples::status;
 use crate::api::openapi::parameters as take;
 use crate::api::route::{Api, Route, Verb};
-use crate::error::Error;
 use crate::ops::Shell;
 use crate::protocol::{ProcessStatus, Size, StdinRequest, StdinResponse};
+use crate::runs;
 use http::StatusCode;
 use http1::{Problem, Reply, Request};
 use serde_json::json;
@@ -23,17 +23,18 @@ pub const ROUTES: &[Route<Shell>] = &[
         )
         .with([take::signal_type()])
         .answers::<ProcessStatus>((200, "Its state."), &status())
-        .refuses(Error::NeverStarted)
+        .refuses(runs::Error::NeverStarted)
         .refuses(ended())
     }),
     Route::of_api(Verb::Post, "/stdin", stdin, |it| {
-        let closed = Error::StdinNotOpen { pid: 4242, how: "\"stdin\": true or \"pty\": true" };
+        let closed =
+            runs::Error::StdinNotOpen { pid: 4242, how: "\"stdin\": true or \"pty\": true" };
         it.does("writeStdin", "command", "Write to stdin", STDIN)
             .reads::<StdinRequest>(&json!({"data": "y\n", "eof": false}))
             .or_nothing()
             .reads_raw(&["text/plain", "application/octet-stream"])
             .answers::<StdinResponse>((200, "Number of bytes written."), &json!({"written": 2}))
-            .refuses(Error::NeverStarted)
+            .refuses(runs::Error::NeverStarted)
             .refuses(ended())
             .refuses(closed)
     })
@@ -43,9 +44,9 @@ pub const ROUTES: &[Route<Shell>] = &[
         it.does("resize", "command", summary, "For a command started with `pty`.")
             .reads::<Size>(&json!({"rows": 24, "cols": 80}))
             .answers::<ProcessStatus>((200, "Its state."), &status())
-            .refuses(Error::NeverStarted)
+            .refuses(runs::Error::NeverStarted)
             .refuses(ended())
-            .refuses(Error::NoTerminal { pid: 4242 })
+            .refuses(runs::Error::NoTerminal { pid: 4242 })
     }),
 ];
 

@@ -6,10 +6,10 @@ mod output;
 
 use super::route::{Mode, Route};
 use super::shell_metrics;
-use crate::error::Error;
 use crate::ops::Shell;
 use crate::permits::Permits;
 use crate::protocol::HealthResponse;
+use crate::runs;
 use http::StatusCode;
 use http1::{Problem, Reply, Request};
 use serde_json::json;
@@ -49,6 +49,6 @@ fn health(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     Ok(Reply::json(StatusCode::OK, &shell.health()))
 }
 
-fn ended() -> Error {
-    Error::NotRunning { pid: 4242, how: "by itself, with exit code 0".to_owned() }
+fn ended() -> runs::Error {
+    runs::Error::NotRunning { pid: 4242, how: "by itself, with exit code 0".to_owned() }
 }

@@ -6,9 +6,10 @@ use crate::api::openapi::examples::{self, status};
 use crate::api::openapi::parameters as take;
 use crate::api::route::Route;
 use crate::api::{logs, parameters};
-use crate::error::Error;
+use crate::ops::Error;
 use crate::ops::Shell;
 use crate::protocol::{LogsResponse, ProcessStatus, RunsResponse};
+use crate::runs;
 use http::StatusCode;
 use http1::{Problem, Reply, Request};
 use serde_json::json;
@@ -23,7 +24,7 @@ pub const ROUTES: &[Route<Shell>] = &[
         of_lines(it.does("logs", "logs", "Output of the last command", LOGS))
             .with([take::expected_run_id()])
             .refuses(Error::AnotherRun { run_id, last })
-            .refuses(Error::NeverStarted)
+            .refuses(runs::Error::NeverStarted)
     }),
     Route::get("/runs", runs, |it| {
         let description = "Includes runs from before a restart of the server.";
@@ -35,14 +36,14 @@ pub const ROUTES: &[Route<Shell>] = &[
         it.does("run", "logs", "State of a run", "As `GET /status` gives it for the last one.")
             .with([take::run_id()])
             .answers::<ProcessStatus>((200, "Its state."), &status())
-            .refuses(Error::NoSuchRun { run_id: "dcf70dd5071ec0f4".to_owned() })
+            .refuses(runs::Error::NoSuchRun { run_id: "dcf70dd5071ec0f4".to_owned() })
     }),
     Route::get("/runs/{run_id}/logs", run_logs, |it| {
         let run_id = "dcf70dd5071ec0f4".to_owned();
         of_lines(it.does("runLogs", "logs", "Output of a run", LOGS))
             .with([take::run_id()])
-            .refuses(Error::NoSuchRun { run_id: run_id.clone() })
-            .refuses(Error::LogGone { run_id })
+            .refuses(runs::Error::NoSuchRun { run_id: run_id.clone() })
+            .refuses(runs::Error::LogGone { run_id })
     }),
 ];
 
@@ -50,7 +51,7 @@ fn of_lines(operation: Operation<'_>) -> Operation<'_> {
     operation
         .answers::<LogsResponse>((200, "The lines, in the form asked for."), &examples::logs())
         .with(take::of_logs())
-        .refuses(Error::Input(examples::EXCLUDED.to_owned()))
+        .refuses(Error::Invalid(examples::EXCLUDED.to_owned()))
         .forms_of_logs()
 }
 

@@ -3,10 +3,11 @@
 use super::entry::Entry;
 use super::message::{Answer, Ask, NewLogs, Verb};
 use super::{Engine, Message};
-use crate::error::{Error, Result};
 use crate::logs::LogFolder;
 use crate::protocol::Condition;
 use crate::protocol::{EndedBy, ServiceState};
+use crate::runs;
+use crate::supervisor::error::{Error, Result};
 use crate::supervisor::graph::Graph;
 use crate::supervisor::service_handle::ServiceOrigin;
 use crate::supervisor::services_file::{ParseContext, Service, check_limits};
@@ -23,7 +24,7 @@ impl Engine {
         mut logs: NewLogs,
     ) -> Result<Answer<String>> {
         if self.is_closing {
-            return Err(Error::ShuttingDown);
+            return Err(runs::Error::ShuttingDown.into());
         }
         let added = self.new_service(ask)?;
         if let Some(service) = &added {
@@ -149,7 +150,7 @@ impl Engine {
         }
         let mut names = changed.config.depends_on.keys().filter(|_| is_new);
         if let Some(missing) = names.find(|name| !self.entries.contains_key(*name)) {
-            return Err(Error::Input(format!(
+            return Err(Error::Invalid(format!(
                 "{} depends on {missing:?}, which is not supervised: reload the whole file, or \
                  start that first.",
                 changed.name
@@ -165,7 +166,7 @@ impl Engine {
         let nodes = others.map(|(name, entry)| (name.clone(), dependencies(entry)));
         let own = changed.config.depends_on.keys().cloned().collect();
         let nodes = nodes.chain([(changed.name.clone(), own)]).collect();
-        let fault = |cycle| Error::Input(format!("{}.depends_on {cycle}.", changed.name));
+        let fault = |cycle| Error::Invalid(format!("{}.depends_on {cycle}.", changed.name));
         Graph::new(nodes).map(drop).map_err(fault)
     }
 
@@ -190,7 +191,7 @@ impl Engine {
     }
 
     pub(super) fn unknown(&self, name: &str) -> Error {
-        self.roster.find(name).err().unwrap_or(Error::ShuttingDown)
+        self.roster.find(name).err().unwrap_or(runs::Error::ShuttingDown.into())
     }
 }
 

@@ -7,11 +7,13 @@
 use super::timers::Due;
 use super::{Engine, Message};
 use crate::catch_panic::catch_panic;
-use crate::error::{Error, Result};
+use crate::error::{InternalError, SystemError};
 use crate::logs::Keep;
 use crate::protocol::EndedBy;
+use crate::runs;
 use crate::runs::Ending;
 use crate::supervisor::context::SupervisorContext;
+use crate::supervisor::error::Result;
 use crate::supervisor::service_handle::ServiceHandle;
 use crate::supervisor::services_file::ServiceConfig;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -73,7 +75,7 @@ impl Launcher {
     /// Starts the first thread, which tells `outbox` of each launch.
     ///
     /// # Errors
-    /// `Kernel` when a thread cannot be had.
+    /// `System` when a thread cannot be had.
     pub fn start(outbox: Sender<Message>) -> Result<Self> {
         let launcher = Self { shared: Shared::default(), outbox };
         launcher.add_worker()?;
@@ -106,7 +108,7 @@ impl Launcher {
         let thread = thread::Builder::new().name("launcher".into()).stack_size(256 * 1024);
         thread.spawn(move || work(&shared, &outbox)).map(drop).map_err(|error| {
             lock(&self.shared).workers -= 1;
-            Error::kernel("start a launcher", error)
+            SystemError::new("start a launcher", error).into()
         })
     }
 }
@@ -163,7 +165,8 @@ impl Launch {
             self.tell_result(&apart);
         });
         if let Err(error) = spawned {
-            let result = Err(Error::kernel("start a thread that ends what it left behind", error));
+            let result =
+                Err(SystemError::new("start a thread that ends what it left behind", error).into());
             // An engine that is gone needs to know nothing.
             let _gone = outbox.send(Message::Launched { service, number, result });
         }
@@ -171,7 +174,7 @@ impl Launch {
 
     fn tell_result(&self, outbox: &Sender<Message>) {
         let what = format_args!("The launch of {}", self.it.name());
-        let result = catch_panic(what, || self.launch()).unwrap_or(Err(Error::Panicked));
+        let result = catch_panic(what, || self.launch()).unwrap_or(Err(InternalError.into()));
         let (service, number) = (self.it.name().to_owned(), self.number);
         // An engine that is gone needs to know nothing.
         let _gone = outbox.send(Message::Launched { service, number, result });
@@ -183,9 +186,9 @@ impl Launch {
         let spec = SupervisorContext::run_spec(&self.config)?;
         // ProbeFinished at behind that: a file that hangs may hang for long.
         if self.ticket.is_cancelled.load(Ordering::SeqCst) {
-            return Err(Error::RestartCancelled);
+            return Err(runs::Error::RestartCancelled.into());
         }
-        self.it.manager().start(&spec).map(|snapshot| snapshot.run_id)
+        Ok(self.it.manager().start(&spec)?.run_id)
     }
 
     /// Ends what the last run left behind, as a stop would.
@@ -242,6 +245,6 @@ impl Engine {
         }
         log::warn!("{name}: its launch hangs, abandoned");
         let number = entry.launch;
-        self.launched(name, number, Err(Error::RestartCancelled));
+        self.launched(name, number, Err(runs::Error::RestartCancelled.into()));
     }
 }

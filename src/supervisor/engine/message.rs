@@ -1,9 +1,9 @@
 //! What the engine is told.
 
-use crate::error::{Error, Result};
 use crate::logs::LogFolder;
 use crate::process::LeftBehind;
 use crate::runs::End;
+use crate::supervisor::error::{Error, Result};
 use crate::supervisor::services_file::{Service, ServiceConfig};
 use serde_json::Value;
 use std::collections::HashMap;

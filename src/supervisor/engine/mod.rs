@@ -33,7 +33,8 @@ use super::roster::Roster;
 use super::service_handle::ServiceOrigin;
 use super::services_file::Service;
 use crate::catch_panic::catch_panic;
-use crate::error::{Error, Result};
+use crate::error::InternalError;
+use crate::supervisor::error::Result;
 use entry::Entry;
 use launch::Launcher;
 use std::collections::{BTreeSet, HashMap};
@@ -208,5 +209,5 @@ impl Engine {
 
 /// What is done for whoever asked; who asked is told where that panicked.
 fn answered<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_panic("The supervisor", work).unwrap_or(Err(Error::Panicked))
+    catch_panic("The supervisor", work).unwrap_or(Err(InternalError.into()))
 }

@@ -2,8 +2,9 @@
 
 use super::Engine;
 use super::message::{Answer, NewLogs, Reload, Reloaded};
-use crate::error::{Error, Result};
 use crate::protocol::{EndedBy, HealthStatus, ServiceState};
+use crate::runs;
+use crate::supervisor::error::{Error, Result};
 use crate::supervisor::plan::{Change, Plan};
 use crate::supervisor::service_handle::{ServiceOrigin, ServiceSnapshot};
 use crate::supervisor::services_file::{Service, ServiceConfig};
@@ -17,7 +18,7 @@ impl Engine {
     /// Does what another file asks for, as far as that goes without waiting.
     pub(super) fn reload(&mut self, reload: Reload, logs: NewLogs) -> Result<Answer<Reloaded>> {
         if self.is_closing {
-            return Err(Error::ShuttingDown);
+            return Err(runs::Error::ShuttingDown.into());
         }
         let Reload { services, only } = reload;
         match only {

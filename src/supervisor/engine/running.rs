@@ -2,11 +2,12 @@
 
 use super::Engine;
 use super::entry::Entry;
-use crate::error::{Error, Result};
 use crate::process::Outcome;
 use crate::protocol::RestartMode;
 use crate::protocol::{HealthStatus, ServiceState};
+use crate::runs;
 use crate::runs::End;
+use crate::supervisor::error::{Error, Result};
 use crate::supervisor::life::Finish;
 use crate::supervisor::services_file::RestartPolicy;
 use std::time::Instant;
@@ -35,7 +36,7 @@ impl Engine {
                 let is_stopped = self.state_of(name) == Some(ServiceState::Stopped);
                 let message = match error {
                     _ if is_stopped => "Stopped before it started.".to_owned(),
-                    Error::RestartCancelled => "Starting again.".to_owned(),
+                    Error::Run(runs::Error::RestartCancelled) => "Starting again.".to_owned(),
                     error => followed_by(&format!("Could not be started: {error}"), &next),
                 };
                 self.publish_status(name, &message);

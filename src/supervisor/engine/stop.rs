@@ -3,10 +3,11 @@
 use super::running::followed_by;
 use super::{Engine, Message};
 use crate::catch_panic::catch_panic;
-use crate::error::{Error, Result};
+use crate::error::SystemError;
 use crate::process::{LeftBehind, Signal};
 use crate::protocol::{EndedBy, ServiceState};
 use crate::runs::{Ending, KillReport, ProcessManager};
+use crate::supervisor::error::Result;
 use crate::supervisor::life::Action;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -131,13 +132,14 @@ impl Endings {
     /// Starts the thread, which tells `outbox` of each tree.
     ///
     /// # Errors
-    /// `Kernel` when a thread cannot be had.
+    /// `System` when a thread cannot be had.
     pub fn start(outbox: Sender<Message>) -> Result<Self> {
         let (sender, receiver) = mpsc::channel();
         let thread = thread::Builder::new().name("ending-reserve".into()).stack_size(128 * 1024);
         let work = move || work_through(&receiver, &outbox);
-        let started = thread.spawn(work).map_err(|error| Error::kernel("start a thread", error));
-        started.map(|_| Self(sender))
+        let started = thread.spawn(work).map_err(|error| SystemError::new("start a thread", error));
+        started?;
+        Ok(Self(sender))
     }
 
     fn add(&self, job: Job) {

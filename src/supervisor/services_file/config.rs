@@ -9,12 +9,12 @@ use super::port::port_of;
 use super::table::Mapping::{Supported, Unsupported, UnsupportedInDeployment, UnsupportedInJob};
 use super::table::{Mapping, Object, ObjectSchema, Row, Rules, field, object, object_rows};
 use crate::env_file::{self, Variable};
-use crate::error::{Error, Result};
 use crate::logs::LOG_BYTES_MIN;
 use crate::probe::Check;
 use crate::process::{CommandLine, ResourceLimits, Signal};
 use crate::protocol::{Condition, RestartMode};
 use crate::supervisor::Masking;
+use crate::supervisor::error::{Error, Result};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -213,7 +213,8 @@ object! {
         bytes_max: Option<u64> =
             field("max_bytes", Optional(whole::<u64>(LOG_BYTES_MIN, None)), Unsupported(ONLY_NODE)),
         /// Number of runs.
-        runs_max: Option<usize> = field("keep", Optional(whole::<usize>(1, None)), Unsupported(ONLY_NODE)),
+        runs_max: Option<usize> =
+            field("keep", Optional(whole::<usize>(1, None)), Unsupported(ONLY_NODE)),
     }
 }
 
@@ -293,17 +294,17 @@ fn read_environment(path: &Path) -> Result<BTreeMap<String, Option<String>>> {
 }
 
 #[cfg(test)]
-impl Default for RestartPolicy {
-    fn default() -> Self {
-        let file = super::ServicesFile::parse(r#"{"a": {"cmd": "x"}}"#, &[]).unwrap();
-        file.services[0].config.restart_policy.clone()
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use super::super::ServicesFile;
+    use super::RestartPolicy;
     use std::fs;
+
+    impl Default for RestartPolicy {
+        fn default() -> Self {
+            let file = ServicesFile::parse(r#"{"a": {"cmd": "x"}}"#, &[]).unwrap();
+            file.services[0].config.restart_policy.clone()
+        }
+    }
 
     #[test]
     fn env_goes_over_what_env_file_holds_at_that_moment() {

@@ -1,6 +1,6 @@
 //! What is wrong with a services file: every fault with its place.
 
-use crate::error::Error;
+use crate::supervisor::error::Error;
 use std::fmt;
 
 /// How many faults the answer to a request names.
@@ -100,9 +100,9 @@ impl From<Faults> for Error {
         let told = lines[..lines.len().min(TOLD_MAX)].join("; ");
         match lines.len() - lines.len().min(TOLD_MAX) {
             // One that ends with what was meant is a question.
-            0 if told.ends_with('?') => Self::Input(told),
-            0 => Self::Input(format!("{told}.")),
-            more => Self::Input(format!("{told}; and {more} faults more.")),
+            0 if told.ends_with('?') => Self::Invalid(told),
+            0 => Self::Invalid(format!("{told}.")),
+            more => Self::Invalid(format!("{told}; and {more} faults more.")),
         }
     }
 }

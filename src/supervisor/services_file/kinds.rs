@@ -33,8 +33,8 @@ pub(super) trait Kind {
         self.schema(generator)
     }
 
-    /// Returns the value of a required field that is missing or faulty, so that the rest of its object
-    /// is still checked. `None` gives the object up.
+    /// Returns the value of a required field that is missing or invalid, so that the rest of its
+    /// object is still checked. `None` gives the object up.
     fn placeholder(&self) -> Option<Self::Value> {
         None
     }

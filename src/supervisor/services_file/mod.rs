@@ -1,7 +1,8 @@
 //! The services file: what is to be supervised, read with all of its faults at once.
 //!
-//! `config` declares the fields, each in one row, by the means of `table` and `kinds`. `file` reads a
-//! whole file by them and `overlay` one service, from nodes: JSON values that know their position.
+//! `config` declares the fields, each in one row, by the means of `table`, `kinds` and `compound`.
+//! `file` reads a whole file by them and `overlay` one service, from nodes: JSON values that know
+//! their position.
 
 mod checks;
 mod compound;

@@ -1,0 +1,133 @@
+//! Errors of starting, ending and talking to commands.
+
+use crate::error::{ErrorKind, SystemError};
+use crate::{logs, process};
+
+/// The result of what can fail here.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The reason why an operation on a command failed. Texts without a full stop are facts, to which
+/// the adapters add what their callers can do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A command without a visible character.
+    #[error("The command is empty: give the shell something to run.")]
+    CommandBlank,
+    /// No shell can be handed a NUL: it ends a C string.
+    #[error("The command has a NUL character in it: no shell can take one, so remove it.")]
+    CommandHasNul,
+    /// The kernel takes no longer argument.
+    #[error(
+        "The command has {bytes} bytes and the kernel takes at most {bytes_max}: put it into a \
+         script and run that."
+    )]
+    CommandTooLong {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        bytes_max: usize,
+    },
+    /// A run is under way and there can be only one.
+    #[error("Process {pid} of the run {run_id} is still running `{command}`")]
+    AlreadyRunning {
+        /// The running command's own process.
+        pid: i32,
+        /// Its run.
+        run_id: String,
+        /// The running command, shortened.
+        command: String,
+    },
+    /// There was no run yet.
+    #[error("No command was started yet")]
+    NeverStarted,
+    /// The run is over and left nothing behind.
+    #[error("Process {pid} has already ended ({how}): there is nothing left to end.")]
+    AlreadyEnded {
+        /// The ended command's own process.
+        pid: i32,
+        /// How it ended, in words.
+        how: String,
+    },
+    /// A kill came while a restart waited for the old run to end.
+    #[error("A kill ended the command during the restart's grace, so it was not started again")]
+    RestartCancelled,
+    /// Nothing runs that could be sent something.
+    #[error("Process {pid} has ended ({how}): start a command first.")]
+    NotRunning {
+        /// The ended command's own process.
+        pid: i32,
+        /// How it ended, in words.
+        how: String,
+    },
+    /// What runs takes no input, or its input was closed.
+    #[error("Process {pid} has no open input: start it with {how}.")]
+    StdinNotOpen {
+        /// The command's own process.
+        pid: i32,
+        /// What opens it.
+        how: &'static str,
+    },
+    /// What runs is on no terminal.
+    #[error(
+        "Process {pid} is on no terminal, which alone has a size: start it with \"pty\": true."
+    )]
+    NoTerminal {
+        /// The command's own process.
+        pid: i32,
+    },
+    /// The server is on its way out.
+    #[error("The server is shutting down and starts nothing more: ask the next one.")]
+    ShuttingDown,
+    /// The log of a run was removed; the run itself is known.
+    #[error(
+        "The log of the run {run_id:?} is gone: it was removed, or made room for others (see \
+         LLM_SHELL_LOG_KEEP_RUNS and LLM_SHELL_LOG_MAX_BYTES)."
+    )]
+    LogGone {
+        /// The run's id.
+        run_id: String,
+    },
+    /// There is no run of this id, or it was forgotten.
+    #[error("There is no run {run_id:?}")]
+    NoSuchRun {
+        /// The id.
+        run_id: String,
+    },
+    /// A value that cannot be used.
+    #[error("{0}")]
+    Invalid(String),
+    /// The process could not be spawned.
+    #[error(transparent)]
+    Process(#[from] process::Error),
+    /// The log cannot be used.
+    #[error(transparent)]
+    Log(#[from] logs::Error),
+    /// A request to the kernel failed.
+    #[error(transparent)]
+    System(#[from] SystemError),
+}
+
+impl Error {
+    /// Returns what it means to a caller.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::CommandBlank
+            | Self::CommandHasNul
+            | Self::CommandTooLong { .. }
+            | Self::AlreadyEnded { .. }
+            | Self::Invalid(_) => ErrorKind::BadRequest,
+            Self::NeverStarted | Self::NoSuchRun { .. } => ErrorKind::NotFound,
+            Self::LogGone { .. } => ErrorKind::Gone,
+            Self::AlreadyRunning { .. }
+            | Self::RestartCancelled
+            | Self::NotRunning { .. }
+            | Self::StdinNotOpen { .. }
+            | Self::NoTerminal { .. } => ErrorKind::Conflict,
+            Self::ShuttingDown => ErrorKind::Unavailable,
+            Self::Process(error) => error.kind(),
+            Self::Log(error) => error.kind(),
+            Self::System(_) => ErrorKind::Internal,
+        }
+    }
+}
