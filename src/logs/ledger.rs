@@ -5,7 +5,7 @@ use super::directory::open_file;
 use super::disk::{DiskMonitor, STALL};
 use super::error::{Error, Result};
 use super::names::{LEDGER_NAME, older_name};
-use super::run_record::{EndRecord, Event, OlderPart, RunRecord};
+use super::run_record::{EndRecord, Event, Leader, OlderPart, RunRecord};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -147,8 +147,8 @@ impl Ledger {
     }
 
     /// Records the process of a run that was launched.
-    pub fn launched(&self, run_id: &str, pid: i32, start_ticks: u64) {
-        self.record(Event::Launched { run_id: run_id.to_owned(), pid, start_ticks });
+    pub fn launched(&self, run_id: &str, leader: Leader) {
+        self.record(Event::Launched { run_id: run_id.to_owned(), leader });
     }
 
     /// Records that a run could not be launched, which removes it.

@@ -52,7 +52,7 @@ pub use lock::FolderLock;
 pub use page::{Page, PageCounts, Range, Selection};
 pub use retention::{Keep, LOG_BYTES_MIN};
 pub use run_log::{LogSnapshot, RunLog};
-pub use run_record::{EndRecord, OlderPart, RunRecord};
+pub use run_record::{EndRecord, Leader, OlderPart, RunRecord};
 pub use series::LogSeries;
 pub use stamp::{Moment, format_instant, now};
 pub use writer::{Capture, LogWriter};

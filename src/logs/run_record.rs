@@ -18,11 +18,10 @@ pub struct RunRecord {
     /// Whether it was started on a terminal.
     #[serde(default)]
     pub pty: bool,
-    /// The pid of its own process; 0 while it is being launched.
-    pub pid: i32,
-    /// The start time of that process, in clock ticks since boot.
-    pub start_ticks: u64,
-    /// The id of the boot that both belong to.
+    /// Its own process; `None` until it is launched.
+    #[serde(flatten, with = "leader_fields")]
+    pub leader: Option<Leader>,
+    /// The id of the boot that the process belongs to.
     pub boot_id: String,
     /// The time of its start.
     pub created_at: DateTime<Utc>,
@@ -47,6 +46,37 @@ pub struct RunRecord {
     /// Whether its log was removed: only this record is left of it.
     #[serde(default)]
     pub is_log_gone: bool,
+}
+
+/// A process, distinguished from later ones with its pid by its start time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leader {
+    /// Its pid.
+    pub pid: i32,
+    /// Its start time, in clock ticks since boot.
+    pub start_ticks: u64,
+}
+
+/// The fields of a [`Leader`] in a line of the ledger, both 0 where there is none yet.
+mod leader_fields {
+    use super::Leader;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    const NONE: Leader = Leader { pid: 0, start_ticks: 0 };
+
+    pub(super) fn serialize<S: Serializer>(
+        leader: &Option<Leader>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        leader.unwrap_or(NONE).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Leader>, D::Error> {
+        let leader = Leader::deserialize(deserializer)?;
+        Ok((leader.pid != NONE.pid).then_some(leader))
+    }
 }
 
 /// The file of a log before the present one.
@@ -105,8 +135,8 @@ pub(super) enum Event {
     Started(RunRecord),
     Launched {
         run_id: String,
-        pid: i32,
-        start_ticks: u64,
+        #[serde(flatten)]
+        leader: Leader,
     },
     Failed {
         run_id: String,
@@ -157,9 +187,9 @@ impl Event {
                 }
                 runs.push(run);
             }
-            Self::Launched { run_id, pid, start_ticks } => {
+            Self::Launched { run_id, leader } => {
                 if let Some(run) = runs.iter_mut().rev().find(|run| run.run_id == run_id) {
-                    (run.pid, run.start_ticks) = (pid, start_ticks);
+                    run.leader = Some(leader);
                 }
             }
             Self::Failed { run_id } => runs.retain(|run| run.run_id != run_id),

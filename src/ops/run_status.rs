@@ -104,7 +104,7 @@ impl ProcessStatus {
             Some(_) => RunStatus::Killed,
         };
         Self {
-            process_pid: run.pid,
+            process_pid: run.leader.map_or(0, |leader| leader.pid),
             status,
             created_at: format_instant(run.created_at),
             stopped_at: end.map(|end| format_instant(end.at)),

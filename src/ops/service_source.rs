@@ -52,12 +52,12 @@ impl Source for ServiceSource {
         let mut runs = self.0.manager().run_records();
         runs.reverse();
         // One that is being launched has not begun.
-        runs.retain(|run| run.pid != 0);
+        runs.retain(|run| run.leader.is_some());
         let newest = runs.last().and_then(|run| self.0.manager().log_of(&run.run_id).ok());
         let lines = newest.map_or(0, |log| log.snapshot().lines);
         for (index, run) in runs.iter().enumerate() {
             let begin = json!({
-                "event": "started", "run_id": run.run_id, "pid": run.pid,
+                "event": "started", "run_id": run.run_id, "pid": run.leader.map(|it| it.pid),
                 "at": format_instant(run.created_at),
             });
             let lines_before = run.lines_before;

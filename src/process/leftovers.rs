@@ -17,11 +17,9 @@ use std::time::{Duration, Instant};
 pub struct StrayRun {
     /// The run's id, which is the mark of its processes.
     pub run_id: String,
-    /// Pid of its leader.
-    pub pid: i32,
-    /// Start time of its leader, in clock ticks since boot.
-    pub start_ticks: u64,
-    /// Id of the boot that pid and start time belong to: nothing survives a reboot.
+    /// Pid and start time (in clock ticks since boot) of its leader, if it is known.
+    pub leader: Option<(i32, u64)>,
+    /// Id of the boot that the leader belongs to: nothing survives a reboot.
     pub boot_id: String,
 }
 
@@ -71,7 +69,7 @@ fn find(procfs: Procfs, runs: &[&StrayRun], owner: &str) -> Vec<ProcessInfo> {
     let ids = runs.iter().map(|run| run.run_id.as_str());
     let ids: HashSet<&str> = ids.chain([owner]).collect();
     let limits: HashSet<u64> = runs.iter().map(|run| Mark::of(&run.run_id).limit()).collect();
-    let leaders: HashSet<(i32, u64)> = runs.iter().map(|run| (run.pid, run.start_ticks)).collect();
+    let leaders: HashSet<(i32, u64)> = runs.iter().filter_map(|run| run.leader).collect();
     let is_stray = |process: &ProcessInfo| {
         let is_marked = || Marks::read(process.number).has_any(&ids, &limits);
         process.state != 'Z'

@@ -230,8 +230,7 @@ impl ProcessManager {
             command: begin.command.to_string(),
             cwd: begin.directory.to_string_lossy().into_owned(),
             pty: begin.is_on_terminal,
-            pid: 0,
-            start_ticks: 0,
+            leader: None,
             boot_id: boot_id().to_owned(),
             created_at: begin.at,
             log: log.file_name().to_owned(),
@@ -293,8 +292,7 @@ pub fn recover(folders: &[Arc<LogFolder>], lock_id: &str) {
 fn stray(run: &RunRecord) -> StrayRun {
     StrayRun {
         run_id: run.run_id.clone(),
-        pid: run.pid,
-        start_ticks: run.start_ticks,
+        leader: run.leader.map(|leader| (leader.pid, leader.start_ticks)),
         boot_id: run.boot_id.clone(),
     }
 }

@@ -7,7 +7,7 @@ use super::recording::RunEnd;
 use super::run::{Run, RunView, Snapshot, new_run_id};
 use super::spec::RunSpec;
 use crate::error::SystemError;
-use crate::logs::{Capture, now};
+use crate::logs::{Capture, Leader, now};
 use crate::process::{Descriptors, Launch, RunCgroup, Tree};
 use parking_lot::MutexGuard;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -115,7 +115,8 @@ impl ProcessManager {
             self.folder.ledger().failed(&id);
         })?;
         let leader = Arc::new(launched.leader);
-        self.folder.ledger().launched(&id, leader.pid(), leader.start_ticks());
+        let (pid, start_ticks) = (leader.pid(), leader.start_ticks());
+        self.folder.ledger().launched(&id, Leader { pid, start_ticks });
         let tree = Tree::new(Arc::clone(&leader), &id, self.config.orphan_policy).in_cgroup(cgroup);
         let run = Run {
             id,

@@ -29,8 +29,7 @@ fn run(number: u32) -> RunRecord {
         command: "true".into(),
         cwd: "/".into(),
         pty: false,
-        pid: 0,
-        start_ticks: 0,
+        leader: None,
         boot_id: "boot".into(),
         created_at: DateTime::UNIX_EPOCH,
         log: log_name(number),
@@ -54,7 +53,7 @@ fn ledger_is_read_back_without_torn_lines() {
     let signal = Some("SIGKILL".to_owned());
     let end = EndRecord { signal, lasted_ms: Some(7), ..end(-9) };
     ledger.ended(&run(3).run_id, end.clone());
-    ledger.launched(&run(1).run_id, 7, 9);
+    ledger.launched(&run(1).run_id, Leader { pid: 7, start_ticks: 9 });
     ledger.started(RunRecord { log: log_name(1), ..run(5) });
     ledger.failed(&run(5).run_id);
     let older_part = OlderPart::Rotated { inode: 9, lines_before: 3 };
@@ -69,7 +68,7 @@ fn ledger_is_read_back_without_torn_lines() {
             RunRecord { lines_rotated: 12, older_part, ..run(4) },
             RunRecord { end: Some(end.clone()), ended_as: 1, ..run(3) },
             RunRecord { is_log_gone: true, ..run(2) },
-            RunRecord { pid: 7, start_ticks: 9, ..run(1) },
+            RunRecord { leader: Some(Leader { pid: 7, start_ticks: 9 }), ..run(1) },
         ];
         assert_eq!(runs, expected);
     }
