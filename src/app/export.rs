@@ -16,7 +16,7 @@ pub fn export(options: &ExportOptions) -> Result<Vec<Warning>, StartError> {
     let namespace = options.namespace.as_deref().map(Namespace::parse).transpose()?;
     let images = Images::parse(&options.images)?;
     let manifest = if let Some(agents) = options.agents {
-        shells(options, (agents, images), namespace)?
+        shells(options, agents, &images, namespace)?
     } else {
         let file = ServicesFile::read(&options.file, &commands_environment())?;
         let context = ServicesExport { images, wait_image: options.wait_image.clone(), namespace };
@@ -28,7 +28,8 @@ pub fn export(options: &ExportOptions) -> Result<Vec<Warning>, StartError> {
 
 fn shells(
     options: &ExportOptions,
-    (agents, images): (u16, Images),
+    agents: u16,
+    images: &Images,
     namespace: Option<Namespace>,
 ) -> Result<Manifest, ExportError> {
     let generated = || TokenSource::Generated;

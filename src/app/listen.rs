@@ -17,8 +17,8 @@ pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartError> 
     if let Some(listener) = inherited()? {
         match listener.place() {
             Place::Internet(address) => {
-                let from = ("the socket inherited from systemd", &*address.ip().to_string());
-                check_exposure(from, &[address], settings)?;
+                let set_by = "the socket inherited from systemd";
+                check_exposure(set_by, &address.ip().to_string(), &[address], settings)?;
             }
             Place::Unix(_) if listener.is_for_others() && !has_credentials(settings) => {
                 return Err(StartError::OpenSocket { place: listener.place().to_string() });
@@ -41,7 +41,7 @@ pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartError> 
             source,
         })?
         .collect();
-    check_exposure((set_by, &settings.host), &addresses, settings)?;
+    check_exposure(set_by, &settings.host, &addresses, settings)?;
     let listener = TcpListener::bind(&addresses[..]).map_err(|source| StartError::Listen {
         address: format!("{}:{}", settings.host, settings.port),
         source,
@@ -52,7 +52,8 @@ pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartError> 
 /// Refuses to expose a shell to the network without credentials. `set_by` and `host` are for the
 /// message.
 fn check_exposure(
-    (set_by, host): (&str, &str),
+    set_by: &str,
+    host: &str,
     addresses: &[SocketAddr],
     settings: &Settings,
 ) -> std::result::Result<(), StartError> {

@@ -133,14 +133,15 @@ impl Client {
         headers: &[(&str, String)],
         body: &[u8],
     ) -> Result<Answer, Unreachable> {
-        self.send(target, headers, ("application/json", body))
+        self.send(target, headers, "application/json", body)
     }
 
     fn send(
         &self,
         target: &str,
         headers: &[(&str, String)],
-        (media_type, body): (&str, &[u8]),
+        media_type: &str,
+        body: &[u8],
     ) -> Result<Answer, Unreachable> {
         let mut request = self.agent.post(self.at(target));
         let authorization = self.authorization.iter().map(|value| ("Authorization", value));
@@ -158,7 +159,7 @@ impl Client {
     /// # Errors
     /// The errors of [`Self::post`].
     pub fn post_bytes(&self, target: &str, body: &[u8]) -> Result<Answer, Unreachable> {
-        self.send(target, &[], (BYTES, body))
+        self.send(target, &[], BYTES, body)
     }
 
     /// Requests a path. Blocks until the response has arrived, 15 minutes at most.

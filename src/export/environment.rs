@@ -20,7 +20,8 @@ impl Environment {
     /// Returns the variables of a service, with secrets stored in the Secret `secret`. `given` is
     /// what `env` and `env_file` add to the environment.
     pub(super) fn of(
-        (service, given): (&Service, &BTreeMap<String, Option<String>>),
+        service: &Service,
+        given: &BTreeMap<String, Option<String>>,
         neighbours: &Neighbours<'_>,
         secret: &str,
         notes: &mut Notes<'_>,
@@ -40,7 +41,7 @@ impl Environment {
                 );
                 continue;
             }
-            let value = neighbours.substitute(value, (service, &field), notes);
+            let value = neighbours.substitute(value, service, &field, notes);
             let is_secret = masking.value(name, &value) != value;
             environment.variables.push(if is_secret {
                 environment.secrets.insert(name.clone(), value);

@@ -38,7 +38,8 @@ impl<'a> Neighbours<'a> {
     pub(super) fn substitute(
         &self,
         text: &str,
-        (own, field): (&Service, &str),
+        own: &Service,
+        field: &str,
         notes: &mut Notes<'_>,
     ) -> String {
         let Some(place) = &*LOOPBACK_PORT else { return text.to_owned() };
@@ -79,7 +80,7 @@ mod tests {
         let names = names::of_services(services.iter().map(|service| &*service.name)).unwrap();
         let neighbours = Neighbours::of(&services, &names);
         let mut notes = Notes::of("web");
-        let mut put = |text: &str| neighbours.substitute(text, (&services[1], "env.A"), &mut notes);
+        let mut put = |text: &str| neighbours.substitute(text, &services[1], "env.A", &mut notes);
         for (text, moved) in [
             ("http://127.0.0.1:5432/x", "http://my-db:5432/x"),
             ("postgres://u:p@localhost:5432", "postgres://u:p@my-db:5432"),

@@ -70,12 +70,12 @@ impl Workload<'_> {
         self.note_whole(notes);
         let secret = format!("{}-secrets", self.name);
         let environment =
-            Environment::of((self.service, given), &self.context.neighbours, &secret, notes);
+            Environment::of(self.service, given, &self.context.neighbours, &secret, notes);
         if holds_secret(&self.service.config.command, given) {
             notes
                 .add("cmd", "appears to contain a secret, which anyone who can view pods can read");
         }
-        let template = self.template(kind, (environment.variables, image), notes);
+        let template = self.template(kind, environment.variables, image, notes);
         let mut objects = Vec::new();
         if !environment.secrets.is_empty() {
             objects.push(Object::secret(self.metadata(secret), environment.secrets));
@@ -168,7 +168,8 @@ impl Workload<'_> {
     fn template(
         &self,
         kind: Kind,
-        (env, image): (Vec<Variable>, &str),
+        env: Vec<Variable>,
+        image: &str,
         notes: &mut Notes<'_>,
     ) -> PodTemplate {
         let config = &self.service.config;
@@ -218,8 +219,7 @@ impl Workload<'_> {
     fn command(&self, notes: &mut Notes<'_>) -> Vec<String> {
         let command = &self.service.config.command;
         let neighbours = &self.context.neighbours;
-        let put =
-            |word: &String| literal(&neighbours.substitute(word, (self.service, "cmd"), notes));
+        let put = |word: &String| literal(&neighbours.substitute(word, self.service, "cmd", notes));
         argv(command).iter().map(put).collect()
     }
 }

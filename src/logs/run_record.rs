@@ -64,6 +64,7 @@ mod leader_fields {
 
     const NONE: Leader = Leader { pid: 0, start_ticks: 0 };
 
+    #[allow(clippy::ref_option, reason = "serde passes it so")]
     pub(super) fn serialize<S: Serializer>(
         leader: &Option<Leader>,
         serializer: S,

@@ -64,11 +64,8 @@ pub fn run_with_timeout(reaper: &Reaper, mut launch: Launch, limit: Limit<'_>) -
     let leader = Arc::new(leader);
     let tree = Tree::new(Arc::clone(&leader), &id, OrphanPolicy::AreForeign);
     let mut output = Tail::default();
-    let is_in_time = output.read_until(
-        File::from(descriptors.output),
-        &descriptors.end,
-        (deadline, limit.until),
-    );
+    let is_in_time =
+        output.read_until(File::from(descriptors.output), &descriptors.end, deadline, limit.until);
     // The tree is swept before its leader is collected, whose pid may then be reused.
     force(&tree, reaper);
     let outcome = reaper.collect_or_leave(&leader).filter(|_| is_in_time);
@@ -102,13 +99,14 @@ impl Tail {
         &mut self,
         pipe: File,
         end: &OwnedFd,
-        (deadline, until): (Instant, Option<BorrowedFd<'_>>),
+        deadline: Instant,
+        until: Option<BorrowedFd<'_>>,
     ) -> bool {
         let mut pipe = Some(pipe);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             // The end is checked first: all that was printed before it is in the pipe by then.
-            let has_ended = wait(end, (pipe.as_ref(), until), left);
+            let has_ended = wait(end, pipe.as_ref(), until, left);
             if has_ended || left.is_zero() || until.is_some_and(is_readable) {
                 let mut rest = 0;
                 while rest < LAST_BYTES_MAX
@@ -145,7 +143,8 @@ impl Tail {
 /// Returns whether the process has ended.
 fn wait(
     end: &OwnedFd,
-    (pipe, until): (Option<&File>, Option<BorrowedFd<'_>>),
+    pipe: Option<&File>,
+    until: Option<BorrowedFd<'_>>,
     at_most: Duration,
 ) -> bool {
     let others = pipe.map(AsFd::as_fd).into_iter().chain(until);
