@@ -16,14 +16,12 @@ const ASTRA_PORT: u16 = 7031;
 pub fn control(
     destination: Destination,
     command: &CtlCommand,
-    mut settings: Settings,
+    settings: Settings,
 ) -> Result<u8, ClientError> {
     let Destination { url, token, .. } = destination;
-    if let Some(text) = token {
-        let wrong = |expected| ClientError::Wrong(format!("invalid --token: expected {expected}"));
-        settings.token = Some(token_of(&text).map_err(wrong)?);
-    }
-    let settings = &settings;
+    let wrong = |expected| ClientError::Wrong(format!("invalid --token: expected {expected}"));
+    let token = token.map(|text| token_of(&text)).transpose().map_err(wrong)?;
+    let settings = &Settings { token: token.or(settings.token), ..settings };
     let console = Console::of_process(env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
     let at = |port: u16| {
         let host = &settings.host;
