@@ -259,7 +259,7 @@ pub struct ServiceLogs {
     pub lines_returned: u64,
     /// Number of the first of them.
     pub first: Option<u64>,
-    /// Number of the last line looked at: pass it as `after` for what follows.
+    /// Number of the last line read: pass it as `after` for what follows.
     pub next: u64,
     /// Whether something was left out: to keep to `max_bytes`, or of a line over 16 MiB.
     pub truncated: bool,

@@ -1,4 +1,4 @@
-//! States, causes and outcomes, as words on the wire.
+//! Enums of states, causes and outcomes.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -42,7 +42,7 @@ wire_enum! {
 }
 
 impl EndedBy {
-    /// Whether the whole process tree was ended too, so that nothing of it is left on purpose.
+    /// Returns whether the whole process tree is ended too, so that no process is left on purpose.
     #[must_use]
     pub fn ends_tree(self) -> bool {
         match self {
@@ -82,19 +82,19 @@ wire_enum! {
 }
 
 impl ServiceState {
-    /// Whether no start, restart or stop is in progress.
+    /// Returns whether no start, restart or stop is in progress.
     #[must_use]
     pub fn is_settled(self) -> bool {
         !matches!(self, Self::Starting | Self::Restarting | Self::Stopping)
     }
 
-    /// Whether it is down and no restart is pending.
+    /// Returns whether it is down and no restart is pending.
     #[must_use]
     pub fn is_down(self) -> bool {
         matches!(self, Self::Stopped | Self::Exited | Self::Crashed | Self::Fatal)
     }
 
-    /// Whether it failed: a required service in such a state degrades the supervisor.
+    /// Returns whether it failed: a required service in such a state degrades the supervisor.
     #[must_use]
     pub fn has_failed(self) -> bool {
         matches!(self, Self::Crashed | Self::Backoff | Self::Fatal)
@@ -176,7 +176,7 @@ impl From<ServiceState> for VerbStatus {
 }
 
 impl VerbStatus {
-    /// Whether the service failed.
+    /// Returns whether the service failed.
     #[must_use]
     pub fn has_failed(self) -> bool {
         matches!(self, Self::Crashed | Self::Backoff | Self::Fatal)
@@ -202,7 +202,7 @@ pub enum OperationStatus {
 }
 
 impl OperationStatus {
-    /// Whether the operation or the service failed.
+    /// Returns whether the operation or the service failed.
     #[must_use]
     pub fn has_failed(self) -> bool {
         match self {
@@ -307,7 +307,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_read_as_they_are_written() {
+    fn enums_round_trip_through_json() {
         for state in ServiceState::ALL {
             let json = serde_json::to_string(state).unwrap();
             assert_eq!(json, format!("\"{state}\""));
