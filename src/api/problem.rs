@@ -1,9 +1,9 @@
-//! The only map from what went wrong to a status code.
+//! The mapping from errors to status codes.
 
 use crate::error::{Error, ErrorKind};
 use http1::{HeaderValue, Problem, header};
 
-/// What a client that finds too many requests is told to wait, in seconds.
+/// The `Retry-After` of an answer to too many requests, in seconds.
 const RETRY_SECONDS: u16 = 1;
 
 impl From<Error> for Problem {
@@ -16,7 +16,7 @@ impl From<Error> for Problem {
             ErrorKind::Gone => Self::gone(detail),
             ErrorKind::Conflict => Self::conflict(detail),
             ErrorKind::Unavailable => Self::unavailable(detail),
-            // Nobody reads this, and nothing has failed.
+            // The client has left, so nobody reads the answer; nothing has failed.
             ErrorKind::Internal if error.is_of_client_that_left() => Self::internal(detail),
             ErrorKind::Internal => {
                 log::error!("{detail}");
