@@ -1,34 +1,34 @@
 //! Files of `NAME=value` lines: `.env`, and the `env_file` of a service.
 //!
-//! A line is `NAME=value`, where the value goes to the end of the line, without the blanks around
-//! it and without matching quotes around all of it. Nothing within is changed: neither `$` nor `\`
-//! nor `#` means anything. Empty lines, and lines that begin with `#`, say nothing. `export `
-//! before a name is allowed, so that a shell can read the file as well.
+//! The value extends to the end of the line, without surrounding whitespace or matching quotes
+//! around all of it. Nothing within is interpreted: neither `$` nor `\` nor `#`. Empty lines, and
+//! lines that begin with `#`, are ignored. `export ` before a name is allowed, so that a shell can
+//! read the file as well.
 
 use std::str;
 
 /// A variable of such a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name: ASCII letters, digits and `_`, no digit first.
+    /// The name: ASCII letters, digits and `_`, not starting with a digit.
     pub name: String,
-    /// Its value, without NUL.
+    /// The value, without NUL.
     pub value: String,
 }
 
-/// A line that is no `NAME=value`. It may hold a secret, so only its number is known.
+/// A line that is not `NAME=value`. It may contain a secret, so only its number is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: expected NAME=value")]
 pub struct LineError {
-    /// Its number, from 1.
+    /// The line's number, from 1.
     pub line: usize,
 }
 
-/// Reads the lines that `is_wanted` by the text before their first `=`, as far as there is one.
-/// The others may be anything.
+/// Parses the lines that `is_wanted` selects by the text before their first `=`. The other lines
+/// may be anything.
 ///
 /// # Errors
-/// The first wanted line that is no `NAME=value`.
+/// The first selected line that is not `NAME=value`.
 pub fn parse(content: &[u8], is_wanted: impl Fn(&str) -> bool) -> Result<Vec<Variable>, LineError> {
     let content = content.strip_prefix("\u{feff}".as_bytes()).unwrap_or(content);
     let mut variables = Vec::new();
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_goes_to_the_end_of_its_line() {
+    fn a_value_extends_to_the_end_of_its_line() {
         for (line, value) in [
             ("A=pa$$word", "pa$$word"),
             ("A=b c # d", "b c # d"),
@@ -89,18 +89,18 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_none_is_named_by_its_number() {
+    fn a_malformed_line_is_reported_by_its_number() {
         for line in ["A", "A B=c", "=b", "1A=b", "A-B=c", "A=b\0"] {
             assert_eq!(values(&format!("OK=1\n{line}\n")), Err(LineError { line: 2 }), "{line:?}");
         }
-        let fault = parse(b"SECRET\xff=x", |_| true).unwrap_err().to_string();
-        assert_eq!(fault, "line 1: expected NAME=value");
+        let error = parse(b"SECRET\xff=x", |_| true).unwrap_err().to_string();
+        assert_eq!(error, "line 1: expected NAME=value");
     }
 
     #[test]
-    fn lines_that_are_not_wanted_may_be_anything() {
-        let content = b"a b c\n\xff\nOTHER=1\nOURS=2\n";
-        let variables = parse(content, |name| name.starts_with("OURS")).unwrap();
-        assert_eq!(variables, [Variable { name: "OURS".into(), value: "2".into() }]);
+    fn unselected_lines_may_be_anything() {
+        let content = b"a b c\n\xff\nOTHER=1\nWANTED=2\n";
+        let variables = parse(content, |name| name.starts_with("WANTED")).unwrap();
+        assert_eq!(variables, [Variable { name: "WANTED".into(), value: "2".into() }]);
     }
 }

@@ -1,6 +1,6 @@
-//! Parse, run, exit code.
+//! The `llm-shell` program.
 
-use llm_shell::app::{self, Ended, StartFault};
+use llm_shell::app::{self, Ended, StartError};
 use llm_shell::printable::printable;
 use llm_shell::settings::{Mode, Task, command_line};
 use std::process::ExitCode;
@@ -8,19 +8,19 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match start() {
         Ok(code) => code,
-        // Each fault of a file is a line of its own, which begins with the file's name.
-        Err(StartFault::File(faults)) => {
-            eprintln!("{}", printable(&faults.to_string()));
+        // Each error of a file is a line of its own, which begins with the file's name.
+        Err(StartError::File(errors)) => {
+            eprintln!("{}", printable(&errors.to_string()));
             ExitCode::from(2)
         }
-        Err(fault) => {
-            eprintln!("llm-shell: {}", printable(&fault.to_string()));
-            ExitCode::from(fault.exit_code())
+        Err(error) => {
+            eprintln!("llm-shell: {}", printable(&error.to_string()));
+            ExitCode::from(error.exit_code())
         }
     }
 }
 
-fn start() -> Result<ExitCode, StartFault> {
+fn start() -> Result<ExitCode, StartError> {
     app::close_memory()?;
     let flags = command_line().get_matches();
     match Task::of(&flags) {
@@ -29,10 +29,10 @@ fn start() -> Result<ExitCode, StartFault> {
             let listener = app::listen(&startup.settings)?;
             app::run(startup, listener)?;
         }
-        Task::Ctl { destination, order } => {
+        Task::Ctl { destination, command } => {
             let file = app::SettingsFile::of_flag(destination.env_file.clone());
             let startup = app::start_up(&flags, Mode::Shell, &file)?;
-            let code = app::control(destination, &order, startup.settings)?;
+            let code = app::control(destination, &command, startup.settings)?;
             return Ok(ExitCode::from(code));
         }
         Task::Mcp { url, env_file } => {
@@ -54,8 +54,8 @@ fn start() -> Result<ExitCode, StartFault> {
         }
         Task::Check { file } => app::check(&file)?,
         Task::Schema => app::print_schema()?,
-        Task::Export(order) => {
-            for warning in app::export(&order)? {
+        Task::Export(options) => {
+            for warning in app::export(&options)? {
                 eprintln!("warning: {warning}");
             }
         }

@@ -1,46 +1,46 @@
-//! Signals to the server itself: asked to end once, and once more at once; asked to reload.
+//! Signals to the server itself: shut down, shut down at once when repeated, reload.
 
 use crate::error::{Error, Result};
 use nix::libc::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 
-/// What SIGHUP asks for.
+/// The meaning of SIGHUP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hangup {
-    /// The end: a terminal that closes must not leave commands behind.
-    Ends,
-    /// Not the end.
-    DoesNotEnd,
+    /// Shut down: a terminal that closes must not leave commands behind.
+    Shutdown,
+    /// Not a shutdown.
+    NoShutdown,
 }
 
-/// Requests that come as signals. They come through a pipe and block no thread's mask, because a
-/// command would inherit it.
+/// A receiver of requests sent as signals. They arrive through a pipe and need no blocked signals
+/// in any thread, because a command would inherit that mask.
 #[derive(Debug)]
 pub struct SignalReceiver {
     pipe: PipeReader,
     writer: PipeWriter,
 }
 
-/// Makes a request as a signal would.
+/// A trigger with the effect of a signal.
 #[derive(Debug)]
 pub struct ShutdownTrigger(PipeWriter);
 
 impl SignalReceiver {
-    /// Takes over the signals that ask for the end: SIGTERM, SIGINT and SIGQUIT, and SIGHUP where
-    /// that does.
+    /// Handles the signals that request a shutdown: SIGTERM, SIGINT and SIGQUIT, and SIGHUP if
+    /// `hangup` says so.
     ///
     /// # Errors
-    /// `Kernel` when a descriptor cannot be had or a signal cannot be taken.
-    pub fn to_end(hangup: Hangup) -> Result<Self> {
-        let hangup = (hangup == Hangup::Ends).then_some(SIGHUP);
+    /// `Kernel` if there is no descriptor left or a signal cannot be handled.
+    pub fn for_shutdown(hangup: Hangup) -> Result<Self> {
+        let hangup = (hangup == Hangup::Shutdown).then_some(SIGHUP);
         Self::watch(&[SIGTERM, SIGINT, SIGQUIT].into_iter().chain(hangup).collect::<Vec<_>>())
     }
 
-    /// Takes over SIGHUP, which asks for a reload.
+    /// Handles SIGHUP, which requests a reload.
     ///
     /// # Errors
-    /// `Kernel` when a descriptor cannot be had or the signal cannot be taken.
-    pub fn to_reload() -> Result<Self> {
+    /// `Kernel` if there is no descriptor left or the signal cannot be handled.
+    pub fn for_reload() -> Result<Self> {
         Self::watch(&[SIGHUP])
     }
 
@@ -54,11 +54,11 @@ impl SignalReceiver {
         Ok(Self { pipe, writer })
     }
 
-    /// What makes a request as a signal would.
+    /// Creates a trigger with the effect of a signal.
     ///
     /// # Errors
-    /// `Kernel` when a descriptor cannot be had.
-    pub fn asker(&self) -> Result<ShutdownTrigger> {
+    /// `Kernel` if there is no descriptor left.
+    pub fn trigger(&self) -> Result<ShutdownTrigger> {
         self.writer.try_clone().map(ShutdownTrigger).map_err(|e| Error::kernel("make a pipe", e))
     }
 
@@ -76,8 +76,8 @@ impl SignalReceiver {
 }
 
 impl ShutdownTrigger {
-    /// Makes a request. Blocks only where thousands were made that nobody has looked at.
-    pub fn ask(&self) {
+    /// Makes a request. Blocks only if thousands of requests are unread.
+    pub fn fire(&self) {
         // The reading end lives as long as the server does.
         let _closed = (&self.0).write(&[0]);
     }

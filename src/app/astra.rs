@@ -1,7 +1,7 @@
-//! Astra, from its settings to its end.
+//! Astra, from startup to shutdown.
 
 use super::{
-    StartFault, Startup, cgroups, end_remaining, finish, guard, keep, own_directory, serve,
+    StartError, Startup, cgroups, end_remaining, finish, guard, keep, own_directory, serve,
     systemd, wait_for_end,
 };
 use crate::api;
@@ -20,54 +20,54 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// How the supervision ended.
+/// The reason why supervision ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// As it was asked to.
-    AsAsked,
-    /// A required service was given up.
+    /// A shutdown was requested.
+    Requested,
+    /// A required service gave up.
     GivenUp,
 }
 
-/// What is to be supervised.
+/// The services to supervise.
 #[derive(Debug)]
 pub struct Services {
     /// The services file.
     pub file: PathBuf,
-    /// What it says.
+    /// The services in it.
     pub services: Vec<Service>,
-    /// Whether all is over when a required service is given up.
+    /// Whether to shut down when a required service gives up.
     pub exit_on_fatal: bool,
 }
 
 /// Reads the services file.
 ///
 /// # Errors
-/// `File` with every fault of it.
+/// `File` with all errors of the file.
 pub fn read_services(
     file: &Path,
     startup: &Startup,
-) -> std::result::Result<ServicesFile, StartFault> {
+) -> std::result::Result<ServicesFile, StartError> {
     if settings::is_writable_by_others(file) {
         log::warn!("other users can write {} and so choose what is run", file.display());
     }
     Ok(ServicesFile::read(file, &startup.environment)?)
 }
 
-/// Supervises until a signal asks for the end, or a required service is given up where that is the
-/// end; then ends everything in its order. Blocks for all of that.
+/// Supervises until a shutdown signal arrives, or a required service gives up and that ends the
+/// server; then stops all services in order. Blocks until then.
 ///
 /// # Errors
-/// What the machine refused at the start, and limits of services that cannot be held on it.
+/// Startup failures of the machine, and limits of services that cannot be enforced on it.
 pub fn supervise(
     startup: Startup,
     listener: Listener,
     services: Services,
-) -> std::result::Result<Ended, StartFault> {
+) -> std::result::Result<Ended, StartError> {
     process::prepare()?;
     process::raise_descriptor_limit();
-    let requests = SignalReceiver::to_end(Hangup::DoesNotEnd)?;
-    let reloads = SignalReceiver::to_reload()?;
+    let requests = SignalReceiver::for_shutdown(Hangup::NoShutdown)?;
+    let reloads = SignalReceiver::for_reload()?;
     let settings = startup.settings;
     let guard = Arc::new(guard(&settings, &listener.place()));
     let lock = Arc::new(FolderLock::take(&settings.log_directory)?);
@@ -76,11 +76,11 @@ pub fn supervise(
     let held = check_limits(&services.services, &cgroups);
     held.map_err(|faults| faults.in_file(&services.file.display().to_string()))?;
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
-    let (is_fatal, asker) = (Arc::new(AtomicBool::new(false)), requests.asker()?);
+    let (is_fatal, trigger) = (Arc::new(AtomicBool::new(false)), requests.trigger()?);
     let noted = Arc::clone(&is_fatal);
     let (orphan_policy, reaper) = (OrphanPolicy::of_one_command(), Arc::new(Reaper::start()?));
-    let end_it_all = move || ask_once(&noted, &asker);
-    let tools = SupervisorContext {
+    let on_fatal = move || request_shutdown(&noted, &trigger);
+    let context = SupervisorContext {
         shell: settings.shell.clone(),
         environment: startup.environment.into(),
         directory: own_directory()?,
@@ -90,36 +90,36 @@ pub fn supervise(
         writer: Arc::clone(&writer),
         reaper: Arc::clone(&reaper),
         cgroups,
-        on_fatal: OnFatal(services.exit_on_fatal.then(|| Box::new(end_it_all) as _)),
+        on_fatal: OnFatal(services.exit_on_fatal.then(|| Box::new(on_fatal) as _)),
     };
     let logs = LogFolder::all_under(&lock, &settings.log_directory, keep(&settings))?;
     crate::runs::recover(&logs, lock.id());
-    let supervisor = Arc::new(Supervisor::start(tools, services.file, services.services)?);
-    reload_when_asked(reloads, Arc::clone(&supervisor))?;
+    let supervisor = Arc::new(Supervisor::start(context, services.file, services.services)?);
+    reload_on_sighup(reloads, Arc::clone(&supervisor))?;
     let ops = Arc::new(ops::Services::new(Arc::clone(&supervisor), settings.streams_max));
     let mcp = Box::new(mcp::handler(mcp::Toolbox::services(Arc::clone(&ops))));
     let router = api::router(ops, guard, mcp);
     let server = serve(listener, router, "/supervisor/status", &settings)?;
     systemd::follow_services(Arc::clone(&supervisor));
-    let in_a_hurry = Arc::clone(&supervisor);
-    wait_for_end(requests, Some(&server), move || in_a_hurry.force_shutdown());
+    let forced = Arc::clone(&supervisor);
+    wait_for_end(requests, Some(&server), move || forced.force_shutdown());
     supervisor.shut_down();
     end_remaining(&reaper, orphan_policy);
     finish(&writer, Some(&server), divided.as_deref());
     let failed = is_fatal.load(Ordering::SeqCst);
-    Ok(if failed { Ended::GivenUp } else { Ended::AsAsked })
+    Ok(if failed { Ended::GivenUp } else { Ended::Requested })
 }
 
-/// Asks for the end, because a required service was given up.
-fn ask_once(is_fatal: &AtomicBool, asker: &ShutdownTrigger) {
+/// Requests a shutdown because a required service gave up.
+fn request_shutdown(is_fatal: &AtomicBool, trigger: &ShutdownTrigger) {
     if !is_fatal.swap(true, Ordering::SeqCst) {
         log::error!("a required service gave up: shutting down");
-        asker.ask();
+        trigger.fire();
     }
 }
 
-/// Reads the services file again at each SIGHUP, on a thread that lives until the process ends.
-fn reload_when_asked(mut reloads: SignalReceiver, supervisor: Arc<Supervisor>) -> Result<()> {
+/// Reloads the services file at each SIGHUP, on a thread that lives until the process ends.
+fn reload_on_sighup(mut reloads: SignalReceiver, supervisor: Arc<Supervisor>) -> Result<()> {
     let work = move || loop {
         reloads.wait();
         systemd::while_reloading(|| match supervisor.reload(None) {

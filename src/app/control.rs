@@ -1,27 +1,26 @@
-//! `llm-shell ctl`: which server is asked.
+//! `llm-shell ctl`: the choice of the server.
 
 use super::credentials::{authorization, authorization_for};
 use crate::client::{self, Client, ClientError, Console, CtlCommand};
 use crate::settings::{Destination, Settings, token as token_of};
 use std::env;
 
-/// The port that Astra has where nothing else is set.
+/// Astra's default port.
 const ASTRA_PORT: u16 = 7031;
 
-/// Carries out an order at the server that is named, or that the settings name: where they name
-/// none, the one of an LLM Shell and Astra that runs. Blocks for as long as that takes. Gives the
-/// exit code.
+/// Runs a command on the server given by `destination` or the settings; if they give none, on the
+/// LLM Shell or Astra that is running. Blocks until it is done. Returns the exit code.
 ///
 /// # Errors
-/// `ClientError` when the server is away, refuses us, or cannot do it.
+/// `ClientError` if the server is unreachable, refuses the request, or cannot fulfil it.
 pub fn control(
     destination: Destination,
-    order: &CtlCommand,
+    command: &CtlCommand,
     mut settings: Settings,
 ) -> Result<u8, ClientError> {
     let Destination { url, token, .. } = destination;
     if let Some(text) = token {
-        let wrong = |wanted| ClientError::Wrong(format!("--token must be {wanted}"));
+        let wrong = |expected| ClientError::Wrong(format!("invalid --token: expected {expected}"));
         settings.token = Some(token_of(&text).map_err(wrong)?);
     }
     let settings = &settings;
@@ -34,22 +33,22 @@ pub fn control(
             host.clone()
         };
         let url = format!("http://{host}:{port}");
-        authorization_for(&url, settings).map(|shown| Client::of_url(&url, shown))
+        authorization_for(&url, settings).map(|value| Client::of_url(&url, value))
     };
     let client = match (&url, &settings.socket) {
         (Some(url), _) => Client::of_url(url, authorization_for(url, settings)?),
         (None, Some(socket)) => Client::of_socket(socket.clone(), authorization(settings)),
         (None, None) if settings.set_by.contains_key("LLM_SHELL_PORT") => at(settings.port)?,
-        (None, None) => of_either(at(settings.port)?, at(ASTRA_PORT)?)?,
+        (None, None) => running_server(at(settings.port)?, at(ASTRA_PORT)?)?,
     };
-    client::run(order, &client, &console)
+    client::run(command, &client, &console)
 }
 
-/// The one that runs, where nobody said which of the two is meant.
-fn of_either(shell: Client, astra: Client) -> Result<Client, ClientError> {
+/// Returns the server that is running, if the command line names neither.
+fn running_server(shell: Client, astra: Client) -> Result<Client, ClientError> {
     match (client::is_ours(&shell), client::is_ours(&astra)) {
         (true, true) => Err(ClientError::Wrong(format!(
-            "An LLM Shell answers at {} and Astra at {}: say by --port which is meant.",
+            "both an LLM Shell ({}) and Astra ({}) are running: choose one with --port",
             shell.url(),
             astra.url()
         ))),

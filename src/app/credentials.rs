@@ -1,4 +1,4 @@
-//! What a client of ours shows to a server, and to which servers it does.
+//! The credentials that clients send, and the servers they may be sent to.
 
 use crate::client::ClientError;
 use crate::settings::{Secret, Settings};
@@ -8,7 +8,7 @@ use http::Uri;
 use http::uri::Scheme;
 use std::net::IpAddr;
 
-/// The `Authorization` that shows what the settings have.
+/// Returns the `Authorization` header for the credentials in the settings.
 pub(super) fn authorization(settings: &Settings) -> Option<String> {
     let token = settings.token.as_ref().map(Secret::reveal);
     let password = settings.basic_auth.as_ref().map(Secret::reveal);
@@ -17,10 +17,10 @@ pub(super) fn authorization(settings: &Settings) -> Option<String> {
         .or_else(|| password.map(|password| format!("Basic {}", BASE64_STANDARD.encode(password))))
 }
 
-/// The same for the server at `url`.
+/// Returns the `Authorization` header for the server at `url`.
 ///
 /// # Errors
-/// `Wrong` where everybody on the way there could read it, and nobody said that this is meant.
+/// `Wrong` if it would cross the network unencrypted without `--insecure`.
 pub(super) fn authorization_for(
     url: &str,
     settings: &Settings,
@@ -35,7 +35,7 @@ pub(super) fn authorization_for(
     Ok(authorization)
 }
 
-/// Whether a URL leads to another machine, or might, without TLS.
+/// Returns whether a URL leads, or may lead, to another machine without TLS.
 fn is_plain_and_remote(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return true };
     uri.scheme() != Some(&Scheme::HTTPS) && !uri.host().is_some_and(is_this_machine)
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_http_is_for_this_machine() {
+    fn plain_http_is_accepted_for_this_machine_only() {
         for fine in ["http://localhost:1", "http://127.9.0.1", "http://[::1]:80", "https://a.b/c"] {
             assert!(!is_plain_and_remote(fine), "{fine}");
         }

@@ -1,43 +1,43 @@
-//! `llm-shell export`: from the order to the text.
+//! `llm-shell export`: from the options to the output.
 
-use super::{StartFault, commands_environment, print};
+use super::{StartError, commands_environment, print};
 use crate::export::{
-    self, Around, ExportFault, Images, Manifest, Namespace, Shells, TokenSource, Warning,
+    self, ExportError, Images, Manifest, Namespace, ServicesExport, Shells, TokenSource, Warning,
 };
-use crate::settings::ExportOrder;
+use crate::settings::ExportOptions;
 use crate::supervisor::ServicesFile;
 
-/// Prints manifests, and gives what they do not say.
+/// Prints manifests, and returns warnings about what they lack.
 ///
 /// # Errors
-/// `File` with every fault of the services file, `Export` where it has no manifest, `Machine`
-/// where that cannot be written.
-pub fn export(order: &ExportOrder) -> Result<Vec<Warning>, StartFault> {
-    let namespace = order.namespace.as_deref().map(Namespace::parse).transpose()?;
-    let images = Images::parse(&order.images)?;
-    let manifest = if let Some(agents) = order.agents {
-        shells(order, (agents, images), namespace)?
+/// `File` with all errors of the services file, `Export` if it cannot be exported, `Machine` if
+/// stdout cannot be written.
+pub fn export(options: &ExportOptions) -> Result<Vec<Warning>, StartError> {
+    let namespace = options.namespace.as_deref().map(Namespace::parse).transpose()?;
+    let images = Images::parse(&options.images)?;
+    let manifest = if let Some(agents) = options.agents {
+        shells(options, (agents, images), namespace)?
     } else {
-        let file = ServicesFile::read(&order.file, &commands_environment())?;
-        let around = Around { images, wait_image: order.wait_image.clone(), namespace };
-        export::export_services(&file, &around)?
+        let file = ServicesFile::read(&options.file, &commands_environment())?;
+        let context = ServicesExport { images, wait_image: options.wait_image.clone(), namespace };
+        export::export_services(&file, &context)?
     };
     print(manifest.to_yaml()?.as_bytes())?;
     Ok(manifest.warnings)
 }
 
 fn shells(
-    order: &ExportOrder,
+    options: &ExportOptions,
     (agents, images): (u16, Images),
     namespace: Option<Namespace>,
-) -> Result<Manifest, ExportFault> {
-    let made = || TokenSource::Made;
+) -> Result<Manifest, ExportError> {
+    let generated = || TokenSource::Generated;
     export::export_shells(&Shells {
-        name: order.name.clone(),
+        name: options.name.clone(),
         agents,
         image: images.only()?,
         namespace,
-        tokens: order.token_secret.clone().map_or_else(made, TokenSource::Secret),
-        storage: order.storage.clone(),
+        tokens: options.token_secret.clone().map_or_else(generated, TokenSource::Secret),
+        storage: options.storage.clone(),
     })
 }

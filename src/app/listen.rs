@@ -1,64 +1,64 @@
-//! What the server listens on: what systemd hands over, or what the settings name.
+//! The listening socket: inherited from systemd, or named by the settings.
 
-use super::StartFault;
+use super::StartError;
 use crate::settings::Settings;
 use http1::{Listener, Place};
 use listenfd::ListenFd;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
-/// Takes the socket that systemd hands over, or else the address or the Unix socket that the
-/// settings name.
+/// Takes the socket inherited from systemd, or else listens on the address or Unix socket of the
+/// settings.
 ///
 /// # Errors
-/// `Host`, `Listen`, `Open` where it is beyond loopback, nothing keeps strangers out, and nobody
-/// said that this is meant, and `OpenSocket`.
-pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartFault> {
-    if let Some(listener) = handed_over()? {
+/// `Host`, `Listen`, `Open` for an address beyond loopback without credentials or `--insecure`,
+/// and `OpenSocket`.
+pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartError> {
+    if let Some(listener) = inherited()? {
         match listener.place() {
             Place::Internet(address) => {
-                let from = ("The socket that systemd hands over", &*address.ip().to_string());
-                keep_strangers_out(from, &[address], settings)?;
+                let from = ("the socket inherited from systemd", &*address.ip().to_string());
+                check_exposure(from, &[address], settings)?;
             }
             Place::Unix(_) if listener.is_for_others() && !has_credentials(settings) => {
-                return Err(StartFault::OpenSocket { place: listener.place().to_string() });
+                return Err(StartError::OpenSocket { place: listener.place().to_string() });
             }
             Place::Unix(_) => {}
         }
         return Ok(listener);
     }
     if let Some(path) = &settings.socket {
-        let listen = |source| StartFault::Listen { address: path.display().to_string(), source };
+        let listen = |source| StartError::Listen { address: path.display().to_string(), source };
         return Listener::unix(path).map_err(listen);
     }
     let set_by = settings.set_by.get("LLM_SHELL_HOST").map_or("LLM_SHELL_HOST", String::as_str);
     let host = settings.host.trim_start_matches('[').trim_end_matches(']');
     let addresses = (host, settings.port).to_socket_addrs();
     let addresses: Vec<SocketAddr> = addresses
-        .map_err(|source| StartFault::Host {
+        .map_err(|source| StartError::Host {
             set_by: set_by.to_owned(),
             host: settings.host.clone(),
             source,
         })?
         .collect();
-    keep_strangers_out((set_by, &settings.host), &addresses, settings)?;
-    let listener = TcpListener::bind(&addresses[..]).map_err(|source| StartFault::Listen {
+    check_exposure((set_by, &settings.host), &addresses, settings)?;
+    let listener = TcpListener::bind(&addresses[..]).map_err(|source| StartError::Listen {
         address: format!("{}:{}", settings.host, settings.port),
         source,
     })?;
     Ok(listener.into())
 }
 
-/// Refuses to open a shell to a network without anything that keeps strangers out. The
-/// addresses are told by what they were set by, and as what.
-fn keep_strangers_out(
+/// Refuses to expose a shell to the network without credentials. `set_by` and `host` are for the
+/// message.
+fn check_exposure(
     (set_by, host): (&str, &str),
     addresses: &[SocketAddr],
     settings: &Settings,
-) -> std::result::Result<(), StartFault> {
+) -> std::result::Result<(), StartError> {
     if !has_credentials(settings) && addresses.iter().any(|address| !address.ip().is_loopback()) {
         if !settings.insecure {
-            return Err(StartFault::Open { set_by: set_by.to_owned(), host: host.to_owned() });
+            return Err(StartError::Open { set_by: set_by.to_owned(), host: host.to_owned() });
         }
         log::warn!("no token is set: anyone who can connect to {host} gets a shell");
     }
@@ -69,11 +69,11 @@ fn has_credentials(settings: &Settings) -> bool {
     settings.token.is_some() || settings.basic_auth.is_some()
 }
 
-/// The socket that systemd listened on for us, if it did (`sd_listen_fds(3)`).
-fn handed_over() -> std::result::Result<Option<Listener>, StartFault> {
+/// Returns the socket that systemd passed, if any (`sd_listen_fds(3)`).
+fn inherited() -> std::result::Result<Option<Listener>, StartError> {
     let refused = |source| {
-        let address = "the socket that systemd hands over".to_owned();
-        StartFault::Listen { address, source }
+        let address = "the socket inherited from systemd".to_owned();
+        StartError::Listen { address, source }
     };
     let mut sockets = ListenFd::from_env();
     match sockets.len() {

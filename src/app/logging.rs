@@ -1,20 +1,20 @@
 //! The log on stderr.
 
 use super::stderr::Stderr;
-use crate::settings::{EnvFile, RUST_LOG, SettingFault};
+use crate::settings::{EnvFile, RUST_LOG, SettingError};
 use env_filter::Filter;
 use env_logger::{Builder, Logger, Target};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::{env, panic};
 
-/// The filter where `RUST_LOG` is not set.
+/// The default of `RUST_LOG`.
 const DEFAULT: &str = "info";
 
 /// The targets of this program's messages: its modules, its HTTP server and the access log.
 const OWN_TARGETS: [&str; 3] = ["llm_shell", "http1", "access"];
 
-/// The messages that `RUST_LOG` lets pass. Of other libraries only warnings and errors do: what
-/// they say in detail is what is sent and received, credentials included.
+/// A logger that applies `RUST_LOG`. Of other libraries only warnings and errors pass: their
+/// detailed messages contain what is sent and received, credentials included.
 struct OwnLog {
     filter: Filter,
     inner: Logger,
@@ -41,22 +41,22 @@ fn is_shown(metadata: &Metadata<'_>) -> bool {
     metadata.level() <= Level::Warn || OWN_TARGETS.iter().any(|own| target.starts_with(own))
 }
 
-/// Logs to stderr what `RUST_LOG` says, in the environment or else in a file of settings. To be
-/// called once.
+/// Starts logging to stderr with the filter in `RUST_LOG`, from the environment or else from a
+/// settings file. Must be called once.
 ///
 /// # Errors
-/// A `RUST_LOG` that is none.
-pub(super) fn start(env_file: Option<&EnvFile>) -> Result<(), SettingFault> {
+/// An invalid `RUST_LOG`.
+pub(super) fn start(env_file: Option<&EnvFile>) -> Result<(), SettingError> {
     let in_file = || env_file.and_then(|file| file.value(RUST_LOG)).map(str::to_owned);
     let (text, source_name) = match env::var(RUST_LOG) {
         Ok(text) => (text, "environment"),
-        Err(_) => (in_file().unwrap_or_else(|| DEFAULT.to_owned()), "file of settings"),
+        Err(_) => (in_file().unwrap_or_else(|| DEFAULT.to_owned()), "settings file"),
     };
-    let filter = filter(&text).map_err(|wanted| SettingFault::Value {
+    let filter = filter(&text).map_err(|expected| SettingError::Value {
         setting: RUST_LOG.to_owned(),
         source_name: source_name.to_owned(),
         value: text,
-        wanted,
+        expected,
     })?;
     let mut builder = Builder::new();
     builder.filter_level(LevelFilter::Trace).format_timestamp_millis();
@@ -65,17 +65,17 @@ pub(super) fn start(env_file: Option<&EnvFile>) -> Result<(), SettingFault> {
     if log::set_boxed_logger(Box::new(OwnLog { filter, inner })).is_ok() {
         log::set_max_level(most);
     }
-    // A panic is logged as everything is: by a message that waits for nobody who does not read it.
+    // Panics are logged like everything else, by a message that does not block.
     panic::set_hook(Box::new(|panic| {
         log::error!("{panic}: this is a bug in llm-shell, please report it");
     }));
     Ok(())
 }
 
-/// Reads `info`, `llm_shell::logs=debug`, or several with commas between them.
+/// Parses `info`, `llm_shell::logs=debug`, or several separated by commas.
 fn filter(text: &str) -> Result<Filter, String> {
     let directives = text.split('/').next().unwrap_or_default().split(',').map(str::trim);
-    // A word that is no level would be taken for a module, and silence everything else.
+    // A misspelled level would be taken for a module, and silence everything else.
     let is_typo = |word: &&str| {
         let is_level = word.parse::<LevelFilter>().is_ok();
         let is_module = match word.split_once('=') {
@@ -84,13 +84,13 @@ fn filter(text: &str) -> Result<Filter, String> {
         };
         !word.is_empty() && !is_level && !is_module && !OWN_TARGETS.contains(word)
     };
-    let wanted = "a level (off, error, warn, info, debug, trace), or module=level, with commas \
+    let expected = "a level (off, error, warn, info, debug, trace), or module=level, with commas \
                   between several";
     if directives.into_iter().any(|word| is_typo(&word)) {
-        return Err(wanted.to_owned());
+        return Err(expected.to_owned());
     }
     let mut builder = env_filter::Builder::new();
-    builder.try_parse(text).map_err(|_| wanted.to_owned())?;
+    builder.try_parse(text).map_err(|_| expected.to_owned())?;
     Ok(builder.build())
 }
 
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_and_modules_are_understood() {
+    fn levels_and_modules_are_parsed() {
         for good in ["info", "DEBUG", "", "warn,llm_shell::logs=debug", "access=off,info", "off"] {
             assert!(filter(good).is_ok(), "{good}");
         }

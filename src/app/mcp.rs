@@ -1,6 +1,6 @@
-//! The Model Context Protocol on stdin and stdout, for tools in this process or a server elsewhere.
+//! The Model Context Protocol on stdin and stdout, for tools in this process or a remote server.
 
-use super::StartFault;
+use super::StartError;
 use super::credentials::authorization_for;
 use crate::client::{Client, ClientError};
 use crate::error::{Error, Result};
@@ -12,33 +12,32 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, BufReader};
 use std::thread;
 
-/// Carries messages between stdin and stdout and the server at `url`, with the credentials of the
-/// settings, until stdin ends. Blocks for as long.
+/// Forwards messages between stdin and stdout and the server at `url`, with the credentials of the
+/// settings, until stdin ends. Blocks until then.
 ///
 /// # Errors
-/// `Machine` where stdin cannot be read.
-pub fn bridge(url: &str, settings: &Settings) -> std::result::Result<(), StartFault> {
-    // Whoever gives the endpoint means its server.
+/// `Machine` if stdin cannot be read.
+pub fn bridge(url: &str, settings: &Settings) -> std::result::Result<(), StartError> {
+    // The URL may also be that of the endpoint.
     let url = url.trim_end_matches('/');
     let url = url.strip_suffix("/mcp").unwrap_or(url);
     if !url.starts_with("http://") && !url.starts_with("https://") {
-        let why = format!("--url is {url:?}: give one that begins with http:// or https://.");
+        let why = format!("invalid --url {url:?}: expected http:// or https://");
         return Err(ClientError::Wrong(why).into());
     }
     Ok(serve(Remote(Client::of_url(url, authorization_for(url, settings)?)))?)
 }
 
-/// Serves the one client at stdin and stdout, on a thread of its own. The end of the server is
-/// asked for when stdin ends.
+/// Serves the client at stdin and stdout on a new thread. Requests a shutdown when stdin ends.
 pub(super) fn serve_tools(toolbox: Toolbox<Shell>, requests: &SignalReceiver) -> Result<()> {
-    let asker = requests.asker()?;
+    let trigger = requests.trigger()?;
     let work = move || {
         if let Err(error) = serve(Local(toolbox)) {
             log::error!("{error}");
         }
-        asker.ask();
+        trigger.fire();
     };
-    // It reads stdin until that ends or the process does.
+    // The thread reads stdin until that ends or the process exits.
     let thread = thread::Builder::new().name("mcp-stdio".to_owned()).spawn(work);
     thread.map_err(|error| Error::kernel("start a thread for stdin", error))?;
     log::info!("MCP server running on stdin and stdout");
@@ -48,13 +47,13 @@ pub(super) fn serve_tools(toolbox: Toolbox<Shell>, requests: &SignalReceiver) ->
 fn serve(endpoint: impl Endpoint + 'static) -> Result<()> {
     let (input, output) = (BufReader::new(io::stdin()), io::stdout());
     let served = mcp::serve_stdio(endpoint, input, output, is_reader_gone);
-    served.map_err(|error| Error::kernel("carry the messages of stdin", error))
+    served.map_err(|error| Error::kernel("forward the messages on stdin", error))
 }
 
-/// Whether nobody reads stdout any more, where that is a pipe or a socket. Does not block.
+/// Returns whether stdout is a pipe or a socket that nobody reads any more. Does not block.
 fn is_reader_gone() -> bool {
     let stdout = io::stdout();
     let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
-    let asked = poll(&mut polled, Some(&Timespec::default()));
-    asked.is_ok() && polled[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+    let result = poll(&mut polled, Some(&Timespec::default()));
+    result.is_ok() && polled[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }

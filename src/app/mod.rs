@@ -1,4 +1,4 @@
-//! Wires the floors: settings in, a running server, and its orderly end.
+//! Startup and shutdown: from settings to a running server, and its orderly end.
 
 mod astra;
 mod control;
@@ -21,14 +21,14 @@ pub use shell::{run, run_inside};
 use crate::auth::{Credentials, Guard, PeerRule};
 use crate::client::ClientError;
 use crate::error::{Error, Result};
-use crate::export::ExportFault;
+use crate::export::ExportError;
 use crate::logs::{Keep, LogWriter};
 use crate::nearest::nearest;
 use crate::process::{self, Cgroups, NoCgroup, OrphanPolicy, Reaper};
 use crate::runs::STRAYS_TIMEOUT;
 use crate::settings::{
     self, ArgMatches, CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, EnvFile, Mode, Secret,
-    SettingFault, Settings, Sources,
+    SettingError, Settings, Sources,
 };
 use crate::shutdown::SignalReceiver;
 use crate::supervisor::ServicesFile;
@@ -41,21 +41,21 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{env, io, thread};
 
-/// How long the writer may take, after all commands were ended, to end as well. Only a process
-/// that could not be ended holds its pipe open.
+/// How long the log writer may take to end after all commands were ended. Only a process that
+/// could not be ended holds its pipe open.
 const WRITER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many runs are known with their ends, those whose logs are gone included.
+/// How many runs are remembered, including those whose logs are gone.
 const RECORDS_MAX: usize = 1000;
-/// How long the end may take once it was asked for twice. All that is waited for till then has a
-/// limit of its own, which adds up to less; what has none is a fault of ours, or of the machine.
-const HURRY_TIMEOUT: Duration = Duration::from_secs(12);
+/// How long a forced shutdown may take. Everything it waits for has a limit of its own, and these
+/// add up to less; anything longer is a bug, or a failure of the machine.
+const FORCED_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// How long answers that are under way at the shutdown may take once all commands were ended.
+/// How long running requests may take once all commands were ended.
 const ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What systemd sets in the environment of a service about that service (`systemd.exec(5)`): the
-/// commands of the server are none, so they do not get it.
+/// The variables that systemd sets for a service about itself (`systemd.exec(5)`). They do not
+/// apply to commands, so those do not get them.
 const SYSTEMD_VARIABLES: [&str; 39] = [
     "CACHE_DIRECTORY",
     "CONFIGURATION_DIRECTORY",
@@ -98,74 +98,74 @@ const SYSTEMD_VARIABLES: [&str; 39] = [
     "WATCHDOG_USEC",
 ];
 
-/// What to do where an address cannot be listened on.
-fn way_out(fault: &io::Error) -> &'static str {
-    match fault.kind() {
+/// Returns advice for a listen error.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
         io::ErrorKind::AddrInUse => ": choose another with --port or LLM_SHELL_PORT",
         _ => "",
     }
 }
 
-/// Why the server did not start.
+/// The reason why the server did not start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartFault {
-    /// What it was told is at fault.
+pub enum StartError {
+    /// A setting is invalid.
     #[error(transparent)]
-    Setting(#[from] SettingFault),
-    /// It would open a shell to the network.
+    Setting(#[from] SettingError),
+    /// The server would expose a shell to the network.
     #[error(
-        "{set_by} is {host:?}, which is beyond loopback, and whoever reaches it has a shell: set \
-         LLM_SHELL_TOKEN or LLM_SHELL_BASIC_AUTH (or their _FILE), or give --insecure to go on"
+        "{set_by} is {host:?}, which is not loopback, so anyone who can connect gets a shell: set \
+         LLM_SHELL_TOKEN or LLM_SHELL_BASIC_AUTH (or their _FILE), or allow it with --insecure"
     )]
     Open {
-        /// What the host was set by.
+        /// The source of the host.
         set_by: String,
         /// The host as it was set.
         host: String,
     },
-    /// It would open a shell to the users of this machine.
+    /// The server would expose a shell to the users of this machine.
     #[error(
-        "other users can connect to the inherited socket {place}, and whoever can has a shell: set \
+        "other users can connect to the inherited socket {place} and get a shell: set \
          SocketMode=0600 in its .socket unit, or set LLM_SHELL_TOKEN or LLM_SHELL_BASIC_AUTH"
     )]
     OpenSocket {
-        /// Where it listens.
+        /// The socket.
         place: String,
     },
-    /// The host's name is not known.
-    #[error("{set_by} is {host:?}, which is not known ({source}): give an address")]
+    /// The host cannot be resolved.
+    #[error("{set_by} is {host:?}, which cannot be resolved ({source}): give an address")]
     Host {
-        /// What the host was set by.
+        /// The source of the host.
         set_by: String,
         /// The host as it was set.
         host: String,
-        /// What the resolver said.
+        /// The error of the resolver.
         source: io::Error,
     },
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}{}", way_out(.source))]
+    /// The server cannot listen on the address.
+    #[error("cannot listen on {address}: {source}{}", advice(.source))]
     Listen {
         /// The address, as host and port.
         address: String,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: io::Error,
     },
-    /// The services file is at fault.
+    /// The services file is invalid.
     #[error(transparent)]
     File(#[from] Faults),
     /// The machine refuses something else.
     #[error(transparent)]
     Machine(#[from] Error),
-    /// There is no manifest to be made.
+    /// The services cannot be exported.
     #[error(transparent)]
-    Export(#[from] ExportFault),
-    /// An order was not carried out.
+    Export(#[from] ExportError),
+    /// A `ctl` command failed.
     #[error(transparent)]
-    CtlCommand(#[from] ClientError),
+    Client(#[from] ClientError),
 }
 
-impl StartFault {
-    /// 2 where what we were told is at fault, 1 where the machine is.
+impl StartError {
+    /// Returns 2 for invalid input, 1 for a failure of the machine.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -176,15 +176,15 @@ impl StartFault {
             | Self::File(_)
             | Self::Export(_) => 2,
             Self::Listen { .. } | Self::Machine(_) => 1,
-            Self::CtlCommand(trouble) => trouble.exit_code(),
+            Self::Client(error) => error.exit_code(),
         }
     }
 }
 
-/// What the server was started with: what it was told, and what its commands get.
+/// The configuration of a server that is starting.
 #[derive(Debug)]
 pub struct Startup {
-    /// What the server goes by.
+    /// The settings.
     pub settings: Settings,
     /// The environment of the commands: the server's, without its settings.
     pub environment: Vec<(OsString, OsString)>,
@@ -195,20 +195,20 @@ pub struct Startup {
 pub enum SettingsFile {
     /// `.env` in the working directory, if there is one.
     Dotenv,
-    /// One that was named.
+    /// A file named on the command line.
     Named(PathBuf),
-    /// None.
+    /// No file.
     None,
 }
 
 impl SettingsFile {
-    /// What clients read: they are run in directories of anybody, so only a file that was named.
+    /// Returns the file for clients: they may run in any directory, so only a named file is read.
     #[must_use]
     pub fn of_flag(path: Option<PathBuf>) -> Self {
         path.map_or(Self::None, Self::Named)
     }
 
-    fn read(&self) -> std::result::Result<Option<EnvFile>, SettingFault> {
+    fn read(&self) -> std::result::Result<Option<EnvFile>, SettingError> {
         match self {
             Self::Dotenv => EnvFile::in_working_directory(),
             Self::Named(path) => EnvFile::named(path).map(Some),
@@ -217,23 +217,24 @@ impl SettingsFile {
     }
 }
 
-/// Closes the memory of this process to others: to be called before anything else.
+/// Protects the memory of this process from others. Must be called before anything else.
 ///
 /// # Errors
-/// `Machine`, which no kernel gives.
-pub fn close_memory() -> std::result::Result<(), StartFault> {
+/// `Machine`, which no known kernel returns.
+pub fn close_memory() -> std::result::Result<(), StartError> {
     Ok(process::close_memory()?)
 }
 
-/// Reads the environment and a file besides the command line, and sets up logging to stderr.
+/// Loads the settings from the environment, a file and the command line, and starts logging to
+/// stderr.
 ///
 /// # Errors
-/// The setting that cannot be used.
+/// The first invalid setting.
 pub fn start_up(
     flags: &ArgMatches,
     mode: Mode,
     file: &SettingsFile,
-) -> std::result::Result<Startup, StartFault> {
+) -> std::result::Result<Startup, StartError> {
     let environment: Vec<_> = env::vars_os().collect();
     let env_file = file.read()?;
     let sources = Sources { flags, environment: &environment, env_file: env_file.as_ref(), mode };
@@ -246,20 +247,21 @@ pub fn start_up(
     Ok(Startup { settings: loaded.settings, environment: commands_environment() })
 }
 
-/// The environment of the commands: the server's, without what is meant for the server alone.
+/// Returns the environment of the commands: the server's, without what is meant for the server
+/// alone.
 fn commands_environment() -> Vec<(OsString, OsString)> {
-    let is_ours = |name: &OsString| {
-        SYSTEMD_VARIABLES.iter().any(|ours| name == ours)
+    let is_private = |name: &OsString| {
+        SYSTEMD_VARIABLES.iter().any(|private| name == private)
             || name.to_string_lossy().starts_with(ENVIRONMENT_PREFIX)
     };
-    env::vars_os().filter(|(name, _)| !is_ours(name)).collect()
+    env::vars_os().filter(|(name, _)| !is_private(name)).collect()
 }
 
-/// Checks a services file, and prints the names of its services in the order of their start.
+/// Checks a services file, and prints the names of its services in start order.
 ///
 /// # Errors
-/// `File` with every fault of it.
-pub fn check(file: &Path) -> std::result::Result<(), StartFault> {
+/// `File` with all errors of the file.
+pub fn check(file: &Path) -> std::result::Result<(), StartError> {
     let services = ServicesFile::read(file, &commands_environment())?;
     let graph = services.graph();
     let names = graph.start_order().into_iter().flat_map(|name| [name, "\n"]);
@@ -269,38 +271,39 @@ pub fn check(file: &Path) -> std::result::Result<(), StartFault> {
 /// Prints the JSON Schema of the services file.
 ///
 /// # Errors
-/// `Machine` where it cannot be written.
-pub fn print_schema() -> std::result::Result<(), StartFault> {
+/// `Machine` if stdout cannot be written.
+pub fn print_schema() -> std::result::Result<(), StartError> {
     Ok(print(format!("{:#}\n", services_file::schema()).as_bytes())?)
 }
 
-/// Prints the script that completes our words in a shell.
+/// Prints the completion script for a shell.
 ///
 /// # Errors
-/// `Machine` where it cannot be written.
-pub fn print_completions(shell: settings::Shell) -> std::result::Result<(), StartFault> {
+/// `Machine` if stdout cannot be written.
+pub fn print_completions(shell: settings::Shell) -> std::result::Result<(), StartError> {
     Ok(print(&settings::completions_of(shell))?)
 }
 
-/// Prints the manual page of a command by its words.
+/// Prints the manual page of a command.
 ///
 /// # Errors
-/// `CtlCommand` where there is no such command; `Machine` where it cannot be written.
-pub fn print_manual(command: &[String]) -> std::result::Result<(), StartFault> {
-    let unknown = || ClientError::Wrong(format!("There is no command {command:?}: see --help."));
+/// `Client` if there is no such command; `Machine` if stdout cannot be written.
+pub fn print_manual(command: &[String]) -> std::result::Result<(), StartError> {
+    let unknown = || ClientError::Wrong(format!("unknown command {command:?}: see --help"));
     Ok(print(&settings::manual_of(command).ok_or_else(unknown)?)?)
 }
 
 fn print(text: &[u8]) -> Result<()> {
     match io::stdout().lock().write_all(text) {
-        // Whoever reads has seen enough.
+        // The reader has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(|error| Error::kernel("write to stdout", error)),
     }
 }
 
-/// Who gets in, by the settings. The name that we were told to listen on is one of ours. Where
-/// the server listens beyond loopback without credentials, `--insecure` has said that anyone may.
+/// Creates the access policy from the settings. The name to listen on is an accepted host. A
+/// server that listens beyond loopback without credentials was given `--insecure`, so anyone may
+/// connect.
 fn guard(settings: &Settings, place: &Place) -> Guard {
     let reveal = |secret: &Option<Secret>| secret.as_ref().map(|s| s.reveal().to_owned());
     let credentials = Credentials::new(reveal(&settings.token), reveal(&settings.basic_auth));
@@ -309,7 +312,7 @@ fn guard(settings: &Settings, place: &Place) -> Guard {
     Guard::new(&hosts, settings.allowed_origins.clone(), credentials, rule)
 }
 
-/// How much is kept of logs, by the settings.
+/// Returns the retention limits from the settings.
 fn keep(settings: &Settings) -> Keep {
     Keep {
         runs_max: settings.log_runs_max,
@@ -319,7 +322,7 @@ fn keep(settings: &Settings) -> Keep {
     }
 }
 
-/// Serves these routes. `alive` is what is asked, where a watchdog wants to know that we answer.
+/// Starts serving these routes. `alive` is the path that the watchdog's self-check requests.
 fn serve(
     listener: Listener,
     router: Router,
@@ -332,13 +335,13 @@ fn serve(
         .map_err(|e| Error::kernel("start the server", e))?;
     log::info!("listening on {place}");
     if settings.token.is_none() && settings.basic_auth.is_none() && process::is_root() {
-        log::warn!("running as root without credentials: every program of root can run commands");
+        log::warn!("running as root without credentials: any program of root can run commands");
     }
     systemd::ready(place, alive, settings);
     Ok(Arc::new(server))
 }
 
-/// Waits for a request to end, and closes the door then. A second one hurries the end.
+/// Waits for a shutdown signal, then stops accepting. A second signal forces the shutdown.
 fn wait_for_end(
     mut requests: SignalReceiver,
     server: Option<&Server>,
@@ -351,12 +354,12 @@ fn wait_for_end(
         server.stop_accepting();
     }
     let second = thread::Builder::new().name("second-signal".into()).spawn(move || {
-        // Lives until the process ends: a second request may come as long as that takes.
+        // Lives until the process exits, as a second signal may come until then.
         requests.wait();
         log::info!("received a second signal, forcing shutdown");
         force_shutdown();
-        thread::sleep(HURRY_TIMEOUT);
-        log::error!("shutdown takes too long: leaving what still runs");
+        thread::sleep(FORCED_SHUTDOWN_TIMEOUT);
+        log::error!("forced shutdown timed out: exiting with processes still running");
         process::exit_at_once(1);
     });
     if let Err(error) = second {
@@ -364,8 +367,8 @@ fn wait_for_end(
     }
 }
 
-/// The control group that this process was given to divide among its runs, or why there is none.
-/// Ends what a server before this one left in it.
+/// Takes over the control group delegated to this process, for its runs, or returns why there is
+/// none. Kills what an earlier server left in it.
 fn cgroups() -> std::result::Result<Arc<Cgroups>, NoCgroup> {
     let adopted = Cgroups::adopt(STRAYS_TIMEOUT).map(Arc::new);
     match &adopted {
@@ -375,14 +378,14 @@ fn cgroups() -> std::result::Result<Arc<Cgroups>, NoCgroup> {
     adopted
 }
 
-/// Ends what is left of all that descends from us, and names what cannot be ended.
+/// Ends all remaining descendants, and logs those that cannot be ended.
 fn end_remaining(reaper: &Reaper, orphan_policy: OrphanPolicy) {
     for left in reaper.end_remaining(orphan_policy) {
         log::warn!("process {} is still alive: {}", left.pid, left.why);
     }
 }
 
-/// Ends the log writer and the answers that are under way, once all commands were ended.
+/// Ends the log writer and the running requests, once all commands were ended.
 fn finish(writer: &LogWriter, server: Option<&Server>, cgroups: Option<&Cgroups>) {
     writer.finish(WRITER_TIMEOUT);
     if let Some(cgroups) = cgroups {
@@ -393,5 +396,5 @@ fn finish(writer: &LogWriter, server: Option<&Server>, cgroups: Option<&Cgroups>
 }
 
 fn own_directory() -> Result<PathBuf> {
-    env::current_dir().map_err(|e| Error::kernel("find our directory", e))
+    env::current_dir().map_err(|e| Error::kernel("find the working directory", e))
 }

@@ -1,4 +1,4 @@
-//! The LLM Shell, from its settings to its end.
+//! The LLM Shell, from startup to shutdown.
 
 use super::{
     Startup, cgroups, end_remaining, finish, guard, keep, own_directory, serve, systemd,
@@ -16,11 +16,11 @@ use crate::shutdown::{Hangup, SignalReceiver};
 use http1::{Listener, Server};
 use std::sync::Arc;
 
-/// Serves until a signal asks for the end; then ends what runs and closes the logs. Blocks for
-/// all of that.
+/// Serves until a shutdown signal arrives; then ends what is running and closes the logs. Blocks
+/// until then.
 ///
 /// # Errors
-/// What the machine refused at the start.
+/// Startup failures of the machine.
 pub fn run(startup: Startup, listener: Listener) -> Result<()> {
     run_with(startup, |shell, settings, _| {
         let guard = Arc::new(guard(settings, &listener.place()));
@@ -30,25 +30,26 @@ pub fn run(startup: Startup, listener: Listener) -> Result<()> {
     })
 }
 
-/// Serves one client of the Model Context Protocol on stdin and stdout, until that ends or a signal
-/// asks for the end; then ends what runs and closes the logs. Blocks for all of that.
+/// Serves one client of the Model Context Protocol on stdin and stdout, until that ends or a
+/// shutdown signal arrives; then ends what is running and closes the logs. Blocks until then.
 ///
 /// # Errors
-/// What the machine refused at the start.
+/// Startup failures of the machine.
 pub fn run_inside(startup: Startup) -> Result<()> {
     run_with(startup, |shell, _, requests| {
         super::mcp::serve_tools(Toolbox::shell(shell), requests).map(|()| None)
     })
 }
 
-/// Serves the operations by what `open` opens, which may be a server.
+/// Serves the operations through `open`, which may start an HTTP server.
 fn run_with(
     startup: Startup,
     open: impl FnOnce(Arc<Shell>, &Settings, &SignalReceiver) -> Result<Option<Arc<Server>>>,
 ) -> Result<()> {
     process::prepare()?;
     let ignored = process::hangup_is_ignored();
-    let requests = SignalReceiver::to_end(if ignored { Hangup::DoesNotEnd } else { Hangup::Ends })?;
+    let requests =
+        SignalReceiver::for_shutdown(if ignored { Hangup::NoShutdown } else { Hangup::Shutdown })?;
     let settings = startup.settings;
     let folder = Arc::new(LogFolder::open(&settings.log_directory, keep(&settings))?);
     let cgroups = cgroups().ok();
@@ -74,8 +75,8 @@ fn run_with(
     let shell = Arc::new(Shell::new(Arc::clone(&manager), restart_timeout, streams_max));
     let server = open(shell, &settings, &requests)?;
     systemd::follow_shell(Arc::clone(&manager));
-    let in_a_hurry = Arc::clone(&manager);
-    wait_for_end(requests, server.as_deref(), move || in_a_hurry.force_shutdown());
+    let forced = Arc::clone(&manager);
+    wait_for_end(requests, server.as_deref(), move || forced.force_shutdown());
     manager.shut_down();
     end_remaining(&reaper, orphan_policy);
     finish(&writer, server.as_deref(), cgroups.as_deref());

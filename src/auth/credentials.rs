@@ -1,11 +1,11 @@
-//! What must be known to get in, compared so that the time tells nothing.
+//! The server's credentials, compared in constant time.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use std::fmt;
 use subtle::ConstantTimeEq;
 
-/// The token and the password that open the server; none of both leaves it open.
+/// The token and the password that grant access; with neither, no credentials are needed.
 #[derive(Clone, Default)]
 pub struct Credentials {
     token: Option<String>,
@@ -14,19 +14,20 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// A token for `Authorization: Bearer`, a `user:password` for Basic.
+    /// Creates credentials from a token for `Authorization: Bearer` and a `user:password` for
+    /// Basic.
     #[must_use]
     pub fn new(token: Option<String>, basic: Option<String>) -> Self {
         Self { token, basic }
     }
 
-    /// Whether anything is needed to get in.
+    /// Returns whether any credentials are set.
     #[must_use]
-    pub fn are_needed(&self) -> bool {
+    pub fn are_set(&self) -> bool {
         self.token.is_some() || self.basic.is_some()
     }
 
-    /// What a client that shows nothing is asked for: the value of `WWW-Authenticate`.
+    /// Returns the `WWW-Authenticate` value for a request without credentials.
     pub(super) fn challenge(&self) -> &'static str {
         match (&self.token, &self.basic) {
             (Some(_), Some(_)) => "Bearer realm=\"llm-shell\", Basic realm=\"llm-shell\"",
@@ -35,32 +36,32 @@ impl Credentials {
         }
     }
 
-    /// Whether an `Authorization` header shows the token or the password.
-    pub(super) fn are_right(&self, header: &str) -> bool {
-        let Some((scheme, shown)) = header.split_once(' ') else { return false };
-        let shown = shown.trim_start_matches(' ');
+    /// Returns whether an `Authorization` header contains the token or the password.
+    pub(super) fn are_valid(&self, header: &str) -> bool {
+        let Some((scheme, sent)) = header.split_once(' ') else { return false };
+        let sent = sent.trim_start_matches(' ');
         if scheme.eq_ignore_ascii_case("Bearer") {
-            return self.has_token(shown);
+            return self.has_token(sent);
         }
         let is_basic = scheme.eq_ignore_ascii_case("Basic");
-        let decoded = if is_basic { BASE64_STANDARD.decode(shown).ok() } else { None };
-        decoded.is_some_and(|decoded| is_same(self.basic.as_deref(), &decoded))
+        let decoded = if is_basic { BASE64_STANDARD.decode(sent).ok() } else { None };
+        decoded.is_some_and(|decoded| matches_secret(self.basic.as_deref(), &decoded))
     }
 
-    /// Whether this is the token.
-    pub(super) fn has_token(&self, shown: &str) -> bool {
-        is_same(self.token.as_deref(), shown.as_bytes())
+    /// Returns whether this is the token.
+    pub(super) fn has_token(&self, sent: &str) -> bool {
+        matches_secret(self.token.as_deref(), sent.as_bytes())
     }
 
-    /// Whether these are the user and the password.
+    /// Returns whether these are the user and the password.
     pub(super) fn has_password(&self, user: &str, password: &str) -> bool {
-        is_same(self.basic.as_deref(), format!("{user}:{password}").as_bytes())
+        matches_secret(self.basic.as_deref(), format!("{user}:{password}").as_bytes())
     }
 }
 
-/// Whether what was shown is the secret, in a time that depends on the lengths alone.
-fn is_same(secret: Option<&str>, shown: &[u8]) -> bool {
-    secret.is_some_and(|secret| secret.as_bytes().ct_eq(shown).into())
+/// Compares with the secret, in a time that depends on the lengths alone.
+fn matches_secret(secret: Option<&str>, sent: &[u8]) -> bool {
+    secret.is_some_and(|secret| secret.as_bytes().ct_eq(sent).into())
 }
 
 impl fmt::Debug for Credentials {
@@ -75,10 +76,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_and_a_password_open_and_nothing_else_does() {
+    fn only_the_token_and_the_password_are_valid() {
         let both = Credentials::new(Some("s3cret".into()), Some("ann:pa:ss".into()));
         for right in ["Bearer s3cret", "bearer  s3cret", "Basic YW5uOnBhOnNz"] {
-            assert!(both.are_right(right), "{right}");
+            assert!(both.are_valid(right), "{right}");
         }
         for wrong in [
             "Bearer s3cre",
@@ -92,23 +93,23 @@ mod tests {
             "Digest s3cret",
             "",
         ] {
-            assert!(!both.are_right(wrong), "{wrong}");
+            assert!(!both.are_valid(wrong), "{wrong}");
         }
         assert!(both.has_password("ann", "pa:ss") && !both.has_password("ann", "pa"));
     }
 
     #[test]
-    fn what_is_not_set_opens_nothing() {
+    fn unset_credentials_are_never_valid() {
         let token = Credentials::new(Some("t".into()), None);
-        assert!(!token.are_right("Basic "));
+        assert!(!token.are_valid("Basic "));
         assert!(!token.has_password("", ""));
         assert!(!Credentials::default().has_token(""));
     }
 
     #[test]
-    fn secrets_are_not_shown() {
+    fn debug_output_has_no_secrets() {
         let both = Credentials::new(Some("s3cret".into()), Some("ann:pass".into()));
-        let shown = format!("{both:?}");
-        assert!(!shown.contains("s3cret") && !shown.contains("pass"), "{shown}");
+        let sent = format!("{both:?}");
+        assert!(!sent.contains("s3cret") && !sent.contains("pass"), "{sent}");
     }
 }

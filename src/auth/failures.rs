@@ -1,71 +1,70 @@
-//! How often a client has shown wrong credentials lately.
+//! A limit on failed authentication attempts per client.
 
 use http1::{Caller, ClientKey};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// How many wrong credentials a client may show in a window.
+/// The maximum number of failures per client and window.
 const FAILURES_MAX: u32 = 10;
 
 /// The length of a window.
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// How many clients are remembered. Over this the oldest window is forgotten: a guesser with so
-/// many addresses is not held up by counting.
+/// The maximum number of clients tracked. Beyond it the oldest window is dropped: counting does
+/// not stop an attacker with that many addresses.
 const CLIENTS_MAX: usize = 1024;
 
-/// Who is counted: a client, and of those on this machine the user.
+/// The counted identity: a client and, for clients on this machine, the user.
 type Key = (ClientKey, Option<u32>);
 
-/// The wrong credentials of each client.
+/// The recent failures of each client.
 #[derive(Debug, Default)]
 pub struct Failures(Mutex<HashMap<Key, Window>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Window {
-    began: Instant,
+    started: Instant,
     failures: u32,
 }
 
-/// What came of showing credentials.
+/// The result of an authentication attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
-    /// They are right.
-    Right,
-    /// They are wrong, and there may be others.
-    Wrong,
-    /// There were too many wrong ones: these were not looked at. So long until there may be
-    /// others.
+    /// The credentials are valid.
+    Valid,
+    /// The credentials are invalid; the client may retry.
+    Invalid,
+    /// Too many failures: the credentials were not checked. The client may retry after this time.
     Refused(Duration),
 }
 
 impl Failures {
-    /// Has `is_right` compare what a client shows, unless it was wrong too often. Where the client
-    /// is on this machine its user counts, else its address.
-    pub fn attempt(&self, caller: Caller<'_>, is_right: impl FnOnce() -> bool) -> Attempt {
-        // Of a client elsewhere nobody knows the user.
-        self.attempt_at((caller.key(), caller.user()), Instant::now(), is_right)
+    /// Calls `is_valid` to check a client's credentials, unless it has failed too often. Clients
+    /// on this machine are counted by user, others by address.
+    pub fn attempt(&self, caller: Caller<'_>, is_valid: impl FnOnce() -> bool) -> Attempt {
+        // The user of a remote client is unknown.
+        self.attempt_at((caller.key(), caller.user()), Instant::now(), is_valid)
     }
 
-    /// The comparison is made under the lock, so that no crowd of requests at once gets more.
-    fn attempt_at(&self, key: Key, now: Instant, is_right: impl FnOnce() -> bool) -> Attempt {
+    /// Checks under the lock, so that concurrent requests get no additional attempts.
+    fn attempt_at(&self, key: Key, now: Instant, is_valid: impl FnOnce() -> bool) -> Attempt {
         let mut windows = self.0.lock();
-        windows.retain(|_, window| now.saturating_duration_since(window.began) < WINDOW);
+        windows.retain(|_, window| now.saturating_duration_since(window.started) < WINDOW);
         if let Some(window) = windows.get(&key).filter(|it| it.failures >= FAILURES_MAX) {
-            return Attempt::Refused((window.began + WINDOW).saturating_duration_since(now));
+            return Attempt::Refused((window.started + WINDOW).saturating_duration_since(now));
         }
-        if is_right() {
-            return Attempt::Right;
+        if is_valid() {
+            return Attempt::Valid;
         }
         if windows.len() >= CLIENTS_MAX && !windows.contains_key(&key) {
-            let oldest = windows.iter().min_by_key(|(_, window)| window.began);
+            let oldest = windows.iter().min_by_key(|(_, window)| window.started);
             if let Some(oldest) = oldest.map(|(key, _)| *key) {
                 windows.remove(&oldest);
             }
         }
-        windows.entry(key).or_insert(Window { began: now, failures: 0 }).failures += 1;
-        Attempt::Wrong
+        windows.entry(key).or_insert(Window { started: now, failures: 0 }).failures += 1;
+        Attempt::Invalid
     }
 }
 
@@ -78,40 +77,40 @@ mod tests {
     }
 
     #[test]
-    fn after_ten_failures_nothing_is_compared() {
+    fn after_ten_failures_nothing_is_checked() {
         let (failures, now) = (Failures::default(), Instant::now());
         let guesser = client("192.0.2.1");
         for _ in 0..FAILURES_MAX {
-            assert_eq!(failures.attempt_at(guesser, now, || false), Attempt::Wrong);
+            assert_eq!(failures.attempt_at(guesser, now, || false), Attempt::Invalid);
         }
         let later = now + Duration::from_secs(20);
         let wait = Attempt::Refused(Duration::from_secs(40));
         let compare = || panic!("it was compared");
         assert_eq!(failures.attempt_at(guesser, later, compare), wait);
         for other in [client("192.0.2.2"), (ClientKey::Local, Some(7))] {
-            assert_eq!(failures.attempt_at(other, later, || true), Attempt::Right);
+            assert_eq!(failures.attempt_at(other, later, || true), Attempt::Valid);
         }
-        assert_eq!(failures.attempt_at(guesser, now + WINDOW, || true), Attempt::Right);
+        assert_eq!(failures.attempt_at(guesser, now + WINDOW, || true), Attempt::Valid);
     }
 
     #[test]
-    fn users_of_this_machine_are_counted_apart() {
+    fn local_users_are_counted_separately() {
         let (failures, now) = (Failures::default(), Instant::now());
         let local = |uid| (ClientKey::Local, Some(uid));
         for _ in 0..FAILURES_MAX {
-            assert_eq!(failures.attempt_at(local(1), now, || false), Attempt::Wrong);
+            assert_eq!(failures.attempt_at(local(1), now, || false), Attempt::Invalid);
         }
         assert!(matches!(failures.attempt_at(local(1), now, || true), Attempt::Refused(_)));
-        assert_eq!(failures.attempt_at(local(2), now, || true), Attempt::Right);
+        assert_eq!(failures.attempt_at(local(2), now, || true), Attempt::Valid);
     }
 
     #[test]
-    fn only_so_many_clients_are_remembered() {
+    fn the_number_of_tracked_clients_is_limited() {
         let (failures, now) = (Failures::default(), Instant::now());
         for number in 0..5000_u32 {
             let address = std::net::Ipv4Addr::from(0xc000_0000 + number);
             let key = (ClientKey::of(Some(address.into())), None);
-            assert_eq!(failures.attempt_at(key, now, || false), Attempt::Wrong);
+            assert_eq!(failures.attempt_at(key, now, || false), Attempt::Invalid);
         }
         assert_eq!(failures.0.lock().len(), CLIENTS_MAX);
     }

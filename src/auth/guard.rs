@@ -1,4 +1,4 @@
-//! The guard: the access policy of the server.
+//! The access policy of the server.
 
 use super::credentials::Credentials;
 use super::failures::{Attempt, Failures};
@@ -17,27 +17,27 @@ use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-/// How long a browser may keep the answer to a preflight, in seconds.
-const PREFLIGHT_SECONDS: &str = "600";
+/// How long a browser may cache the response to a preflight, in seconds.
+const PREFLIGHT_MAX_AGE: &str = "600";
 
-/// What a page of an allowed origin may send beside what every page may.
+/// The headers that a page of an allowed origin may send in addition to the CORS-safelisted ones.
 const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, \
                                MCP-Protocol-Version, Mcp-Method, Mcp-Name, X-Request-Id";
 
-/// What a script of a page is asked for: Basic would have the browser ask for a password itself,
+/// The challenge for scripts of a page: Basic would make the browser prompt for a password itself,
 /// over a page that has a form for it.
 const SCRIPT_CHALLENGE: &str = "Bearer realm=\"llm-shell\"";
 
-/// Who may connect where no credentials are set.
+/// Who may connect if no credentials are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerRule {
     /// Programs of the server's own user, and of root.
     OwnUser,
-    /// Whoever reaches the server.
+    /// Anyone who can reach the server.
     Anyone,
 }
 
-/// What a request to log in shows.
+/// The credentials of a login request.
 #[derive(Clone, Copy)]
 pub enum Login<'a> {
     /// The token.
@@ -52,7 +52,7 @@ impl fmt::Debug for Login<'_> {
     }
 }
 
-/// Who gets in. One a server.
+/// The access policy of a server.
 #[derive(Debug)]
 pub struct Guard {
     hosts: Hosts,
@@ -65,10 +65,10 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard that answers to `hosts` (besides addresses and `localhost`), lets pages of
-    /// `origins` ask (besides our own), and asks for `credentials` where any are set. Where none
-    /// are, `peer_rule` says who may connect. Finds out, with a connection to ourselves, how the
-    /// kernel can be asked for the user of a connection.
+    /// Creates a policy that accepts `hosts` (besides addresses and `localhost`), allows pages of
+    /// `origins` (besides the server's own), and requires `credentials` if any are set. If none
+    /// are, `peer_rule` determines who may connect. Makes a connection to itself to find out how
+    /// the kernel reports the user of a connection.
     #[must_use]
     pub fn new(
         hosts: &[String],
@@ -87,80 +87,80 @@ impl Guard {
         }
     }
 
-    /// Begins a session of a page.
+    /// Starts a session for a page.
     ///
     /// # Errors
-    /// 400 where nothing is set to log in with, 401 for wrong credentials, 429 for too many of
-    /// those.
+    /// 400 if no credentials are set, 401 for wrong credentials, 429 after too many failures.
     pub fn log_in(&self, login: Login<'_>, caller: Caller<'_>) -> Result<Session, Problem> {
-        if !self.credentials.are_needed() {
+        if !self.credentials.are_set() {
             return Err(Problem::bad_request(
                 "This server has no token and no password: just use it, without logging in.",
             ));
         }
-        self.judge(caller, SCRIPT_CHALLENGE, || match login {
+        self.check_attempt(caller, SCRIPT_CHALLENGE, || match login {
             Login::Token(token) => self.credentials.has_token(token),
             Login::Password(user, password) => self.credentials.has_password(user, password),
         })?;
         self.sessions.begin(Instant::now()).map_err(|error| {
-            log::error!("cannot begin a session: {error}");
-            Problem::internal("The session could not be begun: see the server's log.")
+            log::error!("cannot start a session: {error}");
+            Problem::internal("The session could not be started: see the server's log.")
         })
     }
 
-    /// Ends the session whose token an `Authorization` header shows. Whether it shows one.
+    /// Ends the session owner token is in an `Authorization` header. Returns whether there was
+    /// one.
     #[must_use]
     pub fn log_out(&self, authorization: Option<&str>) -> bool {
         authorization.and_then(bearer).is_some_and(|token| self.sessions.end(token))
     }
 
     fn source(&self, head: &Head<'_>, access: Access) -> Source {
-        let asked = Provenance {
+        let provenance = Provenance {
             host: head.host().unwrap_or_default(),
             origin: head.header("origin"),
             site: head.header("sec-fetch-site"),
             mode: head.header("sec-fetch-mode"),
-            // What is shown in a frame is no link that somebody follows.
+            // A frame is not a link that the user follows.
             is_read: access.is_read
                 && matches!(head.header("sec-fetch-dest"), None | Some("document")),
         };
-        source(asked, &self.origins)
+        source(provenance, &self.origins)
     }
 
     fn check_credentials(&self, head: &Head<'_>, caller: Caller<'_>) -> Result<(), Problem> {
         let is_script = head.header("sec-fetch-dest") == Some("empty");
         let challenge = if is_script { SCRIPT_CHALLENGE } else { self.credentials.challenge() };
-        let Some(shown) = head.header("authorization") else {
+        let Some(sent) = head.header("authorization") else {
             return Err(unauthorized("needs credentials", challenge));
         };
-        if bearer(shown).is_some_and(|token| self.sessions.has(token, Instant::now())) {
+        if bearer(sent).is_some_and(|token| self.sessions.has(token, Instant::now())) {
             caller.trust();
             return Ok(());
         }
-        self.judge(caller, challenge, || self.credentials.are_right(shown))
+        self.check_attempt(caller, challenge, || self.credentials.are_valid(sent))
     }
 
-    /// Whether a caller shows the right credentials, as `is_right` finds out. A connection on
-    /// which they were right once is not counted.
-    fn judge(
+    /// Checks credentials with `is_valid`. A connection that was authenticated before is exempt
+    /// from the limit on failures.
+    fn check_attempt(
         &self,
         caller: Caller<'_>,
         challenge: &'static str,
-        is_right: impl FnOnce() -> bool,
+        is_valid: impl FnOnce() -> bool,
     ) -> Result<(), Problem> {
         let attempt = if !caller.is_trusted() {
-            self.failures.attempt(caller, is_right)
-        } else if is_right() {
-            Attempt::Right
+            self.failures.attempt(caller, is_valid)
+        } else if is_valid() {
+            Attempt::Valid
         } else {
-            Attempt::Wrong
+            Attempt::Invalid
         };
         match attempt {
-            Attempt::Right => {
+            Attempt::Valid => {
                 caller.trust();
                 Ok(())
             }
-            Attempt::Wrong => {
+            Attempt::Invalid => {
                 log::warn!("authentication failed: wrong credentials from {caller}");
                 Err(unauthorized("does not know these credentials", challenge))
             }
@@ -171,7 +171,7 @@ impl Guard {
 
 impl AccessControl for Guard {
     fn connected(&self, caller: Caller<'_>) {
-        if self.credentials.are_needed() {
+        if self.credentials.are_set() {
             return;
         }
         let is_own = || caller.user().is_some_and(|uid| uid == 0 || uid == geteuid().as_raw());
@@ -186,11 +186,11 @@ impl AccessControl for Guard {
         access: Access,
         caller: Caller<'_>,
     ) -> Result<Decision, Problem> {
-        // HTTP/1.0 knows no Host, and no browser speaks it.
+        // HTTP/1.0 has no Host header, and no browser uses it.
         if let Some(host) = head.host().filter(|host| !self.hosts.has(host)) {
             return Err(Problem::forbidden(format!(
-                "This server does not go by the name {host:?}: ask for an address or localhost, or \
-                 add the name to LLM_SHELL_ALLOWED_HOSTS."
+                "Unknown host {host:?}: use an address or localhost, or add the name to \
+                 LLM_SHELL_ALLOWED_HOSTS."
             )));
         }
         let source = self.source(head, access);
@@ -200,20 +200,20 @@ impl AccessControl for Guard {
                  may.",
             ));
         }
-        if !self.credentials.are_needed() && !caller.is_trusted() && !access.is_public {
-            return Err(stranger(caller));
+        if !self.credentials.are_set() && !caller.is_trusted() && !access.is_public {
+            return Err(other_user(caller));
         }
         if is_preflight(head) {
             return Ok(Decision::Answer(preflight_reply()));
         }
-        if access.needs_credentials && self.credentials.are_needed() {
+        if access.needs_credentials && self.credentials.are_set() {
             self.check_credentials(head, caller)?;
             return Ok(Decision::Allow(Privilege::Full));
         }
         Ok(Decision::Allow(match source {
             // Such a page has no credentials: it may not choose what is run, or how.
             Source::Allowed => Privilege::Restricted,
-            Source::Ours | Source::Foreign => Privilege::Full,
+            Source::Own | Source::Foreign => Privilege::Full,
         }))
     }
 
@@ -239,15 +239,15 @@ impl AccessControl for Guard {
     }
 }
 
-/// What a client is told that may not connect, because it is somebody else's.
-fn stranger(caller: Caller<'_>) -> Problem {
-    let whose = match caller.user() {
+/// Returns the 403 for a connection that belongs to another user.
+fn other_user(caller: Caller<'_>) -> Problem {
+    let owner = match caller.user() {
         Some(uid) => format!("user {uid}"),
         None => "a user that could not be determined".to_owned(),
     };
     Problem::forbidden(format!(
         "Without credentials this server serves only its own user and root, and this connection \
-         belongs to {whose}: set LLM_SHELL_TOKEN, and send it with the request."
+         belongs to {owner}: set LLM_SHELL_TOKEN, and send it with the request."
     ))
 }
 
@@ -255,12 +255,12 @@ fn too_many_failures(wait: Duration) -> Problem {
     let seconds = wait.as_secs() + 1;
     Problem::too_many_requests(format!(
         "Too many wrong credentials came from this address: wait {seconds} s. Until then none are \
-         looked at."
+         checked."
     ))
     .with_header(RETRY_AFTER, HeaderValue::from(seconds))
 }
 
-/// The token of `Authorization: Bearer`.
+/// Returns the token of `Authorization: Bearer`.
 fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_start_matches(' '))
@@ -283,5 +283,5 @@ fn preflight_reply() -> Reply {
     Reply::empty(StatusCode::NO_CONTENT)
         .with_header(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST"))
         .with_header(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS))
-        .with_header(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(PREFLIGHT_SECONDS))
+        .with_header(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(PREFLIGHT_MAX_AGE))
 }

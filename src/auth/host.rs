@@ -1,19 +1,20 @@
-//! Which names we answer to.
+//! The host names that the server accepts.
 
 use std::net::IpAddr;
 
-/// The names, besides addresses and `localhost`, under which a client may speak to us.
+/// The accepted host names, besides addresses and `localhost`.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts(Vec<String>);
 
 impl Hosts {
-    /// These names, in any case, with or without a port (then with just that one).
+    /// Creates the list from names in any case, with or without a port (then with only that one).
     pub fn new(names: &[String]) -> Self {
         Self(names.iter().map(|name| name.to_ascii_lowercase()).collect())
     }
 
-    /// Whether a `Host` is one of ours. An address cannot be rebound by DNS and `localhost` is
-    /// not asked of it; any other name may lead a browser here from a page of a stranger.
+    /// Returns whether a `Host` is accepted. DNS rebinding needs a name: addresses cannot be
+    /// rebound and `localhost` is not resolved by DNS, but any other name may have led a browser
+    /// here from a page of another site.
     pub fn has(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
         let name = without_port(&host);
@@ -24,7 +25,7 @@ impl Hosts {
     }
 }
 
-/// The name of a `name:port`, or of a bare one.
+/// Removes the port from `name:port`.
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -39,7 +40,7 @@ mod tests {
     #[test]
     fn addresses_localhost_and_allowed_names_are_accepted() {
         let hosts = Hosts::new(&["Shell.Example".into(), "b.example:8443".into()]);
-        for ours in [
+        for accepted in [
             "127.0.0.1",
             "127.0.0.1:8000",
             "[::1]:8000",
@@ -51,9 +52,9 @@ mod tests {
             "shell.example:443",
             "b.example:8443",
         ] {
-            assert!(hosts.has(ours), "{ours}");
+            assert!(hosts.has(accepted), "{accepted}");
         }
-        for strange in [
+        for rejected in [
             "",
             "evil.example",
             "localhost.evil.example",
@@ -63,7 +64,7 @@ mod tests {
             "[::1].evil.example",
             "localhost:80:80",
         ] {
-            assert!(!hosts.has(strange), "{strange}");
+            assert!(!hosts.has(rejected), "{rejected}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Who gets in: names we answer to, pages that may ask, users, and credentials.
+//! Access control: host names, origins, users and credentials.
 //!
-//! In this order, before any handler: the `Host` (against DNS rebinding), the `Origin` and what
-//! else a browser says of where a request comes from (against other sites), then the credentials,
-//! or, where none are set, the user whose program has connected.
+//! Checked in this order, before any handler: the `Host` (against DNS rebinding), the `Origin` and
+//! the other headers by which a browser reports where a request comes from (against other sites),
+//! then the credentials or, if none are set, the user whose program has connected.
 
 mod credentials;
 mod failures;

@@ -1,9 +1,9 @@
-//! Which user is at the other end of a connection from this machine, as the kernel knows it.
+//! Looking up the user at the other end of a local connection.
 //!
-//! A loopback address says nothing about who connects: every user of the machine has it. The
-//! kernel does know who made the socket at the other end. The answer is taken for the user of
-//! *this* connection only where both of its ends are still there when the question is answered:
-//! otherwise the same pair of ports could belong to somebody else by then.
+//! A loopback address says nothing about who connects: every user of the machine has it. But the
+//! kernel knows who created the socket at the other end. The result counts as the user of *this*
+//! connection only if both of its ends still exist when the lookup is answered: otherwise the same
+//! pair of ports could belong to someone else by then.
 
 use super::socket_diag::{SocketDiag, TcpSocket};
 use parking_lot::Mutex;
@@ -17,56 +17,56 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// `TCP_ESTABLISHED` of `linux/tcp_states.h`, and the states of a side that has ended its sending
-/// (`FIN_WAIT1`, `FIN_WAIT2`) and of the side that has been told so (`CLOSE_WAIT`).
+/// (`FIN_WAIT1`, `FIN_WAIT2`) and of the side that was notified of it (`CLOSE_WAIT`).
 const ESTABLISHED: u8 = 1;
 const FIN_WAIT1: u8 = 4;
 const FIN_WAIT2: u8 = 5;
 const CLOSE_WAIT: u8 = 8;
 
-/// How much of the table of sockets is read where there is no `sock_diag`: some 100,000 sockets.
+/// How much of the socket table is read without `sock_diag`: some 100,000 sockets.
 const TABLE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// What a user id that has no meaning in a user namespace is shown as, where the kernel does not
-/// say otherwise (`/proc/sys/kernel/overflowuid`).
+/// The id that stands for users without a mapping in a user namespace, unless the kernel names
+/// another one (`/proc/sys/kernel/overflowuid`).
 const OVERFLOW_UID: u32 = 65534;
 
-/// Finds the users of peers.
+/// A lookup of the users of peers.
 #[derive(Debug)]
 pub(super) struct PeerUsers {
     table: Mutex<Table>,
-    /// The id that may stand for any user, where this process is in a user namespace.
+    /// The id that may stand for any user, if this process is in a user namespace.
     ambiguous_uid: Option<u32>,
 }
 
-/// Where the kernel is asked.
+/// The source of the lookup.
 #[derive(Debug)]
 enum Table {
     Diag(SocketDiag),
-    /// The text in /proc, where there is no `sock_diag` (a sandboxed kernel, a missing module).
+    /// The text in /proc, if there is no `sock_diag` (a sandboxed kernel, a missing module).
     Text,
 }
 
 impl PeerUsers {
-    /// Finds out, with a connection to ourselves, how the kernel can be asked.
+    /// Makes a connection to itself to find out which source works.
     pub(super) fn new() -> Self {
         let ambiguous_uid = is_in_user_namespace().then(overflow_uid);
         let with = |table| Self { table: Mutex::new(table), ambiguous_uid };
         if let Ok(diag) = SocketDiag::open() {
             let users = with(Table::Diag(diag));
-            if users.finds_ourselves() {
+            if users.self_test() {
                 return users;
             }
         }
         let users = with(Table::Text);
-        if !users.finds_ourselves() {
-            log::warn!("cannot find out which user a connection belongs to: set LLM_SHELL_TOKEN");
+        if !users.self_test() {
+            log::warn!("cannot determine the users of connections: set LLM_SHELL_TOKEN");
         }
         users
     }
 
-    /// The user at the other end of a connection: for TCP from this machine the one who made the
-    /// peer's socket, for a Unix socket the one who connected it. `None` where the kernel does not
-    /// say, or where either end is gone. Waits for nothing but the kernel's answer.
+    /// Returns the user at the other end of a connection: for local TCP the one who created the
+    /// peer's socket, for a Unix socket the one who connected it. Returns `None` if the kernel
+    /// does not know, or if either end is gone. Does not block beyond the kernel's answer.
     pub(super) fn of(&self, socket: BorrowedFd<'_>) -> Option<u32> {
         let uid = match unix_peer_uid(socket) {
             Some(uid) => uid,
@@ -80,7 +80,7 @@ impl PeerUsers {
         let inode = fstat(socket).ok()?.st_ino;
         let mut table = self.table.lock();
         let theirs = table.find(remote, local)?;
-        // In this order: an end that is still there now was there when its peer was looked up.
+        // The order matters: an end that still exists now existed when its peer was looked up.
         let ours = table.find(local, remote)?;
         let is_open = ours.inode == inode && matches!(ours.state, ESTABLISHED | CLOSE_WAIT);
         let is_held = theirs.inode != 0;
@@ -88,8 +88,8 @@ impl PeerUsers {
         (is_open && is_held && is_theirs).then_some(theirs.uid)
     }
 
-    /// Whether a connection of our own is found to be ours.
-    fn finds_ourselves(&self) -> bool {
+    /// Returns whether a connection to itself is attributed to this process's user.
+    fn self_test(&self) -> bool {
         let connect = || {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
                 .or_else(|_| TcpListener::bind((Ipv6Addr::LOCALHOST, 0)))?;
@@ -111,29 +111,29 @@ impl Table {
     }
 }
 
-/// Finds the user who connected a Unix socket; `None` for any other.
+/// Returns the user who connected a Unix socket; `None` for any other.
 fn unix_peer_uid(socket: BorrowedFd<'_>) -> Option<u32> {
     let is_unix = socket_domain(socket).ok()? == AddressFamily::UNIX;
     is_unix.then(|| socket_peercred(socket).ok().map(|peer| peer.uid.as_raw()))?
 }
 
-/// Gives the address of the other side; `None` for a Unix socket, or where it is gone.
+/// Returns the address of the other side; `None` for a Unix socket, or if it is gone.
 fn peer_address(socket: BorrowedFd<'_>) -> Option<SocketAddr> {
     SocketAddr::try_from(getpeername(socket).ok()??).ok()
 }
 
-/// Gives the address of this side; `None` for a Unix socket.
+/// Returns the address of this side; `None` for a Unix socket.
 fn local_address(socket: BorrowedFd<'_>) -> Option<SocketAddr> {
     SocketAddr::try_from(getsockname(socket).ok()?).ok()
 }
 
-/// An IPv4 address as such, also where an IPv6 socket shows it mapped.
+/// Converts an IPv4-mapped IPv6 address to IPv4.
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// Looks through `/proc/thread-self/net/tcp` and `tcp6`, which has IPv4 sockets of programs that
-/// made them for both.
+/// Searches `/proc/thread-self/net/tcp` and `tcp6`, which lists the IPv4 connections of dual-stack
+/// sockets.
 fn find_in_text(local: SocketAddr, remote: SocketAddr) -> Option<TcpSocket> {
     let tables = ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"];
     tables.iter().find_map(|path| {
@@ -144,7 +144,7 @@ fn find_in_text(local: SocketAddr, remote: SocketAddr) -> Option<TcpSocket> {
     })
 }
 
-/// The two addresses of a row and what it says of the socket.
+/// Parses a row: the two addresses, and the socket.
 fn parse_row(line: &str) -> Option<((SocketAddr, SocketAddr), TcpSocket)> {
     let mut fields = line.split_whitespace().skip(1);
     let ends = (parse_address(fields.next()?)?, parse_address(fields.next()?)?);
@@ -157,23 +157,23 @@ fn parse_row(line: &str) -> Option<((SocketAddr, SocketAddr), TcpSocket)> {
     Some((ends, TcpSocket { state, uid, inode }))
 }
 
-/// `0100007F:1F90`: words in the machine's byte order, and a port.
+/// Parses `0100007F:1F90`: groups of four bytes in the machine's byte order, and a port.
 fn parse_address(text: &str) -> Option<SocketAddr> {
     let (address, port) = text.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
-    let word = |at: usize| u32::from_str_radix(address.get(at..at + 8)?, 16).ok();
+    let group = |at: usize| u32::from_str_radix(address.get(at..at + 8)?, 16).ok();
     let ip = if address.len() == 8 {
-        IpAddr::from(word(0)?.to_ne_bytes())
+        IpAddr::from(group(0)?.to_ne_bytes())
     } else {
-        let words = [word(0)?, word(8)?, word(16)?, word(24)?].map(u32::to_ne_bytes);
-        let bytes: [u8; 16] = words.concat().try_into().ok()?;
+        let groups = [group(0)?, group(8)?, group(16)?, group(24)?].map(u32::to_ne_bytes);
+        let bytes: [u8; 16] = groups.concat().try_into().ok()?;
         IpAddr::from(bytes)
     };
     Some(canonical(SocketAddr::new(ip, port)))
 }
 
-/// Whether the ids of this process are those of the machine, which the first namespace maps onto
-/// themselves.
+/// Returns whether the user ids of this process differ from the machine's, which the initial
+/// namespace maps onto themselves.
 fn is_in_user_namespace() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     !map.split_whitespace().eq(["0", "0", "4294967295"])
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn own_connection_is_found_by_netlink_and_in_proc() {
+    fn own_connections_are_found_by_both_lookups() {
         let own = Some(geteuid().as_raw());
         for users in [PeerUsers::new(), text()] {
             for address in ["127.0.0.1:0", "[::1]:0"] {
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn client_that_ended_its_sending_has_its_user() {
+    fn a_half_closed_client_has_its_user() {
         for users in [PeerUsers::new(), text()] {
             let (client, accepted) = pair("127.0.0.1:0");
             client.shutdown(std::net::Shutdown::Write).unwrap();

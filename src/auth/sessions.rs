@@ -1,4 +1,4 @@
-//! Pages that logged in: a random token each, kept in memory.
+//! Sessions of pages that logged in: a random token each, kept in memory.
 
 use parking_lot::Mutex;
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -10,18 +10,18 @@ use subtle::ConstantTimeEq;
 /// How long a session lasts.
 const SESSION_LIFETIME: Duration = Duration::from_hours(12);
 
-/// How many sessions there are at once; over this the oldest ends.
+/// The maximum number of sessions; beyond it the oldest ends.
 const SESSIONS_MAX: usize = 64;
 
-/// How much chance is in a token: 256 bits.
+/// The random bytes in a token: 256 bits.
 const TOKEN_BYTES: usize = 32;
 
-/// What a login gives.
+/// The result of a login.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Session {
-    /// What opens, in `Authorization: Bearer`.
+    /// The token for `Authorization: Bearer`.
     pub token: String,
-    /// For how long it does.
+    /// How long the token is valid.
     pub lifetime: Duration,
 }
 
@@ -31,13 +31,13 @@ impl std::fmt::Debug for Session {
     }
 }
 
-/// The sessions that last.
+/// The active sessions.
 #[derive(Default)]
-pub struct Sessions(Mutex<Vec<Lasting>>);
+pub struct Sessions(Mutex<Vec<Entry>>);
 
-struct Lasting {
+struct Entry {
     token: String,
-    began: Instant,
+    started: Instant,
 }
 
 impl std::fmt::Debug for Sessions {
@@ -47,16 +47,16 @@ impl std::fmt::Debug for Sessions {
 }
 
 impl Sessions {
-    /// Begins a session.
+    /// Starts a session.
     ///
     /// # Errors
-    /// When the kernel has no randomness.
+    /// If the kernel has no randomness.
     pub fn begin(&self, now: Instant) -> io::Result<Session> {
-        let mut chance = [0; TOKEN_BYTES];
-        // So few bytes come whole, and the call waits for nothing after the machine's start.
-        getrandom(&mut chance, GetRandomFlags::empty())?;
+        let mut random = [0; TOKEN_BYTES];
+        // So few bytes are never returned partially, and the call blocks only early in the boot.
+        getrandom(&mut random, GetRandomFlags::empty())?;
         let mut token = String::with_capacity(2 * TOKEN_BYTES);
-        for byte in chance {
+        for byte in random {
             // Writing to a string cannot fail.
             let _infallible = write!(token, "{byte:02x}");
         }
@@ -64,18 +64,19 @@ impl Sessions {
         if sessions.len() >= SESSIONS_MAX {
             sessions.remove(0);
         }
-        sessions.push(Lasting { token: token.clone(), began: now });
+        sessions.push(Entry { token: token.clone(), started: now });
         Ok(Session { token, lifetime: SESSION_LIFETIME })
     }
 
-    /// Whether this is the token of a session that lasts.
+    /// Returns whether this is the token of an active session.
     pub fn has(&self, token: &str, now: Instant) -> bool {
         let mut sessions = self.0.lock();
-        sessions.retain(|session| now.saturating_duration_since(session.began) < SESSION_LIFETIME);
+        sessions
+            .retain(|session| now.saturating_duration_since(session.started) < SESSION_LIFETIME);
         sessions.iter().any(|session| session.is(token))
     }
 
-    /// Ends the session with this token. Whether there was one.
+    /// Ends the session with this token. Returns whether there was one.
     pub fn end(&self, token: &str) -> bool {
         let mut sessions = self.0.lock();
         let before = sessions.len();
@@ -84,7 +85,7 @@ impl Sessions {
     }
 }
 
-impl Lasting {
+impl Entry {
     fn is(&self, token: &str) -> bool {
         self.token.as_bytes().ct_eq(token.as_bytes()).into()
     }
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_is_known_by_its_token_while_it_lasts() {
+    fn a_token_is_valid_while_its_session_lasts() {
         let (sessions, now) = (Sessions::default(), Instant::now());
         let token = sessions.begin(now).unwrap().token;
         assert_eq!(token.len(), 64);
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_was_ended_is_not_known() {
+    fn an_ended_session_is_invalid() {
         let (sessions, now) = (Sessions::default(), Instant::now());
         let [first, second] = [(); 2].map(|()| sessions.begin(now).unwrap().token);
         assert!(sessions.end(&first) && !sessions.end(&first));
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_session_makes_room() {
+    fn the_oldest_session_is_dropped() {
         let (sessions, now) = (Sessions::default(), Instant::now());
         let [first, second] = [(); 2].map(|()| sessions.begin(now).unwrap().token);
         assert_ne!(first, second);

@@ -1,4 +1,4 @@
-//! Asks the kernel about TCP sockets of this machine by their addresses (`sock_diag(7)`).
+//! Queries about local TCP sockets by their addresses (`sock_diag(7)`).
 
 use rustix::net::netlink::SOCK_DIAG;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
@@ -13,7 +13,7 @@ const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// `NLM_F_REQUEST` of `linux/netlink.h`.
 const NLM_F_REQUEST: u16 = 1;
 
-/// `AF_INET` and `AF_INET6`, which are a byte here.
+/// `AF_INET` and `AF_INET6`, which are single bytes here.
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
@@ -23,25 +23,24 @@ const TCP: u8 = 6;
 /// The size of `struct nlmsghdr`.
 const HEADER_BYTES: usize = 16;
 
-/// The size of a question: a header, and `struct inet_diag_req_v2`.
-const QUESTION_BYTES: u32 = 16 + 56;
+/// The size of a request: a header, and `struct inet_diag_req_v2`.
+const REQUEST_BYTES: u32 = 16 + 56;
 
 /// The size of `struct inet_diag_msg`.
-const ANSWER_BYTES: usize = 72;
+const MESSAGE_BYTES: usize = 72;
 
-/// What the kernel knows of one TCP socket.
+/// The kernel's data about a TCP socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TcpSocket {
-    /// Its state, by the numbers of `linux/tcp_states.h`.
+    /// The state, as in `linux/tcp_states.h`.
     pub(super) state: u8,
-    /// The user who made it.
+    /// The user who created it.
     pub(super) uid: u32,
-    /// Its inode; 0 once no process holds it.
+    /// The inode; 0 once no process holds it.
     pub(super) inode: u64,
 }
 
-/// A netlink socket for such questions. The kernel answers within the call that asks, so nothing
-/// here waits.
+/// A netlink socket for such queries. The kernel answers within `send`, so nothing here blocks.
 #[derive(Debug)]
 pub(super) struct SocketDiag {
     descriptor: OwnedFd,
@@ -52,15 +51,15 @@ impl SocketDiag {
     /// Opens the socket.
     ///
     /// # Errors
-    /// Where the kernel has no netlink, or no descriptor.
+    /// If the kernel lacks netlink, or a descriptor.
     pub(super) fn open() -> io::Result<Self> {
         let kind = SocketType::DGRAM;
         let (family, flags) = (AddressFamily::NETLINK, SocketFlags::CLOEXEC);
         Ok(Self { descriptor: socket_with(family, kind, flags, Some(SOCK_DIAG))?, sequence: 0 })
     }
 
-    /// The socket whose own address is `local` and whose peer is `remote`; `None` where there is
-    /// none, or where the kernel does not say.
+    /// Returns the socket whose own address is `local` and whose peer is `remote`; `None` if there
+    /// is none, or if the kernel does not answer.
     pub(super) fn find(&mut self, local: SocketAddr, remote: SocketAddr) -> Option<TcpSocket> {
         self.sequence = self.sequence.wrapping_add(1);
         let request = request(self.sequence, local, remote);
@@ -72,7 +71,7 @@ impl SocketDiag {
         loop {
             let (count, _) = recv(&self.descriptor, &mut buffer[..], RecvFlags::DONTWAIT).ok()?;
             let answer = &buffer[..count];
-            // An answer to an earlier question, if one was left unread, is passed over.
+            // Answers to earlier queries that were left unread are skipped.
             if u32_at(answer, 8)? == self.sequence {
                 return parse(answer, local.port(), remote.port());
             }
@@ -80,10 +79,10 @@ impl SocketDiag {
     }
 }
 
-/// A `nlmsghdr` and an `inet_diag_req_v2` for one socket.
+/// Builds a `nlmsghdr` and an `inet_diag_req_v2` for one socket.
 fn request(sequence: u32, local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(QUESTION_BYTES as usize);
-    bytes.extend(QUESTION_BYTES.to_ne_bytes());
+    let mut bytes = Vec::with_capacity(REQUEST_BYTES as usize);
+    bytes.extend(REQUEST_BYTES.to_ne_bytes());
     bytes.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
     bytes.extend(NLM_F_REQUEST.to_ne_bytes());
     bytes.extend(sequence.to_ne_bytes());
@@ -113,10 +112,10 @@ fn address_bytes(address: IpAddr) -> [u8; 16] {
     }
 }
 
-/// Reads an `inet_diag_msg` about a socket with these ports.
+/// Parses an `inet_diag_msg` about a socket with these ports.
 fn parse(answer: &[u8], local_port: u16, remote_port: u16) -> Option<TcpSocket> {
     let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
-    let message = answer.get(HEADER_BYTES..HEADER_BYTES + ANSWER_BYTES)?;
+    let message = answer.get(HEADER_BYTES..HEADER_BYTES + MESSAGE_BYTES)?;
     let port = |at: usize| u16::from_be_bytes([message[at], message[at + 1]]);
     if kind != SOCK_DIAG_BY_FAMILY || port(4) != local_port || port(6) != remote_port {
         return None;

@@ -1,72 +1,72 @@
-//! What `llm-shell ctl` was told to do.
+//! The commands of `llm-shell ctl`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// One order.
+/// A command with its common options.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CtlCommand {
-    /// What is to be done.
+    /// The action.
     pub verb: Verb,
-    /// Whether the answer is printed as the server gave it.
+    /// Whether to print the response as the server sent it.
     pub is_json: bool,
-    /// How long to wait until it has come about.
+    /// How long to wait for completion.
     pub wait: Option<Duration>,
 }
 
-/// What is to be done. Of an LLM Shell there are no names; of Astra there are.
+/// An action. Names are those of Astra's services; an LLM Shell has none.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verb {
     /// Start a command, or services.
     Start(Start),
-    /// End what runs.
+    /// Stop what is running.
     Stop(Vec<String>),
-    /// End it and start it again, with so much time to end by itself.
+    /// Restart, with this time between SIGTERM and SIGKILL.
     Restart(Vec<String>, Option<Duration>),
-    /// End it at once.
+    /// Kill with SIGKILL.
     Kill(Vec<String>),
-    /// Tell the state.
+    /// Show the state.
     Status(Vec<String>),
     /// Show output.
     Logs(Vec<String>, Lines),
-    /// Send a signal: a name of Astra's before it.
+    /// Send a signal: the signal's name, after a service's name for Astra.
     Signal(Vec<String>),
-    /// Write: a name of Astra's, then the text, or what stdin gives.
+    /// Write to stdin: a service's name for Astra, then the text; without text, this stdin.
     Stdin(Vec<String>),
-    /// Read the services file again.
+    /// Reload the services file.
     Reload(Vec<String>),
-    /// Do one thing to several services.
+    /// Apply an action to several services.
     Bulk(String, Vec<String>),
-    /// Tell whether all is well.
+    /// Show the health.
     Health(Vec<String>),
-    /// Tell every change as it comes.
+    /// Stream changes of services.
     Events,
 }
 
-/// What is to be started, and how.
+/// What to start, and how.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Start {
-    /// The command's words, or services.
-    pub words: Vec<String>,
-    /// Where.
+    /// The command, or names of services.
+    pub args: Vec<String>,
+    /// The working directory.
     pub cwd: Option<String>,
-    /// With which variables more.
+    /// Additional environment variables.
     pub env: BTreeMap<String, String>,
-    /// Whether on a terminal.
+    /// Whether to run it on a terminal.
     pub is_on_terminal: bool,
-    /// Whether it can be written to.
+    /// Whether to keep its stdin open.
     pub has_stdin: bool,
-    /// For how long at most.
+    /// The time limit.
     pub timeout: Option<Duration>,
 }
 
-/// Which lines are to be shown.
+/// The lines to show.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
-    /// Whether to go on with what comes.
+    /// Whether to follow the output.
     pub follows: bool,
-    /// How many of the last.
+    /// The number of last lines.
     pub count: Option<u64>,
-    /// Those that match.
+    /// The pattern that lines must match.
     pub grep: Option<String>,
 }

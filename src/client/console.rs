@@ -1,4 +1,4 @@
-//! Where `llm-shell ctl` writes to, and what can be shown there.
+//! The output of `llm-shell ctl`.
 
 use super::terminal;
 use parking_lot::Mutex;
@@ -6,39 +6,39 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-/// How wide a line is where nobody says.
+/// The width of a line if the terminal's is unknown.
 const WIDTH_DEFAULT: usize = 100;
 
-/// How often it is told how long has been waited.
+/// The interval at which the waiting time is updated.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Stdout and stderr, for people or for programs.
 #[derive(Debug)]
 pub struct Console {
-    /// Whether colours may be shown.
+    /// Whether to use colours.
     pub has_colours: bool,
-    /// How wide a line may be; `None` where nobody looks.
+    /// The width of a line; `None` without a terminal.
     pub width: Option<usize>,
-    /// Whether stdout is a terminal, which must not be steered by what is printed.
+    /// Whether stdout is a terminal, which printed text must not control.
     pub is_terminal: bool,
     lines: Mutex<()>,
 }
 
-/// What a colour means.
+/// The meaning of a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// All is well.
+    /// Healthy.
     Good,
-    /// It may become well.
+    /// Not settled yet.
     Unsettled,
-    /// It is not well.
+    /// Unhealthy or failed.
     Bad,
     /// One of several names.
     Name(usize),
 }
 
 impl Console {
-    /// That of this process; `may_colour` where nobody asked for none.
+    /// Creates the console of this process; `may_colour` is false if colours are disabled.
     #[must_use]
     pub fn of_process(may_colour: bool) -> Self {
         let stdout = io::stdout();
@@ -53,14 +53,14 @@ impl Console {
         }
     }
 
-    /// One without colours, with lines of this width.
+    /// Creates a console without colours, with lines of this width.
     #[cfg(test)]
     #[must_use]
     pub fn plain(width: Option<usize>) -> Self {
         Self { has_colours: false, width, is_terminal: false, lines: Mutex::default() }
     }
 
-    /// A text in a tone, where colours are shown.
+    /// Colours a text, if colours are enabled.
     #[must_use]
     pub fn tinted(&self, text: &str, tone: Tone) -> String {
         if !self.has_colours {
@@ -70,13 +70,14 @@ impl Console {
             Tone::Good => 32,
             Tone::Unsettled => 33,
             Tone::Bad => 31,
-            // Blue, magenta, cyan, and their bright forms: none of those that mean something.
+            // Blue, magenta, cyan, and their bright forms: none of those with a meaning.
             Tone::Name(number) => [34, 35, 36, 94, 95, 96][number % 6],
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
 
-    /// Prints a line, on a terminal without what would steer that. Whether somebody still reads.
+    /// Prints a line, without control sequences on a terminal. Returns whether stdout is still
+    /// open.
     pub fn say(&self, line: &str) -> bool {
         let line = if self.is_terminal { terminal::line(line) } else { line.to_owned() };
         let _whole_lines = self.lines.lock();
@@ -84,7 +85,7 @@ impl Console {
         writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
     }
 
-    /// Shows how long is being waited, on a line of stderr of its own, while `work` goes on.
+    /// Shows the waiting time on a line of stderr while `work` runs.
     pub fn while_waiting<T: Send>(&self, what: &str, work: impl FnOnce() -> T + Send) -> T {
         if !io::stderr().is_terminal() {
             return work();

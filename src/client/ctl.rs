@@ -1,4 +1,4 @@
-//! `llm-shell ctl`: orders to a server that runs, of either mode.
+//! `llm-shell ctl`: control of a running server of either mode.
 
 use super::command::{CtlCommand, Lines, Verb};
 use super::console::{Console, Tone};
@@ -12,38 +12,38 @@ use serde_json::Value;
 use std::io::{self, Read};
 use std::time::Duration;
 
-/// How long a server may take to say what it is: it looks nothing up for that.
-const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time limit for a server to identify itself, which needs no lookup.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What came of an order.
+/// The result of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was carried out, and what it was about is well.
-    Well,
-    /// It was carried out, and what it was about is not well.
+    /// The command succeeded, and its target is healthy.
+    Healthy,
+    /// The command succeeded, and its target is not healthy.
     Unhealthy,
-    /// A command was waited for, and this is what the exit code tells of its end.
+    /// The exit code of a shell command that was waited for.
     Code(u8),
 }
 
 impl Outcome {
     fn exit_code(self) -> u8 {
         match self {
-            Self::Well => 0,
+            Self::Healthy => 0,
             Self::Unhealthy => 1,
             Self::Code(code) => code,
         }
     }
 }
 
-/// Carries out an order. Blocks for as long as that takes; without an end where something is
-/// followed. Gives the exit code: 0 when all is well, 1 when not, or that of the command that was
-/// waited for.
+/// Runs a command. Blocks until it is done; when following output, possibly forever. Returns the
+/// exit code: 0 if the target is healthy, 1 if not, or that of the shell command that was waited
+/// for.
 ///
 /// # Errors
-/// `ClientError` when the server is away, refuses us, or cannot do it.
-pub fn run(order: &CtlCommand, client: &Client, console: &Console) -> Result<u8, ClientError> {
-    let server = Server { client, console, order };
+/// `ClientError` if the server is unreachable, refuses the request, or cannot fulfil it.
+pub fn run(command: &CtlCommand, client: &Client, console: &Console) -> Result<u8, ClientError> {
+    let server = Server { client, console, command };
     if matches!(server.verb(), Verb::Health(names) if names.is_empty()) {
         return health(&server).map(Outcome::exit_code);
     }
@@ -51,14 +51,15 @@ pub fn run(order: &CtlCommand, client: &Client, console: &Console) -> Result<u8,
     outcome.map(Outcome::exit_code)
 }
 
-/// Whether it is a server of ours that answers there. Blocks for 5 s at most.
+/// Returns whether an llm-shell server answers there. Blocks for 5 s at most.
 #[must_use]
 pub fn is_ours(client: &Client) -> bool {
-    let answer = client.without_credentials().get_within("/health", LOOK_TIMEOUT);
+    let answer = client.without_credentials().get_within("/health", PROBE_TIMEOUT);
     answer.is_ok_and(|answer| supervisor_health(&answer).is_some())
 }
 
-/// Reads the health of a server of ours: that of an LLM Shell is a healthy one without services.
+/// Parses the health response of an llm-shell server; an LLM Shell's is healthy and without
+/// services.
 fn supervisor_health(answer: &Answer) -> Option<Received<SupervisorHealth>> {
     let health = Received::<SupervisorHealth>::from_body(&answer.body).ok()?;
     let status = match health.body.status {
@@ -68,18 +69,18 @@ fn supervisor_health(answer: &Answer) -> Option<Received<SupervisorHealth>> {
     (answer.status == status).then_some(health)
 }
 
-/// Tells whether a server is well. That needs no credentials, so that none are where a command
-/// could find them.
+/// Shows the health of a server. No credentials are sent, so that a shell command can check the
+/// health without having access to them.
 fn health(server: &Server<'_>) -> Result<Outcome, ClientError> {
-    let answer = server.client.without_credentials().get_within("/health", LOOK_TIMEOUT)?;
+    let answer = server.client.without_credentials().get_within("/health", PROBE_TIMEOUT)?;
     let Some(Received { json, body: health }) = supervisor_health(&answer) else {
-        return Err(ClientError::of(&answer, server.client.url()));
+        return Err(ClientError::of(&answer, server.client));
     };
-    let is_well = health.status == SupervisorStatus::Healthy;
-    if !server.tell_json(&json) {
-        let tone = if is_well { Tone::Good } else { Tone::Bad };
+    let is_healthy = health.status == SupervisorStatus::Healthy;
+    if !server.print_json(&json) {
+        let tone = if is_healthy { Tone::Good } else { Tone::Bad };
         let shown = server.console.tinted(health.status.as_str(), tone);
-        if is_well {
+        if is_healthy {
             #[expect(clippy::cast_precision_loss, reason = "shown in days")]
             let uptime = format_duration(health.uptime as f64);
             server.console.say(&format!("{shown}, {}, up {uptime}", health.version));
@@ -90,44 +91,44 @@ fn health(server: &Server<'_>) -> Result<Outcome, ClientError> {
             server.console.say(&format!("{name}: {problem}"));
         }
     }
-    Ok(if is_well { Outcome::Well } else { Outcome::Unhealthy })
+    Ok(if is_healthy { Outcome::Healthy } else { Outcome::Unhealthy })
 }
 
-/// The server that is asked, and what is wanted of it.
+/// The server, and the command for it.
 pub struct Server<'a> {
     pub client: &'a Client,
     pub console: &'a Console,
-    pub order: &'a CtlCommand,
+    pub command: &'a CtlCommand,
 }
 
 impl Server<'_> {
-    /// Whether it is Astra.
+    /// Returns whether the server is Astra.
     fn has_services(&self) -> Result<bool, ClientError> {
-        // That needs no credentials, so that a server that is none of ours gets none for it.
+        // Needs no credentials, so a server that is not llm-shell never receives them.
         let client = self.client.without_credentials();
-        let answer = client.get_within("/supervisor/health", LOOK_TIMEOUT)?;
+        let answer = client.get_within("/supervisor/health", PROBE_TIMEOUT)?;
         if supervisor_health(&answer).is_some() {
             return Ok(true);
         }
-        // Of an LLM Shell it is a path like any other that it does not have.
+        // For an LLM Shell this is an unknown path like any other.
         match answer.status {
             401 | 403 | 404 if is_ours(self.client) => Ok(false),
             status @ (401 | 403 | 404) => Err(ClientError::not_ours(self.client.url(), status)),
-            _ => Err(ClientError::of(&answer, self.client.url())),
+            _ => Err(ClientError::of(&answer, self.client)),
         }
     }
 
-    /// What is to be done.
+    /// Returns the action.
     pub fn verb(&self) -> &Verb {
-        &self.order.verb
+        &self.command.verb
     }
 
-    /// Sends GET and reads the answer.
+    /// Sends GET and parses the response.
     pub fn get<T: DeserializeOwned>(&self, target: &str) -> Result<Received<T>, ClientError> {
         self.read(&self.client.get(target)?)
     }
 
-    /// Sends POST with a JSON body, or none for null, and reads the answer.
+    /// Sends POST with a JSON body, or none for null, and parses the response.
     pub fn post<T: DeserializeOwned>(
         &self,
         target: &str,
@@ -135,25 +136,25 @@ impl Server<'_> {
     ) -> Result<Received<T>, ClientError> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let post = || self.client.post(target, &[], body.as_bytes());
-        let answer = match self.order.wait {
+        let answer = match self.command.wait {
             Some(_) => self.console.while_waiting("until it is done", post)?,
             None => post()?,
         };
         self.read(&answer)
     }
 
-    /// Reads an answer that is a success.
+    /// Parses a successful response.
     pub fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<Received<T>, ClientError> {
         if !(200..300).contains(&answer.status) {
-            return Err(ClientError::of(answer, self.client.url()));
+            return Err(ClientError::of(answer, self.client));
         }
         let received = Received::from_body(&answer.body);
         received.map_err(|error| {
-            ClientError::Failed(format!("unexpected answer from {}: {error}", self.client.url()))
+            ClientError::Failed(format!("unexpected response from {}: {error}", self.client.url()))
         })
     }
 
-    /// A stream of this media type, which breaks off after so long.
+    /// Opens a stream of this media type, which times out after `within`.
     pub fn stream(
         &self,
         target: &str,
@@ -162,55 +163,55 @@ impl Server<'_> {
     ) -> Result<Box<dyn Read + Send>, ClientError> {
         match self.client.stream(target, accept, within)? {
             Streamed::Body(body) => Ok(body),
-            Streamed::Refused(answer) => Err(ClientError::of(&answer, self.client.url())),
+            Streamed::Refused(answer) => Err(ClientError::of(&answer, self.client)),
         }
     }
 
-    /// Prints what was answered, where it is for programs. Whether it was.
-    pub fn tell_json(&self, answer: &Value) -> bool {
-        if self.order.is_json {
+    /// Prints the response if `--json` is given. Returns whether it is.
+    pub fn print_json(&self, answer: &Value) -> bool {
+        if self.command.is_json {
             self.console.say(&answer.to_string());
         }
-        self.order.is_json
+        self.command.is_json
     }
 
-    /// The parameters for the lines that are wanted.
+    /// Returns the query parameters that select `lines`.
     pub fn parameters_of(&self, lines: &Lines) -> Parameters {
         Parameters::new()
             .with("lines", lines.count)
             .with("grep", lines.grep.as_deref())
             .with("follow", lines.follows.then_some(true))
-            .with("format", Some(if self.order.is_json { "ndjson" } else { "text" }))
+            .with("format", Some(if self.command.is_json { "ndjson" } else { "text" }))
     }
 
-    /// Writes to a program, and tells how much of it was taken.
+    /// Writes to a program, and prints how much was written.
     pub fn write(&self, target: &str, data: &[u8]) -> Result<Outcome, ClientError> {
         let Received { json, body: StdinResponse { written } } =
             self.read(&self.client.post_bytes(target, data)?)?;
-        if !self.tell_json(&json) {
+        if !self.print_json(&json) {
             self.console.say(&format!("{written} of {} bytes written", data.len()));
         }
-        Ok(if written == data.len() { Outcome::Well } else { Outcome::Unhealthy })
+        Ok(if written == data.len() { Outcome::Healthy } else { Outcome::Unhealthy })
     }
 
-    /// The seconds to wait, where that is wanted.
+    /// Returns the seconds to wait, if waiting is requested.
     pub fn wait_seconds(&self) -> Option<f64> {
-        self.order.wait.map(|wait| wait.as_secs_f64())
+        self.command.wait.map(|wait| wait.as_secs_f64())
     }
 }
 
-/// What is written to a program: the text as a line, or all that stdin gives.
+/// Returns the input for a program: the text as a line, or all of stdin.
 pub fn input(text: &[String]) -> Result<Vec<u8>, ClientError> {
     if !text.is_empty() {
         return Ok((text.join(" ") + "\n").into());
     }
     let mut all = Vec::new();
-    let unreadable = |error| ClientError::Failed(format!("Stdin cannot be read ({error})."));
+    let unreadable = |error| ClientError::Failed(format!("cannot read stdin: {error}"));
     io::stdin().lock().read_to_end(&mut all).map_err(unreadable)?;
     Ok(all)
 }
 
-/// So many seconds, as people say it.
+/// Formats a duration for people.
 pub fn format_duration(seconds: f64) -> String {
     match seconds {
         s if s < 60.0 => format!("{s:.1} s"),
@@ -222,14 +223,14 @@ pub fn format_duration(seconds: f64) -> String {
     }
 }
 
-/// An answer: as JSON, for `--json`, and read.
+/// A response: as JSON, for `--json`, and parsed.
 pub struct Received<T> {
     pub json: Value,
     pub body: T,
 }
 
 impl<T: DeserializeOwned> Received<T> {
-    /// Reads the body of an answer.
+    /// Parses the body of a response.
     pub fn from_body(body: &[u8]) -> serde_json::Result<Self> {
         let json: Value = serde_json::from_slice(body)?;
         Ok(Self { body: T::deserialize(&json)?, json })

@@ -1,66 +1,65 @@
-//! Output as it comes: of one, or of several with their names before each line.
+//! Output as it arrives: of one source, or of several with their names before each line.
 
 use super::console::Tone;
 use super::ctl::Server;
 use super::error::ClientError;
-use super::request::is_time_up;
+use super::request::is_timeout;
 use super::terminal::TerminalText;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::thread;
 use std::time::Duration;
 
-/// Whose lines are shown, and the tone of its name.
+/// The name of a source, and its formatting.
 #[derive(Clone, Copy, Debug)]
 pub struct Named<'a> {
-    /// Its name.
+    /// The name.
     pub name: &'a str,
-    /// Which of several it is.
+    /// The index among several sources.
     pub number: usize,
-    /// How wide the longest name is.
+    /// The width of the longest name.
     pub width: usize,
 }
 
-/// Prints what a path streams, until it ends or nobody reads any more.
+/// Prints what a path streams, until it ends or stdout is closed.
 pub fn copy(
     server: &Server<'_>,
     target: &str,
     named: Option<Named<'_>>,
 ) -> Result<(), ClientError> {
-    let accept = if server.order.is_json { "application/x-ndjson" } else { "text/plain" };
+    let accept = if server.command.is_json { "application/x-ndjson" } else { "text/plain" };
     let stream = server.stream(target, accept, None)?;
-    told(match named {
+    finish(match named {
         None => copy_bytes(server, stream),
         Some(named) => copy_lines(server, BufReader::new(stream), named),
     })
 }
 
-/// Prints the text that a path streams, until it ends, or nobody reads any more, or so much time
-/// has passed.
+/// Prints the text that a path streams, until it ends, stdout is closed, or the time is up.
 pub fn copy_within(server: &Server<'_>, target: &str, within: Duration) -> Result<(), ClientError> {
     match copy_bytes(server, server.stream(target, "text/plain", Some(within))?) {
-        Err(error) if is_time_up(&error) => Ok(()),
-        done => told(done),
+        Err(error) if is_timeout(&error) => Ok(()),
+        done => finish(done),
     }
 }
 
-fn told(done: io::Result<()>) -> Result<(), ClientError> {
+fn finish(done: io::Result<()>) -> Result<(), ClientError> {
     match done {
-        // Who reads has seen enough.
+        // The reader has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         done => {
-            done.map_err(|error| ClientError::Failed(format!("The stream broke off ({error}).")))
+            done.map_err(|error| ClientError::Failed(format!("the stream ended early: {error}")))
         }
     }
 }
 
-/// Prints several at once, each as it comes.
+/// Prints several streams at once, each as it arrives.
 pub fn copy_all(server: &Server<'_>, targets: &[(Named<'_>, String)]) -> Result<(), ClientError> {
     thread::scope(|threads| {
         let copies = targets.iter().map(|(named, target)| {
             threads.spawn(|| {
-                copy(server, target, Some(*named)).inspect_err(|trouble| {
-                    // The others may go on for ever.
-                    eprintln!("llm-shell: {trouble}");
+                copy(server, target, Some(*named)).inspect_err(|error| {
+                    // The others may go on forever.
+                    eprintln!("llm-shell: {error}");
                 })
             })
         });

@@ -1,4 +1,4 @@
-//! A client of a server: one that runs elsewhere, or one within this process.
+//! Clients of a server: a remote one, or one in this process.
 
 mod command;
 mod console;

@@ -1,4 +1,4 @@
-//! Requests to one server, over TCP or a Unix socket.
+//! Requests to a server, over TCP or a Unix socket.
 
 use super::stream::StreamConnector;
 use std::fmt;
@@ -12,23 +12,23 @@ use ureq::typestate::WithoutBody;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::{Agent, Body, Error, RequestBuilder, config::Config};
 
-/// What requests over a Unix socket name as their host.
+/// The host for requests over a Unix socket.
 const LOCAL: &str = "http://localhost";
 
-/// The media type of what may be no text.
+/// The media type of arbitrary bytes.
 const BYTES: &str = "application/octet-stream";
 
-/// How long an answer may take: the longest wait that a request can ask for, and time to end a
-/// tree behind it.
+/// The time limit for a response: the longest wait that a request may ask for, and time to stop a
+/// process tree after it.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(15);
 
-/// How long the way to the server may take.
+/// The time limit for a connection to the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest answer that is taken, in bytes.
+/// The maximum size of a response.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// A client of one server. Its requests may come from several threads.
+/// A client of one server. Several threads may use it.
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,
@@ -42,85 +42,91 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Whether the reading of a stream failed because its time was up.
+/// Returns whether reading a stream failed because of its time limit.
 #[must_use]
-pub fn is_time_up(error: &io::Error) -> bool {
+pub fn is_timeout(error: &io::Error) -> bool {
     let error = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
     matches!(error, Some(Error::Timeout(_)))
 }
 
-/// What was answered.
+/// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The number of the status.
+    /// The status code.
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
 }
 
-/// A stream, or why there is none.
+/// A stream, or the error response instead of it.
 pub enum Streamed {
-    /// What comes, as it comes.
+    /// The body, as it arrives.
     Body(Box<dyn Read + Send>),
-    /// What was answered in its place.
+    /// The response instead of a stream.
     Refused(Answer),
 }
 
-/// Why nothing was answered.
+/// The reason why there is no response.
 #[derive(Debug, thiserror::Error)]
-#[error("The server at {url} does not answer ({why}): see whether it runs, and where.")]
+#[error("cannot reach the server at {url} ({why}): check that it runs, and its address")]
 pub struct Unreachable {
-    /// Where it was looked for.
+    /// The server's URL.
     pub url: String,
-    /// What was found there.
+    /// The cause.
     pub why: String,
 }
 
 impl Client {
-    /// A client of the server at `url`, which sends this `Authorization` where there is one.
+    /// Creates a client of the server at `url` that sends this `Authorization`, if any.
     #[must_use]
     pub fn of_url(url: &str, authorization: Option<String>) -> Self {
         let agent = config().new_agent();
         Self { agent, url: url.trim_end_matches('/').to_owned(), authorization }
     }
 
-    /// A client of the server at a Unix socket, which sends this `Authorization`, if there is one.
+    /// Creates a client of the server at a Unix socket that sends this `Authorization`, if any.
     #[must_use]
     pub fn of_socket(path: PathBuf, authorization: Option<String>) -> Self {
         let url = format!("unix:{}", path.display());
         Self { url, authorization, ..Self::through(move || UnixStream::connect(&path)) }
     }
 
-    /// The same of a socket that may have a name that is no file's.
+    /// Creates such a client for a socket that may have an abstract name.
     #[must_use]
     pub fn of_address(address: SocketAddr, authorization: Option<String>) -> Self {
         Self { authorization, ..Self::through(move || UnixStream::connect_addr(&address)) }
     }
 
-    /// A client of a server that is reached through what `connect` gives.
+    /// Creates a client that reaches its server through the streams of `connect`.
     pub fn through(connect: impl Fn() -> io::Result<UnixStream> + Send + Sync + 'static) -> Self {
         let connector = StreamConnector::new(connect);
         let agent = Agent::with_parts(config(), connector, DefaultResolver::default());
         Self { agent, url: LOCAL.to_owned(), authorization: None }
     }
 
-    /// The same client, showing nothing of what the server asks for.
+    /// Returns a copy of this client without credentials.
     #[must_use]
     pub fn without_credentials(&self) -> Self {
         Self { authorization: None, ..self.clone() }
     }
 
-    /// Where the server is, for people.
+    /// Returns whether requests carry credentials.
+    #[must_use]
+    pub(super) fn has_credentials(&self) -> bool {
+        self.authorization.is_some()
+    }
+
+    /// Returns the server's URL, for messages.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Sends a JSON body to a path, with these headers more. Blocks until it is answered, 15
-    /// minutes at most.
+    /// Sends a JSON body to a path, with additional headers. Blocks until the response has
+    /// arrived, 15 minutes at most.
     ///
     /// # Errors
-    /// `Unreachable` when there is no answer, or one over 64 MiB.
+    /// `Unreachable` if there is no response, or one over 64 MiB.
     pub fn post(
         &self,
         target: &str,
@@ -143,43 +149,43 @@ impl Client {
             request = request.header(name, value);
         }
         let request = request.header("Content-Type", media_type);
-        let answer = request.send(body).map_err(|error| self.away(&error))?;
+        let answer = request.send(body).map_err(|error| self.unreachable(&error))?;
         self.whole(answer)
     }
 
-    /// Sends whatever bytes to a path. Blocks until it is answered, 15 minutes at most.
+    /// Sends arbitrary bytes to a path. Blocks until the response has arrived, 15 minutes at most.
     ///
     /// # Errors
-    /// As [`Self::post`].
+    /// The errors of [`Self::post`].
     pub fn post_bytes(&self, target: &str, body: &[u8]) -> Result<Answer, Unreachable> {
         self.send(target, &[], (BYTES, body))
     }
 
-    /// Asks for a path. Blocks until it is answered, 15 minutes at most.
+    /// Requests a path. Blocks until the response has arrived, 15 minutes at most.
     ///
     /// # Errors
-    /// As [`Self::post`].
+    /// The errors of [`Self::post`].
     pub fn get(&self, target: &str) -> Result<Answer, Unreachable> {
         let answer = self.request(target, "application/json").call();
-        self.whole(answer.map_err(|error| self.away(&error))?)
+        self.whole(answer.map_err(|error| self.unreachable(&error))?)
     }
 
-    /// The same, within this time.
+    /// Requests a path. Blocks for at most `within`.
     ///
     /// # Errors
-    /// As [`Self::post`].
+    /// The errors of [`Self::post`].
     pub fn get_within(&self, target: &str, within: Duration) -> Result<Answer, Unreachable> {
         let request = self.request(target, "application/json");
         let answer = request.config().timeout_global(Some(within)).build().call();
-        self.whole(answer.map_err(|error| self.away(&error))?)
+        self.whole(answer.map_err(|error| self.unreachable(&error))?)
     }
 
-    /// Asks for a stream of this media type, and gives it as it comes, or the answer that is given
-    /// in its place. Blocks until the head of the answer is there, 15 minutes at most. Reading
-    /// fails when so much time has passed since then, as `is_time_up` tells.
+    /// Requests a stream of this media type. Blocks until the head of the response has arrived, 15
+    /// minutes at most. After `within` from then on, reading fails with an error that `is_timeout`
+    /// recognizes.
     ///
     /// # Errors
-    /// As [`Self::post`].
+    /// The errors of [`Self::post`].
     pub fn stream(
         &self,
         target: &str,
@@ -188,8 +194,11 @@ impl Client {
     ) -> Result<Streamed, Unreachable> {
         let request = self.request(target, accept).config().timeout_global(None);
         let request = request.timeout_recv_response(Some(ANSWER_TIMEOUT));
-        let answer =
-            request.timeout_recv_body(within).build().call().map_err(|error| self.away(&error))?;
+        let answer = request
+            .timeout_recv_body(within)
+            .build()
+            .call()
+            .map_err(|error| self.unreachable(&error))?;
         if answer.status().is_success() {
             return Ok(Streamed::Body(Box::new(answer.into_body().into_reader())));
         }
@@ -212,14 +221,14 @@ impl Client {
     fn whole(&self, mut answer: Response<Body>) -> Result<Answer, Unreachable> {
         let status = answer.status().as_u16();
         let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
-        Ok(Answer { status, body: body.map_err(|error| self.away(&error))? })
+        Ok(Answer { status, body: body.map_err(|error| self.unreachable(&error))? })
     }
 
-    fn away(&self, error: &Error) -> Unreachable {
+    fn unreachable(&self, error: &Error) -> Unreachable {
         let why = match error {
-            Error::Timeout(_) => "the time was up".to_owned(),
+            Error::Timeout(_) => "timed out".to_owned(),
             error if error.to_string().contains("InvalidContentType") => {
-                "it speaks plain HTTP there: give http:// in the place of https://".to_owned()
+                "it uses plain HTTP: give http:// instead of https://".to_owned()
             }
             error => error.to_string(),
         };
@@ -232,8 +241,8 @@ fn config() -> Config {
     Agent::config_builder()
         .tls_config(tls)
         .http_status_as_error(false)
-        // A token is for the server alone: not for a proxy that the environment names, and not
-        // for where an answer leads.
+        // A token is for the server alone: not for a proxy from the environment, and not for the
+        // target of a redirect.
         .proxy(None)
         .max_redirects(0)
         .timeout_connect(Some(CONNECT_TIMEOUT))

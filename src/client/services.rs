@@ -1,4 +1,4 @@
-//! Orders to Astra.
+//! Commands for Astra.
 
 use super::command::{Lines, Start, Verb};
 use super::console::Tone;
@@ -14,40 +14,40 @@ use crate::protocol::{
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 
-/// Carries out the order.
+/// Runs the command.
 pub fn run(server: &Server<'_>) -> Result<Outcome, ClientError> {
     match server.verb() {
         Verb::Start(start) => {
-            some(&start.words)?;
-            each(&start.words, |name| verb(server, "start", name, &config(start)?))
+            some(&start.args)?;
+            each(&start.args, |name| verb(server, "start", name, &config(start)?))
         }
         Verb::Stop(names) => each(some(names)?, |name| verb(server, "stop", name, &Value::Null)),
         Verb::Restart(names, None) => {
             each(some(names)?, |name| verb(server, "restart", name, &Value::Null))
         }
-        Verb::Restart(_, Some(_)) => Err(wrong(
-            "The time that a service has to end is its stop_timeout: set it in the file.",
-        )),
+        Verb::Restart(_, Some(_)) => {
+            Err(wrong("a service has no --timeout: set its stop_timeout in the services file"))
+        }
         Verb::Kill(names) => each(some(names)?, |name| kill(server, name)),
         Verb::Reload(names) if names.is_empty() => {
             let Received { json, body: VerbResponse { message, .. } } =
                 server.post(&waiting(server, "/supervisor/reload"), &json!({}))?;
-            if !server.tell_json(&json) {
+            if !server.print_json(&json) {
                 server.console.say(&message);
             }
-            Ok(Outcome::Well)
+            Ok(Outcome::Healthy)
         }
         Verb::Reload(names) => each(names, |name| verb(server, "reload", name, &Value::Null)),
         Verb::Status(names) => status(server, names),
         Verb::Logs(names, lines) => logs(server, some(names)?, lines),
-        Verb::Signal(words) => {
-            let [name, signal] = &words[..] else { return Err(wrong("Give NAME and SIGNAL.")) };
+        Verb::Signal(args) => {
+            let [name, signal] = &args[..] else { return Err(wrong("give NAME and SIGNAL")) };
             let path = format!("/supervisor/signal/{}", segment(name));
             let target = Parameters::new().with("type", Some(signal)).of(&path);
             let state: Received<ServiceStatus> = server.post(&target, &Value::Null)?;
-            Ok(tell(server, name, &state.into()))
+            Ok(print_state(server, name, &state.into()))
         }
-        Verb::Stdin(words) => write(server, words),
+        Verb::Stdin(args) => write(server, args),
         Verb::Bulk(action, names) => bulk(server, action, names),
         Verb::Health(names) => health(server, names),
         Verb::Events => events(server),
@@ -59,23 +59,23 @@ fn wrong(what: &str) -> ClientError {
 }
 
 fn some(names: &[String]) -> Result<&[String], ClientError> {
-    if names.is_empty() { Err(wrong("Which service? Give its name.")) } else { Ok(names) }
+    if names.is_empty() { Err(wrong("no service given")) } else { Ok(names) }
 }
 
-/// Does something for each, whatever becomes of the others. Where several fail, the first is what
-/// is told in the end, and the others as they come.
+/// Calls `work` for each name, even if some fail. The first error is returned; the others are
+/// printed as they occur.
 fn each(
     names: &[String],
     mut work: impl FnMut(&str) -> Result<Outcome, ClientError>,
 ) -> Result<Outcome, ClientError> {
-    let mut outcome = Outcome::Well;
+    let mut outcome = Outcome::Healthy;
     let mut first = None;
     for name in names {
         match work(name) {
-            Ok(Outcome::Well) => {}
+            Ok(Outcome::Healthy) => {}
             Ok(other) => outcome = other,
-            Err(trouble) if first.is_none() => first = Some(trouble),
-            Err(trouble) => eprintln!("llm-shell: {trouble}"),
+            Err(error) if first.is_none() => first = Some(error),
+            Err(error) => eprintln!("llm-shell: {error}"),
         }
     }
     first.map_or(Ok(outcome), Err)
@@ -85,10 +85,10 @@ fn waiting(server: &Server<'_>, path: &str) -> String {
     Parameters::new().with("wait", server.wait_seconds()).of(path)
 }
 
-/// The fields that a start overrides.
+/// Returns the fields that a start overrides.
 fn config(start: &Start) -> Result<Value, ClientError> {
     if start.timeout.is_some() || start.has_stdin {
-        return Err(wrong("A service has no --timeout and no --stdin: see the services file."));
+        return Err(wrong("a service has no --timeout and no --stdin: see the services file"));
     }
     let mut config = serde_json::Map::new();
     if !start.env.is_empty() {
@@ -115,7 +115,7 @@ fn verb(
     }
     let answer: Received<VerbResponse> =
         server.post(&waiting(server, &format!("/supervisor/{verb}")), &body)?;
-    Ok(tell(server, name, &answer))
+    Ok(print_state(server, name, &answer))
 }
 
 fn kill(server: &Server<'_>, name: &str) -> Result<Outcome, ClientError> {
@@ -127,7 +127,7 @@ fn kill(server: &Server<'_>, name: &str) -> Result<Outcome, ClientError> {
     let _down = server.client.post(&signal, &[], b"")?;
     let state: Received<ServiceStatus> =
         server.get(&format!("/supervisor/status/{}", segment(name)))?;
-    Ok(tell(server, name, &state.into()))
+    Ok(print_state(server, name, &state.into()))
 }
 
 impl From<Received<ServiceStatus>> for Received<VerbResponse> {
@@ -137,7 +137,7 @@ impl From<Received<ServiceStatus>> for Received<VerbResponse> {
     }
 }
 
-/// Formats what a message says beyond the state that it follows.
+/// Formats the part of a message that says more than the state before it.
 fn reason(state: &str, message: &str) -> String {
     if message.trim_end_matches('.').eq_ignore_ascii_case(state) {
         String::new()
@@ -146,20 +146,20 @@ fn reason(state: &str, message: &str) -> String {
     }
 }
 
-/// Prints what became of a service.
-fn tell(
+/// Prints the new state of a service.
+fn print_state(
     server: &Server<'_>,
     name: &str,
     Received { json, body }: &Received<VerbResponse>,
 ) -> Outcome {
-    if !server.tell_json(json) {
+    if !server.print_json(json) {
         let state = server.console.tinted(body.status.as_str(), tone_of(body.status));
         let why = reason(body.status.as_str(), &body.message);
         server.console.say(&format!("{name}: {state}{why}"));
     }
-    // One in backoff may come up by itself: only who waited was told that it has not.
-    let is_pending = body.status == VerbStatus::Backoff && server.order.wait.is_none();
-    if body.status.has_failed() && !is_pending { Outcome::Unhealthy } else { Outcome::Well }
+    // A service in backoff may still come up: without --wait this is not a failure.
+    let is_pending = body.status == VerbStatus::Backoff && server.command.wait.is_none();
+    if body.status.has_failed() && !is_pending { Outcome::Unhealthy } else { Outcome::Healthy }
 }
 
 fn tone_of(status: VerbStatus) -> Tone {
@@ -179,28 +179,28 @@ fn tone_of_health(health: HealthStatus) -> Tone {
 }
 
 fn status(server: &Server<'_>, names: &[String]) -> Result<Outcome, ClientError> {
-    if server.order.wait.is_some() {
-        return Err(wrong("The state of services is told at once: give start or restart --wait."));
+    if server.command.wait.is_some() {
+        return Err(wrong("status cannot wait for services: use start or restart with --wait"));
     }
     let Received { mut json, body: SystemStatus { mut services, .. } } =
         server.get("/supervisor/status")?;
     if let Some(name) = names.iter().find(|name| !services.contains_key(*name)) {
-        // The server's words for it.
+        // Gets the server's error for an unknown name.
         server.get::<ServiceStatus>(&format!("/supervisor/status/{}", segment(name)))?;
     }
     let is_wanted = |name: &String| names.is_empty() || names.contains(name);
     services.retain(|name, _| is_wanted(name));
-    // What nobody asked about by name is only told.
+    // Only services requested by name affect the exit code.
     let is_bad = |service: &ServiceStatus| {
         let has_failed = matches!(service.status, ServiceState::Crashed | ServiceState::Fatal);
         has_failed || service.health == HealthStatus::Unhealthy
     };
-    let is_well = names.is_empty() || !services.values().any(is_bad);
-    let outcome = if is_well { Outcome::Well } else { Outcome::Unhealthy };
+    let is_healthy = names.is_empty() || !services.values().any(is_bad);
+    let outcome = if is_healthy { Outcome::Healthy } else { Outcome::Unhealthy };
     if let Some(all) = json["services"].as_object_mut() {
         all.retain(|name, _| is_wanted(name));
     }
-    if server.tell_json(&json) {
+    if server.print_json(&json) {
         return Ok(outcome);
     }
     let head =
@@ -242,7 +242,7 @@ fn logs(server: &Server<'_>, names: &[String], lines: &Lines) -> Result<Outcome,
         |name: &str| server.parameters_of(lines).of(&format!("/supervisor/logs/{}", segment(name)));
     if let [name] = names {
         follow::copy(server, &target(name), None)?;
-        return Ok(Outcome::Well);
+        return Ok(Outcome::Healthy);
     }
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
     let targets = names.iter().enumerate();
@@ -251,16 +251,16 @@ fn logs(server: &Server<'_>, names: &[String], lines: &Lines) -> Result<Outcome,
     if lines.follows {
         follow::copy_all(server, &targets)?;
     } else {
-        // One after the other, as nobody waits for the next line.
+        // Sequentially, since no new lines are expected.
         for (named, target) in &targets {
             follow::copy(server, target, Some(*named))?;
         }
     }
-    Ok(Outcome::Well)
+    Ok(Outcome::Healthy)
 }
 
-fn write(server: &Server<'_>, words: &[String]) -> Result<Outcome, ClientError> {
-    let (name, rest) = words.split_first().ok_or_else(|| wrong("Which service? Give its name."))?;
+fn write(server: &Server<'_>, args: &[String]) -> Result<Outcome, ClientError> {
+    let (name, rest) = args.split_first().ok_or_else(|| wrong("no service given"))?;
     server.write(&format!("/supervisor/stdin/{}", segment(name)), &input(rest)?)
 }
 
@@ -268,7 +268,7 @@ fn bulk(server: &Server<'_>, action: &str, names: &[String]) -> Result<Outcome, 
     let body = json!({"action": action, "services": names});
     let Received { json, body: BulkResponse { operations, .. } } =
         server.post(&waiting(server, "/supervisor/bulk"), &body)?;
-    if !server.tell_json(&json) {
+    if !server.print_json(&json) {
         for BulkOperation { service, status, detail } in &operations {
             let tone = match status {
                 OperationStatus::Accepted(status) => tone_of(*status),
@@ -283,22 +283,23 @@ fn bulk(server: &Server<'_>, action: &str, names: &[String]) -> Result<Outcome, 
         let is_pending = it.status == OperationStatus::Accepted(VerbStatus::Backoff);
         it.status.has_failed() && !is_pending
     };
-    Ok(if operations.iter().any(is_bad) { Outcome::Unhealthy } else { Outcome::Well })
+    Ok(if operations.iter().any(is_bad) { Outcome::Unhealthy } else { Outcome::Healthy })
 }
 
 fn health(server: &Server<'_>, names: &[String]) -> Result<Outcome, ClientError> {
     each(names, |name| {
         let Received { json, body: ServiceHealth { status, checks, .. } } =
             server.get(&format!("/supervisor/health/{}", segment(name)))?;
-        if !server.tell_json(&json) {
+        if !server.print_json(&json) {
             let shown = server.console.tinted(status.as_str(), tone_of_health(status));
             server.console.say(&format!("{name}: {shown}"));
             for (check, result) in &checks {
                 server.console.say(&format!("  {check}: {result}"));
             }
         }
-        // Nothing is known of one without checks, and of one that is not up, which is not well.
-        let is_well = match status {
+        // The health is unknown without checks, and of a service that is not up, which is a
+        // failure.
+        let is_healthy = match status {
             HealthStatus::Healthy => true,
             HealthStatus::Unhealthy => false,
             HealthStatus::Unknown => {
@@ -306,21 +307,21 @@ fn health(server: &Server<'_>, names: &[String]) -> Result<Outcome, ClientError>
                 !server.get::<ServiceStatus>(&target)?.body.status.has_failed()
             }
         };
-        Ok(if is_well { Outcome::Well } else { Outcome::Unhealthy })
+        Ok(if is_healthy { Outcome::Healthy } else { Outcome::Unhealthy })
     })
 }
 
-/// Tells each change as it comes.
+/// Prints each event as it arrives.
 fn events(server: &Server<'_>) -> Result<Outcome, ClientError> {
     let stream = server.stream("/supervisor/events", "text/event-stream", None)?;
     for line in BufReader::new(stream).lines() {
         let line =
-            line.map_err(|error| ClientError::Failed(format!("The stream broke off ({error}).")))?;
+            line.map_err(|error| ClientError::Failed(format!("the stream ended early: {error}")))?;
         if line == "event: missed" {
             eprintln!("llm-shell: events were missed; ctl status shows the current state");
         }
         let Some(data) = line.strip_prefix("data:") else { continue };
-        let is_read = if server.order.is_json {
+        let is_read = if server.command.is_json {
             server.console.say(data.trim())
         } else if let Ok(event) = serde_json::from_str::<EventBody>(data) {
             let EventBody { service, status, message, at, .. } = event;
@@ -328,12 +329,12 @@ fn events(server: &Server<'_>) -> Result<Outcome, ClientError> {
             let why = reason(status.as_str(), &message);
             server.console.say(&format!("{at} {service}: {state}{why}"))
         } else {
-            // `missed` and `end` are about no service.
+            // `missed` and `end` are not about a service.
             true
         };
         if !is_read {
             break;
         }
     }
-    Ok(Outcome::Well)
+    Ok(Outcome::Healthy)
 }

@@ -1,4 +1,4 @@
-//! Orders to an LLM Shell.
+//! Commands for an LLM Shell.
 
 use super::command::{Lines, Start, Verb};
 use super::console::Tone;
@@ -11,13 +11,13 @@ use crate::protocol::{KillResponse, ProcessStatus, RunStatus};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The exit code where a command did not end in time: that of timeout(1).
-const TIME_IS_UP: u8 = 124;
+/// The exit code for a command that did not end in time, as with timeout(1).
+const TIMEOUT_CODE: u8 = 124;
 
-/// The state of a run, as it was received.
+/// The state of a run, as received.
 type Run = Received<ProcessStatus>;
 
-/// Carries out the order.
+/// Runs the command.
 pub fn run(server: &Server<'_>) -> Result<Outcome, ClientError> {
     match server.verb() {
         Verb::Start(start) => start_command(server, start),
@@ -27,33 +27,34 @@ pub fn run(server: &Server<'_>) -> Result<Outcome, ClientError> {
         Verb::Status(names) => {
             no_names(names)?;
             Ok(match server.wait_seconds() {
-                Some(wait) => tell(server, &wait_for_end(server, wait)?),
-                None => tell(server, &server.get("/status")?),
+                Some(wait) => print_state(server, &wait_for_end(server, wait)?),
+                None => print_state(server, &server.get("/status")?),
             })
         }
         Verb::Logs(names, lines) => {
             no_names(names)?;
             logs(server, lines)
         }
-        Verb::Signal(words) => {
-            let [signal] = &words[..] else { return Err(wrong_names()) };
+        Verb::Signal(args) => {
+            let [signal] = &args[..] else { return Err(wrong_names()) };
             let target = Parameters::new().with("type", Some(signal)).of("/signal");
-            Ok(tell(server, &server.post(&target, &Value::Null)?))
+            Ok(print_state(server, &server.post(&target, &Value::Null)?))
         }
-        Verb::Stdin(words) => server.write("/stdin", &input(words)?),
-        Verb::Health(names) => no_names(names).map(|()| Outcome::Well),
+        Verb::Stdin(args) => server.write("/stdin", &input(args)?),
+        Verb::Health(names) => no_names(names).map(|()| Outcome::Healthy),
         Verb::Reload(_) | Verb::Bulk(..) | Verb::Events => Err(ClientError::Wrong(
-            "This is an LLM Shell, which has no services: give the --url of Astra.".to_owned(),
+            "this server is an LLM Shell, which has no services: give the --url of Astra"
+                .to_owned(),
         )),
     }
 }
 
 fn start_command(server: &Server<'_>, start: &Start) -> Result<Outcome, ClientError> {
-    if start.words.is_empty() {
-        return Err(ClientError::Wrong("There is no command: give ctl start COMMAND.".to_owned()));
+    if start.args.is_empty() {
+        return Err(ClientError::Wrong("no command given: use ctl start COMMAND".to_owned()));
     }
     let mut body = json!({
-        "command": command_of(&start.words), "env": start.env,
+        "command": command_of(&start.args), "env": start.env,
         "pty": start.is_on_terminal, "stdin": start.has_stdin,
     });
     if let Some(cwd) = &start.cwd {
@@ -62,51 +63,51 @@ fn start_command(server: &Server<'_>, start: &Start) -> Result<Outcome, ClientEr
     if let Some(timeout) = start.timeout {
         body["timeout"] = json!(timeout.as_secs_f64());
     }
-    let begun = server.client.post("/start", &[], body.to_string().as_bytes())?;
-    let begun: Run = server.read(&begun)?;
-    let Some(wait) = server.order.wait else { return Ok(tell(server, &begun)) };
-    if server.order.is_json {
+    let started = server.client.post("/start", &[], body.to_string().as_bytes())?;
+    let started: Run = server.read(&started)?;
+    let Some(wait) = server.command.wait else { return Ok(print_state(server, &started)) };
+    if server.command.is_json {
         let ended = wait_for_end(server, wait.as_secs_f64())?;
-        tell(server, &ended);
+        print_state(server, &ended);
         return Ok(end_of(&ended.body));
     }
-    let run = format!("/runs/{}", begun.body.run_id);
+    let run = format!("/runs/{}", started.body.run_id);
     follow::copy_within(server, &format!("{run}/logs?follow=true&format=text"), wait)?;
     let ended: ProcessStatus = server.get(&run)?.body;
     if ended.status != RunStatus::Exited {
-        eprintln!("llm-shell: {}", in_words(&ended));
+        eprintln!("llm-shell: {}", describe_end(&ended));
     }
     Ok(end_of(&ended))
 }
 
-/// Returns the exit code of a command that was waited for, as a shell reports it.
+/// Returns the exit code of a shell command that was waited for, as a shell reports it.
 fn end_of(run: &ProcessStatus) -> Outcome {
     match run.exit_code {
-        _ if run.status == RunStatus::Running => Outcome::Code(TIME_IS_UP),
+        _ if run.status == RunStatus::Running => Outcome::Code(TIMEOUT_CODE),
         Some(signal @ ..0) => Outcome::Code(u8::try_from(128 - signal).unwrap_or(u8::MAX)),
-        // The kernel gives eight bits.
+        // The kernel reports eight bits.
         Some(code) => Outcome::Code(u8::try_from(code).unwrap_or(u8::MAX)),
         None => Outcome::Unhealthy,
     }
 }
 
-/// Says why a command that was waited for has not ended by itself.
-fn in_words(run: &ProcessStatus) -> String {
+/// Describes why a command that was waited for did not exit by itself.
+fn describe_end(run: &ProcessStatus) -> String {
     let Some(by) = run.ended_by else {
-        return "it is still running: ctl logs -f shows what it prints, ctl kill ends it"
-            .to_owned();
+        return "still running: ctl logs -f follows its output, ctl kill ends it".to_owned();
     };
     let with = run.signal.as_ref().map(|signal| format!(", with {signal}")).unwrap_or_default();
-    format!("it was killed ({by}){with}")
+    format!("killed ({by}){with}")
 }
 
-/// One word is text for the shell; several are a program and its arguments, each quoted.
-fn command_of(words: &[String]) -> String {
-    if let [text] = words {
+/// Joins the arguments: one is text for the shell; several are a program and its arguments, which
+/// are quoted.
+fn command_of(args: &[String]) -> String {
+    if let [text] = args {
         return text.clone();
     }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    let quoted = words.iter().map(|word| {
+    let quoted = args.iter().map(|word| {
         if !word.is_empty() && word.chars().all(is_plain) {
             return word.clone();
         }
@@ -117,7 +118,8 @@ fn command_of(words: &[String]) -> String {
 
 fn wait_for_end(server: &Server<'_>, seconds: f64) -> Result<Run, ClientError> {
     let target = Parameters::new().with("wait", Some(seconds)).of("/status");
-    let answer = server.console.while_waiting("for the end", || server.client.get(&target))?;
+    let answer =
+        server.console.while_waiting("for the command to end", || server.client.get(&target))?;
     server.read(&answer)
 }
 
@@ -125,14 +127,14 @@ fn kill(server: &Server<'_>, names: &[String], signal: &str) -> Result<Outcome, 
     no_names(names)?;
     let Received { json, body: KillResponse { status, left, .. } } =
         server.post(&format!("/kill?type={signal}"), &Value::Null)?;
-    if !server.tell_json(&json) {
+    if !server.print_json(&json) {
         let unkilled = match left.len() {
             0 => String::new(),
-            count => format!(", {count} processes withstood"),
+            count => format!(", {count} processes survived"),
         };
         server.console.say(&format!("{status}{unkilled}"));
     }
-    Ok(if left.is_empty() { Outcome::Well } else { Outcome::Unhealthy })
+    Ok(if left.is_empty() { Outcome::Healthy } else { Outcome::Unhealthy })
 }
 
 fn restart(
@@ -143,27 +145,27 @@ fn restart(
     no_names(names)?;
     let timeout = timeout.map(|timeout| timeout.as_secs_f64());
     let target = Parameters::new().with("timeout", timeout).of("/restart");
-    let begun = server.post(&target, &Value::Null)?;
+    let started = server.post(&target, &Value::Null)?;
     Ok(match server.wait_seconds() {
-        Some(wait) => tell(server, &wait_for_end(server, wait)?),
-        None => tell(server, &begun),
+        Some(wait) => print_state(server, &wait_for_end(server, wait)?),
+        None => print_state(server, &started),
     })
 }
 
 fn logs(server: &Server<'_>, lines: &Lines) -> Result<Outcome, ClientError> {
     follow::copy(server, &server.parameters_of(lines).of("/logs"), None)?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Healthy)
 }
 
-/// Prints the state of a run. It is well while it is running and if it exited with 0.
-fn tell(server: &Server<'_>, Received { json, body: run }: &Run) -> Outcome {
-    let is_well = match run.status {
+/// Prints the state of a run. A run is healthy while running, and if it exited with 0.
+fn print_state(server: &Server<'_>, Received { json, body: run }: &Run) -> Outcome {
+    let is_healthy = match run.status {
         RunStatus::Running => true,
         RunStatus::Exited => run.exit_code == Some(0),
         RunStatus::Killed => false,
     };
-    if !server.tell_json(json) {
-        let tone = if is_well { Tone::Good } else { Tone::Bad };
+    if !server.print_json(json) {
+        let tone = if is_healthy { Tone::Good } else { Tone::Bad };
         let mut table = Table::new(
             &["STATUS", "EXIT", "PID", "TIME", "CPU %", "MIB", "RUN", "COMMAND"],
             &["MIB", "CPU %", "RUN", "TIME", "PID"],
@@ -187,7 +189,7 @@ fn tell(server: &Server<'_>, Received { json, body: run }: &Run) -> Outcome {
             server.console.say(line);
         });
     }
-    if is_well { Outcome::Well } else { Outcome::Unhealthy }
+    if is_healthy { Outcome::Healthy } else { Outcome::Unhealthy }
 }
 
 fn no_names(names: &[String]) -> Result<(), ClientError> {
@@ -196,7 +198,6 @@ fn no_names(names: &[String]) -> Result<(), ClientError> {
 
 fn wrong_names() -> ClientError {
     ClientError::Wrong(
-        "An LLM Shell has one command and no names: leave them out, or give the --url of Astra."
-            .to_owned(),
+        "an LLM Shell has no names: omit them, or give the --url of Astra".to_owned(),
     )
 }

@@ -1,4 +1,4 @@
-//! HTTP over Unix streams that somebody else connects.
+//! HTTP over existing Unix streams.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -9,14 +9,14 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
-/// What makes the streams.
+/// A function that creates the streams.
 type Connect = dyn Fn() -> io::Result<UnixStream> + Send + Sync;
 
-/// Gets a stream for each connection.
+/// A connector that gets each connection from a function.
 pub struct StreamConnector(Box<Connect>);
 
 impl StreamConnector {
-    /// One that gets them there.
+    /// Creates a connector that calls `connect`.
     pub fn new(connect: impl Fn() -> io::Result<UnixStream> + Send + Sync + 'static) -> Self {
         Self(Box::new(connect))
     }
@@ -24,7 +24,7 @@ impl StreamConnector {
 
 impl fmt::Debug for StreamConnector {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a connector of streams")
+        out.write_str("StreamConnector")
     }
 }
 
@@ -43,7 +43,7 @@ impl Connector for StreamConnector {
     }
 }
 
-/// One stream, and what was read of it.
+/// A stream with its buffers.
 #[derive(Debug)]
 pub struct StreamTransport {
     stream: UnixStream,
@@ -73,7 +73,7 @@ impl Transport for StreamTransport {
         Ok(count > 0)
     }
 
-    /// A stream that was closed meanwhile shows that at the next use, and a new one is made.
+    /// A stream that was closed meanwhile is detected at its next use, and replaced.
     fn is_open(&mut self) -> bool {
         self.stream.set_nonblocking(true).is_ok_and(|()| {
             let silent = matches!(

@@ -3,29 +3,30 @@
 use super::console::{Console, Tone};
 use crate::printable::is_hidden;
 
-/// What stands between two columns.
+/// The space between two columns.
 const GAP: usize = 2;
 
-/// How narrow a column may get: then others are left out, and in the end a line is too long.
+/// The minimum width of a column; if that is not enough, columns are omitted and lines may be too
+/// long.
 const WIDTH_MIN: usize = 10;
 
-/// Rows under a head; the last column takes what room is left.
+/// Rows under a head; the last column takes the remaining width.
 #[derive(Debug, Default)]
 pub struct Table {
     head: Vec<&'static str>,
-    /// The columns that are left out where there is no room, in this order.
-    dispensable: Vec<&'static str>,
+    /// The columns that are omitted if the width is too small, in this order.
+    optional: Vec<&'static str>,
     rows: Vec<Vec<Cell>>,
 }
 
-/// A column that is shown.
+/// A displayed column.
 #[derive(Clone, Copy, Debug)]
 struct Column {
     index: usize,
     width: usize,
 }
 
-/// One cell.
+/// A cell.
 #[derive(Clone, Debug, Default)]
 pub struct Cell {
     text: String,
@@ -34,20 +35,20 @@ pub struct Cell {
 
 impl<T: ToString> From<T> for Cell {
     fn from(value: T) -> Self {
-        // A line end or an escape sequence in a command must not tear the table.
+        // A line end or an escape sequence in a command must not break the table.
         let text = value.to_string();
         let plain = |c: char| if is_hidden(c) { ' ' } else { c };
         Self { text: text.chars().map(plain).collect(), tone: None }
     }
 }
 
-/// Makes a cell of a number as JSON has it, with a fraction: `0.0`.
+/// Creates a cell from a number as JSON formats it, with a fraction: `0.0`.
 pub fn number(value: f64) -> Cell {
     format!("{value:?}").into()
 }
 
 impl Cell {
-    /// The same in a tone.
+    /// Sets the colour.
     #[must_use]
     pub fn tinted(mut self, tone: Option<Tone>) -> Self {
         self.tone = tone;
@@ -56,40 +57,40 @@ impl Cell {
 }
 
 impl Table {
-    /// One without rows. The dispensable columns are left out where there is no room, the first
-    /// of them first.
-    pub fn new(head: &[&'static str], dispensable: &[&'static str]) -> Self {
-        Self { head: head.to_vec(), dispensable: dispensable.to_vec(), rows: Vec::new() }
+    /// Creates a table without rows. Optional columns are omitted, in order, if the width is too
+    /// small.
+    pub fn new(head: &[&'static str], optional: &[&'static str]) -> Self {
+        Self { head: head.to_vec(), optional: optional.to_vec(), rows: Vec::new() }
     }
 
-    /// Adds a row of as many cells as the head has.
+    /// Adds a row with as many cells as the head.
     pub fn add(&mut self, row: Vec<Cell>) {
         debug_assert_eq!(row.len(), self.head.len());
         self.rows.push(row);
     }
 
-    /// The lines of the table.
+    /// Renders the table.
     pub fn lines(&self, console: &Console) -> Vec<String> {
         let mut columns: Vec<Column> =
             (0..self.head.len()).map(|index| self.column(index)).collect();
-        if let Some(room) = console.width {
-            self.fit(&mut columns, room);
+        if let Some(space) = console.width {
+            self.fit(&mut columns, space);
         }
         let head: Vec<Cell> = self.head.iter().copied().map(Cell::from).collect();
         let rows = std::iter::once(&head).chain(&self.rows);
         rows.map(|row| line(row, &columns, console)).collect()
     }
 
-    /// Leaves out columns, then narrows the widest, until the lines have room.
-    fn fit(&self, columns: &mut Vec<Column>, room: usize) {
+    /// Omits columns, then narrows the widest, until the lines fit.
+    fn fit(&self, columns: &mut Vec<Column>, space: usize) {
         let missing = |columns: &[Column]| {
             let (last, others) = columns
                 .split_last()
                 .map_or((0, columns), |(last, others)| (last.width.min(WIDTH_MIN), others));
             let used: usize = others.iter().map(|column| column.width + GAP).sum();
-            (used + last).saturating_sub(room)
+            (used + last).saturating_sub(space)
         };
-        for name in &self.dispensable {
+        for name in &self.optional {
             if missing(columns) > 0 {
                 columns.retain(|column| self.head[column.index] != *name);
             }
@@ -102,7 +103,7 @@ impl Table {
         }
         if let Some((last, others)) = columns.split_last_mut() {
             let used: usize = others.iter().map(|column| column.width + GAP).sum();
-            last.width = last.width.min(room.saturating_sub(used).max(WIDTH_MIN));
+            last.width = last.width.min(space.saturating_sub(used).max(WIDTH_MIN));
         }
     }
 
@@ -120,7 +121,7 @@ fn line(row: &[Cell], columns: &[Column], console: &Console) -> String {
     let mut line = String::new();
     for column in columns {
         let cell = &row[column.index];
-        let text = cut(&cell.text, column.width);
+        let text = truncate(&cell.text, column.width);
         let padding = column.width + GAP - text.chars().count();
         match cell.tone {
             Some(tone) => line.push_str(&console.tinted(&text, tone)),
@@ -132,7 +133,7 @@ fn line(row: &[Cell], columns: &[Column], console: &Console) -> String {
     line
 }
 
-fn cut(text: &str, width: usize) -> String {
+fn truncate(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_fits_its_room() {
+    fn a_table_fits_its_width() {
         let all = "a-name-that-is-long  12345  1.5  It ended by itself, and so on.";
         assert_eq!(shown(None)[1], all);
         assert_eq!(shown(Some(all.len()))[1], all);

@@ -1,4 +1,4 @@
-//! Paths and queries as a request names them.
+//! Paths and queries of requests.
 
 use form_urlencoded::Serializer;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -13,13 +13,13 @@ impl Default for Parameters {
 }
 
 impl Parameters {
-    /// None yet.
+    /// Creates an empty query.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same with one more, where it has a value.
+    /// Adds a parameter if it has a value.
     #[must_use]
     pub fn with(mut self, name: &str, value: Option<impl ToString>) -> Self {
         if let Some(value) = value {
@@ -28,7 +28,7 @@ impl Parameters {
         self
     }
 
-    /// The target that asks `path` with them.
+    /// Returns `path` with this query.
     #[must_use]
     pub fn of(mut self, path: &str) -> String {
         match self.0.finish() {
@@ -38,7 +38,7 @@ impl Parameters {
     }
 }
 
-/// A name as a segment of a path.
+/// Encodes a name as a path segment.
 #[must_use]
 pub fn segment(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()

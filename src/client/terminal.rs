@@ -1,17 +1,17 @@
-//! What programs printed, made safe for a terminal: it may have colours, and steer nothing.
+//! A filter that makes the output of programs safe for a terminal: colours pass, controls do not.
 //!
-//! A terminal that gets the output of a program as it is does what that says: it moves the cursor
-//! over earlier lines, changes its title, or hands over its clipboard (OSC 52).
+//! Unfiltered output of a program can control the terminal: move the cursor over earlier lines,
+//! change the title, or read the clipboard (OSC 52).
 
 use crate::printable::is_hidden;
 use std::fmt::Write;
 use vte::{Params, Parser, Perform};
 
-/// What ends all colours.
+/// The sequence that resets colours.
 const RESET: &str = "\u{1b}[0m";
 
-/// Passes on text, line ends, tabs and colours (SGR), and drops every other control. A return to
-/// the beginning of a line is shown as its end, so that nothing is written over.
+/// A filter that passes text, line ends, tabs and colours (SGR), and drops all other controls. A
+/// carriage return becomes a line end, so that nothing is overwritten.
 #[derive(Default)]
 pub struct TerminalText {
     parser: Parser,
@@ -19,19 +19,19 @@ pub struct TerminalText {
 }
 
 impl TerminalText {
-    /// What is shown of the next bytes. A sequence may go on in those after them.
+    /// Filters the next bytes. A sequence may continue in the bytes of the next call.
     pub fn push(&mut self, bytes: &[u8]) -> String {
         self.parser.advance(&mut self.shown, bytes);
         std::mem::take(&mut self.shown.text)
     }
 
-    /// What ends the colours that are still on, if any are.
+    /// Returns the sequence that resets the colours, if any are active.
     pub fn end(&mut self) -> &'static str {
         if std::mem::take(&mut self.shown.is_coloured) { RESET } else { "" }
     }
 }
 
-/// One line as it is shown, with its colours ended.
+/// Filters a single line, and resets its colours.
 pub fn line(text: &str) -> String {
     let mut safe = TerminalText::default();
     let shown = safe.push(text.as_bytes()).replace('\n', " ");

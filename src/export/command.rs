@@ -1,20 +1,20 @@
-//! A command as a container has it.
+//! Commands in the form of containers.
 
 use crate::process::CommandLine;
 
-/// The shell that texts are for.
+/// The shell for commands given as text.
 const SHELL: &str = "/bin/sh";
 
-/// The program and its arguments, as they are executed.
-pub(super) fn words(command: &CommandLine) -> Vec<String> {
+/// Returns the program and its arguments.
+pub(super) fn argv(command: &CommandLine) -> Vec<String> {
     match command {
         CommandLine::Shell(text) => vec![SHELL.to_owned(), "-c".to_owned(), text.clone()],
         CommandLine::Arguments(arguments) => arguments.clone(),
     }
 }
 
-/// A text that Kubernetes gives on as it is: it puts variables in for `$(NAME)`, and one `$` for
-/// two. Only texts where that could happen are changed.
+/// Escapes a text so that Kubernetes passes it on unchanged: it expands `$(NAME)`, and turns `$$`
+/// into `$`. Other texts need no change.
 pub(super) fn literal(text: &str) -> String {
     let is_read = text.contains("$(") || text.contains("$$");
     if is_read { text.replace('$', "$$") } else { text.to_owned() }
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_kubernetes_would_replace_is_kept() {
+    fn texts_that_kubernetes_would_expand_are_escaped() {
         for (text, kept) in [
             ("echo $HOME ${A} $", "echo $HOME ${A} $"),
             ("echo $(date) $HOME", "echo $$(date) $$HOME"),
@@ -37,8 +37,8 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_for_the_shell() {
-        assert_eq!(words(&CommandLine::Shell("a | b".into())), ["/bin/sh", "-c", "a | b"]);
-        assert_eq!(words(&CommandLine::Arguments(vec!["a".into()])), ["a"]);
+    fn a_text_runs_in_the_shell() {
+        assert_eq!(argv(&CommandLine::Shell("a | b".into())), ["/bin/sh", "-c", "a | b"]);
+        assert_eq!(argv(&CommandLine::Arguments(vec!["a".into()])), ["a"]);
     }
 }

@@ -1,4 +1,4 @@
-//! The variables of a service: those that may be seen, and those that are secrets.
+//! The environment variables of a service: plain ones and secrets.
 
 use super::command::literal;
 use super::neighbours::Neighbours;
@@ -7,18 +7,18 @@ use super::pod::{SecretKey, Source, Variable};
 use crate::supervisor::{Masking, Service};
 use std::collections::BTreeMap;
 
-/// The variables of one service.
+/// The environment variables of one service.
 #[derive(Debug)]
 pub(super) struct Environment {
-    /// All of them, as a container has them.
+    /// All variables, as a container has them.
     pub variables: Vec<Variable>,
-    /// The values of those that are secrets.
+    /// The values of the secret ones.
     pub secrets: BTreeMap<String, String>,
 }
 
 impl Environment {
-    /// Those of a service, whose secrets the Secret `secret` holds. `given` is what `env` and
-    /// `env_file` add to the environment.
+    /// Returns the variables of a service, with secrets stored in the Secret `secret`. `given` is
+    /// what `env` and `env_file` add to the environment.
     pub(super) fn of(
         (service, given): (&Service, &BTreeMap<String, Option<String>>),
         neighbours: &Neighbours<'_>,
@@ -30,14 +30,17 @@ impl Environment {
         for (name, value) in given {
             let field = format!("env.{name}");
             let Some(value) = value else {
-                notes.add(&field, "is left out: what an image sets cannot be removed");
+                notes.add(&field, "is left out: a variable set by the image cannot be removed");
                 continue;
             };
             if !is_key(name) {
-                notes.add(&field, "is left out: letters, digits, `_`, `-` and `.` make a name");
+                notes.add(
+                    &field,
+                    "is left out: a name may only have letters, digits, `_`, `-` and `.`",
+                );
                 continue;
             }
-            let value = neighbours.put_in(value, (service, &field), notes);
+            let value = neighbours.substitute(value, (service, &field), notes);
             let is_secret = masking.value(name, &value) != value;
             environment.variables.push(if is_secret {
                 environment.secrets.insert(name.clone(), value);
@@ -52,7 +55,7 @@ impl Environment {
     }
 }
 
-/// Whether this can be the name of a variable, and of a part of a Secret.
+/// Returns whether this is valid as a variable's name and as a key of a Secret.
 fn is_key(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     name.bytes().all(is_plain)

@@ -1,9 +1,9 @@
-//! Which image each service runs in.
+//! The images of the services.
 
-use super::fault::ExportFault;
+use super::error::ExportError;
 use std::collections::BTreeMap;
 
-/// The images that were given: one for all, others for single services.
+/// The given images: one for all services, others for single ones.
 #[derive(Clone, Debug, Default)]
 pub struct Images {
     all: Option<String>,
@@ -11,11 +11,11 @@ pub struct Images {
 }
 
 impl Images {
-    /// Reads `IMAGE` and `SERVICE=IMAGE`, the later ones over those before them.
+    /// Parses `IMAGE` and `SERVICE=IMAGE`; later values override earlier ones.
     ///
     /// # Errors
-    /// `Flag` where no image can be so named.
-    pub fn parse(given: &[String]) -> Result<Self, ExportFault> {
+    /// `Flag` for an invalid image name.
+    pub fn parse(given: &[String]) -> Result<Self, ExportError> {
         let mut images = Self::default();
         for given in given {
             match given.split_once('=') {
@@ -28,40 +28,40 @@ impl Images {
         Ok(images)
     }
 
-    /// That of a service.
-    pub(super) fn of(&self, service: &str) -> Result<&str, ExportFault> {
+    /// Returns the image of a service.
+    pub(super) fn of(&self, service: &str) -> Result<&str, ExportError> {
         let found = self.by_service.get(service).or(self.all.as_ref());
         found
             .map(String::as_str)
-            .ok_or_else(|| ExportFault::NoImage { service: service.to_owned() })
+            .ok_or_else(|| ExportError::NoImage { service: service.to_owned() })
     }
 
-    /// That of all.
+    /// Returns the image for all.
     ///
     /// # Errors
-    /// `Flag` where none was given, or one for a service.
-    pub fn only(&self) -> Result<String, ExportFault> {
+    /// `Flag` if there is none, or one for a single service.
+    pub fn only(&self) -> Result<String, ExportError> {
         let image = self.all.clone().filter(|_| self.by_service.is_empty());
-        image.ok_or_else(|| ExportFault::Flag {
+        image.ok_or_else(|| ExportError::Flag {
             flag: "image",
             value: self.by_service.keys().next().cloned().unwrap_or_default(),
-            wanted: "one image for all agents",
+            expected: "one image for all agents",
         })
     }
 
-    /// The services that have one of their own.
+    /// Returns the services with an image of their own.
     pub(super) fn services(&self) -> impl Iterator<Item = &String> {
         self.by_service.keys()
     }
 }
 
-/// Checks the name of an image that was given with a flag.
-pub(super) fn checked(flag: &'static str, image: &str) -> Result<String, ExportFault> {
+/// Checks the name of an image given with a flag.
+pub(super) fn checked(flag: &'static str, image: &str) -> Result<String, ExportError> {
     let is_plain = !image.is_empty() && image.bytes().all(|byte| byte.is_ascii_graphic());
-    is_plain.then(|| image.to_owned()).ok_or_else(|| ExportFault::Flag {
+    is_plain.then(|| image.to_owned()).ok_or_else(|| ExportError::Flag {
         flag,
         value: image.to_owned(),
-        wanted: "the name of an image such as registry.example/app:1.2",
+        expected: "the name of an image such as registry.example/app:1.2",
     })
 }
 

@@ -1,13 +1,12 @@
-//! What runs our services in the place of Astra: manifests for Kubernetes.
+//! The export to Kubernetes manifests, which run the services instead of Astra.
 //!
-//! `services` turns a services file into objects, one service at a time by `workload`, and
-//! `shells` makes those of one LLM Shell per agent. What has no place among them is a [`Warning`]
-//! that names the field. `objects` and `pod` are the words of the published schema, no more of
-//! them than are used.
+//! `services` converts a services file into objects, one service at a time by `workload`, and
+//! `shells` generates those of one LLM Shell per agent. A [`Warning`] names each field that cannot
+//! be expressed. `objects` and `pod` define the parts of the published schema that are used.
 
 mod command;
 mod environment;
-mod fault;
+mod error;
 mod fields;
 mod images;
 mod names;
@@ -22,10 +21,10 @@ mod waits;
 mod workload;
 mod yaml;
 
-pub use fault::ExportFault;
+pub use error::ExportError;
 pub use images::Images;
 pub use names::Namespace;
 pub use notes::Warning;
-pub use services::{Around, export_services};
+pub use services::{ServicesExport, export_services};
 pub use shells::{Shells, TokenSource, export_shells};
 pub use yaml::Manifest;

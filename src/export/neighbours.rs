@@ -1,4 +1,4 @@
-//! Where the other services of the file are: on this machine here, behind names of a cluster there.
+//! Addresses of other services: loopback on this machine, names in the cluster.
 
 use super::notes::Notes;
 use crate::supervisor::Service;
@@ -6,11 +6,11 @@ use regex::{Captures, Regex};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-/// Loopback with a port. What stands before it is looked at apart.
-static PLACE: LazyLock<Option<Regex>> =
+/// A loopback address with a port. The text before it is checked separately.
+static LOOPBACK_PORT: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(127\.0\.0\.1|localhost|\[::1\]):([0-9]{1,5})\b").ok());
 
-/// The services that listen, by their ports. A port that several have is that of none.
+/// The listening services, by port. A port used by several services maps to none.
 #[derive(Debug)]
 pub(super) struct Neighbours<'a>(BTreeMap<u16, Option<Neighbour<'a>>>);
 
@@ -33,15 +33,15 @@ impl<'a> Neighbours<'a> {
         Self(ports)
     }
 
-    /// A text of this service with the names of the others in the place of loopback and their
-    /// ports. What was changed, and what is loopback still, is noted of the field.
-    pub(super) fn put_in(
+    /// Replaces loopback addresses with the ports of other services by their names. Notes each
+    /// replacement, and each address that stays loopback.
+    pub(super) fn substitute(
         &self,
         text: &str,
         (own, field): (&Service, &str),
         notes: &mut Notes<'_>,
     ) -> String {
-        let Some(place) = &*PLACE else { return text.to_owned() };
+        let Some(place) = &*LOOPBACK_PORT else { return text.to_owned() };
         let replaced = place.replace_all(text, |found: &Captures<'_>| {
             let (whole, port) = (&found[0], found[2].parse::<u16>().unwrap_or(0));
             let start = found.get(0).map_or(0, |found| found.start());
@@ -54,11 +54,11 @@ impl<'a> Neighbours<'a> {
             }
             if let Some(Neighbour { service, name }) = self.0.get(&port).copied().flatten() {
                 let moved = format!("{name}:{port}");
-                notes.add(field, format!("{whole} is {service}, which is {moved} there"));
+                notes.add(field, format!("{whole} is {service}, and becomes {moved}"));
                 return moved;
             }
-            let why = "no other service of the file has that port to itself";
-            notes.add(field, format!("{whole} is left, and is the pod itself there: {why}"));
+            let why = "no single other service in the file has that port";
+            notes.add(field, format!("{whole} is unchanged, and refers to the pod itself: {why}"));
             whole.to_owned()
         });
         replaced.into_owned()
@@ -72,14 +72,14 @@ mod tests {
     use crate::supervisor::ServicesFile;
 
     #[test]
-    fn what_is_on_this_machine_gets_its_name_in_the_cluster() {
+    fn loopback_addresses_become_names_in_the_cluster() {
         let text = r#"{"my_db": {"cmd": "x", "port": 5432}, "web": {"cmd": "x", "port": 80},
             "a": {"cmd": "x", "port": 9}, "b": {"cmd": "x", "port": 9}}"#;
         let services = ServicesFile::parse(text, &[]).unwrap().services;
         let names = names::of_services(services.iter().map(|service| &*service.name)).unwrap();
         let neighbours = Neighbours::of(&services, &names);
         let mut notes = Notes::of("web");
-        let mut put = |text: &str| neighbours.put_in(text, (&services[1], "env.A"), &mut notes);
+        let mut put = |text: &str| neighbours.substitute(text, (&services[1], "env.A"), &mut notes);
         for (text, moved) in [
             ("http://127.0.0.1:5432/x", "http://my-db:5432/x"),
             ("postgres://u:p@localhost:5432", "postgres://u:p@my-db:5432"),
@@ -91,9 +91,9 @@ mod tests {
         ] {
             assert_eq!(put(text), moved, "{text}");
         }
-        let told: Vec<String> = notes.finish().iter().map(ToString::to_string).collect();
-        assert_eq!(told.len(), 5, "{told:#?}");
-        assert_eq!(told[0], "web.env.A: 127.0.0.1:5432 is my_db, which is my-db:5432 there");
-        assert!(told[3].starts_with("web.env.A: localhost:54321 is left, and is the pod itself"));
+        let warnings: Vec<String> = notes.finish().iter().map(ToString::to_string).collect();
+        assert_eq!(warnings.len(), 5, "{warnings:#?}");
+        assert_eq!(warnings[0], "web.env.A: 127.0.0.1:5432 is my_db, and becomes my-db:5432");
+        assert!(warnings[3].starts_with("web.env.A: localhost:54321 is unchanged, and refers to"));
     }
 }

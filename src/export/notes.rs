@@ -1,14 +1,14 @@
-//! What a manifest does not say of a service.
+//! Warnings about fields of a service that a manifest cannot express.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A field that a manifest does not say, or not quite. Shown as one line.
+/// A field that is not exported, or not exactly. Displayed as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     /// The service, as the file names it, and its field: `tts.health_check.timeout`.
     pub field: String,
-    /// What becomes of it, to be read after the field and a colon.
+    /// The message, to follow the field and a colon.
     pub sentence: String,
 }
 
@@ -30,7 +30,7 @@ impl<'a> Notes<'a> {
         Self { service, warnings: Vec::new() }
     }
 
-    /// Notes what becomes of a field. What was said of it already is not said again.
+    /// Adds a warning about a field, unless it was added before.
     pub(super) fn add(&mut self, field: &str, sentence: impl Into<String>) {
         let field = match field {
             "" => self.service.to_owned(),
@@ -42,18 +42,22 @@ impl<'a> Notes<'a> {
         }
     }
 
-    /// A time in whole seconds, `least` at least, rounded up; noted where that changes it.
+    /// Returns a time in whole seconds, at least `least`, rounded up; adds a warning if that
+    /// changes it.
     pub(super) fn whole_seconds(&mut self, field: &str, time: Duration, least: u64) -> u64 {
         let up = u64::from(time.subsec_nanos() > 0);
         let whole = (time.as_secs() + up).max(least);
         if Duration::from_secs(whole) != time {
             let given = time.as_secs_f64();
-            self.add(field, format!("{given} s become {whole} s: there are whole seconds only"));
+            self.add(
+                field,
+                format!("{given} s is rounded up to {whole} s: only whole seconds are possible"),
+            );
         }
         whole
     }
 
-    /// All of them, in the order of their noting.
+    /// Returns all warnings, in the order they were added.
     pub(super) fn finish(self) -> Vec<Warning> {
         self.warnings
     }
@@ -64,19 +68,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_are_rounded_up_and_that_is_told() {
+    fn rounded_seconds_cause_a_warning() {
         let mut notes = Notes::of("tts");
         assert_eq!(notes.whole_seconds("a", Duration::from_secs(3), 1), 3);
         assert_eq!(notes.whole_seconds("b", Duration::from_millis(2500), 1), 3);
         assert_eq!(notes.whole_seconds("c", Duration::ZERO, 1), 1);
         notes.add("", "is odd");
         notes.add("", "is odd");
-        let told: Vec<String> = notes.finish().iter().map(Warning::to_string).collect();
+        let warnings: Vec<String> = notes.finish().iter().map(Warning::to_string).collect();
         assert_eq!(
-            told,
+            warnings,
             [
-                "tts.b: 2.5 s become 3 s: there are whole seconds only",
-                "tts.c: 0 s become 1 s: there are whole seconds only",
+                "tts.b: 2.5 s is rounded up to 3 s: only whole seconds are possible",
+                "tts.c: 0 s is rounded up to 1 s: only whole seconds are possible",
                 "tts: is odd",
             ]
         );

@@ -1,14 +1,14 @@
-//! The objects of Kubernetes that are written, in the words of its published schema.
+//! Kubernetes objects: the parts of the published schema that are used.
 
 use super::names::Namespace;
 use super::pod::{PodTemplate, Resources};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Names with their values, as labels, annotations and selectors are.
+/// Names with their values, as in labels, annotations and selectors.
 pub(super) type Pairs = BTreeMap<&'static str, String>;
 
-/// One object.
+/// An object.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Object {
@@ -19,7 +19,7 @@ pub(super) struct Object {
     pub body: Body,
 }
 
-/// What makes an object known.
+/// The metadata of an object.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Metadata {
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -32,7 +32,7 @@ pub(super) struct Metadata {
     pub annotations: Pairs,
 }
 
-/// What an object says.
+/// The content of an object.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Body {
@@ -40,7 +40,7 @@ pub(super) enum Body {
     Secret(Secret),
 }
 
-/// What is wanted of an object that has a `spec`.
+/// The `spec` of an object.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Spec {
@@ -155,7 +155,7 @@ pub(super) struct Egress {
     pub ports: Vec<PolicyPort>,
 }
 
-/// Pods, or addresses.
+/// A peer of a network policy: pods, or addresses.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Peer {
@@ -167,7 +167,7 @@ pub(super) struct Peer {
     ip_block: Option<IpBlock>,
 }
 
-/// An empty selector, which every namespace matches.
+/// An empty selector, which matches every namespace.
 #[derive(Debug, Serialize)]
 struct AnyNamespace {}
 
@@ -178,17 +178,17 @@ struct IpBlock {
 }
 
 impl Peer {
-    /// Pods of the same namespace.
+    /// Selects pods of the same namespace.
     pub(super) fn pods(selector: Selector) -> Self {
         Self { pod_selector: Some(selector), ..Self::default() }
     }
 
-    /// Pods wherever they are.
+    /// Selects pods in any namespace.
     pub(super) fn pods_of_any_namespace(selector: Selector) -> Self {
         Self { namespace_selector: Some(AnyNamespace {}), ..Self::pods(selector) }
     }
 
-    /// Addresses of a block, without those of others in it.
+    /// Selects the addresses of a block, except those of other blocks.
     pub(super) fn addresses(cidr: &'static str, except: &'static [&'static str]) -> Self {
         Self { ip_block: Some(IpBlock { cidr, except }), ..Self::default() }
     }
@@ -202,19 +202,19 @@ pub(super) struct PolicyPort {
 }
 
 impl PolicyPort {
-    /// A port of TCP, which needs not be said.
+    /// Selects a TCP port; TCP is the default.
     pub(super) fn tcp(port: u16) -> Self {
         Self { protocol: None, port }
     }
 
-    /// A port of UDP.
+    /// Selects a UDP port.
     pub(super) fn udp(port: u16) -> Self {
         Self { protocol: Some("UDP"), port }
     }
 }
 
 impl Object {
-    /// One that says what it wants.
+    /// Creates an object with a spec.
     pub(super) fn of(metadata: Metadata, spec: Spec) -> Self {
         let (api_version, kind) = match spec {
             Spec::Deployment(_) => ("apps/v1", "Deployment"),
@@ -226,7 +226,7 @@ impl Object {
         Self { api_version, kind, metadata, body: Body::Spec { spec } }
     }
 
-    /// One that holds secrets.
+    /// Creates a Secret.
     pub(super) fn secret(metadata: Metadata, string_data: BTreeMap<String, String>) -> Self {
         let secret = Secret { r#type: "Opaque", string_data };
         Self { api_version: "v1", kind: "Secret", metadata, body: Body::Secret(secret) }
@@ -234,19 +234,19 @@ impl Object {
 }
 
 impl Metadata {
-    /// That of an object of ours: `app` is what its pods are found by.
+    /// Creates the metadata of an object; `app` is the label that its pods are selected by.
     pub(super) fn of(name: String, app: &str, namespace: Option<&Namespace>) -> Self {
         let namespace = namespace.map(|namespace| namespace.name().to_owned());
         Self { name, namespace, labels: labels(app), annotations: Pairs::new() }
     }
 
-    /// That of a part of another object.
+    /// Creates the metadata of a part of another object.
     pub(super) fn labelled(labels: Pairs) -> Self {
         Self { labels, ..Self::default() }
     }
 }
 
-/// What all objects of one application have, and what its pods are found by.
+/// Returns the labels of all objects of an application, by which its pods are selected.
 pub(super) fn labels(app: &str) -> Pairs {
     Pairs::from([
         ("app.kubernetes.io/name", app.to_owned()),

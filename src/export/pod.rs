@@ -1,4 +1,4 @@
-//! What runs in a pod, in the words of the published schema of Kubernetes.
+//! Kubernetes pods: the parts of the published schema that are used.
 
 use super::objects::Metadata;
 use serde::Serialize;
@@ -13,9 +13,9 @@ pub(super) struct PodTemplate {
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PodSpec {
-    /// What we run asks nothing of the cluster.
+    /// False: the services do not use the Kubernetes API.
     pub automount_service_account_token: bool,
-    /// Its variables would stand in the way of those of the file: a Service `rag` sets `RAG_PORT`.
+    /// False: the variables would conflict with those of the file: a Service `rag` sets `RAG_PORT`.
     pub enable_service_links: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart_policy: Option<&'static str>,
@@ -59,8 +59,7 @@ pub(super) struct Seccomp {
 }
 
 impl PodSecurity {
-    /// The calls of the kernel that the runtime lets any program make; the user of the image, or
-    /// this one.
+    /// Applies the runtime's default seccomp profile; the user is that of the image, or this one.
     pub(super) fn of(user: Option<PodUser>) -> Self {
         Self { user, seccomp_profile: Seccomp { r#type: "RuntimeDefault" } }
     }
@@ -138,7 +137,7 @@ pub(super) struct ContainerPort {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Probe {
     #[serde(flatten)]
-    pub look: Look,
+    pub handler: Handler,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initial_delay_seconds: Option<u64>,
     pub period_seconds: u64,
@@ -148,7 +147,7 @@ pub(super) struct Probe {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum Look {
+pub(super) enum Handler {
     HttpGet(HttpGet),
     TcpSocket(TcpSocket),
     Exec(Exec),
@@ -162,7 +161,7 @@ pub(super) struct HttpGet {
     pub scheme: Option<&'static str>,
 }
 
-/// A port by its number, or by the name that the container gives it.
+/// A port, by its number or by its name in the container.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(super) enum Port {
@@ -204,7 +203,7 @@ pub(super) struct ContainerSecurity {
 }
 
 impl ContainerSecurity {
-    /// No more privileges than the process begins with, and no capability of root's.
+    /// Forbids additional privileges, and drops all capabilities of root.
     pub(super) fn without_privileges() -> Self {
         Self {
             allow_privilege_escalation: false,

@@ -1,6 +1,6 @@
-//! The services of a file, as objects of Kubernetes.
+//! The services of a file, as Kubernetes objects.
 
-use super::fault::ExportFault;
+use super::error::ExportError;
 use super::images::{Images, checked};
 use super::names::{Namespace, of_services};
 use super::neighbours::Neighbours;
@@ -10,79 +10,82 @@ use super::yaml::Manifest;
 use crate::supervisor::{Service, ServicesFile};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a file does not say, and its manifest needs.
+/// The options of an export that are not in the services file.
 #[derive(Clone, Debug)]
-pub struct Around {
+pub struct ServicesExport {
     /// The images that the services run in.
     pub images: Images,
     /// The image that waits for other services; `None` for the service's own.
     pub wait_image: Option<String>,
-    /// Where all of it is.
+    /// The namespace.
     pub namespace: Option<Namespace>,
 }
 
-/// What all services of a file stand in.
-pub(super) struct Setting<'a> {
-    /// All of them.
+/// The context of all services in a file.
+pub(super) struct FileContext<'a> {
+    /// All services.
     pub services: &'a [Service],
-    /// Each by its name, with its name in the cluster.
+    /// Each service by its name, with its name in the cluster.
     pub others: BTreeMap<&'a str, (&'a Service, &'a str)>,
-    /// Those that listen.
+    /// The listening services.
     pub neighbours: Neighbours<'a>,
-    /// The image that waits, where that is not the service's own.
+    /// The image that waits, if it is not the service's own.
     pub wait_image: Option<&'a str>,
-    /// Where all of it is.
+    /// The namespace.
     pub namespace: Option<&'a Namespace>,
 }
 
-/// Makes the objects of a file's services, in the order of their start. Reads their `env_file`s.
+/// Creates the objects of a file's services, in start order. Reads their `env_file`s.
 ///
 /// # Errors
-/// `SameName`, `NoImage`, `NoService`, `Flag`, and `EnvironmentFile` where one cannot be read.
-pub fn export_services(file: &ServicesFile, around: &Around) -> Result<Manifest, ExportFault> {
+/// `SameName`, `NoImage`, `NoService`, `Flag`, and `EnvironmentFile` if one cannot be read.
+pub fn export_services(
+    file: &ServicesFile,
+    options: &ServicesExport,
+) -> Result<Manifest, ExportError> {
     let services = &file.services;
     let names = of_services(services.iter().map(|service| &*service.name))?;
-    let unknown = around.images.services().find(|service| !names.contains_key(*service));
+    let unknown = options.images.services().find(|service| !names.contains_key(*service));
     if let Some(service) = unknown {
-        return Err(ExportFault::NoService { service: service.clone() });
+        return Err(ExportError::NoService { service: service.clone() });
     }
-    let wait_image = around.wait_image.as_deref();
+    let wait_image = options.wait_image.as_deref();
     wait_image.map(|image| checked("wait-image", image)).transpose()?;
     let pairs = services.iter().filter_map(|service| {
         Some((&*service.name, (service, names.get(&service.name)?.as_str())))
     });
-    let setting = Setting {
+    let context = FileContext {
         services,
         others: pairs.collect(),
         neighbours: Neighbours::of(services, &names),
         wait_image,
-        namespace: around.namespace.as_ref(),
+        namespace: options.namespace.as_ref(),
     };
-    let started = started(&setting);
+    let started = started(&context);
     let mut manifest = Manifest { objects: Vec::new(), warnings: Vec::new() };
     for name in file.graph().start_order() {
-        let Some((service, there)) = setting.others.get(name).copied() else { continue };
+        let Some((service, there)) = context.others.get(name).copied() else { continue };
         let given = service.config.run_environment().map_err(|source| {
-            ExportFault::EnvironmentFile { service: service.name.clone(), source }
+            ExportError::EnvironmentFile { service: service.name.clone(), source }
         })?;
         let is_started = started.contains(name);
-        let workload = Workload { service, name: there, is_started, setting: &setting };
+        let workload = Workload { service, name: there, is_started, context: &context };
         let mut notes = Notes::of(&service.name);
-        let image = around.images.of(&service.name)?;
+        let image = options.images.of(&service.name)?;
         manifest.objects.extend(workload.objects(&given, image, &mut notes));
         manifest.warnings.extend(notes.finish());
     }
     Ok(manifest)
 }
 
-/// The services that are started at once: those with `autostart`, and what they depend on.
-fn started<'a>(setting: &Setting<'a>) -> BTreeSet<&'a str> {
-    let by_themselves = setting.services.iter().filter(|service| service.config.autostart);
+/// Returns the services that are started at once: those with `autostart`, and their dependencies.
+fn started<'a>(context: &FileContext<'a>) -> BTreeSet<&'a str> {
+    let by_themselves = context.services.iter().filter(|service| service.config.autostart);
     let mut open: Vec<&'a str> = by_themselves.map(|service| &*service.name).collect();
     let mut started = BTreeSet::new();
     while let Some(name) = open.pop() {
         if started.insert(name) {
-            let service = setting.others.get(name).map(|(service, _)| *service);
+            let service = context.others.get(name).map(|(service, _)| *service);
             let dependencies = service.into_iter().flat_map(|service| &service.config.depends_on);
             open.extend(dependencies.map(|(name, _)| name.as_str()));
         }

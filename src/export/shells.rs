@@ -1,13 +1,13 @@
-//! One LLM Shell for each agent, as objects of Kubernetes.
+//! One LLM Shell for each agent, as Kubernetes objects.
 
-use super::fault::ExportFault;
+use super::error::ExportError;
 use super::names::{Namespace, SET_BYTES_MAX, checked, checked_object};
 use super::objects::{
     Claim, ClaimSpec, Egress, Ingress, Metadata, NetworkPolicy, Object, Pairs, Peer, PolicyPort,
     Selector, Service, ServicePort, Spec, StatefulSet, labels,
 };
 use super::pod::{
-    Container, ContainerPort, ContainerSecurity, Content, EmptyDir, FieldOfPod, HttpGet, Look,
+    Container, ContainerPort, ContainerSecurity, Content, EmptyDir, FieldOfPod, Handler, HttpGet,
     Mount, PodSecurity, PodSpec, PodTemplate, PodUser, Port, Probe, Resources, SecretVolume,
     Source, Variable, Volume,
 };
@@ -17,11 +17,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 
-/// The most agents of one manifest: their tokens stand in one Secret, which `kubectl apply` notes
-/// once more in an annotation of 256 KiB at most.
+/// The maximum number of agents in one manifest: their tokens are in one Secret, which `kubectl
+/// apply` duplicates in an annotation of at most 256 KiB.
 const AGENTS_MAX: u16 = 1000;
 
-/// Random bytes in a token.
+/// The random bytes in a token.
 const TOKEN_BYTES: usize = 32;
 
 const PORT: u16 = 8000;
@@ -32,65 +32,66 @@ const WORK: &str = "/work";
 const LOGS: &str = "/var/log/llm-shell";
 const TOKEN_FILE: &str = "/run/llm-shell/token";
 
-/// The port of name services.
+/// The DNS port.
 const DNS_PORT: u16 = 53;
 
-/// The IPv4 addresses that are no public ones, where clusters and machines are: private (RFC
-/// 1918), shared (RFC 6598), link-local (RFC 3927).
+/// The IPv4 addresses that are not public, which clusters and machines use: private (RFC 1918),
+/// shared (RFC 6598), link-local (RFC 3927).
 const PRIVATE_IPV4: &[&str] =
     &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"];
 
-/// Those of IPv6: unique local (RFC 4193) and link-local (RFC 4291).
+/// The IPv6 addresses that are not public: unique local (RFC 4193) and link-local (RFC 4291).
 const PRIVATE_IPV6: &[&str] = &["fc00::/7", "fe80::/10"];
 
-/// Bytes of logs that each shell keeps: they have to fit beside the work of the agent.
+/// The maximum size of each shell's logs, in bytes: they share the volume with the agent's work.
 const LOG_BYTES: &str = "268435456";
 
-/// The user that nothing else runs as.
+/// A user id that nothing else uses.
 const USER: u32 = 10001;
 
-/// Where the tokens come from.
+/// The source of the tokens.
 #[derive(Clone, Debug)]
 pub enum TokenSource {
-    /// They are made now, one a shell.
-    Made,
-    /// A Secret that is there already, with a key for each pod.
+    /// Generate one per shell.
+    Generated,
+    /// Use an existing Secret, with a key for each pod.
     Secret(String),
 }
 
-/// The shells that are wanted.
+/// The shells to export.
 #[derive(Clone, Debug)]
 pub struct Shells {
-    /// What they are called: `NAME-0`, `NAME-1` and so on.
+    /// The name: the pods are `NAME-0`, `NAME-1` and so on.
     pub name: String,
-    /// How many.
+    /// The number of shells.
     pub agents: u16,
-    /// The image, in which `llm-shell` is found by PATH.
+    /// The image, in which PATH leads to `llm-shell`.
     pub image: String,
-    /// Where all of it is.
+    /// The namespace.
     pub namespace: Option<Namespace>,
-    /// Where the tokens come from.
+    /// The source of the tokens.
     pub tokens: TokenSource,
-    /// How much each keeps on a volume of its own; `None` where it may go with the pod.
+    /// The size of each shell's volume; `None` if its data may be lost with the pod.
     pub storage: Option<String>,
 }
 
-/// Makes the objects of these shells.
+/// Creates the objects of these shells.
 ///
 /// # Errors
-/// `Flag` where Kubernetes would refuse a value, and `Chance` where there are no random numbers.
-pub fn export_shells(shells: &Shells) -> Result<Manifest, ExportFault> {
+/// `Flag` if Kubernetes would refuse a value, and `Randomness` if the kernel has no random
+/// numbers.
+pub fn export_shells(shells: &Shells) -> Result<Manifest, ExportError> {
     checked("name", &shells.name, SET_BYTES_MAX)?;
     if !(1..=AGENTS_MAX).contains(&shells.agents) {
-        let wanted = "from 1 to 1000: give the next thousand another --name";
+        let expected = "1 to 1000; for more, export again with another --name";
         let value = shells.agents.to_string();
-        return Err(ExportFault::Flag { flag: "agents", value, wanted });
+        return Err(ExportError::Flag { flag: "agents", value, expected });
     }
     if let Some(storage) = &shells.storage {
         check_quantity(storage)?;
     }
     let (secret, made) = match &shells.tokens {
-        TokenSource::Made => (format!("{}-tokens", shells.name), Some(tokens(shells)?)),
+        TokenSource::Generated => (format!("{}-tokens", shells.name), Some(tokens(shells)?)),
         TokenSource::Secret(name) => (checked_object("token-secret", name)?, None),
     };
     let secret_object = made.map(|tokens| Object::secret(shells.metadata(secret.clone()), tokens));
@@ -110,16 +111,16 @@ impl Shells {
         Selector { match_labels: labels(&self.name) }
     }
 
-    /// What gives each pod a name of its own: `NAME-0.NAME`.
+    /// Creates the Service that gives each pod its own name: `NAME-0.NAME`.
     fn headless_service(&self) -> Object {
         let ports = vec![ServicePort { name: PORT_NAME, port: PORT, target_port: PORT_NAME }];
         let service = Service { cluster_ip: Some("None"), selector: labels(&self.name), ports };
         Object::of(self.metadata(self.name.clone()), Spec::Service(service))
     }
 
-    /// Lets in the pods that have the label of clients, and no other. Lets commands reach the
-    /// internet, and of the cluster the name service alone: neither other pods, nor the API, nor
-    /// the credentials that clouds give away at a link-local address.
+    /// Creates the network policy. It admits only pods with the label of clients. Commands may
+    /// reach the internet and the DNS of the cluster, but no other pods, not the API, and not the
+    /// credentials that clouds serve at a link-local address.
     fn network_policy(&self) -> Object {
         let clients = Pairs::from([("llm-shell-client", self.name.clone())]);
         let from = vec![Peer::pods(Selector { match_labels: clients })];
@@ -144,7 +145,7 @@ impl Shells {
 
     fn stateful_set(&self, secret: String) -> Object {
         let spec = PodSpec {
-            // SIGTERM, the grace of a kill, and time to write what is left.
+            // SIGTERM, the grace period of a kill, and time to write the rest.
             termination_grace_period_seconds: 30,
             security_context: Some(PodSecurity::of(Some(PodUser {
                 run_as_non_root: true,
@@ -222,7 +223,7 @@ impl Shells {
         variables
     }
 
-    /// The root is read-only: what is written is work, logs and /tmp.
+    /// The root file system is read-only: only work, logs and /tmp are writable.
     fn mounts(&self) -> Vec<Mount> {
         let of = |path, part: &'static str| match self.storage {
             Some(_) => Mount { name: DATA, path, sub_path: Some(part), ..Mount::default() },
@@ -232,7 +233,7 @@ impl Shells {
             of(WORK, "work"),
             of(LOGS, "logs"),
             Mount { name: "tmp", path: "/tmp", ..Mount::default() },
-            // The pod sees its own token alone.
+            // The pod sees only its own token.
             Mount {
                 name: TOKEN,
                 path: TOKEN_FILE,
@@ -250,7 +251,7 @@ impl Shells {
         if self.storage.is_none() {
             volumes.extend([empty("work", "1Gi"), empty("logs", "512Mi")]);
         }
-        // For the group of the pod: 0440.
+        // Readable by the group of the pod: 0440.
         let content = SecretVolume { secret_name: secret, default_mode: 0o440 };
         volumes.push(Volume { name: TOKEN, content: Content::Secret(content) });
         volumes
@@ -262,10 +263,10 @@ fn owned((name, value): (&'static str, &str)) -> (&'static str, String) {
 }
 
 fn probe(period_seconds: u64, failure_threshold: u64) -> Probe {
-    let look = HttpGet { path: "/health".to_owned(), port: Port::Name(PORT_NAME), scheme: None };
-    let look = Look::HttpGet(look);
+    let handler = HttpGet { path: "/health".to_owned(), port: Port::Name(PORT_NAME), scheme: None };
+    let handler = Handler::HttpGet(handler);
     let initial_delay_seconds = None;
-    Probe { look, initial_delay_seconds, period_seconds, timeout_seconds: 5, failure_threshold }
+    Probe { handler, initial_delay_seconds, period_seconds, timeout_seconds: 5, failure_threshold }
 }
 
 fn claim(storage: &str) -> Claim {
@@ -277,38 +278,38 @@ fn claim(storage: &str) -> Claim {
     }
 }
 
-/// A token for each pod, by the name of the pod.
-fn tokens(shells: &Shells) -> Result<BTreeMap<String, String>, ExportFault> {
+/// Generates a token for each pod, by the pod's name.
+fn tokens(shells: &Shells) -> Result<BTreeMap<String, String>, ExportError> {
     let names = (0..shells.agents).map(|number| format!("{}-{number}", shells.name));
     names.map(|name| Ok((name, token()?))).collect()
 }
 
-fn token() -> Result<String, ExportFault> {
-    let chance = |source: io::Error| ExportFault::Chance { source };
+fn token() -> Result<String, ExportError> {
+    let error = |source: io::Error| ExportError::Randomness { source };
     let mut bytes = [0; TOKEN_BYTES];
-    let count = getrandom(&mut bytes, GetRandomFlags::empty()).map_err(|e| chance(e.into()))?;
-    // The kernel cuts nothing this short.
+    let count = getrandom(&mut bytes, GetRandomFlags::empty()).map_err(|e| error(e.into()))?;
+    // The kernel does not truncate a request this short.
     if count != bytes.len() {
-        return Err(chance(io::ErrorKind::UnexpectedEof.into()));
+        return Err(error(io::ErrorKind::UnexpectedEof.into()));
     }
     let mut token = String::with_capacity(2 * TOKEN_BYTES);
     for byte in bytes {
-        // Text takes all that is written to it.
+        // Writing to a string cannot fail.
         let _infallible = write!(token, "{byte:02x}");
     }
     Ok(token)
 }
 
 /// Checks an amount of storage such as 2Gi.
-fn check_quantity(text: &str) -> Result<(), ExportFault> {
+fn check_quantity(text: &str) -> Result<(), ExportError> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let is_count = digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse() != Ok(0_u64);
     let is_unit = ["Mi", "Gi", "Ti", "M", "G", "T"].contains(&&text[digits.len()..]);
     if !digits.is_empty() && digits.len() < 16 && is_count && is_unit {
         return Ok(());
     }
-    let wanted = "an amount of storage such as 2Gi";
-    Err(ExportFault::Flag { flag: "storage", value: text.to_owned(), wanted })
+    let expected = "an amount of storage such as 2Gi";
+    Err(ExportError::Flag { flag: "storage", value: text.to_owned(), expected })
 }
 
 #[cfg(test)]
@@ -326,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn each_token_is_another() {
+    fn tokens_are_unique() {
         let tokens = [token().unwrap(), token().unwrap()];
         assert_ne!(tokens[0], tokens[1]);
         assert!(tokens.iter().all(|token| token.len() == 64));

@@ -1,4 +1,4 @@
-//! What a pod waits for before its service starts.
+//! The init container that waits for dependencies.
 
 use super::notes::Notes;
 use super::pod::{Container, ContainerSecurity};
@@ -6,9 +6,8 @@ use crate::protocol::{Condition, RestartMode};
 use crate::supervisor::Service;
 use std::collections::BTreeMap;
 
-/// Waits until each port takes a connection: through a Service one does as soon as a pod behind it
-/// is ready. It runs in whatever image there is, so it takes the first of three programs that can
-/// connect.
+/// Waits until each port accepts a connection: a Service does as soon as a pod behind it is ready.
+/// Since it may run in any image, it uses the first available of three programs.
 const WAIT: &str = r#"reach() {
   if command -v bash >/dev/null; then
     bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2"
@@ -30,8 +29,8 @@ while [ "$#" -gt 1 ]; do
 done
 "#;
 
-/// The container that waits, where there is something to wait for. `others` are all services, with
-/// their names in the cluster. What nothing can wait for is noted.
+/// Returns the container that waits, if there are dependencies to wait for. `others` are all
+/// services, with their names in the cluster. Notes dependencies that cannot be waited for.
 pub(super) fn container(
     service: &Service,
     others: &BTreeMap<&str, (&Service, &str)>,
@@ -42,14 +41,14 @@ pub(super) fn container(
     let before = command.len();
     for (other, condition) in &service.config.depends_on {
         let field = format!("depends_on.{other}");
-        // A file that names no service was refused.
+        // A file with unknown dependencies is refused earlier.
         let Some((other, name)) = others.get(other.as_str()) else { continue };
         if *condition == Condition::Completed {
             notes.add(&field, completed(other, name));
         } else if let Some(port) = other.config.port {
             command.extend([(*name).to_owned(), port.to_string()]);
         } else {
-            notes.add(&field, "is left out: it has no port, so nothing can be waited for");
+            notes.add(&field, "is left out: it has no port to wait for");
         }
     }
     let (name, image) = ("wait".to_owned(), image.to_owned());
@@ -61,13 +60,13 @@ fn waiting_container(name: String, image: String, command: Vec<String>) -> Conta
     Container { name, image, command, security_context, ..Container::default() }
 }
 
-/// What is told where something waits for an end.
+/// Returns the warning about waiting for a service to complete.
 fn completed(other: &Service, name: &str) -> String {
     if other.config.restart_policy.mode == RestartMode::Always {
-        return "is left out: it is started again always, so it never completes".to_owned();
+        return "is left out: it always restarts, so it never completes".to_owned();
     }
     format!(
-        "is left out: a pod learns of a Job's end from the API only. Apply the Job first, then \
+        "is left out: a pod can only learn of a Job's end from the API. Apply the Job first, then \
          `kubectl wait --for=condition=complete --timeout=10m job/{name}`"
     )
 }
@@ -80,12 +79,12 @@ mod tests {
     use std::process::{Command, Stdio};
 
     #[test]
-    fn the_wait_ends_when_the_last_port_takes_a_connection() {
+    fn the_wait_ends_when_the_last_port_accepts() {
         let (open, late) =
             (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
         let address = late.local_addr().unwrap();
         let ports = [open.local_addr().unwrap().port(), address.port()].map(|p| p.to_string());
-        // Nobody takes its connections until it is opened again.
+        // No connection is accepted until the port is bound again.
         drop(late);
         let mut wait = Command::new("/bin/sh")
             .args(["-c", WAIT, "wait", "127.0.0.1", &ports[0], "127.0.0.1", &ports[1]])
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_without_a_program_that_connects_is_told_of() {
+    fn an_image_without_a_suitable_program_fails() {
         let mut wait = Command::new("/bin/sh");
         wait.args(["-c", WAIT, "wait", "127.0.0.1", "1"]).env("PATH", "/no/such");
         let output = wait.output().unwrap();

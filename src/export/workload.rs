@@ -1,6 +1,6 @@
-//! What one service becomes.
+//! The objects of one service.
 
-use super::command::{literal, words};
+use super::command::{argv, literal};
 use super::environment::Environment;
 use super::fields::note_unsupported;
 use super::notes::Notes;
@@ -13,7 +13,7 @@ use super::pod::{
     Resources, Variable,
 };
 use super::probes::Probes;
-use super::services::Setting;
+use super::services::FileContext;
 use super::waits;
 use crate::process::{CommandLine, ResourceLimits, Signal};
 use crate::protocol::{Condition, RestartMode};
@@ -24,28 +24,28 @@ use std::path::Path;
 /// The name of a container's port.
 const PORT_NAME: &str = "main";
 
-/// How long Kubernetes waits for a Deployment where nothing else is said, in seconds. It must be
-/// longer than a pod takes to count as up.
+/// The default progress deadline of a Deployment, in seconds. It must be longer than a pod takes
+/// to count as up.
 const PROGRESS_SECONDS: u64 = 600;
 
-/// What runs a service.
+/// The kind of object that runs a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Something that goes on, and is started again whenever it ends.
+    /// A service that restarts whenever it ends.
     Deployment {
-        /// Whether it is started now.
+        /// Whether it is started at once.
         is_started: bool,
     },
-    /// Something that ends, and is tried again so often.
+    /// A service that ends, with a limited number of retries.
     Job {
-        /// Whether it is started now.
+        /// Whether it is started at once.
         is_started: bool,
-        /// How often it is started again after a failure.
+        /// The number of retries after a failure.
         retries: u32,
     },
 }
 
-/// One service, in view of the others.
+/// One service, in the context of the others.
 pub(super) struct Workload<'a> {
     /// The service.
     pub service: &'a Service,
@@ -53,12 +53,13 @@ pub(super) struct Workload<'a> {
     pub name: &'a str,
     /// Whether it is started with the others.
     pub is_started: bool,
-    /// What all services stand in.
-    pub setting: &'a Setting<'a>,
+    /// The context of all services.
+    pub context: &'a FileContext<'a>,
 }
 
 impl Workload<'_> {
-    /// Its objects: a Secret where it has secrets, a Service where it has a port, and what runs it.
+    /// Creates the objects: a Secret for its secrets, a Service for its port, and a Deployment or
+    /// Job.
     pub(super) fn objects(
         &self,
         given: &BTreeMap<String, Option<String>>,
@@ -69,9 +70,10 @@ impl Workload<'_> {
         self.note_whole(notes);
         let secret = format!("{}-secrets", self.name);
         let environment =
-            Environment::of((self.service, given), &self.setting.neighbours, &secret, notes);
+            Environment::of((self.service, given), &self.context.neighbours, &secret, notes);
         if holds_secret(&self.service.config.command, given) {
-            notes.add("cmd", "has what looks like a secret in it, to be read by all who see pods");
+            notes
+                .add("cmd", "appears to contain a secret, which anyone who can view pods can read");
         }
         let template = self.template(kind, (environment.variables, image), notes);
         let mut objects = Vec::new();
@@ -84,8 +86,8 @@ impl Workload<'_> {
         objects
     }
 
-    /// What runs it: a Job what is not started again after an end that is well, for that is how it
-    /// ends; a Deployment all else.
+    /// Returns the kind: a Job for a service that is not restarted after success, a Deployment
+    /// otherwise.
     fn kind(&self) -> Kind {
         let (is_started, policy) = (self.is_started, &self.service.config.restart_policy);
         let waits_for_end = |other: &Service| {
@@ -93,7 +95,7 @@ impl Workload<'_> {
         };
         match policy.mode {
             RestartMode::Never => Kind::Job { is_started, retries: 0 },
-            RestartMode::OnFailure if self.setting.services.iter().any(waits_for_end) => {
+            RestartMode::OnFailure if self.context.services.iter().any(waits_for_end) => {
                 Kind::Job { is_started, retries: policy.max_restarts }
             }
             RestartMode::OnFailure | RestartMode::Always => Kind::Deployment { is_started },
@@ -101,7 +103,7 @@ impl Workload<'_> {
     }
 
     fn metadata(&self, name: String) -> Metadata {
-        let mut metadata = Metadata::of(name, self.name, self.setting.namespace);
+        let mut metadata = Metadata::of(name, self.name, self.context.namespace);
         if self.service.name != self.name {
             metadata.annotations = Pairs::from([("llm-shell/service", self.service.name.clone())]);
         }
@@ -112,11 +114,14 @@ impl Workload<'_> {
         if self.service.name != self.name {
             notes.add(
                 "",
-                format!("is {} there, where names have neither capitals, `.` nor `_`", self.name),
+                format!(
+                    "is named {} in Kubernetes, where names have no capitals, `.` or `_`",
+                    self.name
+                ),
             );
         }
         if may_listen_on_loopback(&self.service.config) {
-            let why = "names loopback: a Service and a probe reach what listens on 0.0.0.0 only";
+            let why = "names loopback: a Service and a probe can only reach 0.0.0.0";
             notes.add("cmd", why);
         }
     }
@@ -138,14 +143,14 @@ impl Workload<'_> {
                     progress_deadline_seconds: ready
                         .filter(|ready| *ready >= PROGRESS_SECONDS)
                         .map(|ready| ready + PROGRESS_SECONDS),
-                    // There are never two of one service.
+                    // Two instances of one service never run at once.
                     strategy: Strategy { r#type: "Recreate" },
                     selector: Selector { match_labels: labels(self.name) },
                     template,
                 }))
             }
             Kind::Job { is_started, retries } => {
-                // What the schema takes.
+                // The maximum of the schema.
                 let backoff_limit = retries.min(i32::MAX.unsigned_abs());
                 Spec::Job(Box::new(Job { backoff_limit, suspend: !is_started, template }))
             }
@@ -153,7 +158,7 @@ impl Workload<'_> {
         Object::of(metadata, spec)
     }
 
-    /// How long a pod without a check must have run to be up.
+    /// Returns how long a pod without a check must run to count as up.
     fn min_ready_seconds(&self, notes: &mut Notes<'_>) -> Option<u64> {
         let config = &self.service.config;
         let seconds = || notes.whole_seconds("start_seconds", config.start_seconds, 0);
@@ -170,7 +175,7 @@ impl Workload<'_> {
         let lifecycle = stop_signal(config.stop_signal, notes);
         let probes = Probes::of(self.service, notes);
         if probes.startup.is_none() && self.service.gives("start_timeout") {
-            let why = "is left out: only a check with restart_on_failure ends what is late";
+            let why = "is left out: only a check with restart_on_failure ends a late start";
             notes.add("start_timeout", why);
         }
         let container = Container {
@@ -190,8 +195,8 @@ impl Workload<'_> {
             security_context: Some(ContainerSecurity::without_privileges()),
             ..Container::default()
         };
-        let wait_image = self.setting.wait_image.unwrap_or(image);
-        let wait = waits::container(self.service, &self.setting.others, wait_image, notes);
+        let wait_image = self.context.wait_image.unwrap_or(image);
+        let wait = waits::container(self.service, &self.context.others, wait_image, notes);
         let spec = PodSpec {
             restart_policy: matches!(kind, Kind::Job { .. }).then_some("Never"),
             termination_grace_period_seconds: notes.whole_seconds(
@@ -200,7 +205,7 @@ impl Workload<'_> {
                 0,
             ),
             os: container.lifecycle.is_some().then_some(Os { name: "linux" }),
-            // As which user it runs is said by its image.
+            // The image determines the user.
             security_context: Some(PodSecurity::of(None)),
             init_containers: wait.into_iter().collect(),
             containers: vec![container],
@@ -209,12 +214,13 @@ impl Workload<'_> {
         PodTemplate { metadata: Metadata::labelled(labels(self.name)), spec }
     }
 
-    /// The command, with the names of the other services put in.
+    /// Returns the command, with the names of other services substituted.
     fn command(&self, notes: &mut Notes<'_>) -> Vec<String> {
         let command = &self.service.config.command;
-        let neighbours = &self.setting.neighbours;
-        let put = |word: &String| literal(&neighbours.put_in(word, (self.service, "cmd"), notes));
-        words(command).iter().map(put).collect()
+        let neighbours = &self.context.neighbours;
+        let put =
+            |word: &String| literal(&neighbours.substitute(word, (self.service, "cmd"), notes));
+        argv(command).iter().map(put).collect()
     }
 }
 
@@ -230,7 +236,7 @@ fn holds_secret(command: &CommandLine, given: &BTreeMap<String, Option<String>>)
     }
 }
 
-/// Whether the command says that it listens where nobody else can reach it.
+/// Returns whether the command appears to listen on loopback only.
 fn may_listen_on_loopback(config: &ServiceConfig) -> bool {
     const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "::1"];
     let Some(port) = config.port else { return false };
@@ -248,13 +254,14 @@ fn working_directory(directory: &Path, notes: &mut Notes<'_>) -> Option<String> 
         return None;
     }
     if directory.is_relative() {
-        notes.add("cwd", "is left out: in an image there are absolute directories only");
+        notes.add("cwd", "is left out: a container needs an absolute path");
         return None;
     }
     Some(directory.to_string_lossy().into_owned())
 }
 
-/// What it may use at most. More memory ends it there too; more CPU time it does not get.
+/// Returns the resource limits. Exceeding the memory limit ends the container, as in Astra; CPU
+/// time is capped.
 fn resources(limits: &ResourceLimits) -> Option<Resources> {
     let memory = limits.memory_mb.map(|mebibytes| ("memory", format!("{mebibytes}Mi")));
     let cpu = limits.cpu_percent.map(|percent| ("cpu", format!("{:.0}m", (percent * 10.0).ceil())));
@@ -268,11 +275,12 @@ fn stop_signal(signal: Signal, notes: &mut Notes<'_>) -> Option<Lifecycle> {
     }
     let stop_signal = signal.to_string();
     if !stop_signal.starts_with("SIG") {
-        notes.add("stop_signal", format!("{stop_signal} is left out: it has no name there"));
+        notes
+            .add("stop_signal", format!("{stop_signal} is left out: it has no name in Kubernetes"));
         return None;
     }
     let old = "needs a cluster with the feature ContainerStopSignals (1.33 and later, not on \
-               everywhere); another one sends SIGTERM, or what the image says";
+               everywhere); others send SIGTERM, or the signal of the image";
     notes.add("stop_signal", old);
     Some(Lifecycle { stop_signal })
 }

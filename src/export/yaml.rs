@@ -1,27 +1,27 @@
-//! A manifest as text.
+//! Manifests as YAML.
 
 use super::notes::Warning;
 use super::objects::Object;
 use crate::error::{Error, Result};
 use std::io;
 
-/// Objects of Kubernetes, and what they do not say.
+/// The objects of an export, with warnings.
 #[derive(Debug)]
 pub struct Manifest {
     pub(super) objects: Vec<Object>,
-    /// What has no place among the objects, or not quite.
+    /// The fields that are not expressed, or not exactly.
     pub warnings: Vec<Warning>,
 }
 
 impl Manifest {
-    /// The objects as YAML, a document each.
+    /// Formats the objects as YAML, one document each.
     ///
     /// # Errors
-    /// `Kernel` where they cannot be written, for which there is no known reason.
+    /// `Kernel` if formatting fails, for which there is no known reason.
     pub fn to_yaml(&self) -> Result<String> {
         let mut text = String::new();
         for object in &self.objects {
-            // Commands stand on one line, as they were written.
+            // Commands stay on one line, as they were written.
             let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
             let document = serde_saphyr::to_string_with_options(object, options)
                 .map_err(|error| Error::kernel("write YAML", io::Error::other(error)))?;

@@ -1,4 +1,4 @@
-//! Arguments of a tool, whole and valid or refused.
+//! The arguments of a tool, checked.
 
 use super::tool::ToolError;
 use crate::protocol::whole_or_null;
@@ -9,17 +9,17 @@ use serde_json::{Map, Value, json};
 /// The longest wait of a tool, in seconds: many clients give up after 60.
 pub const WAIT_SECONDS_MAX: f64 = 50.0;
 
-/// The arguments that a tool was called with.
+/// The arguments of a call.
 #[derive(Debug)]
 pub struct Arguments(Map<String, Value>);
 
 impl Arguments {
-    /// These.
+    /// Wraps the arguments of a call.
     pub fn new(arguments: Map<String, Value>) -> Self {
         Self(arguments)
     }
 
-    /// Takes out how long to wait, in seconds.
+    /// Removes `wait` and returns it, in seconds.
     pub fn wait(&mut self, default: f64) -> Result<f64, ToolError> {
         let Some(given) = self.0.remove("wait").filter(|given| !given.is_null()) else {
             return Ok(default);
@@ -28,24 +28,24 @@ impl Arguments {
         seconds.ok_or_else(|| {
             ToolError(format!(
                 "The argument wait is {given}: give 0 to {WAIT_SECONDS_MAX} seconds, and call \
-                 again where that is too short."
+                 again if that is too short."
             ))
         })
     }
 
-    /// Takes out a whole number.
+    /// Removes a whole number and returns it.
     pub fn count(&mut self, name: &str) -> Result<Option<u64>, ToolError> {
         let Some(given) = self.0.remove(name).filter(|given| !given.is_null()) else {
             return Ok(None);
         };
-        let wanted = || ToolError(format!("The argument {name} is {given}: give a whole number."));
-        serde_json::from_value::<Whole>(given.clone()).map(|it| it.0).map_err(|_| wanted())
+        let invalid = || ToolError(format!("The argument {name} is {given}: give a whole number."));
+        serde_json::from_value::<Whole>(given.clone()).map(|it| it.0).map_err(|_| invalid())
     }
 
-    /// What is left, read into what it means.
+    /// Deserializes the remaining arguments.
     pub fn read<T: DeserializeOwned>(self) -> Result<T, ToolError> {
         serde_path_to_error::deserialize(Value::Object(self.0)).map_err(|error| {
-            ToolError(format!("The arguments are refused ({error}): see the tool's inputSchema."))
+            ToolError(format!("Invalid arguments ({error}): see the tool's inputSchema."))
         })
     }
 }
@@ -54,7 +54,7 @@ impl Arguments {
 #[derive(Deserialize)]
 struct Whole(#[serde(deserialize_with = "whole_or_null")] Option<u64>);
 
-/// A schema with the property `wait`.
+/// Adds the property `wait` to a schema.
 pub fn with_wait(mut schema: Value, default: f64, meaning: &str) -> Value {
     schema["properties"]["wait"] = json!({
         "type": "number", "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": default,

@@ -1,7 +1,7 @@
-//! POST /mcp: the protocol over HTTP, with every answer as JSON.
+//! POST /mcp: the protocol over HTTP, with every response as JSON.
 
 use super::era::{Era, Headers, era};
-use super::message::{Code, Fault, Message};
+use super::message::{Code, Message, RpcError};
 use super::methods;
 use super::service_tools::SERVICE_TOOLS;
 use super::shell_tools::SHELL_TOOLS;
@@ -11,14 +11,14 @@ use http1::{Problem, Reply, Request, StatusCode};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The longest body, in bytes.
+/// The maximum size of a body.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// The one revision that has several messages in a body, and how many we take.
+/// The only revision with batches, and the maximum size of a batch.
 const BATCH_VERSION: &str = "2025-03-26";
 const BATCH_MESSAGES_MAX: usize = 50;
 
-/// The tools of one mode, with what they work on.
+/// The tools of one mode, with the operations they use.
 #[derive(Debug)]
 pub struct Toolbox<O: 'static> {
     pub(super) tools: &'static [Tool<O>],
@@ -40,12 +40,12 @@ impl Toolbox<Shell> {
 }
 
 impl Toolbox<Services> {
-    /// Creates the tools that steer services.
+    /// Creates the tools that control services.
     #[must_use]
     pub fn services(ops: Arc<Services>) -> Self {
-        let instructions = "Supervises the services of a file: starts them in the order of what \
-                            depends on what, restarts those that crash, checks their health. \
-                            Begin with list_services; read service_logs before you restart what \
+        let instructions = "Supervises the services of a file: starts them in dependency order, \
+                            restarts those that crash, checks their health. Begin with \
+                            list_services; read service_logs before you restart a service that \
                             crashed.";
         Self { tools: SERVICE_TOOLS, instructions, ops }
     }
@@ -63,30 +63,30 @@ fn answer<O>(toolbox: &Toolbox<O>, request: &mut Request<'_>) -> Result<Reply, P
     let body = request.body(BODY_BYTES_MAX)?;
     let (status, answer) = match parse(&body) {
         Ok(value) => handle(toolbox, value, headers(request), request),
-        Err(fault) => (StatusCode::BAD_REQUEST, Some(fault.answer(&Value::Null))),
+        Err(error) => (StatusCode::BAD_REQUEST, Some(error.answer(&Value::Null))),
     };
     Ok(answer.map_or_else(|| Reply::empty(status), |answer| Reply::json(status, &answer)))
 }
 
-/// Parses a message, or several.
-pub fn parse(body: &[u8]) -> Result<Value, Fault> {
+/// Parses a message, or a batch.
+pub fn parse(body: &[u8]) -> Result<Value, RpcError> {
     serde_json::from_slice(body).map_err(|error| {
-        Fault::new(Code::Parse, format!("The body is no JSON ({error}): send one message."))
+        RpcError::new(Code::Parse, format!("The body is not JSON ({error}): send one message."))
     })
 }
 
-/// Handles a message, or several. Returns the status and the answer; no answer to what wants none.
-/// Blocks as long as the tool that is called.
+/// Handles a message, or a batch. Returns the status, and the response if one is expected. Blocks
+/// as long as the called tool.
 pub fn handle<O>(
     toolbox: &Toolbox<O>,
     value: Value,
-    headers: Result<Headers<'_>, Fault>,
+    headers: Result<Headers<'_>, RpcError>,
     client: &dyn Client,
 ) -> (StatusCode, Option<Value>) {
     match value {
         Value::Array(batch) => match headers {
             Ok(headers) => handle_batch(toolbox, batch, &headers, client),
-            Err(fault) => (StatusCode::BAD_REQUEST, Some(fault.answer(&Value::Null))),
+            Err(error) => (StatusCode::BAD_REQUEST, Some(error.answer(&Value::Null))),
         },
         value => handle_one(toolbox, value, headers, client),
     }
@@ -95,31 +95,31 @@ pub fn handle<O>(
 fn handle_one<O>(
     toolbox: &Toolbox<O>,
     value: Value,
-    headers: Result<Headers<'_>, Fault>,
+    headers: Result<Headers<'_>, RpcError>,
     client: &dyn Client,
 ) -> (StatusCode, Option<Value>) {
-    let refusal = |status, fault: Fault, id: &Value| (status, Some(fault.answer(id)));
+    let refusal = |status, error: RpcError, id: &Value| (status, Some(error.answer(id)));
     let call = match Message::read(value) {
         Ok(Message::Request(call)) => call,
         Ok(Message::Notification | Message::Answer) => return (StatusCode::ACCEPTED, None),
-        Err((fault, id)) => return refusal(StatusCode::BAD_REQUEST, fault, &id),
+        Err((error, id)) => return refusal(StatusCode::BAD_REQUEST, error, &id),
     };
     let (era, answered) = match headers.and_then(|headers| era(&headers, &call)) {
         Ok(era) => (era, methods::answer(toolbox, era, &call, client)),
-        Err(fault) => (Era::Stateless, Err(fault)),
+        Err(error) => (Era::Stateless, Err(error)),
     };
     match answered {
         Ok(result) => (StatusCode::OK, Some(success(&call.id, &result))),
-        // The older revisions have no status for what a message says.
-        Err(fault) if era == Era::Handshake => refusal(StatusCode::OK, fault, &call.id),
-        Err(fault) if fault.code == Code::MethodNotFound => {
-            refusal(StatusCode::NOT_FOUND, fault, &call.id)
+        // The older revisions have no status codes for errors in messages.
+        Err(error) if era == Era::Handshake => refusal(StatusCode::OK, error, &call.id),
+        Err(error) if error.code == Code::MethodNotFound => {
+            refusal(StatusCode::NOT_FOUND, error, &call.id)
         }
-        Err(fault) => refusal(StatusCode::BAD_REQUEST, fault, &call.id),
+        Err(error) => refusal(StatusCode::BAD_REQUEST, error, &call.id),
     }
 }
 
-/// Handles several messages at once. None of them can be stateless.
+/// Handles a batch. None of its messages can be stateless.
 fn handle_batch<O>(
     toolbox: &Toolbox<O>,
     batch: Vec<Value>,
@@ -129,11 +129,11 @@ fn handle_batch<O>(
     let has_batches = headers.version.is_none_or(|version| version == BATCH_VERSION);
     if !has_batches || !(1..=BATCH_MESSAGES_MAX).contains(&batch.len()) {
         let message = format!(
-            "A body is one message, or in {BATCH_VERSION} at most {BATCH_MESSAGES_MAX}: send an \
-             object."
+            "A body must be one message, or a batch of up to {BATCH_MESSAGES_MAX} in \
+             {BATCH_VERSION}: send an object."
         );
-        let fault = Fault::new(Code::InvalidRequest, message);
-        return (StatusCode::BAD_REQUEST, Some(fault.answer(&Value::Null)));
+        let error = RpcError::new(Code::InvalidRequest, message);
+        return (StatusCode::BAD_REQUEST, Some(error.answer(&Value::Null)));
     }
     let mut answers = Vec::new();
     for value in batch {
@@ -142,11 +142,11 @@ fn handle_batch<O>(
                 let answered = methods::answer(toolbox, Era::Handshake, &call, client);
                 answers.push(match answered {
                     Ok(result) => success(&call.id, &result),
-                    Err(fault) => fault.answer(&call.id),
+                    Err(error) => error.answer(&call.id),
                 });
             }
             Ok(Message::Notification | Message::Answer) => {}
-            Err((fault, id)) => answers.push(fault.answer(&id)),
+            Err((error, id)) => answers.push(error.answer(&id)),
         }
     }
     if answers.is_empty() {
@@ -156,13 +156,13 @@ fn handle_batch<O>(
     }
 }
 
-/// Returns the headers that say what the body says.
-fn headers<'a>(request: &'a Request<'_>) -> Result<Headers<'a>, Fault> {
+/// Returns the headers that repeat parts of the body.
+fn headers<'a>(request: &'a Request<'_>) -> Result<Headers<'a>, RpcError> {
     for name in ["mcp-protocol-version", "mcp-method", "mcp-name"] {
         let sent = request.headers().filter(|(sent, _)| sent.eq_ignore_ascii_case(name));
         if sent.count() > 1 {
-            let message = format!("The header {name} comes twice: send it once.");
-            return Err(Fault::new(Code::HeaderMismatch, message));
+            let message = format!("The header {name} is repeated: send it once.");
+            return Err(RpcError::new(Code::HeaderMismatch, message));
         }
     }
     let version = request.header("mcp-protocol-version");

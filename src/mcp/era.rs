@@ -1,6 +1,6 @@
-//! Which era a request is of, and whether it keeps that era's rules.
+//! The protocol era of a request, and the rules of that era.
 
-use super::message::{Call, Code, Fault};
+use super::message::{Call, Code, RpcError};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
@@ -11,22 +11,22 @@ pub const STATELESS: &str = "2026-07-28";
 /// The revisions that begin with `initialize`, the newest first.
 pub const HANDSHAKE: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 
-/// Where a stateless request has its version, in its `_meta`.
+/// The key of the version in `_meta` of a stateless request.
 pub const STATELESS_VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
 
-/// Where it has what its client can do.
+/// The key of the client's capabilities in `_meta`.
 const CAPABILITIES_KEY: &str = "io.modelcontextprotocol/clientCapabilities";
 
-/// How a request is to be read and answered.
+/// The rules by which a request is parsed and answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Era {
-    /// By the stateless revision.
+    /// Those of the stateless revision.
     Stateless,
-    /// By one of the others.
+    /// Those of the older revisions.
     Handshake,
 }
 
-/// The headers that say what the body says.
+/// The headers that repeat parts of the body.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Headers<'a> {
     /// `MCP-Protocol-Version`.
@@ -38,8 +38,8 @@ pub struct Headers<'a> {
 }
 
 impl Headers<'_> {
-    /// The era that the headers alone speak of: an older client sends the version that was agreed
-    /// on, or none at all.
+    /// Returns the era according to the headers alone: an older client sends the negotiated
+    /// version, or none at all.
     pub fn era(&self) -> Era {
         match self.version {
             Some(version) if !HANDSHAKE.contains(&version) => Era::Stateless,
@@ -48,11 +48,11 @@ impl Headers<'_> {
     }
 }
 
-/// The era of a request.
+/// Determines the era of a request.
 ///
 /// # Errors
-/// What the stateless revision refuses, in the order of its own ladder.
-pub fn era(headers: &Headers<'_>, call: &Call) -> Result<Era, Fault> {
+/// The first violation of the stateless revision, in the order that it prescribes.
+pub fn era(headers: &Headers<'_>, call: &Call) -> Result<Era, RpcError> {
     let is_stateless = headers.era() == Era::Stateless
         || call.method == "server/discover"
         || call.meta().is_some_and(|meta| meta.contains_key(STATELESS_VERSION_KEY));
@@ -64,35 +64,35 @@ pub fn era(headers: &Headers<'_>, call: &Call) -> Result<Era, Fault> {
         && unknown != STATELESS
         && headers.era() == Era::Stateless
     {
-        // Neither era knows it.
+        // Unknown in both eras.
         return Err(unsupported(unknown));
     }
     let version = version(call)?;
     check_headers(headers, call, version)?;
     let Some(version) = version.as_str() else {
-        return Err(invalid(&format!("{STATELESS_VERSION_KEY} is a text")));
+        return Err(invalid(&format!("{STATELESS_VERSION_KEY} as a string")));
     };
     if version == STATELESS { Ok(Era::Stateless) } else { Err(unsupported(version)) }
 }
 
-/// Every revision that is spoken, the newest first.
+/// Returns the supported revisions, the newest first.
 pub fn versions() -> Vec<&'static str> {
     [STATELESS].into_iter().chain(HANDSHAKE).collect()
 }
 
-fn version(call: &Call) -> Result<&Value, Fault> {
-    let meta = call.meta().ok_or_else(|| invalid("params have an object _meta"))?;
+fn version(call: &Call) -> Result<&Value, RpcError> {
+    let meta = call.meta().ok_or_else(|| invalid("an object _meta in params"))?;
     if !meta.contains_key(CAPABILITIES_KEY) {
-        return Err(invalid(&format!("_meta has {CAPABILITIES_KEY}")));
+        return Err(invalid(&format!("{CAPABILITIES_KEY} in _meta")));
     }
     meta.get(STATELESS_VERSION_KEY)
-        .ok_or_else(|| invalid(&format!("_meta has {STATELESS_VERSION_KEY}")))
+        .ok_or_else(|| invalid(&format!("{STATELESS_VERSION_KEY} in _meta")))
 }
 
-fn check_headers(headers: &Headers<'_>, call: &Call, version: &Value) -> Result<(), Fault> {
+fn check_headers(headers: &Headers<'_>, call: &Call, version: &Value) -> Result<(), RpcError> {
     let mismatch = |name: &str, what: &str| {
-        let message = format!("The header {name} is not {what}: send both alike.");
-        Err(Fault::new(Code::HeaderMismatch, message))
+        let message = format!("The header {name} does not match {what}: send the same value.");
+        Err(RpcError::new(Code::HeaderMismatch, message))
     };
     if headers.version.is_none_or(|sent| version.as_str() != Some(sent)) {
         return mismatch("MCP-Protocol-Version", "the protocolVersion of _meta");
@@ -109,23 +109,26 @@ fn check_headers(headers: &Headers<'_>, call: &Call, version: &Value) -> Result<
     }
 }
 
-/// A header's value, which is Base64 where it could not be sent as it is.
+/// Decodes a header's value, which may be Base64.
 fn decoded(value: &str) -> Option<String> {
     let wrapped = value.strip_prefix("=?base64?").and_then(|value| value.strip_suffix("?="));
     let Some(wrapped) = wrapped else { return Some(value.to_owned()) };
     String::from_utf8(BASE64_STANDARD.decode(wrapped).ok()?).ok()
 }
 
-fn invalid(wanted: &str) -> Fault {
-    let message = format!("A request of {STATELESS} says what it is of: {wanted}.");
-    Fault::new(Code::InvalidParams, message)
+fn invalid(expected: &str) -> RpcError {
+    let message = format!("A request of {STATELESS} is incomplete: expected {expected}.");
+    RpcError::new(Code::InvalidParams, message)
 }
 
-fn unsupported(version: &str) -> Fault {
+fn unsupported(version: &str) -> RpcError {
     let supported = versions();
-    let message = format!("{version:?} is not spoken here: use {}.", supported.join(" or "));
+    let message = format!(
+        "The protocol version {version:?} is not supported: use {}.",
+        supported.join(" or ")
+    );
     let data = json!({"supported": supported, "requested": version});
-    Fault { data: Some(data), ..Fault::new(Code::UnsupportedVersion, message) }
+    RpcError { data: Some(data), ..RpcError::new(Code::UnsupportedVersion, message) }
 }
 
 #[cfg(test)]
@@ -155,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stateless_request_keeps_its_rules_or_is_refused() {
+    fn stateless_requests_are_checked() {
         let list = || call("tools/list", json!({"_meta": meta()}));
         let named = |name: &str| call("tools/call", json!({"_meta": meta(), "name": name}));
         let without = |key: &str| {
@@ -205,13 +208,13 @@ mod tests {
                 refused(Code::InvalidParams),
             ),
         ] {
-            let found = era(&headers, &call).map_err(|fault| Some(fault.code));
+            let found = era(&headers, &call).map_err(|error| Some(error.code));
             assert_eq!(found, expected, "{what}");
         }
     }
 
     #[test]
-    fn an_unknown_version_is_told_the_known_ones() {
+    fn an_unknown_version_gets_the_supported_ones() {
         let data = unsupported("v999").data.unwrap();
         assert_eq!(data["requested"], "v999");
         assert_eq!(data["supported"][0], STATELESS);

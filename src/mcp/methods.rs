@@ -3,24 +3,25 @@
 use super::arguments::Arguments;
 use super::endpoint::Toolbox;
 use super::era::{Era, HANDSHAKE, versions};
-use super::message::{Call, Code, Fault};
+use super::message::{Call, Code, RpcError};
 use super::tool::{Context, Tool, ToolResult};
 use crate::ops::Client;
 use serde_json::{Map, Value, json};
 
-/// How long a client may keep a list of tools, in milliseconds: it changes with the binary alone.
+/// How long a client may cache the list of tools, in milliseconds: it only changes with the
+/// binary.
 const TTL_MILLISECONDS: u64 = 3_600_000;
 
-/// What a request is answered with.
+/// Handles a request, and returns its result.
 ///
 /// # Errors
-/// The fault that is told instead.
+/// The error response.
 pub fn answer<O>(
     toolbox: &Toolbox<O>,
     era: Era,
     call: &Call,
     client: &dyn Client,
-) -> Result<Value, Fault> {
+) -> Result<Value, RpcError> {
     let result = match (era, &*call.method) {
         (Era::Handshake, "initialize") => initialize(toolbox, call),
         (Era::Handshake, "ping") => json!({}),
@@ -30,21 +31,21 @@ pub fn answer<O>(
             "instructions": toolbox.instructions,
         })),
         (_, "tools/list") => {
-            let list = json!({"tools": described(toolbox)});
+            let list = json!({"tools": describe(toolbox)});
             if era == Era::Stateless { cacheable(list) } else { list }
         }
         (_, "tools/call") => call_tool(toolbox, call, client)?,
         (_, other) => {
-            let message = format!("There is no method {other:?}: tools/list and tools/call are.");
-            return Err(Fault::new(Code::MethodNotFound, message));
+            let message = format!("Unknown method {other:?}: use tools/list or tools/call.");
+            return Err(RpcError::new(Code::MethodNotFound, message));
         }
     };
     Ok(if era == Era::Stateless { complete(result) } else { result })
 }
 
 fn initialize<O>(toolbox: &Toolbox<O>, call: &Call) -> Value {
-    let wanted = call.param("protocolVersion").and_then(Value::as_str);
-    let version = HANDSHAKE.into_iter().find(|version| Some(*version) == wanted);
+    let requested = call.param("protocolVersion").and_then(Value::as_str);
+    let version = HANDSHAKE.into_iter().find(|version| Some(*version) == requested);
     json!({
         "protocolVersion": version.unwrap_or(HANDSHAKE[0]),
         "capabilities": {"tools": {}},
@@ -57,33 +58,33 @@ fn server_info() -> Value {
     json!({"name": "llm-shell", "title": "llm-shell", "version": env!("CARGO_PKG_VERSION")})
 }
 
-fn described<O>(toolbox: &Toolbox<O>) -> Vec<Value> {
-    toolbox.tools.iter().map(Tool::described).collect()
+fn describe<O>(toolbox: &Toolbox<O>) -> Vec<Value> {
+    toolbox.tools.iter().map(Tool::describe).collect()
 }
 
-/// A result that a client may keep for a while, for itself.
+/// Marks a result as cacheable by this client.
 fn cacheable(mut result: Value) -> Value {
     result["ttlMs"] = json!(TTL_MILLISECONDS);
     result["cacheScope"] = json!("private");
     result
 }
 
-/// A result as the stateless revision wants it.
+/// Adds the fields that the stateless revision requires.
 fn complete(mut result: Value) -> Value {
     result["resultType"] = json!("complete");
     result["_meta"] = json!({"io.modelcontextprotocol/serverInfo": server_info()});
     result
 }
 
-fn call_tool<O>(toolbox: &Toolbox<O>, call: &Call, client: &dyn Client) -> Result<Value, Fault> {
+fn call_tool<O>(toolbox: &Toolbox<O>, call: &Call, client: &dyn Client) -> Result<Value, RpcError> {
     let name = call.param("name").and_then(Value::as_str);
-    let name = name.ok_or_else(|| invalid("tools/call needs the name of a tool"))?;
+    let name = name.ok_or_else(|| invalid("the name of the tool is missing"))?;
     let tool = toolbox.tools.iter().find(|tool| tool.name == name);
-    let tool = tool.ok_or_else(|| invalid(&format!("there is no tool {name:?}")))?;
+    let tool = tool.ok_or_else(|| invalid(&format!("unknown tool {name:?}")))?;
     let arguments = match call.param("arguments") {
         Some(Value::Object(arguments)) => arguments.clone(),
         None | Some(Value::Null) => Map::new(),
-        Some(_) => return Err(invalid("arguments are an object")),
+        Some(_) => return Err(invalid("arguments is not an object")),
     };
     Ok(match (tool.call)(&Context { ops: &*toolbox.ops, client }, Arguments::new(arguments)) {
         Ok(ToolResult { text, data }) => {
@@ -91,11 +92,11 @@ fn call_tool<O>(toolbox: &Toolbox<O>, call: &Call, client: &dyn Client) -> Resul
             json!({"content": content, "structuredContent": data, "isError": false})
         }
         Err(failure) => {
-            json!({"content": [{"type": "text", "text": failure.shown()}], "isError": true})
+            json!({"content": [{"type": "text", "text": failure.into_text()}], "isError": true})
         }
     })
 }
 
-fn invalid(what: &str) -> Fault {
-    Fault::new(Code::InvalidParams, format!("This cannot be called ({what}): see tools/list."))
+fn invalid(what: &str) -> RpcError {
+    RpcError::new(Code::InvalidParams, format!("Invalid tool call ({what}): see tools/list."))
 }

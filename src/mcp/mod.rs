@@ -1,8 +1,8 @@
 //! The Model Context Protocol: tools for models, over the same operations as the HTTP routes.
 //!
-//! Both eras are spoken on one endpoint: the stateless revision, where each request carries its
+//! One endpoint supports both eras: the stateless revision, in which each request carries its
 //! version and is checked against its headers, and the older ones, which begin with `initialize`.
-//! Nothing is kept between two requests in either.
+//! In both, no state is kept between requests.
 
 mod arguments;
 mod endpoint;

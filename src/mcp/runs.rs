@@ -1,4 +1,4 @@
-//! What the tools of the LLM Shell have in common: waiting for a run, and telling of it.
+//! Shared parts of the LLM Shell's tools: waiting for a run, and reporting it.
 
 use super::tool::{Context, OUTPUT_BYTES_DEFAULT, ToolError, ToolResult};
 use crate::logs::Range;
@@ -12,31 +12,31 @@ use serde::Serialize;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-/// How often an open last line is looked for, in seconds.
-const PROMPT_LOOK_SECONDS: f64 = 0.3;
+/// The poll interval for an unfinished last line, in seconds.
+const PROMPT_POLL_SECONDS: f64 = 0.3;
 
-/// How long what ends with an open line must say nothing to be taken for a question, in seconds.
+/// The silence after an unfinished line that makes it count as a prompt, in seconds.
 const QUIET_SECONDS: f64 = 1.0;
 
-/// How long the next line of a reaction may take, in seconds.
+/// The longest pause between the lines of a reaction, in seconds.
 const PAUSE_SECONDS: f64 = 0.2;
 
-/// How many lines are shown where it is the state that is asked for.
-const GLANCE_LINES: u64 = 10;
+/// The number of lines in a status report.
+const STATUS_LINES: u64 = 10;
 
-/// How large these may be, in bytes.
-pub const GLANCE_BYTES: u64 = 4 * 1024;
+/// The maximum size of these lines, in bytes.
+pub const STATUS_BYTES: u64 = 4 * 1024;
 
-/// A run, and lines of what it printed.
+/// A run, and lines of its output.
 #[derive(Serialize, JsonSchema)]
 pub struct RunReport {
-    /// Its state.
+    /// The state of the run.
     run: ProcessStatus,
     /// The lines.
     output: LogsResponse,
 }
 
-/// How much output is wanted, in bytes.
+/// Checks the maximum size of output, in bytes.
 pub fn bytes(wanted: Option<u64>) -> Result<u64, ToolError> {
     match wanted {
         Some(bytes) if !(256..=1_048_576).contains(&bytes) => {
@@ -46,7 +46,7 @@ pub fn bytes(wanted: Option<u64>) -> Result<u64, ToolError> {
     }
 }
 
-/// Creates a query of a run's lines, cut to a size.
+/// Creates a query for a run's lines, limited in size.
 pub fn lines(
     context: &Context<'_, Shell>,
     run_id: &str,
@@ -58,8 +58,8 @@ pub fn lines(
     Ok(query.limited_to(Some(bytes))?)
 }
 
-/// Waits until a run has ended, or the time is over, or it seems to ask something: its stdin is
-/// open, and after `since` it has printed a line without newline, and then nothing for a while.
+/// Waits until a run has ended, the time is up, or it appears to prompt: its stdin is open, and
+/// after `since` it has printed a line without newline, and then nothing for a while.
 pub fn wait_for_end(
     context: &Context<'_, Shell>,
     run: &RunView,
@@ -70,42 +70,42 @@ pub fn wait_for_end(
     loop {
         let left = end.saturating_duration_since(Instant::now()).as_secs_f64();
         let has_stdin = run.stdin().is_some_and(Stdin::is_open);
-        // An open line wakes nobody, so that it is looked for now and then.
-        let slice = if has_stdin { left.min(PROMPT_LOOK_SECONDS) } else { left };
+        // An unfinished line causes no wakeup, so it is polled for.
+        let slice = if has_stdin { left.min(PROMPT_POLL_SECONDS) } else { left };
         if slice <= 0.0 {
             return Ok(());
         }
         context.ops.wait_for_end(context.client, run, Duration::from_secs_f64(slice))?;
-        let glance = run.log().snapshot();
+        let snapshot = run.log().snapshot();
         let quiet = QUIET_SECONDS..since.elapsed().as_secs_f64().max(QUIET_SECONDS);
-        let is_newly_quiet = glance.idle.is_some_and(|idle| quiet.contains(&idle.as_secs_f64()));
+        let is_newly_quiet = snapshot.idle.is_some_and(|idle| quiet.contains(&idle.as_secs_f64()));
         let seems_to_ask = has_stdin && is_newly_quiet && prompt(context, run.id())?.is_some();
-        if glance.is_over || seems_to_ask || context.client.has_left() {
+        if snapshot.is_over || seems_to_ask || context.client.has_left() {
             return Ok(());
         }
     }
 }
 
-/// Returns the last line of a run, while it has no newline.
+/// Returns the last line of a run if it has no newline.
 pub fn prompt(context: &Context<'_, Shell>, run_id: &str) -> Result<Option<String>, ToolError> {
     let total = lines_total(context, run_id)?;
-    let query = lines(context, run_id, Range::After(total), GLANCE_BYTES)?;
+    let query = lines(context, run_id, Range::After(total), STATUS_BYTES)?;
     Ok(context.ops.logs(context.client, run_id, query)?.prompt)
 }
 
-/// What a run had printed before it was written to.
+/// The output of a run before it was written to.
 #[derive(Debug)]
 pub struct Before {
-    /// Number of lines.
+    /// The number of lines.
     pub lines: u64,
     /// The line without newline.
     pub prompt: Option<String>,
-    /// Number of lines that a terminal echoes of what is written.
+    /// The number of lines that a terminal echoes.
     pub echoed: u64,
 }
 
-/// Waits until a run has reacted to what was written: until it has printed more than the echo, and
-/// then nothing for a moment, or has ended, or the time is over.
+/// Waits until a run has reacted to input: it has printed more than the echo and then nothing for
+/// a moment, or it has ended, or the time is up.
 pub fn wait_for_reaction(
     context: &Context<'_, Shell>,
     run_id: &str,
@@ -131,7 +131,7 @@ pub fn wait_for_reaction(
     }
 }
 
-/// Waits until there is a line after this one, or the run has ended, or the time is over.
+/// Waits until there is a line after this one, the run has ended, or the time is up.
 pub fn wait_for_line(
     context: &Context<'_, Shell>,
     run_id: &str,
@@ -141,26 +141,27 @@ pub fn wait_for_line(
     if seconds <= 0.0 {
         return Ok(None);
     }
-    let mut query = lines(context, run_id, Range::After(after), GLANCE_BYTES)?;
+    let mut query = lines(context, run_id, Range::After(after), STATUS_BYTES)?;
     query.selection.limit = Some(1);
     query.wait = Some(Duration::from_secs_f64(seconds));
     Ok(Some(context.ops.logs(context.client, run_id, query)?))
 }
 
-/// Returns how many lines a run has printed.
+/// Returns the number of lines that a run has printed.
 pub fn lines_total(context: &Context<'_, Shell>, run_id: &str) -> Result<u64, ToolError> {
     Ok(context.ops.log_of(run_id)?.line_numbers().end)
 }
 
-/// Reports the state of a run with its last lines: by number, so that one without newline is apart.
-pub fn glance(context: &Context<'_, Shell>, run_id: &str) -> Result<ToolResult, ToolError> {
-    let after = lines_total(context, run_id)?.saturating_sub(GLANCE_LINES);
-    let query = lines(context, run_id, Range::After(after), GLANCE_BYTES)?;
+/// Reports the state of a run with its last lines, selected by number, so that a line without
+/// newline stays separate.
+pub fn report_status(context: &Context<'_, Shell>, run_id: &str) -> Result<ToolResult, ToolError> {
+    let after = lines_total(context, run_id)?.saturating_sub(STATUS_LINES);
+    let query = lines(context, run_id, Range::After(after), STATUS_BYTES)?;
     report(context, run_id, query)
 }
 
-/// Reports the state of a run with the lines of a query. The state is read first: if that is the
-/// end, all of the output is there.
+/// Reports the state of a run with the lines of a query. The state is read first: if the run has
+/// ended then, its output is complete.
 pub fn report(
     context: &Context<'_, Shell>,
     run_id: &str,
@@ -169,14 +170,14 @@ pub fn report(
     report_of(context, context.ops.run(run_id)?, query)
 }
 
-/// Reports a state that was read before, with the lines of a query.
+/// Reports a state read before, with the lines of a query.
 pub fn report_of(
     context: &Context<'_, Shell>,
     run: ProcessStatus,
     query: LogQuery,
 ) -> Result<ToolResult, ToolError> {
     let output = context.ops.logs(context.client, &run.run_id, query)?;
-    // There is none if the run was before a restart of the server.
+    // There is none if the run precedes a restart of the server.
     let last = context.ops.last_run().ok();
     let newer = last.as_ref().map(RunView::id).filter(|id| *id != run.run_id);
     let text = text_report::of_run(&run, &output, newer, Reader::Tools);

@@ -1,4 +1,4 @@
-//! What a model reads of services: a line of state, what was asked for, what to call next.
+//! Reports on services for a model: a state line, the content, and what to call next.
 
 use crate::ops::text_report;
 use crate::protocol::{
@@ -6,13 +6,13 @@ use crate::protocol::{
     SupervisorHealth, SystemStatus, VerbResponse,
 };
 
-/// The largest list, in bytes.
+/// The maximum size of a list, in bytes.
 const TEXT_BYTES_MAX: usize = 30 * 1024;
 
 /// Reports services, and the totals of all.
 pub fn of_services(SystemStatus { services, system }: &SystemStatus) -> String {
     let lines = services.iter().map(|(name, service)| line(name, service)).collect();
-    let lines = fitting(lines, "list_services name=NAME tells of one");
+    let lines = fitting(lines, "list_services name=NAME shows one");
     let begin = format!(
         "[{} services | {} running | {:?} MiB | {:?} % CPU]",
         system.total_services,
@@ -21,17 +21,17 @@ pub fn of_services(SystemStatus { services, system }: &SystemStatus) -> String {
         system.total_cpu_percent
     );
     let body = if lines.is_empty() { "(no services)".to_owned() } else { lines.join("\n") };
-    format!("{begin}\n{body}\n[service_logs, restart_service or check_health of one by its name]\n")
+    format!("{begin}\n{body}\n[service_logs, restart_service or check_health with a name]\n")
 }
 
-/// Reports what a request on a service came to, and its state, if it is of one.
+/// Reports the result of a request on a service, and the service's state.
 pub fn of_verb(response: &VerbResponse, state: Option<&ServiceStatus>) -> String {
     let (Some(name), Some(state)) = (&response.service, state) else {
         let message = shortened(&response.message);
         return format!("[{}]\n{message}\n[list_services shows all]\n", response.status);
     };
     let mut message = state.message.clone();
-    // What was done, where that is more than what the service is now.
+    // The result, if it says more than the state.
     if !response.message.is_empty() && response.message != message {
         message = format!("{}\n{message}", response.message);
     }
@@ -39,17 +39,19 @@ pub fn of_verb(response: &VerbResponse, state: Option<&ServiceStatus>) -> String
         ServiceState::Starting
         | ServiceState::Stopping
         | ServiceState::Restarting
-        | ServiceState::Backoff => format!("not settled: list_services name={name} looks again"),
+        | ServiceState::Backoff => {
+            format!("not settled: list_services name={name} shows its state")
+        }
         ServiceState::Running => format!("up: service_logs name={name} reads its output"),
         ServiceState::Stopped
         | ServiceState::Exited
         | ServiceState::Crashed
-        | ServiceState::Fatal => format!("down: service_logs name={name} tells what it said"),
+        | ServiceState::Fatal => format!("down: service_logs name={name} reads its output"),
     };
     format!("[{}]\n{message}\n[{next}]\n", parts(name, state).join(" | "))
 }
 
-/// Reports lines of a service that is in this state.
+/// Reports lines of a service in this state.
 pub fn of_logs(logs: &ServiceLogs, state: ServiceState) -> String {
     let ServiceLogs { service: name, total_lines: total, next, .. } = logs;
     let mut body: Vec<&str> = logs.logs.iter().map(String::as_str).collect();
@@ -66,16 +68,16 @@ pub fn of_logs(logs: &ServiceLogs, state: ServiceState) -> String {
         0 => String::new(),
         lines => format!(", {lines} no longer kept"),
     };
-    let reset = if logs.cursor_reset { ", after= was beyond them" } else { "" };
+    let reset = if logs.cursor_reset { ", after= was past the end" } else { "" };
     let call = if logs.running {
         format!("service_logs name={name} after={next} wait=20 waits for more")
     } else {
-        format!("{state}: start_service name={name}, or list_services name={name} tells why")
+        format!("{state}: start_service name={name}, or list_services name={name} shows why")
     };
     format!("[{name} | {state} | {range}{skipped}{reset}]\n{}\n[{call}]\n", body.join("\n"))
 }
 
-/// Reports what the checks of a service found.
+/// Reports the results of a service's health checks.
 pub fn of_health(health: &ServiceHealth) -> String {
     let ServiceHealth { service: name, status, checks, response_time, .. } = health;
     let mut lines: Vec<String> =
@@ -85,23 +87,23 @@ pub fn of_health(health: &ServiceHealth) -> String {
     }
     let took = response_time.map(|time| format!(" | {time:?} ms")).unwrap_or_default();
     let next = if *status == HealthStatus::Unhealthy {
-        format!("service_logs name={name} tells what it says, restart_service name={name}")
+        format!("service_logs name={name} reads its output, restart_service name={name}")
     } else {
         "list_services shows all".to_owned()
     };
     format!("[{name} | {status}{took}]\n{}\n[{next}]\n", lines.join("\n"))
 }
 
-/// Reports whether the system is well.
+/// Reports whether the system is healthy.
 pub fn of_system(health: &SupervisorHealth) -> String {
     let problems = health.services.iter();
     let lines: Vec<String> = problems.map(|(name, problem)| format!("{name}: {problem}")).collect();
     let body = if lines.is_empty() {
-        "Every required service is as it should be.".to_owned()
+        "All required services are healthy.".to_owned()
     } else {
         fitting(lines, "list_services shows all").join("\n")
     };
-    format!("[system | {}]\n{body}\n[list_services tells why]\n", health.status)
+    format!("[system | {}]\n{body}\n[list_services shows why]\n", health.status)
 }
 
 /// Reports the outcome of a bulk request.
@@ -114,8 +116,8 @@ pub fn of_bulk(BulkResponse { operations, .. }: &BulkResponse) -> String {
     format!("[{} services]\n{lines}\n[list_services shows all]\n", operations.len())
 }
 
-/// `web | running | healthy | pid 42 | up 12.3 s | 0.4 % CPU | 21.5 MiB | port 8080 |
-/// 3 restarts in all | why`
+/// Formats `web | running | healthy | pid 42 | up 12.3 s | 0.4 % CPU | 21.5 MiB | port 8080 | 3
+/// restarts in total | message`.
 fn line(name: &str, service: &ServiceStatus) -> String {
     let mut parts = parts(name, service);
     parts.push(service.message.clone());
@@ -141,13 +143,13 @@ fn parts(name: &str, service: &ServiceStatus) -> Vec<String> {
     }
     match service.restart_count {
         0 => {}
-        1 => parts.push("1 restart in all".to_owned()),
-        count => parts.push(format!("{count} restarts in all")),
+        1 => parts.push("1 restart in total".to_owned()),
+        count => parts.push(format!("{count} restarts in total")),
     }
     parts
 }
 
-/// Returns as many of the lines as fit into a text, and how many more there are.
+/// Returns as many of the lines as fit, and the number of the others.
 fn fitting(mut lines: Vec<String>, rest: &str) -> Vec<String> {
     let mut bytes = 0;
     let fits = |line: &&String| {
@@ -163,7 +165,7 @@ fn fitting(mut lines: Vec<String>, rest: &str) -> Vec<String> {
     lines
 }
 
-/// Returns as much of a sentence as fits into a text.
+/// Truncates a sentence to the maximum size.
 fn shortened(sentence: &str) -> String {
     let end = sentence.floor_char_boundary(TEXT_BYTES_MAX);
     let cut = if end < sentence.len() { " …" } else { "" };

@@ -18,35 +18,35 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long a verb waits until the service has settled, in seconds.
+/// The default wait for a service to settle, in seconds.
 const VERB_WAIT_DEFAULT: f64 = 20.0;
 
-/// What that wait is.
+/// The description of that wait.
 const VERB_WAIT: &str = "How long to wait until it has settled, in seconds.";
 
-/// How many lines of a log are given where nothing else is said.
+/// The default number of log lines.
 const LINES_DEFAULT: u64 = 100;
 
-/// The tools, those first that are needed first.
+/// The tools, in the order in which they are needed.
 pub const SERVICE_TOOLS: &[Tool<Services>] = &[
     Tool {
         name: "list_services",
         title: "List the services",
-        description: "Every service with its state (running, backoff, fatal, …), health, pid, \
-                      port, uptime, CPU, memory, restarts, and one sentence why it is in this \
-                      state; and the system's totals. With name that one alone.",
+        description: "Lists every service with its state (running, backoff, fatal, …), health, \
+                      pid, port, uptime, CPU, memory, restarts, and the reason for its state; and \
+                      the system's totals. With name, only that service.",
         effect: Effect::Reads,
-        input: input_of::<OneOrAll>,
+        input: input_of::<NameOrAll>,
         output: output_of::<SystemStatus>,
         call: list,
     },
     Tool {
         name: "start_service",
         title: "Start a service",
-        description: "Starts a service that is down, after what it depends on, and waits until it \
-                      is up (20 s, up to 50). config overrides fields of its file for this run, \
-                      env for example; a new name with a cmd adds a service until the supervisor \
-                      ends. Refused while it is up: use restart_service.",
+        description: "Starts a service that is down, after its dependencies, and waits until it is \
+                      up (20 s, up to 50). config overrides fields of the file for this run, such \
+                      as env; a new name with a cmd adds a service until the supervisor exits. \
+                      Refused while it is up: use restart_service.",
         effect: Effect::Changes,
         input: || with_wait(input_of::<ServiceRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<VerbResponse>,
@@ -56,7 +56,7 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
         name: "stop_service",
         title: "Stop a service",
         description: "Ends a service with everything it started, and waits until it is down. \
-                      Cancels a restart that it waits for. It stays down until it is started.",
+                      Cancels a pending restart. It stays down until it is started.",
         effect: Effect::Ends,
         input: || with_wait(input_of::<StopRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<VerbResponse>,
@@ -65,8 +65,8 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
     Tool {
         name: "restart_service",
         title: "Restart a service",
-        description: "Ends a service, where it is up, and starts it again; waits until it is up. \
-                      config as in start_service. Read service_logs first where it crashed.",
+        description: "Ends a service if it is up, starts it again, and waits until it is up. \
+                      config as in start_service. Read service_logs first if it crashed.",
         effect: Effect::Ends,
         input: || with_wait(input_of::<ServiceRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<VerbResponse>,
@@ -75,10 +75,10 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
     Tool {
         name: "reload_service",
         title: "Reload a service",
-        description: "type=config (what it is without one) reads the services file again and \
-                      applies what has changed of this service, or of all without a name; nothing \
-                      changed, nothing is restarted. type=code restarts it as it is. A broken file \
-                      changes nothing, and every fault of it is told.",
+        description: "type=config (the default) reloads the services file and applies the changes \
+                      of this service, or of all without a name; unchanged services are not \
+                      restarted. type=code restarts it unchanged. An invalid file changes nothing, \
+                      and every error in it is reported.",
         effect: Effect::Ends,
         input: || with_wait(input_of::<ReloadRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<VerbResponse>,
@@ -87,13 +87,13 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
     Tool {
         name: "service_logs",
         title: "Read a service's output",
-        description: "The last lines (100) of what a service has printed over all of its runs, \
-                      each with its time. With after=N only what is new behind line N, and with \
-                      wait (up to 50) as soon as there is something new. To find something use \
-                      grep (a regular expression, (?i) for any case). Cut in the middle to 32 KiB.",
+        description: "Returns the last lines (100) of a service's output over all of its runs, \
+                      each with its time. With after=N only the lines after line N, and with wait \
+                      (up to 50) as soon as there is one. To search use grep (a regular \
+                      expression; (?i) ignores case). Truncated in the middle to 32 KiB.",
         effect: Effect::Reads,
         input: || {
-            let meaning = "With after: how long to wait for a line behind it, in seconds.";
+            let meaning = "With after: how long to wait for a line after it, in seconds.";
             with_wait(input_of::<WantedLines>(), 0.0, meaning)
         },
         output: output_of::<ServiceLogs>,
@@ -102,20 +102,20 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
     Tool {
         name: "check_health",
         title: "Check health",
-        description: "Runs the health checks of a service now, and tells what each found and how \
-                      long it took. Without a name: which required services keep the system from \
-                      being healthy.",
+        description: "Runs the health checks of a service now, and reports the result and duration \
+                      of each. Without a name: which required services keep the system from being \
+                      healthy.",
         effect: Effect::Reads,
-        input: input_of::<OneOrAll>,
+        input: input_of::<NameOrAll>,
         output: output_of::<Health>,
         call: health,
     },
     Tool {
         name: "bulk",
         title: "Act on several services",
-        description: "start, stop, restart or reload of several services in the order of what \
-                      depends on what, and waits until all have settled; parallel=false goes one \
-                      by one. One that cannot be acted on does not stop the others.",
+        description: "Starts, stops, restarts or reloads several services in dependency order, and \
+                      waits until all have settled; with parallel=false one by one. A failure of \
+                      one does not stop the others.",
         effect: Effect::Ends,
         input: || with_wait(input_of::<BulkRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<BulkResponse>,
@@ -123,67 +123,67 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
     },
 ];
 
-/// One service, or all.
+/// The arguments of a tool for one service or all.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct OneOrAll {
-    /// Which service; all where it is left out.
+struct NameOrAll {
+    /// Name of the service; all if omitted.
     name: Option<String>,
 }
 
-/// Which lines to read.
+/// The arguments of `service_logs`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct WantedLines {
-    /// Which service.
+    /// Name of the service.
     name: String,
-    /// The last so many lines.
+    /// Only the last N lines.
     #[serde(default, deserialize_with = "whole_or_null")]
     #[schemars(extend("default" = LINES_DEFAULT))]
     lines: Option<u64>,
-    /// Only lines behind this one: the number that the last result gave.
+    /// Only lines after this one: the number in the last result.
     #[serde(default, deserialize_with = "whole_or_null")]
     after: Option<u64>,
-    /// Those of the last so many seconds.
+    /// Only lines of the last N seconds.
     seconds: Option<f64>,
-    /// At most so many, from the first on.
+    /// At most N lines, from the first on.
     #[serde(default, deserialize_with = "whole_or_null")]
     limit: Option<u64>,
     /// Only lines that match this regular expression.
     grep: Option<String>,
-    /// At most so many bytes: beginning and end are kept.
+    /// Maximum size in bytes: beginning and end are kept.
     #[serde(default, deserialize_with = "whole_or_null")]
     #[schemars(range(min = 256, max = 1_048_576), extend("default" = OUTPUT_BYTES_DEFAULT))]
     max_bytes: Option<u64>,
-    /// One run alone, by its id.
+    /// Only this run, by its id.
     run: Option<String>,
 }
 
-/// What was found of one service, or of the system.
+/// The health of one service, or of the system.
 #[derive(Serialize, JsonSchema)]
 #[allow(dead_code, reason = "only its schema is of use: the answer is one of two types")]
 struct Health {
     /// Of a service `healthy`, `unhealthy` or `unknown`, of the system `healthy` or `degraded`.
     status: String,
-    /// Which service.
+    /// Name of the service.
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<String>,
-    /// What each of its checks found: `ok`, or why not.
+    /// Result of each check: `ok`, or the reason of the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<BTreeMap<String, String>>,
-    /// How long the slowest took, in milliseconds.
+    /// Duration of the slowest check, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     response_time: Option<f64>,
     /// Why it is unhealthy.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// The required services that keep the system from being healthy, with their states.
+    /// Required services that keep the system from being healthy, with their states.
     #[serde(skip_serializing_if = "Option::is_none")]
     services: Option<BTreeMap<String, String>>,
 }
 
 fn name_of(arguments: Arguments) -> Result<Option<String>, ToolError> {
-    let OneOrAll { name } = arguments.read()?;
+    let NameOrAll { name } = arguments.read()?;
     if name.as_deref() == Some("") { Err(empty("name")) } else { Ok(name) }
 }
 
@@ -233,13 +233,13 @@ fn reload(
     verb(context, context.ops.reload(context.client, request, Some(Duration::from_secs_f64(wait))))
 }
 
-/// Reports what a request on a service came to, with the state of the service.
+/// Reports the result of a request on a service, with its state.
 fn verb(
     context: &Context<'_, Services>,
     done: Result<VerbResponse, Error>,
 ) -> Result<ToolResult, ToolError> {
     let response = done?;
-    // It may be gone with the reload.
+    // The service may be gone after a reload.
     let state = response.service.as_ref().and_then(|name| context.ops.one_status(name).ok());
     let text = text::of_verb(&response, state.as_ref());
     Ok(ToolResult { text, data: json!(response) })
@@ -250,12 +250,12 @@ fn logs(
     mut arguments: Arguments,
 ) -> Result<ToolResult, ToolError> {
     let wait = arguments.wait(0.0)?;
-    let wanted: WantedLines = arguments.read()?;
-    let WantedLines { name, lines, after, limit, grep, max_bytes, run, .. } = wanted;
+    let requested: WantedLines = arguments.read()?;
+    let WantedLines { name, lines, after, limit, grep, max_bytes, run, .. } = requested;
     if name.is_empty() {
         return Err(empty("name"));
     }
-    let seconds = fitting_seconds("seconds", wanted.seconds)?;
+    let seconds = fitting_seconds("seconds", requested.seconds)?;
     let default = if limit.is_none() { Range::Last(LINES_DEFAULT) } else { Range::All };
     let range = LogRange { lines, seconds, after }.or(default)?;
     let (run, grep) = (run.as_deref(), grep.as_deref());

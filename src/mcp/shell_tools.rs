@@ -2,8 +2,8 @@
 
 use super::arguments::{Arguments, with_wait};
 use super::runs::{
-    Before, GLANCE_BYTES, RunReport, bytes, glance, lines, lines_total, prompt, report, report_of,
-    wait_for_end, wait_for_line, wait_for_reaction,
+    Before, RunReport, STATUS_BYTES, bytes, lines, lines_total, prompt, report, report_of,
+    report_status, wait_for_end, wait_for_line, wait_for_reaction,
 };
 use super::tool::{
     Context, Effect, OUTPUT_BYTES_DEFAULT, Tool, ToolError, ToolResult, empty, input_of, output_of,
@@ -20,30 +20,30 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::time::Instant;
 
-/// How long a start waits for the end where nothing else is said, in seconds: most commands have
-/// ended by then.
+/// The default wait for the end of a started command, in seconds: most commands have ended by
+/// then.
 const START_WAIT_DEFAULT: f64 = 10.0;
 
-/// How long the tool that waits does so, in seconds.
+/// The default duration of the tool `wait`, in seconds.
 const WAIT_DEFAULT: f64 = 30.0;
 
-/// How long a program is given to react to what was written to it, in seconds.
+/// The default time for a program to react to input, in seconds.
 const REACTION_WAIT_DEFAULT: f64 = 1.0;
 
-/// The tools, those first that are needed first.
+/// The tools, in the order in which they are needed.
 pub const SHELL_TOOLS: &[Tool<Shell>] = &[
     Tool {
         name: "start_command",
         title: "Start a command",
         description: "Runs a shell command and waits for its end, at most `wait` seconds (10, up \
-                      to 50); gives its state and its output. One command runs at a time: while \
-                      one does, this is refused; what an ended one left running is ended first. \
-                      For a server or a long build give wait=0 or let the wait run out, then \
-                      read_logs or wait. Where it may ask something give pty=true: this answers \
-                      early where the output ends without a newline and stays silent, as a prompt \
-                      does, and send_input answers it. Directory and environment do not carry \
-                      over: give cwd and env each time. Output over 32 KiB is cut in the middle, \
-                      with what to call for the rest.",
+                      to 50); returns its state and its output. One command runs at a time: while \
+                      one is running, this is refused; processes left by an ended one are ended \
+                      first. For a server or a long build give wait=0 or let the wait expire, then \
+                      use read_logs or wait. If it may prompt, give pty=true: this returns early \
+                      when the output ends without a newline and stays silent, as a prompt does, \
+                      and send_input answers it. Directory and environment do not carry over: give \
+                      cwd and env each time. Output over 32 KiB is truncated in the middle, with \
+                      the call for the rest.",
         effect: Effect::Ends,
         input: || {
             let meaning = "How long to wait for its end, in seconds.";
@@ -54,9 +54,9 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
     },
     Tool {
         name: "get_status",
-        title: "Look at the command",
-        description: "The state of the last command, at once: running or not, exit code, what \
-                      ended it, and its last lines. To wait for an end use wait.",
+        title: "Show the command",
+        description: "Returns the state of the last command at once: running or not, exit code, \
+                      what ended it, and its last lines. To wait for its end use wait.",
         effect: Effect::Reads,
         input: input_of::<Nothing>,
         output: output_of::<RunReport>,
@@ -65,17 +65,16 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
     Tool {
         name: "read_logs",
         title: "Read output",
-        description: "Lines of what the command has printed. With after=N only what is new behind \
-                      line N, and with wait as well (up to 50 s) as soon as there is a new line; a \
-                      question without a newline does not end that wait, see wait. The last result \
-                      says which N comes next. To find something use grep (a regular expression, \
-                      (?i) for any case) with limit; for the end use lines=50. after, lines and \
-                      seconds exclude each other, limit does not go with lines. Without any of \
-                      them everything, cut in the middle to 32 KiB. Escape sequences are taken \
-                      out.",
+        description: "Returns lines of the command's output. With after=N only the lines after \
+                      line N, and with wait as well (up to 50 s) as soon as there is one; a prompt \
+                      without a newline does not end that wait, see wait. The last result gives \
+                      the next N. To search use grep (a regular expression, (?i) ignores case) \
+                      with limit; for the end use lines=50. after, lines and seconds exclude each \
+                      other, and limit excludes lines. Without any of them everything, truncated \
+                      in the middle to 32 KiB. Escape sequences are removed.",
         effect: Effect::Reads,
         input: || {
-            let meaning = "With after: how long to wait for a line behind it, in seconds.";
+            let meaning = "With after: how long to wait for a line after it, in seconds.";
             with_wait(input_of::<ReadLogs>(), 0.0, meaning)
         },
         output: output_of::<RunReport>,
@@ -85,14 +84,14 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
         name: "wait",
         title: "Wait for the end",
         description: "Waits until the command has ended, at most `wait` seconds (30, up to 50), \
-                      and gives its state and its output behind line `after`: give the number of \
-                      the last result, else all output comes again. Answers early where new output \
-                      ends without a newline and stays silent, as a prompt does. A command that \
-                      still runs is no error: call again.",
+                      and returns its state and its output after line `after`: give the number in \
+                      the last result, else all output is repeated. Returns early when new output \
+                      ends without a newline and stays silent, as a prompt does. A command that is \
+                      still running is not an error: call again.",
         effect: Effect::Reads,
         input: || {
             let meaning = "How long to wait for the end, in seconds.";
-            with_wait(input_of::<Behind>(), WAIT_DEFAULT, meaning)
+            with_wait(input_of::<OutputAfter>(), WAIT_DEFAULT, meaning)
         },
         output: output_of::<RunReport>,
         call: wait,
@@ -101,10 +100,10 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
         name: "send_input",
         title: "Write to the command",
         description: "Writes text to the command, which must have been started with stdin or pty; \
-                      give the newline that Enter would be (\"y\\n\"). On a terminal control \
-                      characters work as keys: \"\\u0003\" is ^C. Gives what it printed until it \
-                      was quiet for a moment, at most `wait` seconds (1, up to 50). eof=true ends \
-                      its input. Where not all of it is taken, that is told.",
+                      end it with a newline to press Enter (\"y\\n\"). On a terminal control \
+                      characters work as keys: \"\\u0003\" is ^C. Returns its output until it has \
+                      been quiet for a moment, at most `wait` seconds (1, up to 50). eof=true ends \
+                      its input. If not all of the text is accepted, the result says so.",
         effect: Effect::Changes,
         input: || {
             let meaning = "How long to wait for its reaction, in seconds.";
@@ -117,7 +116,7 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
         name: "send_signal",
         title: "Send a signal",
         description: "Sends a signal, by name or number (SIGINT, HUP, 10), to the command and all \
-                      of its children, without waiting for what comes of it. To end it use kill.",
+                      of its children, without waiting for an effect. To end it use kill.",
         effect: Effect::Ends,
         input: input_of::<SendSignal>,
         output: output_of::<RunReport>,
@@ -127,8 +126,8 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
         name: "kill",
         title: "End the command",
         description: "Ends the command with everything it started: SIGTERM, and SIGKILL for what \
-                      is left after 5 s; type=SIGKILL at once. Answers when all of it is gone. \
-                      Also ends what an ended command left running.",
+                      is left after 5 s; type=SIGKILL at once. Returns when all of it is gone. \
+                      Also ends processes that an ended command left running.",
         effect: Effect::Ends,
         input: input_of::<Kill>,
         output: output_of::<KillReport>,
@@ -137,10 +136,10 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
     Tool {
         name: "restart",
         title: "Start it again",
-        description: "Ends the last command, where it still runs, and starts the same one again \
-                      with the same directory, environment and terminal, and a new log. Give \
-                      `timeout` for the seconds it has to end by itself (10). Does not wait for \
-                      output: wait after=0 does.",
+        description: "Ends the last command if it is still running, and starts it again with the \
+                      same directory, environment and terminal, and a new log. `timeout` is the \
+                      number of seconds it has to exit by itself (10). Does not wait for output: \
+                      wait after=0 does.",
         effect: Effect::Ends,
         input: input_of::<Restart>,
         output: output_of::<RunReport>,
@@ -148,23 +147,23 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
     },
 ];
 
-/// What came of something written.
+/// The result of `send_input`.
 #[derive(Serialize, JsonSchema)]
 struct InputReport {
-    /// How many bytes the program has taken.
+    /// Number of bytes that the program has accepted.
     written: u64,
-    /// The state of the run.
+    /// State of the run.
     run: ProcessStatus,
-    /// What it has printed since.
+    /// Output since then.
     output: LogsResponse,
 }
 
-/// What came of a kill.
+/// The result of `kill`.
 #[derive(Serialize, JsonSchema)]
 struct KillReport {
-    /// What was ended, and what withstood.
+    /// What was ended, and what survived.
     killed: KillResponse,
-    /// The state of the run.
+    /// State of the run.
     run: ProcessStatus,
     /// Its last lines.
     output: LogsResponse,
@@ -175,64 +174,64 @@ struct KillReport {
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-/// Which lines to read.
+/// The arguments of `read_logs`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ReadLogs {
-    /// Only lines behind this one: the number that the last result gave.
+    /// Only lines after this one: the number in the last result.
     #[serde(default, deserialize_with = "whole_or_null")]
     after: Option<u64>,
-    /// The last so many lines.
+    /// Only the last N lines.
     #[serde(default, deserialize_with = "whole_or_null")]
     lines: Option<u64>,
-    /// Those of the last so many seconds.
+    /// Only lines of the last N seconds.
     seconds: Option<f64>,
-    /// At most so many, from the first on.
+    /// At most N lines, from the first on.
     #[serde(default, deserialize_with = "whole_or_null")]
     limit: Option<u64>,
     /// Only lines that match this regular expression.
     grep: Option<String>,
-    /// At most so many bytes: beginning and end are kept.
+    /// Maximum size in bytes: beginning and end are kept.
     #[serde(default, deserialize_with = "whole_or_null")]
     #[schemars(range(min = 256, max = 1_048_576), extend("default" = OUTPUT_BYTES_DEFAULT))]
     max_bytes: Option<u64>,
-    /// The run to read, by its id; the last one where it is left out.
+    /// The run to read, by its id; the last one if omitted.
     run_id: Option<String>,
 }
 
-/// From where on output is wanted.
+/// The arguments of `wait`.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Behind {
-    /// Only lines behind this one: the number that the last result gave.
+struct OutputAfter {
+    /// Only lines after this one: the number in the last result.
     #[serde(default, deserialize_with = "whole_or_null")]
     after: Option<u64>,
-    /// At most so many bytes: beginning and end are kept.
+    /// Maximum size in bytes: beginning and end are kept.
     #[serde(default, deserialize_with = "whole_or_null")]
     #[schemars(range(min = 256, max = 1_048_576), extend("default" = OUTPUT_BYTES_DEFAULT))]
     max_bytes: Option<u64>,
 }
 
-/// The signal to send.
+/// The arguments of `send_signal`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SendSignal {
-    /// By name (with or without SIG) or number.
+    /// Name (with or without SIG) or number.
     #[serde(rename = "type")]
     kind: String,
 }
 
-/// How to end it.
+/// The arguments of `kill`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Kill {
-    /// SIGTERM, with SIGKILL for what is left, or SIGKILL at once.
+    /// SIGTERM, then SIGKILL for what is left, or SIGKILL at once.
     #[serde(rename = "type")]
     #[schemars(extend("enum" = ["SIGTERM", "SIGKILL", null], "default" = "SIGTERM"))]
     kind: Option<String>,
 }
 
-/// How to restart it.
+/// The arguments of `restart`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Restart {
@@ -247,19 +246,19 @@ fn start(context: &Context<'_, Shell>, mut arguments: Arguments) -> Result<ToolR
     // A question may be there before the start is answered.
     let began = Instant::now();
     let started = context.ops.start(arguments.read()?, false)?;
-    // It runs: that it could not be waited for is no failure any more.
+    // The command is running, so a failed wait is not a failure of the call.
     let waited = wait_for_end(context, &started.run, began, wait);
     let run = ProcessStatus {
         ended_leftovers: ProcessStatus::from(started.snapshot).ended_leftovers,
         ..context.ops.run(started.run.id())?
     };
     let query = lines(context, &run.run_id, Range::After(0), bytes)?;
-    Ok(report_of(context, run, query)?.noting(waited.err()))
+    Ok(report_of(context, run, query)?.with_note(waited.err()))
 }
 
 fn status(context: &Context<'_, Shell>, arguments: Arguments) -> Result<ToolResult, ToolError> {
     let Nothing {} = arguments.read()?;
-    glance(context, context.ops.last_run()?.id())
+    report_status(context, context.ops.last_run()?.id())
 }
 
 fn read_logs(
@@ -267,34 +266,34 @@ fn read_logs(
     mut arguments: Arguments,
 ) -> Result<ToolResult, ToolError> {
     let wait = arguments.wait(0.0)?;
-    let wanted: ReadLogs = arguments.read()?;
-    let run_id = match wanted.run_id {
+    let requested: ReadLogs = arguments.read()?;
+    let run_id = match requested.run_id {
         Some(run_id) if run_id.is_empty() => return Err(empty("run_id")),
         Some(run_id) => run_id,
         None => context.ops.last_run()?.id().to_owned(),
     };
-    let is_filtered = wanted.grep.is_some() || wanted.seconds.is_some();
-    let (after, lines) = match (wanted.after, wanted.lines) {
-        // By number, so that a line without newline is apart.
+    let is_filtered = requested.grep.is_some() || requested.seconds.is_some();
+    let (after, lines) = match (requested.after, requested.lines) {
+        // Selected by number, so that a line without newline stays separate.
         (None, Some(count @ 1..)) if !is_filtered => {
             (Some(lines_total(context, &run_id)?.saturating_sub(count)), None)
         }
-        (None, None) if wanted.seconds.is_none() => (Some(0), None),
+        (None, None) if requested.seconds.is_none() => (Some(0), None),
         given => given,
     };
-    let seconds = fitting_seconds("seconds", wanted.seconds)?;
+    let seconds = fitting_seconds("seconds", requested.seconds)?;
     let range = LogRange { lines, seconds, after }.or(Range::All)?;
-    let (tool, grep) = (format!("read_logs run_id={run_id}"), wanted.grep.as_deref());
+    let (tool, grep) = (format!("read_logs run_id={run_id}"), requested.grep.as_deref());
     let hint = ContinuationHint::call(tool, None, grep);
     let mut query = LogQuery::new(context.client, range, grep, Escapes::Stripped, hint)?
-        .limited_to(Some(bytes(wanted.max_bytes)?))?;
-    query.selection.limit = wanted.limit;
+        .limited_to(Some(bytes(requested.max_bytes)?))?;
+    query.selection.limit = requested.limit;
     query.check()?;
-    if let Some(after) = wanted.after {
+    if let Some(after) = requested.after {
         wait_for_line(context, &run_id, after, wait)?;
     } else if wait > 0.0 {
         return Err(ToolError(
-            "The argument wait needs after: give the last result's number.".into(),
+            "The argument wait needs after: give the number in the last result.".into(),
         ));
     }
     report(context, &run_id, query)
@@ -302,7 +301,7 @@ fn read_logs(
 
 fn wait(context: &Context<'_, Shell>, mut arguments: Arguments) -> Result<ToolResult, ToolError> {
     let seconds = arguments.wait(WAIT_DEFAULT)?;
-    let Behind { after, max_bytes } = arguments.read()?;
+    let OutputAfter { after, max_bytes } = arguments.read()?;
     let bytes = bytes(max_bytes)?;
     let run = context.ops.last_run()?;
     wait_for_end(context, &run, Instant::now(), seconds)?;
@@ -325,17 +324,18 @@ fn send_input(
     let permit = context.ops.streams().take()?;
     let written = context.ops.write_stdin(&permit, data.as_bytes(), ends)?;
     drop(permit);
-    // It is written: that nobody could wait is no failure any more.
+    // The input is written, so a failed wait is not a failure of the call.
     let waited = wait_for_reaction(context, run.id(), &before, wait);
     let rest = (written < data.len()).then(|| {
         let bytes = data.len();
         ToolError(format!(
-            "{written} of {bytes} bytes were taken: it does not read now. Send the rest later."
+            "{written} of {bytes} bytes were accepted: the program is not reading. Send the rest \
+             later."
         ))
     });
     let query = lines(context, run.id(), Range::After(total), OUTPUT_BYTES_DEFAULT)?;
     let result = report(context, run.id(), query)?;
-    Ok(result.noting(rest.or(waited.err())).with("written", json!(written)))
+    Ok(result.with_note(rest.or(waited.err())).with("written", json!(written)))
 }
 
 fn send_signal(
@@ -344,9 +344,9 @@ fn send_signal(
 ) -> Result<ToolResult, ToolError> {
     let SendSignal { kind } = arguments.read()?;
     let wrong =
-        |wanted: String| ToolError(format!("The argument type is {kind:?}: give {wanted}."));
+        |requested: String| ToolError(format!("The argument type is {kind:?}: give {requested}."));
     let run = context.ops.signal(kind.parse().map_err(wrong)?)?;
-    glance(context, &run.run_id)
+    report_status(context, &run.run_id)
 }
 
 fn kill(context: &Context<'_, Shell>, arguments: Arguments) -> Result<ToolResult, ToolError> {
@@ -361,13 +361,13 @@ fn kill(context: &Context<'_, Shell>, arguments: Arguments) -> Result<ToolResult
     };
     let killed = context.ops.kill(signal)?;
     let run = context.ops.last_run()?;
-    Ok(glance(context, run.id())?.with("killed", json!(killed)))
+    Ok(report_status(context, run.id())?.with("killed", json!(killed)))
 }
 
 fn restart(context: &Context<'_, Shell>, arguments: Arguments) -> Result<ToolResult, ToolError> {
     let Restart { timeout } = arguments.read()?;
     let run = context.ops.restart(fitting_seconds("timeout", timeout)?)?;
-    // It has printed nothing yet, or next to it.
-    let query = lines(context, &run.run_id, Range::After(0), GLANCE_BYTES)?;
+    // It has printed little or nothing yet.
+    let query = lines(context, &run.run_id, Range::After(0), STATUS_BYTES)?;
     report_of(context, run, query)
 }

@@ -1,5 +1,4 @@
-//! The protocol over stdin and stdout: each line is a message to an endpoint in this process or
-//! elsewhere.
+//! The protocol over stdin and stdout: each line is a message to a local or remote endpoint.
 
 use super::endpoint::{self, Toolbox};
 use super::era::{Headers, STATELESS_VERSION_KEY};
@@ -16,11 +15,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// The longest message that is read, in bytes.
+/// The maximum size of a message, in bytes.
 const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// How many calls of tools are carried at once; the next is refused. A server keeps 128 connections
-/// of one client, and the others are for requests that are answered at once.
+/// The maximum number of concurrent tool calls; further ones are refused. A server allows one
+/// client 128 connections, and the rest is for requests that are answered at once.
 const CALLS_MAX: usize = 100;
 
 /// Tools whose calls are never refused: they end what other calls wait for.
@@ -30,17 +29,17 @@ const ENDING_TOOLS: [&str; 2] = ["kill", "send_signal"];
 /// answered.
 const OTHERS_MAX: usize = 20;
 
-/// How often is looked, once the input has ended, whether somebody still reads the answers.
-const READER_LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// The interval of checks, after the end of the input, whether stdout is still read.
+const READER_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The codes of JSON-RPC for what is no request, and for what went wrong on our side.
+/// The JSON-RPC codes for invalid requests and internal errors.
 const INVALID_REQUEST: i32 = -32600;
 const INTERNAL: i32 = -32603;
 
-/// What answers messages.
+/// An endpoint that answers messages.
 pub trait Endpoint: Send + Sync {
-    /// Answers a message, which was read from this line; `None` to what wants no answer. Blocks as
-    /// long as that takes, or until `is_cancelled`.
+    /// Answers a message, which was parsed from this line; returns `None` if no response is
+    /// expected. Blocks until then, or until `is_cancelled`.
     fn answer(
         &self,
         message: &Value,
@@ -57,7 +56,7 @@ pub struct Remote(pub Client);
 #[derive(Debug)]
 pub struct Local<O: 'static>(pub Toolbox<O>);
 
-/// A client at stdin and stdout, for one message.
+/// The client at stdin and stdout, for one message.
 struct StdioClient(Arc<AtomicBool>);
 
 impl ops::Client for StdioClient {
@@ -83,7 +82,7 @@ impl<O: Send + Sync> Endpoint for Local<O> {
     fn answer(&self, _: &Value, line: &[u8], is_cancelled: &Arc<AtomicBool>) -> Option<Vec<u8>> {
         let value = match endpoint::parse(line) {
             Ok(value) => value,
-            Err(fault) => return Some(fault.answer(&Value::Null).to_string().into_bytes()),
+            Err(error) => return Some(error.answer(&Value::Null).to_string().into_bytes()),
         };
         let sent = value.clone();
         let params = &sent["params"];
@@ -92,9 +91,10 @@ impl<O: Send + Sync> Endpoint for Local<O> {
         let headers = Headers { version, method: sent["method"].as_str(), name: name.as_deref() };
         let client = StdioClient(Arc::clone(is_cancelled));
         let handle = || endpoint::handle(&self.0, value, Ok(headers), &client).1;
-        let answer = catch_panic(format_args!("A message of stdin"), handle).unwrap_or_else(|| {
-            let why = "The server failed at this: look into its log, and report what you find.";
-            Some(fault(&sent["id"], INTERNAL, why))
+        let answer = catch_panic(format_args!("a message on stdin"), handle).unwrap_or_else(|| {
+            let why = "The server failed to handle this message: look into its log, and report \
+                       what you find.";
+            Some(error_response(&sent["id"], INTERNAL, why))
         });
         answer.map(|answer| answer.to_string().into_bytes())
     }
@@ -102,20 +102,22 @@ impl<O: Send + Sync> Endpoint for Local<O> {
 
 impl Endpoint for Remote {
     fn answer(&self, message: &Value, line: &[u8], _: &Arc<AtomicBool>) -> Option<Vec<u8>> {
-        let fault = |why: &str| Some(fault(&message["id"], INTERNAL, why).to_string().into_bytes());
-        let is_wanted = message.get("id").is_some() || !message.is_object();
+        let failed = |why: &str| {
+            Some(error_response(&message["id"], INTERNAL, why).to_string().into_bytes())
+        };
+        let is_awaited = message.get("id").is_some() || !message.is_object();
         match self.0.post("/mcp", &headers(message), line.trim_ascii()) {
-            Err(away) if is_wanted => fault(&away.to_string()),
+            Err(error) if is_awaited => failed(&error.to_string()),
             Err(_) => None,
             Ok(answer) => match serde_json::from_slice::<Value>(&answer.body) {
                 Ok(value) if value.is_array() || value["jsonrpc"] == "2.0" => {
                     Some(value.to_string().into_bytes())
                 }
-                Ok(problem) if is_wanted => {
-                    fault(problem["detail"].as_str().unwrap_or("It was refused."))
+                Ok(problem) if is_awaited => {
+                    failed(problem["detail"].as_str().unwrap_or("The server refused the message."))
                 }
-                Err(_) if is_wanted => {
-                    fault(&format!("The server answers {} and no message.", answer.status))
+                Err(_) if is_awaited => {
+                    failed(&format!("The server answered {} without a message.", answer.status))
                 }
                 _ => None,
             },
@@ -123,32 +125,32 @@ impl Endpoint for Remote {
     }
 }
 
-/// What the threads share.
+/// The state shared by the threads.
 struct Shared<E, W> {
     endpoint: E,
     output: Mutex<W>,
-    under_way: Mutex<UnderWay>,
+    in_flight: Mutex<InFlight>,
     ended: Condvar,
 }
 
-/// The messages that are being answered.
-type UnderWay = Vec<Pending>;
+/// The messages being answered.
+type InFlight = Vec<Pending>;
 
-/// A message that is being answered.
+/// A message being answered.
 struct Pending {
-    /// Its id, as JSON.
+    /// The id, as JSON.
     id: String,
     kind: Kind,
-    /// Whether nobody waits for the answer any more. It then takes nobody's place.
+    /// Whether the client has cancelled it. It then no longer counts towards a limit.
     is_cancelled: Arc<AtomicBool>,
 }
 
-/// What is being answered.
+/// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// The call of a tool, or several messages with one among them, which may take long.
+    /// A tool call, or a batch with one, which may take long.
     Call,
-    /// What is answered at once, or ends what calls wait for.
+    /// A message that is answered at once, or ends what calls wait for.
     Other,
 }
 
@@ -165,13 +167,13 @@ impl Kind {
 }
 
 impl Pending {
-    fn is_wanted(&self) -> bool {
+    fn is_awaited(&self) -> bool {
         !self.is_cancelled.load(Ordering::Relaxed)
     }
 }
 
-/// Answers the messages of `input` on `output`, until the input ends and all is answered, or
-/// `reader_gone`. Blocks for as long.
+/// Answers the messages of `input` on `output`, until the input has ended and all are answered, or
+/// until `reader_gone`. Blocks until then.
 ///
 /// # Errors
 /// If the input cannot be read.
@@ -181,8 +183,8 @@ pub fn serve_stdio(
     output: impl Write + Send + 'static,
     reader_gone: impl Fn() -> bool,
 ) -> io::Result<()> {
-    let (output, under_way) = (Mutex::new(output), Mutex::default());
-    let shared = Arc::new(Shared { endpoint, output, under_way, ended: Condvar::new() });
+    let (output, in_flight) = (Mutex::new(output), Mutex::default());
+    let shared = Arc::new(Shared { endpoint, output, in_flight, ended: Condvar::new() });
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -192,16 +194,17 @@ pub fn serve_stdio(
         }
         if line.last() != Some(&b'\n') && line.len() as u64 == LINE_BYTES_MAX {
             input.skip_until(b'\n')?;
-            let why = "The message has more than 16 MiB: send a shorter one.";
-            shared.say(fault(&Value::Null, INVALID_REQUEST, why).to_string().into_bytes());
+            let why = "The message is over 16 MiB: send a shorter one.";
+            shared
+                .write(error_response(&Value::Null, INVALID_REQUEST, why).to_string().into_bytes());
         } else if !line.trim_ascii().is_empty() {
-            take(&shared, &line);
+            dispatch(&shared, &line);
         }
     }
 }
 
-/// Has one message answered, on a thread of its own because it may take long.
-fn take<E, W>(shared: &Arc<Shared<E, W>>, line: &[u8])
+/// Answers a message on a new thread, because it may take long.
+fn dispatch<E, W>(shared: &Arc<Shared<E, W>>, line: &[u8])
 where
     E: Endpoint + 'static,
     W: Write + Send + 'static,
@@ -213,11 +216,12 @@ where
     }
     let kind = Kind::of(&message);
     if kind == Kind::Call && count(&shared.lock(), kind) >= CALLS_MAX {
-        let why = format!("{CALLS_MAX} calls are under way: wait for one of them, or cancel one.");
-        shared.say(fault(&message["id"], INTERNAL, &why).to_string().into_bytes());
+        let why =
+            format!("{CALLS_MAX} calls are in progress: wait for one of them, or cancel one.");
+        shared.write(error_response(&message["id"], INTERNAL, &why).to_string().into_bytes());
         return;
     }
-    shared.wait_until(|under_way| count(under_way, Kind::Other) < OTHERS_MAX);
+    shared.wait_until(|in_flight| count(in_flight, Kind::Other) < OTHERS_MAX);
     let (id, is_cancelled) = (message["id"].to_string(), Arc::default());
     let pending = Pending { id, kind, is_cancelled: Arc::clone(&is_cancelled) };
     shared.lock().push(pending);
@@ -229,7 +233,7 @@ where
         move || worker.work(&message, &line, &is_cancelled)
     };
     if thread.spawn(work).is_err() {
-        // Without a thread the others wait for this one.
+        // Without a thread, the other messages wait for this one.
         shared.work(&message, &line, &is_cancelled);
     }
 }
@@ -239,13 +243,13 @@ impl<E: Endpoint, W: Write> Shared<E, W> {
         let answer = self.endpoint.answer(message, line, is_cancelled);
         self.lock().retain(|pending| !Arc::ptr_eq(&pending.is_cancelled, is_cancelled));
         if let Some(answer) = answer.filter(|_| !is_cancelled.load(Ordering::Relaxed)) {
-            self.say(answer);
+            self.write(answer);
         }
         self.ended.notify_all();
     }
 
-    /// Writes a message. Who reads no more wants none: the end of the input comes next.
-    fn say(&self, mut message: Vec<u8>) {
+    /// Writes a message. Errors are ignored: if stdout is closed, the end of stdin follows.
+    fn write(&self, mut message: Vec<u8>) {
         message.push(b'\n');
         let mut output = self.output.lock();
         let _gone = output.write_all(&message).and_then(|()| output.flush());
@@ -258,36 +262,36 @@ impl<E: Endpoint, W: Write> Shared<E, W> {
         self.ended.notify_all();
     }
 
-    fn wait_until(&self, is_enough: impl Fn(&UnderWay) -> bool) {
-        let too_many = |under_way: &mut UnderWay| !is_enough(under_way);
+    fn wait_until(&self, is_enough: impl Fn(&InFlight) -> bool) {
+        let too_many = |in_flight: &mut InFlight| !is_enough(in_flight);
         self.ended.wait_while(&mut self.lock(), too_many);
     }
 
-    /// Waits until all is answered, or nobody is left to read it.
+    /// Waits until all messages are answered, or stdout is closed.
     fn wait_for_answers(&self, reader_gone: impl Fn() -> bool) {
-        let mut under_way = self.lock();
-        while under_way.iter().any(Pending::is_wanted) && !reader_gone() {
-            // A reader that leaves wakes nobody.
-            self.ended.wait_for(&mut under_way, READER_LOOK_INTERVAL);
+        let mut in_flight = self.lock();
+        while in_flight.iter().any(Pending::is_awaited) && !reader_gone() {
+            // A closed stdout causes no wakeup.
+            self.ended.wait_for(&mut in_flight, READER_POLL_INTERVAL);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, UnderWay> {
-        self.under_way.lock()
+    fn lock(&self) -> MutexGuard<'_, InFlight> {
+        self.in_flight.lock()
     }
 }
 
-fn count(under_way: &UnderWay, of: Kind) -> usize {
-    under_way.iter().filter(|pending| pending.kind == of && pending.is_wanted()).count()
+fn count(in_flight: &InFlight, of: Kind) -> usize {
+    in_flight.iter().filter(|pending| pending.kind == of && pending.is_awaited()).count()
 }
 
-/// The answer to a request that could not be carried, or was none.
-fn fault(id: &Value, code: i32, why: &str) -> Value {
+/// Builds an error response.
+fn error_response(id: &Value, code: i32, why: &str) -> Value {
     let error = json!({"code": code, "message": why});
     json!({"jsonrpc": "2.0", "id": id, "error": error})
 }
 
-/// The headers that a stateless message has over HTTP.
+/// Returns the headers that a stateless message has over HTTP.
 fn headers(message: &Value) -> Vec<(&'static str, String)> {
     let params = &message["params"];
     let Some(version) = params["_meta"][STATELESS_VERSION_KEY].as_str() else { return Vec::new() };
@@ -297,7 +301,7 @@ fn headers(message: &Value) -> Vec<(&'static str, String)> {
     headers
 }
 
-/// A text as a header can carry it: Base64 where it has what no header has.
+/// Encodes a text for a header: as Base64 if it contains invalid characters.
 fn in_header(text: &str) -> String {
     let is_plain = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
     if is_plain && text.trim() == text && !text.starts_with("=?base64?") {
@@ -311,7 +315,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stateless_message_gets_its_headers_and_others_get_none() {
+    fn only_stateless_messages_get_headers() {
         let meta = json!({STATELESS_VERSION_KEY: "2026-07-28"});
         let call = json!({"method": "tools/call", "params": {"name": "ж", "_meta": meta}});
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What a tool is: a name, words for a model, schemas, and a function.
+//! Tools: a name, a description for a model, schemas, and a function.
 
 use super::arguments::Arguments;
 use crate::error::{Error, ErrorKind};
@@ -7,61 +7,61 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-/// How much output a tool tells where it is not asked for more, in bytes: with the lines around it
-/// that is less than 32 KiB.
+/// The default limit of a tool's output, in bytes: together with the lines around it, less than 32
+/// KiB.
 pub const OUTPUT_BYTES_DEFAULT: u64 = 31 * 1024;
 
-/// How much is told of a failure, in bytes.
+/// The maximum size of an error text, in bytes.
 const FAILURE_BYTES_MAX: usize = 4096;
 
-/// A tool that works on operations `O`: the command of an LLM Shell, or services.
+/// A tool that uses the operations `O`: those of an LLM Shell, or of services.
 #[derive(Debug)]
 pub struct Tool<O: 'static> {
-    /// What it is called by.
+    /// The name.
     pub name: &'static str,
-    /// What it is called for people.
+    /// The title for people.
     pub title: &'static str,
-    /// When to use it, what it gives, and its limits.
+    /// When to use it, what it returns, and its limits.
     pub description: &'static str,
-    /// What it does to the world.
+    /// Its side effects.
     pub effect: Effect,
-    /// The JSON Schema of its arguments.
+    /// The JSON Schema of the arguments.
     pub input: fn() -> Value,
-    /// The JSON Schema of its structured result.
+    /// The JSON Schema of the structured result.
     pub output: fn() -> Value,
-    /// What it does.
+    /// The function.
     pub call: fn(&Context<'_, O>, Arguments) -> Result<ToolResult, ToolError>,
 }
 
-/// What a call of a tool works with.
+/// The context of a call.
 pub struct Context<'a, O> {
     /// The operations.
     pub ops: &'a O,
-    /// The client that called it.
+    /// The calling client.
     pub client: &'a dyn Client,
 }
 
-/// What a tool does to the world.
+/// The side effects of a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It only looks.
+    /// None.
     Reads,
-    /// It changes something.
+    /// Changes something.
     Changes,
-    /// It may end what somebody wants to go on.
+    /// May end something that is still needed.
     Ends,
 }
 
-/// What a tool gives.
+/// The result of a tool.
 #[derive(Debug)]
 pub struct ToolResult {
-    /// For a model.
+    /// The text for a model.
     pub text: String,
-    /// For a program, by the tool's schema.
+    /// The data for a program, by the tool's schema.
     pub data: Value,
 }
 
-/// Why a tool could not do what it was asked, in words for a model.
+/// The error of a tool, for a model.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ToolError(pub String);
 
@@ -74,35 +74,34 @@ impl From<Error> for ToolError {
     }
 }
 
-/// Why a name that is needed is none.
+/// Creates the error for an empty name.
 pub fn empty(argument: &str) -> ToolError {
-    ToolError(format!("The argument {argument} is empty: give one, or leave it out."))
+    ToolError(format!("The argument {argument} is empty: give a value, or omit it."))
 }
 
 impl ToolError {
-    /// What is told of it: its beginning, where it repeats something long.
-    pub fn shown(mut self) -> String {
+    /// Returns the text, truncated if it repeats something long.
+    pub fn into_text(mut self) -> String {
         if self.0.len() > FAILURE_BYTES_MAX {
             self.0.truncate(self.0.floor_char_boundary(FAILURE_BYTES_MAX));
-            self.0.push_str(" … (the rest is left out)");
+            self.0.push_str(" … (truncated)");
         }
         self.0
     }
 }
 
 impl ToolResult {
-    /// The same with a line before the last that tells of what was not done, where something was
-    /// not.
+    /// Adds a note before the last line, if something was not done.
     #[must_use]
-    pub fn noting(mut self, failure: Option<ToolError>) -> Self {
+    pub fn with_note(mut self, failure: Option<ToolError>) -> Self {
         if let Some(failure) = failure {
             let end = self.text.trim_end().rfind('\n').map_or(0, |end| end + 1);
-            self.text.insert_str(end, &format!("[{}]\n", failure.shown()));
+            self.text.insert_str(end, &format!("[{}]\n", failure.into_text()));
         }
         self
     }
 
-    /// The same with one more field for programs.
+    /// Adds a field to the data.
     #[must_use]
     pub fn with(mut self, field: &str, value: Value) -> Self {
         self.data[field] = value;
@@ -111,8 +110,8 @@ impl ToolResult {
 }
 
 impl<O> Tool<O> {
-    /// What is told of it in a list.
-    pub fn described(&self) -> Value {
+    /// Returns the tool's entry in a list.
+    pub fn describe(&self) -> Value {
         json!({
             "name": self.name,
             "title": self.title,
@@ -129,30 +128,30 @@ impl<O> Tool<O> {
     }
 }
 
-/// The JSON Schema of what is read into a type.
+/// Returns the JSON Schema of a type that is deserialized.
 pub fn input_of<T: JsonSchema>() -> Value {
     schema_of::<T>(SchemaSettings::draft2020_12().for_deserialize())
 }
 
-/// The JSON Schema of what a type is written as.
+/// Returns the JSON Schema of a type that is serialized.
 pub fn output_of<T: JsonSchema>() -> Value {
     schema_of::<T>(SchemaSettings::draft2020_12().for_serialize())
 }
 
-/// The JSON Schema of a type, with everything in it.
+/// Returns the JSON Schema of a type, with all definitions inlined.
 fn schema_of<T: JsonSchema>(settings: SchemaSettings) -> Value {
     let settings = settings.with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });
     let mut schema: Schema = settings.into_generator().into_root_schema_for::<T>();
-    // A tool has a name and a description of its own.
+    // A tool has its own name and description.
     schema.remove("title");
     schema.remove("description");
     without_formats(schema.to_value())
 }
 
-/// The formats of Rust's numbers are none of JSON Schema's, and clients complain of them.
+/// Removes Rust's number formats, which JSON Schema does not define and some clients reject.
 fn without_formats(mut schema: Value) -> Value {
     match &mut schema {
         Value::Object(fields) => {

@@ -1,13 +1,13 @@
-//! The command line, made from the table.
+//! The command line, generated from the table of settings.
 
-use super::export::{self, ExportOrder};
-use super::orders::{self, Destination};
+use super::ctl::{self, Destination};
+use super::export::{self, ExportOptions};
 use super::table::{SETTINGS, Setting};
 use crate::client::CtlCommand;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::path::PathBuf;
 
-/// Settings of clients: the address of the server, and credentials.
+/// The settings of clients: the address of the server, and credentials.
 const CLIENT_FLAGS: [&str; 6] =
     ["host", "port", "socket", "token-file", "basic-auth-file", "insecure"];
 
@@ -34,7 +34,7 @@ pub fn command_line() -> Command {
         .subcommands([
             serve,
             astra(),
-            with_help_of(&CLIENT_FLAGS, orders::ctl()),
+            with_help_of(&CLIENT_FLAGS, ctl::ctl()),
             mcp(),
             with_help_of(&[], check()),
             with_help_of(&[], schema()),
@@ -95,9 +95,7 @@ fn mcp() -> Command {
         .long("url")
         .value_name("URL")
         .help("URL of an LLM Shell or Astra server; by default an LLM Shell runs in this process");
-    Command::new("mcp")
-        .about("Run an MCP server on stdin and stdout")
-        .args([url, orders::env_file()])
+    Command::new("mcp").about("Run an MCP server on stdin and stdout").args([url, ctl::env_file()])
 }
 
 fn services_file(id: &'static str) -> Arg {
@@ -141,30 +139,30 @@ pub fn completions_of(shell: clap_complete::Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command_line(), "llm-shell", &mut script);
     if shell == clap_complete::Shell::Bash {
-        // The generator joins words by `__subcmd__` where it looks one up, and takes the hyphen of
-        // our name for such a joint where it stores one (clap #6421).
+        // The generator joins names by `__subcmd__` when it looks them up, and mistakes the hyphen
+        // of llm-shell for such a joint when it stores them (clap #6421).
         let text = String::from_utf8_lossy(&script);
         return text.replace("llm__subcmd__shell", "llm__shell").into_bytes();
     }
     script
 }
 
-/// The manual page of a command by its words, as roff; of all of them where there are no words.
-/// `None` where there is no such command.
+/// Renders the manual page of a command as roff; that of `llm-shell` if the path is empty. Returns
+/// `None` if there is no such command.
 #[must_use]
-pub fn manual_of(words: &[String]) -> Option<Vec<u8>> {
+pub fn manual_of(path: &[String]) -> Option<Vec<u8>> {
     let mut command = command_line();
     command.build();
-    for word in words {
-        command = command.find_subcommand(word)?.clone();
+    for name in path {
+        command = command.find_subcommand(name)?.clone();
     }
     let mut page = Vec::new();
-    // It is written into memory.
+    // Writing into memory.
     clap_mangen::Man::new(command).render(&mut page).ok()?;
     Some(page)
 }
 
-/// Task that the command line names.
+/// A task that the command line names.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Task {
     /// Run the LLM Shell.
@@ -173,21 +171,21 @@ pub enum Task {
     Astra {
         /// The services file.
         config: PathBuf,
-        /// Whether all is over when a required service is given up.
+        /// Whether to shut down when a required service gives up.
         exit_on_fatal: bool,
     },
     /// Control a running server.
     Ctl {
-        /// Server, if the command line names one.
+        /// The server, if the command line names one.
         destination: Destination,
-        /// Request.
-        order: CtlCommand,
+        /// The command.
+        command: CtlCommand,
     },
     /// Speak the Model Context Protocol on stdin and stdout.
     Mcp {
-        /// URL of the server; `None` for an LLM Shell in this process.
+        /// The URL of the server; `None` for an LLM Shell in this process.
         url: Option<String>,
-        /// File with settings.
+        /// The settings file.
         env_file: Option<PathBuf>,
     },
     /// Check a services file.
@@ -198,7 +196,7 @@ pub enum Task {
     /// Print the JSON Schema of the services file.
     Schema,
     /// Print manifests for an orchestrator.
-    Export(ExportOrder),
+    Export(ExportOptions),
     /// Generate shell completions.
     Completions {
         /// The shell.
@@ -206,7 +204,7 @@ pub enum Task {
     },
     /// Print a manual page.
     Man {
-        /// Words of the command.
+        /// The path of the command.
         command: Vec<String>,
     },
 }
@@ -221,8 +219,8 @@ impl Task {
                 exit_on_fatal: flags.get_flag("exit-on-fatal"),
             },
             Some(("ctl", flags)) => {
-                let (destination, order) = orders::order(flags);
-                Self::Ctl { destination, order }
+                let (destination, command) = ctl::ctl_command(flags);
+                Self::Ctl { destination, command }
             }
             Some(("mcp", flags)) => Self::Mcp {
                 url: flags.get_one("url").cloned(),
@@ -232,7 +230,7 @@ impl Task {
                 Self::Check { file: flags.get_one("file").cloned().unwrap_or_default() }
             }
             Some(("schema", _)) => Self::Schema,
-            Some(("export", flags)) => Self::Export(ExportOrder::of(flags)),
+            Some(("export", flags)) => Self::Export(ExportOptions::of(flags)),
             Some(("completions", flags)) => Self::Completions {
                 shell: flags.get_one("of-shell").copied().unwrap_or(clap_complete::Shell::Bash),
             },

@@ -1,7 +1,7 @@
-//! The file that settings may stand in: `.env` in the working directory, or one that is named.
+//! Settings files: `.env` in the working directory, or a named one.
 
-use super::load::SettingFault;
-use super::table::{ENVIRONMENT_PREFIX, may_stand_in_dotenv};
+use super::load::SettingError;
+use super::table::{ENVIRONMENT_PREFIX, is_allowed_in_dotenv};
 use crate::env_file::{self, Variable};
 use nix::unistd::{Gid, Group, Uid, User};
 use rustix::fs::{FileType, Mode, OFlags, Stat, fgetxattr, fstat, lstat, open};
@@ -11,95 +11,95 @@ use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-/// What is logged; the one variable that is no setting and is taken as well.
+/// The log filter, which is accepted although it is not a setting.
 pub const RUST_LOG: &str = "RUST_LOG";
 
-/// The file's name in the working directory.
+/// The name of the file in the working directory.
 const DOTENV: &str = ".env";
 
-/// The largest file that is read, in bytes.
+/// The maximum size of a settings file.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Settings from a file.
+/// The settings in a file.
 #[derive(Clone, Debug, Default)]
 pub struct EnvFile {
-    /// The file, as messages call it.
+    /// The file's name in messages.
     pub(super) name: String,
-    /// The variables that are taken.
+    /// The accepted variables.
     pub(super) variables: Vec<Variable>,
-    /// The names of settings that are not taken from such a file.
+    /// The names of settings that such a file may not contain.
     pub(super) ignored: Vec<String>,
 }
 
 impl EnvFile {
-    /// Reads `.env` in the working directory, where there is one. Of what stands there only
-    /// settings of ours count, and none that chooses what is run or who may ask: a command of ours
-    /// can write that file.
+    /// Reads `.env` in the working directory, if there is one. Only this program's settings count,
+    /// except those that determine what is run or who has access: a command run by the server can
+    /// write that file.
     ///
     /// # Errors
-    /// Where the file is somebody else's, can be written by others, cannot be read, or has a line
-    /// of ours that is no `NAME=value`.
-    pub fn in_working_directory() -> Result<Option<Self>, SettingFault> {
+    /// If the file belongs to another user, is writable by others, cannot be read, or contains a
+    /// malformed line for one of these settings.
+    pub fn in_working_directory() -> Result<Option<Self>, SettingError> {
         let Some(content) = read(Path::new(DOTENV))? else { return Ok(None) };
         let file = Self::parse(DOTENV, &content)?;
-        let is_taken = |it: &Variable| it.name == RUST_LOG || may_stand_in_dotenv(&it.name);
+        let is_taken = |it: &Variable| it.name == RUST_LOG || is_allowed_in_dotenv(&it.name);
         let (variables, ignored): (Vec<_>, Vec<_>) = file.variables.into_iter().partition(is_taken);
         let ignored = ignored.into_iter().map(|it| it.name).collect();
         Ok(Some(Self { variables, ignored, ..file }))
     }
 
-    /// Reads a file that was named. Only settings of ours count.
+    /// Reads a named file. Only this program's settings count.
     ///
     /// # Errors
-    /// As [`Self::in_working_directory`], and where there is no such file.
-    pub fn named(path: &Path) -> Result<Self, SettingFault> {
+    /// The errors of [`Self::in_working_directory`], and a missing file.
+    pub fn named(path: &Path) -> Result<Self, SettingError> {
         let name = path.display().to_string();
         let Some(content) = read(path)? else {
-            return Err(fault(&name, "no such file"));
+            return Err(error(&name, "no such file"));
         };
         Self::parse(&name, &content)
     }
 
-    /// What the lines of ours in such a file say.
+    /// Parses the lines for this program's settings.
     ///
     /// # Errors
-    /// The first that is no `NAME=value`, by its number.
-    pub(super) fn parse(name: &str, content: &[u8]) -> Result<Self, SettingFault> {
+    /// The number of the first such line that is not `NAME=value`.
+    pub(super) fn parse(name: &str, content: &[u8]) -> Result<Self, SettingError> {
         let is_ours = |name: &str| name.starts_with(ENVIRONMENT_PREFIX) || name == RUST_LOG;
         let variables = env_file::parse(content, is_ours);
-        let variables = variables.map_err(|error| fault(name, &error.to_string()))?;
+        let variables = variables.map_err(|why| error(name, &why.to_string()))?;
         Ok(Self { name: name.to_owned(), variables, ignored: Vec::new() })
     }
 
-    /// The file, as messages call it.
+    /// Returns the file's name for messages.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The value of a variable.
+    /// Returns the value of a variable.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
-        // Of two lines the last counts, as in a shell.
+        // The last of two lines counts, as in a shell.
         let mut found = self.variables.iter().rev().filter(|it| it.name == name);
         found.next().map(|it| it.value.as_str())
     }
 }
 
-fn fault(name: &str, why: &str) -> SettingFault {
-    SettingFault::EnvFile { name: name.to_owned(), why: why.to_owned() }
+fn error(name: &str, why: &str) -> SettingError {
+    SettingError::EnvFile { name: name.to_owned(), why: why.to_owned() }
 }
 
-/// What a file holds; `None` where there is none.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, SettingFault> {
-    let refused = |why: &str| fault(&path.display().to_string(), why);
+/// Reads a file; returns `None` if it does not exist.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, SettingError> {
+    let refused = |why: &str| error(&path.display().to_string(), why);
     let link = match lstat(path) {
         Err(Errno::NOENT) => return Ok(None),
         found => found.map_err(|error| refused(&error.to_string()))?,
     };
-    // Whoever made a link has chosen what is read.
+    // The owner of a link has chosen what is read.
     check_owner(&link).map_err(refused)?;
-    // Not to wait where somebody has put a FIFO in its place.
+    // Non-blocking, in case the file is a FIFO.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let descriptor = match open(path, flags, Mode::empty()) {
         Err(Errno::NOENT) => return Ok(None),
@@ -116,20 +116,20 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, SettingFault> {
     Ok(Some(content))
 }
 
-/// Whether a file has an access control list (`acl(5)`): its group bits then stand for anybody whom
-/// that names.
+/// Returns whether a file has an access control list (`acl(5)`): its group bits then apply to
+/// everyone in that list.
 fn has_access_list(file: &OwnedFd) -> bool {
     fgetxattr(file, "system.posix_acl_access", &mut [0; 0]).is_ok_and(|length| length > 0)
 }
 
-/// Whether other users can write a file, or own it. False where there is none.
+/// Returns whether other users can write a file, or own it. False if it does not exist.
 #[must_use]
 pub fn is_writable_by_others(path: &Path) -> bool {
     let Ok(file) = open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) else { return false };
     fstat(&file).is_ok_and(|status| check_writers(&status, false).is_err())
 }
 
-/// Refuses what is no file, or may have been written by others.
+/// Refuses a file that is not regular, or that others may have written.
 fn check(status: &Stat, has_access_list: bool) -> Result<(), &'static str> {
     if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
         return Err("not a regular file");
@@ -157,8 +157,8 @@ fn check_owner(status: &Stat) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether a group is a user's own, as distributions make one for each user. Root's is not:
-/// services and containers run with it.
+/// Returns whether a group is a user's own, as distributions create one for each user. Root's is
+/// not: services and containers run with it.
 fn is_private(group: Gid, owner: Uid) -> bool {
     if owner.is_root() || is_primary_of_others(group, owner) {
         return false;
@@ -169,7 +169,8 @@ fn is_private(group: Gid, owner: Uid) -> bool {
     user.gid == group && user.name == found.name && found.mem.iter().all(|it| *it == user.name)
 }
 
-/// Whether `/etc/passwd` has other users of this primary group, whom the group does not list.
+/// Returns whether `/etc/passwd` has other users with this primary group, whom the group does not
+/// list.
 fn is_primary_of_others(group: Gid, owner: Uid) -> bool {
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     users.lines().any(|line| {

@@ -3,12 +3,12 @@
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::path::PathBuf;
 
-/// What shells are called where nothing else is said.
+/// The default name of the shells.
 const NAME_DEFAULT: &str = "llm-shell";
 
-/// What is to be exported, as it was given.
+/// The options of an export.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ExportOrder {
+pub struct ExportOptions {
     /// The services file.
     pub file: PathBuf,
     /// `IMAGE`, or `SERVICE=IMAGE`.
@@ -17,17 +17,17 @@ pub struct ExportOrder {
     pub wait_image: Option<String>,
     /// The namespace.
     pub namespace: Option<String>,
-    /// How many shells, in the place of the services of a file.
+    /// The number of shells to export instead of a services file.
     pub agents: Option<u16>,
-    /// What the shells are called.
+    /// The name of the shells.
     pub name: String,
-    /// The Secret that has their tokens already.
+    /// The existing Secret with their tokens.
     pub token_secret: Option<String>,
-    /// How much each keeps on a volume of its own.
+    /// The size of each shell's volume.
     pub storage: Option<String>,
 }
 
-/// The command, with the argument that names the services file.
+/// Creates the command; `file` is the argument for the services file.
 pub(super) fn export(file: Arg) -> Command {
     let file = file.help("Services file to export");
     let kubernetes = Command::new("kubernetes")
@@ -80,8 +80,8 @@ fn of_shells() -> [Arg; 4] {
     ]
 }
 
-impl ExportOrder {
-    /// What a parsed command line asks for.
+impl ExportOptions {
+    /// Reads the options of a parsed command line.
     pub(super) fn of(flags: &ArgMatches) -> Self {
         let Some((_, flags)) = flags.subcommand() else { return Self::default() };
         let text = |name: &str| flags.get_one::<String>(name).cloned();

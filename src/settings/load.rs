@@ -1,4 +1,4 @@
-//! Finding each setting's value: flag, then environment, then file, then default.
+//! The loading of settings: from flags, the environment, a file or defaults.
 
 use super::env_file::{EnvFile, RUST_LOG};
 use super::secret;
@@ -8,69 +8,69 @@ use clap::ArgMatches;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-/// Where values may come from.
+/// The sources of values.
 #[derive(Debug)]
 pub struct Sources<'a> {
     /// The parsed command line.
     pub flags: &'a ArgMatches,
     /// The server's environment.
     pub environment: &'a [(OsString, OsString)],
-    /// The file that settings stand in, where there is one.
+    /// The settings file, if there is one.
     pub env_file: Option<&'a EnvFile>,
-    /// Whose defaults hold.
+    /// The mode, which determines the defaults.
     pub mode: Mode,
 }
 
-/// The settings, and what looked like one and is none.
+/// The loaded settings, with warnings.
 #[derive(Debug)]
 pub struct Loaded {
-    /// What the server goes by.
+    /// The settings.
     pub settings: Settings,
-    /// The names of the settings that came from a file, where there are any.
+    /// The names of the settings that came from the file.
     pub from_file: Vec<&'static str>,
-    /// What is suspicious about the settings.
+    /// The warnings about the settings.
     pub warnings: Vec<String>,
 }
 
-/// A setting that cannot be used, or a file of settings that cannot be.
+/// An invalid setting, or an invalid settings file.
 #[derive(Debug, thiserror::Error)]
-pub enum SettingFault {
-    /// A value that its setting cannot take.
-    #[error("{setting} ({source_name}) is {value:?}, and it must be {wanted}")]
+pub enum SettingError {
+    /// A value that the setting does not accept.
+    #[error("invalid {setting} {value:?} ({source_name}): expected {expected}")]
     Value {
-        /// The setting's name, as its source has it.
+        /// The setting's name in its source.
         setting: String,
-        /// Where the value stands.
+        /// The source.
         source_name: String,
         /// The value.
         value: String,
-        /// What it should have been.
-        wanted: String,
+        /// What was expected.
+        expected: String,
     },
-    /// A secret that cannot be used; it is not shown.
-    #[error("{setting} ({source_name}) must be {wanted}")]
+    /// An invalid secret; its value is not shown.
+    #[error("invalid {setting} ({source_name}): expected {expected}")]
     Secret {
-        /// The setting's name, as its source has it.
+        /// The setting's name in its source.
         setting: String,
-        /// Where it stands.
+        /// The source.
         source_name: String,
-        /// What it should have been.
-        wanted: String,
+        /// What was expected.
+        expected: String,
     },
-    /// A setting without a value.
-    #[error("{setting} ({source_name}) is empty: give it a value or take it out")]
+    /// A setting with an empty value.
+    #[error("{setting} ({source_name}) is empty: give it a value or remove it")]
     Empty {
-        /// The setting's name, as its source has it.
+        /// The setting's name in its source.
         setting: String,
-        /// Where it stands.
+        /// The source.
         source_name: String,
     },
-    /// A file of settings that cannot be used.
+    /// An invalid settings file.
     #[error("{name}: {why}")]
     EnvFile {
         /// The file.
         name: String,
-        /// What is wrong with it; nothing of what stands in it.
+        /// The reason, without any of its content.
         why: String,
     },
 }
@@ -83,8 +83,8 @@ const FROM_CREDENTIALS: &str = "systemd credential";
 /// Loads the settings.
 ///
 /// # Errors
-/// The first value, in the order of the table, that cannot be used, with its name and source.
-pub fn load(sources: &Sources<'_>) -> Result<Loaded, SettingFault> {
+/// The first invalid value, in the order of the table, with its name and source.
+pub fn load(sources: &Sources<'_>) -> Result<Loaded, SettingError> {
     let mut loaded =
         Loaded { settings: Settings::blank(), from_file: Vec::new(), warnings: Vec::new() };
     for setting in SETTINGS {
@@ -108,9 +108,9 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, SettingFault> {
     Ok(loaded)
 }
 
-/// A value that was found for a setting.
+/// The value found for a setting.
 struct Found {
-    /// The setting's name, as its source has it.
+    /// The setting's name in its source.
     name: String,
     source_name: String,
     value: String,
@@ -143,25 +143,25 @@ fn apply(
     setting: &Setting,
     loaded: &mut Loaded,
     sources: &Sources<'_>,
-) -> Result<(), SettingFault> {
+) -> Result<(), SettingError> {
     let Some(found) = find(setting, sources, &mut loaded.from_file) else { return Ok(()) };
     let Found { name, source_name, value } = found;
     if value.is_empty() {
-        return Err(SettingFault::Empty { setting: name, source_name });
+        return Err(SettingError::Empty { setting: name, source_name });
     }
     match (setting.read)(&mut loaded.settings, &value) {
-        Err(wanted) if setting.is_secret() => {
-            Err(SettingFault::Secret { setting: name, source_name, wanted })
+        Err(expected) if setting.is_secret() => {
+            Err(SettingError::Secret { setting: name, source_name, expected })
         }
-        Err(wanted) => Err(SettingFault::Value { setting: name, source_name, value, wanted }),
+        Err(expected) => Err(SettingError::Value { setting: name, source_name, value, expected }),
         Ok(()) => {
             if source_name != FROM_DEFAULT {
                 let set_by = format!("{name} ({source_name})");
                 loaded.settings.set_by.insert(setting.environment, set_by);
             }
             if setting.environment == "LLM_SHELL_SHELL" && !is_program(&value, sources) {
-                let wanted = "a program that is there and may be executed".to_owned();
-                return Err(SettingFault::Value { setting: name, source_name, value, wanted });
+                let expected = "an executable program".to_owned();
+                return Err(SettingError::Value { setting: name, source_name, value, expected });
             }
             let file = if setting.holds_secret_file() {
                 Some((&*value, format!("{name} ({source_name})")))
@@ -171,7 +171,7 @@ fn apply(
             };
             if let Some((_, shown)) = file.filter(|(path, _)| secret::is_for_others(path)) {
                 loaded.warnings.push(format!(
-                    "{shown} holds a secret, and other users can read or change the file: \
+                    "{shown} holds a secret, but other users can read or change the file: \
                      chmod 600"
                 ));
             }
@@ -180,7 +180,7 @@ fn apply(
     }
 }
 
-/// Whether it can be executed in the environment that commands get.
+/// Returns whether the commands' environment can execute this program.
 fn is_program(name: &str, sources: &Sources<'_>) -> bool {
     process::is_program(OsStr::new(name), variable(sources, "PATH").as_deref().map(OsStr::new))
 }
@@ -188,27 +188,27 @@ fn is_program(name: &str, sources: &Sources<'_>) -> bool {
 fn variable(sources: &Sources<'_>, name: &str) -> Option<String> {
     let is_it = |(found, _): &&(OsString, OsString)| found == OsStr::new(name);
     let found = sources.environment.iter().find(is_it)?;
-    // What is not UTF-8 is no value of any setting but a path; it is shown as it can be.
+    // Only a path may be a value that is not UTF-8; it is converted lossily.
     Some(found.1.to_string_lossy().into_owned())
 }
 
-/// Takes the secrets that systemd hands over (`LoadCredential=llm-shell.token:…`), where they were
-/// not set otherwise.
-fn take_credentials(settings: &mut Settings, sources: &Sources<'_>) -> Result<(), SettingFault> {
+/// Takes the secrets that systemd passes (`LoadCredential=llm-shell.token:…`), unless they are set
+/// otherwise.
+fn take_credentials(settings: &mut Settings, sources: &Sources<'_>) -> Result<(), SettingError> {
     let Some(folder) = variable(sources, CREDENTIALS_DIRECTORY) else { return Ok(()) };
-    let places = [
+    let slots = [
         ("llm-shell.token", &mut settings.token, secret::token as fn(&str) -> _),
         ("llm-shell.basic-auth", &mut settings.basic_auth, secret::password),
     ];
-    for (name, place, read) in places {
+    for (name, slot, read) in slots {
         let path = format!("{folder}/{name}");
-        if place.is_none() && Path::new(&path).exists() {
+        if slot.is_none() && Path::new(&path).exists() {
             let setting = name.to_owned();
-            let taken = secret::file(&path, read).and_then(|found| secret::set(place, found));
-            taken.map_err(|wanted| SettingFault::Secret {
+            let taken = secret::file(&path, read).and_then(|found| secret::set(slot, found));
+            taken.map_err(|expected| SettingError::Secret {
                 setting,
                 source_name: FROM_CREDENTIALS.to_owned(),
-                wanted,
+                expected,
             })?;
         }
     }
@@ -219,8 +219,9 @@ fn unknown<'a>(names: impl Iterator<Item = &'a str>, source_name: &str) -> Vec<S
     let is_unknown = |name: &&str| {
         name.starts_with(ENVIRONMENT_PREFIX) && SETTINGS.iter().all(|s| s.environment != *name)
     };
-    let tell = |name| format!("{name} ({source_name}) is no setting of this version: ignored");
-    names.filter(is_unknown).map(tell).collect()
+    let warning =
+        |name| format!("{name} ({source_name}) is not a setting of this version: ignored");
+    names.filter(is_unknown).map(warning).collect()
 }
 
 #[cfg(test)]
@@ -236,11 +237,11 @@ mod tests {
     ) -> Result<Loaded, String> {
         let flags = command_line().get_matches_from([&["llm-shell"], flags].concat());
         let environment: Vec<_> = environment.iter().map(|(n, v)| (n.into(), v.into())).collect();
-        let file = EnvFile::parse(".env", dotenv.as_bytes()).map_err(|fault| fault.to_string())?;
+        let file = EnvFile::parse(".env", dotenv.as_bytes()).map_err(|error| error.to_string())?;
         let mode = Mode::Shell;
         let env_file = Some(&file);
         let sources = Sources { flags: &flags, environment: &environment, env_file, mode };
-        load(&sources).map_err(|fault| fault.to_string())
+        load(&sources).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_the_documented_ones() {
+    fn defaults_match_the_documentation() {
         let settings = load_from(&[], &[], "").unwrap().settings;
         assert_eq!(settings.host, "127.0.0.1");
         assert_eq!(settings.log_directory.to_str(), Some("logs"));
@@ -269,24 +270,24 @@ mod tests {
     #[test]
     fn a_bad_value_is_named_with_its_source() {
         for (flags, variable, dotenv, said) in [
-            (vec!["--port", "65536"], "80", "", "--port (command line) is \"65536\""),
-            (vec![], "http", "", "LLM_SHELL_PORT (environment) is \"http\""),
+            (vec!["--port", "65536"], "80", "", "invalid --port \"65536\" (command line)"),
+            (vec![], "http", "", "invalid LLM_SHELL_PORT \"http\" (environment)"),
             (vec![], "", "", "LLM_SHELL_PORT (environment) is empty"),
         ] {
-            let fault = load_from(&flags, &[("LLM_SHELL_PORT", variable)], dotenv).unwrap_err();
-            assert!(fault.starts_with(said), "{fault}");
+            let error = load_from(&flags, &[("LLM_SHELL_PORT", variable)], dotenv).unwrap_err();
+            assert!(error.starts_with(said), "{error}");
         }
-        let fault = load_from(&[], &[("LLM_SHELL_SHELL", "/nope")], "").unwrap_err();
-        let said = "LLM_SHELL_SHELL (environment) is \"/nope\", and it must be a program";
-        assert!(fault.starts_with(said), "{fault}");
+        let error = load_from(&[], &[("LLM_SHELL_SHELL", "/nope")], "").unwrap_err();
+        let said = "invalid LLM_SHELL_SHELL \"/nope\" (environment): expected an executable";
+        assert!(error.starts_with(said), "{error}");
         assert!(load_from(&["--shell", "sh"], &[], "").is_ok());
         assert!(load_from(&["--shell", "/etc/passwd"], &[], "").is_err());
-        let fault = load_from(&[], &[], "LLM_SHELL_KILL_TIMEOUT=-1").unwrap_err();
-        assert!(fault.starts_with("LLM_SHELL_KILL_TIMEOUT (.env) is \"-1\""), "{fault}");
-        let fault = load_from(&[], &[], "LLM_SHELL_KILL_TIMEOUT=NaN").unwrap_err();
-        assert!(fault.contains("seconds from 0 to 86400"), "{fault}");
-        let fault = load_from(&[], &[], "A=1\nLLM_SHELL_TOKEN s3cret\n").unwrap_err();
-        assert_eq!(fault, ".env: line 2: expected NAME=value");
+        let error = load_from(&[], &[], "LLM_SHELL_KILL_TIMEOUT=-1").unwrap_err();
+        assert!(error.starts_with("invalid LLM_SHELL_KILL_TIMEOUT \"-1\" (.env)"), "{error}");
+        let error = load_from(&[], &[], "LLM_SHELL_KILL_TIMEOUT=NaN").unwrap_err();
+        assert!(error.contains("seconds from 0 to 86400"), "{error}");
+        let error = load_from(&[], &[], "A=1\nLLM_SHELL_TOKEN s3cret\n").unwrap_err();
+        assert_eq!(error, ".env: line 2: expected NAME=value");
     }
 
     #[test]
@@ -296,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_setting_and_is_none_is_told() {
+    fn unknown_settings_cause_warnings() {
         let loaded = load_from(&[], &[("LLM_SHELL_PROT", "1"), ("OTHER", "2")], "").unwrap();
         assert_eq!(loaded.warnings.len(), 1);
         assert!(loaded.warnings[0].starts_with("LLM_SHELL_PROT (environment)"));

@@ -1,4 +1,4 @@
-//! The table of settings: each has one row here, and everything else is made from it.
+//! The table of settings: each has one row, from which everything else is generated.
 
 use super::secret::{Secret, file, password, set, token};
 use crate::auth::Origin;
@@ -8,57 +8,57 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What the name of every setting begins with. No variable so named reaches a command.
+/// The prefix of every setting's name. No variable with it is passed to a command.
 pub const ENVIRONMENT_PREFIX: &str = "LLM_SHELL_";
 
-/// Where systemd puts a service's credentials; it names files that no command needs.
+/// The directory of a service's systemd credentials, which no command needs.
 pub const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
-/// The shortest piece that long lines can be cut into, in bytes.
+/// The minimum size of the pieces that long lines are cut into, in bytes.
 const LINE_BYTES_MIN: usize = 64;
 
-/// What the server goes by.
+/// The settings of a server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The address or name to listen on.
     pub host: String,
     /// The TCP port to listen on; 0 lets the kernel choose.
     pub port: u16,
-    /// The directory that logs are kept in.
+    /// The directory of the logs.
     pub log_directory: PathBuf,
-    /// From SIGTERM to SIGKILL in a restart that names no timeout.
+    /// The time from SIGTERM to SIGKILL in a restart without a timeout.
     pub restart_timeout: Duration,
-    /// From SIGTERM to SIGKILL in a kill and in a shutdown.
+    /// The time from SIGTERM to SIGKILL in a kill and at shutdown.
     pub kill_timeout: Duration,
-    /// The shell that commands are run with.
+    /// The shell that runs commands.
     pub shell: PathBuf,
-    /// Longer lines are stored in pieces of so many bytes.
+    /// The maximum size of a stored line; longer ones are stored in pieces.
     pub line_bytes_max: usize,
-    /// How many runs' logs are kept.
+    /// The number of runs whose logs are kept.
     pub log_runs_max: usize,
-    /// How many bytes of logs are kept, over all runs.
+    /// The maximum size of all logs, in bytes.
     pub log_bytes_max: u64,
-    /// How many bytes of one run's log are kept.
+    /// The maximum size of one run's log, in bytes.
     pub log_run_bytes_max: u64,
-    /// How many requests may wait or stream at once.
+    /// The maximum number of requests that wait or stream.
     pub streams_max: usize,
-    /// What `Authorization: Bearer` must hold.
+    /// The token for `Authorization: Bearer`.
     pub token: Option<Secret>,
-    /// The `user:password` that `Authorization: Basic` must hold.
+    /// The `user:password` for `Authorization: Basic`.
     pub basic_auth: Option<Secret>,
-    /// Origins, besides our own, whose pages may ask.
+    /// The additional origins whose pages may send requests.
     pub allowed_origins: Vec<Origin>,
-    /// Names, besides addresses and localhost, that we answer to.
+    /// The accepted host names, besides addresses and localhost.
     pub allowed_hosts: Vec<String>,
-    /// The Unix socket to listen on, in the place of host and port.
+    /// The Unix socket to listen on instead of host and port.
     pub socket: Option<PathBuf>,
-    /// Whether to listen beyond loopback although anybody who gets there has a shell.
+    /// Whether to allow unauthenticated access from other machines.
     pub insecure: bool,
-    /// By what each was set that was, for messages: of `LLM_SHELL_HOST` `--host (command line)`.
+    /// The source of each setting, for messages: for `LLM_SHELL_HOST`, `--host (command line)`.
     pub set_by: BTreeMap<&'static str, String>,
 }
 
-/// Which of the two servers is told.
+/// The mode of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// The LLM Shell.
@@ -67,34 +67,34 @@ pub enum Mode {
     Astra,
 }
 
-/// The settings that choose what is run or who may ask. They are not taken from `.env` in the
-/// working directory, which whoever writes there could have written.
-const NEVER_FROM_DOTENV: [&str; 4] = [
+/// The settings that determine what is run or who has access. They are not read from `.env` in the
+/// working directory, which anyone with write access there may have created.
+const FORBIDDEN_IN_DOTENV: [&str; 4] = [
     "LLM_SHELL_ALLOWED_HOSTS",
     "LLM_SHELL_ALLOWED_ORIGINS",
     "LLM_SHELL_INSECURE",
     "LLM_SHELL_SHELL",
 ];
 
-/// Whether a setting of this name is taken from `.env` in the working directory.
+/// Returns whether `.env` in the working directory may contain this setting.
 #[must_use]
-pub fn may_stand_in_dotenv(name: &str) -> bool {
-    !NEVER_FROM_DOTENV.contains(&name)
+pub fn is_allowed_in_dotenv(name: &str) -> bool {
+    !FORBIDDEN_IN_DOTENV.contains(&name)
 }
 
 impl Setting {
-    /// Whether its value is not shown, be it because it is a secret, or because it is the name of
-    /// a file with one: whoever mistakes the one for the other gives the secret itself.
+    /// Returns whether the value must not be displayed, because it is a secret or the name of a
+    /// file with one, which users may confuse with the secret.
     pub(super) fn is_secret(&self) -> bool {
         self.flag.is_none() || self.holds_secret_file()
     }
 
-    /// Whether its value is the name of a file that holds a secret.
+    /// Returns whether the value is the name of a file that holds a secret.
     pub(super) fn holds_secret_file(&self) -> bool {
         self.takes == "FILE"
     }
 
-    /// Its value where nothing is set; empty where it then is not set at all.
+    /// Returns the default; empty if the setting then stays unset.
     #[must_use]
     pub fn default_in(&self, mode: Mode) -> &'static str {
         match (mode, self.astra_default) {
@@ -104,26 +104,26 @@ impl Setting {
     }
 }
 
-/// One row of the table.
+/// A row of the table.
 #[derive(Debug)]
 pub struct Setting {
-    /// The name of its flag, without the dashes. A secret has none: command lines can be read.
+    /// The flag's name, without the dashes. A secret has none: command lines are visible.
     pub flag: Option<&'static str>,
-    /// The name of its environment variable.
+    /// The environment variable's name.
     pub environment: &'static str,
-    /// What stands for its value in a help text.
+    /// The placeholder of the value in help texts.
     pub takes: &'static str,
-    /// Its value where nothing is set; empty where it then is not set at all.
+    /// The default; empty if the setting then stays unset.
     pub default: &'static str,
-    /// The same for `llm-shell astra`, where that differs.
+    /// The default of `llm-shell astra`, if it differs.
     pub astra_default: Option<&'static str>,
-    /// What it does, in a few words.
+    /// The help text.
     pub help: &'static str,
-    /// Reads a value into the settings; says what it should have been where it cannot.
+    /// Parses a value into the settings; the error says what was expected.
     pub(super) read: fn(&mut Settings, &str) -> Result<(), String>,
 }
 
-/// All settings that have a value, in the order in which they are shown.
+/// All settings with a value, in display order.
 pub const SETTINGS: &[Setting] = &[
     Setting {
         flag: Some("host"),
@@ -302,11 +302,11 @@ pub const SETTINGS: &[Setting] = &[
     },
 ];
 
-/// The most requests that may be let wait or stream at once: the floor has 512 connections.
+/// The upper limit of concurrent waits and streams: the server has 512 connections.
 const STREAMS_MAX: usize = 512;
 
 impl Settings {
-    /// What holds where nothing is set.
+    /// Returns settings without any values.
     pub(super) fn blank() -> Self {
         Self {
             host: String::new(),
@@ -336,12 +336,12 @@ fn text(value: &str) -> Result<&str, String> {
 }
 
 fn seconds(value: &str) -> Result<Duration, String> {
-    let wanted = || format!("a number of seconds from 0 to {SECONDS_MAX}");
-    let number: f64 = value.parse().map_err(|_| wanted())?;
+    let expected = || format!("a number of seconds from 0 to {SECONDS_MAX}");
+    let number: f64 = value.parse().map_err(|_| expected())?;
     if !(0.0..=SECONDS_MAX).contains(&number) {
-        return Err(wanted());
+        return Err(expected());
     }
-    Duration::try_from_secs_f64(number).map_err(|_| wanted())
+    Duration::try_from_secs_f64(number).map_err(|_| expected())
 }
 
 fn bytes(value: &str) -> Result<usize, String> {

@@ -1,16 +1,15 @@
-//! What may follow what in a service's life: phase and event give the next phase. Pure.
+//! The state machine of a service: a phase and an event give the next phase. Pure.
 
 use super::services_file::RestartPolicy;
-use crate::protocol::RestartMode;
-use crate::protocol::{EndedBy, ServiceState};
+use crate::protocol::{EndedBy, RestartMode, ServiceState};
 use std::time::{Duration, Instant};
 
-/// Where a service is in its life.
+/// A phase of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// In one of the states that are down.
-    Down(ServiceState),
-    /// It is to be started when what it depends on is there.
+    /// Nothing runs, and nothing is about to.
+    Down(DownState),
+    /// It starts as soon as its dependencies are met.
     Waiting {
         is_again: bool,
     },
@@ -19,90 +18,110 @@ enum Phase {
         then: AfterLaunch,
         is_again: bool,
     },
-    /// A run lives.
+    /// A run is alive.
     Up {
         is_settled: bool,
     },
-    /// Its tree is being ended.
+    /// Its process tree is being ended.
     Ending(AfterStop),
     Backoff {
         until: Instant,
     },
 }
 
-/// What follows a launch.
+/// The states of a service of which nothing runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DownState {
+    Stopped,
+    Exited,
+    Crashed,
+    Fatal,
+}
+
+impl From<DownState> for ServiceState {
+    fn from(state: DownState) -> Self {
+        match state {
+            DownState::Stopped => Self::Stopped,
+            DownState::Exited => Self::Exited,
+            DownState::Crashed => Self::Crashed,
+            DownState::Fatal => Self::Fatal,
+        }
+    }
+}
+
+/// The next step after a launch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AfterLaunch {
     Nothing,
-    /// A stop came meanwhile.
+    /// A stop was requested meanwhile.
     Stop(EndedBy),
-    /// A restart came meanwhile: what is launched may not be what is wanted now.
+    /// A restart was requested meanwhile: the launched run may have an old configuration.
     Restart(EndedBy),
 }
 
-/// What follows when a tree has been ended.
+/// The next step after a tree was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AfterStop {
     Rest,
     Launch,
-    /// The policy decides, as if it had ended by itself, and badly.
+    /// The restart policy decides, as after a crash.
     Decide {
         lasted: Duration,
     },
 }
 
-/// What is to be done because of an event.
+/// The action that an event requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Launch a run as soon as what it depends on is there.
+    /// Launch a run as soon as its dependencies are met.
     Await,
     /// Launch a run.
     Launch,
-    /// End the tree, and tell why.
+    /// End the tree, with this cause.
     End(EndedBy),
-    /// Launch at this instant, unless something else happens before.
+    /// Launch at this instant, unless another event comes first.
     WakeAt(Instant),
 }
 
-/// Whether anything lives of a run whose own process has ended.
+/// Whether processes of a run are alive although its own process has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leftovers {
-    /// Something does.
+    /// Some are.
     Live,
-    /// Nothing does.
+    /// None are.
     None,
 }
 
-/// How a run ended by itself.
+/// The end of a run that ended by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finish {
-    /// Whether with exit code 0.
+    /// Whether its exit code was 0.
     pub is_success: bool,
     /// From its start to its end.
     pub lasted: Duration,
 }
 
-/// The life of one service.
+/// The state of one service.
 #[derive(Clone, Debug)]
 pub struct Life {
     phase: Phase,
-    /// Restarts by the policy since the last that was cleared.
+    /// Restarts by the policy since the count was reset.
     attempts: u32,
     restarts: u64,
 }
 
 impl Life {
-    /// Of a service that was never started.
+    /// Creates the state of a service that was never started.
     #[must_use]
     pub fn new() -> Self {
-        Self { phase: Phase::Down(ServiceState::Stopped), attempts: 0, restarts: 0 }
+        Self { phase: Phase::Down(DownState::Stopped), attempts: 0, restarts: 0 }
     }
 
-    /// The state that users see.
+    /// Returns the state that users see.
     #[must_use]
     pub fn state(&self) -> ServiceState {
         match self.phase {
-            Phase::Down(state) => state,
+            Phase::Down(state) => state.into(),
             Phase::Launching { then: AfterLaunch::Stop(_), .. }
             | Phase::Ending(AfterStop::Rest) => ServiceState::Stopping,
             Phase::Launching { is_again: true, .. }
@@ -116,31 +135,31 @@ impl Life {
         }
     }
 
-    /// How often it was started again, by hand or by its policy.
+    /// Returns how often it was restarted, by a client or by its policy.
     #[must_use]
     pub fn restarts(&self) -> u64 {
         self.restarts
     }
 
-    /// Restarts by the policy since the count was cleared.
+    /// Returns the number of restarts by the policy since the count was reset.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// When it is restarted, where it waits for that.
+    /// Returns when it is restarted, if it waits for that.
     #[must_use]
     pub fn restart_at(&self) -> Option<Instant> {
         if let Phase::Backoff { until } = self.phase { Some(until) } else { None }
     }
 
-    /// Whether a run lives.
+    /// Whether a run is alive.
     #[must_use]
     pub fn is_up(&self) -> bool {
         matches!(self.phase, Phase::Up { .. })
     }
 
-    /// Whether it waits for what it depends on.
+    /// Whether it waits for its dependencies.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         matches!(self.phase, Phase::Waiting { .. })
@@ -158,10 +177,10 @@ impl Life {
         matches!(self.phase, Phase::Launching { .. })
     }
 
-    /// Somebody wants it started. `Err` where it is up or something is being done to it.
+    /// A client starts it.
     ///
     /// # Errors
-    /// The state that forbids it.
+    /// The state, if it is up or another operation is in progress.
     pub fn start(&mut self) -> Result<Action, ServiceState> {
         match self.phase {
             Phase::Down(_) => {
@@ -176,16 +195,15 @@ impl Life {
         }
     }
 
-    /// Somebody else needs it: starts it where it is down.
+    /// A service that depends on it starts: starts it too if it is down.
     pub fn start_if_down(&mut self) -> Option<Action> {
         if self.state().is_down() { self.start().ok() } else { None }
     }
 
-    /// Somebody wants it stopped, and all that its last run may have left behind. `None` where
-    /// that needs nothing more.
+    /// A client stops it, with all that its last run left. Returns `None` if nothing has to be done.
     ///
     /// # Errors
-    /// The state that forbids it.
+    /// The state, if it is down already.
     pub fn stop(&mut self, by: EndedBy, left: Leftovers) -> Result<Option<Action>, ServiceState> {
         let (phase, action) = match self.phase {
             Phase::Down(_) | Phase::Waiting { .. } | Phase::Backoff { .. }
@@ -193,9 +211,9 @@ impl Life {
             {
                 (Phase::Ending(AfterStop::Rest), Some(Action::End(by)))
             }
-            Phase::Down(state) => return Err(state),
+            Phase::Down(state) => return Err(state.into()),
             Phase::Waiting { .. } | Phase::Backoff { .. } => {
-                (Phase::Down(ServiceState::Stopped), None)
+                (Phase::Down(DownState::Stopped), None)
             }
             Phase::Launching { is_again, .. } => {
                 (Phase::Launching { then: AfterLaunch::Stop(by), is_again }, None)
@@ -207,7 +225,7 @@ impl Life {
         Ok(action)
     }
 
-    /// Somebody wants it ended and started again. `None` where that is under way.
+    /// A client restarts it. Returns `None` if that is in progress already.
     pub fn restart(&mut self, by: EndedBy) -> Option<Action> {
         self.attempts = 0;
         match self.phase {
@@ -229,7 +247,7 @@ impl Life {
         }
     }
 
-    /// Its health checks have failed so often that it is to be restarted, if its policy allows.
+    /// Its health checks failed as often as they may: restarts it if its policy allows.
     pub fn fail(&mut self, lasted: Duration) -> Option<Action> {
         if !self.is_up() {
             return None;
@@ -238,7 +256,7 @@ impl Life {
         Some(Action::End(EndedBy::Health))
     }
 
-    /// What it depends on is there.
+    /// Its dependencies are met.
     pub fn dependencies_met(&mut self) -> Option<Action> {
         let Phase::Waiting { is_again } = self.phase else { return None };
         self.phase = Phase::Launching { then: AfterLaunch::Nothing, is_again };
@@ -269,7 +287,7 @@ impl Life {
         let Phase::Launching { then, .. } = self.phase else { return None };
         match then {
             AfterLaunch::Stop(_) => {
-                self.phase = Phase::Down(ServiceState::Stopped);
+                self.phase = Phase::Down(DownState::Stopped);
                 return None;
             }
             AfterLaunch::Restart(_) => return Some(self.await_again()),
@@ -279,7 +297,7 @@ impl Life {
         self.decide(policy, finish, now)
     }
 
-    /// It has been up for long enough, or is healthy.
+    /// It has been up for `start_seconds`, or is healthy.
     pub fn settle(&mut self) {
         if self.is_up() {
             self.phase = Phase::Up { is_settled: true };
@@ -296,29 +314,29 @@ impl Life {
         if self.is_up() { self.decide(policy, finish, now) } else { None }
     }
 
-    /// Its tree is ended, as was wanted.
+    /// Its tree is gone, after [`Action::End`].
     pub fn tree_gone(&mut self, policy: &RestartPolicy, now: Instant) -> Option<Action> {
         let Phase::Ending(then) = self.phase else { return None };
         match then {
             AfterStop::Rest => {
-                self.phase = Phase::Down(ServiceState::Stopped);
+                self.phase = Phase::Down(DownState::Stopped);
                 None
             }
             AfterStop::Launch => Some(self.await_again()),
             AfterStop::Decide { lasted } => {
-                // That it is to be restarted was said by its check, whatever ends otherwise ask.
+                // Its check asks for the restart, whatever the mode says about other ends.
                 let policy = RestartPolicy { mode: RestartMode::Always, ..policy.clone() };
                 self.decide(&policy, Finish { is_success: false, lasted }, now)
             }
         }
     }
 
-    /// The time of its restart has come.
+    /// Its restart is due.
     pub fn backoff_over(&mut self) -> Option<Action> {
         self.restart_at().map(|_| self.launch_again())
     }
 
-    /// Up again, by hand: behind what it depends on, which may be other than it was.
+    /// Restarts it for a client, after its dependencies, which may have changed.
     fn await_again(&mut self) -> Action {
         self.restarts += 1;
         self.phase = Phase::Waiting { is_again: true };
@@ -341,13 +359,12 @@ impl Life {
             RestartMode::Never => false,
         };
         if !is_wanted {
-            let state =
-                if finish.is_success { ServiceState::Exited } else { ServiceState::Crashed };
+            let state = if finish.is_success { DownState::Exited } else { DownState::Crashed };
             self.phase = Phase::Down(state);
             return None;
         }
         if self.attempts >= policy.max_restarts {
-            self.phase = Phase::Down(ServiceState::Fatal);
+            self.phase = Phase::Down(DownState::Fatal);
             return None;
         }
         let delay = delay(policy, self.attempts);
@@ -367,7 +384,7 @@ impl Default for Life {
     }
 }
 
-/// How long the restart after so many others waits.
+/// Returns the delay before a restart, after `attempts` others in a row.
 fn delay(policy: &RestartPolicy, attempts: u32) -> Duration {
     let factor = policy.backoff_multiplier.powi(attempts.min(1000).cast_signed());
     let seconds = policy.backoff.as_secs_f64() * factor;

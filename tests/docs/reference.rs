@@ -3,7 +3,7 @@
 
 use super::{read, root};
 use crate::harness::{Astra, Instance, Server, binary};
-use llm_shell::settings::{SETTINGS, may_stand_in_dotenv};
+use llm_shell::settings::{SETTINGS, is_allowed_in_dotenv};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -310,7 +310,7 @@ fn the_example_of_dotenv_is_the_table_of_settings() {
     );
     for setting in SETTINGS {
         let (help, name, default) = (setting.help, setting.environment, setting.default);
-        if may_stand_in_dotenv(name) {
+        if is_allowed_in_dotenv(name) {
             write!(all, "\n# {help}\n#{name}={default}\n").unwrap();
         }
     }

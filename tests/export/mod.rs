@@ -80,8 +80,8 @@ fn what_ends_is_a_job_and_what_goes_on_a_deployment() {
     }
     let told: Vec<&str> = warnings.lines().collect();
     assert_eq!(told.len(), 2, "{warnings}");
-    assert!(told[0].starts_with("warning: last.depends_on.always: is left out: it is started"));
-    assert!(told[1].starts_with("warning: last.depends_on.task: is left out: a pod learns"));
+    assert!(told[0].starts_with("warning: last.depends_on.always: is left out: it always"));
+    assert!(told[1].starts_with("warning: last.depends_on.task: is left out: a pod can only"));
     assert!(told[1].ends_with("job/task`"), "{}", told[1]);
 }
 
@@ -106,7 +106,7 @@ fn secrets_stand_in_a_secret_and_nowhere_else() {
         "HEADER": "Bearer sesame-1", "MODE": "plain"}},
         "open": {"cmd": ["x", "--token", "hush"]}}"#,
     );
-    let told = "warning: open.cmd: has what looks like a secret in it";
+    let told = "warning: open.cmd: appears to contain a secret";
     assert!(warnings.starts_with(told) && warnings.lines().count() == 1, "{warnings}");
     let secret = document(&manifest, "Secret", "api-secrets");
     let others = manifest.replace(secret, "");
@@ -126,11 +126,11 @@ fn a_fault_ends_with_2_and_prints_no_manifest() {
     let write = |text: &str| fs::write(folder.path().join("s.json"), text).unwrap();
     for (text, arguments, said) in [
         (r#"{"a": {"cm": 1}}"#, &["--image", "x"][..], "s.json:1:8: a.cm: is unknown"),
-        ("{}", &["--image", "x", "--namespace", "A"], "--namespace is \"A\""),
-        ("{}", &["--image", "x", "--wait-image", "a b"], "--wait-image is \"a b\""),
-        ("{}", &["--image", "x="], "--image is \"\""),
+        ("{}", &["--image", "x", "--namespace", "A"], "invalid --namespace \"A\""),
+        ("{}", &["--image", "x", "--wait-image", "a b"], "invalid --wait-image \"a b\""),
+        ("{}", &["--image", "x="], "invalid --image \"\""),
         ("{}", &["--image", "b=x"], "there is no service \"b\" in the file"),
-        (r#"{"a": {"cmd": "x"}}"#, &["--image", "a="], "--image is \"\""),
+        (r#"{"a": {"cmd": "x"}}"#, &["--image", "a="], "invalid --image \"\""),
         (
             r#"{"a": {"cmd": "x"}, "b": {"cmd": "x"}}"#,
             &["--image", "a=x"],
@@ -253,11 +253,11 @@ fn tokens_that_are_there_and_volumes_that_stay_are_used() {
 #[test]
 fn shells_that_kubernetes_would_refuse_are_refused() {
     for (arguments, said) in [
-        (&["--agents", "0"][..], "--agents is \"0\""),
-        (&["--agents", "1001"], "--agents is \"1001\""),
-        (&["--agents", "2", "--name", "A"], "--name is \"A\""),
-        (&["--agents", "2", "--storage", "much"], "--storage is \"much\""),
-        (&["--agents", "2", "--token-secret", "a/b"], "--token-secret is \"a/b\""),
+        (&["--agents", "0"][..], "invalid --agents \"0\""),
+        (&["--agents", "1001"], "invalid --agents \"1001\""),
+        (&["--agents", "2", "--name", "A"], "invalid --name \"A\""),
+        (&["--agents", "2", "--storage", "much"], "invalid --storage \"much\""),
+        (&["--agents", "2", "--token-secret", "a/b"], "invalid --token-secret \"a/b\""),
         (&["--agents", "2", "--image", "a=x"], "one image for all agents"),
         (&["--agents", "2", "everything.json"], "cannot be used with"),
         (&["--agents", "2", "--wait-image", "x"], "cannot be used with"),

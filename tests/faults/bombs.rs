@@ -18,7 +18,7 @@ fn a_bomb_is_ended(user: u32, deaf: &str) {
     eventually("the limit is reached", || (count_tasks(user) >= PROCESSES).then_some(()));
     // There is no thread to be had for a connection, and it is served all the same.
     assert_eq!(server.get("/status").expect(200).json()["status"], "running");
-    server.wait_for_log("no thread for it");
+    server.wait_for_log("cannot spawn a thread");
     let began = Instant::now();
     let killed = server.post("/kill").expect(200).json();
     assert!(began.elapsed() < Duration::from_secs(7), "{:?}", began.elapsed());

@@ -90,7 +90,7 @@ async def steer_services(call: Call) -> None:
         ("service_logs", {"name": "broken"}, "] oops"),
         ("stop_service", {"name": "web"}, "[web | stopped"),
         ("start_service", {"name": "web"}, "[web | running"),
-        ("restart_service", {"name": "web"}, "1 restart in all"),
+        ("restart_service", {"name": "web"}, "1 restart in total"),
         ("reload_service", {"type": "config"}, "list_services"),
         ("check_health", {}, "[system | degraded]"),
         ("bulk", {"action": "restart", "services": ["web", "nope"]}, "nope error"),

@@ -48,7 +48,7 @@ fn a_service_is_stopped_started_restarted_and_reloaded() {
     astra.wait_for_line("worker", "hello");
     let restarted = told(&astra, "restart_service", &json!({"name": "worker"}));
     assert!(restarted.starts_with("[worker | running | pid "), "{restarted}");
-    assert!(restarted.contains(" | 1 restart in all]\nRunning."), "{restarted}");
+    assert!(restarted.contains(" | 1 restart in total]\nRunning."), "{restarted}");
     let reloaded = told(&astra, "reload_service", &json!({}));
     assert!(reloaded.contains("list_services"), "{reloaded}");
     let unchanged = told(&astra, "reload_service", &json!({"name": "web"}));

@@ -270,7 +270,7 @@ fn input_that_is_not_taken_is_told() {
     let server = Server::start();
     told(&server, "start_command", &json!({"command": "sleep 60", "stdin": true, "wait": 0}));
     let given = call(&server, "send_input", &json!({"data": "x".repeat(300_000), "wait": 0}));
-    assert!(given.text.contains("of 300000 bytes were taken"), "{}", given.text);
+    assert!(given.text.contains("of 300000 bytes were accepted"), "{}", given.text);
     told(&server, "kill", &json!({}));
 }
 

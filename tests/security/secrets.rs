@@ -52,9 +52,12 @@ fn a_secret_that_cannot_be_used_is_named_and_not_shown() {
     fs::write(&empty, "\n").unwrap();
     let empty = empty.to_str().unwrap();
     for (variables, said) in [
-        (vec![("LLM_SHELL_TOKEN", "two words")], "LLM_SHELL_TOKEN (environment) must be at least"),
+        (
+            vec![("LLM_SHELL_TOKEN", "two words")],
+            "LLM_SHELL_TOKEN (environment): expected at least",
+        ),
         (vec![("LLM_SHELL_TOKEN", "fifteen-letters")], "at least 16 visible ASCII characters"),
-        (vec![("LLM_SHELL_BASIC_AUTH", "nocolon")], "must be user:password"),
+        (vec![("LLM_SHELL_BASIC_AUTH", "nocolon")], "expected user:password"),
         (vec![("LLM_SHELL_BASIC_AUTH", "ann:seven77")], "with at least 8 characters"),
         (
             vec![("LLM_SHELL_TOKEN_FILE", "a-token-by-mistake")],

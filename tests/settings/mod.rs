@@ -14,8 +14,12 @@ fn output(command: &mut Command) -> (Option<i32>, String) {
 #[test]
 fn a_bad_setting_is_named_with_its_source_in_one_line() {
     for (flags, variable, said) in [
-        (vec!["--port", "70000"], ("LLM_SHELL_PORT", "1"), "--port (command line) is \"70000\""),
-        (vec![], ("LLM_SHELL_PORT", "-1"), "LLM_SHELL_PORT (environment) is \"-1\""),
+        (
+            vec!["--port", "70000"],
+            ("LLM_SHELL_PORT", "1"),
+            "invalid --port \"70000\" (command line)",
+        ),
+        (vec![], ("LLM_SHELL_PORT", "-1"), "invalid LLM_SHELL_PORT \"-1\" (environment)"),
         (vec![], ("LLM_SHELL_LOG_DIR", ""), "LLM_SHELL_LOG_DIR (environment) is empty"),
         (vec![], ("LLM_SHELL_KILL_TIMEOUT", "soon"), "a number of seconds"),
         (vec![], ("LLM_SHELL_MAX_LINE_BYTES", "1"), "a whole number from 64"),
@@ -32,7 +36,7 @@ fn a_bad_setting_in_dotenv_is_named_with_its_source() {
     std::fs::write(folder.path().join(".env"), "LLM_SHELL_PORT=x\n").unwrap();
     let (code, stderr) = output(binary().current_dir(folder.path()));
     assert_eq!(code, Some(2), "{stderr}");
-    assert!(stderr.contains("LLM_SHELL_PORT (.env) is \"x\""), "{stderr}");
+    assert!(stderr.contains("invalid LLM_SHELL_PORT \"x\" (.env)"), "{stderr}");
 }
 
 /// The server in a folder with this `.env`.
@@ -122,7 +126,7 @@ fn a_rust_log_that_is_none_is_refused() {
     for bad in ["inf", "llm_shell=loud"] {
         let (code, stderr) = output(binary().args(["--port", "0"]).env("RUST_LOG", bad));
         assert_eq!(code, Some(2), "{stderr}");
-        assert!(stderr.contains(&format!("RUST_LOG (environment) is {bad:?}")), "{stderr}");
+        assert!(stderr.contains(&format!("invalid RUST_LOG {bad:?} (environment)")), "{stderr}");
     }
 }
 
@@ -156,7 +160,7 @@ fn beyond_loopback_is_refused_unless_it_is_meant() {
     }
     let (code, stderr) = output(binary().args(["--host", "no.such.host.invalid"]));
     assert_eq!(code, Some(2), "{stderr}");
-    let said = "--host (command line) is \"no.such.host.invalid\", which is not known";
+    let said = "--host (command line) is \"no.such.host.invalid\", which cannot be resolved";
     assert!(stderr.contains(said), "{stderr}");
 }
 
@@ -169,7 +173,7 @@ fn a_shell_that_is_none_is_refused_at_the_start() {
         let (code, stderr) = output(&mut command);
         assert_eq!(code, Some(2), "{stderr}");
         assert!(
-            stderr.contains(&format!("LLM_SHELL_SHELL (environment) is {shell:?}")),
+            stderr.contains(&format!("invalid LLM_SHELL_SHELL {shell:?} (environment)")),
             "{stderr}"
         );
     }

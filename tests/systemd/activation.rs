@@ -116,7 +116,7 @@ fn inherited_public_socket_needs_a_token() {
     let output = handed(vec![socket.into()], &folder).output().unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{log}");
-    assert!(log.contains("is \"0.0.0.0\", which is beyond loopback"), "{log}");
+    assert!(log.contains("is \"0.0.0.0\", which is not loopback"), "{log}");
 }
 
 /// systemd makes its sockets so, unless `SocketMode=` says otherwise.

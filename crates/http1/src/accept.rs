@@ -1,4 +1,4 @@
-//! The accept loop, which nothing that a client does can end.
+//! The accept loop, which no client can end.
 
 use crate::connection_state::ConnectionState;
 use crate::listener::Listener;
@@ -16,25 +16,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long the loop waits after an accept that failed for want of descriptors or memory where
-/// nobody could be cut: the listener stays readable, so that it would spin otherwise.
+/// The pause after an accept that failed for lack of descriptors or memory when no connection
+/// could be evicted: the listener stays readable, so the loop would spin otherwise.
 const SHORTAGE_WAIT: Duration = Duration::from_millis(50);
 
-/// How often the log hears of accept errors and refusals, at most.
-const COMPLAINT_EVERY: Duration = Duration::from_secs(1);
+/// The minimum interval between log messages about accept errors and refusals.
+const WARN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What the thread `http-accept` does, and owns.
+/// The state of the thread `http-accept`.
 pub(crate) struct AcceptLoop {
     listener: Listener,
-    /// Becomes readable when the loop is to end.
+    /// Becomes readable when the loop must end.
     stop: Arc<OwnedFd>,
     service: Arc<Service>,
     refusals: Refusals,
     standby: Standby,
-    complained: Option<Instant>,
+    last_warning: Option<Instant>,
 }
 
-/// What a turn of the loop has to do.
+/// The reason why the loop woke up.
 enum Turn {
     Accept,
     Expire,
@@ -42,10 +42,10 @@ enum Turn {
 }
 
 impl AcceptLoop {
-    /// A loop that is ready to run.
+    /// Creates a loop that is ready to run.
     ///
     /// # Errors
-    /// Where the listener cannot be made non-blocking.
+    /// If the listener cannot be made non-blocking.
     pub(crate) fn new(
         listener: Listener,
         stop: Arc<OwnedFd>,
@@ -55,7 +55,7 @@ impl AcceptLoop {
         ioctl_fionbio(listener.descriptor(), true)?;
         let refusals = Refusals::new(service.limits.refused);
         let standby = Standby::start(&service);
-        Ok(Self { listener, stop, service, refusals, standby, complained: None })
+        Ok(Self { listener, stop, service, refusals, standby, last_warning: None })
     }
 
     /// Accepts until `stop` becomes readable.
@@ -79,7 +79,7 @@ impl AcceptLoop {
         match poll(&mut polled, within.as_ref()) {
             Ok(_) if !polled[1].revents().is_empty() => Turn::Stop,
             Ok(1..) => Turn::Accept,
-            // A signal, or a shortage in the kernel, for which there is the wait in `accept`.
+            // A signal, or a shortage in the kernel, which `accept` handles with a pause.
             Ok(0) | Err(_) => Turn::Expire,
         }
     }
@@ -87,14 +87,14 @@ impl AcceptLoop {
     fn accept(&mut self) {
         match acceptfrom_with(self.listener.descriptor(), SocketFlags::CLOEXEC) {
             Ok((descriptor, address)) => match self.service.registry.admit(descriptor, address) {
-                Admission::Seated(seat) => self.seat(seat),
+                Admission::Admitted(conn) => self.serve(conn),
                 Admission::Full(socket) => self.refuse(socket, "all connections are busy"),
                 Admission::Closed => {}
             },
-            // The client was gone before it was let in, or a signal came.
+            // The client disconnected before the accept, or a signal arrived.
             Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
             Err(error) => {
-                self.complain(&format!("accept: {error}"));
+                self.warn(&format!("accept: {error}"));
                 if !self.service.registry.evict_idle() {
                     self.pause();
                 }
@@ -102,58 +102,57 @@ impl AcceptLoop {
         }
     }
 
-    fn seat(&mut self, seat: Arc<ConnectionState>) {
-        let Err((error, guest)) = spawn_connection(&self.service, seat) else { return };
-        self.complain(&format!("no thread for it: {error}"));
-        let Some(guest) = guest.and_then(|guest| self.standby.spawn_connection(guest).err()) else {
+    fn serve(&mut self, conn: Arc<ConnectionState>) {
+        let Err((error, guard)) = spawn_connection(&self.service, conn) else { return };
+        self.warn(&format!("cannot spawn a thread: {error}"));
+        let Some(guard) = guard.and_then(|guard| self.standby.spawn_connection(guard).err()) else {
             return;
         };
-        if let Some(socket) = guest.into_socket() {
+        if let Some(socket) = guard.into_socket() {
             self.refusals.refuse(socket, &self.service.ids.fresh());
         }
         self.service.registry.evict_idle();
     }
 
     fn refuse(&mut self, socket: Socket, why: &str) {
-        self.complain(why);
+        self.warn(why);
         self.refusals.refuse(socket, &self.service.ids.fresh());
     }
 
-    /// Waits for others to give back what is short, or for the end.
+    /// Waits for other threads to release resources, or for the end of the loop.
     fn pause(&self) {
         let mut polled = [PollFd::new(&*self.stop, PollFlags::IN)];
         let within = Timespec::try_from(SHORTAGE_WAIT).ok();
-        // An early return is an accept too many, which fails and waits again.
+        // After an early return the next accept fails and pauses again.
         let _ = poll(&mut polled, within.as_ref());
     }
 
-    fn complain(&mut self, what: &str) {
-        if self.complained.is_none_or(|last| last.elapsed() >= COMPLAINT_EVERY) {
-            self.complained = Some(Instant::now());
-            log::warn!("A connection could not be served: {what}");
+    fn warn(&mut self, what: &str) {
+        if self.last_warning.is_none_or(|last| last.elapsed() >= WARN_INTERVAL) {
+            self.last_warning = Some(Instant::now());
+            log::warn!("could not serve a connection: {what}");
         }
     }
 }
 
-/// Serves a connection on a thread of its own. Where there is none to be had, the guest is given
-/// back.
+/// Serves a connection on a new thread. Returns the guard if no thread can be spawned.
 pub(crate) fn spawn_connection(
     service: &Arc<Service>,
-    seat: Arc<ConnectionState>,
+    conn: Arc<ConnectionState>,
 ) -> Result<(), (io::Error, Option<ConnectionGuard>)> {
     let builder = thread::Builder::new().stack_size(service.limits.stack_bytes);
-    let named = builder.name(format!("http-{}", seat.number));
-    let guest = Arc::new(Mutex::new(Some(ConnectionGuard { service: Arc::clone(service), seat })));
-    let for_thread = Arc::clone(&guest);
-    // The thread is not joined: it gives its seat back, which is what `finish` waits for.
+    let named = builder.name(format!("http-{}", conn.number));
+    let guard = Arc::new(Mutex::new(Some(ConnectionGuard { service: Arc::clone(service), conn })));
+    let for_thread = Arc::clone(&guard);
+    // The thread is not joined: it releases its connection, which is what `finish` waits for.
     let spawned = named.spawn(move || {
-        if let Some(guest) = take(&for_thread) {
-            guest.serve();
+        if let Some(guard) = take(&for_thread) {
+            guard.serve();
         }
     });
-    spawned.map(drop).map_err(|error| (error, take(&guest)))
+    spawned.map(drop).map_err(|error| (error, take(&guard)))
 }
 
-fn take(guest: &Mutex<Option<ConnectionGuard>>) -> Option<ConnectionGuard> {
-    guest.lock().unwrap_or_else(PoisonError::into_inner).take()
+fn take(guard: &Mutex<Option<ConnectionGuard>>) -> Option<ConnectionGuard> {
+    guard.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

@@ -1,41 +1,41 @@
-//! The access log: one line a request.
+//! The access log: one line per request.
 
 use crate::peer::Peer;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How many lines a second are written for clients that have shown no credentials. What a crowd
-/// of them asks beyond that is counted: it must not fill the log.
-const STRANGER_LINES_MAX: u32 = 10;
+/// The maximum number of lines per second for clients without credentials. Requests beyond that
+/// are counted, so that they cannot fill the log.
+const UNAUTHENTICATED_LINES_MAX: u32 = 10;
 
-/// How long these lines are counted together.
+/// The period over which these lines are counted.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// How much of a path is logged: a head may have 32 KiB of it.
+/// The maximum length of a logged path: a head may have 32 KiB of it.
 const PATH_CHARS_MAX: usize = 512;
 
-/// What one line says. The query is left out, because secrets travel in it.
+/// A log line. The query is omitted, because it may contain secrets.
 pub(crate) struct Access<'a> {
-    /// Who asked.
+    /// The client.
     pub(crate) peer: &'a Peer,
-    /// `-` where no request line could be read.
+    /// `-` if no request line could be read.
     pub(crate) method: &'a str,
-    /// As it was sent.
+    /// The path as it was sent.
     pub(crate) path: &'a str,
-    /// Of the answer.
+    /// The status of the response.
     pub(crate) status: u16,
-    /// From the head's arrival to the answer's last byte.
+    /// The time from the head's arrival to the response's last byte.
     pub(crate) took: Duration,
     /// The request's id.
     pub(crate) id: &'a str,
 }
 
-/// Where the lines go: `log`'s target `access`.
+/// The access log, which writes to the `log` target `access`.
 #[derive(Debug, Default)]
 pub(crate) struct AccessLog(Mutex<Window>);
 
-/// The lines for clients without credentials in the present second.
+/// The lines for clients without credentials in the current second.
 #[derive(Debug, Default)]
 struct Window {
     began: Option<Instant>,
@@ -50,21 +50,21 @@ impl AccessLog {
             let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             window.take(line.peer.is_trusted(), Instant::now())
         };
-        tell_omitted(omitted);
+        log_omitted(omitted);
         if is_written {
             log::info!(target: "access", "{line}");
         }
     }
 
-    /// Writes how many lines were left out and not told yet.
+    /// Logs the number of omitted lines not yet reported.
     pub(crate) fn finish(&self) {
         let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tell_omitted(std::mem::take(&mut window.omitted));
+        log_omitted(std::mem::take(&mut window.omitted));
     }
 }
 
 impl Window {
-    /// Whether a line is written, and how many were not before the present second.
+    /// Returns whether a line is written, and how many were omitted before the current second.
     fn take(&mut self, is_trusted: bool, now: Instant) -> (bool, u64) {
         let mut omitted = 0;
         if self.began.is_none_or(|began| now.saturating_duration_since(began) >= WINDOW) {
@@ -74,7 +74,7 @@ impl Window {
         if is_trusted {
             return (true, omitted);
         }
-        let is_written = self.written < STRANGER_LINES_MAX;
+        let is_written = self.written < UNAUTHENTICATED_LINES_MAX;
         if is_written {
             self.written += 1;
         } else {
@@ -84,7 +84,7 @@ impl Window {
     }
 }
 
-fn tell_omitted(omitted: u64) {
+fn log_omitted(omitted: u64) {
     if omitted > 0 {
         log::info!(target: "access", "{omitted} more requests without credentials");
     }
@@ -119,14 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_peer_method_path_status_milliseconds_and_id() {
+    fn a_line_has_all_fields_in_order() {
         assert_eq!(line("/status"), "192.0.2.1:40312 GET /status 200 1.500 ms abc-1");
     }
 
     #[test]
-    fn lines_for_strangers_are_limited_and_counted() {
+    fn lines_for_unauthenticated_clients_are_limited() {
         let (mut window, now) = (Window::default(), Instant::now());
-        for _ in 0..STRANGER_LINES_MAX {
+        for _ in 0..UNAUTHENTICATED_LINES_MAX {
             assert_eq!(window.take(false, now), (true, 0));
         }
         assert_eq!(window.take(false, now), (false, 0));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_path_can_forge_a_line_or_colour_a_terminal() {
+    fn a_path_cannot_forge_a_line_or_colour_a_terminal() {
         assert_eq!(
             line("/a\n\u{1b}[31mж\\"),
             "192.0.2.1:40312 GET /a\\n\\u{1b}[31m\\u{436}\\\\ 200 1.500 ms abc-1"
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_path_is_cut() {
+    fn a_long_path_is_truncated() {
         let line = line(&"x".repeat(30_000));
         assert!(line.len() < 600 && line.contains("x... 200"), "{line}");
     }

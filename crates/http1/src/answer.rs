@@ -1,4 +1,4 @@
-//! An answer's head, as bytes.
+//! The head of a response, as bytes.
 
 use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, DATE,
@@ -8,38 +8,38 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What an answer that is no page may do in a browser: nothing, and in no frame.
+/// The content security policy of a response without its own: no content, no frames.
 const POLICY: &[u8] = b"frame-ancestors 'none'; default-src 'none'";
 
-/// Everything of an answer but its body.
+/// A response without its body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ResponseHead<'a> {
     /// The status.
     pub(crate) status: StatusCode,
-    /// The body's type, where there is a body.
+    /// The body's type, if there is a body.
     pub(crate) content_type: Option<&'static str>,
-    /// What the handler added.
+    /// The headers added by the handler.
     pub(crate) headers: &'a [(HeaderName, HeaderValue)],
     /// The request's id.
     pub(crate) id: &'a str,
-    /// The present time, see [`Clock`].
+    /// The current time, see [`Clock`].
     pub(crate) date: &'a str,
-    /// Whether the connection stays.
+    /// What happens to the connection afterwards.
     pub(crate) persistence: Persistence,
 }
 
-/// What becomes of the connection after the answer.
+/// The fate of the connection after the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Persistence {
-    /// It stays, as HTTP/1.1 has it.
+    /// Keep it, the default of HTTP/1.1.
     Keep,
-    /// It stays, which an HTTP/1.0 client must be told.
+    /// Keep it, and say so in a header for an HTTP/1.0 client.
     KeepAliveHeader,
-    /// It is closed.
+    /// Close it.
     Close,
 }
 
-/// How the body's end is found.
+/// How the end of the body is determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyFraming {
     /// By its length.
@@ -52,7 +52,7 @@ pub(crate) enum BodyFraming {
 
 impl ResponseHead<'_> {
     /// Appends the whole head, with its empty line, to `out`.
-    pub(crate) fn write(&self, extent: BodyFraming, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, framing: BodyFraming, out: &mut Vec<u8>) {
         out.extend_from_slice(b"HTTP/1.1 ");
         out.extend_from_slice(self.status.as_str().as_bytes());
         out.push(b' ');
@@ -61,11 +61,11 @@ impl ResponseHead<'_> {
         if let Some(content_type) = self.content_type {
             line(out, "Content-Type", content_type.as_bytes());
         }
-        self.write_extent(extent, out);
+        self.write_framing(framing, out);
         line(out, "Date", self.date.as_bytes());
         line(out, "X-Request-Id", self.id.as_bytes());
         line(out, "X-Content-Type-Options", b"nosniff");
-        self.write_added(out);
+        self.write_extra(out);
         match self.persistence {
             Persistence::Keep => {}
             Persistence::KeepAliveHeader => line(out, "Connection", b"keep-alive"),
@@ -74,9 +74,9 @@ impl ResponseHead<'_> {
         out.extend_from_slice(b"\r\n");
     }
 
-    fn write_extent(&self, extent: BodyFraming, out: &mut Vec<u8>) {
-        match extent {
-            // RFC 9110: these two never have a body, and so no length of one.
+    fn write_framing(&self, framing: BodyFraming, out: &mut Vec<u8>) {
+        match framing {
+            // RFC 9110: these two never have a body, and so no length either.
             _ if !has_body(self.status) => {}
             // Writing into a vector cannot fail.
             BodyFraming::Length(bytes) => drop(write!(out, "Content-Length: {bytes}\r\n")),
@@ -85,7 +85,7 @@ impl ResponseHead<'_> {
         }
     }
 
-    fn write_added(&self, out: &mut Vec<u8>) {
+    fn write_extra(&self, out: &mut Vec<u8>) {
         let has = |wanted: HeaderName| self.headers.iter().any(|(name, _)| *name == wanted);
         if !has(CACHE_CONTROL) {
             line(out, "Cache-Control", b"no-store");
@@ -94,14 +94,14 @@ impl ResponseHead<'_> {
             line(out, "Content-Security-Policy", POLICY);
         }
         for (name, value) in self.headers {
-            if !is_ours(name) {
+            if !is_reserved(name) {
                 line(out, name.as_str(), value.as_bytes());
             }
         }
     }
 }
 
-/// Whether an answer of this status has a body, be it an empty one.
+/// Returns whether a response with this status has a body, even an empty one.
 pub(crate) fn has_body(status: StatusCode) -> bool {
     status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED
 }
@@ -113,14 +113,14 @@ fn line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// The headers that the server alone writes.
-fn is_ours(name: &HeaderName) -> bool {
-    const OURS: [HeaderName; 6] =
+/// Returns whether only the server may set this header.
+fn is_reserved(name: &HeaderName) -> bool {
+    const RESERVED: [HeaderName; 6] =
         [CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS];
-    OURS.contains(name) || name == "x-request-id"
+    RESERVED.contains(name) || name == "x-request-id"
 }
 
-/// The `Date` header's text, formatted once a second.
+/// The `Date` header's text, formatted once per second.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     second: u64,
@@ -128,7 +128,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// The present time, as HTTP writes it.
+    /// Returns the current time in HTTP's format.
     pub(crate) fn now(&mut self) -> &str {
         let now = SystemTime::now();
         let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -147,9 +147,9 @@ mod tests {
     fn head(
         status: StatusCode,
         headers: &[(HeaderName, HeaderValue)],
-        extent: BodyFraming,
+        framing: BodyFraming,
     ) -> String {
-        let envelope = ResponseHead {
+        let head = ResponseHead {
             status,
             content_type: Some("text/plain"),
             headers,
@@ -158,7 +158,7 @@ mod tests {
             persistence: Persistence::Keep,
         };
         let mut out = Vec::new();
-        envelope.write(extent, &mut out);
+        head.write(framing, &mut out);
         String::from_utf8(out).expect("a head is ASCII")
     }
 
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_tells_the_present_time() {
+    fn the_clock_shows_the_current_time() {
         let mut clock = Clock::default();
         let now = httpdate::parse_http_date(clock.now()).expect("a date");
         assert!(SystemTime::now().duration_since(now).expect("not ahead").as_secs() < 5);

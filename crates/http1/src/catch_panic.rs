@@ -1,14 +1,13 @@
-//! Runs what may panic, and goes on.
+//! A panic boundary that logs.
 
 use std::any::Any;
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Calls `work` and gives what it returns; `None` where it panicked, with one line in the log that
-/// says that `what` did.
+/// Calls `work` and returns its result; `None` if it panicked, after logging that `what` did.
 ///
-/// A panic is a bug: it costs whoever it happened to, and nobody else. The caller goes on with
-/// nothing that `work` was lent half-changed, or repairs it first.
+/// A panic is a bug; it must affect only the request or task in which it happened. The caller must
+/// not go on with state that `work` left half-changed, or must repair it first.
 pub fn catch_panic<T>(what: impl Display, work: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(value) => Some(value),

@@ -1,4 +1,4 @@
-//! The loop of one connection: a head, its answer, and again.
+//! The loop of one connection: read a head, send the response, repeat.
 
 use crate::access::Access;
 use crate::access_control::{Decision, Privilege};
@@ -10,7 +10,7 @@ use crate::head_scan::HeadScan;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::response_writer::{Delivered, ResponseOptions, ResponseWriter, failure};
+use crate::response_writer::{ResponseOptions, ResponseWriter, SendOutcome, failure};
 use crate::service::Service;
 use crate::wire::Wire;
 use http::{Method, Version};
@@ -19,16 +19,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-/// Serves the connection on `connection_state` until it ends. Blocks for as long.
-pub(crate) fn serve(service: &Service, seat: Arc<ConnectionState>) {
-    let wire = Wire::new(seat, service.limits.clone());
+/// Serves the connection until it ends. Blocks until then.
+pub(crate) fn serve(service: &Service, conn: Arc<ConnectionState>) {
+    let wire = Wire::new(conn, service.limits.clone());
     match service.router.access_control() {
-        // Before the first read: once its request is here, the client may be gone.
+        // Before the first read: once its request has arrived, the client may be gone.
         Some(control) => control.connected(wire.caller(Some(control))),
         None => wire.caller(None).trust(),
     }
     let mut connection =
-        Connection { service, wire, dispatch: ResponseWriter::default(), text: Vec::new() };
+        Connection { service, wire, writer: ResponseWriter::default(), head_bytes: Vec::new() };
     loop {
         match connection.exchange() {
             Next::Request => {}
@@ -41,27 +41,27 @@ pub(crate) fn serve(service: &Service, seat: Arc<ConnectionState>) {
 struct Connection<'s> {
     service: &'s Service,
     wire: Wire,
-    dispatch: ResponseWriter,
-    /// The present head's bytes; kept for the memory.
-    text: Vec<u8>,
+    writer: ResponseWriter,
+    /// The bytes of the current head; kept to reuse the allocation.
+    head_bytes: Vec<u8>,
 }
 
-/// What comes after an answer.
+/// The action after a response.
 enum Next {
     Request,
     Close,
-    /// The client may still be sending: it is given time to read the answer.
+    /// Read on for a while: the client may still be sending and must get to read the response.
     Linger,
 }
 
-/// What has come of waiting for a head.
+/// The result of waiting for a head.
 enum Arrival {
-    /// It is whole, and so many bytes long.
+    /// A complete head of this many bytes.
     Head(usize),
     /// Nothing that could be answered.
     Nothing,
-    /// Something that cannot be served.
-    Fault(Problem),
+    /// Bytes that are no valid head.
+    Invalid(Problem),
 }
 
 impl Connection<'_> {
@@ -69,22 +69,22 @@ impl Connection<'_> {
     fn exchange(&mut self) -> Next {
         let arrival = self.await_head();
         let arrived = Instant::now();
-        if matches!(arrival, Arrival::Nothing) || !self.wire.seat.begin_answer() {
+        if matches!(arrival, Arrival::Nothing) || !self.wire.conn.begin_answer() {
             return Next::Close;
         }
         match arrival {
             Arrival::Nothing => Next::Close,
-            Arrival::Fault(problem) => self.refuse(problem, arrived),
+            Arrival::Invalid(problem) => self.refuse(problem, arrived),
             Arrival::Head(length) => {
-                let mut text = std::mem::take(&mut self.text);
-                text.clear();
-                text.extend_from_slice(&self.wire.inbox.data()[..length]);
-                self.wire.inbox.consume(length);
-                let next = match Head::parse(&text) {
+                let mut head_bytes = std::mem::take(&mut self.head_bytes);
+                head_bytes.clear();
+                head_bytes.extend_from_slice(&self.wire.buffer.data()[..length]);
+                self.wire.buffer.consume(length);
+                let next = match Head::parse(&head_bytes) {
                     Ok(head) => self.answer(&head, arrived),
                     Err(problem) => self.refuse(problem, arrived),
                 };
-                self.text = text;
+                self.head_bytes = head_bytes;
                 next
             }
         }
@@ -95,16 +95,16 @@ impl Connection<'_> {
         let mut scan = HeadScan::default();
         let mut deadline = None;
         loop {
-            let data = self.wire.inbox.data();
+            let data = self.wire.buffer.data();
             match scan.advance(data) {
-                Err(problem) => return Arrival::Fault(problem),
+                Err(problem) => return Arrival::Invalid(problem),
                 Ok(Some(length)) => return Arrival::Head(length),
                 Ok(None) if data.len() >= bytes_max => {
-                    return Arrival::Fault(too_large(&format!("is over {bytes_max} bytes")));
+                    return Arrival::Invalid(too_large(&format!("is over {bytes_max} bytes")));
                 }
                 Ok(None) => {}
             }
-            // The idle time runs until the first byte of a head, the head's own from then on.
+            // The idle timeout runs until the first byte of a head, the head's own from then on.
             let within = if data.is_empty() {
                 self.wire.limits.idle
             } else {
@@ -114,23 +114,23 @@ impl Connection<'_> {
             };
             match self.wire.fill(within, bytes_max) {
                 Ok(1..) => {}
-                result => return self.broken_off(&scan, result),
+                result => return self.incomplete_head(&scan, result),
             }
         }
     }
 
-    /// The client has stopped sending before a whole head was here.
-    fn broken_off(&self, scan: &HeadScan, result: io::Result<usize>) -> Arrival {
-        if !scan.is_started(self.wire.inbox.data()) {
+    /// Handles a client that stopped sending before its head was complete.
+    fn incomplete_head(&self, scan: &HeadScan, result: io::Result<usize>) -> Arrival {
+        if !scan.is_started(self.wire.buffer.data()) {
             return Arrival::Nothing;
         }
         match result {
-            Ok(_) => Arrival::Fault(Problem::bad_request(
+            Ok(_) => Arrival::Invalid(Problem::bad_request(
                 "The request's head ended before its empty line: send all of it.",
             )),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 let seconds = self.wire.limits.head.as_secs_f64();
-                Arrival::Fault(Problem::timeout(format!(
+                Arrival::Invalid(Problem::timeout(format!(
                     "The request's head was not complete within {seconds} s: send it faster."
                 )))
             }
@@ -138,32 +138,32 @@ impl Connection<'_> {
         }
     }
 
-    /// Answers what could not be read as a request; the connection cannot go on.
+    /// Answers bytes that are no valid request, and ends the connection.
     fn refuse(&mut self, problem: Problem, arrived: Instant) -> Next {
         let id = self.service.ids.fresh();
-        let terms =
+        let options =
             ResponseOptions { id: &id, version: Version::HTTP_11, head_only: false, keep: false };
-        let delivered = self.dispatch.deliver(&mut self.wire, problem.into(), terms);
-        let status = delivered.status.as_u16();
+        let outcome = self.writer.send(&mut self.wire, problem.into(), options);
+        let status = outcome.status.as_u16();
         self.log(status, arrived, "-", "-", &id);
-        if delivered.whole { Next::Linger } else { Next::Close }
+        if outcome.whole { Next::Linger } else { Next::Close }
     }
 
     fn answer(&mut self, head: &Head<'_>, arrived: Instant) -> Next {
         let id = self.service.ids.of(head);
         let mut body = Body::new(head);
-        let what = format_args!("Request {id}: its handler");
+        let what = format_args!("request {id}: its handler");
         let reply = catch_panic(what, || self.handle(head, &id, &mut body));
         let keep = head.keep_alive
             && reply.is_some()
             && body.may_be_skipped(self.wire.limits.skipped_body_bytes_max)
             && !self.service.registry.is_closing();
         let head_only = head.method == Method::HEAD;
-        let terms = ResponseOptions { id: &id, version: head.version, head_only, keep };
+        let options = ResponseOptions { id: &id, version: head.version, head_only, keep };
         let reply = reply.unwrap_or_else(|| failure(&id).into());
-        let delivered = self.dispatch.deliver(&mut self.wire, reply, terms);
-        self.log(delivered.status.as_u16(), arrived, head.method.as_str(), head.path, &id);
-        self.next(delivered, &mut body)
+        let outcome = self.writer.send(&mut self.wire, reply, options);
+        self.log(outcome.status.as_u16(), arrived, head.method.as_str(), head.path, &id);
+        self.next(outcome, &mut body)
     }
 
     fn log(&self, status: u16, arrived: Instant, method: &str, path: &str, id: &str) {
@@ -174,19 +174,19 @@ impl Connection<'_> {
     fn handle(&mut self, head: &Head<'_>, id: &str, body: &mut Body) -> Reply {
         let router = &self.service.router;
         let Some(control) = router.access_control() else {
-            return self.ask_handler(head, id, body, Privilege::Full);
+            return self.call_handler(head, id, body, Privilege::Full);
         };
         let access = router.access(&head.method, head.path);
         let caller = self.wire.caller(Some(control));
         let reply = match control.check(head, access, caller) {
-            Ok(Decision::Allow(privilege)) => self.ask_handler(head, id, body, privilege),
+            Ok(Decision::Allow(privilege)) => self.call_handler(head, id, body, privilege),
             Ok(Decision::Answer(reply)) => reply,
             Err(problem) => problem.into(),
         };
         control.add_headers(head, access, reply)
     }
 
-    fn ask_handler(
+    fn call_handler(
         &mut self,
         head: &Head<'_>,
         id: &str,
@@ -204,26 +204,26 @@ impl Connection<'_> {
         handler(&mut request).unwrap_or_else(Reply::from)
     }
 
-    fn next(&mut self, delivered: Delivered, body: &mut Body) -> Next {
-        if !delivered.whole {
+    fn next(&mut self, outcome: SendOutcome, body: &mut Body) -> Next {
+        if !outcome.whole {
             return Next::Close;
         }
-        if !delivered.keep {
-            let all_read = body.is_done() && self.wire.inbox.data().is_empty();
+        if !outcome.keep {
+            let all_read = body.is_done() && self.wire.buffer.data().is_empty();
             return if all_read { Next::Close } else { Next::Linger };
         }
-        // In this order, see `Registry::close`.
-        if !self.wire.seat.begin_waiting() || self.service.registry.is_closing() {
+        // The order matters, see `Registry::close`.
+        if !self.wire.conn.begin_waiting() || self.service.registry.is_closing() {
             return Next::Close;
         }
         if !body.skip(&mut self.wire) {
             return Next::Linger;
         }
-        self.wire.inbox.shrink();
-        if !self.wire.peer.is_trusted() && !self.wire.inbox.data().is_empty() {
-            // Its next request is here already. A crowd of such clients would take every processor
-            // from those who wait for their answers, and from the thread that accepts.
-            thread::sleep(self.wire.limits.stranger_pause);
+        self.wire.buffer.shrink();
+        if !self.wire.peer.is_trusted() && !self.wire.buffer.data().is_empty() {
+            // A pipelined request has already arrived. Many such clients would take every
+            // processor from those waiting for a response, and from the accept thread.
+            thread::sleep(self.wire.limits.unauthenticated_pause);
         }
         Next::Request
     }

@@ -1,4 +1,4 @@
-//! One connection as the others see it: its socket, and what it is doing.
+//! The state of a connection that other threads see: its socket, and its phase.
 
 use crate::peer::ClientKey;
 use crate::socket::Socket;
@@ -6,42 +6,42 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// A connection's place in the registry, shared by its thread and by whoever may cut it.
+/// A registered connection, shared by its own thread and by the threads that may abort it.
 ///
-/// What the connection is doing is one number, so that its own thread and a cutter agree on who
-/// came first without a lock: the low three bits are a [`Phase`], the others the milliseconds
-/// since which the client has done nothing that was waited for.
+/// Its phase is one atomic number, so that its own thread and an aborting one agree on who came
+/// first without a lock: the low three bits are a [`Phase`], the others the time, in milliseconds
+/// since `epoch`, at which the server began to wait for the client.
 #[derive(Debug)]
 pub(crate) struct ConnectionState {
-    /// Which connection of the server this is, counted from 1.
+    /// The connection's number in this server, counted from 1.
     pub(crate) number: u64,
     /// The connection's only descriptor.
     pub(crate) socket: Socket,
-    /// The address of the other side; `None` for a Unix socket.
+    /// The client's address; `None` for a Unix socket.
     pub(crate) address: Option<SocketAddr>,
-    /// Which client's it is, where those are counted.
+    /// The identity by which clients are counted.
     pub(crate) client: ClientKey,
     state: AtomicU64,
     epoch: Instant,
 }
 
-/// What a connection is doing.
+/// The phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// A whole request is being answered: it is let finish.
+    /// A complete request is being answered; it may finish.
     Answering = 0,
     /// Between requests, or in the middle of a head.
     Waiting = 1,
-    /// In the middle of a body that a handler asked for.
+    /// In the middle of a body that a handler requested.
     Receiving = 2,
-    /// Another thread has cut it: the thread that serves it finds out by its next call.
-    Cut = 3,
-    /// In the middle of an answer that the client does not read.
+    /// Aborted by another thread; its own thread notices at its next call.
+    Aborted = 3,
+    /// In the middle of a response that the client does not read.
     Stalled = 4,
 }
 
 impl Phase {
-    /// Whether the client is waited for, so that others may be let in for it.
+    /// Returns whether the server waits for the client, so that the connection may be evicted.
     fn is_idle(self) -> bool {
         matches!(self, Self::Waiting | Self::Receiving | Self::Stalled)
     }
@@ -52,7 +52,7 @@ impl Phase {
             1 => Self::Waiting,
             2 => Self::Receiving,
             4 => Self::Stalled,
-            _ => Self::Cut,
+            _ => Self::Aborted,
         }
     }
 }
@@ -61,8 +61,8 @@ const PHASE_BITS: u32 = 3;
 const PHASE_MASK: u64 = 0b111;
 
 impl ConnectionState {
-    /// A new connection, which waits for its first head. `address` is that of the other side, as
-    /// it was when the connection was accepted; `epoch` is when the server started.
+    /// Creates the state of a new connection, which waits for its first head. `address` is the
+    /// client's, as of the accept; `epoch` is when the server started.
     pub(crate) fn new(
         number: u64,
         socket: Socket,
@@ -71,78 +71,80 @@ impl ConnectionState {
     ) -> Self {
         let client = ClientKey::of(address.map(|address| address.ip()));
         let state = AtomicU64::new(0);
-        let seat = Self { number, socket, address, client, state, epoch };
-        seat.state.store(seat.stamped(Phase::Waiting), Ordering::SeqCst);
-        seat
+        let conn = Self { number, socket, address, client, state, epoch };
+        conn.state.store(conn.stamped(Phase::Waiting), Ordering::SeqCst);
+        conn
     }
 
-    /// A whole head is here. False when the connection was cut before that: it gets no service.
+    /// Marks a complete head as received. Returns false if the connection was aborted before that:
+    /// the request is not served.
     pub(crate) fn begin_answer(&self) -> bool {
         self.move_to(Phase::Answering as u64)
     }
 
-    /// The answer was sent, and the next head is waited for.
+    /// Marks the response as sent and the next head as awaited.
     pub(crate) fn begin_waiting(&self) -> bool {
         self.move_to(self.stamped(Phase::Waiting))
     }
 
-    /// The handler waits for the client's body: it may be cut to make room for others.
+    /// Marks the handler as waiting for the client's body: the connection may be evicted.
     pub(crate) fn begin_receiving(&self) -> bool {
         self.move_to(self.stamped(Phase::Receiving))
     }
 
-    /// The client does not read the answer: it may be cut to make room for others. Called again
-    /// each time that it has read some.
+    /// Marks the client as not reading the response: the connection may be evicted. Called again
+    /// after each progress.
     pub(crate) fn begin_stalling(&self) -> bool {
         self.move_to(self.stamped(Phase::Stalled))
     }
 
-    /// Since when the client has been waited for, in milliseconds; `None` while it is not, or
-    /// once it was cut.
+    /// Returns since when the server has been waiting for the client, in milliseconds; `None` if
+    /// it does not wait, or if the connection was aborted.
     pub(crate) fn idle_since(&self) -> Option<u64> {
         let state = self.state.load(Ordering::SeqCst);
         Phase::of(state).is_idle().then_some(state >> PHASE_BITS)
     }
 
-    /// Whether it was cut: its thread is on the way out.
-    pub(crate) fn is_cut(&self) -> bool {
-        Phase::of(self.state.load(Ordering::SeqCst)) == Phase::Cut
+    /// Returns whether the connection was aborted: its thread is about to exit.
+    pub(crate) fn is_aborted(&self) -> bool {
+        Phase::of(self.state.load(Ordering::SeqCst)) == Phase::Aborted
     }
 
-    /// Whether its thread has nothing to do: neither is there something to read, which may be a
-    /// whole request, nor can the answer before that be written.
+    /// Returns whether the connection's thread has nothing to do: there are no unread bytes, which
+    /// may be a complete request, or the response to an earlier one cannot be written.
     pub(crate) fn is_quiet(&self) -> bool {
         let phase = Phase::of(self.state.load(Ordering::SeqCst));
         phase == Phase::Stalled || self.socket.unread() == 0
     }
 
-    /// Cuts it where its client is waited for. True when it was cut by this call.
-    pub(crate) fn cut_if_idle(&self) -> bool {
-        self.cut_if(Phase::is_idle)
+    /// Aborts the connection if the server waits for its client. Returns whether this call did.
+    pub(crate) fn abort_if_idle(&self) -> bool {
+        self.abort_if(Phase::is_idle)
     }
 
-    /// Cuts it where it is between requests. True when it was cut by this call.
-    pub(crate) fn cut_if_waiting(&self) -> bool {
-        self.cut_if(|phase| phase == Phase::Waiting)
+    /// Aborts the connection if it is between requests. Returns whether this call did.
+    pub(crate) fn abort_if_waiting(&self) -> bool {
+        self.abort_if(|phase| phase == Phase::Waiting)
     }
 
-    /// Cuts it whatever it does. True when it was cut by this call.
-    pub(crate) fn cut(&self) -> bool {
-        self.cut_if(|phase| phase != Phase::Cut)
+    /// Aborts the connection in any phase. Returns whether this call did.
+    pub(crate) fn abort(&self) -> bool {
+        self.abort_if(|phase| phase != Phase::Aborted)
     }
 
-    fn cut_if(&self, may_cut: impl Fn(Phase) -> bool) -> bool {
-        let change = |state| may_cut(Phase::of(state)).then_some(Phase::Cut as u64);
-        let cut = self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, change).is_ok();
-        if cut {
-            self.socket.cut();
+    fn abort_if(&self, may_abort: impl Fn(Phase) -> bool) -> bool {
+        let change = |state| may_abort(Phase::of(state)).then_some(Phase::Aborted as u64);
+        let aborted = self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, change).is_ok();
+        if aborted {
+            self.socket.shutdown();
         }
-        cut
+        aborted
     }
 
-    /// Only the connection's own thread calls this, so the one other change it can meet is a cut.
+    /// Changes the phase. Called only by the connection's own thread, so the only concurrent
+    /// change is an abort.
     fn move_to(&self, next: u64) -> bool {
-        let change = |state| (Phase::of(state) != Phase::Cut).then_some(next);
+        let change = |state| (Phase::of(state) != Phase::Aborted).then_some(next);
         self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, change).is_ok()
     }
 
@@ -157,52 +159,52 @@ mod tests {
     use super::*;
     use std::os::unix::net::UnixStream;
 
-    fn seat() -> (ConnectionState, UnixStream) {
+    fn conn() -> (ConnectionState, UnixStream) {
         let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
         (ConnectionState::new(1, Socket::new(ours.into()), None, Instant::now()), theirs)
     }
 
     #[test]
-    fn a_request_that_came_after_the_cut_gets_no_service() {
-        let (seat, _client) = seat();
-        assert!(seat.cut_if_waiting());
-        assert!(!seat.begin_answer());
+    fn a_request_received_after_the_abort_is_not_served() {
+        let (conn, _client) = conn();
+        assert!(conn.abort_if_waiting());
+        assert!(!conn.begin_answer());
     }
 
     #[test]
-    fn a_request_that_came_before_the_cut_is_let_finish() {
-        let (seat, _client) = seat();
-        assert!(seat.begin_answer());
-        assert!(!seat.cut_if_waiting() && !seat.cut_if_idle());
-        assert_eq!(seat.idle_since(), None);
-        assert!(seat.begin_waiting());
-        assert!(seat.idle_since().is_some());
+    fn a_request_received_before_the_abort_may_finish() {
+        let (conn, _client) = conn();
+        assert!(conn.begin_answer());
+        assert!(!conn.abort_if_waiting() && !conn.abort_if_idle());
+        assert_eq!(conn.idle_since(), None);
+        assert!(conn.begin_waiting());
+        assert!(conn.idle_since().is_some());
     }
 
     #[test]
-    fn a_body_under_way_is_cut_for_room_but_not_at_closing_time() {
-        let (seat, _client) = seat();
-        assert!(seat.begin_answer() && seat.begin_receiving());
-        assert!(!seat.cut_if_waiting());
-        assert!(seat.cut_if_idle());
-        assert!(!seat.begin_answer());
+    fn receiving_is_evicted_but_not_ended_by_shutdown() {
+        let (conn, _client) = conn();
+        assert!(conn.begin_answer() && conn.begin_receiving());
+        assert!(!conn.abort_if_waiting());
+        assert!(conn.abort_if_idle());
+        assert!(!conn.begin_answer());
     }
 
     #[test]
-    fn an_answer_that_nobody_reads_is_cut_for_room() {
-        let (seat, _client) = seat();
-        assert!(seat.begin_answer() && seat.begin_stalling());
-        assert!(seat.idle_since().is_some());
-        assert!(!seat.cut_if_waiting(), "at closing time it is given its time");
-        assert!(seat.begin_answer() && !seat.cut_if_idle(), "it was read on");
-        assert!(seat.begin_stalling() && seat.cut_if_idle());
-        assert!(!seat.begin_answer());
+    fn a_stalled_response_may_be_evicted() {
+        let (conn, _client) = conn();
+        assert!(conn.begin_answer() && conn.begin_stalling());
+        assert!(conn.idle_since().is_some());
+        assert!(!conn.abort_if_waiting(), "shutdown gives it its time");
+        assert!(conn.begin_answer() && !conn.abort_if_idle(), "it was read on");
+        assert!(conn.begin_stalling() && conn.abort_if_idle());
+        assert!(!conn.begin_answer());
     }
 
     #[test]
-    fn it_is_cut_only_once() {
-        let (seat, _client) = seat();
-        assert!(seat.begin_answer());
-        assert!(seat.cut() && !seat.cut());
+    fn a_connection_is_aborted_only_once() {
+        let (conn, _client) = conn();
+        assert!(conn.begin_answer());
+        assert!(conn.abort() && !conn.abort());
     }
 }

@@ -1,4 +1,4 @@
-//! Where a body ends: by its announced length, or by its chunks.
+//! The framing of request bodies: by length, or by chunks.
 
 use crate::head::values;
 use crate::limits::{CHUNK_LINE_BYTES_MAX, TRAILER_BYTES_MAX};
@@ -6,21 +6,21 @@ use crate::problem::Problem;
 use http::Version;
 use httparse::Header;
 
-/// How the head says where the body ends.
+/// The body framing announced by a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
-    /// After this many bytes; 0 where no body was announced.
+    /// This many bytes; 0 if no body was announced.
     Length(u64),
-    /// After the last chunk.
+    /// Until the last chunk.
     Chunked,
 }
 
 impl Framing {
-    /// Reads Content-Length and Transfer-Encoding, and takes no two meanings.
+    /// Reads Content-Length and Transfer-Encoding, and refuses ambiguous combinations.
     ///
     /// # Errors
-    /// 400 for both of them, for more than one of either, for a length that is not digits or
-    /// does not fit 64 bits, for any coding but `chunked`, and for any coding in HTTP/1.0.
+    /// 400 for both of them, for more than one of either, for a length that is not digits or does
+    /// not fit 64 bits, for any coding but `chunked`, and for any coding in HTTP/1.0.
     pub(crate) fn of(version: Version, headers: &[Header<'_>]) -> Result<Self, Problem> {
         let mut lengths = values(headers, "content-length");
         let mut codings = values(headers, "transfer-encoding");
@@ -57,21 +57,21 @@ fn announced(length: &[u8]) -> Result<u64, Problem> {
     })
 }
 
-/// Takes a body out of what arrives, in pieces of any size.
+/// A decoder that extracts a body from pieces of any size.
 #[derive(Debug)]
 pub(crate) enum Decoder {
-    /// So many bytes are still to come.
+    /// This many bytes are still to come.
     Length(u64),
     /// Chunks are still to come.
     Chunked(Chunks),
 }
 
-/// A body's chunks cannot be told apart any more.
+/// A malformed chunk, with what was expected in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BadChunk(pub(crate) &'static str);
 
 impl Decoder {
-    /// At the beginning of a body.
+    /// Creates a decoder at the start of a body.
     pub(crate) fn new(framing: Framing) -> Self {
         match framing {
             Framing::Length(length) => Self::Length(length),
@@ -79,15 +79,16 @@ impl Decoder {
         }
     }
 
-    /// Whether the body has ended.
+    /// Returns whether the body has ended.
     pub(crate) fn is_done(&self) -> bool {
         match self {
             Self::Length(left) => *left == 0,
-            Self::Chunked(chunks) => chunks.place == Place::Done,
+            Self::Chunked(chunks) => chunks.state == ChunkState::Done,
         }
     }
 
-    /// How many bytes are certainly still to come; a chunked body says it chunk by chunk.
+    /// Returns how many bytes are certainly still to come; for a chunked body, those of the
+    /// current chunk.
     pub(crate) fn announced(&self) -> u64 {
         match self {
             Self::Length(left) => *left,
@@ -95,11 +96,11 @@ impl Decoder {
         }
     }
 
-    /// Moves the body's bytes from `input` to the end of `output`, and says how much of `input`
-    /// is used up: all of it, unless the body has ended.
+    /// Moves the body's bytes from `input` to the end of `output`. Returns how much of `input` was
+    /// consumed: all of it, unless the body has ended.
     ///
     /// # Errors
-    /// When chunks are malformed; nothing after that can be trusted.
+    /// If a chunk is malformed; nothing after that can be trusted.
     pub(crate) fn decode(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<usize, BadChunk> {
         match self {
             Self::Length(left) => Ok(take(left, input, output)),
@@ -119,16 +120,16 @@ fn take(left: &mut u64, input: &[u8], output: &mut Vec<u8>) -> usize {
 /// The state of a chunked body (RFC 9112, 7.1).
 #[derive(Debug, Default)]
 pub(crate) struct Chunks {
-    place: Place,
-    /// What is left of the present chunk.
+    state: ChunkState,
+    /// The rest of the current chunk, in bytes.
     size: u64,
-    /// How long the present size line, or all trailers, have become.
+    /// The length so far of the current size line, or of all trailers.
     line: usize,
 }
 
-/// What the next byte is.
+/// The expected next byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
+enum ChunkState {
     /// The first digit of a size.
     #[default]
     Size,
@@ -161,68 +162,76 @@ enum Place {
 impl Chunks {
     fn decode(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<usize, BadChunk> {
         let mut used = 0;
-        while used < input.len() && self.place != Place::Done {
-            if self.place == Place::Data {
+        while used < input.len() && self.state != ChunkState::Done {
+            if self.state == ChunkState::Data {
                 used += take(&mut self.size, &input[used..], output);
                 if self.size == 0 {
-                    self.place = Place::DataReturn;
+                    self.state = ChunkState::DataReturn;
                 }
             } else {
-                self.place = self.next(input[used])?;
+                self.state = self.next(input[used])?;
                 used += 1;
             }
         }
         Ok(used)
     }
 
-    fn next(&mut self, byte: u8) -> Result<Place, BadChunk> {
-        match (self.place, byte) {
-            (Place::Size | Place::MoreSize, digit) if digit.is_ascii_hexdigit() => {
+    fn next(&mut self, byte: u8) -> Result<ChunkState, BadChunk> {
+        match (self.state, byte) {
+            (ChunkState::Size | ChunkState::MoreSize, digit) if digit.is_ascii_hexdigit() => {
                 self.add_digit(digit)
             }
-            (Place::MoreSize | Place::Extension, b'\r') => Ok(Place::SizeEnd),
-            (Place::MoreSize | Place::Blank, b' ' | b'\t') => self.longer_line(Place::Blank),
-            (Place::MoreSize | Place::Blank, b';') => self.longer_line(Place::Extension),
-            (Place::Extension, byte) if is_text(byte) => self.longer_line(Place::Extension),
-            (Place::SizeEnd, b'\n') => Ok(self.after_size_line()),
-            (Place::DataReturn, b'\r') => Ok(Place::DataEnd),
-            (Place::DataEnd, b'\n') => Ok(Place::Size),
-            (Place::Trailer, b'\r') => Ok(Place::End),
-            (Place::MoreTrailer, b'\r') => Ok(Place::TrailerEnd),
-            (Place::Trailer | Place::MoreTrailer, byte) if is_text(byte) => self.longer_trailers(),
-            (Place::TrailerEnd, b'\n') => Ok(Place::Trailer),
-            (Place::End, b'\n') => Ok(Place::Done),
-            (place, _) => Err(BadChunk(place.expected())),
+            (ChunkState::MoreSize | ChunkState::Extension, b'\r') => Ok(ChunkState::SizeEnd),
+            (ChunkState::MoreSize | ChunkState::Blank, b' ' | b'\t') => {
+                self.longer_line(ChunkState::Blank)
+            }
+            (ChunkState::MoreSize | ChunkState::Blank, b';') => {
+                self.longer_line(ChunkState::Extension)
+            }
+            (ChunkState::Extension, byte) if is_text(byte) => {
+                self.longer_line(ChunkState::Extension)
+            }
+            (ChunkState::SizeEnd, b'\n') => Ok(self.after_size_line()),
+            (ChunkState::DataReturn, b'\r') => Ok(ChunkState::DataEnd),
+            (ChunkState::DataEnd, b'\n') => Ok(ChunkState::Size),
+            (ChunkState::Trailer, b'\r') => Ok(ChunkState::End),
+            (ChunkState::MoreTrailer, b'\r') => Ok(ChunkState::TrailerEnd),
+            (ChunkState::Trailer | ChunkState::MoreTrailer, byte) if is_text(byte) => {
+                self.longer_trailers()
+            }
+            (ChunkState::TrailerEnd, b'\n') => Ok(ChunkState::Trailer),
+            (ChunkState::End, b'\n') => Ok(ChunkState::Done),
+            (state, _) => Err(BadChunk(state.expected())),
         }
     }
 
-    fn add_digit(&mut self, digit: u8) -> Result<Place, BadChunk> {
+    fn add_digit(&mut self, digit: u8) -> Result<ChunkState, BadChunk> {
         let digit = u64::from((digit as char).to_digit(16).unwrap_or_default());
         let size = self.size.checked_mul(16).ok_or(BadChunk("a size below 2^64"))?;
         self.size = size + digit;
-        self.longer_line(Place::MoreSize)
+        self.longer_line(ChunkState::MoreSize)
     }
 
-    fn after_size_line(&mut self) -> Place {
+    fn after_size_line(&mut self) -> ChunkState {
         self.line = 0;
-        if self.size == 0 { Place::Trailer } else { Place::Data }
+        if self.size == 0 { ChunkState::Trailer } else { ChunkState::Data }
     }
 
-    fn longer_line(&mut self, place: Place) -> Result<Place, BadChunk> {
+    fn longer_line(&mut self, state: ChunkState) -> Result<ChunkState, BadChunk> {
         self.line += 1;
         let fits = self.line <= CHUNK_LINE_BYTES_MAX;
-        if fits { Ok(place) } else { Err(BadChunk("a shorter size line")) }
+        if fits { Ok(state) } else { Err(BadChunk("a shorter size line")) }
     }
 
-    fn longer_trailers(&mut self) -> Result<Place, BadChunk> {
+    fn longer_trailers(&mut self) -> Result<ChunkState, BadChunk> {
         self.line += 1;
         let fits = self.line <= TRAILER_BYTES_MAX;
-        if fits { Ok(Place::MoreTrailer) } else { Err(BadChunk("shorter trailers")) }
+        if fits { Ok(ChunkState::MoreTrailer) } else { Err(BadChunk("shorter trailers")) }
     }
 }
 
-impl Place {
-    /// What should have come here.
+impl ChunkState {
+    /// Describes what was expected in this state.
     fn expected(self) -> &'static str {
         match self {
             Self::Size => "a chunk's size in hexadecimal digits",
@@ -236,7 +245,7 @@ impl Place {
     }
 }
 
-/// A byte that may be part of a line: a tab, a visible one, a blank, or beyond ASCII.
+/// Returns whether a byte may be part of a line: a tab, a printable one, a space, or beyond ASCII.
 fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
@@ -290,7 +299,7 @@ mod tests {
         assert_eq!(framing(v11, &[]), Some(Framing::Length(0)));
         assert_eq!(framing(v11, &[CODING]), Some(Framing::Chunked));
         assert_eq!(framing(Version::HTTP_10, &[CODING]), None);
-        let faults: [&[(&str, &str)]; 9] = [
+        let invalid: [&[(&str, &str)]; 9] = [
             &[LENGTH, LENGTH],
             &[LENGTH, ("Content-Length", "4")],
             &[LENGTH, CODING],
@@ -301,15 +310,15 @@ mod tests {
             &[("Transfer-Encoding", "xchunked")],
             &[("Transfer-Encoding", "identity"), LENGTH],
         ];
-        for fault in faults {
-            assert_eq!(framing(v11, fault), None, "{fault:?}");
+        for lines in invalid {
+            assert_eq!(framing(v11, lines), None, "{lines:?}");
         }
         for value in ["", "identity", "chunked;q=1", "\"chunked\"", "chunked,"] {
             assert_eq!(framing(v11, &[("Transfer-Encoding", value)]), None, "{value:?}");
         }
     }
 
-    /// The body, and what of `input` was left, when it comes in pieces of `step` bytes.
+    /// Decodes in pieces of `step` bytes. Returns the body, and how much of `input` was left.
     fn decode(input: &[u8], step: usize) -> Result<Option<(Vec<u8>, usize)>, BadChunk> {
         let mut decoder = Decoder::new(Framing::Chunked);
         let (mut body, mut used) = (Vec::new(), 0);
@@ -325,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_are_put_together_however_they_arrive() {
+    fn chunks_are_joined_however_they_arrive() {
         let cases: [(&[u8], &[u8], usize); 7] = [
             (b"0\r\n\r\n", b"", 0),
             (b"3\r\nabc\r\n0\r\n\r\nGET ", b"abc", 4),
@@ -344,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_that_are_none_are_refused() {
+    fn malformed_chunks_are_refused() {
         let long_line = [b"1;".to_vec(), vec![b'x'; CHUNK_LINE_BYTES_MAX]].concat();
         let long_trailer = [b"0\r\nX: ".to_vec(), vec![b'x'; TRAILER_BYTES_MAX]].concat();
         let many_zeros = vec![b'0'; CHUNK_LINE_BYTES_MAX + 1];
@@ -381,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn a_giant_chunk_is_announced_and_nothing_is_made_of_it() {
+    fn a_huge_announced_chunk_allocates_nothing() {
         let mut decoder = Decoder::new(Framing::Chunked);
         let mut body = Vec::new();
         assert_eq!(decoder.decode(b"ffffffffffffffff\r\nab", &mut body), Ok(20));

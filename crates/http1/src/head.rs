@@ -1,4 +1,4 @@
-//! A request's head, from bytes to what can be relied on.
+//! The parsed and checked head of a request.
 
 use crate::framing::Framing;
 use crate::limits::HEADERS_MAX;
@@ -6,25 +6,24 @@ use crate::problem::Problem;
 use http::{Method, Version};
 use httparse::{EMPTY_HEADER, Header, Status};
 
-/// What stands for a header value that is not UTF-8: it is there, and equal to nothing valid.
+/// The replacement for a header value that is not UTF-8: present, and equal to nothing valid.
 const UNREADABLE: &str = "\u{FFFD}";
 
-/// The head of one request, checked. It borrows the bytes it was read from.
+/// The checked head of a request. It borrows the bytes it was parsed from.
 #[derive(Debug)]
 pub struct Head<'b> {
     /// The method.
     pub(crate) method: Method,
-    /// The host and port that the client means: those of an absolute target where it sent one,
-    /// else those of its `Host` (RFC 9112, 3.2.2). `None` for a client of HTTP/1.0 that sent
-    /// neither.
+    /// The host and port that the client means: those of an absolute target if it sent one, else
+    /// those of its `Host` (RFC 9112, 3.2.2). `None` for a client of HTTP/1.0 that sent neither.
     pub(crate) host: Option<&'b str>,
     /// The path as it was sent, without the query: `/runs/a%20b`, or `*`.
     pub(crate) path: &'b str,
-    /// What is behind the `?`.
+    /// The query, without the `?`.
     pub(crate) query: Option<&'b str>,
     /// HTTP/1.0 or HTTP/1.1, nothing else.
     pub(crate) version: Version,
-    /// Where the body ends.
+    /// How the end of the body is determined.
     pub(crate) framing: Framing,
     /// Whether the client wants to send another request on this connection.
     pub(crate) keep_alive: bool,
@@ -34,29 +33,29 @@ pub struct Head<'b> {
 }
 
 impl<'b> Head<'b> {
-    /// Reads a head that is known to be whole (see [`crate::head_scan`]).
+    /// Parses a head that is known to be complete (see [`crate::head_scan`]).
     ///
     /// # Errors
-    /// 400 for whatever RFC 9112 forbids or two programs could read differently, 431 for more
-    /// than 100 header lines, 505 for another version than 1.0 and 1.1.
+    /// 400 for whatever RFC 9112 forbids or two programs could read differently, 431 for more than
+    /// 100 header lines, 505 for a version other than 1.0 and 1.1.
     pub(crate) fn parse(bytes: &'b [u8]) -> Result<Self, Problem> {
         let mut storage = [EMPTY_HEADER; HEADERS_MAX];
         let mut parsed = httparse::Request::new(&mut storage);
         match parsed.parse(bytes) {
             Ok(Status::Complete(_)) => {}
-            Ok(Status::Partial) => return Err(malformed("It ends too early")),
-            Err(error) => return Err(refusal(error, bytes)),
+            Ok(Status::Partial) => return Err(malformed("it ends too early")),
+            Err(error) => return Err(parse_error(error, bytes)),
         }
         let (Some(method), Some(target)) = (parsed.method, parsed.path) else {
-            return Err(malformed("It has no request line"));
+            return Err(malformed("no request line"));
         };
-        let method = Method::from_bytes(method.as_bytes())
-            .map_err(|_| malformed("Its method is no method"))?;
+        let method =
+            Method::from_bytes(method.as_bytes()).map_err(|_| malformed("invalid method"))?;
         let Target { authority, path, query } = split_target(&method, target)?;
         let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
         let headers = parsed.headers.to_vec();
         let host = host_of(version, &headers)?;
-        refuse_doubled(&headers)?;
+        reject_repeated(&headers)?;
         Ok(Self {
             host: authority.or(host),
             framing: Framing::of(version, &headers)?,
@@ -70,38 +69,39 @@ impl<'b> Head<'b> {
         })
     }
 
-    /// Gives the method.
+    /// Returns the method.
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.method
     }
 
-    /// Gives the host and port that the client means: those of an absolute target, else those of
+    /// Returns the host and port that the client means: those of an absolute target, else those of
     /// `Host`. `None` for a client of HTTP/1.0 that sent neither.
     #[must_use]
     pub fn host(&self) -> Option<&'b str> {
         self.host
     }
 
-    /// Finds the value of the first header called `name`, in whatever case, without the blanks
-    /// around it. One that is not UTF-8 reads as `"\u{FFFD}"`: present, and equal to nothing valid.
+    /// Returns the value of the first header called `name`, in any case, without surrounding
+    /// whitespace. A value that is not UTF-8 becomes `"\u{FFFD}"`: present, and equal to nothing
+    /// valid.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'b str> {
         self.readable_headers().find(|(sent, _)| sent.eq_ignore_ascii_case(name)).map(|(_, v)| v)
     }
 
-    /// Lists every header line in order, values as in [`Self::header`].
+    /// Returns every header line in order, values as in [`Self::header`].
     pub(crate) fn readable_headers(&self) -> impl Iterator<Item = (&'b str, &'b str)> {
         self.headers().map(|(name, value)| (name, str::from_utf8(value).unwrap_or(UNREADABLE)))
     }
 
-    /// Every header line, in order: its name as it was sent, and its value's bytes.
+    /// Returns every header line in order: its name as it was sent, and its value's bytes.
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> {
         self.headers.iter().map(|header| (header.name, header.value))
     }
 }
 
-/// The values of the headers called `name`, in order.
+/// Returns the values of the headers called `name`, in order.
 pub(crate) fn values<'h, 'b>(
     headers: &'h [Header<'b>],
     name: &'static str,
@@ -113,19 +113,19 @@ fn malformed(what: &str) -> Problem {
     Problem::bad_request(format!("The request's head is malformed: {what}. See RFC 9112."))
 }
 
-fn refusal(error: httparse::Error, bytes: &[u8]) -> Problem {
+fn parse_error(error: httparse::Error, bytes: &[u8]) -> Problem {
     match error {
         httparse::Error::TooManyHeaders => too_large("has more than 100 header lines"),
         httparse::Error::Version if names_other_version(bytes) => Problem::new(
             http::StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             "bad_request",
-            "This server speaks HTTP/1.1 and HTTP/1.0: use one of them.",
+            "This server supports HTTP/1.1 and HTTP/1.0: use one of them.",
         ),
-        other => malformed(&format!("It has an {other}")),
+        other => malformed(&other.to_string()),
     }
 }
 
-/// 431: `what` says what about the head is too large.
+/// Returns a 431; `what` completes "The request's head …".
 pub(crate) fn too_large(what: &str) -> Problem {
     Problem::new(
         http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -134,7 +134,7 @@ pub(crate) fn too_large(what: &str) -> Problem {
     )
 }
 
-/// Whether the request line ends with a well-formed version that is not ours: `HTTP/2.0`.
+/// Returns whether the request line ends with a well-formed but unsupported version: `HTTP/2.0`.
 fn names_other_version(bytes: &[u8]) -> bool {
     let lines = bytes.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_end);
     let Some(line) = lines.into_iter().find(|line| !line.is_empty()) else {
@@ -152,9 +152,9 @@ fn names_other_version(bytes: &[u8]) -> bool {
     }
 }
 
-/// What a request line asks for.
+/// The parts of a request target.
 struct Target<'b> {
-    /// Host and port, where they stand there.
+    /// Host and port, if the target has them.
     authority: Option<&'b str>,
     path: &'b str,
     query: Option<&'b str>,
@@ -164,14 +164,14 @@ struct Target<'b> {
 /// `*`.
 fn split_target<'b>(method: &Method, target: &'b str) -> Result<Target<'b>, Problem> {
     if target.contains('#') {
-        return Err(malformed("Its target has a fragment (#)"));
+        return Err(malformed("the target has a fragment (#)"));
     }
     let (authority, rest) = match target.as_bytes() {
         [b'/', ..] => (None, target),
         b"*" if method == Method::OPTIONS => (None, target),
         _ => split_authority(target)
             .map(|(authority, rest)| (Some(authority), rest))
-            .ok_or_else(|| malformed("Its target is neither a path nor an http URL"))?,
+            .ok_or_else(|| malformed("the target is neither a path nor an http URL"))?,
     };
     let (path, query) = match rest.split_once('?') {
         Some((path, query)) => (path, Some(query)),
@@ -180,7 +180,7 @@ fn split_target<'b>(method: &Method, target: &'b str) -> Result<Target<'b>, Prob
     Ok(Target { authority, path: if path.is_empty() { "/" } else { path }, query })
 }
 
-/// `host` and `/a?b` of `http://host/a?b`; `None` for anything else.
+/// Returns `host` and `/a?b` of `http://host/a?b`; `None` for anything else.
 fn split_authority(target: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = target.split_once("://")?;
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
@@ -191,24 +191,24 @@ fn split_authority(target: &str) -> Option<(&str, &str)> {
     is_host.then_some((authority, rest))
 }
 
-/// The value of `Host`.
+/// Returns the value of `Host`.
 fn host_of<'b>(version: Version, headers: &[Header<'b>]) -> Result<Option<&'b str>, Problem> {
     let mut hosts = values(headers, "host");
     match (hosts.next(), hosts.next()) {
-        (None, _) if version == Version::HTTP_11 => Err(malformed("It has no Host")),
-        (_, Some(_)) => Err(malformed("It has more than one Host")),
+        (None, _) if version == Version::HTTP_11 => Err(malformed("no Host header")),
+        (_, Some(_)) => Err(malformed("more than one Host header")),
         (Some(host), None) if !host.iter().all(|&byte| may_be_in_host(byte)) => {
-            Err(malformed("Its Host has a character that no host has"))
+            Err(malformed("invalid character in Host"))
         }
         (host, None) => Ok(host.and_then(|host| std::str::from_utf8(host).ok())),
     }
 }
 
-/// Refuses two of a header that says who asks: a program before us may have read the other one.
-fn refuse_doubled(headers: &[Header<'_>]) -> Result<(), Problem> {
+/// Refuses a repeated header that identifies the client: a proxy may have read the other one.
+fn reject_repeated(headers: &[Header<'_>]) -> Result<(), Problem> {
     for name in ["authorization", "origin", "sec-fetch-site", "sec-fetch-mode"] {
         if values(headers, name).nth(1).is_some() {
-            return Err(malformed(&format!("It has more than one {name}")));
+            return Err(malformed(&format!("more than one {name} header")));
         }
     }
     Ok(())
@@ -220,12 +220,12 @@ fn may_be_in_host(byte: u8) -> bool {
 }
 
 fn keeps_alive(version: Version, headers: &[Header<'_>]) -> bool {
-    let says = |option: &str| {
+    let has_option = |option: &str| {
         let mut options =
             values(headers, "connection").flat_map(|value| value.split(|&byte| byte == b','));
-        options.any(|said| said.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
+        options.any(|sent| sent.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
     };
-    !says("close") && (version == Version::HTTP_11 || says("keep-alive"))
+    !has_option("close") && (version == Version::HTTP_11 || has_option("keep-alive"))
 }
 
 fn expects_continue(headers: &[Header<'_>]) -> bool {
@@ -236,18 +236,18 @@ fn expects_continue(headers: &[Header<'_>]) -> bool {
 mod tests {
     use super::*;
 
-    /// The status that `head` is refused with; 0 where it is not.
+    /// Returns the status that `head` is refused with; 0 if it is accepted.
     fn refused(head: &[u8]) -> u16 {
         Head::parse(head).err().map_or(0, |problem| problem.status().as_u16())
     }
 
-    /// A good request with one line in the place of its headers.
+    /// Returns a valid request with one line in place of its headers.
     fn with(line: &str) -> Vec<u8> {
         format!("POST /a HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n").into_bytes()
     }
 
     #[test]
-    fn a_good_head_is_understood() {
+    fn a_valid_head_is_parsed() {
         let head =
             b"GET /runs/a%20b?x=1?y HTTP/1.1\r\nHost: [::1]:80\r\nX-A:\t b c \r\nX-B:\r\n\r\n";
         let head = Head::parse(head).expect("a good head");
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn request_lines_that_are_none_are_refused() {
+    fn invalid_request_lines_are_refused() {
         let cases: &[(&[u8], u16)] = &[
             (b"GET  / HTTP/1.1", 400),
             (b"GET /  HTTP/1.1", 400),
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_two_programs_could_read_differently_are_refused() {
+    fn ambiguous_headers_are_refused() {
         let cases = [
             ("X-A: b", 0),
             ("X-A:b", 0),
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_there_once_and_looks_like_one() {
+    fn exactly_one_valid_host_is_required() {
         let cases = [
             ("HTTP/1.1", "", 400),
             ("HTTP/1.0", "", 0),
@@ -372,21 +372,21 @@ mod tests {
     }
 
     #[test]
-    fn what_says_who_asks_is_there_once() {
+    fn headers_that_identify_the_client_are_unique() {
         assert_eq!(refused(&with("Origin: http://a\r\nORIGIN: http://b")), 400);
         assert_eq!(refused(&with("Authorization: Bearer a\r\nAuthorization: Bearer a")), 400);
         assert_eq!(refused(&with("Accept: a\r\nAccept: b")), 0);
     }
 
     #[test]
-    fn a_hundred_header_lines_are_the_most() {
+    fn at_most_a_hundred_header_lines_are_accepted() {
         let lines = |count: usize| vec!["X-A: b"; count].join("\r\n");
         assert_eq!(refused(&with(&lines(99))), 0);
         assert_eq!(refused(&with(&lines(100))), 431);
     }
 
     #[test]
-    fn the_connection_stays_as_version_and_options_have_it() {
+    fn keep_alive_depends_on_version_and_options() {
         let cases = [
             ("HTTP/1.1", "", true),
             ("HTTP/1.1", "Connection: close\r\n", false),
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_client_of_http_1_1_expects_to_be_asked_on() {
+    fn only_http_1_1_clients_may_expect_continue() {
         for (version, expects) in [("HTTP/1.1", true), ("HTTP/1.0", false)] {
             let head = format!("POST / {version}\r\nHost: a\r\nExpect: 100-Continue\r\n\r\n");
             let head = Head::parse(head.as_bytes()).expect("a good head");

@@ -1,27 +1,27 @@
-//! Finds the end of a head while it arrives, byte by byte if need be.
+//! A scanner that finds the end of a head while it arrives.
 
 use crate::problem::Problem;
 use memchr::memchr;
 
-/// Where the search stands. Each byte is looked at once, however small the pieces are.
+/// The state of the scan. Each byte is inspected once, however small the pieces are.
 ///
-/// It also refuses what the parser behind it would let pass or wait for: a line feed without its
-/// carriage return, a carriage return elsewhere than at a line's end, and NUL. Two programs that
-/// disagree on where a line ends can be made to disagree on where a request ends.
+/// The scan also refuses what the parser behind it would accept or wait for: a line feed without
+/// its carriage return, a carriage return elsewhere than at a line's end, and NUL. Two programs
+/// that disagree on where a line ends can be made to disagree on where a request ends.
 #[derive(Debug, Default)]
 pub(crate) struct HeadScan {
-    /// Where the line that is arriving begins.
+    /// The offset of the line that is arriving.
     line: usize,
-    /// Whether a line with something on it has come; empty ones before are allowed.
+    /// Whether a non-empty line has arrived; empty ones before it are allowed.
     started: bool,
 }
 
 impl HeadScan {
-    /// Goes on in `bytes`, which are those of the last call and what has come since. The length
-    /// of the head with its empty line, once that is there.
+    /// Continues the scan in `bytes`, which are those of the last call and what has arrived since.
+    /// Returns the length of the head with its empty line, once that has arrived.
     ///
     /// # Errors
-    /// 400 for a line that does not end as lines do.
+    /// 400 for a line that does not end with CR LF, or that contains a CR or NUL.
     pub(crate) fn advance(&mut self, bytes: &[u8]) -> Result<Option<usize>, Problem> {
         while let Some(length) = memchr(b'\n', &bytes[self.line..]) {
             let line = &bytes[self.line..self.line + length];
@@ -31,7 +31,7 @@ impl HeadScan {
                     "A line of the request's head ends with a bare line feed: end it with CR LF.",
                 ));
             };
-            refuse_stray_controls(line)?;
+            reject_stray_controls(line)?;
             if line.is_empty() && self.started {
                 return Ok(Some(self.line));
             }
@@ -40,13 +40,13 @@ impl HeadScan {
         Ok(None)
     }
 
-    /// Whether anything but empty lines has come in `bytes`.
+    /// Returns whether anything but empty lines has arrived in `bytes`.
     pub(crate) fn is_started(&self, bytes: &[u8]) -> bool {
         self.started || bytes[self.line..].iter().any(|&byte| byte != b'\r')
     }
 }
 
-fn refuse_stray_controls(line: &[u8]) -> Result<(), Problem> {
+fn reject_stray_controls(line: &[u8]) -> Result<(), Problem> {
     if memchr::memchr2(b'\r', b'\0', line).is_some() {
         return Err(Problem::bad_request(
             "The request's head has a NUL or a bare carriage return in it: remove it.",
@@ -61,7 +61,7 @@ mod tests {
 
     type Found = Result<Option<usize>, u16>;
 
-    /// The result of scanning in pieces of `step` bytes: the head's length.
+    /// Scans in pieces of `step` bytes. Returns the head's length.
     fn scan(bytes: &[u8], step: usize) -> Found {
         let mut scan = HeadScan::default();
         for end in (step..bytes.len() + step).step_by(step) {
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn empty_lines_alone_are_no_request() {
         let mut scan = HeadScan::default();
-        assert!(scan.advance(b"\r\n\r\n\r").expect("no fault").is_none());
+        assert!(scan.advance(b"\r\n\r\n\r").expect("a valid head").is_none());
         assert!(!scan.is_started(b"\r\n\r\n\r"));
         assert!(scan.is_started(b"\r\n\r\nG"));
     }

@@ -1,28 +1,28 @@
 //! A synchronous HTTP/1.1 server for Linux: sockets, framing, deadlines, routes.
 //!
-//! A thread a connection, synchronous from end to end. What happens to a request, in order:
+//! One thread per connection, no async runtime. The stages of a request, in order:
 //!
 //! | file | does |
 //! |---|---|
 //! | [`Server`], [`Listener`], `accept` | one thread accepts; no client can end it |
-//! | `registry`, `connection_state`, `refusal` | who is connected, who may be cut, who is waited for |
-//! | `connection` | the loop of one connection: head, handler, answer, again |
-//! | `wire`, `socket`, `read_buffer` | reads and writes that end by a deadline, one small buffer |
-//! | [`Head`], `head_scan` | bytes to a request's head, or the reason why not (pure) |
-//! | [`AccessControl`], [`Caller`] | the interface of an access policy, and who it decides about |
-//! | `body`, `framing` | the body as it is asked for; lengths and chunks (pure) |
-//! | [`Router`], [`Request`], [`Query`] | what a handler is found by, and given |
-//! | [`Reply`], [`Problem`], [`StreamBody`], `answer` | what it gives back, and how that is sent |
-//! | [`catch_panic`] | what keeps the panic of a handler from its connection |
-//! | [`Limits`] | every number |
+//! | `registry`, `connection_state`, `refusal` | admission, eviction, waiting for the rest |
+//! | `connection` | the loop of one connection: head, handler, response, repeat |
+//! | `wire`, `socket`, `read_buffer` | reads and writes with deadlines, one small buffer |
+//! | [`Head`], `head_scan` | parse bytes into a request's head or an error (pure) |
+//! | [`AccessControl`], [`Caller`] | the interface of an access policy, and its subject |
+//! | `body`, `framing` | the body, read on demand; lengths and chunks (pure) |
+//! | [`Router`], [`Request`], [`Query`] | find the handler, and what it receives |
+//! | [`Reply`], [`Problem`], [`StreamBody`], `answer` | the result of a handler, and its sending |
+//! | [`catch_panic`] | keeps a handler's panic from ending its connection |
+//! | [`Limits`] | all limits and timeouts |
 //!
-//! Threads: `http-accept` (owned by [`Server`], ends with [`Server::stop_accepting`]), `http-N` for
-//! connection N (owned by the registry, ends with its connection) and two `http-standby`, which
-//! serve where no other thread can be had. Locks: the registry's list of seats, and the server's
-//! handle of `http-accept`; neither is held over a system call that waits, and neither is taken
-//! while the other is held.
+//! Threads: `http-accept` (owned by [`Server`], ends with [`Server::stop_accepting`]), `http-N`
+//! for connection N (owned by the registry, ends with its connection) and two `http-standby`,
+//! which serve connections when no other thread can be spawned. Locks: the registry's list of
+//! connections, and the server's handle of `http-accept`; neither is held over a blocking system
+//! call, and neither is taken while the other is held.
 
-/// Has the example of the README compiled and run.
+/// Compiles and runs the README's example.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

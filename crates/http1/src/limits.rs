@@ -1,69 +1,71 @@
-//! Every number that bounds what a client can make the server do.
+//! The limits on what a client can make the server do.
 
 use rustix::process::{Resource, getrlimit};
 use std::time::Duration;
 
-/// How many header lines a head may have. Browsers send some 20; with this many the table of
-/// one head is 3 KiB on the stack.
+/// The maximum number of header lines in a head. Browsers send some 20; with this many, the table
+/// of one head takes 3 KiB of stack.
 pub(crate) const HEADERS_MAX: usize = 100;
 
-/// How many parameters a query may have: far over what any route knows.
+/// The maximum number of query parameters: far more than any route has.
 pub(crate) const QUERY_PARAMETERS_MAX: usize = 100;
 
-/// How long one chunk's size line may be, extensions included: nobody uses those.
+/// The maximum length of a chunk's size line, including extensions, which are not used in
+/// practice.
 pub(crate) const CHUNK_LINE_BYTES_MAX: usize = 256;
 
-/// How long all trailers of a chunked body may be together; they are read and dropped.
+/// The maximum length of all trailers of a chunked body; they are read and dropped.
 pub(crate) const TRAILER_BYTES_MAX: usize = 8 * 1024;
 
-/// How much of a stream is held back in the hope that it ends (and has a length), and the size
-/// of a piece from then on: the pipe size that the kernel's own copying uses.
+/// The amount of a stream that is buffered in the hope that it ends (and gets a length), and the
+/// size of each piece after that: the pipe size that the kernel's own copying uses.
 pub(crate) const STREAM_HELD_BYTES_MAX: usize = 64 * 1024;
 
-/// The numbers of one server, all in one place so that a test can shorten them.
+/// The limits of a server, in one struct so that a test can shorten them.
 ///
-/// A client that exceeds one is answered where an answer can still be given, and disconnected.
+/// A client that exceeds a limit gets a response if one can still be sent, and is disconnected.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How many connections are open at once. `None`: min(512, soft `RLIMIT_NOFILE` / 4), so
-    /// that most descriptors are left to the rest of the program.
+    /// The maximum number of open connections. `None`: min(512, soft `RLIMIT_NOFILE` / 4), so that
+    /// most descriptors are left to the rest of the program.
     pub connections: Option<usize>,
-    /// How many of them one client may have: an IPv4 address, an IPv6 network of 64 bits, or all
-    /// programs of this machine. At that number its own most idle connection is closed for its
-    /// next. `None`: a quarter, so that no crowd from one place fills them all.
+    /// The maximum number of connections per client: an IPv4 address, an IPv6 network of 64 bits,
+    /// or all programs of this machine. At that number its own most idle connection is evicted for
+    /// its next. `None`: a quarter, so that no single source can use up all of them.
     pub client_connections: Option<usize>,
-    /// How long the whole head may take, from its first byte. 10 s: over any sane latency.
+    /// The time limit for a whole head, from its first byte. 10 s: above any sane latency.
     pub head: Duration,
-    /// How long the whole body may take, from when the handler asks for it. 60 s.
+    /// The time limit for a whole body, from when the handler requests it. 60 s.
     pub body: Duration,
-    /// How long a connection may wait for the first byte of its next head. 30 s: browsers and
-    /// pools open again without a loss.
+    /// The time limit for the first byte of the next head. 30 s: browsers and pools reconnect
+    /// without a loss.
     pub idle: Duration,
-    /// How long one write may make no progress, and what a whole answer is given beside its
-    /// size's share. 30 s.
+    /// The time that one write may make no progress, and the time granted to a whole response in
+    /// addition to its transfer time. 30 s.
     pub write: Duration,
-    /// The same for a client that has not shown credentials. 5 s: it gets short refusals, and the
-    /// files that are public.
-    pub stranger_write: Duration,
-    /// How long such a client that sends its next request before it has the answer to the last
-    /// one waits for that. 50 ms: no program but an attack does so without credentials.
-    pub stranger_pause: Duration,
-    /// The slowest reader that an answer of known size, or a stream's piece, is kept up for.
-    /// 64 KiB/s: a poor mobile link.
+    /// The value of [`Self::write`] for a client that has not shown credentials. 5 s: it only gets
+    /// short refusals and public files.
+    pub unauthenticated_write: Duration,
+    /// The pause before the next request of such a client if it sent that before it got the last
+    /// response. 50 ms: only attacks pipeline without credentials.
+    pub unauthenticated_pause: Duration,
+    /// The minimum rate of a reader for a response of known size, or for a stream's piece. 64
+    /// KiB/s: a poor mobile link.
     pub write_bytes_per_second_min: u32,
-    /// The size of a head. 32 KiB: cookies of every program on a shared `localhost` fit.
+    /// The maximum size of a head. 32 KiB: enough for the cookies of all programs on a shared
+    /// `localhost`.
     pub head_bytes_max: usize,
-    /// How much of a body that no handler read is skipped to keep its connection. 64 KiB.
+    /// The amount of an unread body that is skipped to keep its connection. 64 KiB.
     pub skipped_body_bytes_max: usize,
-    /// How long a connection that is being given up is still read, so that the client sees the
-    /// answer and not a reset. 2 s.
+    /// How long a connection that is being closed is still read, so that the client sees the
+    /// response and not a reset. 2 s.
     pub linger: Duration,
-    /// How much is read in that time. 32 MiB: twice the largest body that a route takes.
+    /// The maximum amount read in that time. 32 MiB: twice the largest body that a route accepts.
     pub linger_bytes_max: usize,
-    /// How long a refused newcomer's socket is kept after its 503. 1 s.
+    /// How long a refused socket is kept after its 503. 1 s.
     pub refused: Duration,
-    /// The stack of a connection's thread. 512 KiB: handlers format JSON and compile small
-    /// regexes, which is far below, and only pages that were touched count as memory.
+    /// The stack size of a connection's thread. 512 KiB: handlers format JSON and compile small
+    /// regexes, which need far less, and only touched pages use memory.
     pub stack_bytes: usize,
 }
 
@@ -76,8 +78,8 @@ impl Default for Limits {
             body: Duration::from_mins(1),
             idle: Duration::from_secs(30),
             write: Duration::from_secs(30),
-            stranger_write: Duration::from_secs(5),
-            stranger_pause: Duration::from_millis(50),
+            unauthenticated_write: Duration::from_secs(5),
+            unauthenticated_pause: Duration::from_millis(50),
             write_bytes_per_second_min: 64 * 1024,
             head_bytes_max: 32 * 1024,
             skipped_body_bytes_max: 64 * 1024,
@@ -90,7 +92,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// How many connections may be open at once, with `None` resolved.
+    /// Returns the maximum number of connections, with `None` resolved.
     pub(crate) fn connections_max(&self) -> usize {
         self.connections.unwrap_or_else(|| {
             let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -98,14 +100,14 @@ impl Limits {
         })
     }
 
-    /// How many connections one client may have, with `None` resolved.
+    /// Returns the maximum number of connections per client, with `None` resolved.
     pub(crate) fn client_connections_max(&self) -> usize {
         self.client_connections.unwrap_or_else(|| self.connections_max().div_ceil(4))
     }
 
-    /// How long `bytes` may take to be written as a whole, beside the time without progress that
-    /// any write has.
-    pub(crate) fn share_of(&self, bytes: usize) -> Duration {
+    /// Returns the transfer time granted for `bytes` bytes, in addition to the time without
+    /// progress that any write has.
+    pub(crate) fn transfer_time(&self, bytes: usize) -> Duration {
         let rate = f64::from(self.write_bytes_per_second_min.max(1));
         Duration::from_secs_f64(bytes as f64 / rate)
     }
@@ -116,10 +118,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_large_answer_is_given_time_in_proportion() {
+    fn a_large_response_gets_more_time() {
         let limits = Limits::default();
-        assert_eq!(limits.share_of(0), Duration::ZERO);
-        assert_eq!(limits.share_of(64 * 1024 * 10), Duration::from_secs(10));
+        assert_eq!(limits.transfer_time(0), Duration::ZERO);
+        assert_eq!(limits.transfer_time(64 * 1024 * 10), Duration::from_secs(10));
     }
 
     #[test]

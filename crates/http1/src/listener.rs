@@ -1,4 +1,4 @@
-//! What connections come from: a listening socket, TCP or Unix, our own or inherited.
+//! Listening sockets: TCP or Unix, created here or inherited.
 
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
@@ -13,26 +13,27 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener, UnixStream};
 use std::path::Path;
 
-/// Who may connect to a Unix socket of ours: the user that the server runs as.
+/// The mode of a Unix socket created here: only the server's own user may connect.
 const UNIX_MODE: u32 = 0o600;
 
-/// How many connections may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
+/// The number of connections that may wait to be accepted; the kernel caps it at
+/// `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
-/// What a Unix socket has for an address of the internet.
+/// The IP address reported for a Unix socket.
 pub(crate) const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
-/// Where a socket listens.
+/// The address of a listening socket.
 #[derive(Clone, Debug)]
 pub enum Place {
-    /// At an address of the internet, or of this machine.
+    /// An IP address and port.
     Internet(SocketAddr),
-    /// At a path, or at a name that is no file's.
+    /// A path, or an abstract name.
     Unix(UnixAddress),
 }
 
 impl Place {
-    /// Whether other machines can connect.
+    /// Returns whether other machines can connect.
     #[must_use]
     pub fn is_beyond_this_machine(&self) -> bool {
         matches!(self, Self::Internet(address) if !address.ip().is_loopback())
@@ -62,8 +63,8 @@ pub struct Listener {
 impl From<TcpListener> for Listener {
     fn from(listener: TcpListener) -> Self {
         let address = listener.local_addr().unwrap_or(NO_ADDRESS);
-        // The standard library has 128 wait; a crowd over that is let in a second later, by the
-        // kernel's second try. Where we may not raise it, that is all that happens.
+        // The standard library sets a backlog of 128; clients beyond that connect a second later,
+        // when the kernel retries. If the backlog cannot be raised, nothing worse happens.
         let _ = listen(&listener, BACKLOG);
         Self { descriptor: listener.into(), place: Place::Internet(address) }
     }
@@ -79,13 +80,13 @@ impl TryFrom<UnixListener> for Listener {
 }
 
 impl Listener {
-    /// Listens on a new Unix socket at `path`, which only this user can connect to from its first
-    /// moment on. A socket that a dead server left there is replaced. The file is not removed at
-    /// the end: the next server replaces it.
+    /// Listens on a new Unix socket at `path`, which only this user can connect to from the moment
+    /// it exists. A stale socket of a dead server is replaced. The file is not removed on
+    /// shutdown: the next server replaces it.
     ///
     /// # Errors
-    /// `AddrInUse` where somebody listens there or the path is something else, and whatever the
-    /// kernel says about the path.
+    /// `AddrInUse` if another server listens there or the path is not a socket, and any error of
+    /// the kernel about the path.
     pub fn unix(path: &Path) -> io::Result<Self> {
         remove_dead_socket(path)?;
         let stream = SocketType::STREAM;
@@ -99,39 +100,39 @@ impl Listener {
         Ok(Self { descriptor: socket.into(), place })
     }
 
-    /// Where it listens.
+    /// Returns the listening address.
     #[must_use]
     pub fn place(&self) -> Place {
         self.place.clone()
     }
 
-    /// Whether it is a Unix socket that other users can connect to: by the mode of its file, or
-    /// because it has none. What the directories above it forbid does not count.
+    /// Returns whether this is a Unix socket that other users can connect to: by the mode of its
+    /// file, or because it has no file. Restrictions of parent directories do not count.
     #[must_use]
     pub fn is_for_others(&self) -> bool {
         let Place::Unix(address) = &self.place else { return false };
         let mode = |path: &Path| fs::metadata(path).map(|metadata| metadata.permissions().mode());
         match address.as_pathname().map(mode) {
             Some(Ok(mode)) => mode & 0o022 != 0,
-            // A name that is no file's has no mode; of a file that is gone nobody knows.
+            // An abstract name has no mode; the mode of a removed file is unknown.
             Some(Err(_)) | None => true,
         }
     }
 
-    /// The socket.
+    /// Returns the socket's descriptor.
     pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
     }
 }
 
-/// Removes the file of a Unix socket that nobody listens on. Anything else stays, and makes the
+/// Removes the file of a Unix socket that nobody listens on. Any other file stays, and makes the
 /// bind fail.
 fn remove_dead_socket(path: &Path) -> io::Result<()> {
     match UnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
         _ => return Ok(()),
     }
-    // A connect to a plain file is refused as well.
+    // Connecting to a regular file is refused as well.
     if is_socket(path) { fs::remove_file(path) } else { Ok(()) }
 }
 
@@ -145,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_unix_socket_is_this_user_s_alone() {
+    fn a_unix_socket_is_private_to_its_user() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("socket");
         let _listener = Listener::unix(&path).expect("a listener");
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_server_s_socket_is_replaced_and_a_living_one_s_is_not() {
+    fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("socket");
         drop(Listener::unix(&path).expect("the first"));
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_socket_is_left_alone() {
+    fn a_file_that_is_not_a_socket_is_kept() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("socket");
         fs::write(&path, "precious").expect("a file");

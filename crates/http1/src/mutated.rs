@@ -1,4 +1,4 @@
-//! Throws mutated requests at the pure parsers: whatever comes, they refuse or understand it.
+//! A test of the pure parsers with mutated requests: they must refuse or parse any input.
 
 use crate::framing::{Decoder, Framing};
 use crate::head::Head;
@@ -8,7 +8,7 @@ use crate::query::Query;
 use crate::router::Router;
 use http::Version;
 
-/// Requests of all shapes, good ones and some that are not.
+/// Requests of all shapes, valid and invalid.
 const SEEDS: [&str; 8] = [
     "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     "GET /runs/a%20b/logs?lines=5&grep=%D0%B6+x HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\
@@ -23,7 +23,7 @@ const SEEDS: [&str; 8] = [
     "\r\n\r\nPUT /a HTTP/1.1\r\nHost: a\r\nX-A:\r\nX-B: \t\r\n\r\n",
 ];
 
-/// What a mutation puts in, besides any byte.
+/// The pieces that a mutation inserts, besides any byte.
 const PIECES: [&str; 16] = [
     "\r\n",
     "\n",
@@ -43,7 +43,7 @@ const PIECES: [&str; 16] = [
     "18446744073709551616",
 ];
 
-/// A generator of numbers, the same ones each time (xorshift64).
+/// A deterministic random number generator (xorshift64).
 struct Numbers(u64);
 
 impl Numbers {
@@ -75,16 +75,16 @@ impl Numbers {
     }
 }
 
-/// What a scan has come to.
+/// The result of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scanned {
-    /// The head is so many bytes long.
+    /// A complete head of this many bytes.
     Head(usize),
     Partial,
     Refused,
 }
 
-/// The result of a scan in pieces of `step` bytes.
+/// Scans in pieces of `step` bytes.
 fn scan(bytes: &[u8], step: usize) -> Scanned {
     let mut scan = HeadScan::default();
     let mut seen = 0;
@@ -99,7 +99,8 @@ fn scan(bytes: &[u8], step: usize) -> Scanned {
     Scanned::Partial
 }
 
-/// The body and how much of `bytes` it took, in pieces of `step` bytes, or that it was refused.
+/// Decodes in pieces of `step` bytes. Returns the body, the bytes consumed and whether it is
+/// complete; `None` on an error.
 fn decode(framing: Framing, bytes: &[u8], step: usize) -> Option<(Vec<u8>, usize, bool)> {
     let mut decoder = Decoder::new(framing);
     let (mut body, mut used) = (Vec::new(), 0);
@@ -133,10 +134,10 @@ fn mutated_requests_parse_alike_in_any_pieces() {
 }
 
 fn unreached() -> Problem {
-    Problem::internal("Nobody calls this handler: look into the router.")
+    Problem::internal("This handler is never called: check the router.")
 }
 
-/// What must hold for every head that was let pass.
+/// Checks what must hold for every head that was accepted.
 fn check(head: &Head<'_>, bytes: &[u8]) {
     let shown = bytes.escape_ascii();
     assert!(head.path.starts_with('/') || head.path == "*", "{shown}");

@@ -1,4 +1,4 @@
-//! The other end of a connection: where it is, whose it is, and whether it is known.
+//! The other end of a connection: its address, its user, and whether it is trusted.
 
 use crate::access_control::AccessControl;
 use crate::socket::Socket;
@@ -6,21 +6,21 @@ use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// How many bits of an IPv6 address name a network: providers give out such networks, so that a
+/// The bits of an IPv6 address that identify a network: providers assign such networks, so one
 /// client has all of their addresses.
 const IPV6_NETWORK_BITS: u32 = 64;
 
-/// What counts as one client where clients are counted.
+/// The identity by which clients are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ClientKey {
-    /// A program of this machine: by a loopback address, all of which are one, or a Unix socket.
+    /// Any program on this machine: via a loopback address or a Unix socket.
     Local,
     /// An IPv4 address, or an IPv6 network of 64 bits.
     Remote(IpAddr),
 }
 
 impl ClientKey {
-    /// The key of an address; `None` is a Unix socket's.
+    /// Returns the key of an address; `None` stands for a Unix socket.
     #[must_use]
     pub fn of(address: Option<IpAddr>) -> Self {
         match address.map(|address| address.to_canonical()) {
@@ -35,7 +35,7 @@ impl ClientKey {
     }
 }
 
-/// What is known of a connection's other end. It belongs to the connection's own thread.
+/// The known facts about the client. Used only by the connection's own thread.
 #[derive(Debug, Default)]
 pub(crate) struct Peer {
     address: Option<SocketAddr>,
@@ -44,13 +44,13 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// The one at the other end of a socket with this address.
+    /// Creates the peer of a socket with this address.
     pub(crate) fn new(address: Option<SocketAddr>) -> Self {
         Self { address, ..Self::default() }
     }
 
-    /// Whether a request on this connection was let in: by its credentials, or, where none are
-    /// set, by its user.
+    /// Returns whether a request on this connection was authorized: by its credentials or, if none
+    /// are set, by its user.
     pub(crate) fn is_trusted(&self) -> bool {
         self.is_trusted.get()
     }
@@ -66,7 +66,7 @@ impl fmt::Display for Peer {
     }
 }
 
-/// Who sends a request: the peer, and what it takes to find out more about it.
+/// The sender of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'c> {
     pub(crate) peer: &'c Peer,
@@ -75,8 +75,8 @@ pub struct Caller<'c> {
 }
 
 impl Caller<'_> {
-    /// Finds the user whose program is at the other end, where that is on this machine and the
-    /// kernel says it. The answer of the first call is kept.
+    /// Returns the user whose program is at the other end, if that is on this machine and the
+    /// kernel knows it. The first result is cached.
     #[must_use]
     pub fn user(&self) -> Option<u32> {
         let finder = self.access_control.filter(|_| self.is_local());
@@ -88,19 +88,20 @@ impl Caller<'_> {
         self.key() == ClientKey::Local
     }
 
-    /// Gives what it counts as where clients are counted.
+    /// Returns the identity by which clients are counted.
     #[must_use]
     pub fn key(&self) -> ClientKey {
         ClientKey::of(self.peer.address.map(|address| address.ip()))
     }
 
-    /// Whether [`Self::trust`] was called on this connection.
+    /// Returns whether [`Self::trust`] was called on this connection.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
         self.peer.is_trusted()
     }
 
-    /// Marks the connection as trusted: the limits on strangers no longer apply to it.
+    /// Marks the connection as trusted: the limits on unauthenticated clients no longer apply to
+    /// it.
     pub fn trust(&self) {
         self.peer.is_trusted.set(true);
     }

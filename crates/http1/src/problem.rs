@@ -1,11 +1,11 @@
-//! An answer that says what went wrong: `application/problem+json` (RFC 9457).
+//! Error responses: `application/problem+json` (RFC 9457).
 
 use crate::reply::Reply;
 use http::header::ALLOW;
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-/// A refusal or a failure, as a client reads it.
+/// An error, as a client reads it.
 ///
 /// `detail` is one sentence that says what was wrong and what to do.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct Problem {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// The body, in the order of its fields.
+/// The JSON body, in the order of its fields.
 #[derive(Serialize)]
 struct Body<'a> {
     r#type: &'static str,
@@ -27,17 +27,17 @@ struct Body<'a> {
 }
 
 impl Problem {
-    /// A problem of the server's own, with a status that no handler needs.
+    /// Creates a problem with a status that handlers do not need.
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), headers: Vec::new() }
     }
 
-    /// 400: the request cannot be understood or asks for what makes no sense.
+    /// 400: the request is malformed or asks for something impossible.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", detail)
     }
 
-    /// 401: it needs credentials, or right ones. The caller adds `WWW-Authenticate`.
+    /// 401: credentials are missing or wrong. The caller adds `WWW-Authenticate`.
     pub fn unauthorized(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
     }
@@ -47,17 +47,17 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
-    /// 404: there is no such thing.
+    /// 404: it does not exist.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
-    /// 405: the path is known, its method is not. `allowed` are the methods that are.
+    /// 405: the path exists, but not with this method. `allowed` lists its methods.
     pub fn method_not_allowed(allowed: &str, detail: impl Into<String>) -> Self {
         let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
         match HeaderValue::from_str(allowed) {
             Ok(value) => problem.with_header(ALLOW, value),
-            // Method names are tokens, so this is never reached; the answer stands without it.
+            // Method names are tokens, so this is never reached; the response is valid without it.
             Err(_) => problem,
         }
     }
@@ -67,22 +67,22 @@ impl Problem {
         Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail)
     }
 
-    /// 409: it contradicts the present state.
+    /// 409: it conflicts with the current state.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", detail)
     }
 
-    /// 410: there was such a thing.
+    /// 410: it no longer exists.
     pub fn gone(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::GONE, "gone", detail)
     }
 
-    /// 413: the body is larger than the route takes.
+    /// 413: the body is larger than the route accepts.
     pub fn payload_too_large(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail)
     }
 
-    /// 429: too many, too fast.
+    /// 429: too many requests.
     pub fn too_many_requests(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail)
     }
@@ -92,7 +92,7 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
     }
 
-    /// 503: not now. The caller adds `Retry-After` where it knows when.
+    /// 503: currently unavailable. The caller adds `Retry-After` if it knows when.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
     }
@@ -102,26 +102,26 @@ impl Problem {
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "insufficient_storage", detail)
     }
 
-    /// The same problem with one header more (`Retry-After`, `WWW-Authenticate`).
+    /// Adds a header (`Retry-After`, `WWW-Authenticate`).
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    /// The status that it is answered with.
+    /// Returns the status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The stable word that programs branch on.
+    /// Returns the stable code that programs branch on.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.code
     }
 
-    /// What was wrong and what to do, in one sentence.
+    /// Returns what was wrong and what to do, in one sentence.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail
@@ -137,7 +137,7 @@ impl From<Problem> for Reply {
             detail: &problem.detail,
             code: problem.code,
         };
-        // A struct of strings and a number always has a JSON form.
+        // A struct of strings and a number can always be represented as JSON.
         let mut json = serde_json::to_vec(&body).unwrap_or_default();
         json.push(b'\n');
         let reply = Reply::bytes(problem.status, "application/problem+json", json);

@@ -1,13 +1,13 @@
-//! The parameters behind the `?`, each taken once by its name.
+//! The query parameters, each taken once by its name.
 
 use crate::limits::QUERY_PARAMETERS_MAX;
 use crate::problem::Problem;
 use percent_encoding::percent_decode;
 
-/// How much of a name that a client sent is repeated to it.
+/// The maximum number of characters of a client's parameter name that a message repeats.
 const NAME_SHOWN_CHARS_MAX: usize = 64;
 
-/// The query of one request: a route takes what it knows, and [`Query::finish`] refuses the rest.
+/// The query of a request: a route takes what it knows, and [`Query::finish`] refuses the rest.
 #[derive(Debug, Default)]
 pub struct Query {
     left: Vec<(String, String)>,
@@ -15,10 +15,11 @@ pub struct Query {
 }
 
 impl Query {
-    /// Parses what is behind the `?`; `None` where there is none. Does not block.
+    /// Parses the text after the `?`; `None` if there is none. Does not block.
     ///
     /// # Errors
-    /// 400 for a parameter that comes twice, for bytes that are not UTF-8, and for more than 100.
+    /// 400 for a repeated parameter, for bytes that are not UTF-8, and for more than 100
+    /// parameters.
     pub(crate) fn parse(text: Option<&str>) -> Result<Self, Problem> {
         let Some(text) = text.filter(|text| !text.is_empty()) else {
             return Ok(Self::default());
@@ -35,11 +36,11 @@ impl Query {
                 "The query has more than {QUERY_PARAMETERS_MAX} parameters: send fewer."
             )));
         }
-        refuse_repeated(&left)?;
+        reject_repeated(&left)?;
         Ok(Self { left, known: Vec::new() })
     }
 
-    /// The value of `name`, decoded; `None` where it was not sent (or was taken before).
+    /// Takes the value of `name`, decoded; `None` if it was not sent (or was taken before).
     pub fn take(&mut self, name: &str) -> Option<String> {
         if self.left.is_empty() {
             return None;
@@ -49,11 +50,11 @@ impl Query {
         Some(self.left.swap_remove(index).1)
     }
 
-    /// Ends the reading of the query.
+    /// Checks that every parameter was taken.
     ///
     /// # Errors
-    /// 400 when a parameter was sent that nobody took: it is named, and so are those that the
-    /// route knows, which are those it asked for.
+    /// 400 for a parameter that was not taken: the message names it, and the parameters that the
+    /// route asked for.
     pub fn finish(self) -> Result<(), Problem> {
         let Some((name, _)) = self.left.first() else {
             return Ok(());
@@ -66,7 +67,7 @@ impl Query {
     }
 }
 
-fn refuse_repeated(pairs: &[(String, String)]) -> Result<(), Problem> {
+fn reject_repeated(pairs: &[(String, String)]) -> Result<(), Problem> {
     for (index, (name, _)) in pairs.iter().enumerate() {
         if pairs[..index].iter().any(|(earlier, _)| earlier == name) {
             return Err(Problem::bad_request(format!(
@@ -78,10 +79,10 @@ fn refuse_repeated(pairs: &[(String, String)]) -> Result<(), Problem> {
     Ok(())
 }
 
-/// A client's name for a parameter, quoted, escaped and cut to a length fit for a message.
+/// Quotes, escapes and truncates a client's parameter name for a message.
 fn shown(name: &str) -> String {
-    let cut: String = name.chars().take(NAME_SHOWN_CHARS_MAX).collect();
-    format!("{cut:?}")
+    let truncated: String = name.chars().take(NAME_SHOWN_CHARS_MAX).collect();
+    format!("{truncated:?}")
 }
 
 #[cfg(test)]
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_parameter_is_named_beside_the_known_ones() {
+    fn an_unknown_parameter_is_named_with_the_known_ones() {
         let mut query = query("lnes=5&seconds=3");
         query.take("lines");
         query.take("seconds");
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_without_parameters_says_so() {
+    fn a_route_without_parameters_refuses_all() {
         let detail = detail(query("a=1").finish());
         assert!(detail.contains("takes none"), "{detail}");
     }
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_parameters_are_the_most() {
+    fn at_most_a_hundred_parameters_are_accepted() {
         let many = |count: usize| {
             (0..count).map(|number| format!("p{number}=1")).collect::<Vec<_>>().join("&")
         };

@@ -1,9 +1,9 @@
-//! The bytes of a connection that have arrived and are not used up.
+//! The received bytes of a connection that have not been consumed.
 
-/// What a connection that waits for its next request holds. Most heads are below 1 KiB.
+/// The capacity kept between requests. Most heads are below 1 KiB.
 const SMALL_BYTES: usize = 8 * 1024;
 
-/// One buffer that grows when a head needs it, and shrinks afterwards.
+/// A buffer that grows when a head needs it, and shrinks afterwards.
 #[derive(Debug, Default)]
 pub(crate) struct ReadBuffer {
     storage: Vec<u8>,
@@ -12,18 +12,19 @@ pub(crate) struct ReadBuffer {
 }
 
 impl ReadBuffer {
-    /// What has arrived and is not used up.
+    /// Returns the bytes not yet consumed.
     pub(crate) fn data(&self) -> &[u8] {
         &self.storage[self.start..self.end]
     }
 
-    /// Uses up the first `count` bytes of [`Self::data`].
+    /// Consumes the first `count` bytes of [`Self::data`].
     pub(crate) fn consume(&mut self, count: usize) {
         self.start = self.start.saturating_add(count).min(self.end);
     }
 
-    /// Room for more, at least one byte as long as less than `bytes_max` wait to be used up.
-    pub(crate) fn room(&mut self, bytes_max: usize) -> &mut [u8] {
+    /// Returns free space: at least one byte as long as fewer than `bytes_max` bytes are
+    /// unconsumed.
+    pub(crate) fn spare(&mut self, bytes_max: usize) -> &mut [u8] {
         if self.start > 0 {
             self.storage.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -36,12 +37,12 @@ impl ReadBuffer {
         &mut self.storage[self.end..]
     }
 
-    /// Takes over the first `count` bytes of the [`Self::room`] given before.
-    pub(crate) fn filled(&mut self, count: usize) {
+    /// Appends the first `count` bytes of [`Self::spare`] to the data.
+    pub(crate) fn commit(&mut self, count: usize) {
         self.end = (self.end + count).min(self.storage.len());
     }
 
-    /// Gives a large buffer back, where what is left fits into a small one.
+    /// Frees a large buffer if the remaining bytes fit into a small one.
     pub(crate) fn shrink(&mut self) {
         if self.storage.len() > SMALL_BYTES && self.data().len() < SMALL_BYTES {
             let mut small = vec![0; SMALL_BYTES];
@@ -56,29 +57,29 @@ impl ReadBuffer {
 mod tests {
     use super::*;
 
-    fn receive(inbox: &mut ReadBuffer, bytes: &[u8], bytes_max: usize) -> usize {
-        let room = inbox.room(bytes_max);
-        let count = room.len().min(bytes.len());
-        room[..count].copy_from_slice(&bytes[..count]);
-        inbox.filled(count);
+    fn receive(buffer: &mut ReadBuffer, bytes: &[u8], bytes_max: usize) -> usize {
+        let spare = buffer.spare(bytes_max);
+        let count = spare.len().min(bytes.len());
+        spare[..count].copy_from_slice(&bytes[..count]);
+        buffer.commit(count);
         count
     }
 
     #[test]
-    fn what_was_not_consumed_stays_in_order() {
-        let mut inbox = ReadBuffer::default();
-        receive(&mut inbox, b"GET / one", 100);
-        inbox.consume(6);
-        receive(&mut inbox, b" two", 100);
-        assert_eq!(inbox.data(), b"one two");
+    fn unconsumed_bytes_stay_in_order() {
+        let mut buffer = ReadBuffer::default();
+        receive(&mut buffer, b"GET / one", 100);
+        buffer.consume(6);
+        receive(&mut buffer, b" two", 100);
+        assert_eq!(buffer.data(), b"one two");
     }
 
     #[test]
-    fn it_grows_to_its_limit_and_no_further() {
-        let mut inbox = ReadBuffer::default();
+    fn the_buffer_grows_to_its_limit() {
+        let mut buffer = ReadBuffer::default();
         let mut taken = 0;
         while taken < 100_000 {
-            match receive(&mut inbox, &[b'x'; 3000], 20_000) {
+            match receive(&mut buffer, &[b'x'; 3000], 20_000) {
                 0 => break,
                 count => taken += count,
             }
@@ -87,13 +88,13 @@ mod tests {
     }
 
     #[test]
-    fn a_large_buffer_is_given_back_once_it_is_used_up() {
-        let mut inbox = ReadBuffer::default();
-        while receive(&mut inbox, &[b'x'; 4096], 32_768) > 0 {}
-        inbox.shrink();
-        assert_eq!(inbox.storage.len(), 32_768, "it is still full");
-        inbox.consume(32_760);
-        inbox.shrink();
-        assert_eq!((inbox.storage.len(), inbox.data().len()), (SMALL_BYTES, 8));
+    fn a_large_buffer_is_freed_once_it_is_consumed() {
+        let mut buffer = ReadBuffer::default();
+        while receive(&mut buffer, &[b'x'; 4096], 32_768) > 0 {}
+        buffer.shrink();
+        assert_eq!(buffer.storage.len(), 32_768, "it is still full");
+        buffer.consume(32_760);
+        buffer.shrink();
+        assert_eq!((buffer.storage.len(), buffer.data().len()), (SMALL_BYTES, 8));
     }
 }

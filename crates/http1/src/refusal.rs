@@ -1,4 +1,4 @@
-//! Newcomers that there is no room for: a 503, and a moment to read it.
+//! Refused connections: they get a 503 and a moment to read it.
 
 use crate::answer::{BodyFraming, Clock, Persistence, ResponseHead};
 use crate::problem::Problem;
@@ -9,13 +9,13 @@ use http::{HeaderValue, StatusCode};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// How many refused sockets are kept at once; past that the oldest goes early.
+/// The maximum number of refused sockets kept; beyond it the oldest is closed early.
 const KEPT_MAX: usize = 64;
 
-/// How much of what a refused client sent is read away, so that its close is no reset.
+/// The number of bytes of a refused client that are drained, so that the close is not a reset.
 const DRAINED_BYTES_MAX: usize = 64 * 1024;
 
-/// The sockets of those who were refused. It belongs to the accept loop, and nothing here blocks.
+/// The sockets of refused clients. Owned by the accept loop; nothing here blocks.
 #[derive(Debug)]
 pub(crate) struct Refusals {
     kept: VecDeque<(Instant, Socket)>,
@@ -24,25 +24,25 @@ pub(crate) struct Refusals {
 }
 
 impl Refusals {
-    /// None yet; each is to be kept for so long.
+    /// Creates an empty list that keeps each socket for `keep_for`.
     pub(crate) fn new(keep_for: Duration) -> Self {
         Self { kept: VecDeque::new(), keep_for, clock: Clock::default() }
     }
 
-    /// Answers 503 as far as that goes without waiting, and keeps the socket for a moment: its
-    /// request may still be on the way, and would be met by a reset that hides the answer.
+    /// Writes a 503 without blocking, and keeps the socket for a moment: the request may still be
+    /// in flight, and would be met by a reset that hides the response.
     pub(crate) fn refuse(&mut self, socket: Socket, id: &str) {
         let answer = self.answer(id);
-        // A buffer that is full at once, or a client that is gone already, cannot be helped.
+        // If the buffer is full or the client is gone, nothing can be done.
         let _ = socket.write_now(&answer);
-        socket.end_sending();
+        socket.shutdown_write();
         if self.kept.len() == KEPT_MAX {
             self.kept.pop_front();
         }
         self.kept.push_back((Instant::now() + self.keep_for, socket));
     }
 
-    /// Closes those whose moment is over.
+    /// Closes the sockets whose time is over.
     pub(crate) fn expire(&mut self) {
         let now = Instant::now();
         while let Some((_, socket)) = self.kept.pop_front_if(|(end, _)| *end <= now) {
@@ -50,7 +50,7 @@ impl Refusals {
         }
     }
 
-    /// How long until [`Self::expire`] has something to do; `None` while nobody is kept.
+    /// Returns the time until [`Self::expire`] has work; `None` while no socket is kept.
     pub(crate) fn next_expiry(&self) -> Option<Duration> {
         let (end, _) = self.kept.front()?;
         Some(end.saturating_duration_since(Instant::now()))
@@ -62,7 +62,7 @@ impl Refusals {
         let reply = Reply::from(problem.with_header(RETRY_AFTER, HeaderValue::from_static("1")));
         let mut out = Vec::new();
         if let Content::Bytes(body) = reply.content {
-            let envelope = ResponseHead {
+            let head = ResponseHead {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 content_type: reply.content_type,
                 headers: &reply.headers,
@@ -70,7 +70,7 @@ impl Refusals {
                 date: self.clock.now(),
                 persistence: Persistence::Close,
             };
-            envelope.write(BodyFraming::Length(body.len()), &mut out);
+            head.write(BodyFraming::Length(body.len()), &mut out);
             out.extend_from_slice(&body);
         }
         out

@@ -1,4 +1,4 @@
-//! What a handler gives back.
+//! The response that a handler returns.
 
 use crate::problem::Problem;
 use crate::stream::StreamBody;
@@ -7,10 +7,10 @@ use serde::Serialize;
 use std::fmt;
 use std::io;
 
-/// What writes a streamed body.
+/// A function that writes a streamed body.
 pub(crate) type Writer = Box<dyn FnOnce(&mut StreamBody<'_>) -> io::Result<()> + Send>;
 
-/// An answer: a status, headers, and a body or what writes it.
+/// A response: a status, headers, and a body or a function that writes it.
 #[derive(Debug)]
 pub struct Reply {
     pub(crate) status: StatusCode,
@@ -19,11 +19,11 @@ pub struct Reply {
     pub(crate) content: Content,
 }
 
-/// The body of an answer.
+/// The body of a response.
 pub(crate) enum Content {
-    /// All of it.
+    /// A complete body.
     Bytes(Vec<u8>),
-    /// What writes it, once the head is decided.
+    /// A function that writes it after the head was decided.
     Stream(Writer),
 }
 
@@ -37,9 +37,9 @@ impl fmt::Debug for Content {
 }
 
 impl Reply {
-    /// `value` as JSON with a line feed at its end, so that a terminal's prompt stays in place.
+    /// Creates a JSON response. A line feed at its end keeps a terminal's prompt in place.
     ///
-    /// A value without a JSON form (a map whose keys are no strings) becomes a 500.
+    /// A value that JSON cannot represent (a map whose keys are not strings) becomes a 500.
     pub fn json(status: StatusCode, value: &impl Serialize) -> Self {
         match serde_json::to_vec(value) {
             Ok(mut json) => {
@@ -47,28 +47,30 @@ impl Reply {
                 Self::bytes(status, "application/json", json)
             }
             Err(error) => {
-                log::error!("An answer has no JSON form: {error}");
-                Problem::internal("The answer has no JSON form: report this, please.").into()
+                log::error!("cannot serialize a response as JSON: {error}");
+                Problem::internal("The response cannot be represented as JSON: please report this.")
+                    .into()
             }
         }
     }
 
-    /// A body that is complete.
+    /// Creates a response with a complete body.
     #[must_use]
     pub fn bytes(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Self {
         Self::new(status, Some(content_type), Content::Bytes(body))
     }
 
-    /// No body at all.
+    /// Creates a response without a body.
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
         Self::new(status, None, Content::Bytes(Vec::new()))
     }
 
-    /// A body that `write` writes, on the connection's thread, after the handler has returned.
+    /// Creates a response whose body `write` writes, on the connection's thread, after the handler
+    /// has returned.
     ///
-    /// It is not called for HEAD. When it returns an error (its own, or one of the client's
-    /// leaving) after something was sent, the connection is cut in a way that shows the answer
+    /// `write` is not called for HEAD. If it returns an error (its own, or because the client is
+    /// gone) after something was sent, the connection is closed in a way that shows the response
     /// to be incomplete; before that, the client gets a 500.
     pub fn stream(
         status: StatusCode,
@@ -78,19 +80,19 @@ impl Reply {
         Self::new(status, Some(content_type), Content::Stream(Box::new(write)))
     }
 
-    /// The same answer with one header more.
+    /// Adds a header.
     ///
-    /// `Cache-Control` replaces `no-store`, and `Content-Security-Policy` the one that lets an
-    /// answer do nothing. What the server alone decides
-    /// (`Connection`, `Content-Length`, `Transfer-Encoding`, `Date`, `X-Request-Id`,
-    /// `X-Content-Type-Options`, `Content-Type`) is ignored here.
+    /// `Cache-Control` replaces the default `no-store`, and `Content-Security-Policy` the default
+    /// that forbids everything. Headers that only the server sets (`Connection`, `Content-Length`,
+    /// `Transfer-Encoding`, `Date`, `X-Request-Id`, `X-Content-Type-Options`, `Content-Type`) are
+    /// ignored.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    /// The body, where it is complete.
+    /// Returns the body if it is complete.
     #[must_use]
     pub fn whole_body(&self) -> Option<&[u8]> {
         match &self.content {
@@ -99,13 +101,13 @@ impl Reply {
         }
     }
 
-    /// The media type of the body, where it has one.
+    /// Returns the media type of the body, if there is one.
     #[must_use]
     pub fn content_type(&self) -> Option<&'static str> {
         self.content_type
     }
 
-    /// The status that it is answered with.
+    /// Returns the status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status

@@ -11,7 +11,7 @@ use crate::wire::Wire;
 use http::Method;
 use std::sync::Arc;
 
-/// One request. Its head is here and has been checked; its body is read when it is asked for.
+/// A request whose head has been received and checked; its body is read on demand.
 #[derive(Debug)]
 pub struct Request<'c> {
     pub(crate) head: &'c Head<'c>,
@@ -19,42 +19,43 @@ pub struct Request<'c> {
     pub(crate) params: Params,
     pub(crate) body: &'c mut Body,
     pub(crate) wire: &'c mut Wire,
-    /// A body that was read before its handler asks for it.
+    /// A body that was read before the handler requests it.
     pub(crate) kept: Option<Vec<u8>>,
-    /// What finds the caller's user.
+    /// The policy that determines the caller's user.
     pub(crate) access_control: Option<&'c dyn AccessControl>,
-    /// How much it may choose.
+    /// The privilege that the access policy granted.
     pub(crate) privilege: Privilege,
 }
 
 impl Request<'_> {
-    /// The method. HEAD where a GET route answers it.
+    /// Returns the method: HEAD if a GET route answers a HEAD.
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.head.method
     }
 
-    /// The path as it was sent, without the query and not decoded.
+    /// Returns the path as it was sent, without the query and not decoded.
     #[must_use]
     pub fn path(&self) -> &str {
         self.head.path
     }
 
-    /// The value of the first header called `name`, in whatever case, without the blanks around
-    /// it. One that is not UTF-8 reads as `"\u{FFFD}"`: present, and equal to nothing valid.
+    /// Returns the value of the first header called `name`, in any case, without surrounding
+    /// whitespace. A value that is not UTF-8 becomes `"\u{FFFD}"`: present, and equal to nothing
+    /// valid.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.header(name)
     }
 
-    /// Every header line in order, names in the case they were sent in, values as in
+    /// Returns every header line in order, names in the case they were sent in, values as in
     /// [`Self::header`]. At most 100.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.head.readable_headers()
     }
 
-    /// What the route's `{name}` matched, percent-decoded, never empty. A name that the route's
-    /// pattern does not have gives `""`.
+    /// Returns what the route's `{name}` matched, percent-decoded, never empty. A name that is not
+    /// in the route's pattern gives `""`.
     #[must_use]
     pub fn param(&self, name: &str) -> &str {
         let found = self.params.iter().find(|(known, _)| *known == name);
@@ -62,20 +63,20 @@ impl Request<'_> {
         found.map_or("", |(_, value)| value)
     }
 
-    /// The request's id, which the answer and the log carry: the client's own `X-Request-Id`
-    /// where that is 1 to 64 visible ASCII characters, else a new one.
+    /// Returns the request's id, which is in the response and the log: the client's own
+    /// `X-Request-Id` if that is 1 to 64 visible ASCII characters, else a new one.
     #[must_use]
     pub fn id(&self) -> &str {
         self.id
     }
 
-    /// Who sends it. Behind a proxy, the proxy.
+    /// Returns the sender; behind a proxy, the proxy.
     #[must_use]
     pub fn caller(&self) -> Caller<'_> {
         self.wire.caller(self.access_control)
     }
 
-    /// Whether the access policy trusts it less than others ([`Privilege::Restricted`]).
+    /// Returns whether the access policy restricts it ([`Privilege::Restricted`]).
     #[must_use]
     pub fn is_restricted(&self) -> bool {
         match self.privilege {
@@ -84,20 +85,21 @@ impl Request<'_> {
         }
     }
 
-    /// The query's parameters.
+    /// Parses the query's parameters.
     ///
     /// # Errors
-    /// 400 for one that comes twice, for bytes that are not UTF-8, and for more than 100.
+    /// 400 for a repeated parameter, for bytes that are not UTF-8, and for more than 100
+    /// parameters.
     pub fn query(&self) -> Result<Query, Problem> {
         Query::parse(self.head.query)
     }
 
-    /// Reads the whole body, at most `bytes_max` bytes. Blocks until it is here, at most
-    /// `Limits::body`. A second call gives an empty one.
+    /// Reads the whole body, at most `bytes_max` bytes. Blocks until it has arrived, at most
+    /// `Limits::body`. A second call returns an empty body.
     ///
     /// # Errors
-    /// 413 over `bytes_max` (before reading, and before `100 Continue`, where the length is
-    /// announced), 408 where it takes too long, 400 where it is malformed or ends early.
+    /// 413 over `bytes_max` (before reading, and before `100 Continue`, if the length is
+    /// announced), 408 on timeout, 400 if the body is malformed or ends early.
     pub fn body(&mut self, bytes_max: usize) -> Result<Vec<u8>, Problem> {
         match self.kept.take() {
             Some(body) if body.len() > bytes_max => Err(too_large(bytes_max)),
@@ -106,45 +108,44 @@ impl Request<'_> {
         }
     }
 
-    /// Reads the whole body as [`Self::body`] does, and keeps it for the handler to ask for.
+    /// Reads the whole body as [`Self::body`] does, and keeps it for the handler's own call.
     ///
     /// # Errors
-    /// Those of [`Self::body`].
+    /// The errors of [`Self::body`].
     pub fn keep_body(&mut self, bytes_max: usize) -> Result<(), Problem> {
         self.kept = Some(self.body(bytes_max)?);
         Ok(())
     }
 
-    /// Whether the body is kept.
+    /// Returns whether the body is kept.
     #[must_use]
     pub fn has_kept_body(&self) -> bool {
         self.kept.is_some()
     }
 
-    /// The body, where it is kept.
+    /// Returns the kept body; empty if there is none.
     #[must_use]
     pub fn kept_body(&self) -> &[u8] {
         self.kept.as_deref().unwrap_or_default()
     }
 
-    /// What stands behind the `?`, as it was sent.
+    /// Returns the query as it was sent, without the `?`.
     #[must_use]
     pub fn query_text(&self) -> Option<&str> {
         self.head.query
     }
 
-    /// What says whether the client has hung up, as [`Self::client_gone`] does, to whoever works
-    /// on the answer.
+    /// Returns a function that does what [`Self::client_gone`] does, for use by other threads.
     pub fn client_watch(&self) -> impl Fn() -> bool + Send + Sync + use<> {
-        let seat = Arc::clone(&self.wire.seat);
-        move || seat.socket.hung_up(std::time::Duration::ZERO)
+        let conn = Arc::clone(&self.wire.conn);
+        move || conn.socket.hung_up(std::time::Duration::ZERO)
     }
 
-    /// Whether the client has hung up, or has ended its sending side. Does not block.
+    /// Returns whether the client has disconnected or ended its sending side. Does not block.
     ///
-    /// A client that only ended its sending side still gets the answer.
+    /// A client that only ended its sending side still gets the response.
     #[must_use]
     pub fn client_gone(&self) -> bool {
-        self.wire.seat.socket.hung_up(std::time::Duration::ZERO)
+        self.wire.conn.socket.hung_up(std::time::Duration::ZERO)
     }
 }

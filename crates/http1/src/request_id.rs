@@ -1,14 +1,14 @@
-//! The id that a request is known by, to its client and in the log.
+//! The id of a request, known to its client and in the log.
 
 use crate::head::Head;
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How long an id of a client's may be.
+/// The maximum length of a client's own id.
 const ID_BYTES_MAX: usize = 64;
 
-/// Gives out ids: eight random digits that are the server's, and a number that counts up.
+/// A generator of ids: eight random digits for the server, and a counter.
 #[derive(Debug)]
 pub(crate) struct RequestIds {
     server: u64,
@@ -16,14 +16,14 @@ pub(crate) struct RequestIds {
 }
 
 impl RequestIds {
-    /// For a server that has just started.
+    /// Creates the generator of a server that has just started.
     pub(crate) fn new() -> Self {
         // The seed of the standard hash map is random for each process.
         let random = RandomState::new().hash_one("request ids");
         Self { server: random >> 32, given: AtomicU64::new(0) }
     }
 
-    /// The client's own id where it is 1 to 64 visible ASCII characters, else a fresh one.
+    /// Returns the client's own id if that is 1 to 64 visible ASCII characters, else a fresh one.
     pub(crate) fn of<'b>(&self, head: &Head<'b>) -> Cow<'b, str> {
         let mut headers = head.headers();
         let sent = headers.find(|(name, _)| name.eq_ignore_ascii_case("x-request-id"));
@@ -33,7 +33,7 @@ impl RequestIds {
         }
     }
 
-    /// A new one.
+    /// Returns a new id.
     pub(crate) fn fresh(&self) -> String {
         let number = self.given.fetch_add(1, Ordering::Relaxed) + 1;
         format!("{:08x}-{number}", self.server)
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_short_visible_ids_are_taken_over() {
+    fn only_short_visible_ids_are_accepted() {
         assert_eq!(usable(b"a-1_{}"), Some("a-1_{}"));
         assert_eq!(usable(&[b'x'; 64]).map(str::len), Some(64));
         for bad in [&b""[..], b"a b", b"a\tb", "\u{e4}".as_bytes(), &[b'x'; 65]] {

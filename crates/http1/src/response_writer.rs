@@ -1,45 +1,45 @@
-//! Sends one reply.
+//! The sending of a reply.
 
 use crate::answer::{BodyFraming, Clock, Persistence, ResponseHead, has_body};
 use crate::catch_panic::catch_panic;
 use crate::problem::Problem;
 use crate::reply::{Content, Reply, Writer};
-use crate::stream::{Ending, StreamBody};
+use crate::stream::{StreamBody, StreamEnd};
 use crate::wire::Wire;
 use http::{StatusCode, Version};
 use std::io::ErrorKind;
 
-/// How much of a body is copied behind its head, to go out with it in one write.
+/// The part of a body that is copied behind its head, to be sent with it in one write.
 const COPIED_BYTES_MAX: usize = 64 * 1024;
 
-/// What the buffer for answers may keep between two of them.
+/// The capacity that the output buffer keeps between responses.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
 
-/// What of the request decides about the form of the answer.
+/// The properties of a request that determine the form of its response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ResponseOptions<'a> {
     /// The request's id.
     pub(crate) id: &'a str,
     /// The client's version.
     pub(crate) version: Version,
-    /// Whether it was HEAD: the answer then ends with its head.
+    /// Whether the request was HEAD: the response ends with its head.
     pub(crate) head_only: bool,
-    /// Whether the connection may stay.
+    /// Whether the connection may be kept alive.
     pub(crate) keep: bool,
 }
 
-/// What became of an answer.
+/// The result of sending a response.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Delivered {
+pub(crate) struct SendOutcome {
     /// The status that was sent.
     pub(crate) status: StatusCode,
     /// Whether the client has all of it.
     pub(crate) whole: bool,
-    /// Whether the client was told that the connection stays.
+    /// Whether the response announced that the connection is kept alive.
     pub(crate) keep: bool,
 }
 
-/// What one connection sends its answers with: a buffer, and the time.
+/// The buffer and clock that a connection uses to send its responses.
 #[derive(Debug, Default)]
 pub(crate) struct ResponseWriter {
     clock: Clock,
@@ -47,48 +47,51 @@ pub(crate) struct ResponseWriter {
 }
 
 impl ResponseWriter {
-    /// Sends `reply`. Blocks while the client does not read, within the limits on writes.
-    pub(crate) fn deliver(
+    /// Sends `reply`. Blocks while the client does not read, within the write limits.
+    pub(crate) fn send(
         &mut self,
         wire: &mut Wire,
         reply: Reply,
-        terms: ResponseOptions<'_>,
-    ) -> Delivered {
+        options: ResponseOptions<'_>,
+    ) -> SendOutcome {
         let Reply { status, content_type, headers, content } = reply;
-        let extent = extent(&content, terms.version);
-        let keep = terms.keep && extent != BodyFraming::UntilClose;
-        let envelope = ResponseHead {
+        let framing = framing(&content, options.version);
+        let keep = options.keep && framing != BodyFraming::UntilClose;
+        let head = ResponseHead {
             status,
             content_type,
             headers: &headers,
-            id: terms.id,
+            id: options.id,
             date: self.clock.now(),
-            persistence: persistence(keep, terms.version),
+            persistence: persistence(keep, options.version),
         };
         let whole = match content {
-            _ if terms.head_only => send_bytes(wire, &mut self.out, &envelope, extent, &[]),
-            Content::Bytes(body) => send_bytes(wire, &mut self.out, &envelope, extent, &body),
-            Content::Stream(write) => match send_stream(wire, envelope, extent, write) {
-                Ending::Whole => true,
-                Ending::Cut => false,
-                // The writer has seen that the client is gone.
-                Ending::Unsent(error) if error.kind() == ErrorKind::ConnectionAborted => false,
-                Ending::Unsent(error) => {
-                    log::error!("Request {}: its stream failed at once: {error}", terms.id);
-                    let terms = ResponseOptions { keep: false, ..terms };
-                    return self.deliver(wire, failure(terms.id).into(), terms);
+            _ if options.head_only => send_bytes(wire, &mut self.out, &head, framing, &[]),
+            Content::Bytes(body) => send_bytes(wire, &mut self.out, &head, framing, &body),
+            Content::Stream(write) => match send_stream(wire, head, framing, write) {
+                StreamEnd::Whole => true,
+                StreamEnd::Truncated => false,
+                // The handler has noticed that the client is gone.
+                StreamEnd::Unsent(error) if error.kind() == ErrorKind::ConnectionAborted => false,
+                StreamEnd::Unsent(error) => {
+                    log::error!(
+                        "request {}: its stream failed before the first byte: {error}",
+                        options.id
+                    );
+                    let options = ResponseOptions { keep: false, ..options };
+                    return self.send(wire, failure(options.id).into(), options);
                 }
             },
         };
-        Delivered { status, whole, keep }
+        SendOutcome { status, whole, keep }
     }
 }
 
-/// What the client of a request that failed here is told.
+/// Returns the 500 for a request whose handler failed.
 pub(crate) fn failure(id: &str) -> Problem {
     Problem::internal(format!(
-        "The server failed at this request: look for its id {id} in the server's log, and report \
-         what you find."
+        "The server failed to handle this request: look up its id {id} in the server's log, and \
+         report what you find."
     ))
 }
 
@@ -100,7 +103,7 @@ fn persistence(keep: bool, version: Version) -> Persistence {
     }
 }
 
-fn extent(content: &Content, version: Version) -> BodyFraming {
+fn framing(content: &Content, version: Version) -> BodyFraming {
     match content {
         Content::Bytes(body) => BodyFraming::Length(body.len()),
         Content::Stream(_) if version == Version::HTTP_10 => BodyFraming::UntilClose,
@@ -111,13 +114,13 @@ fn extent(content: &Content, version: Version) -> BodyFraming {
 fn send_bytes(
     wire: &mut Wire,
     out: &mut Vec<u8>,
-    envelope: &ResponseHead<'_>,
-    extent: BodyFraming,
+    head: &ResponseHead<'_>,
+    framing: BodyFraming,
     body: &[u8],
 ) -> bool {
     out.clear();
-    envelope.write(extent, out);
-    let body = if has_body(envelope.status) { body } else { &[] };
+    head.write(framing, out);
+    let body = if has_body(head.status) { body } else { &[] };
     let (copied, rest) = body.split_at(body.len().min(COPIED_BYTES_MAX));
     out.extend_from_slice(copied);
     let deadline = wire.write_deadline(out.len() + rest.len());
@@ -129,12 +132,12 @@ fn send_bytes(
 
 fn send_stream(
     wire: &mut Wire,
-    envelope: ResponseHead<'_>,
-    extent: BodyFraming,
+    head: ResponseHead<'_>,
+    framing: BodyFraming,
     write: Writer,
-) -> Ending {
-    let mut body = StreamBody::new(wire, envelope, extent);
-    let what = format_args!("Request {}: its handler", envelope.id);
+) -> StreamEnd {
+    let mut body = StreamBody::new(wire, head, framing);
+    let what = format_args!("request {}: its handler", head.id);
     let result = catch_panic(what, || write(&mut body));
     body.end(result.unwrap_or_else(|| Err(std::io::Error::other("its writer panicked"))))
 }

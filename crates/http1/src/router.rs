@@ -1,4 +1,4 @@
-//! The table of routes: which handler answers a method at a path.
+//! The routing table, from method and path to handler.
 
 use crate::access_control::{Access, AccessControl};
 use crate::problem::Problem;
@@ -10,37 +10,37 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// How many routes are named where a path is unknown.
+/// The maximum number of routes suggested for an unknown path.
 const NAMED_MAX: usize = 3;
 
-/// Picks from the patterns of a server those that a client may have meant by an unknown path.
+/// Selects the patterns that a client may have meant by an unknown path.
 pub type SuggestPaths = for<'p> fn(path: &str, patterns: BTreeSet<&'p str>) -> Vec<&'p str>;
 
-/// How much of an unknown path is repeated.
+/// The maximum number of characters of an unknown path that a message repeats.
 const PATH_SHOWN_CHARS_MAX: usize = 100;
 
-/// What answers a request, on the connection's own thread: it may block as long as it likes and
-/// holds up nobody else.
+/// A request handler. It runs on the connection's own thread and may block without affecting other
+/// connections.
 type Handler = Box<dyn Fn(&mut Request<'_>) -> Result<Reply, Problem> + Send + Sync>;
 
 /// The routes of a server.
 ///
 /// A pattern is a path whose segments are either literal or `{name}`, which matches any one
-/// segment that is not empty. Segments are compared as they were sent; only what a `{name}`
-/// matched is percent-decoded, so that `%2F` never splits one. A trailing slash is ignored.
-/// Literal segments win over `{name}` where both match, at the leftmost difference.
+/// segment that is not empty. Segments are compared as they were sent; only the values of `{name}`
+/// are percent-decoded, so that `%2F` never splits one. A trailing slash is ignored. A literal
+/// segment takes precedence over `{name}` at the leftmost difference.
 #[derive(Default)]
 pub struct Router {
     routes: Vec<Route>,
-    /// What else than credentials opens a pattern.
+    /// The access exceptions, by pattern.
     marks: Vec<(&'static str, Mark)>,
-    /// Other prefixes, each with the one that it stands for.
+    /// The aliases: a prefix, and the prefix that replaces it.
     aliases: Vec<(&'static str, &'static str)>,
     access_control: Option<Arc<dyn AccessControl>>,
     suggest_paths: Option<SuggestPaths>,
 }
 
-/// What is said of a pattern.
+/// An access exception.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
     Open,
@@ -64,7 +64,7 @@ impl std::fmt::Debug for Router {
 pub(crate) type Params = Vec<(&'static str, String)>;
 
 impl Router {
-    /// A table without routes: everything is 404.
+    /// Creates a table without routes: everything is 404.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -88,7 +88,8 @@ impl Router {
         self.route(Method::POST, pattern, handler)
     }
 
-    /// Adds a route of any method. Of two for the same method and pattern the first counts.
+    /// Adds a route of any method. The first of two routes for the same method and pattern
+    /// applies.
     #[must_use]
     pub fn route<H>(mut self, method: Method, pattern: &'static str, handler: H) -> Self
     where
@@ -99,22 +100,23 @@ impl Router {
         self
     }
 
-    /// Lets `pattern` be asked for without credentials, where any are set.
+    /// Lets `pattern` be requested without credentials, even if some are set.
     #[must_use]
     pub fn open(self, pattern: &'static str) -> Self {
-        self.marked(pattern, Mark::Open)
+        self.mark(pattern, Mark::Open)
     }
 
-    /// Lets anybody ask for `pattern`, whatever there is to keep others out.
+    /// Lets anyone request `pattern`, whatever access control there is.
     #[must_use]
     pub fn public(self, pattern: &'static str) -> Self {
-        self.marked(pattern, Mark::Public)
+        self.mark(pattern, Mark::Public)
     }
 
-    /// Says that a GET of `pattern` does something: a link on a page of another site must not.
+    /// Marks a GET of `pattern` as having side effects: a link on another site must not trigger
+    /// it.
     #[must_use]
     pub fn acting(self, pattern: &'static str) -> Self {
-        self.marked(pattern, Mark::Acting)
+        self.mark(pattern, Mark::Acting)
     }
 
     /// Answers a path that begins with the segments of `prefix` as if it began with `meaning`.
@@ -124,8 +126,8 @@ impl Router {
         self
     }
 
-    /// Returns a path without its trailing slash, and with the prefix that an alias stands for.
-    fn resolved<'p>(&self, path: &'p str) -> Cow<'p, str> {
+    /// Returns a path without its trailing slash, and with an alias's prefix replaced.
+    fn resolve<'p>(&self, path: &'p str) -> Cow<'p, str> {
         let path = without_trailing_slash(path);
         let rest = self.aliases.iter().find_map(|(prefix, meaning)| {
             let rest = path.strip_prefix(prefix)?;
@@ -134,34 +136,34 @@ impl Router {
         rest.map_or(Cow::Borrowed(path), Cow::Owned)
     }
 
-    fn marked(mut self, pattern: &'static str, mark: Mark) -> Self {
+    fn mark(mut self, pattern: &'static str, mark: Mark) -> Self {
         self.marks.push((pattern, mark));
         self
     }
 
-    /// Checks every request with `access_control` first. Without one, everything passes.
+    /// Checks every request with `access_control` first. Without one, every request passes.
     #[must_use]
     pub fn guarded_by(mut self, access_control: Arc<dyn AccessControl>) -> Self {
         self.access_control = Some(access_control);
         self
     }
 
-    /// Names in the answer to an unknown path those that `suggest_paths` picks.
+    /// Adds the patterns that `suggest_paths` selects to the response to an unknown path.
     #[must_use]
     pub fn suggesting(mut self, suggest_paths: SuggestPaths) -> Self {
         self.suggest_paths = Some(suggest_paths);
         self
     }
 
-    /// Gives what every request is checked with.
+    /// Returns the access policy.
     pub(crate) fn access_control(&self) -> Option<&dyn AccessControl> {
         self.access_control.as_deref()
     }
 
-    /// What it takes to ask for the raw `path`. One that leads nowhere takes as much as any: who
-    /// may not ask does not learn what there is.
+    /// Returns what access to the raw `path` requires. An unknown path requires credentials like
+    /// any other, so that it does not reveal which paths exist.
     pub(crate) fn access(&self, method: &Method, path: &str) -> Access {
-        let path = &*self.resolved(path);
+        let path = &*self.resolve(path);
         let mut marks = self.marks.iter().filter(|(pattern, _)| matches(pattern, path));
         let mark = marks.next().map(|(_, mark)| *mark);
         Access {
@@ -171,24 +173,24 @@ impl Router {
         }
     }
 
-    /// Every route, in the order they were added.
+    /// Returns every route, in the order they were added.
     pub fn routes(&self) -> impl Iterator<Item = (&Method, &str)> {
         self.routes.iter().map(|route| (&route.method, route.pattern))
     }
 
-    /// The handler for `method` at the raw `path`, with the values of the pattern's names.
+    /// Finds the handler for `method` at the raw `path`, with the values of the pattern's names.
     ///
     /// # Errors
     /// 404 for an unknown path, 405 with `Allow` for a known one, 400 for a segment that is not
     /// UTF-8 when decoded.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Result<(&Handler, Params), Problem> {
-        let path = &*self.resolved(path);
+        let path = &*self.resolve(path);
         let route = self
             .best(method, path)
             .or_else(|| if method == Method::HEAD { self.best(&Method::GET, path) } else { None });
         match route {
             Some(route) => Ok((&route.handler, params(route.pattern, path)?)),
-            None => Err(self.refusal(method, path)),
+            None => Err(self.no_route(method, path)),
         }
     }
 
@@ -196,7 +198,7 @@ impl Router {
         let mut best: Option<&Route> = None;
         for route in self.routes.iter().filter(|route| route.method == *method) {
             if matches(route.pattern, path)
-                && best.is_none_or(|best| more_literal(route.pattern, best.pattern))
+                && best.is_none_or(|best| is_more_specific(route.pattern, best.pattern))
             {
                 best = Some(route);
             }
@@ -204,9 +206,8 @@ impl Router {
         best
     }
 
-    /// Builds the 404, with the routes that may have been meant: the whole list is in the
-    /// documentation.
-    fn unknown(&self, path: &str) -> Problem {
+    /// Builds the 404 with a few likely routes; the documentation has the whole list.
+    fn not_found(&self, path: &str) -> Problem {
         let shown: String = path.chars().take(PATH_SHOWN_CHARS_MAX).collect();
         let Some(suggest_paths) = self.suggest_paths else {
             return Problem::not_found(format!("There is no path {shown:?}."));
@@ -221,7 +222,7 @@ impl Router {
         Problem::not_found(format!("There is no path {shown:?}: the nearest are {routes}."))
     }
 
-    fn refusal(&self, method: &Method, path: &str) -> Problem {
+    fn no_route(&self, method: &Method, path: &str) -> Problem {
         let mut allowed: Vec<&str> = Vec::new();
         for route in self.routes.iter().filter(|route| matches(route.pattern, path)) {
             let names: &[&str] = match route.method.as_str() {
@@ -235,7 +236,7 @@ impl Router {
             }
         }
         if allowed.is_empty() {
-            return self.unknown(path);
+            return self.not_found(path);
         }
         let allowed = allowed.join(", ");
         let detail = format!("This path does not know the method {method}: use {allowed}.");
@@ -262,8 +263,8 @@ fn matches(pattern: &str, path: &str) -> bool {
     segments.next().is_none()
 }
 
-/// Whether `pattern` has a literal at the first place where the two differ in kind.
-fn more_literal(pattern: &str, other: &str) -> bool {
+/// Returns whether `pattern` has a literal at the first segment where the two differ in kind.
+fn is_more_specific(pattern: &str, other: &str) -> bool {
     let pairs = pattern.split('/').zip(other.split('/'));
     for (here, there) in pairs {
         match (name_of(here), name_of(there)) {
@@ -293,7 +294,7 @@ fn params(pattern: &'static str, path: &str) -> Result<Params, Problem> {
     Ok(params)
 }
 
-/// `run_id` of `{run_id}`; `None` for a literal segment.
+/// Returns `run_id` for `{run_id}`; `None` for a literal segment.
 fn name_of(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
@@ -314,7 +315,7 @@ mod tests {
             .alias("/v1/runs", "/runs")
     }
 
-    /// The pattern that answers, with the values of its names; or the status of the refusal.
+    /// Returns the pattern that answers, with its values; or the status of the error.
     fn found(method: &Method, path: &str) -> Result<(String, Vec<String>), u16> {
         let table = table();
         let (handler, params) =
@@ -397,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_path_names_the_methods_it_knows() {
+    fn a_405_lists_the_allowed_methods() {
         let table = table();
         for (path, allowed) in [
             ("/status", "GET, HEAD, POST"),
@@ -416,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_route_without_the_method_leaves_it_to_the_pattern() {
+    fn a_literal_route_without_the_method_falls_back() {
         let expected = Ok(("/runs/{run_id}".to_owned(), values(&["latest"])));
         assert_eq!(found(&Method::POST, "/runs/latest"), expected);
     }

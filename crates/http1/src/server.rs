@@ -1,4 +1,4 @@
-//! A running server: from its start to its end.
+//! A running server, from start to shutdown.
 
 use crate::accept::AcceptLoop;
 use crate::limits::Limits;
@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How long threads that were cut are given to be gone before [`Server::finish`] returns.
-const CUT_WAIT: Duration = Duration::from_millis(100);
+/// Time allowed for aborted threads to exit before [`Server::finish`] returns.
+const ABORT_WAIT: Duration = Duration::from_millis(100);
 
-/// A server that accepts connections until its door is closed. Dropping it closes the door and
-/// cuts whatever still runs.
+/// A server that accepts connections until it is stopped. Dropping it stops accepting and aborts
+/// all running requests.
 pub struct Server {
     address: SocketAddr,
     service: Arc<Service>,
@@ -26,10 +26,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts to serve `router` on `listener`, which is already bound, on threads of its own.
+    /// Starts serving `router` on `listener`, which is already bound, on new threads.
     ///
     /// # Errors
-    /// When the kernel has no descriptor or no thread left.
+    /// If the kernel has no descriptor or thread left.
     pub fn start(
         listener: impl Into<Listener>,
         router: Router,
@@ -48,46 +48,47 @@ impl Server {
         Ok(Self { address, service, stop, accepting })
     }
 
-    /// Where it listens; `0.0.0.0:0` for a Unix socket.
+    /// Returns the listening address; `0.0.0.0:0` for a Unix socket.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Stops accepting, and closes every connection that is between requests. What is being
-    /// answered goes on, and its connection ends with that answer; a request that arrives later
-    /// gets none. The listener is closed when this returns, within 0.2 s. Calling it again does
+    /// Stops accepting and closes every connection that is between requests. Running requests
+    /// continue, and their connections close after the response; a request that arrives later gets
+    /// none. The listener is closed when this returns, within 0.2 s. Calling it again does
     /// nothing.
     pub fn stop_accepting(&self) {
         self.service.registry.close();
-        // Eight bytes into a counter that nobody else adds to: it cannot be full.
+        // Nobody else adds to this counter, so it cannot overflow and block.
         let _ = rustix::io::write(&*self.stop, &1_u64.to_ne_bytes());
         let thread = self.accepting.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            // It does not panic; if it had, it would be as much over.
+            // The thread does not panic; if it had, it would be over all the same.
             let _ = thread.join();
         }
     }
 
-    /// Closes the door, waits until everything that runs is answered, at most `within`, and cuts
-    /// the rest. How many requests were cut; their handlers find out by their next read or write.
-    #[must_use = "requests that were cut are worth a line in the log"]
+    /// Stops accepting, waits at most `within` for running requests to finish, and aborts the
+    /// rest. Returns the number of aborted requests; their handlers notice at their next read or
+    /// write.
+    #[must_use = "aborted requests are worth logging"]
     pub fn finish(&self, within: Duration) -> usize {
         self.stop_accepting();
-        let cut = if self.service.registry.wait_empty(within) {
+        let aborted = if self.service.registry.wait_empty(within) {
             0
         } else {
-            let cut = self.service.registry.cut_all();
-            self.service.registry.wait_empty(CUT_WAIT);
-            cut
+            let aborted = self.service.registry.abort_all();
+            self.service.registry.wait_empty(ABORT_WAIT);
+            aborted
         };
         self.service.access_log.finish();
-        cut
+        aborted
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop_accepting();
-        self.service.registry.cut_all();
+        self.service.registry.abort_all();
     }
 }

@@ -1,4 +1,4 @@
-//! What all connections of a server share.
+//! The state shared by all connections of a server.
 
 use crate::access::AccessLog;
 use crate::limits::Limits;
@@ -6,22 +6,22 @@ use crate::registry::Registry;
 use crate::request_id::RequestIds;
 use crate::router::Router;
 
-/// The shared part of a server; its threads hold it together.
+/// The shared state of a server, kept alive by its threads.
 pub(crate) struct Service {
-    /// What answers.
+    /// The routes.
     pub(crate) router: Router,
-    /// Every number.
+    /// The limits.
     pub(crate) limits: Limits,
-    /// Who is connected.
+    /// The open connections.
     pub(crate) registry: Registry,
-    /// What requests are called.
+    /// The generator of request ids.
     pub(crate) ids: RequestIds,
-    /// What was asked.
+    /// The access log.
     pub(crate) access_log: AccessLog,
 }
 
 impl Service {
-    /// A service that nobody is connected to yet.
+    /// Creates a service without connections.
     pub(crate) fn new(router: Router, limits: Limits) -> Self {
         let registry = Registry::new(limits.connections_max(), limits.client_connections_max());
         let (ids, access_log) = (RequestIds::new(), AccessLog::default());

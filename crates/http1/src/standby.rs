@@ -1,7 +1,7 @@
-//! Threads that are there before they are needed, for when no more can be had.
+//! Spare threads, spawned at start, for when no more can be spawned.
 //!
-//! A program that forks without a pause uses up the processes of its user, and threads count as
-//! such: whoever asks to end it must still be heard.
+//! A program that forks without pause exhausts the user's process limit, and threads count towards
+//! it; a request to stop that program must still be served.
 
 use crate::catch_panic::catch_panic;
 use crate::connection::serve;
@@ -12,85 +12,85 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How many there are: one may be following a log while another one ends what prints it.
+/// The number of threads: one may be following a log while the other stops the program.
 const THREADS: usize = 2;
 
-/// How long a newcomer waits for one that has answered to be back.
+/// How long a connection waits for a spare thread to become free.
 const FREE_WAIT: Duration = Duration::from_millis(100);
 
-/// A connection's hold on its seat: given back however its thread ends.
+/// A registered connection, released however its thread ends.
 pub(crate) struct ConnectionGuard {
     pub(crate) service: Arc<Service>,
-    pub(crate) seat: Arc<ConnectionState>,
+    pub(crate) conn: Arc<ConnectionState>,
 }
 
 impl ConnectionGuard {
-    /// Serves the connection until it ends. Blocks for as long.
+    /// Serves the connection until it ends. Blocks until then.
     pub(crate) fn serve(self) {
-        serve(&self.service, Arc::clone(&self.seat));
+        serve(&self.service, Arc::clone(&self.conn));
     }
 
-    /// Gives the seat back, and what was to be served.
+    /// Releases the connection and returns its socket.
     pub(crate) fn into_socket(self) -> Option<Socket> {
-        let seat = Arc::clone(&self.seat);
+        let conn = Arc::clone(&self.conn);
         drop(self);
-        Arc::into_inner(seat).map(|seat| seat.socket)
+        Arc::into_inner(conn).map(|conn| conn.socket)
     }
 }
 
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
-        self.service.registry.leave(&self.seat);
+        self.service.registry.release(&self.conn);
     }
 }
 
-/// What the threads wait at.
+/// The queue that the spare threads wait on.
 #[derive(Default)]
 struct PendingQueue {
-    /// How many threads wait that no guest is coming to.
+    /// The number of waiting threads not yet assigned a connection.
     free: usize,
-    guests: Vec<ConnectionGuard>,
+    pending: Vec<ConnectionGuard>,
     is_closed: bool,
 }
 
 #[derive(Default)]
 struct Shared {
-    door: Mutex<PendingQueue>,
+    queue: Mutex<PendingQueue>,
     changed: Condvar,
 }
 
-/// The threads `http-standby`, which end with this and with the connection that they serve.
+/// The spare threads `http-standby`, which end with this value and the connection they serve.
 pub(crate) struct Standby(Arc<Shared>);
 
 impl Standby {
-    /// Starts the threads, as far as there are any to be had.
+    /// Starts the threads, as far as the system permits.
     pub(crate) fn start(service: &Service) -> Self {
         let shared = Arc::new(Shared::default());
         for _ in 0..THREADS {
             let for_thread = Arc::clone(&shared);
             let thread = thread::Builder::new().name("http-standby".to_owned());
             let thread = thread.stack_size(service.limits.stack_bytes);
-            if let Err(error) = thread.spawn(move || for_thread.stand_by()) {
-                log::warn!("No thread stands by for when none can be had: {error}");
+            if let Err(error) = thread.spawn(move || for_thread.run()) {
+                log::warn!("cannot spawn a standby thread: {error}");
             }
         }
         Self(shared)
     }
 
-    /// Has a thread that stands by serve a connection. Blocks for a moment where none is free.
+    /// Serves a connection on a spare thread. Blocks for up to 100 ms if none is free.
     ///
     /// # Errors
-    /// The guest, where none becomes free.
-    pub(crate) fn spawn_connection(&self, guest: ConnectionGuard) -> Result<(), ConnectionGuard> {
-        let busy = |door: &mut PendingQueue| door.free == 0;
-        let waited = self.0.changed.wait_timeout_while(self.0.door(), FREE_WAIT, busy);
-        let mut door = waited.unwrap_or_else(PoisonError::into_inner).0;
-        if door.free == 0 {
-            return Err(guest);
+    /// The guard, if no thread becomes free.
+    pub(crate) fn spawn_connection(&self, guard: ConnectionGuard) -> Result<(), ConnectionGuard> {
+        let busy = |queue: &mut PendingQueue| queue.free == 0;
+        let waited = self.0.changed.wait_timeout_while(self.0.queue(), FREE_WAIT, busy);
+        let mut queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if queue.free == 0 {
+            return Err(guard);
         }
-        door.free -= 1;
-        door.guests.push(guest);
-        drop(door);
+        queue.free -= 1;
+        queue.pending.push(guard);
+        drop(queue);
         self.0.changed.notify_all();
         Ok(())
     }
@@ -98,29 +98,29 @@ impl Standby {
 
 impl Drop for Standby {
     fn drop(&mut self) {
-        self.0.door().is_closed = true;
+        self.0.queue().is_closed = true;
         self.0.changed.notify_all();
     }
 }
 
 impl Shared {
-    fn door(&self) -> MutexGuard<'_, PendingQueue> {
-        self.door.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> MutexGuard<'_, PendingQueue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stand_by(&self) {
-        while let Some(guest) = self.next() {
-            let _panicked = catch_panic("A connection", || guest.serve());
+    fn run(&self) {
+        while let Some(guard) = self.next() {
+            let _panicked = catch_panic("a connection", || guard.serve());
         }
     }
 
-    /// The next guest; `None` once there will be no more.
+    /// Returns the next connection; `None` once the queue is closed.
     fn next(&self) -> Option<ConnectionGuard> {
-        let mut door = self.door();
-        door.free += 1;
+        let mut queue = self.queue();
+        queue.free += 1;
         self.changed.notify_all();
-        let nobody = |door: &mut PendingQueue| door.guests.is_empty() && !door.is_closed;
-        let waited = self.changed.wait_while(door, nobody);
-        waited.unwrap_or_else(PoisonError::into_inner).guests.pop()
+        let is_idle = |queue: &mut PendingQueue| queue.pending.is_empty() && !queue.is_closed;
+        let waited = self.changed.wait_while(queue, is_idle);
+        waited.unwrap_or_else(PoisonError::into_inner).pending.pop()
     }
 }

@@ -1,4 +1,4 @@
-//! A connection's bytes in and out, each within its deadline.
+//! Reads and writes of a connection, each with a deadline.
 
 use crate::access_control::AccessControl;
 use crate::connection_state::ConnectionState;
@@ -10,38 +10,38 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How much is written at once where the client is slow: what it takes of that is progress.
+/// The size of one write to a slow client; each completed write counts as progress.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// How much a lingering connection is read at once.
+/// The size of one read from a lingering connection.
 const LINGER_READ_BYTES: usize = 16 * 1024;
 
-/// The serving thread's end of a connection.
+/// The serving thread's handle of a connection.
 ///
-/// The socket's timeouts are changed only where the next call needs another one, so that a
-/// request that comes and goes whole costs one read and one write.
+/// The socket's timeouts are changed only if the next call needs another one, so that a request
+/// that arrives and leaves whole costs one read and one write.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    /// What the others see of this connection.
-    pub(crate) seat: Arc<ConnectionState>,
-    /// What has arrived and is not used up.
-    pub(crate) inbox: ReadBuffer,
-    /// The server's numbers.
+    /// The state shared with other threads.
+    pub(crate) conn: Arc<ConnectionState>,
+    /// The bytes received and not yet consumed.
+    pub(crate) buffer: ReadBuffer,
+    /// The server's limits.
     pub(crate) limits: Limits,
-    /// What is known of the other end.
+    /// The client.
     pub(crate) peer: Peer,
     read_timeout: Duration,
     write_timeout: Duration,
 }
 
 impl Wire {
-    /// Takes over the connection on `connection_state`.
-    pub(crate) fn new(seat: Arc<ConnectionState>, limits: Limits) -> Self {
-        seat.socket.send_without_delay();
-        let peer = Peer::new(seat.address);
+    /// Takes over the connection `conn`.
+    pub(crate) fn new(conn: Arc<ConnectionState>, limits: Limits) -> Self {
+        conn.socket.set_nodelay();
+        let peer = Peer::new(conn.address);
         Self {
-            seat,
-            inbox: ReadBuffer::default(),
+            conn,
+            buffer: ReadBuffer::default(),
             limits,
             peer,
             read_timeout: Duration::ZERO,
@@ -49,27 +49,27 @@ impl Wire {
         }
     }
 
-    /// Who is at the other end.
+    /// Returns the client, as the access policy sees it.
     pub(crate) fn caller<'w>(
         &'w self,
         access_control: Option<&'w dyn AccessControl>,
     ) -> Caller<'w> {
-        Caller { peer: &self.peer, socket: &self.seat.socket, access_control }
+        Caller { peer: &self.peer, socket: &self.conn.socket, access_control }
     }
 
-    /// Waits at most `within` for more bytes and puts them into the inbox, which may hold
-    /// `bytes_max`. How many they were: 0 is the end of what the client sends.
+    /// Waits at most `within` for more bytes and appends them to the buffer, which may hold
+    /// `bytes_max`. Returns their number; 0 means that the client has ended its sending side.
     ///
     /// # Errors
-    /// `TimedOut`, and whatever the socket reports.
+    /// `TimedOut`, and any error of the socket.
     pub(crate) fn fill(&mut self, within: Duration, bytes_max: usize) -> io::Result<usize> {
         let deadline = Instant::now() + within;
         let mut left = within;
         while !left.is_zero() {
             self.set_read_timeout(left)?;
-            match self.seat.socket.read(self.inbox.room(bytes_max)) {
+            match self.conn.socket.read(self.buffer.spare(bytes_max)) {
                 Ok(count) => {
-                    self.inbox.filled(count);
+                    self.buffer.commit(count);
                     return Ok(count);
                 }
                 Err(Errno::INTR | Errno::AGAIN) => {}
@@ -80,14 +80,13 @@ impl Wire {
         Err(io::ErrorKind::TimedOut.into())
     }
 
-    /// Sends all of `bytes`. Blocks while the client reads, at most until `deadline`, and for so
-    /// long without any progress as [`Self::write_limit`] says. Meanwhile the connection may be
-    /// cut to make room.
+    /// Sends all of `bytes`. Blocks while the client reads, at most until `deadline`, and at most
+    /// [`Self::write_limit`] without progress. Meanwhile the connection may be evicted.
     ///
     /// # Errors
-    /// `TimedOut`, and whatever the socket reports. Some of the bytes may have been sent.
+    /// `TimedOut`, and any error of the socket. Some of the bytes may have been sent.
     pub(crate) fn send(&mut self, bytes: &[u8], deadline: Instant) -> io::Result<()> {
-        let sent = match self.seat.socket.write_now(bytes) {
+        let sent = match self.conn.socket.write_now(bytes) {
             Ok(count) => count,
             Err(Errno::INTR | Errno::AGAIN) => 0,
             Err(error) => return Err(error.into()),
@@ -96,17 +95,17 @@ impl Wire {
             return Ok(());
         }
         let result = self.send_slowly(&bytes[sent..], deadline);
-        if result.is_ok() && !self.seat.begin_answer() {
+        if result.is_ok() && !self.conn.begin_answer() {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         result
     }
 
-    /// Sends what the kernel did not take at once.
+    /// Sends the bytes that the kernel did not take at once.
     fn send_slowly(&mut self, bytes: &[u8], deadline: Instant) -> io::Result<()> {
         let (mut rest, mut progress) = (bytes, Instant::now());
         while !rest.is_empty() {
-            if !self.seat.begin_stalling() {
+            if !self.conn.begin_stalling() {
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
             let end = deadline.min(progress + self.write_limit());
@@ -115,8 +114,8 @@ impl Wire {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             self.set_write_timeout(left)?;
-            // In pieces, because a write of the kernel's returns only when all is taken.
-            match self.seat.socket.write(&rest[..rest.len().min(PIECE_BYTES)]) {
+            // In pieces, because the kernel's write returns only when everything is taken.
+            match self.conn.socket.write(&rest[..rest.len().min(PIECE_BYTES)]) {
                 Ok(count) => {
                     rest = &rest[count..];
                     progress = Instant::now();
@@ -128,28 +127,28 @@ impl Wire {
         Ok(())
     }
 
-    /// How long a write may make no progress.
+    /// Returns how long a write may make no progress.
     fn write_limit(&self) -> Duration {
-        if self.peer.is_trusted() { self.limits.write } else { self.limits.stranger_write }
+        if self.peer.is_trusted() { self.limits.write } else { self.limits.unauthenticated_write }
     }
 
-    /// Until when a write of `bytes` that starts now must be done.
+    /// Returns the deadline for a write of `bytes` bytes that starts now.
     pub(crate) fn write_deadline(&self, bytes: usize) -> Instant {
-        Instant::now() + self.write_limit() + self.limits.share_of(bytes)
+        Instant::now() + self.write_limit() + self.limits.transfer_time(bytes)
     }
 
-    /// Gives the client time to read the last answer: ends the sending side, and reads on for a
-    /// while, because a close with unread bytes would be a reset that overtakes the answer.
-    /// Meanwhile the connection may be cut to make room.
+    /// Gives the client time to read the last response: ends the sending side and reads on for a
+    /// while, because a close with unread bytes sends a reset that can overtake the response.
+    /// Meanwhile the connection may be evicted.
     pub(crate) fn linger(&mut self) {
-        if !self.seat.begin_waiting() {
+        if !self.conn.begin_waiting() {
             return;
         }
-        self.seat.socket.end_sending();
+        self.conn.socket.shutdown_write();
         let deadline = Instant::now() + self.limits.linger;
         let mut left = self.limits.linger_bytes_max;
         loop {
-            self.inbox.consume(usize::MAX);
+            self.buffer.consume(usize::MAX);
             let within = deadline.saturating_duration_since(Instant::now());
             match self.fill(within, LINGER_READ_BYTES) {
                 Ok(count) if count > 0 && count < left => left -= count,
@@ -160,7 +159,7 @@ impl Wire {
 
     fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
         if self.read_timeout != timeout {
-            self.seat.socket.set_read_timeout(timeout)?;
+            self.conn.socket.set_read_timeout(timeout)?;
             self.read_timeout = timeout;
         }
         Ok(())
@@ -168,7 +167,7 @@ impl Wire {
 
     fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
         if self.write_timeout != timeout {
-            self.seat.socket.set_write_timeout(timeout)?;
+            self.conn.socket.set_write_timeout(timeout)?;
             self.write_timeout = timeout;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! What can only be seen in a process of its own: its descriptors, threads, limits and signals.
+//! Tests that need their own process: its descriptors, threads, limits and signals.
 
 use super::served::Served;
 use crate::support::PATIENCE;
@@ -15,14 +15,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Set for the process that runs one of these tests alone.
+/// Set in the process that runs one of these tests alone.
 const ALONE: &str = "HTTP1_TEST_ALONE";
 
-/// How many threads there are while nobody is connected: that of the tests' harness, that of the
-/// test, the one that accepts, and two that stand by.
+/// The number of threads without connections: those of the test harness, the test and the accept
+/// loop, and two standby threads.
 const THREADS: usize = 5;
 
-/// Runs `body` in a process that runs nothing else: this test binary, told to run `test` only.
+/// Runs `body` in a process of its own: this test binary, with `test` as its only test.
 fn alone(test: &str, body: impl FnOnce()) {
     if std::env::var_os(ALONE).is_some() {
         return body();
@@ -50,7 +50,7 @@ fn threads() -> usize {
     fs::read_dir("/proc/self/task").expect("our threads").count()
 }
 
-/// A request that was mutated in a few places, the same one for the same number.
+/// A request mutated in a few places, always the same for the same number.
 fn mutated(number: usize) -> Vec<u8> {
     const SEEDS: [&str; 4] = [
         "GET /items/a%20b HTTP/1.1\r\nHost: a\r\nX-A: b\r\n\r\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -79,8 +79,8 @@ fn mutated(number: usize) -> Vec<u8> {
 }
 
 #[test]
-fn nothing_is_left_of_thousands_of_broken_requests() {
-    alone("nothing_is_left_of_thousands_of_broken_requests", || {
+fn thousands_of_broken_requests_leak_nothing() {
+    alone("thousands_of_broken_requests_leak_nothing", || {
         let panics = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&panics);
         let print = std::panic::take_hook();
@@ -100,7 +100,7 @@ fn nothing_is_left_of_thousands_of_broken_requests() {
                     for number in 0..1_000 {
                         let mut client = Client::connect(address);
                         client.send(mutated(number * 4 + part));
-                        // Some leave in a hurry, some wait for all that comes.
+                        // Some disconnect at once, some read the whole response.
                         if number % 3 > 0 {
                             client.end_sending();
                             client.rest();
@@ -118,7 +118,7 @@ fn nothing_is_left_of_thousands_of_broken_requests() {
     });
 }
 
-/// Sends SIGUSR2 to every thread of the server, again and again, until told to stop.
+/// Sends SIGUSR2 to every thread of the server, again and again, until `stop` is set.
 fn pester(stop: &AtomicBool) {
     let process = i64::from(id());
     while !stop.load(Ordering::SeqCst) {
@@ -126,7 +126,7 @@ fn pester(stop: &AtomicBool) {
             let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
             let thread: i64 = task.file_name().to_string_lossy().parse().expect("a thread's id");
             if name.starts_with("http-") {
-                // SAFETY: three numbers; a thread that has ended meanwhile is an error code.
+                // SAFETY: three integers; a thread that has ended meanwhile gives an error code.
                 unsafe { libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGUSR2) };
             }
         }
@@ -135,8 +135,8 @@ fn pester(stop: &AtomicBool) {
 }
 
 #[test]
-fn signals_in_the_midst_of_requests_are_not_noticed() {
-    alone("signals_in_the_midst_of_requests_are_not_noticed", || {
+fn signals_do_not_disturb_requests() {
+    alone("signals_do_not_disturb_requests", || {
         let seen = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(libc::SIGUSR2, Arc::clone(&seen)).expect("a handler");
         let limits = Limits { head: Duration::from_millis(400), ..Limits::default() };
@@ -168,14 +168,14 @@ fn signals_in_the_midst_of_requests_are_not_noticed() {
     });
 }
 
-/// Clients that connect now, while the server gets no descriptor for them, and ask; with what
-/// takes the descriptors that there are.
+/// Clients that connect and send a request while the server has no descriptor for them; with the
+/// files that occupy the descriptors.
 fn clients_without_descriptors(served: &Served, count: usize) -> (Vec<Client>, Vec<fs::File>) {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit");
-    // Their sockets are here before: the server would take a descriptor that is freed for one.
+    // Their sockets are created first: the server would take a descriptor freed for one.
     let socket = || socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
     let sockets: Vec<_> = (0..count).map(|_| socket()).collect();
-    // Descriptors are numbered without a gap; one is what they are counted with.
+    // Descriptors are numbered without a gap; counting them uses one.
     setrlimit(Resource::RLIMIT_NOFILE, descriptors() as u64 - 1, hard).expect("a lower limit");
     // And one that was open for a moment when they were counted is taken.
     let taken = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
@@ -189,8 +189,8 @@ fn clients_without_descriptors(served: &Served, count: usize) -> (Vec<Client>, V
 }
 
 #[test]
-fn a_shortage_of_descriptors_is_waited_out() {
-    alone("a_shortage_of_descriptors_is_waited_out", || {
+fn a_shortage_of_descriptors_is_survived() {
+    alone("a_shortage_of_descriptors_is_survived", || {
         let served = Served::start();
         let mut busy = served.exchange("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(served.event(), "entered");
@@ -215,14 +215,14 @@ fn longest_idle_connection_is_evicted_without_descriptors() {
         eventually("all are seated", || threads() == THREADS + 4);
         let (clients, _taken) = clients_without_descriptors(&served, 3);
         for mut client in clients {
-            assert_eq!(client.answer().status, 200, "those who say nothing shut nobody out");
+            assert_eq!(client.answer().status, 200, "silent clients do not lock out others");
         }
         silent[0].expect_end();
         half.end_sending();
     });
 }
 
-/// Keeps what is logged.
+/// A logger that keeps its messages.
 struct Kept(Mutex<Vec<String>>);
 
 impl log::Log for Kept {
@@ -239,8 +239,8 @@ impl log::Log for Kept {
 }
 
 #[test]
-fn each_request_is_one_line_in_the_log_and_its_query_is_not() {
-    alone("each_request_is_one_line_in_the_log_and_its_query_is_not", || {
+fn the_access_log_omits_queries() {
+    alone("the_access_log_omits_queries", || {
         static KEPT: Kept = Kept(Mutex::new(Vec::new()));
         log::set_logger(&KEPT).expect("the only logger");
         log::set_max_level(log::LevelFilter::Info);
@@ -279,7 +279,7 @@ fn each_request_is_one_line_in_the_log_and_its_query_is_not() {
             assert!(found.len() == 1 && found[0].ends_with(id), "{beginning}: {lines:#?}");
         }
         let panic =
-            "ERROR http1::catch_panic Request four: its handler panicked: as the test wants it";
+            "ERROR http1::catch_panic request four: its handler panicked: as the test wants it";
         assert_eq!(lines.iter().filter(|line| *line == panic).count(), 1, "{lines:#?}");
         let faults = lines.iter().filter(|line| !line.starts_with("INFO")).count();
         assert_eq!(faults, 2, "the panic, and the stream that broke off: {lines:#?}");

@@ -1,4 +1,4 @@
-//! What a plain request is answered with.
+//! Responses to plain requests.
 
 use super::served::Served;
 use http1::{Limits, Listener};
@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
 #[test]
-fn an_answer_carries_every_header_that_was_promised() {
+fn a_response_has_all_promised_headers() {
     let served = Served::start();
     let answer = served.client().get("/hello");
     assert_eq!((answer.status, answer.text()), (200, "hello\n"));
@@ -20,7 +20,7 @@ fn an_answer_carries_every_header_that_was_promised() {
 }
 
 #[test]
-fn a_problem_says_what_was_wrong_in_five_members() {
+fn a_problem_has_five_members() {
     let served = Served::start();
     let answer = served.client().get("/nope");
     assert_eq!(answer.status, 404);
@@ -35,7 +35,7 @@ fn a_problem_says_what_was_wrong_in_five_members() {
 }
 
 #[test]
-fn a_wrong_method_is_told_the_right_ones() {
+fn a_wrong_method_gets_the_allowed_ones() {
     let served = Served::start();
     let mut client = served.client();
     client.send("DELETE /seen HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -46,7 +46,7 @@ fn a_wrong_method_is_told_the_right_ones() {
 }
 
 #[test]
-fn a_handler_sees_what_was_sent() {
+fn a_handler_sees_the_request_as_sent() {
     let served = Served::start();
     let mut client = served.client();
     client.send("GET /seen/?lines=a%20b HTTP/1.1\r\nHost: a\r\nX-TEST:  v w \r\n\r\n");
@@ -57,14 +57,14 @@ fn a_handler_sees_what_was_sent() {
 }
 
 #[test]
-fn a_header_that_is_not_utf_8_is_there_and_equal_to_nothing() {
+fn a_header_that_is_not_utf_8_is_present_but_invalid() {
     let served = Served::start();
     let mut client = served.exchange(b"GET /seen HTTP/1.1\r\nHost: a\r\nX-Test: \xff\r\n\r\n");
     assert!(client.answer().text().contains("test=Some(\"\u{FFFD}\")"));
 }
 
 #[test]
-fn a_request_id_is_echoed_only_where_it_is_short_and_visible() {
+fn only_short_visible_request_ids_are_echoed() {
     let served = Served::start();
     let mut client = served.client();
     let mut id_for = |sent: &str| {
@@ -82,7 +82,7 @@ fn a_request_id_is_echoed_only_where_it_is_short_and_visible() {
 }
 
 #[test]
-fn a_query_that_the_route_does_not_know_is_refused_by_name() {
+fn an_unknown_query_parameter_is_refused_by_name() {
     let served = Served::start();
     let mut client = served.client();
     for (query, expected) in [
@@ -97,7 +97,7 @@ fn a_query_that_the_route_does_not_know_is_refused_by_name() {
 }
 
 #[test]
-fn a_path_s_name_is_decoded_after_the_path_was_split() {
+fn path_parameters_are_decoded_after_splitting() {
     let served = Served::start();
     let mut client = served.client();
     assert_eq!(client.get("/items/a%2Fb%20c").text(), "a/b c");
@@ -107,7 +107,7 @@ fn a_path_s_name_is_decoded_after_the_path_was_split() {
 }
 
 #[test]
-fn bodies_come_and_go_whole() {
+fn bodies_are_echoed_unchanged() {
     let served = Served::start();
     let mut client = served.client();
     for size in [0, 1, 100, 8 * 1024, 100_000, 1024 * 1024] {
@@ -119,7 +119,7 @@ fn bodies_come_and_go_whole() {
 }
 
 #[test]
-fn a_large_answer_is_whole() {
+fn a_large_response_is_complete() {
     let served = Served::start();
     let mut client = served.client();
     for size in [16_383, 65_536, 65_537, 8_000_000] {

@@ -1,4 +1,4 @@
-//! How a server ends.
+//! Shutdown.
 
 use super::served::Served;
 use crate::support::PATIENCE;
@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 #[test]
-fn a_closed_door_lets_what_runs_finish_and_nobody_in() {
+fn stop_accepting_lets_running_requests_finish() {
     let mut served = Served::start();
-    let door = listening_at(served.address).expect("it listens");
+    let listening = listening_at(served.address).expect("it listens");
     let mut idle = served.client();
     assert_eq!(idle.get("/hello").status, 200);
     let mut half = served.exchange("GET /hello HTT");
@@ -21,7 +21,7 @@ fn a_closed_door_lets_what_runs_finish_and_nobody_in() {
     server.stop_accepting();
     idle.expect_end();
     half.expect_end();
-    assert_ne!(listening_at(served.address), Some(door), "the listener is closed");
+    assert_ne!(listening_at(served.address), Some(listening), "the listener is closed");
     served.gate.open();
     let answer = busy.answer();
     assert_eq!((answer.text(), answer.says_close()), ("waited\n", true));
@@ -30,7 +30,7 @@ fn a_closed_door_lets_what_runs_finish_and_nobody_in() {
 }
 
 #[test]
-fn a_request_that_follows_the_last_answer_gets_no_service() {
+fn no_request_is_served_after_the_last_response() {
     let mut served = Served::start();
     let twice = "GET /wait HTTP/1.1\r\nHost: a\r\n\r\nGET /panic HTTP/1.1\r\nHost: a\r\n\r\n";
     let mut client = served.exchange(twice);
@@ -43,7 +43,7 @@ fn a_request_that_follows_the_last_answer_gets_no_service() {
 }
 
 #[test]
-fn finish_waits_for_what_runs_and_no_longer() {
+fn finish_waits_for_running_requests_only() {
     let mut served = Served::start();
     let mut client = served.exchange("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(served.event(), "entered");
@@ -56,7 +56,7 @@ fn finish_waits_for_what_runs_and_no_longer() {
 }
 
 #[test]
-fn finish_cuts_what_does_not_end_and_counts_it() {
+fn finish_aborts_and_counts_the_rest() {
     let mut served = Served::start();
     let mut clients: Vec<_> =
         (0..3).map(|_| served.exchange("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")).collect();
@@ -73,18 +73,18 @@ fn finish_cuts_what_does_not_end_and_counts_it() {
 }
 
 #[test]
-fn a_server_that_is_dropped_is_gone() {
+fn dropping_a_server_closes_its_listener() {
     let mut served = Served::start();
     let mut idle = served.client();
     assert_eq!(idle.get("/hello").status, 200);
-    let door = listening_at(served.address).expect("it listens");
+    let listening = listening_at(served.address).expect("it listens");
     drop(served.server.take());
     idle.expect_end();
-    // Another one may have been given its port since.
-    assert_ne!(listening_at(served.address), Some(door));
+    // Another socket may have been given its port since.
+    assert_ne!(listening_at(served.address), Some(listening));
 }
 
-/// The kernel's number of the socket that listens on a port of ours.
+/// Returns the kernel's inode number of the socket that listens on a local port.
 fn listening_at(address: SocketAddr) -> Option<String> {
     let sockets = std::fs::read_to_string("/proc/net/tcp").expect("/proc/net/tcp");
     let port = format!(":{:04X}", address.port());
@@ -107,7 +107,7 @@ fn shutdown_loses_no_accepted_request() {
                     match client.try_answer() {
                         Ok(answer) if answer.says_close() => return,
                         Ok(_) => {}
-                        // Cut while it was idle: nothing of an answer may have come.
+                        // Aborted while idle: no part of a response may have arrived.
                         Err(_) if client.is_clean() => return,
                         Err(why) => panic!("half an answer: {why}"),
                     }

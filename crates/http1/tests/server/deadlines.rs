@@ -1,4 +1,4 @@
-//! Clients that are too slow.
+//! Slow clients.
 
 use super::served::Served;
 use crate::support::PATIENCE;
@@ -7,10 +7,10 @@ use http1::Limits;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-/// What a test lets slow clients take; each of their bytes comes well within it.
+/// The deadline for slow clients; each of their bytes arrives well within it.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// Sends `head`, then one byte of `rest` after the other, slowly and for ever; the answer.
+/// Sends `head`, then the bytes of `rest` slowly and for ever. Returns the response.
 fn trickle(served: &Served, head: &str, rest: u8) -> Answer {
     let mut client = served.exchange(head);
     let mut socket = client.socket.try_clone().expect("a clone");
@@ -27,7 +27,7 @@ fn trickle(served: &Served, head: &str, rest: u8) -> Answer {
 }
 
 #[test]
-fn a_head_that_trickles_is_cut_by_the_deadline_of_the_whole() {
+fn a_trickling_head_hits_the_deadline() {
     let linger = Duration::from_millis(50);
     let served = Served::with(Limits { head: SHORT, linger, ..Limits::default() });
     for head in ["G", "GET /hello HTTP/1.1\r\nHost: a\r\nX: "] {
@@ -38,7 +38,7 @@ fn a_head_that_trickles_is_cut_by_the_deadline_of_the_whole() {
 }
 
 #[test]
-fn a_body_that_trickles_is_cut_by_the_deadline_of_the_whole() {
+fn a_trickling_body_hits_the_deadline() {
     let linger = Duration::from_millis(50);
     let served = Served::with(Limits { body: SHORT, linger, ..Limits::default() });
     let post = "POST /echo HTTP/1.1\r\nHost: a\r\n";
@@ -51,7 +51,7 @@ fn a_body_that_trickles_is_cut_by_the_deadline_of_the_whole() {
 }
 
 #[test]
-fn a_silent_client_is_told_what_it_did_not_send() {
+fn a_silent_client_gets_a_408() {
     let served = Served::with(Limits { head: SHORT, body: SHORT, ..Limits::default() });
     for (bytes, detail) in [
         ("GET /hello HT", "The request's head was not complete within 0.3 s: send it faster."),
@@ -66,7 +66,7 @@ fn a_silent_client_is_told_what_it_did_not_send() {
 }
 
 #[test]
-fn an_idle_connection_is_closed_in_time_without_a_word() {
+fn an_idle_connection_is_closed_silently() {
     let served = Served::with(Limits { idle: SHORT, ..Limits::default() });
     let mut fresh = served.client();
     fresh.expect_end();
@@ -76,7 +76,7 @@ fn an_idle_connection_is_closed_in_time_without_a_word() {
 }
 
 #[test]
-fn the_time_between_two_requests_is_not_the_head_s() {
+fn the_head_deadline_starts_at_its_first_byte() {
     let limits = Limits { head: Duration::from_millis(1), ..Limits::default() };
     let served = Served::with(limits);
     let mut client = served.client();
@@ -87,7 +87,7 @@ fn the_time_between_two_requests_is_not_the_head_s() {
 }
 
 #[test]
-fn a_slow_head_does_not_shorten_the_next_request_s_time() {
+fn a_slow_head_does_not_shorten_the_next_deadline() {
     let limits = Limits { head: Duration::from_secs(5), ..Limits::default() };
     let served = Served::with(limits);
     let mut client = served.client();
@@ -100,14 +100,14 @@ fn a_slow_head_does_not_shorten_the_next_request_s_time() {
 }
 
 #[test]
-fn a_client_that_does_not_read_a_large_answer_is_cut() {
+fn a_client_that_reads_nothing_is_disconnected() {
     let write = Duration::from_millis(200);
     let rate = u32::MAX;
     let limits = Limits { write, write_bytes_per_second_min: rate, ..Limits::default() };
     let mut served = Served::with(limits);
     let size = 50_000_000;
     let mut client = served.exchange(format!("GET /large/{size} HTTP/1.1\r\nHost: a\r\n\r\n"));
-    // Its seat is free again when the server has given it up, and not because of us.
+    // The connection must be gone because the server gave it up, not because the client left.
     let server = served.server.take().expect("the server");
     client.head().expect("a head");
     assert_eq!(server.finish(PATIENCE), 0);
@@ -115,7 +115,7 @@ fn a_client_that_does_not_read_a_large_answer_is_cut() {
 }
 
 #[test]
-fn a_client_that_reads_slowly_but_steadily_gets_all_of_it() {
+fn a_slow_steady_reader_gets_the_whole_response() {
     let limits = Limits { write: Duration::from_millis(500), ..Limits::default() };
     let served = Served::with(limits);
     let size = 20_000_000;
@@ -131,12 +131,12 @@ fn a_client_that_reads_slowly_but_steadily_gets_all_of_it() {
 }
 
 #[test]
-fn a_client_that_pipelines_and_reads_nothing_is_cut() {
+fn a_pipelining_client_must_read() {
     let write = Duration::from_millis(200);
     let served = Served::with(Limits { write, ..Limits::default() });
     let mut flooding = served.client();
     let requests = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n".repeat(10_000);
-    // What the kernel's buffers hold, many times over.
+    // Many times the size of the kernel's buffers.
     let is_cut = (0..1_000).any(|_| flooding.socket.write_all(requests.as_bytes()).is_err());
     assert!(is_cut, "all of it was taken");
     assert_eq!(served.client().get("/hello").status, 200);

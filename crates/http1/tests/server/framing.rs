@@ -1,12 +1,12 @@
-//! Where requests begin and end, and what is not let pass for one.
+//! Where requests begin and end, and what is refused as a request.
 
 use super::served::Served;
 use crate::support::raw::Client;
 
-/// A request that a smuggled one would be seen by: it panics, and so has a 500.
+/// A request that reveals smuggling: it panics, and so gets a 500.
 const SMUGGLED: &str = "GET /panic HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// Everything that `bytes` are answered with, as statuses, until the server has ended.
+/// Returns the statuses of all responses to `bytes`, until the server closes.
 fn statuses(served: &Served, bytes: &[u8]) -> Vec<u16> {
     let mut client = served.exchange(bytes);
     client.end_sending();
@@ -69,12 +69,12 @@ fn malformed_request_is_refused_and_ends_the_connection() {
 }
 
 #[test]
-fn a_request_smuggled_between_two_framings_is_never_seen() {
+fn smuggled_requests_are_not_served() {
     let served = Served::start();
     let inner = SMUGGLED;
     let length = inner.len() + 5;
     let cases = [
-        // The length ends behind the smuggled request, the last chunk before it, and the reverse.
+        // The length ends after the smuggled request, the last chunk before it, and the reverse.
         format!(
             "POST /ignore HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\
              Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n{inner}"
@@ -116,7 +116,7 @@ fn a_request_smuggled_between_two_framings_is_never_seen() {
 }
 
 #[test]
-fn chunks_with_a_false_end_break_the_connection_off() {
+fn badly_terminated_chunks_end_the_connection() {
     let served = Served::start();
     let head = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     let bodies = [
@@ -134,7 +134,8 @@ fn chunks_with_a_false_end_break_the_connection_off() {
         let bytes = format!("{head}{body}{SMUGGLED}");
         assert_eq!(statuses(&served, bytes.as_bytes()), [400], "{body:?}");
     }
-    // Without a handler that reads it, the answer comes first and the connection ends all the same.
+    // Without a handler that reads it, the response comes first and the connection ends all the
+    // same.
     let unread = head.replace("/echo", "/ignore");
     for body in bodies {
         let bytes = format!("{unread}{body}{SMUGGLED}");
@@ -143,7 +144,7 @@ fn chunks_with_a_false_end_break_the_connection_off() {
 }
 
 #[test]
-fn a_giant_or_lying_length_costs_nothing() {
+fn a_huge_or_false_length_allocates_nothing() {
     let served = Served::start();
     for length in ["1048577", "64424509440", "9223372036854775808", "18446744073709551615"] {
         for (path, status) in [("/echo", 413), ("/ignore", 200), ("/nope", 404), ("/panic", 405)] {
@@ -169,7 +170,7 @@ fn a_body_that_ends_early_is_a_400() {
 }
 
 #[test]
-fn a_head_that_ends_early_is_a_400_and_no_head_is_nothing() {
+fn a_truncated_head_is_a_400() {
     let served = Served::start();
     assert_eq!(statuses(&served, b"GET /hello HTTP/1.1\r\nHo"), [400]);
     assert!(statuses(&served, b"\r\n\r\n").is_empty());
@@ -204,7 +205,7 @@ fn chunked_bodies_arrive_as_they_were_sent() {
 }
 
 #[test]
-fn requests_that_come_at_once_are_answered_in_order() {
+fn pipelined_requests_are_answered_in_order() {
     let served = Served::start();
     let mut client = served.client();
     let mut requests = String::new();
@@ -223,7 +224,7 @@ fn requests_that_come_at_once_are_answered_in_order() {
 }
 
 #[test]
-fn a_client_is_asked_on_before_it_sends_its_body() {
+fn expect_continue_gets_100_before_the_body() {
     let served = Served::start();
     let mut client = served.client();
     let ask = |path: &str, length: usize| {
@@ -250,7 +251,7 @@ fn a_client_is_asked_on_before_it_sends_its_body() {
 }
 
 #[test]
-fn a_short_body_that_nobody_read_is_skipped() {
+fn a_short_unread_body_is_skipped() {
     let served = Served::start();
     let mut client = served.client();
     let body = "GET /panic HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1500);
@@ -263,7 +264,7 @@ fn a_short_body_that_nobody_read_is_skipped() {
 }
 
 #[test]
-fn a_long_body_that_nobody_read_does_not_hide_the_answer() {
+fn a_long_unread_body_does_not_hide_the_response() {
     let served = Served::start();
     for path in ["/ignore", "/nope", "/echo"] {
         let mut client = served.client();
@@ -275,7 +276,7 @@ fn a_long_body_that_nobody_read_does_not_hide_the_answer() {
 }
 
 #[test]
-fn a_head_that_is_too_large_is_told_so() {
+fn a_head_that_is_too_large_is_a_431() {
     let served = Served::start();
     let line = format!("X-Long: {}\r\n\r\n", "x".repeat(33 * 1024));
     let heads = [
@@ -298,7 +299,7 @@ fn a_head_that_is_too_large_is_told_so() {
 }
 
 #[test]
-fn http_1_0_is_spoken_with_and_without_keep_alive() {
+fn http_1_0_works_with_and_without_keep_alive() {
     let served = Served::start();
     let mut client = served.exchange("GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     let answer = client.answer();
@@ -309,7 +310,7 @@ fn http_1_0_is_spoken_with_and_without_keep_alive() {
 }
 
 #[test]
-fn a_client_that_wants_no_more_is_let_go() {
+fn connection_close_is_honoured() {
     let served = Served::start();
     let mut client = served.exchange("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     assert!(client.answer().says_close());
@@ -327,7 +328,7 @@ fn a_request_may_arrive_byte_by_byte() {
 }
 
 #[test]
-fn a_url_for_a_target_is_routed_by_its_path() {
+fn an_absolute_target_is_routed_by_its_path() {
     let served = Served::start();
     let mut client = served.exchange("GET http://other:1/hello HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(client.answer().status, 200);

@@ -9,15 +9,15 @@ const HELLO: &str = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
 const WAIT: &str = "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n";
 const HALF: &str = "GET /hello HTTP/1.1\r\nHo";
 
-fn seats(count: usize) -> Served {
-    // No deadline of a client that says nothing may end it before the cap does.
+fn with_connections(count: usize) -> Served {
+    // No deadline of a silent client may end it before the cap does.
     let (head, idle) = (Duration::from_mins(5), Duration::from_mins(5));
     let connections = Some(count);
     let client_connections = connections;
     Served::with(Limits { connections, client_connections, head, idle, ..Limits::default() })
 }
 
-/// How many bytes of a client's the server has in its receive queue, as the kernel says.
+/// Returns the number of the client's bytes in the server's receive queue, from `/proc`.
 fn unread(client: &Client) -> u64 {
     let (server, client) = (client.socket.peer_addr(), client.socket.local_addr());
     let (server, client) = (server.expect("a peer").port(), client.expect("an address").port());
@@ -51,7 +51,7 @@ fn bursts_of_connections_are_all_answered() {
 }
 
 #[test]
-fn thousand_idle_or_slow_connections_block_nobody() {
+fn a_thousand_idle_connections_delay_no_request() {
     let served = Served::start();
     for half in ["", HALF] {
         let crowd: Vec<Client> = (0..1000).map(|_| served.exchange(half)).collect();
@@ -65,7 +65,7 @@ fn thousand_idle_or_slow_connections_block_nobody() {
 }
 
 #[test]
-fn clients_that_dawdle_hold_up_nobody_else() {
+fn slow_clients_do_not_delay_others() {
     let served = Served::start();
     let mut dawdlers: Vec<Client> = Vec::new();
     for _ in 0..20 {
@@ -84,11 +84,11 @@ fn clients_that_dawdle_hold_up_nobody_else() {
 }
 
 #[test]
-fn at_the_cap_the_longest_without_a_request_makes_room() {
-    let served = seats(3);
+fn at_the_cap_the_longest_idle_is_evicted() {
+    let served = with_connections(3);
     let mut silent = served.client();
     let mut half = served.exchange(HALF);
-    // What was not read yet may be a whole request, and is rather kept.
+    // Unread bytes may be a whole request, so such a connection is preferably kept.
     eventually("half of a head is read", || unread(&half) == 0);
     let mut used = served.client();
     assert_eq!(used.get("/hello").status, 200);
@@ -104,8 +104,8 @@ fn at_the_cap_the_longest_without_a_request_makes_room() {
 }
 
 #[test]
-fn no_number_of_slow_heads_shuts_a_whole_request_out() {
-    let served = seats(4);
+fn slow_heads_cannot_lock_out_a_request() {
+    let served = with_connections(4);
     let mut slow: Vec<Client> = Vec::new();
     for _ in 0..50 {
         slow.extend((0..6).map(|_| served.exchange(HALF)));
@@ -114,12 +114,12 @@ fn no_number_of_slow_heads_shuts_a_whole_request_out() {
 }
 
 #[test]
-fn a_slow_body_makes_room_and_its_handler_does_nothing() {
-    let served = seats(1);
+fn an_evicted_body_does_not_reach_its_handler() {
+    let served = with_connections(1);
     let mut slow = served.exchange(
         "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
     );
-    // It is asked on when its handler reads the body, and makes room from then on.
+    // 100 Continue is sent when its handler reads the body; from then on it may be evicted.
     assert!(slow.some().starts_with(b"HTTP/1.1 100 Continue\r\n"));
     slow.send("half");
     assert_eq!(served.client().get("/hello").status, 200);
@@ -127,8 +127,8 @@ fn a_slow_body_makes_room_and_its_handler_does_nothing() {
 }
 
 #[test]
-fn when_all_are_being_answered_the_next_is_told_to_come_again() {
-    let served = seats(2);
+fn a_full_server_answers_503_with_retry_after() {
+    let served = with_connections(2);
     let mut busy: Vec<Client> = (0..2).map(|_| served.exchange(WAIT)).collect();
     for _ in &busy {
         assert_eq!(served.event(), "entered");
@@ -145,14 +145,14 @@ fn when_all_are_being_answered_the_next_is_told_to_come_again() {
     for client in &mut busy {
         assert_eq!(client.answer().text(), "waited\n");
     }
-    eventually("there is room again", || {
+    eventually("a connection is free again", || {
         served.exchange(HELLO).try_answer().is_ok_and(|answer| answer.status == 200)
     });
 }
 
 #[test]
-fn a_connection_without_a_thread_is_told_to_come_again() {
-    // No machine has a stack of this size to give.
+fn a_connection_without_a_thread_gets_a_503() {
+    // No machine can provide a stack of this size.
     let served = Served::with(Limits { stack_bytes: 1 << 46, ..Limits::default() });
     for _ in 0..3 {
         let answer = served.exchange(HELLO).answer();

@@ -1,6 +1,6 @@
-//! The HTTP server, through its public surface and over loopback.
+//! The HTTP server, tested through its public API over loopback.
 
-// The lint sees tests by their attribute, and would have helpers of tests return errors.
+// The lint recognizes tests by their attribute, and would have helpers return errors.
 #![allow(clippy::expect_used)]
 
 mod alone;

@@ -1,4 +1,4 @@
-//! A server for tests, and the routes that they need.
+//! A server for tests, with the routes they need.
 
 use crate::support::PATIENCE;
 use crate::support::raw::Client;
@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 
-/// A gate that handlers wait at, so that tests decide when they go on.
+/// A gate that handlers wait at, so that tests decide when they continue.
 #[derive(Default)]
 pub struct Gate {
     open: Mutex<bool>,
@@ -33,7 +33,7 @@ pub struct Served {
     pub server: Option<Server>,
     pub address: SocketAddr,
     pub gate: Arc<Gate>,
-    /// What handlers report.
+    /// The reports of handlers.
     pub events: Receiver<String>,
 }
 
@@ -59,7 +59,7 @@ impl Served {
         Client::connect(self.address)
     }
 
-    /// Sends `bytes` on a connection of their own, and gives all that comes back.
+    /// Sends `bytes` on a new connection and returns everything that comes back.
     pub fn exchange(&self, bytes: impl AsRef<[u8]>) -> Client {
         let mut client = self.client();
         client.send(bytes);
@@ -112,7 +112,7 @@ fn large(request: &Request<'_>) -> Reply {
     Reply::bytes(StatusCode::OK, "application/octet-stream", vec![b'x'; bytes])
 }
 
-/// What the handler was given, one thing a line.
+/// Describes the request that the handler received, one item per line.
 fn seen(request: &mut Request<'_>) -> Result<Reply, Problem> {
     let mut query = request.query()?;
     let lines = query.take("lines");

@@ -1,4 +1,4 @@
-//! Bodies that are written piece by piece.
+//! Streamed bodies.
 
 use super::served::Served;
 use crate::support::raw::eventually;
@@ -34,7 +34,7 @@ fn a_long_stream_is_chunked_and_whole() {
 }
 
 #[test]
-fn each_flush_is_one_chunk_that_arrives_at_once() {
+fn each_flush_sends_one_chunk() {
     let served = Served::start();
     let mut client = served.exchange(format!("GET /stream/flushed {GET}"));
     assert_eq!(client.head().expect("a head").0, 200);
@@ -56,7 +56,7 @@ fn stream_head_can_be_sent_before_the_body() {
 }
 
 #[test]
-fn a_client_of_http_1_0_gets_a_length_or_the_connection_s_end() {
+fn http_1_0_streams_end_with_the_connection() {
     let served = Served::start();
     let mut client = served.exchange("GET /stream/small HTTP/1.0\r\n\r\n");
     let answer = client.answer();
@@ -71,14 +71,14 @@ fn a_client_of_http_1_0_gets_a_length_or_the_connection_s_end() {
 }
 
 #[test]
-fn a_stream_that_fails_before_it_sent_anything_is_a_500() {
+fn a_stream_that_fails_at_once_is_a_500() {
     let served = Served::start();
     let answer = served.client().get("/stream/fails-at-once");
     assert_eq!((answer.status, answer.json("code")), (500, "internal".into()));
 }
 
 #[test]
-fn a_stream_that_breaks_off_can_be_told_from_one_that_ended() {
+fn a_truncated_stream_is_recognizable() {
     let served = Served::start();
     for how in ["fails-later", "panics-later"] {
         let mut client = served.exchange(format!("GET /stream/{how} {GET}"));
@@ -95,7 +95,7 @@ fn a_stream_that_breaks_off_can_be_told_from_one_that_ended() {
 }
 
 #[test]
-fn a_client_that_leaves_a_quiet_stream_is_noticed() {
+fn a_disconnect_from_a_quiet_stream_is_noticed() {
     let served = Served::start();
     let mut client = served.exchange(format!("GET /stream/until-gone {GET}"));
     client.head().expect("a head");
@@ -104,7 +104,7 @@ fn a_client_that_leaves_a_quiet_stream_is_noticed() {
 }
 
 #[test]
-fn a_client_that_leaves_a_busy_stream_ends_it() {
+fn a_disconnect_ends_a_busy_stream() {
     let served = Served::start();
     let mut client = served.exchange(format!("GET /stream/endless {GET}"));
     client.head().expect("a head");
@@ -114,7 +114,7 @@ fn a_client_that_leaves_a_busy_stream_ends_it() {
 }
 
 #[test]
-fn a_client_that_does_not_read_ends_its_stream_in_time() {
+fn a_stalled_stream_times_out() {
     let limits = Limits { write: Duration::from_millis(200), ..Limits::default() };
     let served = Served::with(limits);
     let client = served.exchange(format!("GET /stream/endless {GET}"));
@@ -149,7 +149,7 @@ fn keepalive_probes_clients_of_quiet_streams() {
         let table = std::fs::read_to_string("/proc/self/net/tcp").expect("the connections");
         table.lines().any(|line| {
             let mut columns = line.split_whitespace().skip(1);
-            // Local, remote, state, queues, and `tr:tm->when` with 02 for a probe.
+            // Local, remote, state, queues, and `tr:tm->when` with 02 for a keepalive timer.
             ends(columns.next(), &ours)
                 && ends(columns.next(), &theirs)
                 && columns.nth(2).is_some_and(|timer| timer.starts_with("02:"))

@@ -1,6 +1,6 @@
-//! What tests that talk to a server need: a client of bytes, and waiting that ends as soon as there
-//! is nothing to wait for. The tests of the program have this folder by a symbolic link, so that
-//! the packages of both hold it.
+//! Helpers for tests that talk to a server: a raw client, and waiting that ends as soon as its
+//! condition holds. The tests of the program include this folder by a symbolic link, so that both
+//! packages contain it.
 
 #![allow(dead_code, reason = "each of the test binaries that include it uses a part")]
 
@@ -8,21 +8,21 @@ pub mod raw;
 
 use std::time::{Duration, Instant};
 
-/// How long anything may take that has no reason to take long, on a machine under load.
+/// The time limit for anything that should be quick, on a machine under load.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits until `look` gives something, and gives that; fails naming `what` when it never does.
+/// Waits until `probe` returns a value, and returns it; panics with `what` if it never does.
 #[track_caller]
-pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
-    eventually_or(|| what.to_owned(), look)
+pub fn eventually<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
+    eventually_or(|| what.to_owned(), probe)
 }
 
-/// Waits as [`eventually`] does; `what` is called when it fails, and describes the state then.
+/// Waits as [`eventually`] does; on failure, `what` is called to describe the state.
 #[track_caller]
-pub fn eventually_or<T>(what: impl Fn() -> String, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn eventually_or<T>(what: impl Fn() -> String, mut probe: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = probe() {
             return found;
         }
         assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain: {}", what());

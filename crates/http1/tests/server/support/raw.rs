@@ -1,16 +1,16 @@
-//! A client that sends exactly the bytes it is given, and reads answers as they come.
+//! A client that sends exactly the given bytes, and reads responses as they arrive.
 
 use super::PATIENCE;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
-/// One connection to a server.
+/// A connection to a server.
 pub struct Client {
     pub socket: TcpStream,
     received: Vec<u8>,
 }
 
-/// One answer, taken apart.
+/// A parsed response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -19,7 +19,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The value of a header, in whatever case its name was sent.
+    /// Returns the value of a header, its name in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (sent, value) = line.split_once(": ")?;
@@ -31,7 +31,7 @@ impl Answer {
         std::str::from_utf8(&self.body).expect("a body of text")
     }
 
-    /// A member of the body, which is a JSON object.
+    /// Returns a member of the body, which is a JSON object.
     pub fn json(&self, name: &str) -> serde_json::Value {
         let value: serde_json::Value = serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error} in {self:?}"));
@@ -55,7 +55,7 @@ impl Client {
         Self { socket, received: Vec::new() }
     }
 
-    /// Sends `bytes`. The server may have closed already; the answer tells.
+    /// Sends `bytes`. The server may have closed already; the response shows it.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.socket.write_all(bytes.as_ref());
     }
@@ -64,7 +64,7 @@ impl Client {
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
-    /// GET `path`, and its answer.
+    /// Sends GET `path` and returns the response.
     pub fn get(&mut self, path: &str) -> Answer {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
         self.answer()
@@ -78,12 +78,12 @@ impl Client {
         self.answer()
     }
 
-    /// The next answer, whole.
+    /// Reads the next response.
     pub fn answer(&mut self) -> Answer {
         self.try_answer().unwrap_or_else(|why| panic!("{why}, after {:?}", self.received_text()))
     }
 
-    /// The next answer; or why there is none.
+    /// Reads the next response, or returns why there is none.
     pub fn try_answer(&mut self) -> Result<Answer, String> {
         let (status, head) = self.head()?;
         let mut answer = Answer { status, head, body: Vec::new() };
@@ -105,13 +105,13 @@ impl Client {
         Ok(answer)
     }
 
-    /// The next answer, to a HEAD: it has no body, whatever its head says.
+    /// Reads the next response, to a HEAD: it has no body, whatever its head says.
     pub fn answer_to_head(&mut self) -> Answer {
         let (status, head) = self.head().unwrap_or_else(|why| panic!("{why}"));
         Answer { status, head, body: Vec::new() }
     }
 
-    /// The next answer's head: its status and its text.
+    /// Reads the next response's head: its status and its text.
     pub fn head(&mut self) -> Result<(u16, String), String> {
         let end = loop {
             if let Some(end) = find(&self.received, b"\r\n\r\n") {
@@ -125,7 +125,7 @@ impl Client {
         status.map(|status| (status, head.clone())).ok_or(format!("no status in {head:?}"))
     }
 
-    /// All chunks of a body up to the last one.
+    /// Reads all chunks of a body up to the last one.
     pub fn chunks(&mut self) -> Result<Vec<Vec<u8>>, String> {
         let mut chunks = Vec::new();
         loop {
@@ -137,7 +137,7 @@ impl Client {
         }
     }
 
-    /// The next chunk; an empty one is the last.
+    /// Reads the next chunk; an empty one is the last.
     pub fn chunk(&mut self) -> Result<Vec<u8>, String> {
         let line = loop {
             if let Some(end) = find(&self.received, b"\r\n") {
@@ -156,7 +156,7 @@ impl Client {
         Ok(chunk)
     }
 
-    /// Fails unless the server ends the connection without another byte.
+    /// Panics unless the server closes the connection without another byte.
     pub fn expect_end(&mut self) {
         match self.more() {
             Ok(()) => panic!("more came: {:?}", self.received_text()),
@@ -164,7 +164,7 @@ impl Client {
         }
     }
 
-    /// What has come, or comes next; empty at the end.
+    /// Returns buffered bytes, or the next ones; empty at the end.
     pub fn some(&mut self) -> Vec<u8> {
         if self.received.is_empty() {
             let _ = self.more();
@@ -172,12 +172,12 @@ impl Client {
         std::mem::take(&mut self.received)
     }
 
-    /// Whether nothing has come that was not yet taken.
+    /// Returns whether there are no unread bytes.
     pub fn is_clean(&self) -> bool {
         self.received.is_empty()
     }
 
-    /// Everything until the connection's end.
+    /// Reads everything until the connection's end.
     pub fn rest(&mut self) -> Vec<u8> {
         while self.more().is_ok() {}
         std::mem::take(&mut self.received)

@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Default of `--wait`, in seconds.
+/// The default of `--wait`, in seconds.
 const WAIT_DEFAULT: &str = "60";
 
 /// Creates the command with its subcommands.
@@ -19,7 +19,7 @@ pub fn ctl() -> Command {
         .help("URL of the server; by default the one at --socket, or at --host and --port")
         .value_parser(web_address)
         .global(true);
-    let shown = Arg::new("token")
+    let token = Arg::new("token")
         .long("token")
         .value_name("TOKEN")
         .help("Token; visible to other users in ps, unlike a file or the environment")
@@ -37,7 +37,7 @@ pub fn ctl() -> Command {
              command, or with 124 if the wait is over.",
         )
         .subcommand_required(true)
-        .args([url, shown, env_file(), json])
+        .args([url, token, env_file(), json])
         .subcommands(verbs())
 }
 
@@ -76,11 +76,11 @@ fn verbs() -> Vec<Command> {
         logs(),
         Command::new("signal")
             .about("Send a signal to the command, or to a service")
-            .arg(words("[NAME] SIGNAL").num_args(1..=2).required(true))
+            .arg(positional("[NAME] SIGNAL").num_args(1..=2).required(true))
             .after_help(examples(&["signal INT", "signal web HUP"])),
         Command::new("stdin")
             .about("Write a line, or stdin, to the command or to a service")
-            .args([words("[NAME] TEXT").num_args(0..), rest("TEXT")])
+            .args([positional("[NAME] TEXT").num_args(0..), rest("TEXT")])
             .after_help(examples(&[
                 "stdin yes",
                 "stdin web -- --a text with hyphens",
@@ -114,17 +114,17 @@ fn wait() -> Arg {
 
 /// Formats the examples of a help text.
 fn examples(of: &[&str]) -> String {
-    let lines = of.iter().map(|words| format!("\n  llm-shell ctl {words}"));
+    let lines = of.iter().map(|line| format!("\n  llm-shell ctl {line}"));
     format!("Examples:{}", lines.collect::<String>())
 }
 
-fn words(name: &'static str) -> Arg {
-    Arg::new("words").value_name(name)
+fn positional(name: &'static str) -> Arg {
+    Arg::new("args").value_name(name)
 }
 
 /// Creates the argument for what follows `--`.
 fn rest(name: &'static str) -> Arg {
-    Arg::new("rest").value_name(name).num_args(1..).last(true).help("The same, taken literally")
+    Arg::new("rest").value_name(name).num_args(1..).last(true).help("Taken literally")
 }
 
 fn names() -> Arg {
@@ -174,7 +174,7 @@ fn start() -> Command {
                 "Wait until it has ended, printing its output, or until services have settled: 60 \
                  seconds by default, at most 600",
             ),
-            words("COMMAND or NAME")
+            positional("COMMAND or NAME")
                 .num_args(1..)
                 .required_unless_present("rest")
                 .help("Command for the shell, or names of services (Astra)"),
@@ -240,14 +240,14 @@ fn web_address(text: &str) -> Result<String, String> {
     if is_address { Ok(text.to_owned()) } else { Err("give http://HOST:PORT".to_owned()) }
 }
 
-/// Server that the command line names, in addition to the settings.
+/// The server that the command line names, in addition to the settings.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Destination {
-    /// URL.
+    /// The URL.
     pub url: Option<String>,
-    /// Token.
+    /// The token.
     pub token: Option<String>,
-    /// File with settings.
+    /// The settings file.
     pub env_file: Option<PathBuf>,
 }
 
@@ -257,35 +257,35 @@ impl fmt::Debug for Destination {
     }
 }
 
-/// Returns the server and the request of a parsed command line.
-pub fn order(flags: &ArgMatches) -> (Destination, CtlCommand) {
-    let (name, given) = flags.subcommand().unwrap_or(("status", flags));
-    let wait = given.try_get_one::<f64>("wait").ok().flatten().copied();
-    let order = CtlCommand {
-        verb: verb(name, given),
-        is_json: given.get_flag("json"),
+/// Returns the server and the command of a parsed command line.
+pub fn ctl_command(flags: &ArgMatches) -> (Destination, CtlCommand) {
+    let (name, matches) = flags.subcommand().unwrap_or(("status", flags));
+    let wait = matches.try_get_one::<f64>("wait").ok().flatten().copied();
+    let command = CtlCommand {
+        verb: verb(name, matches),
+        is_json: matches.get_flag("json"),
         wait: wait.map(Duration::from_secs_f64),
     };
-    let (url, token) = (given.get_one("url").cloned(), given.get_one("token").cloned());
-    (Destination { url, token, env_file: given.get_one("env-file").cloned() }, order)
+    let (url, token) = (matches.get_one("url").cloned(), matches.get_one("token").cloned());
+    (Destination { url, token, env_file: matches.get_one("env-file").cloned() }, command)
 }
 
-fn verb(name: &str, given: &ArgMatches) -> Verb {
+fn verb(name: &str, matches: &ArgMatches) -> Verb {
     let many = |id: &str| -> Vec<String> {
-        given.get_many::<String>(id).map(|values| values.cloned().collect()).unwrap_or_default()
+        matches.get_many::<String>(id).map(|values| values.cloned().collect()).unwrap_or_default()
     };
-    let words = || {
-        let rest = given.try_get_many::<String>("rest").ok().flatten().unwrap_or_default();
-        many("words").into_iter().chain(rest.cloned()).collect()
+    let args = || {
+        let rest = matches.try_get_many::<String>("rest").ok().flatten().unwrap_or_default();
+        many("args").into_iter().chain(rest.cloned()).collect()
     };
-    let duration_of = |id: &str| given.get_one::<f64>(id).copied().map(Duration::from_secs_f64);
+    let duration_of = |id: &str| matches.get_one::<f64>(id).copied().map(Duration::from_secs_f64);
     match name {
         "start" => Verb::Start(Start {
-            words: words(),
-            cwd: given.get_one::<String>("cwd").cloned(),
+            args: args(),
+            cwd: matches.get_one::<String>("cwd").cloned(),
             env: many("env").iter().map(|variable| pair(variable)).collect(),
-            is_on_terminal: given.get_flag("pty"),
-            has_stdin: given.get_flag("stdin"),
+            is_on_terminal: matches.get_flag("pty"),
+            has_stdin: matches.get_flag("stdin"),
             timeout: duration_of("timeout"),
         }),
         "stop" => Verb::Stop(many("names")),
@@ -293,17 +293,17 @@ fn verb(name: &str, given: &ArgMatches) -> Verb {
         "kill" => Verb::Kill(many("names")),
         "logs" => {
             let lines = Lines {
-                follows: given.get_flag("follow"),
-                count: given.get_one::<u64>("lines").copied(),
-                grep: given.get_one::<String>("grep").cloned(),
+                follows: matches.get_flag("follow"),
+                count: matches.get_one::<u64>("lines").copied(),
+                grep: matches.get_one::<String>("grep").cloned(),
             };
             Verb::Logs(many("names"), lines)
         }
-        "signal" => Verb::Signal(words()),
-        "stdin" => Verb::Stdin(words()),
+        "signal" => Verb::Signal(args()),
+        "stdin" => Verb::Stdin(args()),
         "reload" => Verb::Reload(many("names")),
         "bulk" => {
-            let action = given.get_one::<String>("action").cloned();
+            let action = matches.get_one::<String>("action").cloned();
             Verb::Bulk(action.unwrap_or_default(), many("names"))
         }
         "health" => Verb::Health(many("names")),
@@ -313,9 +313,9 @@ fn verb(name: &str, given: &ArgMatches) -> Verb {
 }
 
 /// Parses `NAME=VALUE`.
-fn variable(given: &str) -> Result<String, String> {
-    let is_one = given.split_once('=').is_some_and(|(name, _)| !name.is_empty());
-    if is_one { Ok(given.to_owned()) } else { Err("give NAME=VALUE".to_owned()) }
+fn variable(matches: &str) -> Result<String, String> {
+    let is_one = matches.split_once('=').is_some_and(|(name, _)| !name.is_empty());
+    if is_one { Ok(matches.to_owned()) } else { Err("give NAME=VALUE".to_owned()) }
 }
 
 /// Splits a variable into its name and its value.

@@ -1,57 +1,57 @@
-//! Why there is no manifest.
+//! Errors of the export.
 
 use crate::error::Error;
 
-/// What keeps a manifest from being written.
+/// The reason why no manifest can be written.
 #[derive(Debug, thiserror::Error)]
-pub enum ExportFault {
-    /// A flag with a value that Kubernetes would refuse.
-    #[error("--{flag} is {value:?}, and it must be {wanted}")]
+pub enum ExportError {
+    /// A value that Kubernetes would refuse.
+    #[error("invalid --{flag} {value:?}: expected {expected}")]
     Flag {
         /// The flag, without its dashes.
         flag: &'static str,
         /// The value as it was given.
         value: String,
-        /// What it should have been.
-        wanted: &'static str,
+        /// What was expected.
+        expected: &'static str,
     },
-    /// A service that no image was given for.
+    /// A service without an image.
     #[error("{service} has no image: give --image IMAGE for all, or --image {service}=IMAGE")]
     NoImage {
         /// The service.
         service: String,
     },
-    /// An image for a service that is not there.
+    /// An image for an unknown service.
     #[error("--image {service}=…: there is no service {service:?} in the file")]
     NoService {
         /// The name that was given.
         service: String,
     },
-    /// Two services whose names are one where names have no capitals, `.` and `_`.
+    /// Two services whose names differ only in capitals, `.` and `_`.
     #[error(
         "{first:?} and {second:?} would both be {name:?} in Kubernetes, where a name is made of \
          small letters, digits and `-`: rename one of them"
     )]
     SameName {
-        /// One of them.
+        /// The first service.
         first: String,
-        /// The other.
+        /// The second service.
         second: String,
-        /// What both become.
+        /// The resulting name.
         name: String,
     },
-    /// The file of a service's variables cannot be read.
+    /// An unreadable `env_file`.
     #[error("{service}.env_file: {source}")]
     EnvironmentFile {
         /// The service.
         service: String,
-        /// What is wrong with it.
+        /// The cause.
         source: Error,
     },
-    /// The kernel gives no random numbers for tokens.
-    #[error("there is no chance to make tokens of ({source}): give --token-secret")]
-    Chance {
-        /// What the kernel said.
+    /// The kernel has no random numbers for tokens.
+    #[error("cannot generate tokens ({source}): give --token-secret")]
+    Randomness {
+        /// The error of the kernel.
         source: std::io::Error,
     },
 }
