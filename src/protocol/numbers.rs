@@ -20,7 +20,7 @@ pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Res
 /// Deserializes a whole number or null.
 ///
 /// # Errors
-/// Those of [`whole`].
+/// Those of `whole`.
 pub fn whole_or_null<'de, D: Deserializer<'de>, T: TryFrom<u64>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
