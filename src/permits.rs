@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Permits {
     taken: Arc<AtomicUsize>,
     count_max: usize,
-    /// What the requests with permits do, and advice if all permits are taken.
+    /// What the requests with permits are doing, and advice; for the error if all are taken.
     full: (&'static str, &'static str),
 }
 

@@ -16,7 +16,7 @@ impl From<Error> for Problem {
             ErrorKind::Gone => Self::gone(detail),
             ErrorKind::Conflict => Self::conflict(detail),
             ErrorKind::Unavailable => Self::unavailable(detail),
-            // The client has left, so nobody reads the answer; nothing has failed.
+            // The client has left, so the answer is not read; nothing has failed.
             ErrorKind::Internal if error.is_of_client_that_left() => Self::internal(detail),
             ErrorKind::Internal => {
                 log::error!("{detail}");

@@ -192,7 +192,7 @@ pub fn prompt(unfinished: &str, bytes_max: Option<usize>) -> Option<&str> {
 /// Returns the counts, and how many lines were left out.
 ///
 /// # Errors
-/// Those of `put`, and of the log.
+/// Errors of `put` and of the log.
 pub fn write_content(
     page: &Page,
     bytes_max: Option<usize>,
@@ -255,7 +255,7 @@ impl<'a> Truncator<'a> {
     /// page that is far too long.
     ///
     /// # Errors
-    /// Those of the log.
+    /// Errors of the log.
     pub fn take(
         &mut self,
         page: &Page,

@@ -8,7 +8,7 @@ use std::io;
 /// Passes each line to `put`. Returns the counts, and how many lines were left out.
 ///
 /// # Errors
-/// Those of `put`, and of the log.
+/// Errors of `put` and of the log.
 pub fn write(
     page: &Page,
     bytes_max: Option<usize>,

@@ -67,7 +67,7 @@ impl Services {
     /// Starts a service. With `wait`, blocks until it has settled.
     ///
     /// # Errors
-    /// Those of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
+    /// Errors of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
     pub fn start(
         &self,
         client: &dyn Client,
@@ -84,7 +84,7 @@ impl Services {
     /// Stops a service. With `wait`, blocks until it has settled.
     ///
     /// # Errors
-    /// Those of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
+    /// Errors of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
     pub fn stop(
         &self,
         client: &dyn Client,
@@ -98,7 +98,7 @@ impl Services {
     /// Restarts a service. With `wait`, blocks until it has settled.
     ///
     /// # Errors
-    /// Those of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
+    /// Errors of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
     pub fn restart(
         &self,
         client: &dyn Client,
@@ -138,7 +138,7 @@ impl Services {
     /// configuration. With `wait`, blocks until all services concerned have settled.
     ///
     /// # Errors
-    /// Those of `Supervisor::reload` and `Supervisor::ask`; `TooManyRequests`.
+    /// Errors of `Supervisor::reload` and `Supervisor::ask`; `TooManyRequests`.
     pub fn reload(
         &self,
         client: &dyn Client,
@@ -309,7 +309,7 @@ impl Services {
     /// Returns lines of a service's log, after the wait of the query.
     ///
     /// # Errors
-    /// Those of [`Self::log_of`]; `Log` if it cannot be read; `TooManyRequests`.
+    /// Errors of [`Self::log_of`]; `Log` if it cannot be read; `TooManyRequests`.
     pub fn logs(
         &self,
         client: &dyn Client,

@@ -82,7 +82,7 @@ impl Shell {
     /// command was executed.
     ///
     /// # Errors
-    /// Those of `ProcessManager::start`; `Input` for a field out of range; `TooManyRequests`.
+    /// Errors of `ProcessManager::start`; `Input` for a field out of range; `TooManyRequests`.
     pub fn start(&self, request: StartRequest, waits: bool) -> Result<Started> {
         let timeout = fitting_seconds("timeout", request.timeout)?;
         let spec = request.spec(timeout)?;
@@ -136,7 +136,7 @@ impl Shell {
     /// Ends the command and starts it again. Blocks for both.
     ///
     /// # Errors
-    /// Those of `ProcessManager::restart`; `TooManyRequests`.
+    /// Errors of `ProcessManager::restart`; `TooManyRequests`.
     pub fn restart(&self, timeout: Option<Duration>) -> Result<ProcessStatus> {
         let _permit = self.starts.take()?;
         let timeout = timeout.unwrap_or(self.restart_timeout);
@@ -206,7 +206,7 @@ impl Shell {
     /// Returns lines of a run's log, after the wait of the query.
     ///
     /// # Errors
-    /// Those of [`Self::log_of`]; `Log` if it cannot be read; `TooManyRequests`.
+    /// Errors of [`Self::log_of`]; `Log` if it cannot be read; `TooManyRequests`.
     pub fn logs(&self, client: &dyn Client, run_id: &str, query: LogQuery) -> Result<LogsResponse> {
         let source = self.log_of(run_id)?;
         let (query, _permit) = log_page::begin_read(client, query, &source, &self.streams)?;

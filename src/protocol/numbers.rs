@@ -11,7 +11,7 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 /// Deserializes a whole number.
 ///
 /// # Errors
-/// Those of the format, and for a number that is negative, too large or has a fraction.
+/// Errors of the format, and for a number that is negative, too large or has a fraction.
 pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
     // Self-describing formats then pass integers and floats as they are.
     deserializer.deserialize_any(Whole(PhantomData))
@@ -20,7 +20,7 @@ pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Res
 /// Deserializes a whole number or null.
 ///
 /// # Errors
-/// Those of `whole`.
+/// Errors of `whole`.
 pub fn whole_or_null<'de, D: Deserializer<'de>, T: TryFrom<u64>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {

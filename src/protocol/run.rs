@@ -116,7 +116,7 @@ pub struct ProcessStatus {
     pub log_file: String,
     /// Name of the signal that ended it.
     pub signal: Option<String>,
-    /// What ended it.
+    /// Cause of its end.
     pub ended_by: Option<EndedBy>,
     /// Id of the run; the command has it as `RUN_ID` in its environment.
     pub run_id: String,

@@ -19,16 +19,12 @@ const COMMON: [Common; 8] = [
              says.",
         )
     }),
-    (
-        "Forbidden",
-        "The request came from a page of another origin, or names a host that is not allowed.",
-        || {
-            Problem::forbidden(
-                "A page of another origin asks: add that origin to LLM_SHELL_ALLOWED_ORIGINS if it \
+    ("Forbidden", "A page of another origin, or a host that is not allowed.", || {
+        Problem::forbidden(
+            "A page of another origin asks: add that origin to LLM_SHELL_ALLOWED_ORIGINS if it \
              may.",
-            )
-        },
-    ),
+        )
+    }),
     ("MethodNotAllowed", "The path is known, the method is not.", || {
         Problem::method_not_allowed(
             "GET, HEAD",
