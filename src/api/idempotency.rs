@@ -29,7 +29,7 @@ const KEY_BYTES_MAX: usize = 255;
 pub struct Answers {
     store: Mutex<Store>,
     changed: Condvar,
-    /// Distinguish requests; only a client that attacks itself could cause a collision.
+    /// Hash requests to compare them; only a client that attacks itself could cause a collision.
     hashers: [RandomState; 2],
 }
 
@@ -84,7 +84,7 @@ impl Answers {
         let id = [self.hashers[0].hash_one(parts), self.hashers[1].hash_one(parts)];
         let mut permit = None;
         loop {
-            match self.look_up(&key, id)? {
+            match self.claim(&key, id)? {
                 Lookup::Answered(reply) => return Ok(reply),
                 Lookup::New => break,
                 Lookup::InProgress => {
@@ -106,7 +106,8 @@ impl Answers {
         Ok(reply)
     }
 
-    fn look_up(&self, key: &str, request: [u64; 2]) -> Result<Lookup, Problem> {
+    /// Looks up a key, and claims it for this request if it is new.
+    fn claim(&self, key: &str, request: [u64; 2]) -> Result<Lookup, Problem> {
         let mut store = self.store();
         store.evict_expired();
         let Some(answer) = store.by_key.get(key) else {
