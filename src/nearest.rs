@@ -1,9 +1,9 @@
-//! The names that a mistyped one was probably meant to be.
+//! Suggestions for mistyped names.
 
-/// How many are offered where none may be the one.
+/// The most names suggested.
 const OFFERED_MAX: usize = 3;
 
-/// The known name nearest to `name`, if one is near enough to have been meant.
+/// Returns the known name nearest to `name`, if it is near enough to be a typing error.
 #[must_use]
 pub fn meant<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let (distance, nearest) = by_distance(name, known).into_iter().next()?;
@@ -11,7 +11,7 @@ pub fn meant<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option
     is_near.then_some(nearest)
 }
 
-/// The three known names nearest to `name`, the nearest first; fewer where fewer are known.
+/// Returns the three known names nearest to `name`, nearest first; fewer if fewer are known.
 #[must_use]
 pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<&'k str> {
     let sorted = by_distance(name, known).into_iter();
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_near_was_meant() {
+    fn only_near_names_are_suggested() {
         let known = ["cmd", "env", "restart_policy", "port"];
         for (name, found) in [
             ("restart_polcy", Some("restart_policy")),
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn at_most_three_are_offered_the_nearest_first() {
+    fn at_most_three_names_are_suggested() {
         let known = ["web", "worker", "db", "cache"];
         assert_eq!(nearest("wbe", known)[0], "web");
         assert_eq!(nearest("wbe", known).len(), 3);

@@ -1,14 +1,14 @@
-//! Permits: how many requests of one kind may be in progress.
+//! Permits: a limit on the requests of one kind that are in progress.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The permits of one server for one kind of requests.
+/// A pool of permits for one kind of requests.
 #[derive(Debug)]
 pub struct Permits {
     taken: Arc<AtomicUsize>,
     count_max: usize,
-    /// What the requests do that hold them, and what to do if all are taken.
+    /// What the requests with permits are doing, and advice; for the error if all are taken.
     full: (&'static str, &'static str),
 }
 
@@ -29,8 +29,8 @@ pub struct TooManyRequests {
 pub struct Permit(Arc<AtomicUsize>);
 
 impl Permits {
-    /// Creates `count_max` permits. `full` is reported if all are taken: the requests that hold
-    /// them with what they do, and what to do.
+    /// Creates `count_max` permits. `full` is reported if all are taken: what the requests
+    /// with permits do, and advice.
     #[must_use]
     pub fn new(count_max: usize, full: (&'static str, &'static str)) -> Self {
         Self { taken: Arc::default(), count_max, full }
@@ -43,13 +43,13 @@ impl Permits {
         Self::new(count_max, full)
     }
 
-    /// Returns how many are taken, and how many there are.
+    /// Returns the number of permits taken, and the total.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
         (self.taken.load(Ordering::SeqCst), self.count_max)
     }
 
-    /// Takes one, before the request has any effect. Does not block.
+    /// Takes a permit, before the request has any effect. Does not block.
     ///
     /// # Errors
     /// `TooManyRequests` if all are taken.

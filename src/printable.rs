@@ -1,8 +1,7 @@
-//! Text of others made safe to show: nothing in it steers a terminal or hides what is there.
+//! Escaping of untrusted text, so that it can neither control a terminal nor hide its content.
 
-/// Whether a character is not to be seen and changes what is seen: controls, marks that turn the
-/// direction of writing around (U+202A to U+202E, U+2066 to U+2069), and tags (U+E0000 to
-/// U+E007F).
+/// Returns whether a character is invisible and changes what is shown: control characters,
+/// bidirectional formatting (U+202A to U+202E, U+2066 to U+2069), and tags (U+E0000 to U+E007F).
 #[must_use]
 pub fn is_hidden(character: char) -> bool {
     character.is_control()
@@ -12,7 +11,7 @@ pub fn is_hidden(character: char) -> bool {
         )
 }
 
-/// A text with such characters written out (`\u{1b}`), line ends and tabs apart.
+/// Escapes such characters (`\u{1b}`), except newlines and tabs.
 #[must_use]
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -31,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_steers_a_terminal_is_written_out() {
+    fn control_sequences_are_escaped() {
         assert_eq!(printable("a\u{1b}]52;c;x\u{7}\r\n\tb"), "a\\u{1b}]52;c;x\\u{7}\\r\n\tb");
         assert_eq!(printable("\u{202e}\u{e0041}\u{9b}\u{7f}"), "\\u{202e}\\u{e0041}\\u{9b}\\u{7f}");
         assert_eq!(printable("\u{43f}\u{fc}\u{1f600}"), "\u{43f}\u{fc}\u{1f600}");

@@ -1,12 +1,12 @@
-//! Which of the forms that an answer can have a client likes best.
+//! Content negotiation: the form of an answer that a client prefers.
 
-/// The form of the media type that `accept` prefers among those offered; `None` where it prefers
-/// none of them to whatever we like, as `*/*` does. Of several that it likes alike, the first it
-/// names counts: the usual `application/json, text/plain, */*` of front ends means JSON.
+/// Returns the offered form whose media type `accept` prefers; `None` if it names none of them, as
+/// `*/*` does. On equal weights the first one named wins: the usual `application/json, text/plain,
+/// */*` of front ends means JSON.
 pub fn preferred<T: Copy>(accept: Option<&str>, offers: &[(&str, T)]) -> Option<T> {
     let mut best: Option<(f32, T)> = None;
     for range in accept.unwrap_or_default().split(',') {
-        let (media_type, weight) = weighed(range);
+        let (media_type, weight) = parse_range(range);
         let offer = offers.iter().find(|(offered, _)| offered.eq_ignore_ascii_case(media_type));
         if let Some((_, form)) = offer
             && weight > best.map_or(0.0, |(weight, _)| weight)
@@ -17,9 +17,9 @@ pub fn preferred<T: Copy>(accept: Option<&str>, offers: &[(&str, T)]) -> Option<
     best.map(|(_, form)| form)
 }
 
-/// A media type without its parameters, and its `q` (RFC 9110, 12.4.2); 1 where it has none, 0
-/// where that is no number.
-fn weighed(range: &str) -> (&str, f32) {
+/// Returns a media type without its parameters, and its `q` (RFC 9110, 12.4.2): 1 if it has none,
+/// 0 if that is not a number.
+fn parse_range(range: &str) -> (&str, f32) {
     let mut parts = range.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default();
     let weight = parts.find_map(|part| part.strip_prefix("q="));
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_form_that_is_liked_best_is_given() {
+    fn form_with_the_highest_weight_is_chosen() {
         let offers = [("application/json", 'j'), ("text/plain", 't'), ("text/event-stream", 'e')];
         for (accept, form) in [
             (None, None),

@@ -1,4 +1,4 @@
-//! Request bodies: JSON, whatever the Content-Type says, whole and valid or refused.
+//! Request bodies: JSON, whatever the Content-Type says, validated as a whole.
 
 use super::wrong_type;
 use crate::ops::Error;
@@ -8,16 +8,16 @@ use serde::de::DeserializeOwned;
 /// The longest JSON body, in bytes.
 pub const BYTES_MAX: usize = 1024 * 1024;
 
-/// The longest one that is read from anybody, in bytes: twice what a head's credentials can be.
+/// The longest body read without credentials, in bytes: twice what credentials in a head can be.
 const OPEN_BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// Reads the body into what it means. `example` is a body that would have been right.
+/// Reads the body as JSON. `example` is a valid body, for the error.
 pub fn json<T: DeserializeOwned>(request: &mut Request<'_>, example: &str) -> Result<T, Problem> {
     let body = request.body(BYTES_MAX)?;
     parse(&body, example).map_err(Problem::from)
 }
 
-/// The same for a route whose fields can all be left out, and with them the body.
+/// Reads the body as JSON; `None` if it is empty. For routes whose fields are all optional.
 pub fn json_or_nothing<T: DeserializeOwned>(
     request: &mut Request<'_>,
     example: &str,
@@ -29,7 +29,7 @@ pub fn json_or_nothing<T: DeserializeOwned>(
     Ok(Some(parse(&body, example)?))
 }
 
-/// The same for a route whose body may have `bytes_max` bytes.
+/// Reads a body of up to `bytes_max` bytes as JSON.
 pub fn json_up_to<T: DeserializeOwned>(
     request: &mut Request<'_>,
     example: &str,
@@ -39,7 +39,8 @@ pub fn json_up_to<T: DeserializeOwned>(
     parse(&body, example).map_err(Problem::from)
 }
 
-/// The same for a route that asks for no credentials: strangers get less of our memory.
+/// Reads the body as JSON, on a route that needs no credentials: the limit is lower, so that
+/// unauthenticated clients take less memory.
 pub fn open_json<T: DeserializeOwned>(
     request: &mut Request<'_>,
     example: &str,
@@ -62,8 +63,8 @@ fn parse<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Error> {
         if let Some(wrong) = wrong_type::explain(place, &why) {
             return Error::Invalid(format!("{wrong}: send {example}."));
         }
-        // The path of the whole body is a dot, that of what broke off a question mark; and an
-        // unknown field's error names it itself.
+        // The path is a dot for the whole body and a question mark for a truncated one; an error
+        // about an unknown field names it itself.
         let is_named = [".", "?"].contains(&&*field) || why.contains(&format!("`{field}`"));
         refused(if is_named { why } else { format!("{field}: {why}") })
     })?;
@@ -78,13 +79,13 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code, reason = "only that it can be read is of interest")]
+    #[allow(dead_code, reason = "only parsing is tested")]
     struct Body {
         command: String,
     }
 
     #[test]
-    fn a_fault_is_named_with_line_column_and_field() {
+    fn errors_name_line_column_and_field() {
         for (body, said) in [
             ("", "line 1 column 0"),
             ("{\"command\":\n 5}", "\"command\" must be a string, got a number at line 2"),

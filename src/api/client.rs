@@ -1,14 +1,14 @@
-//! The client of a request, as operations see it.
+//! The client of a request, as the operations see it.
 
 use crate::ops::Client;
 use http1::Request;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long an event stream is silent at most, so that proxies keep it open.
+/// The longest silence of an event stream: proxies close one that is idle for longer.
 pub const SILENCE_MAX: Duration = Duration::from_secs(15);
 
-/// What is sent then; clients of event streams ignore it.
+/// A comment that ends the silence; clients of event streams ignore it.
 pub const HEARTBEAT: &[u8] = b": still here\n\n";
 
 impl Client for Request<'_> {
@@ -16,7 +16,7 @@ impl Client for Request<'_> {
         self.client_gone()
     }
 
-    fn departure(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
+    fn has_left_fn(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
         Arc::new(self.client_watch())
     }
 
@@ -24,8 +24,8 @@ impl Client for Request<'_> {
         Request::is_restricted(self)
     }
 
-    /// Whoever sends the same Idempotency-Key again gets the answer that the wait ends with.
-    fn may_come_again(&self) -> bool {
+    /// A retry with the same Idempotency-Key gets the answer that the wait ends with.
+    fn may_retry(&self) -> bool {
         self.has_kept_body()
     }
 }

@@ -1,4 +1,4 @@
-//! GET /events: what happens to services, as Server-Sent Events.
+//! GET /events: changes of services, as Server-Sent Events.
 
 use super::client::{HEARTBEAT, SILENCE_MAX};
 use crate::ops::{Services, event_name, next_client_check};
@@ -10,7 +10,7 @@ use serde_json::json;
 use std::io::{self, Write};
 use std::time::Instant;
 
-/// Answers with the events from now on, or from the one that `Last-Event-ID` names.
+/// Answers with the events from now on, or with those after the one that `Last-Event-ID` names.
 pub fn answer(services: &Services, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let permit = services.streams().take()?;
@@ -18,14 +18,14 @@ pub fn answer(services: &Services, request: &mut Request<'_>) -> Result<Reply, P
     let resumed = request.header("last-event-id").and_then(|id| id.parse().ok());
     let after = resumed.unwrap_or_else(|| events.last_id());
     Ok(Reply::stream(StatusCode::OK, "text/event-stream", move |to| {
-        // The permit is returned when the stream ends, however it ends.
+        // Returned when the stream ends, however it ends.
         let _permit = permit;
         send(&events, after, to)
     }))
 }
 
 fn send(events: &EventLog, mut after: u64, to: &mut StreamBody<'_>) -> io::Result<()> {
-    // A client knows by this that it is connected, before anything happens.
+    // Confirms the connection before the first event.
     to.write_all(b": events follow\n\n")?;
     to.flush()?;
     let mut sent_at = Instant::now();
@@ -42,7 +42,7 @@ fn send(events: &EventLog, mut after: u64, to: &mut StreamBody<'_>) -> io::Resul
             after = event.id;
         }
         if has_gap && new.is_empty() {
-            // What comes from now on is told.
+            // Continues with the next event.
             after = events.last_id();
         }
         if is_closed {

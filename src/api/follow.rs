@@ -1,4 +1,4 @@
-//! A log as it goes on: plain lines, entries, or Server-Sent Events.
+//! Followed logs: a stream of plain lines, entries, or Server-Sent Events.
 
 use super::client::{HEARTBEAT, SILENCE_MAX};
 use super::log_query::{Form, NDJSON};
@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-/// How much of a line that has not ended is told, from its last drawing, in bytes: a prompt is
-/// short, and a progress bar is told again and again.
+/// The most of an unfinished line that is sent, from the end of its last drawing, in bytes: a
+/// prompt is short, and a progress bar is sent repeatedly.
 const PROMPT_BYTES_MAX: usize = 4096;
 
-/// How soon a line that has not ended is told again.
+/// The shortest time between two updates of an unfinished line.
 const PROMPT_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Answers with a stream that begins with what was selected and goes on until the run has ended
+/// Answers with a stream that starts with the selected lines and continues until the run has ended
 /// and all of its output was sent.
 pub fn answer(
     query: LogQuery,
@@ -27,13 +27,13 @@ pub fn answer(
     source: Box<dyn Source>,
     permit: Permit,
 ) -> Result<Reply, Problem> {
-    // ProbeFinished at before the log: "over" then means that all is there.
+    // Checked before the log is read: if it is over, all of its lines are there.
     let is_over = source.is_over();
     let page = Page::select(&source.series(&query.selection)?, query.selection.clone())?;
-    let glance = page.snapshot();
-    let is_all_known = query.selection.range.cursor().is_some_and(|after| after >= glance.lines);
+    let snapshot = page.snapshot();
+    let is_all_known = query.selection.range.cursor().is_some_and(|after| after >= snapshot.lines);
     if resumes && is_over && is_all_known {
-        // What an EventSource that asks again understands as the end.
+        // Stops an EventSource from reconnecting.
         return Ok(Reply::empty(StatusCode::NO_CONTENT));
     }
     let content_type = match form {
@@ -44,7 +44,7 @@ pub fn answer(
     let selection = query.selection;
     let run_id = if let Named::Run { run_id, .. } = source.name() { Some(run_id) } else { None };
     Ok(Reply::stream(StatusCode::OK, content_type, move |to| {
-        // The permit is returned when the stream ends, however it ends.
+        // Returned when the stream ends, however it ends.
         let _permit = permit;
         let cursor = selection.range.cursor().unwrap_or(page.lines_total());
         let mut stream = Stream {
@@ -53,7 +53,7 @@ pub fn answer(
             id_prefix: run_id.as_ref().map_or_else(String::new, |run_id| format!("{run_id}:")),
             cursor,
             prompt: String::new(),
-            told: String::new(),
+            sent_prompt: String::new(),
             runs: RunMarks::behind(page.lines_before(), &*source),
             sent_at: Instant::now(),
         };
@@ -64,7 +64,7 @@ pub fn answer(
             stream.send_missed(page.snapshot().lines_gone)?;
         }
         stream.send_page(&page)?;
-        // It has files open that need not stay open as long as this goes on.
+        // Closes files that the rest of the stream does not need.
         drop(page);
         stream.follow(&*source, &selection)
     }))
@@ -74,15 +74,15 @@ pub fn answer(
 struct Stream<'a, 'b> {
     to: &'a mut StreamBody<'b>,
     form: Form,
-    /// What stands before the number of a line in the id of its event.
+    /// Prefix of the line number in the id of an event.
     id_prefix: String,
-    /// The last line that was looked at.
+    /// Number of the last line read.
     cursor: u64,
-    /// The line that had not ended when it was last looked at.
+    /// Unfinished line, as last read.
     prompt: String,
-    /// What was told of it.
-    told: String,
-    /// Where runs begin and end, as far as it is still to be told.
+    /// The part of it that was last sent.
+    sent_prompt: String,
+    /// Starts and ends of runs that are still to be sent.
     runs: RunMarks,
     sent_at: Instant,
 }
@@ -98,7 +98,7 @@ impl Stream<'_, '_> {
             self.runs.renew(source);
             self.send_missed(page.snapshot().lines_gone)?;
             let counts = self.send_page(&page)?;
-            // Those behind what is known of the lines come with the next page.
+            // Marks after the last known line come with the next page.
             self.send_run_marks(self.cursor + 1)?;
             if is_over {
                 return self.send_end(&counts, source);
@@ -110,19 +110,19 @@ impl Stream<'_, '_> {
         }
     }
 
-    /// Waits for something to send. False when the client is gone.
+    /// Waits for something to send. Returns false if the client is gone.
     fn wait(&mut self, source: &dyn Source) -> io::Result<bool> {
         let mut has_news = false;
         while !has_news {
             let (cursor, prompt) = (self.cursor, &self.prompt);
-            source.wait(next_client_check(), &mut |glance| {
-                has_news = glance.lines > cursor || glance.prompt != *prompt;
+            source.wait(next_client_check(), &mut |snapshot| {
+                has_news = snapshot.lines > cursor || snapshot.prompt != *prompt;
                 has_news
             });
             if has_news {
-                // What is redrawn all the time is told now and then. A line is not held back.
-                let again = self.sent_at + PROMPT_INTERVAL;
-                source.wait(again, &mut |glance| glance.lines > cursor);
+                // Throttles a prompt that is redrawn; a complete line is not delayed.
+                let next = self.sent_at + PROMPT_INTERVAL;
+                source.wait(next, &mut |snapshot| snapshot.lines > cursor);
             }
             has_news |= source.is_over() || self.runs.has_news(source);
             if self.to.client_gone() {
@@ -144,10 +144,10 @@ impl Stream<'_, '_> {
         })?;
         self.cursor = counts.next;
         let prompt = last_drawing(&counts.unfinished);
-        if self.form == Form::Events && prompt != self.told && !prompt.is_empty() {
+        if self.form == Form::Events && prompt != self.sent_prompt && !prompt.is_empty() {
             write!(self.to, "event: prompt\ndata: {}\n\n", Value::from(prompt))?;
         }
-        prompt.clone_into(&mut self.told);
+        prompt.clone_into(&mut self.sent_prompt);
         self.prompt.clone_from(&page.snapshot().prompt);
         self.sent_at = Instant::now();
         Ok(counts)
@@ -165,7 +165,7 @@ impl Stream<'_, '_> {
         }
     }
 
-    /// Tells of the runs that begin or end before a line.
+    /// Sends the starts and ends of runs before a line.
     fn send_run_marks(&mut self, line: u64) -> io::Result<()> {
         while let Some(mark) = self.runs.next_before(line) {
             if self.form == Form::Events {
@@ -175,7 +175,7 @@ impl Stream<'_, '_> {
         Ok(())
     }
 
-    /// Says that the cursor was of another log, and that this is the whole of this one.
+    /// Reports that the cursor was of another log, so that this one starts at its first line.
     fn send_cursor_reset(&mut self, run_id: Option<&str>) -> io::Result<()> {
         let mut data = json!({"cursor_reset": true});
         if let Some(run_id) = run_id {
@@ -190,7 +190,7 @@ impl Stream<'_, '_> {
         }
     }
 
-    /// Says how many lines were dropped before this client had read them.
+    /// Reports how many lines were dropped before this client had read them.
     fn send_missed(&mut self, lines_gone: u64) -> io::Result<()> {
         let missed = lines_gone.saturating_sub(self.cursor);
         if missed == 0 {
@@ -214,7 +214,7 @@ impl Stream<'_, '_> {
     }
 }
 
-/// What a screen shows of a line that has not ended: what stands behind its last carriage return.
+/// Returns what a screen shows of an unfinished line: the text after its last carriage return.
 fn last_drawing(line: &str) -> &str {
     let line = line.trim_end_matches('\r');
     let drawn = line.rsplit('\r').next().unwrap_or(line);

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a request that is sent twice is done once, and answered twice alike.
+//! `Idempotency-Key`: a retried request has its effect once and gets the first answer again.
 
 use crate::ops::Error;
 use crate::permits::Permits;
@@ -9,16 +9,16 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-/// The header that a key stands in.
+/// The header with the key.
 pub const KEY_HEADER: &str = "idempotency-key";
 
 /// How long an answer is kept.
 const KEPT_FOR: Duration = Duration::from_mins(10);
 
-/// How many are kept.
+/// The most answers kept.
 const KEYS_MAX: usize = 1000;
 
-/// How many bytes of them are kept: a status repeats its command.
+/// The most bytes of answers kept: a status repeats its command.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The longest key, in bytes.
@@ -27,16 +27,16 @@ const KEY_BYTES_MAX: usize = 255;
 /// The answers to requests with a key.
 #[derive(Debug, Default)]
 pub struct Answers {
-    kept: Mutex<Kept>,
+    store: Mutex<Store>,
     changed: Condvar,
-    /// Tells requests apart: a collision would need a client that breaks its own requests.
+    /// Hash requests to compare them; only a client that attacks itself could cause a collision.
     hashers: [RandomState; 2],
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Store {
     by_key: HashMap<String, Answer>,
-    /// The keys of those that are done, the oldest first.
+    /// Keys of completed requests, oldest first.
     done: VecDeque<String>,
     bytes: usize,
 }
@@ -45,26 +45,25 @@ struct Kept {
 struct Answer {
     /// Query, media type and body of the request, as two hashes.
     request: [u64; 2],
-    /// `None` while it is under way.
+    /// `None` while the request is in progress.
     reply: Option<(StatusCode, &'static str, Vec<u8>)>,
     at: Instant,
 }
 
-/// What is to be done with a request that has a key.
-enum Turn {
-    /// It is the first.
-    Do,
-    /// It was done.
-    Repeat(Reply),
-    /// It is under way.
-    Wait,
+/// The state of a key when a request with it arrives.
+enum Lookup {
+    /// No answer, and no request in progress.
+    New,
+    /// Answered.
+    Answered(Reply),
+    /// A request is in progress.
+    InProgress,
 }
 
 impl Answers {
-    /// Handles a request, unless one with the same key was: then it gets that one's answer. Blocks
-    /// while that one is under way, which takes one of `streams`; without those the caller holds a
-    /// permit. The body has at most `bytes_max`. Only answers that say that something was done are
-    /// kept.
+    /// Handles a request, or returns the kept answer if one with the same key was handled. Blocks
+    /// while that one is in progress, which takes a permit of `streams`; if that is `None`, the
+    /// caller holds one. The body has at most `bytes_max` bytes. Only successful answers are kept.
     pub fn once<'c>(
         &self,
         request: &mut Request<'c>,
@@ -77,7 +76,7 @@ impl Answers {
         };
         check(&key)?;
         request.keep_body(bytes_max)?;
-        // Each route has keys of its own; those of Astra have two prefixes.
+        // Each route has its own keys; routes of Astra have two prefixes.
         let key = format!("{} {key}", request.path().trim_start_matches("/api"));
         let query = request.query_text().unwrap_or_default();
         let media_type = request.header("content-type").unwrap_or_default();
@@ -85,10 +84,10 @@ impl Answers {
         let id = [self.hashers[0].hash_one(parts), self.hashers[1].hash_one(parts)];
         let mut permit = None;
         loop {
-            match self.turn(&key, id)? {
-                Turn::Repeat(reply) => return Ok(reply),
-                Turn::Do => break,
-                Turn::Wait => {
+            match self.claim(&key, id)? {
+                Lookup::Answered(reply) => return Ok(reply),
+                Lookup::New => break,
+                Lookup::InProgress => {
                     if let Some(streams) = streams.filter(|_| permit.is_none()) {
                         permit = Some(streams.take()?);
                     }
@@ -97,23 +96,24 @@ impl Answers {
             }
         }
         drop(permit);
-        let under_way = UnderWay { answers: self, key: &key };
+        let guard = InProgressGuard { answers: self, key: &key };
         let reply = handle(request)?;
         if let Some(body) = reply.whole_body().filter(|_| reply.status().is_success()) {
             let media_type = reply.content_type().unwrap_or("application/json");
             self.keep(&key, (reply.status(), media_type, body.to_vec()));
         }
-        drop(under_way);
+        drop(guard);
         Ok(reply)
     }
 
-    fn turn(&self, key: &str, request: [u64; 2]) -> Result<Turn, Problem> {
-        let mut kept = self.kept();
-        kept.forget_old();
-        let Some(answer) = kept.by_key.get(key) else {
+    /// Looks up a key, and claims it for this request if it is new.
+    fn claim(&self, key: &str, request: [u64; 2]) -> Result<Lookup, Problem> {
+        let mut store = self.store();
+        store.evict_expired();
+        let Some(answer) = store.by_key.get(key) else {
             let answer = Answer { request, reply: None, at: Instant::now() };
-            kept.by_key.insert(key.to_owned(), answer);
-            return Ok(Turn::Do);
+            store.by_key.insert(key.to_owned(), answer);
+            return Ok(Lookup::New);
         };
         if answer.request != request {
             let key = key.rsplit(' ').next().unwrap_or(key).to_owned();
@@ -121,67 +121,67 @@ impl Answers {
         }
         Ok(match &answer.reply {
             Some((status, media_type, body)) => {
-                Turn::Repeat(Reply::bytes(*status, media_type, body.clone()))
+                Lookup::Answered(Reply::bytes(*status, media_type, body.clone()))
             }
-            None => Turn::Wait,
+            None => Lookup::InProgress,
         })
     }
 
-    /// Waits until the one that is under way with this key is done.
+    /// Waits until no request with this key is in progress.
     fn wait(&self, key: &str) {
-        let is_under_way =
-            |kept: &mut Kept| kept.by_key.get(key).is_some_and(|answer| answer.reply.is_none());
-        self.changed.wait_while(&mut self.kept(), is_under_way);
+        let is_in_progress =
+            |store: &mut Store| store.by_key.get(key).is_some_and(|answer| answer.reply.is_none());
+        self.changed.wait_while(&mut self.store(), is_in_progress);
     }
 
     fn keep(&self, key: &str, reply: (StatusCode, &'static str, Vec<u8>)) {
-        let mut kept = self.kept();
-        kept.bytes += reply.2.len();
-        kept.done.push_back(key.to_owned());
-        if let Some(answer) = kept.by_key.get_mut(key) {
+        let mut store = self.store();
+        store.bytes += reply.2.len();
+        store.done.push_back(key.to_owned());
+        if let Some(answer) = store.by_key.get_mut(key) {
             (answer.reply, answer.at) = (Some(reply), Instant::now());
         }
-        while kept.done.len() > KEYS_MAX || kept.bytes > BYTES_MAX {
-            kept.forget_oldest();
+        while store.done.len() > KEYS_MAX || store.bytes > BYTES_MAX {
+            store.evict_oldest();
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock()
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock()
     }
 }
 
-impl Kept {
-    fn forget_old(&mut self) {
-        let is_old = |kept: &Self| {
-            let oldest = kept.done.front().and_then(|key| kept.by_key.get(key));
+impl Store {
+    fn evict_expired(&mut self) {
+        let is_expired = |store: &Self| {
+            let oldest = store.done.front().and_then(|key| store.by_key.get(key));
             oldest.is_some_and(|answer| answer.at.elapsed() > KEPT_FOR)
         };
-        while is_old(self) {
-            self.forget_oldest();
+        while is_expired(self) {
+            self.evict_oldest();
         }
     }
 
-    fn forget_oldest(&mut self) {
+    fn evict_oldest(&mut self) {
         let answer = self.done.pop_front().and_then(|key| self.by_key.remove(&key));
         self.bytes -= answer.and_then(|answer| answer.reply).map_or(0, |(.., body)| body.len());
     }
 }
 
-/// A request that is under way: when it is over without an answer that is kept, however that came
-/// about, the next one with its key is the first again.
-struct UnderWay<'a> {
+/// Releases the key of a request that ends without an answer to keep, by an error or a panic, so
+/// that the next request with it is handled.
+struct InProgressGuard<'a> {
     answers: &'a Answers,
     key: &'a str,
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for InProgressGuard<'_> {
     fn drop(&mut self) {
-        let mut kept = self.answers.kept();
-        if kept.by_key.get(self.key).is_some_and(|answer| answer.reply.is_none()) {
-            kept.by_key.remove(self.key);
+        let mut store = self.answers.store();
+        if store.by_key.get(self.key).is_some_and(|answer| answer.reply.is_none()) {
+            store.by_key.remove(self.key);
         }
-        drop(kept);
+        drop(store);
         self.answers.changed.notify_all();
     }
 }
@@ -192,6 +192,6 @@ fn check(key: &str) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Invalid(format!(
-        "The header Idempotency-Key is none: give 1 to {KEY_BYTES_MAX} visible ASCII characters."
+        "The header Idempotency-Key is invalid: give 1 to {KEY_BYTES_MAX} visible ASCII characters."
     )))
 }

@@ -1,4 +1,4 @@
-//! What a run is sent, as requests ask for it.
+//! Input, signals and terminal sizes, read from requests.
 
 use super::{body, parameters};
 use crate::ops::Error;
@@ -7,10 +7,10 @@ use crate::protocol::{Size, StdinRequest};
 use crate::runs::EndsInput;
 use http1::{Problem, Request};
 
-/// The longest input that is taken at once, in bytes.
+/// The longest input of one request, in bytes.
 pub const STDIN_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// What is to be written: JSON by its Content-Type, else the body as it is.
+/// Reads the input: from JSON if the Content-Type says so, else the body as it is.
 pub fn input(request: &mut Request<'_>) -> Result<(Vec<u8>, EndsInput), Problem> {
     request.query()?.finish()?;
     let media_type = request.header("content-type").unwrap_or_default();
@@ -23,7 +23,7 @@ pub fn input(request: &mut Request<'_>) -> Result<(Vec<u8>, EndsInput), Problem>
     Ok((data.into_bytes(), if eof { EndsInput::Yes } else { EndsInput::No }))
 }
 
-/// The signal that is to be sent.
+/// Reads the signal to send.
 pub fn signal(request: &Request<'_>) -> Result<Signal, Problem> {
     let mut query = request.query()?;
     let signal = parameters::signal(&mut query, "type")?;
@@ -33,7 +33,7 @@ pub fn signal(request: &Request<'_>) -> Result<Signal, Problem> {
     Ok(signal.ok_or_else(missing)?)
 }
 
-/// The size that a terminal is to have.
+/// Reads the new size of a terminal.
 pub fn size(request: &mut Request<'_>) -> Result<TerminalSize, Problem> {
     request.query()?.finish()?;
     let size: Size = body::json(request, "{\"rows\": 24, \"cols\": 80}")?;

@@ -7,7 +7,7 @@ use crate::ops::Error;
 use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, refuse_first};
 use http1::{Problem, Query, Request};
 
-/// The media type of one entry a line.
+/// The media type of one entry per line.
 pub const NDJSON: &str = "application/x-ndjson";
 
 /// The form of an answer.
@@ -15,41 +15,41 @@ pub const NDJSON: &str = "application/x-ndjson";
 pub enum Form {
     /// A `LogsResponse`, or `ServiceLogs`.
     Json,
-    /// The content alone.
+    /// The lines only.
     Text,
-    /// An entry a line.
+    /// One entry per line.
     Ndjson,
     /// Server-Sent Events.
     Events,
 }
 
-/// Whose log is asked for.
+/// The log that a request reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogOf<'a> {
-    /// That of the last run, by its id: all of it by default, and only as long as it is the one
-    /// that `run_id` names.
+    /// The log of the last run, by its id: all of it by default, if `run_id` does not name another
+    /// one.
     LastRun(&'a str),
-    /// That of one run, by its id: all of it by default.
+    /// The log of one run, by its id: all of it by default.
     Run(&'a str),
-    /// That of a service: its last hundred lines by default, maybe of one run alone.
+    /// The log of a service: its last hundred lines by default, optionally of one run only.
     Service,
 }
 
-/// How many lines of a service's log are given by default.
+/// Default number of lines of a service's log.
 const SERVICE_LINES_DEFAULT: u64 = 100;
 
-/// A request for logs, whole and valid.
+/// A validated request for logs.
 #[derive(Debug)]
 pub struct LogRequest {
-    /// Which lines, and how many bytes of them.
+    /// Selected lines, and the largest content.
     pub query: LogQuery,
-    /// In which form.
+    /// Form of the answer.
     pub form: Form,
-    /// Whether to go on with what comes.
+    /// Whether to follow new output.
     pub follows: bool,
-    /// Whether an event stream that broke off is resumed.
+    /// Whether an interrupted event stream is resumed.
     pub resumes: bool,
-    /// The run whose lines alone are asked for.
+    /// Restricts a service's log to one run.
     pub run_id: Option<String>,
 }
 
@@ -57,7 +57,7 @@ impl LogRequest {
     /// Reads the query and the headers.
     ///
     /// # Errors
-    /// 400 for a parameter that is unknown, malformed, or that another one excludes.
+    /// 400 for a parameter that is unknown, malformed, or excluded by another one.
     pub fn read(request: &Request<'_>, of: LogOf<'_>) -> Result<Self, Problem> {
         let mut query = request.query()?;
         let run_id = match of {
@@ -105,7 +105,7 @@ impl LogRequest {
     }
 }
 
-/// Where a stream of events is resumed.
+/// The position at which an event stream is resumed.
 #[derive(Clone, Copy)]
 struct Cursor {
     line: u64,
@@ -113,8 +113,8 @@ struct Cursor {
 }
 
 impl Cursor {
-    /// Reads the id of an event: `RUN_ID:N`, or `N` alone. The lines of a service have numbers
-    /// that go on over its runs. `None` for what is no such id.
+    /// Parses the id of an event: `RUN_ID:N`, or `N`. The line numbers of a service continue across
+    /// its runs. `None` for any other text.
     fn read(id: &str, of: LogOf<'_>) -> Option<Self> {
         let (run_id, line) = id.rsplit_once(':').map_or((None, id), |(run, n)| (Some(run), n));
         let line = line.parse().ok()?;
@@ -126,7 +126,7 @@ impl Cursor {
     }
 }
 
-/// Refuses a run that is not the last one.
+/// Checks that `run_id`, if given, names the last run.
 fn same_run(run_id: Option<String>, last: &str) -> Result<Option<String>, Problem> {
     match run_id {
         Some(run_id) if run_id != last => {
@@ -138,21 +138,22 @@ fn same_run(run_id: Option<String>, last: &str) -> Result<Option<String>, Proble
 
 fn form(query: &mut Query, accept: Option<&str>, follows: bool) -> Result<Form, Problem> {
     let forms = [("json", Form::Json), ("text", Form::Text), ("ndjson", Form::Ndjson)];
-    if let Some(form) = parameters::word(query, "format", &forms)? {
-        // A stream has no JSON form: it is what curl shows best.
+    if let Some(form) = parameters::choice(query, "format", &forms)? {
+        // A stream has no JSON form; text is what curl shows best.
         return Ok(if follows && form == Form::Json { Form::Text } else { form });
     }
-    // A stream has no JSON form, and an answer that ends has none as events.
+    // A stream has no JSON form, and a complete answer has no form of events.
     let offers: &[_] = if follows {
         &[("text/event-stream", Form::Events), (NDJSON, Form::Ndjson), ("text/plain", Form::Text)]
     } else {
         &[("application/json", Form::Json), (NDJSON, Form::Ndjson), ("text/plain", Form::Text)]
     };
-    let otherwise = if follows { Form::Text } else { Form::Json };
-    Ok(preferred(accept, offers).unwrap_or(otherwise))
+    let default = if follows { Form::Text } else { Form::Json };
+    Ok(preferred(accept, offers).unwrap_or(default))
 }
 
-/// Returns how to ask for lines that were left out: of this run, whichever is the last one then.
+/// Returns how to request omitted lines: by the id of this run, which may not be the last one by
+/// then.
 fn continuation(
     request: &Request<'_>,
     of: LogOf<'_>,

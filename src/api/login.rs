@@ -1,4 +1,4 @@
-//! POST /login and POST /logout: the session of a page in a browser.
+//! POST /login and POST /logout: sessions of the web panel.
 
 use super::body;
 use super::route::{Mode, Route, Verb};
@@ -10,17 +10,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// What POST /login takes: the token, or the user and the password.
+/// Body of POST /login: the token, or the user and the password.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected a token alone, or a user and a password")]
 pub enum LoginRequest {
-    /// Where a token is set.
+    /// If a token is set.
     Token(TokenLogin),
-    /// Where a password is set.
+    /// If a password is set.
     Password(PasswordLogin),
 }
 
-/// A login with the token.
+/// A login with a token.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenLogin {
@@ -28,7 +28,7 @@ pub struct TokenLogin {
     token: String,
 }
 
-/// A login with the password.
+/// A login with a user and a password.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordLogin {
@@ -38,17 +38,17 @@ pub struct PasswordLogin {
     password: String,
 }
 
-/// What POST /login answers.
+/// Answer to POST /login.
 #[derive(Serialize, JsonSchema)]
 pub struct LoginResponse {
-    /// The session's token, for `Authorization: Bearer`.
+    /// Token of the session, for `Authorization: Bearer`.
     pub token: String,
-    /// When the session ends.
+    /// Time at which the session ends.
     #[schemars(extend("format" = "date-time"))]
     pub expires_at: String,
 }
 
-/// Returns the two routes. A client that logs in has no credentials to show yet.
+/// Returns the two routes. A client that logs in has no credentials yet.
 pub fn routes<O: Mode>() -> &'static [Route<O>] {
     const {
         &[
@@ -92,7 +92,7 @@ const NOTHING_SET: &str =
 const WRONG: &str = "This server does not know these credentials: send them in Authorization, as \
                      its WWW-Authenticate says.";
 const NO_SESSION: &str =
-    "The request shows no session that could be ended: send the token that POST /login gave.";
+    "The request has no session to end: send the token that POST /login returned.";
 
 fn log_in(guard: &Guard, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;

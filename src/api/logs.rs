@@ -1,4 +1,4 @@
-//! GET /logs and its like: the answer that carries the lines.
+//! Answers with lines of a log: GET /logs and similar routes.
 
 use super::follow;
 use super::log_query::{Form, LogRequest, NDJSON};
@@ -12,9 +12,9 @@ use http1::{Problem, Reply, Request, StreamBody};
 use serde_json::Value;
 use std::io::{self, Write};
 
-/// The media type of all that is asked for.
+/// The media type of an answer with counts.
 const JSON: &str = "application/json";
-/// The media type of lines alone.
+/// The media type of lines only.
 pub const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Answers a request for lines of a log.
@@ -30,7 +30,7 @@ pub fn answer(
         return follow::answer(query, (form, resumes), source, permit);
     }
     let (query, permit) = begin_read(request, query, &*source, streams)?;
-    // Read before the log: "ended" then means that all is there.
+    // Read before the log: if it has ended, all of its lines are there.
     let is_running = source.is_running();
     let page = Page::select(&source.series(&query.selection)?, query.selection.clone())?;
     Ok(match form {
@@ -46,7 +46,7 @@ pub fn answer(
                 to.write_all(text.as_bytes())
             };
             write_content(&page, query.bytes_max, &query.continuation, &mut put)?;
-            // A line that is to be ended, be it an empty one.
+            // Ends the last line, even if it is empty.
             if has_text { to.write_all(b"\n") } else { Ok(()) }
         }),
         Form::Json | Form::Events => {
@@ -64,8 +64,8 @@ pub fn answer(
     })
 }
 
-/// Writes a `LogsResponse` or `ServiceLogs`. The counts stand after the content, because they are
-/// known when it was passed on.
+/// Writes a `LogsResponse` or `ServiceLogs`. The counts follow the content, because they are known
+/// only after it was written.
 fn write_json(
     page: &Page,
     query: &LogQuery,
@@ -126,7 +126,7 @@ fn write_ndjson(page: &Page, to: &mut StreamBody<'_>) -> io::Result<()> {
     page.for_each(|line, text| write_entry(to, line, text)).map(drop)
 }
 
-/// Writes one entry, with the number of its line, on a line of its own.
+/// Writes one entry, with its line number, on its own line.
 pub fn write_entry(to: &mut impl Write, line: Line<'_>, text: &str) -> io::Result<()> {
     let Line { number, stamp, .. } = line;
     writeln!(to, "{{\"n\":{number},\"timestamp\":\"{stamp}\",\"line\":{}}}", Value::from(text))

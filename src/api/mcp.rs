@@ -1,4 +1,4 @@
-//! POST /mcp: the route of the Model Context Protocol, which `mcp` handles.
+//! POST /mcp: the route of the Model Context Protocol, handled by `mcp`.
 
 use super::openapi::Message;
 use super::route::{Mode, Route, Verb};

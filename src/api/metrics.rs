@@ -1,4 +1,4 @@
-//! What services cost, in JSON and in the text that Prometheus reads.
+//! Resource usage of services, as JSON and as text for Prometheus.
 
 use super::route::{Mode, Route};
 use crate::ops::Services;
@@ -16,10 +16,10 @@ use prometheus_client::registry::{Registry, Unit};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
-/// The type of the text, by the specification of `OpenMetrics`.
+/// Content-Type of the text, by the specification of `OpenMetrics`.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Media type in the document, and an example.
+/// Media type in the `OpenAPI` document, and an example.
 const MEDIA_TYPE: &str = "application/openmetrics-text";
 const EXAMPLE: &str = "# HELP llm_shell_runs Commands that were started.\n# TYPE llm_shell_runs \
                        counter\nllm_shell_runs_total 1\n# EOF\n";
@@ -62,7 +62,7 @@ pub fn json(services: &Services, request: &mut Request<'_>) -> Result<Reply, Pro
     Ok(Reply::json(StatusCode::OK, &MetricsResponse::new(each.collect::<BTreeMap<_, _>>())))
 }
 
-/// Answers with the same and more, for Prometheus.
+/// Answers with the metrics of each service and more, for Prometheus.
 pub fn text(services: &Services) -> Reply {
     let mut families = Families::default();
     for sample in samples(services) {
@@ -74,7 +74,7 @@ pub fn text(services: &Services) -> Reply {
     open_metrics(&all)
 }
 
-/// Registers how many streams there are, and how many there may be.
+/// Registers the number of streams, and its limit.
 pub fn register_streams(all: &mut Registry, streams: &Permits) {
     let (taken, count_max) = streams.counts();
     let gauge = |count: usize| {
@@ -83,21 +83,21 @@ pub fn register_streams(all: &mut Registry, streams: &Permits) {
         gauge
     };
     all.register("streams", "Requests that wait or stream", gauge(taken));
-    all.register("streams_max", "How many of them there may be", gauge(count_max));
+    all.register("streams_max", "Maximum number of them", gauge(count_max));
 }
 
-/// An answer of all that is registered.
+/// Answers with all registered metrics.
 pub fn open_metrics(all: &Registry) -> Reply {
     let mut text = String::new();
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     encode(&mut text, all).unwrap_or_default();
     Reply::bytes(StatusCode::OK, OPEN_METRICS, text.into_bytes())
 }
 
-/// What is known of one service.
+/// The metrics of one service.
 struct Sample {
     service: std::sync::Arc<ServiceHandle>,
-    /// `None` where nothing runs.
+    /// `None` if it has no process.
     live: Option<Live>,
 }
 
@@ -194,24 +194,29 @@ impl Families {
 
     fn register(self, all: &mut Registry) {
         all.register("up", "Whether it is up", self.up);
-        all.register("required", "Whether Astra is degraded where it fails", self.required);
+        all.register("required", "Whether Astra is degraded if it fails", self.required);
         all.register("healthy", "Whether its health checks pass", self.healthy);
-        all.register("health", "1 for what its health checks say", self.health);
-        all.register("state", "1 for the state that it is in", self.state);
-        all.register("restarts", "How often it was started again", self.restarts);
+        all.register("health", "1 for the result of its health checks", self.health);
+        all.register("state", "1 for its current state", self.state);
+        all.register("restarts", "Number of restarts", self.restarts);
         all.register_with_unit("cpu", "Busy cores, of its whole tree", cores(), self.cpu);
         let bytes = Unit::Bytes;
         all.register_with_unit("memory", "Resident memory of its whole tree", bytes, self.memory);
         all.register("threads", "Threads of its whole tree", self.threads);
         all.register("connections", "TCP and UDP sockets of its whole tree", self.connections);
         let seconds = Unit::Seconds;
-        all.register_with_unit("uptime", "Since its present run began", seconds, self.uptime);
+        all.register_with_unit(
+            "uptime",
+            "Time since the start of its current run",
+            seconds,
+            self.uptime,
+        );
         all.register("log_lines", "Lines that it printed", self.lines);
         all.register("log_dropped_lines", "Lines that could not be written", self.dropped);
     }
 }
 
-/// Busy cores.
+/// Returns the unit of CPU usage: busy cores.
 pub fn cores() -> Unit {
     Unit::Other("cores".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Handlers and bodies: what a request means, and what is answered.
+//! HTTP routes: handlers, request bodies and answers.
 
 mod accept;
 mod body;

@@ -1,12 +1,12 @@
-//! The web panel: plain files that are part of the program, and how they are served.
+//! The web panel: static files embedded in the binary, and their routes.
 
 use super::openapi::parameters;
 use super::route::{Mode, Route};
 use http::StatusCode;
 use http1::{HeaderName, HeaderValue, Problem, Reply, Request, header};
 
-/// What a page of ours may load and do: its own files, and requests to its own server. Nothing
-/// inline, nothing from elsewhere, no frame around it.
+/// Content-Security-Policy of the panel: it may load its own files and send requests to its own
+/// server. Nothing inline, nothing from other hosts, no framing.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
                       connect-src 'self'; img-src 'self' data:; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
@@ -18,7 +18,7 @@ struct File {
     content: &'static str,
 }
 
-/// The files of `src/panel` of these paths.
+/// Embeds the files of `src/panel` with these paths.
 macro_rules! files {
     ($($path:literal),* $(,)?) => {
         [$(File { path: $path, content: include_str!(concat!("../panel/", $path)) }),*]
@@ -49,6 +49,7 @@ const FILES: &[File] = &files![
     "common/dom.js",
     "common/format.js",
     "common/icon.svg",
+    "common/input.js",
     "common/lines.js",
     "common/log.css",
     "common/logevents.js",
@@ -63,7 +64,6 @@ const FILES: &[File] = &files![
     "common/session.js",
     "common/spark.js",
     "common/sse.js",
-    "common/talk.js",
     "common/toggle.js",
     "shell/history.js",
     "shell/index.html",
@@ -74,7 +74,7 @@ const FILES: &[File] = &files![
     "shell/start.js",
 ];
 
-/// Returns the routes of the panel, which need no credentials: it asks for them itself.
+/// Returns the routes of the panel, which need no credentials: the panel asks for them itself.
 pub fn routes<O: Mode>() -> &'static [Route<O>] {
     const {
         &[
@@ -125,7 +125,7 @@ fn find(path: &str) -> Result<Reply, Problem> {
     Ok(header(reply, HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
 }
 
-/// By the end of a file's name.
+/// Returns the media type for a file's extension.
 fn media_type(path: &str) -> &'static str {
     match path.rsplit('.').next() {
         Some("html") => "text/html; charset=utf-8",

@@ -1,4 +1,4 @@
-//! Query parameters, read into what they mean or refused with what they should have been.
+//! Query parameters: parsed, or refused with what is expected.
 
 use crate::ops::Error;
 use crate::ops::{fitting_seconds, fitting_wait};
@@ -8,52 +8,52 @@ use http1::{Problem, Query};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A whole number, where it was given.
+/// Takes a whole number, if given.
 pub fn count(query: &mut Query, name: &str) -> Result<Option<u64>, Problem> {
     parse(query, name, "a whole number, 0 or more")
 }
 
-/// A duration, given in seconds with or without a fraction, at most a day.
+/// Takes a duration in seconds, with or without a fraction, at most a day.
 pub fn seconds(query: &mut Query, name: &str) -> Result<Option<Duration>, Problem> {
     let number: Option<f64> = parse(query, name, &seconds_wanted())?;
     Ok(fitting_seconds(name, number)?)
 }
 
-/// What a number of seconds should have been.
+/// Describes a valid number of seconds.
 fn seconds_wanted() -> String {
     format!("a number of seconds from 0 to {SECONDS_MAX}")
 }
 
-/// Yes or no, where it was given.
+/// Takes `true` or `false`; false if not given.
 pub fn flag(query: &mut Query, name: &str) -> Result<bool, Problem> {
-    Ok(word(query, name, &[("true", true), ("false", false)])?.unwrap_or(false))
+    Ok(choice(query, name, &[("true", true), ("false", false)])?.unwrap_or(false))
 }
 
-/// A duration to wait, given in seconds, at most ten minutes: most clients give up far earlier.
+/// Takes a wait in seconds, at most ten minutes: most clients give up far earlier.
 pub fn wait(query: &mut Query, name: &str) -> Result<Option<Duration>, Problem> {
     let number: Option<f64> = parse(query, name, WAIT_WANTED)?;
     Ok(fitting_wait(name, number)?)
 }
 
-/// What a wait should have been.
+/// Describes a valid wait.
 const WAIT_WANTED: &str = "a number of seconds from 0 to 600";
 
-/// One of the given words, where it was given.
-pub fn word<T: Copy>(
+/// Takes one of several named choices, if given.
+pub fn choice<T: Copy>(
     query: &mut Query,
     name: &str,
-    words: &[(&str, T)],
+    choices: &[(&str, T)],
 ) -> Result<Option<T>, Problem> {
     let Some(given) = query.take(name) else { return Ok(None) };
-    let found = words.iter().find(|(word, _)| *word == given);
-    let known = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or ");
+    let found = choices.iter().find(|(choice, _)| *choice == given);
+    let known = || choices.iter().map(|(choice, _)| *choice).collect::<Vec<_>>().join(" or ");
     found.map(|(_, meaning)| Some(*meaning)).ok_or_else(|| refused(name, &given, &known()))
 }
 
-/// A signal, where it was given.
+/// Takes a signal, if given.
 pub fn signal(query: &mut Query, name: &str) -> Result<Option<Signal>, Problem> {
     let Some(given) = query.take(name) else { return Ok(None) };
-    // The plus of SIGRTMIN+3 is a space in a query, where nobody has encoded it.
+    // The plus of SIGRTMIN+3 decodes to a space if the client did not encode it.
     let read = given.replace(' ', "+").parse();
     read.map(Some).map_err(|wanted: String| refused(name, &given, &wanted))
 }

@@ -6,7 +6,7 @@ use crate::permits::TooManyRequests;
 use crate::{logs, runs, supervisor};
 use http1::{HeaderValue, Problem, header};
 
-/// The value of `Retry-After` when too many requests are in progress, in seconds.
+/// The `Retry-After` of an answer to too many requests, in seconds.
 const RETRY_SECONDS: u16 = 1;
 
 impl From<Error> for Problem {
@@ -19,7 +19,7 @@ impl From<Error> for Problem {
             ErrorKind::Gone => Self::gone(detail),
             ErrorKind::Conflict => Self::conflict(detail),
             ErrorKind::Unavailable => Self::unavailable(detail),
-            // Nobody reads this, and nothing has failed.
+            // The client has left, so the answer is not read; nothing has failed.
             ErrorKind::Internal if error.is_of_client_that_left() => Self::internal(detail),
             ErrorKind::Internal => {
                 log::error!("{detail}");

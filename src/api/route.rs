@@ -1,5 +1,5 @@
-//! The table of routes. Each route is declared once: the router, the `OpenAPI` document and the
-//! tables in `docs/` come from that.
+//! The table of routes. Each route is declared once; the router, the `OpenAPI` document and the
+//! tables in `docs/` are generated from it.
 
 use super::body;
 use super::idempotency::Answers;
@@ -13,13 +13,13 @@ use std::sync::{Arc, OnceLock};
 pub trait Mode: Send + Sync + Sized + 'static {
     /// Title of its `OpenAPI` document.
     const TITLE: &'static str;
-    /// Groups of routes, with what they are for.
+    /// Groups of routes, with their descriptions.
     const TAGS: &'static [(&'static str, &'static str)];
     /// Routes that only this mode has.
     const ROUTES: &'static [&'static [Route<Self>]];
     /// Path of its page among the files of the panel.
     const PAGE: &'static str;
-    /// A second prefix of routes: (prefix, the prefix that it stands for).
+    /// A second prefix of routes: (alias, prefix).
     const ALIAS: Option<(&'static str, &'static str)>;
 
     /// Returns the permits of requests that wait or stream.
@@ -32,7 +32,7 @@ pub trait Mode: Send + Sync + Sized + 'static {
 /// Handles POST /mcp.
 pub type McpHandler = Box<dyn Fn(&mut Request<'_>) -> Result<Reply, Problem> + Send + Sync>;
 
-/// What the handlers of one server share.
+/// The state that the handlers of one server share.
 pub struct Api<O> {
     /// Operations.
     pub ops: Arc<O>,
@@ -42,7 +42,7 @@ pub struct Api<O> {
     pub answers: Answers,
     /// The Model Context Protocol.
     pub mcp: McpHandler,
-    /// The `OpenAPI` document, once it was asked for.
+    /// The `OpenAPI` document, created by the first request for it.
     pub document: OnceLock<Vec<u8>>,
 }
 
@@ -56,7 +56,7 @@ pub struct Route<O: 'static> {
     pub access: Access,
     /// Whether a retry can carry an Idempotency-Key.
     pub retry: Retry,
-    /// Its description for the document.
+    /// Description for the document.
     pub describe: fn(Operation<'_>) -> Operation<'_>,
     handler: Handler<O>,
     /// Whether a GET has an effect, so that a link on another site must not lead to it.
@@ -79,18 +79,18 @@ pub enum Access {
     Guarded,
     /// Clients without credentials too.
     Open,
-    /// Everybody, other users of the machine and pages of other hosts included.
+    /// Everyone, including other users of the machine and pages of other hosts.
     Public,
 }
 
 /// Whether a retry of a request can carry an Idempotency-Key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// It cannot.
+    /// No.
     WithoutKey,
-    /// It can.
+    /// Yes.
     WithKey,
-    /// It can; the handler looks the key up itself, after taking a permit.
+    /// Yes; the handler looks the key up itself, after taking a permit.
     WithKeyInHandler,
 }
 
@@ -108,7 +108,7 @@ impl<O> Clone for Handler<O> {
 impl<O> Copy for Handler<O> {}
 
 impl<O> Route<O> {
-    /// Declares a route of GET.
+    /// Declares a GET route.
     pub const fn get(
         path: &'static str,
         handler: fn(&O, &mut Request<'_>) -> Result<Reply, Problem>,
@@ -117,7 +117,7 @@ impl<O> Route<O> {
         Self::new(Verb::Get, path, Handler::Ops(handler), describe)
     }
 
-    /// Declares a route of POST.
+    /// Declares a POST route.
     pub const fn post(
         path: &'static str,
         handler: fn(&O, &mut Request<'_>) -> Result<Reply, Problem>,
@@ -152,7 +152,7 @@ impl<O> Route<O> {
         self
     }
 
-    /// Lets everybody use it.
+    /// Lets everyone use it.
     pub const fn public(mut self) -> Self {
         self.access = Access::Public;
         self

@@ -1,4 +1,4 @@
-//! GET /services/{service}: what a service is run by, and how its last runs ended.
+//! GET /services/{service}: a service's configuration and how its last runs ended.
 
 use crate::logs::{RunRecord, format_instant};
 use crate::protocol::{EndedBy, seconds};
@@ -7,18 +7,18 @@ use crate::supervisor::{ServiceHandle, ServiceOrigin};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// How many ends are told of.
+/// The most exits listed.
 const EXITS_MAX: usize = 10;
 
-/// What GET /services/{service} answers.
+/// Answer to GET /services/{service}.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ServiceDetail {
     service: String,
-    /// Whether the services file has it, or somebody added it.
+    /// Where it is defined: `file`, or `api` if a client added it.
     source: &'static str,
-    /// What it is run by, in the fields of the services file, with secrets masked.
+    /// Its configuration, in the fields of the services file, with secrets masked.
     config: ShownConfig,
-    /// The newest first.
+    /// Its last exits, newest first.
     exits: Vec<Exit>,
 }
 
@@ -35,7 +35,7 @@ struct Exit {
 }
 
 impl ServiceDetail {
-    /// What is known of a service now.
+    /// Returns the current detail of a service.
     pub fn of(service: &ServiceHandle) -> Self {
         let facts = service.facts();
         let exits = service.manager().run_records().into_iter().filter_map(exit);
@@ -48,7 +48,7 @@ impl ServiceDetail {
     }
 }
 
-/// How a run ended, once it has.
+/// Returns how a run ended; `None` if it has not.
 fn exit(run: RunRecord) -> Option<Exit> {
     let lasted = run.lasted()?;
     let end = run.end?;

@@ -1,4 +1,4 @@
-//! What the command of the LLM Shell costs, in the text that Prometheus reads.
+//! Resource usage of the LLM Shell's command, as text for Prometheus.
 
 use super::metrics::{cores, open_metrics, register_streams};
 use crate::permits::Permits;
@@ -10,8 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Metric, Registry, Unit};
 use std::sync::atomic::AtomicU64;
 
-/// Answers with the metrics of the last run, if there was one, of as many as were started, and of
-/// the permits of streams.
+/// Answers with the metrics of the last run, if there was one, the number of runs started, and the
+/// permits of streams.
 pub fn answer(starts: u64, run: Option<&Snapshot>, streams: &Permits) -> Reply {
     let mut all = Registry::with_prefix("llm_shell");
     register_streams(&mut all, streams);
@@ -26,7 +26,12 @@ pub fn answer(starts: u64, run: Option<&Snapshot>, streams: &Permits) -> Reply {
         let threads = gauge(f64::from(run.usage.threads));
         all.register("run_threads", "Threads of its whole tree", threads);
         let (seconds, uptime) = (Unit::Seconds, gauge(run.uptime.as_secs_f64()));
-        all.register_with_unit("run_uptime", "From its start to its end, or now", seconds, uptime);
+        all.register_with_unit(
+            "run_uptime",
+            "Time from its start to its end, or until now",
+            seconds,
+            uptime,
+        );
         all.register("run_log_lines", "Lines that it printed", counted(run.log.lines));
         let dropped = counted(run.log.dropped_lines);
         all.register("run_log_dropped_lines", "Lines that could not be written", dropped);

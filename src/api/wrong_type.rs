@@ -1,7 +1,7 @@
-//! What a JSON body's reader says of a value that it cannot take, in the words of JSON.
+//! Type errors of JSON bodies, rewritten from Rust's types to JSON's.
 
 /// Rewrites serde's `invalid type: string "5", expected f64 at line 1 column 9` about a field;
-/// `None` for what is no such message.
+/// `None` for any other message.
 pub fn explain(field: &str, message: &str) -> Option<String> {
     let (is_type, rest) = match message.strip_prefix("invalid type: ") {
         Some(rest) => (true, rest),
@@ -17,7 +17,7 @@ pub fn explain(field: &str, message: &str) -> Option<String> {
     Some(format!("{subject} must be {}, got {found}{place}", wanted(expected)))
 }
 
-/// `a string` of `string "5"`.
+/// Returns the JSON type: `a string` for `string "5"`.
 fn kind(found: &str) -> &str {
     match found.split(' ').next().unwrap_or_default() {
         "string" => "a string",
@@ -29,11 +29,12 @@ fn kind(found: &str) -> &str {
     }
 }
 
-/// `-1` of ``integer `-1` ``.
+/// Returns the value: `-1` for ``integer `-1` ``.
 fn value(found: &str) -> &str {
     found.split(['`', '"']).nth(1).unwrap_or(found)
 }
 
+/// Returns the JSON name of an expected Rust type.
 fn wanted(expected: &str) -> &str {
     match expected {
         "f64" | "f32" => "a number",
@@ -52,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn types_are_named_as_json_names_them() {
+    fn types_have_their_json_names() {
         for (message, said) in [
             (
                 "invalid type: string \"5\", expected f64 at line 1 column 9",

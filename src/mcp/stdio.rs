@@ -64,7 +64,7 @@ impl ops::Client for StdioClient {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn departure(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
+    fn has_left_fn(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
         let is_cancelled = Arc::clone(&self.0);
         Arc::new(move || is_cancelled.load(Ordering::Relaxed))
     }
@@ -73,7 +73,7 @@ impl ops::Client for StdioClient {
         false
     }
 
-    fn may_come_again(&self) -> bool {
+    fn may_retry(&self) -> bool {
         false
     }
 }

@@ -1,19 +1,19 @@
-//! The client that an operation works for.
+//! The client of an operation.
 
 use std::sync::Arc;
 
-/// A client, which may leave while it waits.
+/// A client, which may disconnect while it waits.
 pub trait Client {
     /// Returns whether it has left. Does not block.
     fn has_left(&self) -> bool;
 
-    /// Returns what tells the same to a thread that works for it.
-    fn departure(&self) -> Arc<dyn Fn() -> bool + Send + Sync>;
+    /// Returns a function with the result of [`Self::has_left`], for another thread.
+    fn has_left_fn(&self) -> Arc<dyn Fn() -> bool + Send + Sync>;
 
-    /// Whether it may not choose what is run, or how: it is a page of another origin, without
-    /// credentials.
+    /// Returns whether it may not choose what is run, or how: it is a page of another origin,
+    /// without credentials.
     fn is_restricted(&self) -> bool;
 
-    /// Whether a wait goes on without it, because it may ask for the outcome again.
-    fn may_come_again(&self) -> bool;
+    /// Returns whether a wait continues without it, because it may request the outcome again.
+    fn may_retry(&self) -> bool;
 }

@@ -1,4 +1,4 @@
-//! Lines of a log: whose they are, which are read, and how they are cut to a size.
+//! Pages of a log: sources, reading, waiting for lines, and truncation.
 
 use super::client::Client;
 use super::error::{Error, Result};
@@ -14,20 +14,20 @@ use std::io;
 use std::ops::Range;
 use std::time::Instant;
 
-/// How much longer the line between head and tail is than its hint and two numbers, in bytes.
+/// The longest line between head and tail, without its hint, in bytes.
 const NOTE_BYTES: usize = "[...  lines,  bytes left out:  ...]".len() + 2 * 20;
 
-/// The name of a log, and with that the form of its JSON answer.
+/// The name of a log, which decides the form of its JSON answer.
 #[derive(Clone, Debug)]
 pub enum Named {
-    /// That of a run.
+    /// The log of a run.
     Run {
-        /// Path: the directory as it was set, and the file in it.
+        /// Path: the directory as configured, and the file in it.
         log_file: String,
         /// Id of the run.
         run_id: String,
     },
-    /// That of a service.
+    /// The log of a service.
     Service {
         /// Name of the service.
         name: String,
@@ -39,39 +39,39 @@ pub trait Source: Send {
     /// Returns its name.
     fn name(&self) -> Named;
 
-    /// Returns the numbers of its lines: those over the start, up to the end.
+    /// Returns the range of its line numbers: greater than `start`, up to and including `end`.
     fn line_numbers(&self) -> Range<u64>;
 
-    /// Returns as much of it as the selection reaches.
+    /// Returns the parts of it that the selection needs.
     ///
     /// # Errors
     /// `Log` if a file cannot be read.
     fn series(&self, selection: &Selection) -> Result<LogSeries>;
 
-    /// Whether it is complete.
+    /// Returns whether it is complete.
     fn is_over(&self) -> bool;
 
-    /// Waits for a change that `is_news`, for the end, or until the deadline.
+    /// Waits for a change that satisfies `is_news`, for the end, or until the deadline.
     fn wait(&self, deadline: Instant, is_news: &mut dyn FnMut(&LogSnapshot) -> bool);
 
-    /// Whether what prints it is running.
+    /// Returns whether the process that prints it is running.
     fn is_running(&self) -> bool;
 
-    /// Returns the state of what prints it, as JSON.
+    /// Returns the state of the run or service, as JSON.
     fn status(&self) -> Value;
 
-    /// Returns where runs begin and end in it, if it spans several.
+    /// Returns the starts and ends of runs in it, if it spans several.
     fn run_marks(&self) -> Vec<RunMark>;
 
-    /// Returns a number that grows when there are more of those.
+    /// Returns a number that grows with each new start or end.
     fn transition_count(&self) -> u64;
 }
 
-/// Prepares the reading of a log: fits the cursor, and waits if the query asks for that. Returns
-/// the permit of a scan, to be held while the log is read.
+/// Prepares the reading of a log: clamps the cursor, and waits if the query says so. Returns the
+/// permit of a scan, to be held while the log is read.
 ///
 /// # Errors
-/// `TooManyRequests`.
+/// `TooManyRequests` if no permit is free.
 pub fn begin_read(
     client: &dyn Client,
     mut query: LogQuery,
@@ -93,8 +93,8 @@ fn wait_for_news(client: &dyn Client, query: &LogQuery, source: &dyn Source) {
     waits::wait(client, wait, |until| {
         let mut is_enough = source.is_over();
         if !is_enough {
-            source.wait(until, &mut |glance| {
-                is_enough = glance.lines > cursor || (was_running && glance.is_over);
+            source.wait(until, &mut |snapshot| {
+                is_enough = snapshot.lines > cursor || (was_running && snapshot.is_over);
                 is_enough
             });
         }
@@ -107,7 +107,7 @@ fn wait_for_news(client: &dyn Client, query: &LogQuery, source: &dyn Source) {
 /// # Errors
 /// `Log` if it cannot be read.
 pub fn logs_response(source: &dyn Source, query: &LogQuery) -> Result<LogsResponse> {
-    // Read before the log: "ended" then means that all is there.
+    // Read before the log: if it has ended, all of its lines are there.
     let running = source.is_running();
     let page = Page::select(&source.series(&query.selection)?, query.selection.clone())?;
     let mut content = String::new();
@@ -182,19 +182,18 @@ pub fn unreadable(error: io::Error) -> Error {
     SystemError::new("read the log", error).into()
 }
 
-/// Returns what is shown of a line without a newline: of one that is too large to be a prompt, its
-/// end.
+/// Returns the part of an unfinished line to show: the end of it, if it is too large for a prompt.
 #[must_use]
 pub fn prompt(unfinished: &str, bytes_max: Option<usize>) -> Option<&str> {
     let bytes_max = bytes_max.unwrap_or(usize::MAX);
     (!unfinished.is_empty()).then(|| text_report::end_of(unfinished, bytes_max))
 }
 
-/// Writes the lines with a newline between them, a last one without newline at the end unless
-/// there is a cursor. Returns the counts, and how many lines were left out.
+/// Writes the lines, separated by newlines, with an unfinished last line unless there is a cursor.
+/// Returns the counts, and how many lines were left out.
 ///
 /// # Errors
-/// Those of `put`, and of the log.
+/// Errors of `put` and of the log.
 pub fn write_content(
     page: &Page,
     bytes_max: Option<usize>,
@@ -236,7 +235,7 @@ fn write_truncated(
     Ok((counts, omitted))
 }
 
-/// Cuts content to a size in the middle, with a line that says how to ask for the rest.
+/// A buffer that truncates content in the middle, with a line that says how to request the rest.
 pub struct Truncator<'a> {
     fold: Fold,
     hint: &'a ContinuationHint,
@@ -244,20 +243,20 @@ pub struct Truncator<'a> {
 }
 
 impl<'a> Truncator<'a> {
-    /// Creates a truncator to so many bytes.
+    /// Creates a truncator to `bytes_max` bytes.
     pub fn new(bytes_max: usize, hint: &'a ContinuationHint) -> Self {
-        // A hint that would take most of the room is not given.
+        // A hint that would take most of the space is omitted.
         let hint_bytes = hint.bytes_max();
         let names_hint = NOTE_BYTES + hint_bytes <= bytes_max / 2;
         let note_bytes = NOTE_BYTES + if names_hint { hint_bytes } else { 0 };
         Self { fold: Fold::new(bytes_max, note_bytes), hint, names_hint }
     }
 
-    /// Takes the lines of a page, each as `shown` gives it. Of a page that is far too long only the
-    /// beginning and the end are read.
+    /// Takes the lines of a page, each formatted by `shown`. Reads only the head and the tail of a
+    /// page that is far too long.
     ///
     /// # Errors
-    /// Those of the log.
+    /// Errors of the log.
     pub fn take(
         &mut self,
         page: &Page,
@@ -288,7 +287,7 @@ impl<'a> Truncator<'a> {
         self.fold.push(number, text);
     }
 
-    /// Returns what is left, and how many lines are not. The counts are then of what is left.
+    /// Returns the truncated content, and how many lines were left out. Adjusts the counts.
     pub fn finish(self, counts: &mut PageCounts) -> (String, u64) {
         let (content, omission) = self.fold.finish(|Omission { after, lines, bytes, .. }| {
             let hint = self.hint.text(after, lines);

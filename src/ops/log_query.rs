@@ -1,4 +1,4 @@
-//! Which lines of a log are asked for, and how large the answer may be.
+//! Log queries: the requested lines, and the largest answer.
 
 use super::client::Client;
 use super::error::{Error, Result};
@@ -11,21 +11,21 @@ use std::time::Duration;
 /// The longest wait of a request.
 pub const WAIT_MAX: Duration = Duration::from_mins(10);
 
-/// The largest content that an answer can be cut to, in bytes: it is in memory meanwhile.
+/// The largest `max_bytes`: truncated content is held in memory.
 const CONTENT_BYTES_MAX: usize = 1024 * 1024;
 
-/// Returns a duration of so many seconds, at most a day.
+/// Converts seconds to a duration of at most a day.
 ///
 /// # Errors
-/// `Input` that names the parameter.
+/// `Input` that names the parameter, if it is out of range.
 pub fn fitting_seconds(name: &str, seconds: Option<f64>) -> Result<Option<Duration>> {
     fitting(name, seconds, SECONDS_MAX)
 }
 
-/// Returns a wait of so many seconds, at most ten minutes.
+/// Converts seconds to a wait of at most ten minutes.
 ///
 /// # Errors
-/// `Input` that names the parameter.
+/// `Input` that names the parameter, if it is out of range.
 pub fn fitting_wait(name: &str, seconds: Option<f64>) -> Result<Option<Duration>> {
     fitting(name, seconds, WAIT_MAX.as_secs_f64())
 }
@@ -39,23 +39,23 @@ fn fitting(name: &str, seconds: Option<f64>, max: f64) -> Result<Option<Duration
     }
 }
 
-/// What becomes of escape sequences.
+/// The handling of escape sequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escapes {
-    /// They stay as they were printed.
+    /// Left as printed.
     Kept,
-    /// They are removed.
+    /// Removed.
     Stripped,
 }
 
-/// Which lines are asked for, before it is known whether that makes sense.
+/// The requested range of lines, not yet validated.
 #[derive(Clone, Debug, Default)]
 pub struct LogRange {
-    /// The last so many lines; 0 for all.
+    /// The last N lines; 0 for all.
     pub lines: Option<u64>,
-    /// The lines of the last so many seconds.
+    /// The lines of this last period.
     pub seconds: Option<Duration>,
-    /// The lines after this one.
+    /// The lines after this line number.
     pub after: Option<u64>,
 }
 
@@ -79,34 +79,34 @@ impl LogRange {
     }
 }
 
-/// A query of a log's lines.
+/// A query of lines of a log.
 #[derive(Debug)]
 pub struct LogQuery {
-    /// Which lines.
+    /// Selected lines.
     pub selection: Selection,
     /// The largest content, in bytes.
     pub bytes_max: Option<usize>,
-    /// How long to wait for a line after the cursor.
+    /// The longest wait for a line after the cursor.
     pub wait: Option<Duration>,
     /// Whether the cursor was of another run, or beyond the log, and was set to its beginning.
     pub cursor_reset: bool,
-    /// How lines that were left out can be asked for.
+    /// How to request lines that were left out.
     pub continuation: ContinuationHint,
 }
 
-/// How a client asks for lines that were left out: what stands before and after the range.
+/// How a client requests lines that were left out: the text before and after the range.
 #[derive(Clone, Debug)]
 pub enum ContinuationHint {
-    /// By a request.
+    /// By an HTTP request.
     Request {
         /// The path of the log.
         path: String,
         /// Further parameters, each with `&` before it.
         filters: String,
     },
-    /// By a call of a tool.
+    /// By a tool call.
     Call {
-        /// The tool and whose lines.
+        /// Name of the tool, and the argument that names the log.
         tool: String,
         /// Further arguments, each with a space before it.
         filters: String,
@@ -122,7 +122,7 @@ impl ContinuationHint {
         Self::Call { tool, filters: run + &grep }
     }
 
-    /// Returns what asks for so many lines after one.
+    /// Returns the request for `limit` lines after a line.
     #[must_use]
     pub fn text(&self, after: u64, limit: u64) -> String {
         match self {
@@ -133,7 +133,7 @@ impl ContinuationHint {
         }
     }
 
-    /// Returns how long that may get, in bytes.
+    /// Returns the longest such text, in bytes.
     #[must_use]
     pub fn bytes_max(&self) -> usize {
         self.text(u64::MAX, u64::MAX).len()
@@ -141,10 +141,10 @@ impl ContinuationHint {
 }
 
 impl LogQuery {
-    /// Creates a query of lines that match a regular expression, all without one.
+    /// Creates a query of the lines that match a regular expression, or of all lines.
     ///
     /// # Errors
-    /// `Invalid` for an expression or a size that cannot be.
+    /// `Invalid` for an invalid expression.
     pub fn new(
         client: &dyn Client,
         range: Range,
@@ -153,15 +153,15 @@ impl LogQuery {
         continuation: ContinuationHint,
     ) -> Result<Self> {
         let strips = escapes == Escapes::Stripped;
-        let filter = Filter::new(grep, strips, Some(client.departure()))?;
+        let filter = Filter::new(grep, strips, Some(client.has_left_fn()))?;
         let selection = Selection { range, limit: None, filter };
         Ok(Self { selection, bytes_max: None, wait: None, cursor_reset: false, continuation })
     }
 
-    /// Creates a query of the output that is answered beside a run's state.
+    /// Creates a query of the output that an answer has beside a run's state.
     ///
     /// # Errors
-    /// `Invalid` for a size that cannot be.
+    /// `Invalid` for a size out of range.
     pub fn of_output(
         run_id: &str,
         range: Range,
@@ -180,10 +180,10 @@ impl LogQuery {
         .limited_to(bytes_max)
     }
 
-    /// Limits the content to so many bytes, where that is given.
+    /// Limits the content to `bytes_max` bytes, if given.
     ///
     /// # Errors
-    /// `Invalid` for a size that cannot be.
+    /// `Invalid` for a size out of range.
     pub fn limited_to(self, bytes_max: Option<u64>) -> Result<Self> {
         let Some(given) = bytes_max else { return Ok(self) };
         let (min, max) = (FOLD_BYTES_MIN, CONTENT_BYTES_MAX);
@@ -193,8 +193,8 @@ impl LogQuery {
         Ok(Self { bytes_max: Some(fits.ok_or_else(refused)?), ..self })
     }
 
-    /// Moves a cursor that is beyond a log with lines of these numbers to its beginning: it is of
-    /// a log that was longer, and no line is to be passed over.
+    /// Moves a cursor beyond the last line to the beginning: it comes from a longer log, and no
+    /// line must be skipped.
     pub fn fit_cursor(&mut self, lines: &ops::Range<u64>) {
         let Range::After(after) = self.selection.range else { return };
         self.cursor_reset |= after > lines.end;
@@ -202,10 +202,10 @@ impl LogQuery {
         self.selection.range = Range::After(after);
     }
 
-    /// Refuses what makes no sense together.
+    /// Checks the parameters against each other.
     ///
     /// # Errors
-    /// `Input`.
+    /// `Invalid` for parameters that exclude each other.
     pub fn check(&self) -> Result<()> {
         let has_cursor = matches!(self.selection.range, Range::After(_));
         let is_tail = matches!(self.selection.range, Range::Last(_));
@@ -222,7 +222,7 @@ impl LogQuery {
 /// Refuses a query for the first reason that applies.
 ///
 /// # Errors
-/// `Input`.
+/// `Invalid` with that reason.
 pub fn refuse_first(reasons: &[(bool, &str)]) -> Result<()> {
     match reasons.iter().find(|(applies, _)| *applies) {
         Some((_, why)) => Err(Error::Invalid(format!("The parameters do not go together: {why}."))),

@@ -1,8 +1,8 @@
-//! Operations: what clients can ask for, once for HTTP and for the Model Context Protocol.
+//! Operations that clients can request, shared by HTTP and the Model Context Protocol.
 //!
-//! [`Shell`] is what can be done with the command of an LLM Shell, [`Services`] with the services
-//! of Astra. They take and return wire types and know no routes and no tools: the adapters, `api`
-//! and `mcp`, word requests and errors for their callers.
+//! [`Shell`] has the operations on the command of an LLM Shell, [`Services`] those on the services
+//! of Astra. They take and return wire types and know neither routes nor tools: the adapters, `api`
+//! and `mcp`, phrase requests and errors for their callers.
 
 mod client;
 mod error;

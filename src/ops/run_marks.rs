@@ -1,36 +1,36 @@
-//! Where runs begin and end in a log that spans several.
+//! Starts and ends of runs in a log that spans several.
 
 use super::log_page::Source;
 use serde_json::Value;
 use std::collections::VecDeque;
 
-/// The begin or the end of a run.
+/// The start or the end of a run.
 #[derive(Clone, Debug)]
 pub struct RunMark {
-    /// How many lines there are before it.
+    /// Number of lines before it.
     pub lines_before: u64,
-    /// Which run, by its id.
+    /// Id of the run.
     pub run_id: String,
     /// Whether it is the end.
     pub is_end: bool,
-    /// What is told of it.
+    /// Data of the event.
     pub data: Value,
 }
 
-/// The marks that one client is still to be told.
+/// The marks that are still to be sent to one client.
 #[derive(Debug, Default)]
 pub struct RunMarks {
     /// In the order of the log.
     left: VecDeque<RunMark>,
-    /// The last of those that were looked at: the run, and whether it was its end. Not when it
-    /// was, because the clock may be set back.
+    /// The last mark read: the run, and whether it was its end. Not its time, because the clock may
+    /// be set back.
     known: Option<(String, bool)>,
-    /// How far the source was then.
+    /// The source's transition count at that time.
     transition_count: u64,
 }
 
 impl RunMarks {
-    /// Those of a source that have at least so many lines before them.
+    /// Reads the marks of a source that have at least `lines` lines before them.
     pub fn behind(lines: u64, source: &dyn Source) -> Self {
         let mut marks = Self { transition_count: source.transition_count(), ..Self::default() };
         marks.add(source.run_marks());
@@ -38,16 +38,16 @@ impl RunMarks {
         marks
     }
 
-    /// Adds those that are new since the last look.
+    /// Adds marks that are new since the last read.
     pub fn renew(&mut self, source: &dyn Source) {
         if self.has_news(source) {
-            // Read first: what comes behind it is looked at the next time.
+            // Read first: a later mark is read the next time.
             self.transition_count = source.transition_count();
             self.add(source.run_marks());
         }
     }
 
-    /// Whether there may be marks that were never looked at.
+    /// Returns whether there may be unread marks.
     pub fn has_news(&self, source: &dyn Source) -> bool {
         source.transition_count() != self.transition_count
     }
@@ -59,7 +59,7 @@ impl RunMarks {
                 .as_ref()
                 .is_some_and(|(run_id, is_end)| (&mark.run_id, &mark.is_end) == (run_id, is_end))
         };
-        // Of a run that is forgotten by now: all that are left came behind it.
+        // The known mark may belong to a run that was removed: all that are left are newer.
         let new = marks.iter().rposition(is_known).map_or(0, |last| last + 1);
         self.known = marks.last().map(|mark| (mark.run_id.clone(), mark.is_end)).or(known);
         self.left.extend(marks.into_iter().skip(new));
@@ -69,7 +69,7 @@ impl RunMarks {
         self.left.retain(|mark| mark.lines_before >= lines);
     }
 
-    /// The next one before a line, which is told by that.
+    /// Takes the next mark before a line.
     pub fn next_before(&mut self, line: u64) -> Option<RunMark> {
         self.left.pop_front_if(|mark| mark.lines_before < line)
     }
@@ -90,16 +90,16 @@ mod tests {
     }
 
     #[test]
-    fn each_mark_is_told_once_before_the_line_that_follows_it() {
-        let mut told = RunMarks::default();
-        told.add(marks(1, 3));
-        told.pass_over(20);
-        assert!(told.next_before(20).is_none());
-        assert_eq!(told.next_before(21).unwrap().data, 2);
-        assert!(told.next_before(30).is_none());
-        // Older ones may be gone, and newer ones have come.
-        told.add(marks(3, 4));
-        let rest: Vec<_> = std::iter::from_fn(|| told.next_before(u64::MAX)).collect();
+    fn each_mark_is_sent_once_before_the_next_line() {
+        let mut pending = RunMarks::default();
+        pending.add(marks(1, 3));
+        pending.pass_over(20);
+        assert!(pending.next_before(20).is_none());
+        assert_eq!(pending.next_before(21).unwrap().data, 2);
+        assert!(pending.next_before(30).is_none());
+        // Older marks may be gone, and newer ones were added.
+        pending.add(marks(3, 4));
+        let rest: Vec<_> = std::iter::from_fn(|| pending.next_before(u64::MAX)).collect();
         assert_eq!(rest.iter().map(|mark| &mark.data).collect::<Vec<_>>(), [3, 4]);
     }
 }

@@ -1,4 +1,4 @@
-//! The log of one run, as it can be asked for.
+//! The log of one run, as a source.
 
 use super::error::Result;
 use super::log_page::{Named, Source};
@@ -11,9 +11,9 @@ use std::time::Instant;
 
 /// The log of one run.
 pub struct RunSource {
-    /// What it is called.
+    /// Its name.
     pub name: Named,
-    /// The log itself.
+    /// The log.
     pub log: Arc<RunLog>,
     /// The state of its run, as JSON.
     pub status: Box<dyn Fn() -> Value + Send>,
@@ -37,7 +37,7 @@ impl Source for RunSource {
     }
 
     fn wait(&self, deadline: Instant, is_news: &mut dyn FnMut(&LogSnapshot) -> bool) {
-        self.log.wait_until(deadline, |glance| is_news(glance) || glance.is_over);
+        self.log.wait_until(deadline, |snapshot| is_news(snapshot) || snapshot.is_over);
     }
 
     fn is_running(&self) -> bool {

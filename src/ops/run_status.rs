@@ -1,4 +1,4 @@
-//! The bodies of requests and answers of the LLM Shell: field names are part of the contract.
+//! Conversions between bodies of the LLM Shell and the state of runs.
 
 use super::error::{Error, Result};
 use crate::logs::{format_instant, now};
@@ -27,7 +27,7 @@ impl TryFrom<Size> for TerminalSize {
 }
 
 impl StartRequest {
-    /// What is to be run.
+    /// Returns the specification of the run.
     ///
     /// # Errors
     /// `Invalid` for a terminal without a size.
@@ -83,15 +83,15 @@ impl From<RunInfo> for ProcessStatus {
 }
 
 impl ProcessStatus {
-    /// The same as a JSON value.
+    /// Converts to a JSON value.
     #[must_use]
     pub fn json(self) -> Value {
-        // A struct of texts, numbers and lists always has a JSON form.
+        // A struct of strings, numbers and lists always serializes.
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// A run that is over. One without an end is being launched: those that a server before this
-    /// one lost have had theirs since its start.
+    /// Returns the status of a past run. One without an end is being launched: runs lost by an
+    /// earlier server were given an end when this one started.
     fn of_the_past(past: PastRun) -> Self {
         let PastRun { record: run, log_name } = past;
         let uptime = run.lasted().map_or(0.0, seconds);
@@ -130,13 +130,13 @@ impl ProcessStatus {
 }
 
 impl KillResponse {
-    /// What to tell of a kill with this signal.
+    /// Creates the answer to a kill with this signal.
     #[must_use]
     pub fn new(report: KillReport, signal: Signal) -> Self {
         let end = report.end;
         let left = report.left.into_iter();
         let status = match end {
-            // A process that withstands SIGKILL is not told to be dead.
+            // A process that survives SIGKILL is not reported as dead.
             None => RunStatus::Running,
             Some(end) if end.by == EndedBy::Itself => RunStatus::Exited,
             Some(_) => RunStatus::Killed,

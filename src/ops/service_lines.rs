@@ -1,4 +1,4 @@
-//! The lines of a service's log as its answers have them: `[YYYY-MM-DD HH:MM:SS] text`.
+//! Lines of a service's log in the form of its answers: `[YYYY-MM-DD HH:MM:SS] text`.
 
 use super::log_page::Truncator;
 use super::log_query::ContinuationHint;
@@ -8,7 +8,7 @@ use std::io;
 /// Passes each line to `put`. Returns the counts, and how many lines were left out.
 ///
 /// # Errors
-/// Those of `put`, and of the log.
+/// Errors of `put` and of the log.
 pub fn write(
     page: &Page,
     bytes_max: Option<usize>,
@@ -28,7 +28,7 @@ pub fn write(
     Ok((counts, omitted))
 }
 
-/// A line behind its stamp's day and second.
+/// Prefixes a line with its timestamp, to the second.
 fn stamped(stamp: &str, text: &str) -> String {
     let (day, time) = stamp.split_once('T').unwrap_or((stamp, ""));
     format!("[{day} {}] {text}", time.get(..8).unwrap_or(time))
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stamp_is_told_to_the_second() {
+    fn timestamp_has_seconds() {
         let line = stamped("2026-01-02T03:04:05.678901Z", "text");
         assert_eq!(line, "[2026-01-02 03:04:05] text");
     }

@@ -1,4 +1,4 @@
-//! The log of a service over all of its runs, as it can be asked for.
+//! The log of a service over all of its runs, as a source.
 
 use super::error::Result;
 use super::log_page::{Named, Source};
@@ -51,18 +51,18 @@ impl Source for ServiceSource {
         let mut marks = Vec::new();
         let mut runs = self.0.manager().run_records();
         runs.reverse();
-        // One that is being launched has not begun.
+        // A run that is being launched has not started.
         runs.retain(|run| run.leader.is_some());
         let newest = runs.last().and_then(|run| self.0.manager().log_of(&run.run_id).ok());
         let lines = newest.map_or(0, |log| log.snapshot().lines);
         for (index, run) in runs.iter().enumerate() {
-            let begin = json!({
+            let start = json!({
                 "event": "started", "run_id": run.run_id, "pid": run.leader.map(|it| it.pid),
                 "at": format_instant(run.created_at),
             });
             let lines_before = run.lines_before;
             let run_id = run.run_id.clone();
-            marks.push(RunMark { lines_before, run_id, is_end: false, data: begin });
+            marks.push(RunMark { lines_before, run_id, is_end: false, data: start });
             let next = runs.get(index + 1).map_or(lines.max(lines_before), |run| run.lines_before);
             marks.extend(end_mark(run, next));
         }

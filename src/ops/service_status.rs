@@ -1,4 +1,4 @@
-//! The bodies of requests and answers of Astra: field names are part of the contract.
+//! Conversions from the state of services to bodies of Astra.
 
 use crate::logs::{format_instant, now};
 use crate::probe::HealthReport;
@@ -25,7 +25,7 @@ impl From<&Event> for EventBody {
     }
 }
 
-/// What an event is called.
+/// Returns the name of an event.
 #[must_use]
 pub fn event_name(kind: EventKind) -> &'static str {
     match kind {
@@ -36,17 +36,17 @@ pub fn event_name(kind: EventKind) -> &'static str {
 }
 
 impl ServiceStatus {
-    /// What is known now. Usage is that of `usage`, as far as the run is in it.
+    /// Returns the current status. Resource usage is taken from `usage`, if the run is in it.
     pub fn of(service: &ServiceHandle, usage: Option<&BatchUsage>) -> Self {
         let (facts, run) = (service.facts(), service.last_run());
         let end = run.as_ref().and_then(RunView::end);
-        let lives = run.as_ref().filter(|_| end.is_none());
-        let usage = lives.and_then(|run| usage?.get(&run.pid()).copied()).unwrap_or_default();
+        let live = run.as_ref().filter(|_| end.is_none());
+        let usage = live.and_then(|run| usage?.get(&run.pid()).copied()).unwrap_or_default();
         let Usage { cpu_percent, memory_mb, .. } = usage;
         Self {
             status: facts.state,
-            pid: lives.map(RunView::pid),
-            uptime: lives.map_or(0.0, |run| seconds(run.age())),
+            pid: live.map(RunView::pid),
+            uptime: live.map_or(0.0, |run| seconds(run.age())),
             port: facts.config.port,
             cpu_percent,
             memory_mb,
@@ -66,9 +66,9 @@ impl ServiceStatus {
         }
     }
 
-    /// The same as a JSON value.
+    /// Converts to a JSON value.
     pub(super) fn json(self) -> Value {
-        // A struct of texts, numbers and lists always has a JSON form.
+        // A struct of strings, numbers and lists always serializes.
         serde_json::to_value(self).unwrap_or_default()
     }
 
@@ -78,7 +78,7 @@ impl ServiceStatus {
 }
 
 impl SystemStatus {
-    /// What is known of all of these.
+    /// Returns the current status of all of these services.
     pub fn of(services: &[std::sync::Arc<ServiceHandle>], usage: &BatchUsage) -> Self {
         let each = services.iter();
         let each = each.map(|it| (it.name().to_owned(), ServiceStatus::of(it, Some(usage))));
@@ -105,7 +105,7 @@ impl From<Operation> for BulkOperation {
 }
 
 impl BulkOperation {
-    /// What is told of one that could not be acted on.
+    /// Creates the outcome of an operation that failed.
     pub(super) fn failed(service: String, error: &supervisor::Error) -> Self {
         let status = OperationStatus::Failed(OperationError::Error);
         Self { service, status, detail: Some(error.to_string()) }
@@ -113,7 +113,7 @@ impl BulkOperation {
 }
 
 impl ServiceHealth {
-    /// What was found of a service.
+    /// Creates the answer from a health report.
     pub fn new(service: String, report: &HealthReport) -> Self {
         let found = |found: &Result<(), String>| match found {
             Ok(()) => "ok".to_owned(),
@@ -133,7 +133,7 @@ impl ServiceHealth {
 }
 
 impl MetricsResponse {
-    /// The metrics of these, now.
+    /// Creates the answer, with the current time.
     pub(crate) fn new(services: BTreeMap<String, ServiceMetrics>) -> Self {
         Self { timestamp: format_instant(now()), services }
     }

@@ -1,4 +1,4 @@
-//! What can be done with the services of Astra.
+//! Operations on the services of Astra.
 
 use super::client::Client;
 use super::error::{Error, Result};
@@ -20,13 +20,13 @@ use crate::supervisor::{Ask, Bulk, ServiceOrigin, Supervisor, Verb};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The services of Astra, for the clients of one server.
+/// The operations on the services of Astra, for the clients of one server.
 #[derive(Debug)]
 pub struct Services {
     supervisor: Arc<Supervisor>,
-    /// For requests that wait or stream as long as the client wants.
+    /// Permits of requests that wait or stream as long as the client wants.
     streams: Permits,
-    began: Instant,
+    started_at: Instant,
 }
 
 impl Services {
@@ -34,17 +34,17 @@ impl Services {
     /// stream at once.
     #[must_use]
     pub fn new(supervisor: Arc<Supervisor>, streams_max: usize) -> Self {
-        let (streams, began) = (Permits::of_streams(streams_max), Instant::now());
-        Self { supervisor, streams, began }
+        let (streams, started_at) = (Permits::of_streams(streams_max), Instant::now());
+        Self { supervisor, streams, started_at }
     }
 
-    /// The permits of requests that wait or stream.
+    /// Returns the permits of requests that wait or stream.
     #[must_use]
     pub fn streams(&self) -> &Permits {
         &self.streams
     }
 
-    /// The supervisor.
+    /// Returns the supervisor.
     #[must_use]
     pub fn supervisor(&self) -> &Arc<Supervisor> {
         &self.supervisor
@@ -68,7 +68,7 @@ impl Services {
     /// Starts a service. With `wait`, blocks until it has settled.
     ///
     /// # Errors
-    /// Those of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
+    /// Errors of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
     pub fn start(
         &self,
         client: &dyn Client,
@@ -85,7 +85,7 @@ impl Services {
     /// Stops a service. With `wait`, blocks until it has settled.
     ///
     /// # Errors
-    /// Those of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
+    /// Errors of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
     pub fn stop(
         &self,
         client: &dyn Client,
@@ -99,7 +99,7 @@ impl Services {
     /// Restarts a service. With `wait`, blocks until it has settled.
     ///
     /// # Errors
-    /// Those of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
+    /// Errors of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
     pub fn restart(
         &self,
         client: &dyn Client,
@@ -139,7 +139,7 @@ impl Services {
     /// configuration. With `wait`, blocks until all services concerned have settled.
     ///
     /// # Errors
-    /// Those of `Supervisor::reload` and `Supervisor::ask`; `TooManyRequests`.
+    /// Errors of `Supervisor::reload` and `Supervisor::ask`; `TooManyRequests`.
     pub fn reload(
         &self,
         client: &dyn Client,
@@ -175,11 +175,11 @@ impl Services {
         Ok(response)
     }
 
-    /// Does one thing to several services, in the order of their dependencies. With `wait`, blocks
-    /// until all have settled.
+    /// Applies one action to several services, in the order of their dependencies. With `wait`,
+    /// blocks until all have settled.
     ///
     /// # Errors
-    /// `TooManyRequests`; what a single service refuses stands in its operation.
+    /// `TooManyRequests`; an error of a single service is in its operation.
     pub fn bulk(
         &self,
         client: &dyn Client,
@@ -212,7 +212,7 @@ impl Services {
         Ok(BulkResponse { status, operations })
     }
 
-    /// Refuses a service that the file does not define to a client that may act on no other.
+    /// Refuses a restricted client that acts on a service that the file does not define.
     fn check_may_act(&self, client: &dyn Client, name: &str) -> Result<()> {
         let service = self.supervisor.find(name).ok();
         if service.is_some_and(|service| service.facts().standing == ServiceOrigin::Added) {
@@ -240,11 +240,11 @@ impl Services {
     #[must_use]
     pub fn health(&self) -> SupervisorHealth {
         let troubled = self.supervisor.troubled();
-        let is_well = troubled.is_empty();
+        let is_healthy = troubled.is_empty();
         SupervisorHealth {
-            status: if is_well { SupervisorStatus::Healthy } else { SupervisorStatus::Degraded },
+            status: if is_healthy { SupervisorStatus::Healthy } else { SupervisorStatus::Degraded },
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            uptime: self.began.elapsed().as_secs(),
+            uptime: self.started_at.elapsed().as_secs(),
             services: troubled.into_iter().collect(),
         }
     }
@@ -291,7 +291,7 @@ impl Services {
         })
     }
 
-    /// Returns the log of a service: over all of its runs, or of the one that is named.
+    /// Returns the log of a service: of all of its runs, or of the one given.
     ///
     /// # Errors
     /// `NoSuchService`, `NoSuchServiceRun`, `LogGone`.
@@ -309,10 +309,10 @@ impl Services {
         Ok(Box::new(RunSource { name, log, status }))
     }
 
-    /// Returns lines of a service's log, after the wait that the query asks for.
+    /// Returns lines of a service's log, after the wait of the query.
     ///
     /// # Errors
-    /// Those of [`Self::log_of`]; `Log` if it cannot be read; `TooManyRequests`.
+    /// Errors of [`Self::log_of`]; `Log` if it cannot be read; `TooManyRequests`.
     pub fn logs(
         &self,
         client: &dyn Client,

@@ -1,4 +1,4 @@
-//! What can be done with the command of an LLM Shell.
+//! Operations on the command of an LLM Shell.
 
 use super::client::Client;
 use super::error::{Error, Result};
@@ -16,87 +16,87 @@ use crate::runs::{EndsInput, ProcessManager, RunView, Snapshot};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How many starts and restarts may wait for their turn, and how many kills for an end. The other
-/// connections are left to requests that do not wait.
-const TURNS_MAX: usize = 64;
+/// The most starts and restarts that wait for each other, and the most kills that wait for an end.
+/// The other connections are left to requests that do not wait.
+const WAITERS_MAX: usize = 64;
 
-/// The command of an LLM Shell, for the clients of one server.
+/// The operations on the command of an LLM Shell, for the clients of one server.
 #[derive(Debug)]
 pub struct Shell {
     manager: Arc<ProcessManager>,
     restart_timeout: Duration,
-    /// For requests that wait or stream as long as the client wants.
+    /// Permits of requests that wait or stream as long as the client wants.
     streams: Permits,
-    /// For starts and restarts, which wait for their turn.
-    turns: Permits,
-    /// For kills, which are accepted however many starts wait.
+    /// Permits of starts and restarts, which run one at a time.
+    starts: Permits,
+    /// Permits of kills, which are accepted however many starts wait.
     kills: Permits,
-    began: Instant,
+    started_at: Instant,
 }
 
 /// A command that was started.
 #[derive(Debug)]
 pub struct Started {
-    /// Its state at its start.
+    /// State at its start.
     pub snapshot: Snapshot,
-    /// The run, whatever is started after it.
+    /// Handle of the run, valid whatever is started after it.
     pub run: RunView,
-    /// The permit of a wait, where there is one.
+    /// Permit of a wait, if the client waits.
     _permit: Option<Permit>,
 }
 
 impl Shell {
-    /// Creates the operations on a manager's command. `restart_timeout` is the grace of a restart
-    /// that names none; at most `streams_max` requests wait or stream at once.
+    /// Creates the operations on a manager's command. `restart_timeout` is the grace period of
+    /// a restart that gives none; at most `streams_max` requests wait or stream at once.
     #[must_use]
     pub fn new(
         manager: Arc<ProcessManager>,
         restart_timeout: Duration,
         streams_max: usize,
     ) -> Self {
-        let turns = ("starts and restarts wait", "try again, or kill the command");
+        let starts = ("starts and restarts wait", "try again, or kill the command");
         let kills = ("kills wait", "wait for one of them");
         Self {
             manager,
             restart_timeout,
             streams: Permits::of_streams(streams_max),
-            turns: Permits::new(TURNS_MAX, turns),
-            kills: Permits::new(TURNS_MAX, kills),
-            began: Instant::now(),
+            starts: Permits::new(WAITERS_MAX, starts),
+            kills: Permits::new(WAITERS_MAX, kills),
+            started_at: Instant::now(),
         }
     }
 
-    /// The permits of requests that wait or stream.
+    /// Returns the permits of requests that wait or stream.
     #[must_use]
     pub fn streams(&self) -> &Permits {
         &self.streams
     }
 
-    /// The manager of the command.
+    /// Returns the manager of the command.
     #[must_use]
     pub fn manager(&self) -> &Arc<ProcessManager> {
         &self.manager
     }
 
-    /// Starts a command. `waits` says whether the client goes on to wait for its end. Blocks until
-    /// it was executed.
+    /// Starts a command. `waits` says whether the client will wait for its end. Blocks until the
+    /// command was executed.
     ///
     /// # Errors
-    /// Those of `ProcessManager::start`; `Invalid` for a field out of range; `TooManyRequests`.
+    /// Errors of `ProcessManager::start`; `Invalid` for a field out of range; `TooManyRequests`.
     pub fn start(&self, request: StartRequest, waits: bool) -> Result<Started> {
         let timeout = fitting_seconds("timeout", request.timeout)?;
         let spec = request.spec(timeout)?;
         let permit = waits.then(|| self.streams.take()).transpose()?;
-        let turn = self.turns.take()?;
+        let start_permit = self.starts.take()?;
         let (snapshot, run) = self.manager.start_with_handle(&spec)?;
-        drop(turn);
+        drop(start_permit);
         Ok(Started { snapshot, run, _permit: permit })
     }
 
     /// Returns the last run.
     ///
     /// # Errors
-    /// `NeverStarted`, or `NotStartedSince` with the last one before the start of the server.
+    /// `NeverStarted`, or `NotStartedSince` with the last run before the server started.
     pub fn last_run(&self) -> Result<RunView> {
         self.manager.last_run().map_err(|error| match self.manager.run_records().first() {
             Some(last) => Error::NotStartedSince { run_id: last.run_id.clone() },
@@ -118,27 +118,27 @@ impl Shell {
     pub fn wait_for_end_of_started(&self, client: &dyn Client, run: &RunView, wait: Duration) {
         let log = run.log();
         waits::wait(client, wait, |until| {
-            log.wait_until(until, |glance| glance.is_over);
+            log.wait_until(until, |snapshot| snapshot.is_over);
             log.snapshot().is_over
         });
     }
 
-    /// Ends the command with its process tree. Blocks until nothing of it is left, or 5 s after
+    /// Ends the command with its process tree. Blocks until no process of it is left, or 5 s after
     /// SIGKILL.
     ///
     /// # Errors
     /// `NeverStarted`, `AlreadyEnded`; `TooManyRequests`.
     pub fn kill(&self, signal: Signal) -> Result<KillResponse> {
-        let _turn = self.kills.take()?;
+        let _permit = self.kills.take()?;
         Ok(KillResponse::new(self.manager.kill(signal)?, signal))
     }
 
     /// Ends the command and starts it again. Blocks for both.
     ///
     /// # Errors
-    /// Those of `ProcessManager::restart`; `TooManyRequests`.
+    /// Errors of `ProcessManager::restart`; `TooManyRequests`.
     pub fn restart(&self, timeout: Option<Duration>) -> Result<ProcessStatus> {
-        let _turn = self.turns.take()?;
+        let _permit = self.starts.take()?;
         let timeout = timeout.unwrap_or(self.restart_timeout);
         Ok(self.manager.restart(timeout)?.into())
     }
@@ -183,7 +183,7 @@ impl Shell {
         Ok(self.manager.run(run_id)?.into())
     }
 
-    /// Returns the log of a run that is known by its view.
+    /// Returns the log of a run, from its view.
     #[must_use]
     pub fn log_of_view(&self, run: RunView) -> RunSource {
         let (log, run_id) = (Arc::clone(run.log()), run.id().to_owned());
@@ -203,23 +203,23 @@ impl Shell {
         Ok(RunSource { name: named(&log, run_id.to_owned()), log, status })
     }
 
-    /// Returns lines of a run's log, after the wait that the query asks for.
+    /// Returns lines of a run's log, after the wait of the query.
     ///
     /// # Errors
-    /// Those of [`Self::log_of`]; `Log` if it cannot be read; `TooManyRequests`.
+    /// Errors of [`Self::log_of`]; `Log` if it cannot be read; `TooManyRequests`.
     pub fn logs(&self, client: &dyn Client, run_id: &str, query: LogQuery) -> Result<LogsResponse> {
         let source = self.log_of(run_id)?;
         let (query, _permit) = log_page::begin_read(client, query, &source, &self.streams)?;
         log_page::logs_response(&source, &query)
     }
 
-    /// Returns the health of the server: it answers.
+    /// Returns the health of the server, which is healthy if it answers.
     #[must_use]
     pub fn health(&self) -> HealthResponse {
         HealthResponse {
             status: ServerHealth::Healthy,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            uptime: self.began.elapsed().as_secs(),
+            uptime: self.started_at.elapsed().as_secs(),
         }
     }
 }

@@ -1,50 +1,50 @@
-//! What a model reads of a run: a line of state, what was printed, and a line of what to call next.
+//! Text reports of runs for models: a line of state, the output, and a line with the next call.
 
 use crate::protocol::{EndedBy, LogsResponse, ProcessStatus, RunStatus};
 use std::fmt::Write;
 
-/// How much of a line that has not ended is told, from its end, in bytes: a prompt is short.
+/// The most of an unfinished line that is shown, from its end, in bytes: a prompt is short.
 const PROMPT_BYTES_MAX: usize = 512;
 
-/// How many processes that were left behind are named.
+/// The most leftover processes that are named.
 const PROCESSES_MAX: usize = 10;
 
-/// Who reads it, and with that how the next call is spelled.
+/// The reader of a report, which decides how the next call is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
-    /// Whoever sends requests, with curl say.
+    /// A client that sends requests, for example with curl.
     Http,
-    /// Whoever calls tools.
+    /// A client that calls tools.
     Tools,
 }
 
 impl Reader {
-    /// How more output is waited for.
-    fn more(self, after: u64) -> String {
+    /// Returns the call that waits for more output.
+    fn wait_call(self, after: u64) -> String {
         match self {
             Self::Http => format!("GET /logs?after={after}&wait=30 waits for more"),
             Self::Tools => format!("wait after={after}"),
         }
     }
 
-    /// How the lines behind one are read.
-    fn rest(self, after: u64, run_id: &str) -> String {
+    /// Returns the call that reads the lines after one.
+    fn read_call(self, after: u64, run_id: &str) -> String {
         match self {
             Self::Http => format!("GET /runs/{run_id}/logs?after={after}&max_bytes=32768"),
             Self::Tools => format!("read_logs run_id={run_id} after={after}"),
         }
     }
 
-    /// What tells of the last run.
-    fn look(self) -> &'static str {
+    /// Returns the call that reports the last run.
+    fn status_call(self) -> &'static str {
         match self {
             Self::Http => "GET /status",
             Self::Tools => "get_status",
         }
     }
 
-    /// What starts a command, what writes to one, and what ends one.
-    fn calls(self) -> [&'static str; 3] {
+    /// Returns the calls that start a command, write to it, and end it.
+    fn command_calls(self) -> [&'static str; 3] {
         match self {
             Self::Http => ["POST /start", "POST /stdin", "POST /kill"],
             Self::Tools => ["start_command", "send_input", "kill"],
@@ -52,20 +52,20 @@ impl Reader {
     }
 }
 
-/// As much as is told of a line that has not ended; empty where there is none.
+/// Returns the shown part of an unfinished line; empty if there is none.
 #[must_use]
 pub fn prompt_of(unfinished: Option<&str>) -> &str {
     end_of(unfinished.unwrap_or_default(), PROMPT_BYTES_MAX)
 }
 
-/// The last bytes of a text, from a character on.
+/// Returns the last bytes of a text, from the start of a character.
 #[must_use]
 pub fn end_of(text: &str, bytes_max: usize) -> &str {
     &text[text.ceil_char_boundary(text.len().saturating_sub(bytes_max))..]
 }
 
-/// The state of a run, its output and what to call next; `newer` is the last run, where this is
-/// not.
+/// Returns the state of a run, its output and the next call; `newer` is the last run if this is not
+/// it.
 #[must_use]
 pub fn of_run(
     status: &ProcessStatus,
@@ -85,13 +85,13 @@ pub fn of_run(
     if !status.ended_leftovers.is_empty() {
         let ended = status.ended_leftovers.iter().map(|it| format!("{} ({})", it.pid, it.command));
         let ended = listed(&ended.collect::<Vec<_>>());
-        let _in_memory = writeln!(text, "[ended, as left running by the run before: {ended}]");
+        let _in_memory = writeln!(text, "[ended processes left by the previous run: {ended}]");
     }
     let _in_memory = writeln!(text, "[{}]", next_call(status, output, newer, reader));
     text
 }
 
-/// `run 7 | exited, exit code 1 | pid 4242 | 12.3 s`
+/// Formats the state: `run 7 | exited, exit code 1 | pid 4242 | 12.3 s`
 fn state(status: &ProcessStatus) -> String {
     let how = match (status.status, status.ended_by) {
         (RunStatus::Killed, Some(by)) => format!("killed ({by})"),
@@ -108,13 +108,13 @@ fn state(status: &ProcessStatus) -> String {
     format!("run {run_id} | {how}{with} | pid {pid} | {uptime:.1} s{lost}{pending}")
 }
 
-/// `lines 121-180 of 180`
+/// Formats the range of lines: `lines 121-180 of 180`
 fn lines(output: &LogsResponse) -> String {
     let LogsResponse { lines_returned, next, skipped, .. } = output;
     let skipped = if *skipped > 0 { format!(", {skipped} no longer kept") } else { String::new() };
     let reset = if output.cursor_reset { ", after= was beyond them" } else { "" };
     let lines = match (output.first, output.total_lines) {
-        // Some between them do not match what was looked for.
+        // Lines in between do not match the filter.
         (Some(first), total) if *lines_returned < (next + 1).saturating_sub(first) => {
             format!("{lines_returned} of the lines {first}-{next} of {total}")
         }
@@ -132,14 +132,14 @@ fn next_call(
     reader: Reader,
 ) -> String {
     if let Some(newer) = newer {
-        return format!("run {newer} came later: {} tells of it", reader.look());
+        return format!("run {newer} is newer: {} shows it", reader.status_call());
     }
     if status.ended_by == Some(EndedBy::Restart) {
-        return format!("ended to be started again: {} tells of the next run", reader.look());
+        return format!("ended for a restart: {} shows the next run", reader.status_call());
     }
-    let [start, answer, kill] = reader.calls();
+    let [start, answer, kill] = reader.command_calls();
     if output.next < output.total_lines && status.status != RunStatus::Running {
-        return format!("more lines: {}", reader.rest(output.next, &status.run_id));
+        return format!("more lines: {}", reader.read_call(output.next, &status.run_id));
     }
     if status.status != RunStatus::Running {
         let is_ended_whole = status.ended_by.is_some_and(EndedBy::ends_tree);
@@ -153,7 +153,7 @@ fn next_call(
             ),
         };
     }
-    let more = reader.more(output.next);
+    let more = reader.wait_call(output.next);
     match (output.prompt.is_some(), status.stdin_open) {
         (true, true) => format!(
             "still running, its last line is open{}: {answer} if that is a question, else {more}, \
@@ -169,7 +169,7 @@ fn next_call(
     }
 }
 
-/// For how long it has said nothing.
+/// Formats how long it has printed nothing.
 fn silence(status: &ProcessStatus) -> String {
     status.idle.map_or_else(String::new, |idle| format!(" (silent for {idle:.1} s)"))
 }
@@ -178,7 +178,7 @@ fn pids_of(pids: &[i32]) -> String {
     listed(&pids.iter().map(i32::to_string).collect::<Vec<_>>())
 }
 
-/// Processes in a row, as far as that helps.
+/// Lists processes, up to the maximum.
 fn listed(processes: &[String]) -> String {
     let shown = &processes[..processes.len().min(PROCESSES_MAX)];
     match processes.len() - shown.len() {
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn told(status: Value, output: Value) -> String {
+    fn report(status: Value, output: Value) -> String {
         let mut whole = json!({
             "process_pid": 4242, "command": "make", "status": "running", "created_at": "",
             "stopped_at": null, "exit_code": null, "log_file": "", "signal": null,
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_state_says_how_it_ended() {
+    fn state_line_has_the_end() {
         for (status, said) in [
             (json!({}), "[run 7 | running | pid 4242 | 12.3 s | no lines]"),
             (ended("itself", 1, None), "exited, exit code 1 |"),
@@ -226,65 +226,65 @@ mod tests {
             (json!({"status": "killed", "ended_by": "lost"}), "| killed (lost) |"),
             (json!({"log_dropped_lines": 3}), "12.3 s | 3 lines lost |"),
         ] {
-            let told = told(status, json!({}));
-            assert!(told.contains(said), "{said}: {told}");
+            let report = report(status, json!({}));
+            assert!(report.contains(said), "{said}: {report}");
         }
     }
 
     #[test]
-    fn output_stands_between_the_state_and_what_to_call_next() {
+    fn output_is_between_the_state_and_the_next_call() {
         let page = json!({
             "first": 121, "next": 180, "total_lines": 180, "lines_returned": 60, "content": "a\nb",
         });
         assert_eq!(
-            told(json!({}), page),
+            report(json!({}), page),
             "[run 7 | running | pid 4242 | 12.3 s | lines 121-180 of 180]\na\nb\n[still running: \
              GET /logs?after=180&wait=30 waits for more, or POST /kill]\n"
         );
-        let told = told(ended("itself", 0, None), json!({}));
-        assert!(told.ends_with("]\n(no output)\n[ended: POST /start runs the next command]\n"));
+        let report = report(ended("itself", 0, None), json!({}));
+        assert!(report.ends_with("]\n(no output)\n[ended: POST /start runs the next command]\n"));
     }
 
     #[test]
-    fn lines_that_were_not_asked_for_are_told_why() {
+    fn cursor_reset_and_skipped_lines_are_reported() {
         let page = json!({
             "first": 1, "next": 2, "total_lines": 2, "lines_returned": 2, "cursor_reset": true,
         });
-        let reset = told(json!({}), page);
+        let reset = report(json!({}), page);
         assert!(reset.contains("| lines 1-2 of 2, after= was beyond them]"), "{reset}");
         let page = json!({
             "first": 9, "next": 9, "total_lines": 9, "lines_returned": 1, "skipped": 5,
         });
-        let skipped = told(json!({}), page);
+        let skipped = report(json!({}), page);
         assert!(skipped.contains("| lines 9-9 of 9, 5 no longer kept]"), "{skipped}");
     }
 
     #[test]
     fn report_marks_prompts_and_whether_stdin_is_open() {
         let page = json!({"prompt": "Sure? "});
-        let open = told(json!({"stdin_open": true}), page.clone());
+        let open = report(json!({"stdin_open": true}), page.clone());
         assert!(open.contains("\nSure? \n[still running, its last line is open: POST /stdin if"));
-        let closed = told(json!({}), page);
+        let closed = report(json!({}), page);
         assert!(closed.contains("start it with \"pty\": true to answer"), "{closed}");
     }
 
     #[test]
-    fn what_was_left_behind_is_named() {
+    fn leftover_processes_are_named() {
         let mut status = ended("itself", 0, None);
         status["leftover_pids"] = json!([5, 6]);
-        let told = told(status, json!({}));
-        assert!(told.contains("left 5, 6 running: POST /kill ends what it left"), "{told}");
-        assert!(told.contains("and the next POST /start does"), "{told}");
+        let report = report(status, json!({}));
+        assert!(report.contains("left 5, 6 running: POST /kill ends what it left"), "{report}");
+        assert!(report.contains("and the next POST /start does"), "{report}");
     }
 
     #[test]
-    fn while_it_runs_the_next_call_waits_and_pages_through_nothing() {
+    fn next_call_waits_while_the_command_is_running() {
         let page = json!({"first": 1, "next": 2, "total_lines": 9, "lines_returned": 2});
-        let running = told(json!({}), page.clone());
+        let running = report(json!({}), page.clone());
         assert!(running.ends_with(
             "\n[still running: GET /logs?after=2&wait=30 waits for more, or POST /kill]\n"
         ));
-        let over = told(ended("itself", 0, None), page);
+        let over = report(ended("itself", 0, None), page);
         assert!(over.ends_with("[more lines: GET /runs/7/logs?after=2&max_bytes=32768]\n"));
     }
 }

@@ -1,8 +1,8 @@
-//! Wire types: what requests and answers hold, as JSON.
+//! Wire types: the JSON bodies of requests and answers.
 //!
 //! The HTTP routes and the MCP tools write them, `ctl` reads them, and the ledger on disk shares
-//! their enums. Field names are part of the contract. Conversions from what the server knows are in
-//! `ops`.
+//! their enums. Field names are part of the contract. Conversions from the state of the server
+//! are in `ops`.
 
 #[macro_use]
 mod wire_enum;

@@ -1,26 +1,26 @@
-//! Numbers in a body: whole ones as JSON has them (24.0 is one), and durations in seconds.
+//! Numbers in bodies: whole numbers, which JSON may write as 24.0, and durations in seconds.
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-/// From here on not every whole number is one of `f64`.
+/// 2^53: from here on `f64` does not represent every whole number.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// Reads one.
+/// Deserializes a whole number.
 ///
 /// # Errors
-/// Those of the format, and where it is negative, too large or has a fraction.
+/// Errors of the format, and for a number that is negative, too large or has a fraction.
 pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
-    // With this, formats that go by their own types give what they have.
+    // Self-describing formats then pass integers and floats as they are.
     deserializer.deserialize_any(Whole(PhantomData))
 }
 
-/// Reads one, or null.
+/// Deserializes a whole number or null.
 ///
 /// # Errors
-/// The same.
+/// Errors of `whole`.
 pub fn whole_or_null<'de, D: Deserializer<'de>, T: TryFrom<u64>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_may_be_written_with_a_fraction_of_zero() {
+    fn whole_numbers_may_have_a_zero_fraction() {
         for (text, expected) in [
             ("{\"rows\":24}", (24, None)),
             ("{\"rows\":24.0,\"max_bytes\":null}", (24, None)),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_whole_number_that_fits_is_refused() {
+    fn numbers_that_do_not_fit_are_refused() {
         for rows in ["24.5", "-1", "-1.0", "65536", "1e300", "\"24\"", "true", "null", "[24]"] {
             let text = format!("{{\"rows\":{rows}}}");
             let error = serde_json::from_str::<Body>(&text).unwrap_err().to_string();

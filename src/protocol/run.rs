@@ -31,7 +31,7 @@ pub struct StartRequest {
     /// Whether stdin stays open for input.
     #[serde(default)]
     pub stdin: bool,
-    /// Whether it runs on a terminal, or the size of that.
+    /// Whether it runs on a terminal, or the size of the terminal.
     #[serde(default)]
     pub pty: Pty,
     /// Seconds after which it is killed.
@@ -116,7 +116,7 @@ pub struct ProcessStatus {
     pub log_file: String,
     /// Name of the signal that ended it.
     pub signal: Option<String>,
-    /// What ended it.
+    /// Cause of its end.
     pub ended_by: Option<EndedBy>,
     /// Id of the run; the command has it as `RUN_ID` in its environment.
     pub run_id: String,
@@ -171,7 +171,7 @@ pub struct LogsResponse {
     pub lines_returned: u64,
     /// Number of the first of them.
     pub first: Option<u64>,
-    /// Number of the last line looked at: pass it as `after` for what follows.
+    /// Number of the last line read: pass it as `after` for what follows.
     pub next: u64,
     /// Whether something was left out: to keep to `max_bytes`, or of a line over 16 MiB.
     pub truncated: bool,

@@ -47,7 +47,7 @@ pub struct ReloadRequest {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BulkRequest {
-    /// What to do to each.
+    /// Action on each service.
     pub action: BulkAction,
     /// Names of the services.
     #[schemars(extend("examples" = [["tts", "web"]]))]
@@ -136,11 +136,11 @@ pub struct SystemTotals {
 /// Answer to POST /start, /stop, /restart and /reload.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct VerbResponse {
-    /// What was started; with `wait`, the state that the service reached.
+    /// Action that was started; with `wait`, the state that the service reached.
     pub status: VerbStatus,
     /// Name of the service; null for a reload of the whole file.
     pub service: Option<String>,
-    /// What happens, in one sentence.
+    /// Current action or state, in one sentence.
     pub message: String,
 }
 
@@ -149,7 +149,7 @@ pub struct VerbResponse {
 pub struct BulkResponse {
     /// `processing`; with `wait`, once all services have settled, `completed` or `failed`.
     pub status: BulkStatus,
-    /// One for each service, in the order of the request.
+    /// Outcomes by service, in the order of the request.
     pub operations: Vec<BulkOperation>,
 }
 
@@ -158,7 +158,7 @@ pub struct BulkResponse {
 pub struct BulkOperation {
     /// Name of the service.
     pub service: String,
-    /// What was started, with `wait` the state that it reached, or `error`.
+    /// Action that was started, with `wait` the state that the service reached, or `error`.
     pub status: OperationStatus,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -185,7 +185,7 @@ pub struct ServiceHealth {
 /// Answer to GET /health of Astra.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub struct SupervisorHealth {
-    /// Whether all required services are well.
+    /// Whether all required services are healthy.
     pub status: SupervisorStatus,
     /// Version of the supervisor.
     pub version: String,
@@ -210,7 +210,7 @@ pub struct MetricsResponse {
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(untagged)]
 pub enum ServiceMetrics {
-    /// It has a process.
+    /// With a process.
     Up {
         /// CPU usage of its process tree, 100 per busy core.
         cpu_percent: f64,
@@ -223,7 +223,7 @@ pub enum ServiceMetrics {
         /// Seconds since its start.
         uptime: f64,
     },
-    /// It has none.
+    /// Without a process.
     Down {
         /// State.
         status: ServiceState,
@@ -259,7 +259,7 @@ pub struct ServiceLogs {
     pub lines_returned: u64,
     /// Number of the first of them.
     pub first: Option<u64>,
-    /// Number of the last line looked at: pass it as `after` for what follows.
+    /// Number of the last line read: pass it as `after` for what follows.
     pub next: u64,
     /// Whether something was left out: to keep to `max_bytes`, or of a line over 16 MiB.
     pub truncated: bool,

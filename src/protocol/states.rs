@@ -1,4 +1,4 @@
-//! States, causes and outcomes, as words on the wire.
+//! Enums of states, causes and outcomes.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -8,7 +8,7 @@ wire_enum! {
     pub enum RunStatus {
         /// Its process is alive.
         Running = "running",
-        /// It ended by itself.
+        /// Ended by itself.
         Exited = "exited",
         /// The server or a signal ended it.
         Killed = "killed",
@@ -16,9 +16,9 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// What ended a command.
+    /// The cause of the end of a command.
     pub enum EndedBy {
-        /// It ended by itself.
+        /// Ended by itself.
         Itself = "itself",
         /// A client killed or stopped it.
         Kill = "kill",
@@ -42,7 +42,7 @@ wire_enum! {
 }
 
 impl EndedBy {
-    /// Whether the whole process tree was ended too, so that nothing of it is left on purpose.
+    /// Returns whether the whole process tree is ended too, so that no process is left on purpose.
     #[must_use]
     pub fn ends_tree(self) -> bool {
         match self {
@@ -82,19 +82,19 @@ wire_enum! {
 }
 
 impl ServiceState {
-    /// Whether no start, restart or stop is in progress.
+    /// Returns whether no start, restart or stop is in progress.
     #[must_use]
     pub fn is_settled(self) -> bool {
         !matches!(self, Self::Starting | Self::Restarting | Self::Stopping)
     }
 
-    /// Whether it is down and no restart is pending.
+    /// Returns whether it is down and no restart is pending.
     #[must_use]
     pub fn is_down(self) -> bool {
         matches!(self, Self::Stopped | Self::Exited | Self::Crashed | Self::Fatal)
     }
 
-    /// Whether it failed: a required service in such a state degrades the supervisor.
+    /// Returns whether it failed: a required service in such a state degrades the supervisor.
     #[must_use]
     pub fn has_failed(self) -> bool {
         matches!(self, Self::Crashed | Self::Backoff | Self::Fatal)
@@ -116,7 +116,7 @@ wire_enum! {
 wire_enum! {
     /// The health of an LLM Shell: it answers, or it does not.
     pub enum ServerHealth {
-        /// It answers.
+        /// The server answers.
         Healthy = "healthy",
     }
 }
@@ -132,29 +132,29 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// What a request on a service started, or the state that the service reached.
+    /// The action that a request started, or the state that the service reached.
     pub enum VerbStatus {
-        /// It is starting.
+        /// Starting.
         Starting = "starting",
-        /// It is being stopped.
+        /// Being stopped.
         Stopping = "stopping",
-        /// It is being stopped, to be started again.
+        /// Being stopped, to be started again.
         Restarting = "restarting",
         /// The services file is being applied.
         Reloading = "reloading",
         /// The services file was applied.
         Reloaded = "reloaded",
-        /// It was stopped.
+        /// Stopped.
         Stopped = "stopped",
-        /// It is up.
+        /// Up.
         Running = "running",
-        /// It ended by itself with exit code 0.
+        /// Ended by itself with exit code 0.
         Exited = "exited",
-        /// It ended otherwise, and its policy does not restart it.
+        /// Ended otherwise, and its policy does not restart it.
         Crashed = "crashed",
-        /// It ended otherwise and waits to be restarted.
+        /// Ended otherwise and waits to be restarted.
         Backoff = "backoff",
-        /// It was restarted as often as its policy allows.
+        /// Restarted as often as its policy allows.
         Fatal = "fatal",
     }
 }
@@ -176,7 +176,7 @@ impl From<ServiceState> for VerbStatus {
 }
 
 impl VerbStatus {
-    /// Whether the service failed.
+    /// Returns whether the service failed.
     #[must_use]
     pub fn has_failed(self) -> bool {
         matches!(self, Self::Crashed | Self::Backoff | Self::Fatal)
@@ -186,7 +186,7 @@ impl VerbStatus {
 wire_enum! {
     /// Marks an operation of a bulk request that was refused or failed.
     pub enum OperationError {
-        /// It was refused or failed.
+        /// Refused or failed.
         Error = "error",
     }
 }
@@ -195,14 +195,14 @@ wire_enum! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum OperationStatus {
-    /// What was started, or the state that the service reached.
+    /// The action that was started, or the state that the service reached.
     Accepted(VerbStatus),
-    /// It was refused or failed; `detail` says why.
+    /// Refused or failed; `detail` says why.
     Failed(OperationError),
 }
 
 impl OperationStatus {
-    /// Whether the operation or the service failed.
+    /// Returns whether the operation or the service failed.
     #[must_use]
     pub fn has_failed(self) -> bool {
         match self {
@@ -234,7 +234,7 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// What a bulk request does to each service.
+    /// The action of a bulk request.
     pub enum BulkAction {
         /// Start it.
         Start = "start",
@@ -248,7 +248,7 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// What a reload applies.
+    /// The scope of a reload.
     #[derive(Default)]
     pub enum ReloadKind {
         /// The services file.
@@ -281,11 +281,11 @@ impl fmt::Display for ServiceProblem {
 wire_enum! {
     /// Which ends of a service cause a restart.
     pub enum RestartMode {
-        /// All of them.
+        /// All ends.
         Always = "always",
-        /// Those with an exit code other than 0, or by a signal.
+        /// Ends with an exit code other than 0, or by a signal.
         OnFailure = "on-failure",
-        /// None.
+        /// No end.
         Never = "never",
     }
 }
@@ -293,11 +293,11 @@ wire_enum! {
 wire_enum! {
     /// The condition that a service must meet before another is started.
     pub enum Condition {
-        /// It runs.
+        /// The service is running.
         Started = "started",
-        /// Its health checks pass; where it has none, it runs.
+        /// Its health checks pass, or it is running if it has none.
         Healthy = "healthy",
-        /// It has ended with exit code 0.
+        /// The service has ended with exit code 0.
         Completed = "completed",
     }
 }
@@ -307,7 +307,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_read_as_they_are_written() {
+    fn enums_round_trip_through_json() {
         for state in ServiceState::ALL {
             let json = serde_json::to_string(state).unwrap();
             assert_eq!(json, format!("\"{state}\""));

@@ -1,7 +1,7 @@
-//! A macro for enums that are single words on the wire.
+//! A macro for enums that are serialized as single words.
 
-/// Defines an enum whose variants are written as words, in JSON and in messages. Each word is
-/// declared once: serde, schemas, `Display` and `as_str` use it.
+/// Defines an enum whose variants are single words in JSON and in messages. Each word is declared
+/// once: serde, schemas, `Display` and `as_str` use it.
 macro_rules! wire_enum {
     (
         $(#[$meta:meta])*
@@ -27,7 +27,7 @@ macro_rules! wire_enum {
             }
         }
 
-        /// By hand, because the derived one repeats the doc comment of each variant.
+        /// Implemented by hand, because the derived schema repeats the doc comment of each variant.
         impl schemars::JsonSchema for $name {
             fn schema_name() -> std::borrow::Cow<'static, str> {
                 stringify!($name).into()

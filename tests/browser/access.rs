@@ -81,7 +81,7 @@ fn the_page_of_the_shell_breaks_no_rule() {
     let server = Server::start();
     let browser = Browser::start();
     browser.open(&format!("http://{}/", server.address()));
-    browser.wait_for_text("#run", "Nothing was started yet");
+    browser.wait_for_text("#run", "No command has been started yet");
     check(&browser, "an empty page");
     browser.click("Directory, environment, input, timeout");
     browser.fill("Command", "for i in $(seq 0 15); do printf \"\\033[38;5;${i}mcolour $i\\033[0m\\n\"; done; printf 'more? '; read x");

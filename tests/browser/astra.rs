@@ -189,7 +189,7 @@ fn rows_are_sorted_and_filtered() {
     browser.fill("Filter services", "s1");
     order("s10");
     browser.fill("Filter services", "nothing");
-    browser.wait_for_text("#found", "No service is like that.");
+    browser.wait_for_text("#found", "No service matches.");
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn the_page_says_that_the_server_is_away_and_recovers_by_itself() {
     browser.run("window.isStillTheSamePage = true");
     astra.signal("TERM");
     astra.wait();
-    browser.wait_for_text("#banner", "The server is away, trying again in");
+    browser.wait_for_text("#banner", "The server is unreachable, trying again in");
     // What is shown is how it was, and looks so: grey, nothing counts on, nothing can be asked for.
     let look = "return getComputedStyle(document.querySelector('.split')).filter";
     assert_eq!(browser.run(look), "grayscale(1)");

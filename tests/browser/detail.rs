@@ -28,7 +28,7 @@ fn all_that_is_known_of_a_service_is_shown_and_no_secret() {
     browser.wait_for_text(".facts", "front");
     assert!(!browser.text("body").contains("hunter2"));
     browser.click("Check now");
-    browser.wait_for_text(".facts", "not looked at");
+    browser.wait_for_text(".facts", "not run");
     browser.click_in(".facts", "db");
     browser.wait_for_text("#detail h2", "db");
     browser.expect_quiet_console();

@@ -24,7 +24,7 @@ fn the_token_opens_the_page_and_is_not_kept_by_it() {
     let browser = page(&server);
     browser.fill("Token", "wrong");
     browser.click("Log in");
-    browser.wait_for_text("dialog", "These are not the right ones");
+    browser.wait_for_text("dialog", "Wrong credentials");
     browser.fill("Token", "s3cret-token-0123");
     browser.click("Log in");
     browser.wait_gone("dialog");
@@ -66,7 +66,7 @@ fn a_user_and_a_password_open_it_too() {
     browser.fill("Password", "wordword");
     browser.click("Log in");
     browser.wait_gone("dialog");
-    browser.wait_for_text("#run", "Nothing was started yet");
+    browser.wait_for_text("#run", "No command has been started yet");
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn start(browser: &Browser, command: &str) {
 fn a_command_is_started_with_all_that_the_form_says() {
     let server = Server::start();
     let browser = page(&server);
-    browser.wait_for_text("#run", "Nothing was started yet");
+    browser.wait_for_text("#run", "No command has been started yet");
     browser.click("Directory, environment, input, timeout");
     browser.fill("Directory", "/");
     browser.fill("Environment, a NAME=value a line", "GREETING=hello you\nunset HOME");
@@ -97,7 +97,7 @@ fn a_command_is_interrupted_signalled_killed_and_restarted() {
     browser.wait_for_text(".log", "ready");
     browser.wait_for_text("#history-count", "2 runs");
     browser.click("Kill");
-    browser.wait_for_text("dialog", "all that it has started will be ended");
+    browser.wait_for_text("dialog", "all processes that it started will be ended");
     browser.click_in("dialog", "Kill");
     browser.wait_for_text(".run-head", "killed");
     assert_eq!(server.ended()["ended_by"], "kill");
@@ -112,7 +112,7 @@ fn what_a_command_left_behind_is_told_and_ended() {
     browser.wait_for_text(".run-head", "exited 0");
     browser.wait_for_text(".run-facts", "left behind:");
     browser.click("Kill");
-    browser.wait_for_text("dialog", "1 process of it still live");
+    browser.wait_for_text("dialog", "1 process is still running");
     browser.click_in("dialog", "Kill");
     eventually("nothing is left", || server.living().is_empty().then_some(()));
 }

@@ -27,7 +27,7 @@ EXCLUDING = [
 # Refusals of what is well formed, for reasons that no schema can tell.
 REASONS = {
     "POST /kill": "has already ended",
-    "POST /logout": "shows no session",
+    "POST /logout": "has no session to end",
     "GET /runs/{run_id}/logs": "is gone",
     "POST /supervisor/reload": "of one service: give its name",
     "POST /supervisor/start": "is not in the services file",

@@ -29,7 +29,7 @@ describe("format", () => {
   table("ends", ([exit_code, signal, ended_by]) => ending({ exit_code, signal, ended_by }), [
     [[0, null, "itself"], "with exit code 0, by itself"],
     [[-9, "SIGKILL", "kill"], "by SIGKILL, stopped by hand"],
-    [[null, null, "lost"], "nobody knows how, while the server was gone"],
+    [[null, null, "lost"], "with unknown exit status, while the server was down"],
     [[1, null, null], "with exit code 1"],
   ]);
 });

@@ -122,8 +122,8 @@ fn report_of_an_old_run_names_the_newer_one() {
         let text = waits.join().unwrap();
         assert!(text.contains(old.as_str().unwrap()), "{text}");
         let new = new.as_str().unwrap();
-        let took = format!("[run {new} came later: GET /status tells of it]");
-        let takes = "[ended to be started again: GET /status tells of the next run]";
+        let took = format!("[run {new} is newer: GET /status shows it]");
+        let takes = "[ended for a restart: GET /status shows the next run]";
         assert!(text.contains(&took) || text.contains(takes), "{text}");
         assert!(!text.contains("POST /kill"), "{text}");
     });
@@ -159,6 +159,6 @@ fn report_names_leftovers_and_what_ends_them() {
     let advice = "POST /kill ends what it left, and the next POST /start does before it runs";
     assert!(text.contains(advice), "{text}");
     let text = told(&server, &json!({"command": "true", "wait": 60}));
-    assert!(text.contains("\n[ended, as left running by the run before: "), "{text}");
+    assert!(text.contains("\n[ended processes left by the previous run: "), "{text}");
     assert!(text.contains(" (sleep 300)]\n[ended: POST /start runs the next command]\n"), "{text}");
 }

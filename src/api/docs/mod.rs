@@ -1,17 +1,17 @@
-//! GET /docs: a page to try the API, Swagger UI from the binary itself.
+//! GET /docs: a page to try the API, Swagger UI embedded in the binary.
 
 use super::openapi::parameters;
 use super::route::{Mode, Route};
 use http::StatusCode;
 use http1::{HeaderValue, Problem, Reply, Request, header};
 
-/// The page may load what this server has, and nothing else. Swagger UI sets styles on elements,
-/// and shows its icons from `data:`.
+/// Content-Security-Policy: the page may load files of this server only. Swagger UI sets styles on
+/// elements and shows icons from `data:`.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data:; font-src 'self' data:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// How long a browser may keep what changes only with the server, in seconds.
+/// Caching of files that change only with the server's version.
 const CACHE: &str = "private, max-age=3600";
 
 /// A file of the page.
@@ -19,11 +19,11 @@ struct File {
     name: &'static str,
     media_type: &'static str,
     bytes: &'static [u8],
-    /// Whether it is gzip, which every browser that can show the page takes.
+    /// Whether `bytes` is gzip, which every browser that can show the page accepts.
     is_packed: bool,
 }
 
-/// What the page asks for.
+/// The files of the page.
 const FILES: [File; 3] = [
     File {
         name: "page.js",
@@ -45,7 +45,7 @@ const FILES: [File; 3] = [
     },
 ];
 
-/// Returns the routes of the page. Its files say nothing of the server, so they need no
+/// Returns the routes of the page. Its files contain nothing about the server, so they need no
 /// credentials; the document that they load does.
 pub fn routes<O: Mode>() -> &'static [Route<O>] {
     const {

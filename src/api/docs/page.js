@@ -11,7 +11,7 @@ window.addEventListener("DOMContentLoaded", () => {
     deepLinking: true,
     displayRequestDuration: true,
     requestInterceptor: withSession,
-    // The validator is somebody else's server.
+    // The validator is a server of a third party.
     validatorUrl: null,
   });
 });

@@ -1,21 +1,21 @@
-//! Answers as the document shows them.
+//! Examples of answers in the document.
 
 use serde_json::{Value, json};
 
-/// A refusal of parameters that do not go together.
+/// An error for parameters that exclude each other.
 pub const EXCLUDED: &str =
     "The parameters lines, seconds and after exclude each other: give one of them.";
 
-/// A stream of events of a log.
+/// An event stream of a log.
 pub const EVENTS: &str = "id: dcf70dd5071ec0f4:1\n\
     data: {\"timestamp\":\"2026-01-02T03:04:05.678901Z\",\"line\":\"Hello World\"}\n\n\
     event: end\ndata: {\"status\":\"exited\"}\n\n";
 
-/// An entry, as it is stored.
+/// A log entry.
 pub const ENTRY: &str =
     "{\"timestamp\":\"2026-01-02T03:04:05.678901Z\",\"line\":\"Hello World\"}\n";
 
-/// A command that has ended.
+/// Returns the status of a command that has ended.
 pub fn status() -> Value {
     json!({
         "process_pid": 4242, "command": "echo Hello World", "status": "exited",
@@ -27,7 +27,7 @@ pub fn status() -> Value {
     })
 }
 
-/// What a kill answers.
+/// Returns an answer to a kill.
 pub fn kill() -> Value {
     json!({
         "stopped_at": "2026-01-02T03:04:05.680012Z", "exit_code": -15, "type": "SIGTERM",
@@ -35,7 +35,7 @@ pub fn kill() -> Value {
     })
 }
 
-/// What a command printed.
+/// Returns lines of a command.
 pub fn logs() -> Value {
     json!({
         "log_file": "logs/2026-01-02_03-04-05.log", "run_id": "dcf70dd5071ec0f4",
@@ -44,7 +44,7 @@ pub fn logs() -> Value {
     })
 }
 
-/// A service that is up.
+/// Returns the status of a running service.
 pub fn service() -> Value {
     json!({
         "status": "running", "pid": 4242, "uptime": 60.0, "port": 8003, "cpu_percent": 3.0,
@@ -55,7 +55,7 @@ pub fn service() -> Value {
     })
 }
 
-/// All services.
+/// Returns the status of all services.
 pub fn system() -> Value {
     let totals = json!({
         "total_services": 1, "running_services": 1, "total_memory_mb": 81.5,
@@ -64,7 +64,7 @@ pub fn system() -> Value {
     json!({"services": {"tts": service()}, "system": totals})
 }
 
-/// What a service printed.
+/// Returns lines of a service.
 pub fn service_logs() -> Value {
     json!({
         "service": "tts", "total_lines": 1, "logs": ["[2026-01-02 03:04:05] Hello World"],

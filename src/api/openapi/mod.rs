@@ -1,7 +1,7 @@
-//! GET /openapi.json: the whole API, for programs (`OpenAPI` 3.1).
+//! GET /openapi.json: a description of the whole API for programs (`OpenAPI` 3.1).
 //!
-//! The document is made of the table of routes; the bodies' schemas are those of the types that are
-//! read and answered. Tests ask the binary whether parameters, statuses and fields are right.
+//! The document is generated from the table of routes; the schemas of bodies come from the types
+//! that are parsed and serialized. Tests compare parameters, statuses and fields with the binary.
 
 pub mod examples;
 mod operation;
@@ -19,7 +19,7 @@ use http1::{Problem, Reply, Request};
 use schemas::Schemas;
 use serde_json::{Map, Value, json};
 
-/// What every document begins with.
+/// Description of the whole API.
 const CONVENTIONS: &str = "JSON is UTF-8. Instants are RFC 3339 in UTC, durations are seconds. \
     Unknown fields and parameters are refused with 400, unknown paths with 404 and other methods \
     with 405; HEAD answers wherever GET does. Every error is `application/problem+json`: `detail` \
@@ -105,7 +105,7 @@ fn components<O: Mode>(schemas: Schemas) -> Value {
         "securitySchemes": {
             "bearer": {
                 "type": "http", "scheme": "bearer",
-                "description": "Where LLM_SHELL_TOKEN is set: that, or what `POST /login` gave.",
+                "description": "Where LLM_SHELL_TOKEN is set: that, or a token of `POST /login`.",
             },
             "basic": {
                 "type": "http", "scheme": "basic",

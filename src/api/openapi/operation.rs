@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// An operation of the document: what a route does, takes and answers.
+/// An operation of the document: what a route does, its parameters, body and answers.
 pub struct Operation<'a> {
     schemas: &'a mut Schemas,
     about: Map<String, Value>,
@@ -21,15 +21,15 @@ pub struct Operation<'a> {
     refusals: BTreeMap<u16, Vec<Problem>>,
 }
 
-/// A success: its status, and what that says.
+/// A success: its status, and a description.
 pub type Success<'a> = (u16, &'a str);
 
 impl<'a> Operation<'a> {
-    /// Returns the operation of a route as JSON. Adds what its bodies are made of to the schemas.
+    /// Returns the operation of a route as JSON. Adds the components of its bodies to the schemas.
     pub fn of<O: Mode>(route: &Route<O>, schemas: &'a mut Schemas) -> Value {
         let (parameters, answers, refusals) = (Vec::new(), Map::new(), BTreeMap::new());
         let operation = Self { schemas, about: Map::new(), parameters, answers, refusals };
-        // Each refuses parameters that it does not know.
+        // Every route refuses unknown parameters.
         let unknown = "Unknown query parameter \"wiat\": this route takes none, so leave it out.";
         let operation = operation.refuses(Problem::bad_request(unknown));
         let mut operation = (route.describe)(operation);
@@ -43,7 +43,7 @@ impl<'a> Operation<'a> {
         operation.finish(route.access)
     }
 
-    /// Sets its id for generated clients, its group, and what it does in a few words and in full.
+    /// Sets its id for generated clients, its group, a summary and a description.
     pub fn does(mut self, id: &str, tag: &str, summary: &str, description: &str) -> Self {
         self.about.insert("operationId".to_owned(), json!(id));
         self.about.insert("tags".to_owned(), json!([tag]));
@@ -52,13 +52,13 @@ impl<'a> Operation<'a> {
         self
     }
 
-    /// Takes these parameters.
+    /// Adds parameters.
     pub fn with(mut self, parameters: impl IntoIterator<Item = Value>) -> Self {
         self.parameters.extend(parameters);
         self
     }
 
-    /// Takes a body like this one.
+    /// Adds a JSON request body, with an example.
     pub fn reads<T: JsonSchema>(mut self, example: &Value) -> Self {
         let schema = self.schemas.of_request::<T>();
         let content = json!({"application/json": {"schema": schema, "example": example}});
@@ -66,13 +66,13 @@ impl<'a> Operation<'a> {
         self.may(&["Timeout", "PayloadTooLarge"])
     }
 
-    /// The body can be left out.
+    /// Makes the body optional.
     pub fn or_nothing(mut self) -> Self {
         self.about["requestBody"]["required"] = false.into();
         self
     }
 
-    /// Also takes a body of bytes as they are.
+    /// Adds a body of raw bytes.
     pub fn reads_raw(mut self, media_types: &[&str]) -> Self {
         for media_type in media_types {
             self.about["requestBody"]["content"][media_type] = json!({"example": "y\n"});
@@ -80,7 +80,7 @@ impl<'a> Operation<'a> {
         self
     }
 
-    /// Answers like this.
+    /// Adds a JSON answer, with an example.
     pub fn answers<T: JsonSchema>(mut self, (status, says): Success<'_>, example: &Value) -> Self {
         let schema = self.schemas.of_answer::<T>();
         self.answer(status, says)["content"]["application/json"] =
@@ -88,7 +88,7 @@ impl<'a> Operation<'a> {
         self
     }
 
-    /// The answer can also be one of several, each with a name.
+    /// Adds an alternative to the JSON answer, with a summary.
     pub fn or_answers<T: JsonSchema>(
         mut self,
         (status, says): Success<'_>,
@@ -104,7 +104,7 @@ impl<'a> Operation<'a> {
         self
     }
 
-    /// Answers with a text of another media type.
+    /// Adds an answer that is text of another media type.
     pub fn answers_text(
         mut self,
         (status, says): Success<'_>,
@@ -116,14 +116,14 @@ impl<'a> Operation<'a> {
         self
     }
 
-    /// Answers with JSON of any shape.
+    /// Adds an answer that is JSON of any shape.
     pub fn answers_any(mut self, (status, says): Success<'_>) -> Self {
         self.answer(status, says)["content"]["application/json"] =
             json!({"schema": {"type": "object"}});
         self
     }
 
-    /// The other forms of an answer with lines of a log.
+    /// Adds the other forms of an answer with lines of a log.
     pub fn forms_of_logs(self) -> Self {
         self.answers_text((200, ""), "text/plain", "Hello World")
             .answers_text((200, ""), "application/x-ndjson", ENTRY)
@@ -131,26 +131,26 @@ impl<'a> Operation<'a> {
             .answers_nothing((204, "Resumed event stream that had already ended."))
     }
 
-    /// A schema that a text refers to.
-    pub fn told_of<T: JsonSchema>(self) -> Self {
+    /// Adds a schema that a description refers to.
+    pub fn refers_to<T: JsonSchema>(self) -> Self {
         self.schemas.of_answer::<T>();
         self
     }
 
-    /// Answers without a body.
+    /// Adds an answer without a body.
     pub fn answers_nothing(mut self, (status, says): Success<'_>) -> Self {
         self.answer(status, says);
         self
     }
 
-    /// Can answer with this.
+    /// Adds an error.
     pub fn refuses(mut self, problem: impl Into<Problem>) -> Self {
         let problem = problem.into();
         self.refusals.entry(problem.status().as_u16()).or_default().push(problem);
         self
     }
 
-    /// Can answer with these of the common refusals.
+    /// Adds common errors, by name.
     pub fn may(mut self, names: &[&str]) -> Self {
         for (status, answer) in names.iter().filter_map(|name| problems::common(name)) {
             self.answers.entry(status.to_string()).or_insert(answer);
@@ -169,7 +169,7 @@ impl<'a> Operation<'a> {
             let named = problems.into_iter().enumerate();
             let named = named.map(|(index, problem)| (format!("case {}", index + 1), problem));
             let answer = problems::answer(says, named.collect());
-            // One that can also be answered otherwise keeps what is said of that.
+            // A status that another answer has keeps its description.
             match answers.get_mut(&status.to_string()) {
                 Some(other) => {
                     let problem = answer["content"][problems::MEDIA_TYPE].clone();

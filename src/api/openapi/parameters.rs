@@ -1,26 +1,26 @@
-//! What is given in a query, a path or a header, as the document describes it.
+//! Parameters in queries, paths and headers, as the document describes them.
 
 use crate::process::Signal;
 use crate::runs::SECONDS_MAX;
 use serde_json::{Value, json};
 
-/// The longest that a request can wait, in seconds.
+/// The longest wait of a request, in seconds.
 const WAIT_SECONDS_MAX: u32 = 600;
 
-/// A name of a service.
+/// Pattern of a service's name.
 const SERVICE_NAME: &str = "^[A-Za-z0-9._-]{1,64}$";
 
-/// One of a query.
+/// Describes a query parameter.
 fn query(name: &str, description: &str, schema: &Value) -> Value {
     json!({"name": name, "in": "query", "description": description, "schema": schema})
 }
 
-/// A header.
+/// Describes a header.
 fn header(name: &str, description: &str, schema: &Value) -> Value {
     json!({"name": name, "in": "header", "description": description, "schema": schema})
 }
 
-/// Part of a path.
+/// Describes a part of a path.
 fn path(name: &str, description: &str, schema: &Value) -> Value {
     json!({
         "name": name, "in": "path", "required": true, "description": description, "schema": schema,
@@ -40,27 +40,27 @@ fn flag(name: &str, description: &str) -> Value {
     query(name, description, &json!({"type": "boolean", "default": false}))
 }
 
-/// How long to wait before the answer comes.
+/// Returns `wait`: seconds before the answer.
 pub fn wait(description: &str) -> Value {
     seconds("wait", description, WAIT_SECONDS_MAX)
 }
 
-/// The grace of a restart.
+/// Returns `timeout`: the grace period of a restart.
 pub fn timeout() -> Value {
     let description = "Seconds from SIGTERM to SIGKILL; by default \
                        LLM_SHELL_DEFAULT_RESTART_TIMEOUT (10).";
     seconds("timeout", description, SECONDS_MAX)
 }
 
-/// Which of the two signals a kill sends first.
+/// Returns `type` of a kill: the signal to send first.
 pub fn kill_type() -> Value {
     let schema = json!({"enum": ["SIGTERM", "SIGKILL"], "default": "SIGTERM", "type": "string"});
     query("type", "Signal to send; after SIGTERM, SIGKILL follows.", &schema)
 }
 
-/// Any signal.
+/// Returns `type`: any signal.
 pub fn signal_type() -> Value {
-    // Those with a name of their own; behind them are the real-time ones.
+    // Signals with names; the real-time ones follow them.
     let names = (1..32).filter_map(Signal::of).map(|signal| signal.to_string());
     let names: Vec<String> = names.map(|name| name.replacen("SIG", "", 1)).collect();
     let names = names.join("|");
@@ -72,44 +72,44 @@ pub fn signal_type() -> Value {
     parameter
 }
 
-/// How many runs are told of.
+/// Returns `limit`: the number of runs.
 pub fn runs_limit() -> Value {
     let schema = json!({"type": "integer", "minimum": 0, "maximum": u64::MAX, "default": 20});
     query("limit", "Maximum number of runs.", &schema)
 }
 
-/// The id of a run.
+/// Returns `run_id` of a path.
 pub fn run_id() -> Value {
     path("run_id", "Id of the run.", &json!({"type": "string", "minLength": 1}))
 }
 
-/// The run that is expected to be the last one.
+/// Returns `run_id` of a query: the run that is expected to be the last one.
 pub fn expected_run_id() -> Value {
     let description = "Run that is expected to be the last one; 409 if another one is.";
     query("run_id", description, &json!({"type": "string"}))
 }
 
-/// A service, by its name.
+/// Returns `service` of a path.
 pub fn service() -> Value {
     path("service", "Name of the service.", &json!({"type": "string", "pattern": SERVICE_NAME}))
 }
 
-/// One run of a service.
+/// Returns `run` of a query: one run of a service.
 pub fn run() -> Value {
     query("run", "Lines of this run only, by its id.", &json!({"type": "string"}))
 }
 
-/// A file of the documentation.
+/// Returns `file` of a path.
 pub fn file() -> Value {
     path("file", "Name of the file.", &json!({"type": "string", "minLength": 1}))
 }
 
-/// A folder of the panel.
+/// Returns `folder` of a path.
 pub fn folder() -> Value {
     path("folder", "Folder of the file.", &json!({"type": "string", "minLength": 1}))
 }
 
-/// What makes a retry safe.
+/// Returns `Idempotency-Key`.
 pub fn idempotency_key() -> Value {
     let schema = json!({"type": "string", "pattern": "^[!-~]{1,255}$"});
     let description = "Makes a retry safe: within 10 minutes the same key gets the first \
@@ -117,12 +117,12 @@ pub fn idempotency_key() -> Value {
     header("Idempotency-Key", description, &schema)
 }
 
-/// Where an event stream is taken up again.
+/// Returns `Last-Event-ID`.
 pub fn last_event_id(description: &str) -> Value {
     header("Last-Event-ID", description, &json!({"type": "string"}))
 }
 
-/// What every route with lines of a log takes.
+/// Returns the parameters of every route with lines of a log.
 pub fn of_logs() -> Vec<Value> {
     let form = json!({"type": "string", "enum": ["json", "text", "ndjson"]});
     let bytes = json!({"type": "integer", "minimum": 256, "maximum": 1_048_576});
@@ -146,7 +146,7 @@ pub fn of_logs() -> Vec<Value> {
         query("max_bytes", "Cut the content in the middle to N bytes, with a marker.", &bytes),
         query(
             "format",
-            "Form of the answer; `Accept` chooses it otherwise. `ndjson` has one entry a line: \
+            "Form of the answer; `Accept` chooses it otherwise. `ndjson` has one entry per line: \
              `{\"n\",\"timestamp\",\"line\"}`.",
             &form,
         ),

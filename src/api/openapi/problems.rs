@@ -1,17 +1,17 @@
-//! Refusals and failures, as the document shows them: made by what makes the real ones.
+//! Errors in the document, created by the same functions as the real ones.
 
 use http1::{Problem, Reply};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
-/// The media type of all of them.
+/// The media type of errors.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// The name of a component, when it is answered, and how it is made.
+/// The name of a component, when it is answered, and its constructor.
 type Common = (&'static str, &'static str, fn() -> Problem);
 
-/// Those that many routes can answer with.
+/// Errors that many routes can answer with.
 const COMMON: [Common; 8] = [
     ("Unauthorized", "Credentials are set, and none or wrong ones were sent.", || {
         Problem::unauthorized(
@@ -19,7 +19,7 @@ const COMMON: [Common; 8] = [
              says.",
         )
     }),
-    ("Forbidden", "A page of another origin asks, or for a host that is not ours.", || {
+    ("Forbidden", "A page of another origin, or a host that is not allowed.", || {
         Problem::forbidden(
             "A page of another origin asks: add that origin to LLM_SHELL_ALLOWED_ORIGINS if it \
              may.",
@@ -45,23 +45,23 @@ const COMMON: [Common; 8] = [
              ones.",
         )
     }),
-    ("Internal", "The fault is the server's or the machine's.", || {
+    ("Internal", "The server or the machine failed.", || {
         Problem::internal(
             "The log logs/2026-01-02_03-04-05.log cannot be read (Input/output error): see \
              LLM_SHELL_LOG_DIR and its rights.",
         )
     }),
-    ("Unavailable", "As many requests wait as may, or the server is shutting down.", busy),
+    ("Unavailable", "Too many requests are waiting, or the server is shutting down.", busy),
 ];
 
-/// As many requests wait as may.
+/// Creates the error of a server without a free permit.
 pub fn busy() -> Problem {
     Problem::unavailable(
         "64 requests wait or stream already: try again, or raise LLM_SHELL_MAX_STREAMS.",
     )
 }
 
-/// The words that programs branch on.
+/// The schema of `code`: stable words that programs branch on.
 pub struct ProblemCode;
 
 impl JsonSchema for ProblemCode {
@@ -81,13 +81,13 @@ impl JsonSchema for ProblemCode {
         let codes: Vec<_> = codes.chain(others.into_iter().map(|make| make("").code())).collect();
         json_schema!({
             "type": "string",
-            "description": "What went wrong, in a word that stays the same.",
+            "description": "What went wrong, as a stable word.",
             "enum": codes,
         })
     }
 }
 
-/// The components that [`COMMON`] are, by name.
+/// Returns the components of [`COMMON`], by name.
 pub fn components() -> Map<String, Value> {
     let component = |(name, description, make): &Common| {
         let problem = make();
@@ -101,14 +101,14 @@ pub fn components() -> Map<String, Value> {
     COMMON.iter().map(component).collect()
 }
 
-/// A reference to one of [`COMMON`], with its status. Of a name that is none of them, nothing.
+/// Returns the status of an error of [`COMMON`] and a reference to it; `None` for another name.
 pub fn common(name: &str) -> Option<(u16, Value)> {
     let (_, _, make) = COMMON.iter().find(|(known, _, _)| *known == name)?;
     let status = make().status().as_u16();
     Some((status, json!({"$ref": format!("#/components/responses/{name}")})))
 }
 
-/// What a status is answered with, shown by problems that have names.
+/// Describes an answer with named errors as examples.
 pub fn answer(description: &str, examples: Vec<(String, Problem)>) -> Value {
     let example = |(name, problem): (String, Problem)| {
         let summary = problem.detail().to_owned();
@@ -123,26 +123,26 @@ pub fn answer(description: &str, examples: Vec<(String, Problem)>) -> Value {
     })
 }
 
-/// A problem's body, as it is sent.
+/// Returns a problem's body, as it is sent.
 fn body(problem: Problem) -> Value {
     let reply = Reply::from(problem);
     serde_json::from_slice(reply.whole_body().unwrap_or_default()).unwrap_or_default()
 }
 
-/// What else an answer of this status carries.
+/// Returns the further headers of an answer with this status.
 fn headers(status: u16) -> Option<Value> {
     let id = json!({"$ref": "#/components/headers/X-Request-Id"});
     let text =
         |description: &str| json!({"description": description, "schema": {"type": "string"}});
     let seconds = json!({
-        "description": "After so many seconds it may be otherwise.",
+        "description": "Seconds to wait before a retry.",
         "schema": {"type": "integer", "minimum": 1},
     });
     Some(match status {
         401 => json!({
-            "X-Request-Id": id, "WWW-Authenticate": text("Which credentials are taken."),
+            "X-Request-Id": id, "WWW-Authenticate": text("The accepted kinds of credentials."),
         }),
-        405 => json!({"X-Request-Id": id, "Allow": text("The methods that the path knows.")}),
+        405 => json!({"X-Request-Id": id, "Allow": text("The methods that the path supports.")}),
         429 | 503 => json!({"X-Request-Id": id, "Retry-After": seconds}),
         _ => return None,
     })

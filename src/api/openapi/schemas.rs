@@ -1,14 +1,14 @@
-//! Schemas of bodies, and the components that they refer to.
+//! Schemas of bodies, and the components they refer to.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value};
 
-/// Where references lead.
+/// Path of the components that references point to.
 const COMPONENTS: &str = "/components/schemas";
 
-/// Schemas of bodies as they are collected. A request is described as it is read, an answer as it
-/// is written.
+/// A collection of schemas of bodies. A request is described as it is deserialized, an answer as it
+/// is serialized.
 pub struct Schemas {
     read: SchemaGenerator,
     written: SchemaGenerator,

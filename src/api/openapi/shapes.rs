@@ -1,19 +1,19 @@
-//! The shapes of what is written by hand, so that it is streamed: only their schemas are of use.
+//! Types that exist for their schemas only: the bodies are written by hand, or streamed.
 
-#![allow(dead_code, reason = "the fields are never read: only their schema is of use")]
+#![allow(dead_code, reason = "only the schemas of these types are used")]
 
 use crate::supervisor::services_file;
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
-/// Every refusal and every failure (RFC 9457).
+/// An error (RFC 9457).
 #[derive(JsonSchema)]
 pub struct Problem {
     /// `about:blank`: `code` says more.
     r#type: String,
-    /// The status in words.
+    /// Reason phrase of the status.
     title: String,
-    /// The status.
+    /// Status code.
     #[schemars(range(min = 400, max = 599))]
     status: u16,
     /// One sentence that says what was wrong and what to do.
@@ -23,25 +23,25 @@ pub struct Problem {
     code: String,
 }
 
-/// A message of JSON-RPC 2.0, as the Model Context Protocol has them.
+/// A message of JSON-RPC 2.0, as the Model Context Protocol uses it.
 #[derive(JsonSchema)]
 pub struct Message {
     /// `2.0`.
     jsonrpc: String,
-    /// What the answer is to be known by; a notification has none.
+    /// Id of the request, repeated in the answer; a notification has none.
     id: Option<Value>,
-    /// What is asked for.
+    /// Method.
     method: Option<String>,
-    /// With what.
+    /// Arguments of the method.
     params: Option<Value>,
 }
 
-/// Adds the schema of the fields that `config` of a `ServiceRequest` overrides, with what that
-/// refers to: the services file defines them.
+/// Adds the schema of `config` of a `ServiceRequest`, with the components it refers to: its fields
+/// are those of the services file.
 pub fn add_overrides(schemas: &mut Map<String, Value>) {
     let text = services_file::schema().to_string();
     let text = text.replace("#/$defs/", "#/components/schemas/");
-    // What was written as JSON can be read as JSON.
+    // Serialized JSON always parses.
     let mut file: Value = serde_json::from_str(&text).unwrap_or_default();
     let Some(Value::Object(mut all)) = file.get_mut("$defs").map(Value::take) else { return };
     let mut service = all.remove("Service").unwrap_or_default();

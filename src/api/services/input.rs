@@ -1,4 +1,4 @@
-//! What services are sent: signals and input.
+//! Routes that send signals and input to services.
 
 use super::{in_state, unknown};
 use crate::api::input;

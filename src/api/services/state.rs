@@ -1,4 +1,4 @@
-//! The state of services, their configuration and what they have printed.
+//! Routes for the state, configuration and output of services.
 
 use super::unknown;
 use crate::api::log_query::{LogOf, LogRequest};
@@ -36,7 +36,7 @@ pub const ROUTES: &[Route<Services>] = &[
             .refuses(unknown())
     }),
     Route::get("/supervisor/logs/{service}", read_logs, |it| {
-        let form = "The lines, in the form asked for.";
+        let form = "The lines, in the requested form.";
         it.does("serviceLogs", "logs", "Output of a service", LOGS)
             .with([take::service(), take::run()])
             .with(take::of_logs())
@@ -48,7 +48,6 @@ pub const ROUTES: &[Route<Services>] = &[
     }),
 ];
 
-/// What is said of a service's configuration.
 const DETAIL: &str = "In the fields of the services file, with values that look secret masked as \
                       `***`; and how its last ten runs ended.";
 

@@ -1,4 +1,4 @@
-//! Starting, stopping, restarting and reloading services.
+//! Routes that start, stop, restart and reload services.
 
 use super::{in_state, unknown};
 use crate::api::openapi::parameters as take;
@@ -52,8 +52,7 @@ pub const ROUTES: &[Route<Services>] = &[
     })
     .with_key(),
     Route::post("/supervisor/reload", reload, |it| {
-        let fault =
-            "The services file has a fault at line 3, column 5 (tts.cmd: it is empty): mend it.";
+        let fault = "astra_services.json:3:5: tts.cmd: is empty: give it something to run.";
         let answer = begun("reloading", "tts has no changes.");
         it.does("reload", "services", "Reload the services file", RELOAD)
             .with([wait()])

@@ -13,7 +13,7 @@ use http::StatusCode;
 use http1::{Problem, Reply, Request};
 use serde_json::json;
 
-/// Routes for whoever watches.
+/// Routes for monitoring.
 pub const ROUTES: &[Route<Services>] = &[
     Route::get("/supervisor/health", health, |it| of_health(it, "health")).public(),
     Route::get("/supervisor/health/{service}", check, |it| {
@@ -43,7 +43,7 @@ pub const ROUTES: &[Route<Services>] = &[
     Route::get("/supervisor/events", events::answer, |it| {
         it.does("events", "watching", "Stream events", EVENTS)
             .with([take::last_event_id("Resumes after this event.")])
-            .told_of::<EventBody>()
+            .refers_to::<EventBody>()
             .answers_text((200, "A stream that does not end."), "text/event-stream", EVENT)
     }),
     Route::get("/health", health, |it| of_health(it, "healthWithoutPrefix")).public(),
@@ -51,15 +51,15 @@ pub const ROUTES: &[Route<Services>] = &[
 
 fn of_health<'a>(operation: Operation<'a>, id: &str) -> Operation<'a> {
     let version = env!("CARGO_PKG_VERSION");
-    let well = json!({"status": "healthy", "version": version, "uptime": 60});
-    let mut ill = well.clone();
-    ill["status"] = json!("degraded");
-    ill["services"] = json!({"tts": "fatal"});
+    let healthy = json!({"status": "healthy", "version": version, "uptime": 60});
+    let mut degraded = healthy.clone();
+    degraded["status"] = json!("degraded");
+    degraded["services"] = json!({"tts": "fatal"});
     let says = "Degraded: `services` has the state of those that failed.";
     operation
         .does(id, "watching", "Health of the supervisor", HEALTH)
-        .answers::<SupervisorHealth>((200, "Healthy."), &well)
-        .answers::<SupervisorHealth>((503, says), &ill)
+        .answers::<SupervisorHealth>((200, "Healthy."), &healthy)
+        .answers::<SupervisorHealth>((503, says), &degraded)
         .refuses(problems::busy())
 }
 

@@ -1,4 +1,4 @@
-//! Starting and ending the command, and its state.
+//! Routes that start and end the command, and read its state.
 
 use crate::api::accept::preferred;
 use crate::api::openapi::examples;
@@ -16,8 +16,8 @@ use http::StatusCode;
 use http1::{Problem, Reply, Request};
 use serde_json::json;
 
-/// How much of the output a text has where nothing else is asked for: what is printed once by
-/// POST /start, and maybe many times by GET /status, in bytes.
+/// Default sizes of the output in a text report, in bytes: POST /start returns it once, GET /status
+/// perhaps many times.
 const TEXT_BYTES_DEFAULT: u64 = 32 * 1024;
 const TEXT_BYTES_BRIEF: u64 = 4 * 1024;
 
@@ -35,7 +35,7 @@ pub const ROUTES: &[Route<Shell>] = &[
                 (201, "With `wait`: it has ended, or the wait is over."),
                 &waited,
             )
-            .answers_text((201, ""), "text/plain", TOLD)
+            .answers_text((201, ""), "text/plain", REPORT)
             .refuses(runs::Error::CommandBlank)
             .refuses(busy)
     })
@@ -44,7 +44,7 @@ pub const ROUTES: &[Route<Shell>] = &[
         it.does("status", "command", "State of the last command", STATUS)
             .with([take::wait("Seconds to wait for its end before the answer.")])
             .answers::<ProcessStatus>((200, "Its state."), &examples::status())
-            .answers_text((200, ""), "text/plain", TOLD)
+            .answers_text((200, ""), "text/plain", REPORT)
             .refuses(runs::Error::NeverStarted)
     }),
     Route::post("/kill", kill, |it| {
@@ -69,9 +69,9 @@ pub const ROUTES: &[Route<Shell>] = &[
     .with_key(),
 ];
 
-/// The text that is made for a model to read.
-const TOLD: &str = "[run dcf70dd5071ec0f4 | exited, exit code 0 | pid 4242 | 0.1 s | lines 1-1 of \
-                    1]\nHello World\n[ended: POST /start runs the next command]\n";
+/// A text report, for a model to read.
+const REPORT: &str = "[run dcf70dd5071ec0f4 | exited, exit code 0 | pid 4242 | 0.1 s | lines 1-1 \
+                      of 1]\nHello World\n[ended: POST /start runs the next command]\n";
 
 const START: &str = "Runs it with the shell (`LLM_SHELL_SHELL -c`); stdout and stderr go to one \
                      log. Answers at once, or with `wait` when it has ended, and then includes \
@@ -93,7 +93,7 @@ fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let body: StartRequest = body::json(request, "{\"command\": \"ls -l\"}")?;
     let wait = fitting_wait("wait", body.wait)?;
     let bytes_max = body.max_bytes;
-    // Refused before anything has an effect.
+    // Validates the size before the command is started.
     LogQuery::of_output("", Range::All, bytes_max, Escapes::Kept)?;
     let started = shell.start(body, wait.is_some())?;
     let run = &started.run;
@@ -113,13 +113,13 @@ fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
         let bytes_max = bytes_max.unwrap_or(TEXT_BYTES_DEFAULT);
         return text(shell, StatusCode::CREATED, run, snapshot, bytes_max);
     }
-    // Behind the state: "ended" then means that all is there.
+    // Read after the state: if it has ended, all of its output is there.
     let output = output(shell, run, (Range::All, bytes_max, Escapes::Kept))?;
     let status = snapshot.into();
     Ok(Reply::json(StatusCode::CREATED, &StartResponse { status, output }))
 }
 
-/// Returns what a run has printed so far, cut to a size.
+/// Returns the output of a run so far, truncated to a size.
 fn output(
     shell: &Shell,
     run: &RunView,
@@ -129,13 +129,13 @@ fn output(
     Ok(logs_response(&shell.log_of_view(run.clone()), &query)?)
 }
 
-/// Whether it is text that is wanted, which is made for a model to read.
+/// Returns whether the client prefers text, the report for a model.
 fn is_for_model(request: &Request<'_>) -> bool {
     let offers = [("application/json", false), ("text/plain", true)];
     preferred(request.header("accept"), &offers).unwrap_or(false)
 }
 
-/// The state of a run, what it has printed and what to ask next, as text.
+/// Answers with a text report: the state of a run, its output, and what to call next.
 fn text(
     shell: &Shell,
     code: StatusCode,
@@ -167,7 +167,7 @@ fn status(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
 fn kill(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let mut query = request.query()?;
     let signals = [("SIGTERM", Signal::TERM), ("SIGKILL", Signal::KILL)];
-    let signal = parameters::word(&mut query, "type", &signals)?.unwrap_or(Signal::TERM);
+    let signal = parameters::choice(&mut query, "type", &signals)?.unwrap_or(Signal::TERM);
     query.finish()?;
     Ok(Reply::json(StatusCode::OK, &shell.kill(signal)?))
 }

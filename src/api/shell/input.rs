@@ -1,4 +1,4 @@
-//! What a command is sent: signals, input, the size of its terminal.
+//! Routes that send signals, input and terminal sizes to the command.
 
 use super::ended;
 use crate::api::input;

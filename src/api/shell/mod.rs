@@ -38,9 +38,9 @@ impl Mode for Shell {
 
 const SERVER: &[Route<Shell>] = &[Route::get("/health", health, |it| {
     let version = env!("CARGO_PKG_VERSION");
-    let well = json!({"status": "healthy", "version": version, "uptime": 60});
+    let healthy = json!({"status": "healthy", "version": version, "uptime": 60});
     it.does("health", "server", "Health of the server", "Needs no credentials.")
-        .answers::<HealthResponse>((200, "It is up."), &well)
+        .answers::<HealthResponse>((200, "It is up."), &healthy)
 })
 .public()];
 

@@ -1,4 +1,4 @@
-//! What commands have printed, and the runs before the last.
+//! Routes for the output of commands, and for past runs.
 
 use crate::api::log_query::{LogOf, LogRequest};
 use crate::api::openapi::Operation;
@@ -49,7 +49,7 @@ pub const ROUTES: &[Route<Shell>] = &[
 
 fn of_lines(operation: Operation<'_>) -> Operation<'_> {
     operation
-        .answers::<LogsResponse>((200, "The lines, in the form asked for."), &examples::logs())
+        .answers::<LogsResponse>((200, "The lines, in the requested form."), &examples::logs())
         .with(take::of_logs())
         .refuses(Error::Invalid(examples::EXCLUDED.to_owned()))
         .forms_of_logs()
@@ -80,7 +80,7 @@ fn one_run(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
 
 fn run_logs(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let run_id = request.param("run_id").to_owned();
-    // A query that cannot be is said before what became of the log that it asks for.
+    // An invalid query is reported before a missing log.
     let query = LogRequest::read(request, LogOf::Run(&run_id))?;
     let source = Box::new(shell.log_of(&run_id)?);
     logs::answer(query, source, shell.streams(), request)

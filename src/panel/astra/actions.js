@@ -1,10 +1,10 @@
-// Does something to services: asks once where something is ended, and says what was refused.
+// Actions on services: asks for confirmation before something is ended, and shows errors.
 
 import { post } from "../common/api.js";
 import { confirm } from "../common/confirm.js";
 import { el } from "../common/dom.js";
 import { plural } from "../common/format.js";
-import { tellDone, tellFault } from "../common/notices.js";
+import { showDone, showError } from "../common/notices.js";
 import { LABELS } from "./states.js";
 
 const NAMED_MAX = 12;
@@ -19,20 +19,20 @@ export class Actions {
 
   /** @param {Api.Verb} verb @param {string} name */
   async one(verb, name) {
-    const kind = el("select", { "aria-label": "What is reloaded" },
-      el("option", { value: "config" }, "Its configuration: the services file is read again"),
-      el("option", { value: "code" }, "Its code: it is restarted as it is"));
+    const kind = el("select", { "aria-label": "What to reload" },
+      el("option", { value: "config" }, "Configuration: read the services file again"),
+      el("option", { value: "code" }, "Code: restart it with its present configuration"));
     const more = verb === "reload" ? el("p.dialog-more", {}, kind) : undefined;
     if (verb !== "start" && !(await confirm(this.#question(verb, name, more)))) return;
     this.#services.expect(name, verb);
     try {
       const body = verb === "reload" ? { name, type: kind.value } : { name };
       const answer = await post(`supervisor/${verb}`, body);
-      this.#services.asked(name);
-      if (verb === "reload") tellDone(`${name}: ${answer.message}`);
+      this.#services.accepted(name);
+      if (verb === "reload") showDone(`${name}: ${answer.message}`);
     } catch (error) {
       this.#services.forget(name);
-      tellFault(error.message);
+      showError(error.message);
     }
     await this.#services.refresh();
   }
@@ -42,18 +42,18 @@ export class Actions {
     const [first, ...others] = names;
     if (first === undefined || others.length === 0) return first && this.one(verb, first);
     const title = `${LABELS[verb]} ${plural(names.length, "service")}?`;
-    const text = `${list(names)}. What depends on others is started after them, and ended before them.`;
+    const text = `${list(names)}. Services start after their dependencies and stop before them.`;
     if (verb !== "start" && !(await confirm({ title, text, action: LABELS[verb] }))) return;
     for (const name of names) this.#services.expect(name, verb);
     try {
       const { operations } = await post("supervisor/bulk", { action: verb, services: names, parallel: true });
       const refused = operations.filter((it) => it.status === "error");
-      for (const { service } of operations) this.#services.asked(service);
+      for (const { service } of operations) this.#services.accepted(service);
       for (const { service } of refused) this.#services.forget(service);
-      if (refused.length > 0) tellFault(refused.map((it) => it.detail).join(" "));
+      if (refused.length > 0) showError(refused.map((it) => it.detail).join(" "));
     } catch (error) {
       for (const name of names) this.#services.forget(name);
-      tellFault(error.message);
+      showError(error.message);
     }
     await this.#services.refresh();
   }
@@ -61,13 +61,13 @@ export class Actions {
   /** @param {Exclude<Api.Verb, "start">} verb @param {string} name @param {HTMLElement} [more] */
   #question(verb, name, more) {
     const service = this.#services.all.get(name);
-    const what = service?.pid ? `Its process ${service.pid} and all that it has started` : "What it runs";
+    const what = service?.pid ? `Its process ${service.pid} and all processes that it started` : "Its processes";
     const dependents = this.#services.dependents(name);
     const others = dependents.length > 0 ? ` ${list(dependents)} ${dependents.length === 1 ? "depends" : "depend"} on it.` : "";
     const text = {
       stop: `${what} will be ended.${others}`,
-      restart: `${what} will be ended and started again.${others}`,
-      reload: `Where something has changed, it may be restarted.${others}`,
+      restart: `${what} will be ended, and the service started again.${others}`,
+      reload: `It may be restarted if something has changed.${others}`,
     }[verb];
     return { title: `${LABELS[verb]} ${name}?`, text, action: LABELS[verb], more };
   }

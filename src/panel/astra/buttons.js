@@ -1,7 +1,7 @@
-// Buttons that do something to one service and read so while it lasts.
+// Buttons for actions on one service, which show an action in progress.
 
 import { el, isBusy, setAttribute, setBusy, setText } from "../common/dom.js";
-import { LABELS, LASTING, isDown } from "./states.js";
+import { LABELS, IN_PROGRESS, isDown } from "./states.js";
 
 /** The verbs in the order of their buttons. @type {Api.Verb[]} */
 const SHOWN = ["restart", "stop", "start", "reload"];
@@ -25,32 +25,32 @@ export class VerbButtons {
     this.update();
   }
 
-  /** Has the buttons read what holds now. */
+  /** Updates the buttons. */
   update() {
     const state = this.#services.all.get(this.#name)?.status ?? "stopped";
-    const lasting = this.#services.lasting(this.#name);
+    const inProgress = this.#services.verbInProgress(this.#name);
     for (const { verb, button } of this.#buttons) {
-      showVerb(button, verb, lasting, this.#name);
-      setBusy(button, lasting === verb || !fits(verb, state, lasting));
+      showVerb(button, verb, inProgress, this.#name);
+      setBusy(button, inProgress === verb || !fits(verb, state, inProgress));
     }
   }
 }
 
 /**
- * Whether the server would take a verb in this state.
+ * Whether the server accepts a verb in this state.
  * @param {Api.Verb} verb
  * @param {Api.ServiceState} state
- * @param {Api.Verb|null} lasting the verb that lasts
+ * @param {Api.Verb|null} inProgress the verb in progress
  */
-function fits(verb, state, lasting) {
+function fits(verb, state, inProgress) {
   switch (verb) {
     case "start": return isDown(state) || state === "backoff";
     case "stop": return !isDown(state);
-    default: return lasting !== "stop" && lasting !== "restart";
+    default: return inProgress !== "stop" && inProgress !== "restart";
   }
 }
 
-/** A button that does nothing while it is busy. @param {() => void} act */
+/** Creates a button that does nothing while it is busy. @param {() => void} act */
 export function verbButton(act) {
   const button = el("button.small", { type: "button", "data-asks": true });
   button.addEventListener("click", () => {
@@ -60,14 +60,14 @@ export function verbButton(act) {
 }
 
 /**
- * Has a button read its verb, or that it lasts.
+ * Sets the label of a button: its verb, or that it is in progress.
  * @param {HTMLElement} button
  * @param {Api.Verb} verb
- * @param {Api.Verb|null} lasting the verb that lasts
+ * @param {Api.Verb|null} inProgress the verb in progress
  * @param {string} name of the service
  */
-export function showVerb(button, verb, lasting, name) {
-  const text = lasting === verb ? LASTING[verb] : LABELS[verb];
+export function showVerb(button, verb, inProgress, name) {
+  const text = inProgress === verb ? IN_PROGRESS[verb] : LABELS[verb];
   setText(button, text);
   setAttribute(button, "data-verb", verb);
   setAttribute(button, "aria-label", `${text} ${name}`);

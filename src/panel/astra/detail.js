@@ -1,14 +1,14 @@
-// One service beside the table: its log, and all that is known of it.
+// The detail of one service beside the table: its log and its configuration.
 
 import { byId, el, setAttribute } from "../common/dom.js";
 import { LogPanel } from "../common/logpanel.js";
-import { tellFault } from "../common/notices.js";
+import { showError } from "../common/notices.js";
 import { VerbButtons } from "./buttons.js";
 import { readFacts } from "./facts.js";
 import { show } from "./row.js";
-import { LOOKS } from "./states.js";
+import { STATE_STYLES } from "./states.js";
 
-/** Where the detail covers all else. */
+/** Widths at which the detail covers the rest of the page. */
 const NARROW = matchMedia("(max-width: 1080px)");
 
 /** @typedef {"log"|"facts"} Tab */
@@ -36,7 +36,7 @@ export class Detail {
     this.#onClose = onClose;
     services.onChange(() => this.#update());
     this.#place.addEventListener("keydown", (event) => {
-      // In a field that holds something it clears that.
+      // In a field with text, Escape clears the field.
       const { target } = event;
       const holds = target instanceof HTMLInputElement && target.value !== "";
       if (event.key === "Escape" && !holds) onClose();
@@ -57,7 +57,7 @@ export class Detail {
     if (name !== null) this.#fill(name);
   }
 
-  /** Keeps the keyboard out of what is covered. */
+  /** Keeps the keyboard focus out of covered elements. */
   #cover() {
     const isCovered = this.#name !== null && NARROW.matches;
     /** @type {NodeListOf<HTMLElement>} */
@@ -79,7 +79,7 @@ export class Detail {
     let shown = /** @type {Api.ServiceState|undefined} */ (undefined);
     this.#update = () => {
       const status = this.#services.all.get(name)?.status;
-      show(state, status ?? "removed", status && LOOKS[status]);
+      show(state, status ?? "removed", status && STATE_STYLES[status]);
       buttons.update();
       if (status !== shown && panel.dataset.tab === "facts") void this.#showFacts(name, panel);
       shown = status;
@@ -140,7 +140,7 @@ export class Detail {
       panel.replaceChildren(facts);
       facts.scrollTop = top;
     } catch (error) {
-      tellFault(error.message);
+      showError(error.message);
     }
   }
 }

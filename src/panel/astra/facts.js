@@ -1,15 +1,15 @@
-// What a service is run by and how it ended: the page beside its log.
+// The details of a service: its configuration and its last exits.
 
 import { post, read } from "../common/api.js";
 import { el } from "../common/dom.js";
 import { ending, lasted, when } from "../common/format.js";
-import { makeTalk } from "../common/talk.js";
-import { tellFault } from "../common/notices.js";
-import { HEALTHS, LOOKS } from "./states.js";
+import { makeInput } from "../common/input.js";
+import { showError } from "../common/notices.js";
+import { HEALTH_STYLES, STATE_STYLES } from "./states.js";
 import { show } from "./row.js";
 
 /**
- * Reads what is known of a service and shows it.
+ * Reads the details of a service and shows them.
  * @param {string} name
  * @param {import("./services.js").Services} services
  * @returns {Promise<HTMLElement>}
@@ -19,11 +19,11 @@ export async function readFacts(name, services) {
   const service = services.all.get(name);
   const path = encodeURIComponent(name);
   return el("div.facts", {},
-    section("How it is", facts([
-      ["Why", service?.message],
+    section("State", facts([
+      ["Message", service?.message],
       ["Process", service?.pid ? String(service.pid) : "none"],
       ["Started", service?.started_at ? when(service.started_at) : "never"],
-      ["Optional", config.optional ? "yes" : "no: without it the system is degraded"],
+      ["Optional", config.optional ? "yes" : "no: the system is degraded if it fails"],
       ["Added by", source === "api" ? "the API, until the supervisor ends" : "the services file"],
     ])),
     section("Command", el("pre.command", { tabindex: "0", "aria-label": "Command" }, shown(config.cmd)),
@@ -34,7 +34,7 @@ export async function readFacts(name, services) {
     section("Health checks", checks(path, config)),
     section("Last exits", exitTable(exits)),
     section("Restart policy", facts(policy(config))),
-    section("Signals and input", makeTalk({
+    section("Signals and input", makeInput({
       canType: config.pty,
       isTerminal: config.pty,
       signal: (type) => post(`supervisor/signal/${path}?type=${type}`),
@@ -49,7 +49,7 @@ function section(title, ...children) {
 }
 
 /**
- * Terms with what holds; what is null is left out.
+ * Creates a list of terms and values; null values are left out.
  * @param {[term: string, value: string|null|undefined][]} pairs
  */
 function facts(pairs) {
@@ -57,7 +57,7 @@ function facts(pairs) {
   return el("dl", {}, ...known.flatMap(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]));
 }
 
-/** A command as it would be typed. @param {string|string[]} command */
+/** Formats a command as it would be typed. @param {string|string[]} command */
 function shown(command) {
   if (typeof command === "string") return command;
   /** @param {string} part */
@@ -68,8 +68,8 @@ function shown(command) {
 /** @param {Api.Config} config */
 function environment({ env, env_file }) {
   const variables = Object.entries(env);
-  const file = env_file ? el("p", {}, "Also what is in ", el("code", {}, env_file), ".") : null;
-  if (variables.length === 0) return el("div", {}, file ?? el("p.muted", {}, "That of the supervisor, and nothing more."));
+  const file = env_file ? el("p", {}, "Also the variables in ", el("code", {}, env_file), ".") : null;
+  if (variables.length === 0) return el("div", {}, file ?? el("p.muted", {}, "The environment of the supervisor, unchanged."));
   const rows = variables.map(([name, value]) => {
     const what = value === null ? el("em.muted", {}, "removed") : el("code", {}, value);
     return el("tr", {}, el("th", { scope: "row" }, el("code", {}, name)), el("td", {}, what));
@@ -83,19 +83,19 @@ function environment({ env, env_file }) {
  * @param {import("./services.js").Services} services
  */
 function dependencies(name, config, services) {
-  /** @param {string} other @param {string} word */
-  const link = (other, word) => {
+  /** @param {string} other @param {string} condition */
+  const link = (other, condition) => {
     const state = el("span.pill");
     const status = services.all.get(other)?.status;
-    show(state, status ?? "unknown", status && LOOKS[status]);
-    return el("li", {}, el("a", { href: `#${encodeURIComponent(other)}` }, other), word ? ` ${word} ` : " ", state);
+    show(state, status ?? "unknown", status && STATE_STYLES[status]);
+    return el("li", {}, el("a", { href: `#${encodeURIComponent(other)}` }, other), condition ? ` ${condition} ` : " ", state);
   };
-  const needs = Object.entries(config.depends_on).map(([other, word]) => link(other, `must be ${word}:`));
+  const needs = Object.entries(config.depends_on).map(([other, condition]) => link(other, `must be ${condition}:`));
   const needed = services.dependents(name).map((other) => link(other, ""));
-  if (needs.length + needed.length === 0) return el("p.muted", {}, "It depends on none, and none on it.");
+  if (needs.length + needed.length === 0) return el("p.muted", {}, "No dependencies and no dependents.");
   return el("div", {},
-    needs.length > 0 && el("p.muted", {}, "It needs"), needs.length > 0 && el("ul", {}, ...needs),
-    needed.length > 0 && el("p.muted", {}, "It is needed by"), needed.length > 0 && el("ul", {}, ...needed));
+    needs.length > 0 && el("p.muted", {}, "Needs"), needs.length > 0 && el("ul", {}, ...needs),
+    needed.length > 0 && el("p.muted", {}, "Needed by"), needed.length > 0 && el("ul", {}, ...needed));
 }
 
 /** @param {string} path of the service @param {Api.Config} config */
@@ -107,26 +107,26 @@ function checks(path, config) {
   const rows = named.map(([name, check]) => {
     const result = el("td", {}, "–");
     results.set(name, result);
-    const looks = check.url ?? check.tcp ?? shown(check.cmd ?? "");
+    const target = check.url ?? check.tcp ?? shown(check.cmd ?? "");
     const often = `every ${lasted(check.interval)}, ${check.retries} failures in a row${check.restart_on_failure ? " restart it" : ""}`;
-    return el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, el("code", {}, looks), el("div.muted", {}, often)), result);
+    return el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, el("code", {}, target), el("div.muted", {}, often)), result);
   });
-  const told = el("span.pill", { hidden: true });
+  const summary = el("span.pill", { hidden: true });
   const button = el("button.small", { type: "button", "data-asks": true }, "Check now");
   button.addEventListener("click", async () => {
     try {
       const report = await read(`supervisor/health/${path}`);
-      for (const [name, result] of results) result.textContent = report.checks[name] ?? "not looked at";
+      for (const [name, result] of results) result.textContent = report.checks[name] ?? "not run";
       const took = report.response_time === null ? "" : ` in ${report.response_time} ms`;
-      show(told, `${report.status}${took}`, HEALTHS[report.status]);
-      told.hidden = false;
+      show(summary, `${report.status}${took}`, HEALTH_STYLES[report.status]);
+      summary.hidden = false;
     } catch (error) {
-      tellFault(error.message);
+      showError(error.message);
     }
   });
   return el("div", {},
     el("table.plain-table", { "aria-label": "Health checks" }, el("tbody", {}, ...rows)),
-    el("p.row", { role: "status" }, button, told));
+    el("p.row", { role: "status" }, button, summary));
 }
 
 /** @param {Api.Exit[]} exits */
@@ -145,9 +145,9 @@ function policy({ restart_policy: policy, stop_signal, stop_timeout, start_timeo
   const often = `at most ${policy.max_restarts} times in a row`;
   const waits = `after ${lasted(policy.backoff_seconds)}, each ${policy.backoff_multiplier} times as long as the one before, at most ${lasted(policy.max_backoff_seconds)}`;
   return [
-    ["Restarted", policy.mode === "never" ? "never" : `${policy.mode === "always" ? "always" : "on failure"}, ${often}`],
-    ["Waits", policy.mode === "never" ? null : waits],
-    ["Ended by", `${stop_signal}, ${lasted(stop_timeout)} until SIGKILL`],
-    ["Has to start", `${lasted(start_timeout)} to be healthy`],
+    ["Restart", policy.mode === "never" ? "never" : `${policy.mode === "always" ? "always" : "on failure"}, ${often}`],
+    ["Backoff", policy.mode === "never" ? null : waits],
+    ["Stop", `${stop_signal}, ${lasted(stop_timeout)} until SIGKILL`],
+    ["Start timeout", `${lasted(start_timeout)} to be healthy`],
   ];
 }

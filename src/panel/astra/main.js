@@ -1,4 +1,4 @@
-// Puts the page of Astra together.
+// The page of Astra.
 
 import { Actions } from "./actions.js";
 import { Services } from "./services.js";
@@ -8,21 +8,21 @@ import { afterPaint, byId } from "../common/dom.js";
 import { post } from "../common/api.js";
 import { confirm } from "../common/confirm.js";
 import { showLogOut } from "../common/logout.js";
-import { tellDone, tellFault } from "../common/notices.js";
+import { showDone, showError } from "../common/notices.js";
 
 const services = new Services();
 const actions = new Actions(services);
 
 let isFirst = true;
-// Heard before the others, so that it is the first thing that is done behind the paint.
+// Registered first, so that it runs first after the paint.
 services.onChange(() => {
   if (!isFirst) return;
   isFirst = false;
   afterPaint(() => {
     performance.mark("services-painted");
-    void beginBulk();
-    void beginQuick();
-    void beginDetail();
+    void loadBulk();
+    void loadQuick();
+    void loadDetail();
   });
 });
 
@@ -31,10 +31,10 @@ const table = new Table(services, actions, () => showSelected());
 showSummary(services);
 showLogOut();
 
-// What is not seen at once is loaded behind the paint.
+// Modules that are not visible at once are loaded after the first paint.
 
-/** Shows what can be done to those that are selected. */
-async function beginBulk() {
+/** Shows the bar with actions on the selected services. */
+async function loadBulk() {
   const { makeBulk } = await import("./bulk.js");
   showSelected = makeBulk(actions, () => table.selected, () => {
     table.selected.clear();
@@ -43,14 +43,14 @@ async function beginBulk() {
   showSelected();
 }
 
-/** Shows the buttons that restart. */
-async function beginQuick() {
+/** Shows the restart buttons. */
+async function loadQuick() {
   const { showQuick } = await import("./quick.js");
   showQuick(services, actions);
 }
 
-/** Shows the service that the address names, from now on. */
-async function beginDetail() {
+/** Shows the service that the address names, and follows its changes. */
+async function loadDetail() {
   const { Detail } = await import("./detail.js");
   const detail = new Detail(services, actions, () => {
     const name = chosen();
@@ -68,7 +68,7 @@ async function beginDetail() {
   follow();
 }
 
-/** The service that the address names. */
+/** Returns the service that the address names. */
 function chosen() {
   try {
     return decodeURIComponent(location.hash.slice(1)) || null;
@@ -78,15 +78,15 @@ function chosen() {
 }
 
 byId("reload").addEventListener("click", async () => {
-  const text = "The services file is read again: what is new is started, what is gone is stopped, what has changed is restarted.";
+  const text = "Reads the services file again: starts new services, stops removed ones, and restarts changed ones.";
   if (!(await confirm({ title: "Reload all services?", text, action: "Reload" }))) return;
   try {
     const { message } = await post("supervisor/reload", {});
-    tellDone(message);
+    showDone(message);
   } catch (error) {
-    tellFault(error.message);
+    showError(error.message);
   }
   await services.refresh();
 });
 
-services.begin();
+services.start();

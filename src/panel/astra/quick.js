@@ -1,11 +1,11 @@
-// A row of buttons, one for each service, that restarts it.
+// A row of restart buttons, one per service.
 
 import { afterPaint, byId, setAttribute, setBusy, setText } from "../common/dom.js";
 import { verbButton } from "./buttons.js";
-import { LASTING, LOOKS } from "./states.js";
+import { IN_PROGRESS, STATE_STYLES } from "./states.js";
 
 /**
- * Shows the buttons, and keeps them true.
+ * Shows the buttons and keeps them up to date.
  * @param {import("./services.js").Services} services
  * @param {import("./actions.js").Actions} actions
  */
@@ -26,14 +26,14 @@ export function showQuick(services, actions) {
         buttons.set(name, button);
         place.append(button);
       }
-      const lasts = services.lasting(name) === "restart";
-      setText(button, lasts ? `${LASTING.restart} ${name}` : name);
-      setAttribute(button, "aria-label", lasts ? null : `Restart ${name}`);
-      setAttribute(button, "data-look", LOOKS[service.status]);
-      setBusy(button, lasts);
+      const isRestarting = services.verbInProgress(name) === "restart";
+      setText(button, isRestarting ? `${IN_PROGRESS.restart} ${name}` : name);
+      setAttribute(button, "aria-label", isRestarting ? null : `Restart ${name}`);
+      setAttribute(button, "data-style", STATE_STYLES[service.status]);
+      setBusy(button, isRestarting);
     }
   };
   update();
-  // The table comes first.
+  // The table is updated first.
   services.onChange(() => afterPaint(update));
 }

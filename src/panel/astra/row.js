@@ -1,14 +1,14 @@
-// One service as a row of the table.
+// A row of the table: one service.
 
 import { clockAhead } from "../common/api.js";
-import { away } from "../common/connection.js";
+import { offline } from "../common/connection.js";
 import { el, setAttribute, setText } from "../common/dom.js";
 import { count, duration, memory, percent } from "../common/format.js";
 import { Spark } from "../common/spark.js";
 import { VerbButtons } from "./buttons.js";
-import { HEALTHS, LOOKS } from "./states.js";
+import { HEALTH_STYLES, STATE_STYLES } from "./states.js";
 
-/** What a scale of CPU and of memory reaches at least. */
+/** The smallest top of a scale of CPU and of memory. */
 export const LEAST = { cpu: 10, memory: 16 };
 
 export class ServiceRow {
@@ -50,13 +50,13 @@ export class ServiceRow {
     this.update();
   }
 
-  /** Shows what is known now. */
+  /** Shows the current state. */
   update() {
     const service = this.#services.all.get(this.name);
     if (!service) return;
     const cells = this.#cells;
-    show(cells.state, service.status, LOOKS[service.status]);
-    show(cells.health, service.health, HEALTHS[service.health]);
+    show(cells.state, service.status, STATE_STYLES[service.status]);
+    show(cells.health, service.health, HEALTH_STYLES[service.health]);
     const message = service.message === "Running." ? "" : service.message;
     setText(cells.message, message);
     setAttribute(cells.message, "title", message || null);
@@ -69,10 +69,10 @@ export class ServiceRow {
     if (this.isSeen) this.drawSparks();
   }
 
-  /** Shows the time that has passed. */
+  /** Updates the times that count. */
   tick() {
     const service = this.#services.all.get(this.name);
-    if (!service || away()) return;
+    if (!service || offline()) return;
     setText(this.#cells.uptime, service.pid ? duration(uptime(service, this.#services.at)) : "–");
     setText(this.#cells.next, nextRestart(service) ?? "–");
   }
@@ -83,13 +83,13 @@ export class ServiceRow {
     this.#memory.draw(history.memory, LEAST.memory);
   }
 
-  /** Says whether it is selected. @param {boolean} isSelected */
+  /** Marks it as selected or not. @param {boolean} isSelected */
   setSelected(isSelected) {
     this.check.checked = isSelected;
     this.element.classList.toggle("is-selected", isSelected);
   }
 
-  /** Says which service's detail is open. @param {boolean} isOpen */
+  /** Marks whether its detail is open. @param {boolean} isOpen */
   setOpen(isOpen) {
     setAttribute(this.link, "aria-current", isOpen ? "true" : null);
     this.element.classList.toggle("is-open", isOpen);
@@ -97,16 +97,16 @@ export class ServiceRow {
 }
 
 /**
- * How long a service has been up, in seconds.
+ * Returns the uptime of a service, in seconds.
  * @param {Api.Service} service
- * @param {number} at when the server was asked, by the page's own clock
+ * @param {number} at when the status was read, by the page's own clock
  */
 export function uptime(service, at) {
   return service.uptime + (performance.now() - at) / 1000;
 }
 
 /**
- * When a service is started again, in words; null where it is not to be.
+ * Describes when a service will be restarted; null if it will not.
  * @param {Api.Service} service
  */
 export function nextRestart(service) {
@@ -116,14 +116,14 @@ export function nextRestart(service) {
 }
 
 /**
- * Shows a word in its colour.
+ * Shows a label in a style.
  * @param {HTMLElement} pill
- * @param {string} word
- * @param {string} [look]
+ * @param {string} label
+ * @param {string} [style]
  */
-export function show(pill, word, look = "idle") {
-  setText(pill, word);
-  setAttribute(pill, "class", `pill ${look}`);
+export function show(pill, label, style = "idle") {
+  setText(pill, label);
+  setAttribute(pill, "class", `pill ${style}`);
 }
 
 function value() {

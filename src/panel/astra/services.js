@@ -1,43 +1,43 @@
-// All that the page knows of the services, asked for again and again and told as it changes.
+// The state of all services: polled, and updated by events.
 
-import { Away, Refusal, read } from "../common/api.js";
-import { away, onBack, whenBack } from "../common/connection.js";
-import { tellFault } from "../common/notices.js";
+import { ApiError, Unreachable, read } from "../common/api.js";
+import { offline, onBack, whenBack } from "../common/connection.js";
+import { showError } from "../common/notices.js";
 import { Series } from "../common/spark.js";
 import { readEvents } from "../common/sse.js";
 import { isDown, isSettled } from "./states.js";
 
 const POLL_MS = 2000;
-/** How soon after an event everything is asked for again. */
+/** Delay between an event and the next poll. */
 const SOON_MS = 60;
-/** How long a tab may be hidden until its event stream is given back to others. */
+/** How long a tab may be hidden before its event stream is closed. */
 const HIDDEN_MS = 20_000;
-/** How long a button reads that its verb lasts where nothing shows that it did anything. */
+/** How long a button shows a verb in progress if the service does not change. */
 const PENDING_MS = 90_000;
 
 /**
- * @typedef {Pick<Api.Service, "status"|"health"|"message">} News what an event tells
- * @typedef {{verb: Api.Verb, before: string, isAsked: boolean, until: number}} Pending
+ * @typedef {Pick<Api.Service, "status"|"health"|"message">} News the data of an event
+ * @typedef {{verb: Api.Verb, before: string, isAccepted: boolean, until: number}} Pending
  */
 
-/** The verb that a state shows to last. @type {Partial<Record<Api.ServiceState, Api.Verb>>} */
-const UNDER_WAY = { starting: "start", stopping: "stop", restarting: "restart" };
+/** The verb in progress in a state. @type {Partial<Record<Api.ServiceState, Api.Verb>>} */
+const VERB_OF_STATE = { starting: "start", stopping: "stop", restarting: "restart" };
 
 export class Services {
   all = /** @type {Map<string, Api.Service>} */ (new Map());
   system = { total_services: 0, running_services: 0, total_memory_mb: 0, total_cpu_percent: 0 };
-  /** The last five minutes of all together. */
+  /** The last five minutes of all services together. */
   cpu = new Series();
   memory = new Series();
-  /** When `all` was told, by the page's own clock. */
+  /** When `all` was read, by the page's own clock. */
   at = 0;
   #histories = /** @type {Map<string, {cpu: Series, memory: Series}>} */ (new Map());
   #pending = /** @type {Map<string, Pending>} */ (new Map());
   #listeners = /** @type {Set<() => void>} */ (new Set());
   #timer = 0;
-  #asking = /** @type {Promise<void>|null} */ (null);
-  /** What was told while the answer was on its way, and may be newer than that. */
-  #heard = /** @type {Map<string, News>} */ (new Map());
+  #refreshing = /** @type {Promise<void>|null} */ (null);
+  /** Events received during a poll, which may be newer than its answer. */
+  #newer = /** @type {Map<string, News>} */ (new Map());
   #isStale = false;
   #lastId = /** @type {string|undefined} */ (undefined);
   #abort = new AbortController();
@@ -47,15 +47,15 @@ export class Services {
     this.#listeners.add(listener);
   }
 
-  /** Begins to ask and to listen. */
-  begin() {
+  /** Starts polling and listening. */
+  start() {
     onBack(() => void this.refresh());
     document.addEventListener("visibilitychange", () => this.#shownOrHidden());
     void this.refresh();
     void this.#listen();
   }
 
-  /** The last five minutes of one. @param {string} name */
+  /** Returns the last five minutes of a service. @param {string} name */
   history(name) {
     let history = this.#histories.get(name);
     if (!history) {
@@ -65,62 +65,62 @@ export class Services {
     return history;
   }
 
-  /** The verb that lasts at a service, if one does. @param {string} name @returns {Api.Verb|null} */
-  lasting(name) {
+  /** Returns the verb in progress at a service. @param {string} name @returns {Api.Verb|null} */
+  verbInProgress(name) {
     const pending = this.#pending.get(name);
     if (pending) return pending.verb;
     const state = this.all.get(name)?.status;
-    return (state && UNDER_WAY[state]) ?? null;
+    return (state && VERB_OF_STATE[state]) ?? null;
   }
 
-  /** Notes that a verb lasts from now on. @param {string} name @param {Api.Verb} verb */
+  /** Records that a verb was requested. @param {string} name @param {Api.Verb} verb */
   expect(name, verb) {
     const before = fingerprint(this.all.get(name));
-    this.#pending.set(name, { verb, before, isAsked: false, until: Date.now() + PENDING_MS });
-    this.#tell();
+    this.#pending.set(name, { verb, before, isAccepted: false, until: Date.now() + PENDING_MS });
+    this.#notify();
   }
 
-  /** Notes that the server has taken it. @param {string} name */
-  asked(name) {
+  /** Records that the server has accepted it. @param {string} name */
+  accepted(name) {
     const pending = this.#pending.get(name);
-    if (pending) pending.isAsked = true;
+    if (pending) pending.isAccepted = true;
   }
 
-  /** Notes that it was refused. @param {string} name */
+  /** Records that it failed. @param {string} name */
   forget(name) {
     this.#pending.delete(name);
-    this.#tell();
+    this.#notify();
   }
 
-  /** Those that depend on a service. @param {string} name */
+  /** Returns the services that depend on a service. @param {string} name */
   dependents(name) {
     return [...this.all].filter(([, it]) => it.depends_on.includes(name)).map(([other]) => other);
   }
 
-  /** Asks for everything now. */
+  /** Reads the status of all services now. */
   refresh() {
     clearTimeout(this.#timer);
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = null;
+    this.#refreshing ??= this.#fetch().finally(() => {
+      this.#refreshing = null;
       this.#later(this.#isStale ? SOON_MS : POLL_MS);
     });
-    return this.#asking;
+    return this.#refreshing;
   }
 
   /** @param {number} milliseconds */
   #later(milliseconds) {
     clearTimeout(this.#timer);
-    if (!document.hidden && !away()) this.#timer = setTimeout(() => void this.refresh(), milliseconds);
+    if (!document.hidden && !offline()) this.#timer = setTimeout(() => void this.refresh(), milliseconds);
   }
 
-  async #ask() {
-    this.#heard.clear();
+  async #fetch() {
+    this.#newer.clear();
     this.#isStale = false;
     try {
       this.#take(await read("supervisor/status"));
     } catch (error) {
-      if (error instanceof Refusal) tellFault(error.message);
-      else if (!(error instanceof Away)) throw error;
+      if (error instanceof ApiError) showError(error.message);
+      else if (!(error instanceof Unreachable)) throw error;
     }
   }
 
@@ -128,7 +128,7 @@ export class Services {
   #take({ services, system }) {
     const now = Date.now();
     this.all = new Map(Object.entries(services));
-    for (const [name, news] of this.#heard) this.#change(name, news);
+    for (const [name, news] of this.#newer) this.#change(name, news);
     this.system = system;
     this.at = performance.now();
     this.cpu.add(now, system.total_cpu_percent);
@@ -142,21 +142,21 @@ export class Services {
       if (!this.all.has(name)) this.#histories.delete(name);
     }
     this.#settle(now);
-    this.#tell();
+    this.#notify();
   }
 
-  /** Forgets the verbs that have come to their end. @param {number} now */
+  /** Forgets verbs that have completed. @param {number} now */
   #settle(now) {
-    for (const [name, { verb, before, isAsked, until }] of this.#pending) {
+    for (const [name, { verb, before, isAccepted, until }] of this.#pending) {
       const service = this.all.get(name);
-      const isOver = !service || now > until || (isAsked && isSettled(service.status) && (
+      const isOver = !service || now > until || (isAccepted && isSettled(service.status) && (
         verb === "reload" || (verb === "stop" && isDown(service.status)) ||
         fingerprint(service) !== before));
       if (isOver) this.#pending.delete(name);
     }
   }
 
-  #tell() {
+  #notify() {
     for (const listener of this.#listeners) listener();
   }
 
@@ -168,10 +168,10 @@ export class Services {
           signal: this.#abort.signal,
           lastId: this.#lastId,
           onOpen: () => this.#later(SOON_MS),
-          onEvents: (events) => this.#hear(events),
+          onEvents: (events) => this.#handle(events),
         });
       } catch (error) {
-        if (error instanceof Refusal) tellFault(error.message);
+        if (error instanceof ApiError) showError(error.message);
       }
       await whenBack();
       await shown();
@@ -180,18 +180,18 @@ export class Services {
   }
 
   /** @param {import("../common/sse.js").ServerEvent[]} events */
-  #hear(events) {
+  #handle(events) {
     for (const { id, name, data } of events) {
       if (id) this.#lastId = id;
       if (name !== "state" && name !== "health") continue;
       /** @type {Api.ServiceEvent} */
       const { service, status, health, message } = JSON.parse(data);
-      this.#heard.set(service, { status, health, message });
+      this.#newer.set(service, { status, health, message });
       this.#change(service, { status, health, message });
     }
     this.#isStale = true;
-    this.#tell();
-    if (!this.#asking) this.#later(SOON_MS);
+    this.#notify();
+    if (!this.#refreshing) this.#later(SOON_MS);
   }
 
   /** @param {string} name @param {News} news */
@@ -209,7 +209,7 @@ export class Services {
   }
 }
 
-/** What differs once something was done to a service. @param {Api.Service} [service] */
+/** Returns a value that changes once a verb has taken effect. @param {Api.Service} [service] */
 function fingerprint(service) {
   if (!service) return "";
   const { status, pid, restart_count, started_at, stopped_at } = service;

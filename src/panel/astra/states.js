@@ -1,7 +1,7 @@
-// What the states and the healths of services look like, and what they mean.
+// Styles and meanings of the states and the health of services.
 
-/** The look of each state. @type {Record<Api.ServiceState, string>} */
-export const LOOKS = {
+/** The style of each state. @type {Record<Api.ServiceState, string>} */
+export const STATE_STYLES = {
   running: "good",
   starting: "busy",
   restarting: "busy",
@@ -13,29 +13,29 @@ export const LOOKS = {
   stopped: "idle",
 };
 
-/** The look of each health. @type {Record<Api.Health, string>} */
-export const HEALTHS = { healthy: "good", unhealthy: "bad", unknown: "idle" };
+/** The style of each health. @type {Record<Api.Health, string>} */
+export const HEALTH_STYLES = { healthy: "good", unhealthy: "bad", unknown: "idle" };
 
-/** Whether nothing is under way. @param {Api.ServiceState} state */
-export const isSettled = (state) => LOOKS[state] !== "busy";
+/** Whether no verb is in progress. @param {Api.ServiceState} state */
+export const isSettled = (state) => STATE_STYLES[state] !== "busy";
 
-/** Whether it does not run, and is not about to. @param {Api.ServiceState} state */
+/** Whether it is down and no restart is pending. @param {Api.ServiceState} state */
 export const isDown = (state) => ["stopped", "exited", "crashed", "fatal"].includes(state);
 
-/** Whether somebody should look at it. @param {Api.Service} service */
-export const isTroubled = (service) =>
+/** Whether it failed or is unhealthy. @param {Api.Service} service */
+export const hasFailed = (service) =>
   ["crashed", "fatal", "backoff"].includes(service.status) || service.health === "unhealthy";
 
-/** What can be done to a service. @type {Api.Verb[]} */
+/** Verbs in the order of the bulk bar. @type {Api.Verb[]} */
 export const VERBS = ["start", "stop", "restart", "reload"];
 
-/** What a button reads while its verb lasts. @type {Record<Api.Verb, string>} */
-export const LASTING = {
+/** Labels of buttons while their verb is in progress. @type {Record<Api.Verb, string>} */
+export const IN_PROGRESS = {
   start: "Starting...",
   stop: "Stopping...",
   restart: "Restarting...",
   reload: "Reloading...",
 };
 
-/** What a button reads otherwise. @type {Record<Api.Verb, string>} */
+/** Labels of buttons. @type {Record<Api.Verb, string>} */
 export const LABELS = { start: "Start", stop: "Stop", restart: "Restart", reload: "Reload" };

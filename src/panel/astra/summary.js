@@ -1,15 +1,15 @@
-// The system in one line: how many run, whether all is well, what they use together.
+// A summary of the system in one line: health, running services, resource usage.
 
 import { byId, el, setText } from "../common/dom.js";
 import { memory, percent } from "../common/format.js";
 import { Spark } from "../common/spark.js";
 import { LEAST, show } from "./row.js";
-import { isTroubled } from "./states.js";
+import { hasFailed } from "./states.js";
 
 const NAMED_MAX = 3;
 
 /**
- * Shows the summary, and keeps it true.
+ * Shows the summary and keeps it up to date.
  * @param {import("./services.js").Services} services
  */
 export function showSummary(services) {
@@ -24,8 +24,8 @@ export function showSummary(services) {
     el("div.fact", {}, el("span.muted", {}, "Memory"), used, usedSpark.element));
   services.onChange(() => {
     const { system } = services;
-    const troubled = [...services.all].filter(([, it]) => !it.optional && isTroubled(it));
-    const names = troubled.map(([name]) => name);
+    const failed = [...services.all].filter(([, it]) => !it.optional && hasFailed(it));
+    const names = failed.map(([name]) => name);
     const more = names.length > NAMED_MAX ? ` and ${names.length - NAMED_MAX} more` : "";
     if (names.length === 0) show(health, "healthy", "good");
     else show(health, `degraded: ${names.slice(0, NAMED_MAX).join(", ")}${more}`, "bad");

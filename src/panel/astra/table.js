@@ -4,9 +4,9 @@ import { afterPaint, byId, el, setAttribute, setText } from "../common/dom.js";
 import { plural } from "../common/format.js";
 import { keep, load } from "../common/prefs.js";
 import { ServiceRow } from "./row.js";
-import { isDown, isTroubled } from "./states.js";
+import { isDown, hasFailed } from "./states.js";
 
-/** How many rows are made at once; the others follow behind the next paint. */
+/** The most rows created at once; the others follow after the next paint. */
 const NEW_ROWS_MAX = 30;
 
 /** @typedef {(a: Api.Service, b: Api.Service) => number} Order */
@@ -17,7 +17,7 @@ const HEALTHS = ["unhealthy", "unknown", "healthy"];
 const STATES = ["fatal", "crashed", "backoff", "restarting", "stopping", "starting", "running", "exited", "stopped"];
 
 /**
- * How each column is sorted; a second click turns it around.
+ * Sort order of each column; a second click reverses it.
  * @type {Record<string, [label: string, order: Order|null]>}
  */
 const COLUMNS = {
@@ -37,7 +37,7 @@ const SHOWN = {
   all: () => true,
   running: (it) => it.status === "running",
   down: (it) => isDown(it.status),
-  troubled: isTroubled,
+  troubled: hasFailed,
 };
 
 export class Table {
@@ -76,7 +76,7 @@ export class Table {
     setInterval(() => this.#tick(), 1000);
   }
 
-  /** Shows what is known now. */
+  /** Shows the current state. */
   update() {
     const names = this.#sorted();
     const rows = this.#rows.size + NEW_ROWS_MAX;
@@ -89,7 +89,7 @@ export class Table {
       row.setSelected(this.selected.has(name));
       row.update();
     }
-    this.#tellFound(shown.size);
+    this.#showFound(shown.size);
     this.#all.checked = shown.size > 0 && [...shown].every((name) => this.selected.has(name));
     this.#onSelect();
   }
@@ -101,7 +101,7 @@ export class Table {
     if (name !== null) this.#rows.get(name)?.setOpen(true);
   }
 
-  /** Puts the focus on a service. @param {string} name */
+  /** Focuses a service. @param {string} name */
   focus(name) {
     this.#rows.get(name)?.link.focus();
   }
@@ -145,7 +145,7 @@ export class Table {
     return turned ? names.reverse() : names;
   }
 
-  /** Puts the rows into this order, making those that are new. @param {string[]} names */
+  /** Puts the rows into this order, creating new ones. @param {string[]} names */
   #place(names) {
     for (const [name, row] of this.#rows) {
       if (this.#services.all.has(name)) continue;
@@ -180,7 +180,7 @@ export class Table {
     }
   }
 
-  /** The row that something is in. @param {EventTarget|null} target */
+  /** Returns the row that contains an element. @param {EventTarget|null} target */
   #rowOf(target) {
     const row = target instanceof Element ? target.closest("tr") : null;
     return this.#rows.get(row?.dataset.service ?? "");
@@ -195,9 +195,9 @@ export class Table {
   }
 
   /** @param {number} shown */
-  #tellFound(shown) {
+  #showFound(shown) {
     const { size } = this.#services.all;
-    const empty = size === 0 ? "There are no services: add some to the services file, and reload it." : "No service is like that.";
+    const empty = size === 0 ? "There are no services: add some to the services file and reload it." : "No service matches.";
     setText(this.#found, shown === 0 ? empty : shown === size ? plural(size, "service") : `${shown} of ${plural(size, "service")}`);
   }
 

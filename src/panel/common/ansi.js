@@ -1,16 +1,16 @@
-// Understands what a line says to a terminal: colours and weights. Everything else that it says to
-// one is dropped. Each line begins anew: what lies before it may not be on the page.
+// Parses terminal escape sequences in a line: colours and weights; all others are dropped. Each
+// line starts with the default style, because the line before it may not be on the page.
 
 /**
- * A piece of a line in one style.
+ * Part of a line in one style.
  * @typedef {{text: string, classes: string, fg: string|null, bg: string|null}} Piece
- * @typedef {number|string|null} Colour one of the page's palette by its number, or `rgb(…)`
+ * @typedef {number|string|null} Colour a number in the page's palette, or `rgb(…)`
  * @typedef {{bold: boolean, dim: boolean, italic: boolean, underline: boolean, inverse: boolean,
  *   strike: boolean, fg: Colour, bg: Colour}} Style
  */
 
-// CSI (parameters, intermediate bytes, the final one), OSC (to BEL or ST), other strings, short
-// sequences, and single control characters. What the end of the line cuts is taken as well.
+// CSI (parameters, intermediate bytes, final byte), OSC (to BEL or ST), other strings, short
+// sequences, and single control characters. Also matches a sequence cut by the end of the line.
 const SEQUENCE = new RegExp(
   "\\u001b\\[([0-?]*)([ -/]*)([@-~]?)" +
   "|\\u001b\\][^\\u0007\\u001b]*(?:\\u0007|\\u001b\\\\)?" +
@@ -19,8 +19,8 @@ const SEQUENCE = new RegExp(
   "|[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]", "g");
 
 /**
- * The pieces of a line. Of a line that was drawn several times, as a progress bar is, the last
- * drawing is shown.
+ * Splits a line into pieces. If the line was drawn several times, like a progress bar, only the last
+ * drawing is returned.
  * @param {string} line
  * @returns {Piece[]}
  */
@@ -29,31 +29,31 @@ export function parseAnsi(line) {
   let pieces = [];
   const style = plain();
   let from = 0;
-  // Behind a carriage return, until something is drawn over what was there.
-  let isAtBegin = false;
+  // True after a carriage return, until text overwrites the line.
+  let isAtStart = false;
   /** @param {number} until */
   const push = (until) => {
     if (until === from) return;
-    if (isAtBegin) pieces = [];
-    isAtBegin = false;
-    pieces.push({ text: line.slice(from, until), ...look(style) });
+    if (isAtStart) pieces = [];
+    isAtStart = false;
+    pieces.push({ text: line.slice(from, until), ...appearance(style) });
   };
   for (const found of line.matchAll(SEQUENCE)) {
     push(found.index);
     from = found.index + found[0].length;
     const [whole, parameters = "", between, final] = found;
-    if (whole === "\r") isAtBegin = true;
+    if (whole === "\r") isAtStart = true;
     else if (between) continue;
     else if (final === "m") apply(style, parameters);
-    else if (final === "K" && clearsAll(parameters, isAtBegin)) pieces = [];
+    else if (final === "K" && clearsAll(parameters, isAtStart)) pieces = [];
   }
   push(line.length);
   return pieces;
 }
 
-/** Whether EL leaves nothing of the line. @param {string} parameters @param {boolean} isAtBegin */
-function clearsAll(parameters, isAtBegin) {
-  return parameters === "2" || (isAtBegin && (parameters === "" || parameters === "0"));
+/** Whether EL erases the whole line. @param {string} parameters @param {boolean} isAtStart */
+function clearsAll(parameters, isAtStart) {
+  return parameters === "2" || (isAtStart && (parameters === "" || parameters === "0"));
 }
 
 /** @returns {Style} */
@@ -62,12 +62,12 @@ function plain() {
 }
 
 /**
- * Applies SGR. Parts of one code stand behind colons; those of a colour may be codes of their own.
+ * Applies SGR. Subparameters follow colons; those of a colour may be separate codes.
  * @param {Style} style
  * @param {string} parameters
  */
 function apply(style, parameters) {
-  // With a mark before them they are another sequence, of some terminal's own.
+  // A private prefix makes it another, terminal-specific sequence.
   if (/[<-?]/.test(parameters)) return;
   const codes = parameters.split(";");
   for (let at = 0; at < codes.length; at += 1) {
@@ -86,10 +86,10 @@ function apply(style, parameters) {
   }
 }
 
-/** It is not shown, but its parts are no codes. */
+/** Not shown, but its parameters must be skipped. */
 const UNDERLINE_COLOUR = 58;
 
-/** A colour behind colons without its colour space: `2::R:G:B`. @param {number[]} parts */
+/** Removes the colour space of a colour after colons: `2::R:G:B`. @param {number[]} parts */
 function withoutSpace(parts) {
   return parts[0] === 2 && parts.length > 4 ? [2, ...parts.slice(2)] : parts;
 }
@@ -113,7 +113,7 @@ function applyOne(style, code) {
 }
 
 /**
- * The colour behind 38, 48 or 58, and how many parameters it took.
+ * Returns the colour after 38, 48 or 58, and the number of parameters it took.
  * @param {number[]} parameters
  * @returns {[Colour, number]}
  */
@@ -126,7 +126,7 @@ function extended([kind, ...rest]) {
   return [null, 1];
 }
 
-/** One of 256: the 16 of the page's own palette, a cube of 6, or a grey. @param {number} index */
+/** One of 256 colours: the 16 of the page's own palette, a cube of 6, or a grey. @param {number} index */
 function indexed(index) {
   if (index < 16) return index;
   if (index > 231) {
@@ -139,11 +139,11 @@ function indexed(index) {
   return `rgb(${level(Math.floor(cube / 36))}, ${level(Math.floor(cube / 6) % 6)}, ${level(cube % 6)})`;
 }
 
-/** Those that have a class of their own. */
+/** Properties with their own class. */
 const NAMED = /** @type {const} */ (["bold", "dim", "italic", "underline", "strike"]);
 
-/** Classes for what the style sheet knows, colours for the rest. @param {Style} style */
-function look(style) {
+/** Returns classes for what the style sheet defines, colours for the rest. @param {Style} style */
+function appearance(style) {
   const [fg, bg] = style.inverse ? [style.bg ?? "page", style.fg ?? "text"] : [style.fg, style.bg];
   /** @type {string[]} */
   const classes = NAMED.filter((name) => style[name]);

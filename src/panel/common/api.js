@@ -1,10 +1,10 @@
-// Asks the server, and turns what it refuses into a sentence.
+// Sends requests to the server, and turns its errors into exceptions with a message.
 
-import { lost } from "./connection.js";
+import { connectionLost } from "./connection.js";
 import { keepSession, sessionToken } from "./session.js";
 
-/** What the server refused, with its own sentence about it. */
-export class Refusal extends Error {
+/** An error that the server answered, with its own message. */
+export class ApiError extends Error {
   /**
    * @param {number} status
    * @param {string} detail
@@ -16,42 +16,42 @@ export class Refusal extends Error {
 }
 
 /** The server could not be reached. */
-export class Away extends Error {
+export class Unreachable extends Error {
   constructor() {
-    super("The server is away: this was not done. Try again when it is back.");
+    super("The server is unreachable and the action was not performed. Try again when it is back.");
   }
 }
 
-/** How far the server's clock is ahead of ours, in milliseconds, as far as it matters. */
+/** How far the server's clock is ahead of ours, in milliseconds; 0 if it is only little. */
 export let clockAhead = 0;
 
 /**
- * Sends a request and gives the answer, once it is a good one. Where credentials are needed it
- * waits until they were given.
+ * Sends a request and returns the answer if it is a success. If credentials are needed, waits until
+ * the user has logged in.
  * @param {string} path relative to the page
  * @param {RequestInit} [options]
  * @returns {Promise<Response>}
  */
 export async function request(path, options = {}) {
   const token = sessionToken();
-  const shown = token === null ? {} : { Authorization: `Bearer ${token}` };
+  const credentials = token === null ? {} : { Authorization: `Bearer ${token}` };
   let answer;
   try {
-    answer = await fetch(path, { ...options, headers: { ...options.headers, ...shown } });
+    answer = await fetch(path, { ...options, headers: { ...options.headers, ...credentials } });
   } catch (error) {
     if (options.signal?.aborted) throw error;
-    lost();
-    throw new Away();
+    connectionLost();
+    throw new Unreachable();
   }
   noteClock(answer);
   if (answer.status === 401) {
-    // Another request may have begun a new session meanwhile.
+    // Another request may have started a new session meanwhile.
     if (token !== null && token === sessionToken()) keepSession(null);
     const { logIn } = await import("./login.js");
     await logIn();
     return request(path, options);
   }
-  if (!answer.ok) throw new Refusal(answer.status, await detail(answer));
+  if (!answer.ok) throw new ApiError(answer.status, await detail(answer));
   return answer;
 }
 
@@ -81,23 +81,23 @@ export async function post(path, body) {
   return answer.json();
 }
 
-/** The sentence of an answer that refuses. @param {Response} answer */
+/** Returns the message of an error. @param {Response} answer */
 export async function detail(answer) {
   try {
     /** @type {Partial<Api.Problem>} */
     const problem = await answer.json();
     if (typeof problem.detail === "string") return problem.detail;
   } catch {
-    // What is between us and the server answers otherwise.
+    // A proxy may answer in another format.
   }
-  return `The server answered ${answer.status} ${answer.statusText}: look into its log.`;
+  return `The server answered ${answer.status} ${answer.statusText}: see its log.`;
 }
 
 /** @param {Response} answer */
 function noteClock(answer) {
-  const told = Date.parse(answer.headers.get("date") ?? "");
-  if (Number.isNaN(told)) return;
-  const ahead = told - Date.now();
-  // The header tells whole seconds.
+  const sent = Date.parse(answer.headers.get("date") ?? "");
+  if (Number.isNaN(sent)) return;
+  const ahead = sent - Date.now();
+  // The header has whole seconds.
   clockAhead = Math.abs(ahead) > 2000 ? ahead : 0;
 }

@@ -1,11 +1,11 @@
-// Asks once before something is ended.
+// A dialog that asks for confirmation before something is ended.
 
 import { el } from "./dom.js";
 
 /**
- * Asks, and gives whether it was confirmed.
+ * Asks, and returns whether the user confirmed.
  * @param {{title: string, text: string, action: string, more?: HTMLElement|undefined}} question
- *   the title names what it is about
+ *   the title names the action and its target
  * @returns {Promise<boolean>}
  */
 export function confirm({ title, text, action, more }) {

@@ -1,9 +1,9 @@
-// Whether the server is there: says so while it is away, and finds out when it is back.
+// Connection state: shows a banner while the server is unreachable, and retries until it is back.
 
 import { byId, el, setBusy, setText } from "./dom.js";
 
-/** The buttons that ask the server for something. */
-const ASKING = "[data-asks]";
+/** Buttons that send a request. */
+const REQUESTING = "[data-asks]";
 
 const WAITS_SECONDS = [1, 2, 3, 5, 5];
 const WAIT_MAX_SECONDS = 10;
@@ -11,25 +11,25 @@ const ANSWER_MS = 5000;
 
 /** @type {Set<() => void>} */
 const listeners = new Set();
-let isAway = false;
-let hurry = () => {};
+let isOffline = false;
+let retryNow = () => {};
 
-/** Whether the server was away when it was asked last. */
-export const away = () => isAway;
+/** Whether the last request failed to reach the server. */
+export const offline = () => isOffline;
 
 /**
- * Calls back each time that the server is there again.
+ * Calls back each time the server becomes reachable again.
  * @param {() => void} listener
- * @returns {() => unknown} what ends that
+ * @returns {() => unknown} removes the listener
  */
 export function onBack(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
 
-/** Waits until the server is there. @returns {Promise<void>} */
+/** Waits until the server is reachable. @returns {Promise<void>} */
 export function whenBack() {
-  if (!isAway) return Promise.resolve();
+  if (!isOffline) return Promise.resolve();
   return new Promise((resolve) => {
     const end = onBack(() => {
       end();
@@ -38,36 +38,36 @@ export function whenBack() {
   });
 }
 
-/** Says that the server could not be reached, and begins to look for it. */
-export function lost() {
-  if (isAway) return;
+/** Reports that the server could not be reached, and starts to retry. */
+export function connectionLost() {
+  if (isOffline) return;
   show(true);
-  void look();
+  void reconnect();
 }
 
 /**
- * Has the page look as what it shows is: as it was, where the server is away.
- * @param {boolean} away
+ * Marks the page as stale while the server is unreachable.
+ * @param {boolean} offline
  */
-function show(away) {
-  isAway = away;
-  document.documentElement.classList.toggle("is-away", away);
-  for (const button of document.querySelectorAll(ASKING)) setBusy(button, away);
+function show(offline) {
+  isOffline = offline;
+  document.documentElement.classList.toggle("is-away", offline);
+  for (const button of document.querySelectorAll(REQUESTING)) setBusy(button, offline);
 }
 
-// Also of those that were made meanwhile.
+// Also blocks buttons that were created meanwhile.
 document.addEventListener("click", (event) => {
-  if (!isAway || !(event.target instanceof Element) || !event.target.closest(ASKING)) return;
+  if (!isOffline || !(event.target instanceof Element) || !event.target.closest(REQUESTING)) return;
   event.preventDefault();
   event.stopPropagation();
 }, true);
 
-/** Looks until the server answers, whatever it answers. */
-async function look() {
+/** Retries until the server answers, with any status. */
+async function reconnect() {
   const banner = byId("banner");
   const seconds = el("span", { "aria-live": "off" });
-  const button = el("button", { type: "button", on: { click: () => hurry() } }, "Try now");
-  banner.replaceChildren(el("p", {}, "The server is away, trying again ", seconds), button);
+  const button = el("button", { type: "button", on: { click: () => retryNow() } }, "Try now");
+  banner.replaceChildren(el("p", {}, "The server is unreachable, trying again ", seconds), button);
   banner.hidden = false;
   for (let attempt = 0; ; attempt += 1) {
     await countDown(WAITS_SECONDS[attempt] ?? WAIT_MAX_SECONDS, seconds);
@@ -90,7 +90,7 @@ async function answers() {
 }
 
 /**
- * Waits so many seconds, or until somebody is in a hurry.
+ * Waits `from` seconds, or until the user clicks "Try now".
  * @param {number} from
  * @param {HTMLElement} shown
  * @returns {Promise<void>}
@@ -102,9 +102,9 @@ function countDown(from, shown) {
     const timer = setInterval(() => {
       left -= 1;
       if (left > 0) setText(shown, `in ${left} s`);
-      else hurry();
+      else retryNow();
     }, 1000);
-    hurry = () => {
+    retryNow = () => {
       clearInterval(timer);
       resolve();
     };

@@ -1,18 +1,18 @@
-// Makes elements: texts are set as text, so nothing that a command prints becomes markup.
+// Creates elements. Texts are set as text nodes, so output of a command never becomes markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * @typedef {Node|string|null|undefined|false} Child what is no node and no text is left out
- * @typedef {Record<string, (event: Event) => void>} Listeners by the names of their events
+ * @typedef {Node|string|null|undefined|false} Child null, undefined and false are left out
+ * @typedef {Record<string, (event: Event) => void>} Listeners by event name
  */
 
 /**
- * Makes an element.
+ * Creates an element.
  * @template {string} Tag
- * @param {Tag} tag its name, with a class behind each dot: `div.card.wide`
+ * @param {Tag} tag its name, followed by classes after dots: `div.card.wide`
  * @param {Record<string, string|number|boolean|null|undefined|Listeners>} [props] attributes; `on`
- *   holds listeners; what is null or false is left out
+ *   holds listeners; null and false are left out
  * @param {...Child} children
  * @returns {ElementOf<Tag>}
  */
@@ -35,7 +35,7 @@ export function el(tag, props = {}, ...children) {
 }
 
 /**
- * Makes an SVG element.
+ * Creates an SVG element.
  * @template {keyof SVGElementTagNameMap} Name
  * @param {Name} name
  * @param {Record<string, string>} attributes
@@ -47,7 +47,7 @@ export function svg(name, attributes) {
 }
 
 /**
- * The element of this id, which the page's own HTML has.
+ * Returns the element with this id, which must be in the page's HTML.
  * @param {string} id
  * @returns {HTMLElement}
  */
@@ -58,7 +58,7 @@ export function byId(id) {
 }
 
 /**
- * Sets an element's text, where it is another one.
+ * Sets an element's text, if it differs.
  * @param {HTMLElement} element
  * @param {string} text
  */
@@ -67,7 +67,7 @@ export function setText(element, text) {
 }
 
 /**
- * Sets an attribute, or takes it away where the value is null.
+ * Sets an attribute, or removes it if the value is null.
  * @param {Element} element
  * @param {string} name
  * @param {string|null} value
@@ -78,7 +78,7 @@ export function setAttribute(element, name, value) {
 }
 
 /**
- * Marks a button as one that does nothing now. It keeps the focus, and says so to screen readers.
+ * Marks a button as busy: it does nothing, keeps the focus, and is announced to screen readers.
  * @param {Element} button
  * @param {boolean} isBusy
  */
@@ -87,7 +87,7 @@ export function setBusy(button, isBusy) {
 }
 
 /**
- * Calls back once what is on the page now was painted.
+ * Calls back after the current content of the page was painted.
  * @param {() => void} callback
  */
 export function afterPaint(callback) {
@@ -95,7 +95,7 @@ export function afterPaint(callback) {
 }
 
 /**
- * Whether a button does nothing now.
+ * Whether a button is busy.
  * @param {Element} button
  */
 export function isBusy(button) {

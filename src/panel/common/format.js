@@ -1,15 +1,15 @@
-// Numbers, durations and instants in words.
+// Formats numbers, durations and times.
 
 const number = new Intl.NumberFormat("en");
 
-/** A count with separators: 12,345. @param {number} value */
+/** Formats a count with separators: 12,345. @param {number} value */
 export const count = (value) => number.format(value);
 
 /** `1 line`, `2 lines`. @param {number} value @param {string} one */
 export const plural = (value, one) => `${count(value)} ${one}${value === 1 ? "" : "s"}`;
 
 /**
- * A duration in its two largest units.
+ * Formats a duration in its two largest units.
  * @param {number} seconds
  */
 export function duration(seconds) {
@@ -22,18 +22,18 @@ export function duration(seconds) {
   return `${rest} s`;
 }
 
-/** A length of a run, short ones to the millisecond. @param {number} seconds */
+/** Formats the length of a run, short ones to the millisecond. @param {number} seconds */
 export function lasted(seconds) {
   return seconds < 10 ? `${Number(seconds.toFixed(seconds < 1 ? 3 : 1))} s` : duration(seconds);
 }
 
-/** A number below ten with a digit behind its point. @param {number} value */
+/** Formats a number, below ten with one decimal digit. @param {number} value */
 const short = (value) => (value < 9.95 ? value.toFixed(1) : String(Math.round(value)));
 
-/** CPU, 100 a busy core. @param {number} value */
+/** Formats CPU usage, 100 per busy core. @param {number} value */
 export const percent = (value) => `${short(value)} %`;
 
-/** Memory. @param {number} mebibytes */
+/** Formats memory. @param {number} mebibytes */
 export function memory(mebibytes) {
   if (mebibytes >= 1023.5) return `${(mebibytes / 1024).toFixed(1)} GiB`;
   return `${short(mebibytes)} MiB`;
@@ -46,10 +46,10 @@ const dated = new Intl.DateTimeFormat("en-GB", {
   day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit",
 });
 
-/** The time of day of an instant, here. @param {string} instant in RFC 3339 */
+/** Formats the local time of day. @param {string} instant in RFC 3339 */
 export const timeOfDay = (instant) => clock.format(new Date(instant));
 
-/** An instant, here, with its day unless that is today. @param {string} instant in RFC 3339 */
+/** Formats a local time, with its day unless that is today. @param {string} instant in RFC 3339 */
 export function when(instant) {
   const date = new Date(instant);
   const isToday = date.toDateString() === new Date().toDateString();
@@ -57,13 +57,13 @@ export function when(instant) {
 }
 
 /**
- * How a run ended, in words.
+ * Describes how a run ended.
  * @param {Api.End} end
  */
 export function ending(end) {
   const how = end.signal
     ? `by ${end.signal}`
-    : end.exit_code === null ? "nobody knows how" : `with exit code ${end.exit_code}`;
+    : end.exit_code === null ? "with unknown exit status" : `with exit code ${end.exit_code}`;
   return `${how}${end.ended_by ? REASONS[end.ended_by] : ""}`;
 }
 
@@ -73,10 +73,10 @@ const REASONS = {
   kill: ", stopped by hand",
   restart: ", for a restart",
   reload: ", for a reload",
-  timeout: ", its time was over",
+  timeout: ", timed out",
   health: ", its health check failed",
-  limit: ", over its limit",
+  limit: ", over its memory limit",
   shutdown: ", with the server",
   signal: ", a signal from outside",
-  lost: ", while the server was gone",
+  lost: ", while the server was down",
 };

@@ -1,4 +1,4 @@
-// The lines of a log by their numbers, of which only those are kept that were looked at lately.
+// Lines of a log by number; only recently used ones are kept.
 
 import { request } from "./api.js";
 
@@ -6,15 +6,15 @@ const CHUNK_LINES = 500;
 const CHUNKS_MAX = 24;
 
 /**
- * A line.
+ * A line of a log.
  * @typedef {{n: number, at: string|null, text: string}} Line
  */
 
 /**
- * What a list of lines is drawn from: `Lines`, or `Matches`.
+ * The model of a list of lines: `Lines`, or `Matches`.
  * @typedef {object} Model
- * @property {number} size how many rows there are
- * @property {number} total how many lines there are
+ * @property {number} size number of rows
+ * @property {number} total number of lines
  * @property {string} prompt
  * @property {Map<number, string>} marks
  * @property {(index: number) => Line|null} at
@@ -26,13 +26,13 @@ const CHUNKS_MAX = 24;
  */
 
 export class Lines {
-  /** How many lines there are. */
+  /** Number of lines. */
   total = 0;
-  /** The first that there still is; older ones may have been dropped. */
+  /** Number of the first line that is still kept. */
   oldest = 1;
-  /** The last line where it has not ended: a prompt. */
+  /** The unfinished last line: a prompt. */
   prompt = "";
-  /** What is to be said before a line, by its number. */
+  /** Texts to show before a line, by its number. */
   marks = /** @type {Map<number, string>} */ (new Map());
   #chunks = /** @type {Map<number, Line[]>} */ (new Map());
   #loading = /** @type {Set<number>} */ (new Set());
@@ -41,20 +41,20 @@ export class Lines {
 
   /**
    * @param {string} path of the log
-   * @param {() => void} changed called when lines have come
+   * @param {() => void} changed called when lines were loaded
    */
   constructor(path, changed) {
     this.#path = path;
     this.#changed = changed;
   }
 
-  /** How many rows there are to show: the lines, and one for what is behind the last of them. */
+  /** Number of rows: the lines, and one for a prompt or a mark after the last line. */
   get size() {
     return this.total + (this.prompt || this.marks.has(this.total + 1) ? 1 : 0);
   }
 
   /**
-   * The line of a row, from 0; null while it is not here.
+   * Returns the line of a row, from 0; null if it is not loaded.
    * @param {number} index
    * @returns {Line|null}
    */
@@ -65,12 +65,12 @@ export class Lines {
     return this.#chunks.get(chunkOf(n))?.[(n - 1) % CHUNK_LINES] ?? null;
   }
 
-  /** The row of a line. @param {number} n */
+  /** Returns the row of a line. @param {number} n */
   rowOf(n) {
     return n - 1;
   }
 
-  /** Says something before the next line. @param {string} text */
+  /** Adds a text before the next line. @param {string} text */
   mark(text) {
     const n = this.total + 1;
     const before = this.marks.get(n);
@@ -82,14 +82,14 @@ export class Lines {
     this.oldest = Math.max(this.oldest, this.total + 1);
   }
 
-  /** Takes a line that the stream brought. @param {Line} line */
+  /** Adds a line from the stream. @param {Line} line */
   put(line) {
     this.#place(line);
     this.total = Math.max(this.total, line.n);
   }
 
   /**
-   * Has these rows be fetched, as far as they are missing.
+   * Loads these rows, as far as they are missing.
    * @param {number} from
    * @param {number} until
    */
@@ -103,7 +103,7 @@ export class Lines {
     }
   }
 
-  /** The first row that is not here. @param {number} from @param {number} until */
+  /** Returns the first row that is not loaded. @param {number} from @param {number} until */
   #firstMissing(from, until) {
     let index = Math.max(from, this.oldest - 1);
     while (index < until && this.at(index) !== null) index += 1;
@@ -118,15 +118,15 @@ export class Lines {
     try {
       hasNew = await this.#fetch(chunk);
     } catch {
-      // Who is away is said elsewhere; what is gone stays empty.
+      // The banner shows an unreachable server; dropped lines stay empty.
     }
     this.#loading.delete(chunk);
-    // To draw again without it would ask for the same again, without a pause.
+    // Redrawing without new lines would request the same ones again at once.
     if (hasNew) this.#changed();
   }
 
   /**
-   * Fetches the lines of a chunk from the first that is missing. Gives whether any came.
+   * Fetches the lines of a chunk from the first missing one. Returns whether any arrived.
    * @param {number} chunk
    */
   async #fetch(chunk) {
@@ -140,7 +140,7 @@ export class Lines {
     entries.forEach((entry, place) => {
       /** @type {Api.LogEntry} */
       const { n, timestamp, line } = JSON.parse(entry);
-      // What was dropped from the log since is passed over by the answer.
+      // The answer skips lines that were dropped from the log since.
       if (place === 0 && n > after + 1) this.oldest = Math.max(this.oldest, n);
       hasNew ||= n > after;
       this.#place({ n, at: timestamp, text: line });
@@ -155,7 +155,7 @@ export class Lines {
     if (!lines) {
       lines = [];
       this.#chunks.set(chunk, lines);
-      this.#forget();
+      this.#evict();
     }
     lines[(line.n - 1) % CHUNK_LINES] = line;
   }
@@ -168,8 +168,8 @@ export class Lines {
     this.#chunks.set(chunk, lines);
   }
 
-  /** Forgets what was looked at the longest ago. */
-  #forget() {
+  /** Evicts the least recently used chunks. */
+  #evict() {
     for (const oldest of this.#chunks.keys()) {
       if (this.#chunks.size <= CHUNKS_MAX) return;
       this.#chunks.delete(oldest);

@@ -1,10 +1,10 @@
-// What the events of a followed log say, put where it belongs.
+// Applies the events of a followed log to a model.
 
 import { ending, timeOfDay } from "./format.js";
 
 /**
- * Takes events into a model of lines. Gives the state of what printed them where they tell its
- * end, else null.
+ * Applies events to a model of lines. Returns the final state of the run or service if the log has
+ * ended, else null.
  * @param {import("./lines.js").Model} model
  * @param {import("./sse.js").ServerEvent[]} events
  */
@@ -31,7 +31,7 @@ export function takeEvents(model, events) {
 }
 
 /**
- * The number of a line in the id of its event: `RUN_ID:N`, or `N` of a service.
+ * Parses the line number in the id of an event: `RUN_ID:N`, or `N` for a service.
  * @param {string|null} id
  */
 function lineNumber(id) {
@@ -39,7 +39,7 @@ function lineNumber(id) {
 }
 
 /**
- * Notes that a run begins or ends before the next line.
+ * Marks the start or the end of a run before the next line.
  * @param {import("./lines.js").Model} model
  * @param {Api.RunMark} run
  */

@@ -1,22 +1,22 @@
-// Asks for the token, or the user and the password, and gives them for a session.
+// Login form: exchanges the token, or the user and the password, for a session.
 
 import { detail } from "./api.js";
 import { el } from "./dom.js";
 import { keepSession } from "./session.js";
 
 /** @type {Promise<void>|null} */
-let asking = null;
+let pending = null;
 
-/** Shows the form, once however many ask, until the server knows what was given. */
+/** Shows the form until the login succeeds; concurrent calls share one form. */
 export function logIn() {
-  asking ??= ask().finally(() => {
-    asking = null;
+  pending ??= showForm().finally(() => {
+    pending = null;
   });
-  return asking;
+  return pending;
 }
 
 /** @returns {Promise<void>} */
-function ask() {
+function showForm() {
   /** @param {string} label @param {Record<string, string>} attributes */
   const field = (label, attributes) => {
     const input = el("input", { autocapitalize: "off", spellcheck: "false", ...attributes });
@@ -24,16 +24,16 @@ function ask() {
   };
   const token = field("Token", { type: "password", name: "token", autocomplete: "current-password" });
   const user = field("User", { type: "text", name: "user", autocomplete: "username" });
-  const word = field("Password", { type: "password", name: "password", autocomplete: "off" });
-  const fault = el("p.fault-text", { role: "alert" });
+  const password = field("Password", { type: "password", name: "password", autocomplete: "off" });
+  const error = el("p.fault-text", { role: "alert" });
   const button = el("button.primary", { type: "submit" }, "Log in");
   const form = el("form.login", {},
     el("h2", { id: "login-title" }, "Log in"),
-    el("p.muted", {}, "This server asks for its token, or for a user and a password."),
-    token.row, el("p.or", {}, "or"), user.row, word.row, fault,
+    el("p.muted", {}, "This server needs its token, or a user and a password."),
+    token.row, el("p.or", {}, "or"), user.row, password.row, error,
     el("div.dialog-buttons", {}, button));
   const dialog = el("dialog", { "aria-labelledby": "login-title" }, form);
-  // There is nothing behind it that could be used without.
+  // The page cannot be used without a session.
   dialog.addEventListener("cancel", (event) => event.preventDefault());
   document.body.append(dialog);
   dialog.showModal();
@@ -42,11 +42,11 @@ function ask() {
       event.preventDefault();
       const body = token.input.value
         ? { token: token.input.value }
-        : { user: user.input.value, password: word.input.value };
-      fault.textContent = "";
-      const refused = await send(body);
-      if (refused) {
-        fault.textContent = refused;
+        : { user: user.input.value, password: password.input.value };
+      error.textContent = "";
+      const message = await send(body);
+      if (message) {
+        error.textContent = message;
         token.input.focus();
         return;
       }
@@ -58,7 +58,7 @@ function ask() {
 }
 
 /**
- * Gives null when it was right, and what to do otherwise.
+ * Logs in. Returns null on success, otherwise an error message.
  * @param {{token: string}|{user: string, password: string}} body
  */
 async function send(body) {
@@ -68,9 +68,9 @@ async function send(body) {
       keepSession((await answer.json()).token);
       return null;
     }
-    if (answer.status === 401) return "These are not the right ones: see LLM_SHELL_TOKEN or LLM_SHELL_BASIC_AUTH of the server.";
+    if (answer.status === 401) return "Wrong credentials: see LLM_SHELL_TOKEN or LLM_SHELL_BASIC_AUTH of the server.";
     return detail(answer);
   } catch {
-    return "The server is away: try again when it is back.";
+    return "The server is unreachable: try again when it is back.";
   }
 }

@@ -2,7 +2,7 @@
 
 import { request } from "./api.js";
 import { byId } from "./dom.js";
-import { tellFault } from "./notices.js";
+import { showError } from "./notices.js";
 import { keepSession, onSession, sessionToken } from "./session.js";
 
 /** Shows the button while there is a session. */
@@ -20,8 +20,8 @@ async function logOut() {
   try {
     await request("logout", { method: "POST" });
   } catch (error) {
-    // While the server is away the session goes on there: it is not ended by forgetting it here.
-    tellFault(error.message);
+    // The session is still valid on the server, so it must not be forgotten here.
+    showError(error.message);
     return;
   }
   keepSession(null);

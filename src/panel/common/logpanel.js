@@ -1,6 +1,6 @@
-// A live log with its tools: search, pause, wrap, times, download.
+// A live log with a toolbar: search, pause, wrap, times, download.
 
-import { Away, Refusal } from "./api.js";
+import { ApiError, Unreachable } from "./api.js";
 import { onBack, whenBack } from "./connection.js";
 import { el, setAttribute, setText } from "./dom.js";
 import { count, plural } from "./format.js";
@@ -14,19 +14,19 @@ import { takeEvents } from "./logevents.js";
 const FIRST_LINES = 300;
 const FIRST_MATCHES = 1000;
 const TYPING_MS = 250;
-/** How long a tab may be hidden until its stream is given back to others. */
+/** How long a tab may be hidden before its stream is closed. */
 const HIDDEN_MS = 20_000;
-/** How long more may come than is read until what is between is passed over. */
+/** How long output may arrive faster than it is read before lines are skipped. */
 const FLOOD_MS = 1500;
-/** How soon a stream is asked for again where the server has no more to give. */
+/** Delay before a retry if the server has no free stream. */
 const FULL_MS = 5000;
 
 /**
  * @typedef {object} LogOptions
  * @property {string} path of the log's route
- * @property {string} name of what prints it
- * @property {string} file what a download is called
- * @property {(() => void)|undefined} [onEnd] called once it has ended
+ * @property {string} name of the run or service
+ * @property {string} file name of a download
+ * @property {(() => void)|undefined} [onEnd] called when the log has ended
  */
 
 export class LogPanel {
@@ -53,7 +53,7 @@ export class LogPanel {
     this.element = el("div.log-panel", {},
       this.#tools(), this.#view.element);
     document.addEventListener("visibilitychange", this.#visibility);
-    this.#endBack = onBack(() => this.#again());
+    this.#endBack = onBack(() => this.#restart());
     this.#reset();
     void this.#work();
   }
@@ -64,14 +64,14 @@ export class LogPanel {
     return this.#view.columns;
   }
 
-  /** Follows once more where the log was over: what was being launched had none yet. */
+  /** Follows again if the log was over: a run that was being launched had no log yet. */
   reopenIfOver() {
     if (!this.#isOver) return;
     this.#isOver = false;
-    this.#again();
+    this.#restart();
   }
 
-  /** Gives the stream back, for good. */
+  /** Closes the stream for good. */
   close() {
     this.#isClosed = true;
     this.#abort.abort();
@@ -102,7 +102,7 @@ export class LogPanel {
       el("a.button.small", { href, download: file }, "Download"));
   }
 
-  /** A button that gives the lines this class. @param {string} label @param {string} name */
+  /** Creates a button that toggles a class of the lines. @param {string} label @param {string} name */
   #toggle(label, name) {
     return makeToggle(label, `log.${name}`, (isOn) => {
       this.#view.element.classList.toggle(name, isOn);
@@ -117,11 +117,11 @@ export class LogPanel {
     if (this.#isPaused) this.#setPaused(false);
     this.#reset();
     this.#view.toEnd();
-    this.#again();
+    this.#restart();
   }
 
   /**
-   * A match that is clicked is shown among its neighbours.
+   * Shows a clicked match in its context.
    * @param {Event} event
    * @param {HTMLInputElement} search
    */
@@ -133,7 +133,7 @@ export class LogPanel {
     this.#reset();
     this.#model.total = n;
     this.#view.toRow(this.#model.rowOf(n));
-    this.#again();
+    this.#restart();
   }
 
   /** @param {boolean} isPaused */
@@ -141,7 +141,7 @@ export class LogPanel {
     this.#isPaused = isPaused;
     setText(this.#pause, isPaused ? "Resume" : "Pause");
     setAttribute(this.#pause, "aria-pressed", String(isPaused));
-    this.#again();
+    this.#restart();
   }
 
   #reset() {
@@ -149,8 +149,8 @@ export class LogPanel {
     this.#view.show(this.#model, this.#sought);
   }
 
-  /** Ends the stream that is open, so that the next one is opened as things are now. */
-  #again() {
+  /** Closes the stream, so that the next one opens with the current settings. */
+  #restart() {
     this.#abort.abort();
     this.#wake();
   }
@@ -161,11 +161,11 @@ export class LogPanel {
     clearTimeout(this.#hideTimer);
     if (!document.hidden && this.#isHidden) {
       this.#isHidden = false;
-      this.#again();
+      this.#restart();
     } else if (document.hidden) {
       this.#hideTimer = setTimeout(() => {
         this.#isHidden = true;
-        this.#again();
+        this.#restart();
       }, HIDDEN_MS);
     }
   };
@@ -177,14 +177,14 @@ export class LogPanel {
         this.#wake = resolve;
       });
       if (this.#isPaused || this.#isHidden) {
-        this.#tell(this.#isPaused ? "Paused" : "");
+        this.#setState(this.#isPaused ? "Paused" : "");
         await woken;
         continue;
       }
       const outcome = await this.#follow(this.#abort.signal);
       this.#isOver = outcome === "ended";
       if (outcome === "ended" || outcome === "refused") await woken;
-      else if (outcome === "away") await Promise.race([whenBack(), woken]);
+      else if (outcome === "unreachable") await Promise.race([whenBack(), woken]);
       else if (outcome === "full") await Promise.race([pause(FULL_MS), woken]);
       else if (outcome === "broken") await pause(500);
     }
@@ -198,46 +198,46 @@ export class LogPanel {
     const url = `${path}${path.includes("?") ? "&" : "?"}follow=true&lines=${lines}${grep}`;
     if (this.#sought) this.#reset();
     const model = this.#model;
-    this.#tell("Connecting…");
+    this.#setState("Connecting…");
     this.#floodSince = 0;
     try {
       return await readEvents(url, {
         signal,
-        onOpen: () => this.#told(),
+        onOpen: () => this.#showCount(),
         onFlood: () => this.#floods(),
         onEvents: (events) => {
           const ended = takeEvents(model, events);
-          this.#told(ended !== null);
+          this.#showCount(ended !== null);
           this.#view.draw();
           if (ended !== null) onEnd?.();
         },
       });
     } catch (error) {
-      if (signal.aborted) return "again";
-      if (error instanceof Away) return "away";
-      if (!(error instanceof Refusal)) throw error;
-      this.#tell(error.message);
+      if (signal.aborted) return "aborted";
+      if (error instanceof Unreachable) return "unreachable";
+      if (!(error instanceof ApiError)) throw error;
+      this.#setState(error.message);
       return error.status === 503 ? "full" : "refused";
     }
   }
 
-  /** Whether more has come than can be read for so long that the end is out of sight. */
+  /** Whether output has arrived faster than it is read for longer than `FLOOD_MS`. */
   #floods() {
     const now = performance.now();
     this.#floodSince ||= now;
     return this.#view.follows && !this.#sought && now - this.#floodSince > FLOOD_MS;
   }
 
-  #told(isOver = false) {
+  #showCount(isOver = false) {
     const { total } = this.#model;
-    // Of more than are asked for only the last came.
+    // At the limit, only the last matches were sent.
     const cut = total >= FIRST_MATCHES ? "+" : "";
     const lines = this.#sought ? `${count(total)}${cut} found` : plural(total, "line");
-    this.#tell(isOver ? `${lines}, ended` : lines);
+    this.#setState(isOver ? `${lines}, ended` : lines);
   }
 
   /** @param {string} text */
-  #tell(text) {
+  #setState(text) {
     setText(this.#state, text);
   }
 }

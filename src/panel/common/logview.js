@@ -1,16 +1,16 @@
-// A list of any length of which only the rows that are seen are on the page.
+// A virtual list of any length: only the visible rows are on the page.
 //
 // The scroller holds a space as high as all rows would be, and in it a window that stays in view.
-// Where the space is scrolled to says which row is the first of the window. At the end of the
-// space the window is filled from its bottom, and stays at the end as rows come.
+// The scroll position of the space selects the first row of the window. At the end of the space the
+// window is filled from its bottom, and stays at the end as rows arrive.
 
 import { el } from "./dom.js";
 import { Row } from "./row.js";
 
-/** The highest space, in pixels: browsers know none that is much higher. */
+/** The highest space, in pixels: browsers do not support much more. */
 const SPACE_MAX = 8_000_000;
 
-/** How many rows are fetched around those that are seen. */
+/** Number of rows loaded around the visible ones. */
 const AROUND = 50;
 
 export class LogView {
@@ -23,12 +23,12 @@ export class LogView {
   #unit = 20;
   #setTop = 0;
   #top = 0;
-  #isDue = false;
+  #isDrawPending = false;
   #onFollow;
 
   /**
    * @param {string} label the log's name for screen readers
-   * @param {(follows: boolean) => void} onFollow called when the user leaves the end or is back
+   * @param {(follows: boolean) => void} onFollow called when the user leaves the end or returns to it
    */
   constructor(label, onFollow) {
     this.#onFollow = onFollow;
@@ -43,7 +43,7 @@ export class LogView {
   #watch;
 
   /**
-   * Shows these lines, marking what is sought.
+   * Shows these lines, with matches marked.
    * @param {import("./lines.js").Model} model
    * @param {string} sought
    */
@@ -55,29 +55,29 @@ export class LogView {
 
   /** Draws with the next frame. */
   draw() {
-    if (this.#isDue) return;
-    this.#isDue = true;
+    if (this.#isDrawPending) return;
+    this.#isDrawPending = true;
     requestAnimationFrame(() => {
-      this.#isDue = false;
+      this.#isDrawPending = false;
       if (this.#model && this.element.isConnected) this.#draw(this.#model);
     });
   }
 
-  /** Goes to the end and stays there. */
+  /** Scrolls to the end and stays there. */
   toEnd() {
     this.#setFollows(true);
     this.draw();
   }
 
-  /** Shows this row in the middle. @param {number} index */
+  /** Scrolls a row to the middle. @param {number} index */
   toRow(index) {
     this.#setFollows(false);
-    this.#top = Math.max(0, index - Math.floor(this.#seen() / 2));
+    this.#top = Math.max(0, index - Math.floor(this.#visibleRows() / 2));
     this.#setTop = -1;
     this.draw();
   }
 
-  /** How many characters fit in a line. */
+  /** Number of characters that fit in a line. */
   get columns() {
     const probe = el("span.log-probe", {}, "0".repeat(100));
     this.#window.append(probe);
@@ -86,7 +86,7 @@ export class LogView {
     return Math.max(40, Math.floor((this.element.clientWidth - 32) / (width || 8)));
   }
 
-  /** The number of the line that an event was at. @param {Event} event */
+  /** Returns the number of the line that an event occurred on. @param {Event} event */
   lineAt(event) {
     const { target } = event;
     const row = this.#rows.find((it) => target instanceof Node && it.element.contains(target));
@@ -97,11 +97,11 @@ export class LogView {
     this.#watch.disconnect();
   }
 
-  #seen() {
+  #visibleRows() {
     return Math.ceil(this.element.clientHeight / this.#unit) + 1;
   }
 
-  /** How many pixels of the space are one row. @param {number} size */
+  /** Returns the pixels of the space per row. @param {number} size */
   #pixels(size) {
     return Math.min(this.#unit, SPACE_MAX / Math.max(1, size));
   }
@@ -114,11 +114,11 @@ export class LogView {
     const isLong = size * this.#unit > height;
     this.#space.style.setProperty("height", `${Math.max(height, size * pixels + (height - height * (pixels / this.#unit)))}px`);
     this.#window.style.setProperty("height", `${height}px`);
-    const seen = this.#seen();
+    const visible = this.#visibleRows();
     const lastTop = Math.max(0, size - height / this.#unit);
     const atEnd = this.follows || this.#top >= lastTop;
-    const first = atEnd ? Math.max(0, size - seen) : Math.floor(this.#top);
-    this.#fill(model, first, Math.min(size, first + seen));
+    const first = atEnd ? Math.max(0, size - visible) : Math.floor(this.#top);
+    this.#fill(model, first, Math.min(size, first + visible));
     this.#window.classList.toggle("at-end", atEnd && (isLong || this.#overflows(height)));
     this.#shift(atEnd ? 0 : this.#top - first);
     if (atEnd) this.#scrollTo(this.element.scrollHeight);
@@ -147,7 +147,7 @@ export class LogView {
     return this.#rows.reduce((sum, row) => sum + row.element.offsetHeight, 0) > height;
   }
 
-  /** Moves the window so that a part of its first row is above it. @param {number} part */
+  /** Moves the window up by a part of its first row. @param {number} part */
   #shift(part) {
     const height = part > 0 ? this.#rows[0]?.element.offsetHeight ?? 0 : 0;
     this.#window.style.setProperty("--shift", `${-Math.round(part * height)}px`);
@@ -161,7 +161,7 @@ export class LogView {
 
   #scrolled() {
     const top = this.element.scrollTop;
-    // What we scrolled to ourselves is no news.
+    // Ignore our own scrolling.
     if (!this.#model || Math.abs(top - this.#setTop) < 1) return;
     const end = this.element.scrollHeight - this.element.clientHeight;
     this.#top = top / this.#pixels(this.#model.size);

@@ -1,9 +1,9 @@
-// The lines of a log that a search has found: the last of them.
+// The last lines that match a search.
 
 const MATCHES_MAX = 5000;
 
 export class Matches {
-  /** How many were found, those that were forgotten included. */
+  /** Number of matches, including ones no longer kept. */
   found = 0;
   prompt = "";
   marks = /** @type {Map<number, string>} */ (new Map());
@@ -13,7 +13,7 @@ export class Matches {
     return this.#lines.length;
   }
 
-  /** How many lines were found. */
+  /** Number of matching lines. */
   get total() {
     return this.found;
   }
@@ -23,7 +23,7 @@ export class Matches {
     return this.#lines[index] ?? null;
   }
 
-  /** The row of a line, or -1. @param {number} n */
+  /** Returns the row of a line, or -1. @param {number} n */
   rowOf(n) {
     return this.#lines.findIndex((line) => line.n === n);
   }
@@ -35,18 +35,18 @@ export class Matches {
     if (this.#lines.length > MATCHES_MAX) this.#lines.splice(0, MATCHES_MAX / 5);
   }
 
-  /** All of them are here. */
+  /** All rows are loaded. */
   need() {}
 
-  /** What is between lines is not shown. */
+  /** Marks are not shown among matches. */
   mark() {}
 
-  /** What is missing was not found either. */
+  /** Missing lines cannot match. */
   miss() {}
 }
 
 /**
- * Where a text has another one in it, in any case: [begin, end] each.
+ * Finds all occurrences of a text in another, ignoring case: [begin, end] each.
  * @param {string} text
  * @param {string} sought in lower case
  */
@@ -61,7 +61,7 @@ export function places(text, sought) {
   return found;
 }
 
-/** A text in lower case, each character where it was: some become two. @param {string} text */
+/** Converts to lower case and keeps offsets: some characters would become two. @param {string} text */
 function inLowerCase(text) {
   const lower = text.toLowerCase();
   if (lower.length === text.length) return lower;
@@ -72,7 +72,7 @@ function inLowerCase(text) {
   return Array.from(text, one).join("");
 }
 
-/** The regular expression that finds a text as it stands, in any case. @param {string} text */
+/** Returns a regular expression that finds a text literally, ignoring case. @param {string} text */
 export function pattern(text) {
   return `(?i)${text.replace(/[\\.+*?()|[\]{}^$#&~-]/g, "\\$&")}`;
 }

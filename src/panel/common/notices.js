@@ -1,4 +1,4 @@
-// Short messages in the corner: what was refused and what to do, or what was done.
+// Short messages in the corner: errors and confirmations.
 
 import { byId, el } from "./dom.js";
 
@@ -6,18 +6,18 @@ const SHOWN_MAX = 4;
 const DONE_MS = 6000;
 
 /**
- * Tells of something that did not go as asked. It stays until it is dismissed.
+ * Shows an error. It stays until it is dismissed.
  * @param {string} text one sentence
  */
-export function tellFault(text) {
+export function showError(text) {
   show(text, "fault");
 }
 
 /**
- * Tells of something that was done. It goes by itself.
+ * Shows a confirmation. It disappears by itself.
  * @param {string} text one sentence
  */
-export function tellDone(text) {
+export function showDone(text) {
   const notice = show(text, "done");
   setTimeout(() => notice.remove(), DONE_MS);
 }

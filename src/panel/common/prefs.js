@@ -1,25 +1,25 @@
-// What the page remembers of its user's taste. Never a secret.
+// User preferences in local storage. Never secrets.
 
 const PREFIX = "llm-shell.";
 
 /**
- * A preference as it was kept last, or what holds where none was.
+ * Returns a stored preference, or the default.
  * @template T
  * @param {string} name
- * @param {T} otherwise
+ * @param {T} fallback
  * @returns {T}
  */
-export function load(name, otherwise) {
+export function load(name, fallback) {
   try {
     const kept = localStorage.getItem(PREFIX + name);
-    return kept === null ? otherwise : JSON.parse(kept);
+    return kept === null ? fallback : JSON.parse(kept);
   } catch {
-    return otherwise;
+    return fallback;
   }
 }
 
 /**
- * Keeps a preference, where the browser lets us.
+ * Stores a preference, if the browser allows it.
  * @param {string} name
  * @param {unknown} value
  */
@@ -27,6 +27,6 @@ export function keep(name, value) {
   try {
     localStorage.setItem(PREFIX + name, JSON.stringify(value));
   } catch {
-    // A browser that keeps nothing is asked again at the next visit.
+    // Without storage, the default applies at the next visit.
   }
 }

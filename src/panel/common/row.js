@@ -1,14 +1,14 @@
-// One line of a log as a row of the page.
+// A row that shows a line of a log.
 
 import { el, setText } from "./dom.js";
 import { parseAnsi } from "./ansi.js";
 import { count, timeOfDay } from "./format.js";
 import { places } from "./matches.js";
 
-/** How much of a line is shown, in characters. */
+/** The most of a line that is shown, in characters. */
 const SHOWN_MAX = 4000;
 
-/** A row that shows one line after another. */
+/** A reusable row that shows a line. */
 export class Row {
   #number = el("span.log-number");
   #time = el("span.log-time");
@@ -22,10 +22,10 @@ export class Row {
   }
 
   /**
-   * Shows a line; null shows that it is on its way.
+   * Shows a line; null means that it is being loaded.
    * @param {import("./lines.js").Line|null} line
-   * @param {string} sought what is to be marked in it, in lower case
-   * @param {string|undefined} mark what is said before it
+   * @param {string} sought text to mark in it, in lower case
+   * @param {string|undefined} mark text to show before it
    */
   show(line, sought, mark) {
     if (line === this.#line && sought === this.#sought && mark === this.#mark && line !== null) return;
@@ -38,7 +38,7 @@ export class Row {
     this.#text.replaceChildren(...(line === null ? ["…"] : content(line.text, sought)));
   }
 
-  /** The number of the line that is shown. */
+  /** Number of the line shown. */
   get lineNumber() {
     return this.#line?.n ?? 0;
   }
@@ -65,7 +65,7 @@ function content(line, sought) {
 }
 
 /**
- * Where a text of at most so many characters ends, none of them halved.
+ * Returns where to cut a text to at most `max` code units, without splitting a surrogate pair.
  * @param {string} text
  * @param {number} max
  */
@@ -75,7 +75,7 @@ function cutAt(text, max) {
 }
 
 /**
- * A piece as nodes; what was sought is in marks.
+ * Returns a piece as nodes, with matches in `mark` elements.
  * @param {import("./ansi.js").Piece} piece
  * @param {number} offset where it begins in the line
  * @param {[number, number][]} hits

@@ -1,15 +1,15 @@
-// The session of this page: a token that the server gave for its credentials. It is kept in the
-// storage of this origin, so that no other port of the host gets it, as it would get a cookie.
+// The session of this page: a token from POST /login. It is kept in the local storage of this
+// origin: unlike a cookie, it is not sent to other ports of the host.
 
 const KEY = "llm-shell.session";
 
-/** Where the browser keeps nothing, the session lasts as long as the page. */
+/** Without storage, the session lasts as long as the page. */
 let kept = /** @type {string|null} */ (null);
 
 /** @type {Set<() => void>} */
 const listeners = new Set();
 
-/** The token, or null where there is no session. */
+/** Returns the token, or null if there is no session. */
 export function sessionToken() {
   try {
     return localStorage.getItem(KEY) ?? kept;
@@ -19,7 +19,7 @@ export function sessionToken() {
 }
 
 /**
- * Remembers a session, or forgets it.
+ * Stores a session, or removes it.
  * @param {string|null} token
  */
 export function keepSession(token) {
@@ -28,13 +28,13 @@ export function keepSession(token) {
     if (token === null) localStorage.removeItem(KEY);
     else localStorage.setItem(KEY, token);
   } catch {
-    // Then `kept` is all there is.
+    // Without storage, only `kept` holds it.
   }
   for (const listener of listeners) listener();
 }
 
 /**
- * Calls back each time that a session begins or ends.
+ * Calls back each time a session starts or ends.
  * @param {() => void} listener
  */
 export function onSession(listener) {

@@ -1,11 +1,11 @@
-// A line of the last five minutes.
+// Sparklines of the last five minutes.
 
 import { svg } from "./dom.js";
 
 export const SPAN_MS = 5 * 60 * 1000;
 const [WIDTH, HEIGHT] = [100, 24];
 
-/** Values with their times, none older than five minutes. */
+/** A time series of the last five minutes. */
 export class Series {
   #points = /** @type {[at: number, value: number][]} */ ([]);
 
@@ -16,13 +16,13 @@ export class Series {
   }
 
   /**
-   * The path of the line, and that of what is below it.
-   * @param {number} least of the scale's top
+   * Returns the path of the line, and that of the area below it.
+   * @param {number} least smallest top of the scale
    * @returns {[line: string, area: string]}
    */
   paths(least) {
     const points = this.#points;
-    // The line of what uses nothing is that which the page draws below.
+    // At zero, the baseline drawn by the style sheet is enough.
     const [first, last] = [points[0], points.at(-1)];
     if (!first || !last || first === last || points.every(([, value]) => value === 0)) return ["", ""];
     const [now] = last;
@@ -36,14 +36,14 @@ export class Series {
   }
 }
 
-/** The picture of a series. */
+/** A sparkline of a series. */
 export class Spark {
   #line = svg("path", { class: "spark-line" });
   #area = svg("path", { class: "spark-area" });
 
   constructor() {
     const box = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "spark" };
-    // The number beside it says the same.
+    // Hidden: the number beside it has the value.
     this.element = svg("svg", { ...box, "aria-hidden": "true", focusable: "false" });
     this.element.append(this.#area, this.#line);
   }

@@ -1,11 +1,11 @@
-// Reads an event stream at the pace of the page: what it has no time for waits in the network.
+// Reads an event stream with backpressure: unread data stays in the network buffers.
 
 import { request } from "./api.js";
 
-/** How long one frame may be spent on events, in milliseconds. */
+/** The most time per frame spent on events, in milliseconds. */
 const FRAME_MS = 6;
 
-/** A chunk of this size means that there was more than the page had time for. */
+/** A chunk of this size means that data arrives faster than it is read. */
 const FULL_CHUNK_BYTES = 32 * 1024;
 
 /**
@@ -13,14 +13,14 @@ const FULL_CHUNK_BYTES = 32 * 1024;
  */
 
 /**
- * Reads a stream to its end. Gives whether it came to one by itself, with `event: end`.
+ * Reads a stream to its end. Returns `ended` if it ended with `event: end`.
  * @param {string} path
  * @param {object} options
  * @param {AbortSignal} options.signal
  * @param {(events: ServerEvent[]) => void} options.onEvents
  * @param {() => void} [options.onOpen] called when the server has answered
- * @param {() => boolean} [options.onFlood] called while more comes than is read; true: give it up
- * @param {string|undefined} [options.lastId] the event to go on behind
+ * @param {() => boolean} [options.onFlood] called while data arrives faster than it is read; returns true to give up
+ * @param {string|undefined} [options.lastId] id of the event to resume after
  * @returns {Promise<"ended"|"broken"|"flooded">}
  */
 export async function readEvents(path, options) {
@@ -53,12 +53,12 @@ export async function readEvents(path, options) {
   }
 }
 
-/** Waits for the next frame; in a tab that is hidden, until it is shown. */
+/** Waits for the next frame; in a hidden tab, until it is shown. */
 export function nextFrame() {
   return new Promise((resolve) => requestAnimationFrame(resolve));
 }
 
-/** Turns bytes into events. */
+/** A parser of event streams. */
 export class Parser {
   #decoder = new TextDecoder();
   #rest = "";
@@ -69,7 +69,7 @@ export class Parser {
   hasEnded = false;
 
   /**
-   * The events that are complete with these bytes.
+   * Returns the events that these bytes complete.
    * @param {Uint8Array} bytes
    * @returns {ServerEvent[]}
    */
@@ -78,7 +78,7 @@ export class Parser {
     const events = [];
     let text = this.#decoder.decode(bytes, { stream: true });
     if (text === "") return events;
-    // The second half of CR LF.
+    // Second half of CR LF.
     if (this.#endedWithReturn && text.startsWith("\n")) text = text.slice(1);
     this.#endedWithReturn = text.endsWith("\r");
     const lines = text.includes("\r") ? text.split(/\r\n|\r|\n/) : text.split("\n");

@@ -1,13 +1,13 @@
-// A button that is pressed or not, and is remembered so.
+// A toggle button whose state is stored as a preference.
 
 import { el, setAttribute } from "./dom.js";
 import { keep, load } from "./prefs.js";
 
 /**
- * Makes the button.
+ * Creates the button.
  * @param {string} label
  * @param {string} name of the preference
- * @param {(isOn: boolean) => void} onSet called at once and at each change
+ * @param {(isOn: boolean) => void} onSet called immediately and at each change
  */
 export function makeToggle(label, name, onSet) {
   const button = el("button.small", { type: "button" }, label);

@@ -1,4 +1,4 @@
-// The list of runs: one that is chosen is shown with its output.
+// The list of runs; the chosen one is shown with its output.
 
 import { byId, el, setAttribute, setText } from "../common/dom.js";
 import { lasted, plural, when } from "../common/format.js";
@@ -6,11 +6,11 @@ import { short } from "./run.js";
 import { outcome } from "./runs.js";
 
 /**
- * Shows the list, and keeps it true.
+ * Shows the list.
  * @param {import("./runs.js").Runs} runs
- * @param {() => string|null} chosen the id of the run that is shown
+ * @param {() => string|null} chosen returns the id of the run that is shown
  * @param {(id: string) => void} onChoose
- * @returns {() => void} what shows the list as it is now
+ * @returns {() => void} updates the list
  */
 export function showHistory(runs, chosen, onChoose) {
   const list = byId("history");
@@ -26,9 +26,9 @@ export function showHistory(runs, chosen, onChoose) {
     runs.all.forEach((run, place) => {
       const item = items.get(run.run_id) ?? makeItem(() => onChoose(run.run_id));
       items.set(run.run_id, item);
-      const [word, look] = outcome(run);
-      setText(item.pill, word);
-      item.pill.className = `pill ${look}`;
+      const [label, style] = outcome(run);
+      setText(item.pill, label);
+      item.pill.className = `pill ${style}`;
       setText(item.name, short(run.command));
       setText(item.time, run.status === "running" ? `since ${when(run.created_at)}` : `${when(run.created_at)}, ${lasted(run.uptime)}`);
       setAttribute(item.button, "aria-current", run.run_id === chosen() ? "true" : null);
@@ -38,7 +38,7 @@ export function showHistory(runs, chosen, onChoose) {
   };
 }
 
-/** The row of a run. @param {() => void} onClick */
+/** Creates the row of a run. @param {() => void} onClick */
 function makeItem(onClick) {
   const [pill, name, time] = [el("span.pill"), el("span.history-name.mono"), el("span.muted")];
   const button = el("button.history-item", { type: "button", on: { click: onClick } }, name, pill, time);

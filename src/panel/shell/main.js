@@ -1,4 +1,4 @@
-// Puts the page of the LLM Shell together.
+// The page of the LLM Shell.
 
 import { afterPaint } from "../common/dom.js";
 import { showLogOut } from "../common/logout.js";
@@ -9,7 +9,7 @@ import { makeStart } from "./start.js";
 
 const runs = new Runs();
 let chosen = /** @type {string|null} */ (null);
-/** Whether the newest run is shown, whichever that is. */
+/** Whether the newest run is shown, also when a newer one starts. */
 let followsNewest = true;
 
 const view = new RunView(runs, (run) => fill(run));
@@ -39,4 +39,4 @@ runs.onChange(() => {
 });
 
 showLogOut();
-runs.begin();
+runs.start();

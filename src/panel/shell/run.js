@@ -1,18 +1,18 @@
-// The run that is shown: how it is, what can be done to it, and its output.
+// The run that is shown: its state, actions on it, and its output.
 
 import { post } from "../common/api.js";
 import { confirm } from "../common/confirm.js";
-import { away } from "../common/connection.js";
+import { offline } from "../common/connection.js";
 import { byId, el, isBusy, setBusy, setText } from "../common/dom.js";
-import { duration, ending, lasted, memory, percent, plural, when } from "../common/format.js";
+import { count, duration, ending, lasted, memory, percent, when } from "../common/format.js";
 import { LogPanel } from "../common/logpanel.js";
-import { tellFault } from "../common/notices.js";
-import { makeTalk } from "../common/talk.js";
+import { showError } from "../common/notices.js";
+import { makeInput } from "../common/input.js";
 import { outcome } from "./runs.js";
 
-const LASTING = { Kill: "Killing...", Restart: "Restarting..." };
+const IN_PROGRESS = { Kill: "Killing...", Restart: "Restarting..." };
 const NAME_MAX = 60;
-/** How many lines a terminal has. */
+/** Height of a new terminal, in lines. */
 export const ROWS = 40;
 const RESIZE_MS = 300;
 
@@ -22,11 +22,11 @@ export class RunView {
   #place = byId("run");
   #id = /** @type {string|null|undefined} */ (undefined);
   #log = /** @type {LogPanel|null} */ (null);
-  #talkKey = "";
+  #inputKey = "";
   #pill = el("span.pill");
   #facts = el("p.run-facts.muted");
   #command = el("pre.run-command", { tabindex: "0", "aria-label": "Command of this run" });
-  #talk = el("div.run-talk");
+  #input = el("div.run-talk");
   #body = el("div.run-log");
   #kill = this.#button("Kill", () => this.#end());
   #restart = this.#button("Restart", () => this.#startAgain());
@@ -34,19 +34,19 @@ export class RunView {
 
   /**
    * @param {import("./runs.js").Runs} runs
-   * @param {(run: Api.Run) => void} onAgain called to have a run edited
+   * @param {(run: Api.Run) => void} onAgain called to edit a run
    */
   constructor(runs, onAgain) {
     this.#runs = runs;
     this.#onAgain = onAgain;
     this.#again.addEventListener("click", () => this.#shown && this.#onAgain(this.#shown));
     runs.onChange(() => this.#update());
-    setInterval(() => document.hidden || away() || this.#update(), 1000);
+    setInterval(() => document.hidden || offline() || this.#update(), 1000);
     addEventListener("resize", () => this.#resizeSoon());
     this.show(null);
   }
 
-  /** How wide a terminal is here, in characters. */
+  /** Width of a terminal in this page, in characters. */
   get columns() {
     return this.#log?.columns ?? 100;
   }
@@ -57,11 +57,11 @@ export class RunView {
     this.#id = id;
     this.#log?.close();
     this.#log = null;
-    this.#talkKey = "";
+    this.#inputKey = "";
     const run = this.#shown;
     if (run === null) {
-      const words = "Nothing was started yet. Give a command, and its output is here as it comes.";
-      this.#place.replaceChildren(el("p.empty.muted", {}, words));
+      const hint = "No command has been started yet. Its output will appear here.";
+      this.#place.replaceChildren(el("p.empty.muted", {}, hint));
       return;
     }
     const file = run.log_file.replace(/^.*\//, "").replace(/\.log$/, ".txt");
@@ -72,11 +72,11 @@ export class RunView {
     this.#body.replaceChildren(this.#log.element);
     this.#place.replaceChildren(
       el("div.run-head", {}, el("h2", {}, "Output"), this.#pill, el("span.grow"), this.#restart, this.#kill, this.#again),
-      this.#command, this.#facts, this.#body, this.#talk);
+      this.#command, this.#facts, this.#body, this.#input);
     this.#update();
   }
 
-  /** The run that is shown, while the server has it. */
+  /** The run that is shown, if the server has it. */
   get #shown() {
     return this.#runs.find(this.#id ?? null);
   }
@@ -89,7 +89,7 @@ export class RunView {
       try {
         await act();
       } catch (error) {
-        tellFault(error.message);
+        showError(error.message);
       }
       setBusy(button, false);
       setText(button, label);
@@ -98,33 +98,33 @@ export class RunView {
     return button;
   }
 
-  /** @param {HTMLElement} button @param {keyof typeof LASTING} label */
-  #lasts(button, label) {
+  /** @param {HTMLElement} button @param {keyof typeof IN_PROGRESS} label */
+  #setInProgress(button, label) {
     setBusy(button, true);
-    setText(button, LASTING[label]);
+    setText(button, IN_PROGRESS[label]);
   }
 
   async #end() {
     const run = this.#shown;
     if (!run) return;
     const left = run.status !== "running";
-    const title = left ? `End what ${short(run.command)} left behind?` : `Kill ${short(run.command)}?`;
+    const title = left ? `End the processes left by ${short(run.command)}?` : `Kill ${short(run.command)}?`;
     const text = left
-      ? `${plural(run.leftover_pids.length, "process")} of it still live: ${run.leftover_pids.join(", ")}.`.replace("processs", "processes")
-      : `Process ${run.process_pid} and all that it has started will be ended.`;
+      ? `${run.leftover_pids.length === 1 ? "1 process is" : `${count(run.leftover_pids.length)} processes are`} still running: ${run.leftover_pids.join(", ")}.`
+      : `Process ${run.process_pid} and all processes that it started will be ended.`;
     if (!(await confirm({ title, text, action: "Kill" }))) return;
-    this.#lasts(this.#kill, "Kill");
+    this.#setInProgress(this.#kill, "Kill");
     const answer = await post("kill");
-    if (answer.left) tellFault(answer.left.map((it) => `Process ${it.pid} could not be ended: ${it.why}.`).join(" "));
+    if (answer.left) showError(answer.left.map((it) => `Process ${it.pid} could not be ended: ${it.why}.`).join(" "));
   }
 
   async #startAgain() {
     const run = this.#shown;
     if (!run) return;
-    const text = `Process ${run.process_pid} and all that it has started will be ended and started again.`;
+    const text = `Process ${run.process_pid} and all processes that it started will be ended, and the command started again.`;
     const question = { title: `Restart ${short(run.command)}?`, text, action: "Restart" };
     if (run.status === "running" && !(await confirm(question))) return;
-    this.#lasts(this.#restart, "Restart");
+    this.#setInProgress(this.#restart, "Restart");
     await post("restart");
   }
 
@@ -133,19 +133,19 @@ export class RunView {
     if (!run) return;
     const isNewest = run === this.#runs.newest;
     const runs = run.status === "running";
-    const [word, look] = outcome(run);
-    setText(this.#pill, word);
-    this.#pill.className = `pill ${look}`;
+    const [label, style] = outcome(run);
+    setText(this.#pill, label);
+    this.#pill.className = `pill ${style}`;
     setText(this.#command, run.command);
     setText(this.#facts, facts(run, (performance.now() - this.#runs.at) / 1000));
     this.#kill.hidden = !isNewest || (!runs && run.leftover_pids.length === 0);
     this.#restart.hidden = !isNewest;
     this.#again.hidden = runs;
-    this.#showTalk(run, isNewest && runs);
+    this.#showInput(run, isNewest && runs);
     if (runs) this.#log?.reopenIfOver();
   }
 
-  /** Gives a terminal the width of its log, once the window is as it is to be. */
+  /** Sets a terminal to the width of its log, once the window size has settled. */
   #resizeSoon() {
     clearTimeout(this.#resizing);
     this.#resizing = setTimeout(async () => {
@@ -154,19 +154,19 @@ export class RunView {
       try {
         await post("resize", { rows: ROWS, cols: this.columns });
       } catch {
-        // It has ended meanwhile, or is of no other width than before.
+        // It may have ended meanwhile.
       }
     }, RESIZE_MS);
   }
 
   #resizing = 0;
 
-  /** @param {Api.Run} run @param {boolean} canTalk */
-  #showTalk(run, canTalk) {
-    const key = canTalk ? `${run.run_id} ${run.stdin_open}` : "";
-    if (key === this.#talkKey) return;
-    this.#talkKey = key;
-    this.#talk.replaceChildren(...(canTalk ? [makeTalk({
+  /** @param {Api.Run} run @param {boolean} acceptsInput */
+  #showInput(run, acceptsInput) {
+    const key = acceptsInput ? `${run.run_id} ${run.stdin_open}` : "";
+    if (key === this.#inputKey) return;
+    this.#inputKey = key;
+    this.#input.replaceChildren(...(acceptsInput ? [makeInput({
       canType: run.stdin_open,
       isTerminal: run.pty,
       signal: (type) => post(`signal?type=${type}`),
@@ -177,9 +177,9 @@ export class RunView {
 }
 
 /**
- * What is known of a run, in one line.
+ * Describes a run in one line.
  * @param {Api.Run} run
- * @param {number} since how many seconds ago the server was asked
+ * @param {number} since seconds since the status was read
  */
 function facts(run, since) {
   const parts = [`Process ${run.process_pid}`, `in ${run.cwd}`, `started ${when(run.created_at)}`];
@@ -192,7 +192,7 @@ function facts(run, since) {
   return parts.join(" · ");
 }
 
-/** A command as its own name. @param {string} command */
+/** Shortens a command to a name. @param {string} command */
 export function short(command) {
   const [line = ""] = command.trim().split("\n");
   return line.length > NAME_MAX ? `${line.slice(0, NAME_MAX)}…` : line;

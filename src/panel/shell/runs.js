@@ -1,8 +1,8 @@
-// The runs that there were, the newest first, asked for again and again.
+// The runs, newest first, polled from the server.
 
-import { Away, Refusal, read } from "../common/api.js";
-import { away, onBack } from "../common/connection.js";
-import { tellFault } from "../common/notices.js";
+import { ApiError, Unreachable, read } from "../common/api.js";
+import { offline, onBack } from "../common/connection.js";
+import { showError } from "../common/notices.js";
 
 const POLL_MS = 1000;
 const RUNS_MAX = 50;
@@ -10,11 +10,11 @@ const RUNS_MAX = 50;
 export class Runs {
   /** @type {Api.Run[]} */
   all = [];
-  /** When `all` was told, by the page's own clock. */
+  /** When `all` was read, by the page's own clock. */
   at = 0;
   #listeners = /** @type {Set<() => void>} */ (new Set());
   #timer = 0;
-  #asking = /** @type {Promise<void>|null} */ (null);
+  #refreshing = /** @type {Promise<void>|null} */ (null);
 
   /** Calls back after each answer. @param {() => void} listener */
   onChange(listener) {
@@ -31,45 +31,45 @@ export class Runs {
     return this.all.find((run) => run.run_id === id) ?? null;
   }
 
-  /** Begins to ask. */
-  begin() {
+  /** Starts polling. */
+  start() {
     onBack(() => void this.refresh());
     document.addEventListener("visibilitychange", () => document.hidden || void this.refresh());
     void this.refresh();
   }
 
-  /** Whether there are no others than those. */
+  /** Whether `all` has all runs of the server. */
   get areAll() {
     return this.all.length < RUNS_MAX;
   }
 
-  /** Asks now. */
+  /** Reads the runs now. */
   refresh() {
     clearTimeout(this.#timer);
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = null;
-      if (!document.hidden && !away()) this.#timer = setTimeout(() => void this.refresh(), POLL_MS);
+    this.#refreshing ??= this.#fetch().finally(() => {
+      this.#refreshing = null;
+      if (!document.hidden && !offline()) this.#timer = setTimeout(() => void this.refresh(), POLL_MS);
     });
-    return this.#asking;
+    return this.#refreshing;
   }
 
-  async #ask() {
+  async #fetch() {
     try {
       const { runs } = await read(`runs?limit=${RUNS_MAX}`);
       this.all = runs;
       this.at = performance.now();
       for (const listener of this.#listeners) listener();
     } catch (error) {
-      if (error instanceof Refusal) tellFault(error.message);
-      else if (!(error instanceof Away)) throw error;
+      if (error instanceof ApiError) showError(error.message);
+      else if (!(error instanceof Unreachable)) throw error;
     }
   }
 }
 
 /**
- * How a run is, in a word or two, and how that looks.
+ * Returns a label for the state of a run, and its style.
  * @param {Api.Run} run
- * @returns {[words: string, look: string]}
+ * @returns {[label: string, style: string]}
  */
 export function outcome(run) {
   if (run.status === "running") return ["running", "good"];

@@ -6,16 +6,16 @@ import { keep, load } from "../common/prefs.js";
 import { ROWS } from "./run.js";
 
 /**
- * Makes the form work.
- * @param {() => number} columns how wide the terminal is
+ * Sets up the form.
+ * @param {() => number} columns width of the terminal
  * @param {() => void} onStart called when a command was started
- * @returns {(run: {command: string, cwd: string, pty: boolean}) => void} what fills it
+ * @returns {(run: {command: string, cwd: string, pty: boolean}) => void} fills the form
  */
 export function makeStart(columns, onStart) {
   const form = /** @type {HTMLFormElement} */ (byId("start"));
   const { command, cwd, env, terminal, input, timeout } = fields(form);
   const button = byId("start-button");
-  const fault = byId("start-fault");
+  const error = byId("start-fault");
   terminal.checked = load("terminal", true);
   const follow = () => {
     input.disabled = terminal.checked;
@@ -33,14 +33,14 @@ export function makeStart(columns, onStart) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (isBusy(button)) return;
-    setText(fault, "");
+    setText(error, "");
     setBusy(button, true);
     setText(button, "Starting...");
     try {
       await post("start", request());
       onStart();
-    } catch (error) {
-      setText(fault, error.message);
+    } catch (failure) {
+      setText(error, failure.message);
       command.focus();
     }
     setBusy(button, false);
@@ -68,7 +68,7 @@ export function makeStart(columns, onStart) {
 }
 
 /**
- * The fields of the form, by their names.
+ * Returns the fields of the form, by name.
  * @param {HTMLFormElement} form
  * @returns {{command: HTMLTextAreaElement, cwd: HTMLInputElement, env: HTMLTextAreaElement,
  *   terminal: HTMLInputElement, input: HTMLInputElement, timeout: HTMLInputElement}}
@@ -77,7 +77,7 @@ function fields(form) {
   return /** @type {any} */ (form.elements);
 }
 
-/** Reads lines of `NAME=value`, and of `unset NAME`. @param {string} text */
+/** Parses lines of `NAME=value` and `unset NAME`. @param {string} text */
 function environment(text) {
   /** @type {Record<string, string|null>} */
   const variables = {};
@@ -86,7 +86,7 @@ function environment(text) {
     const at = line.indexOf("=");
     if (removed?.[1]) variables[removed[1]] = null;
     else if (at > 0) variables[line.slice(0, at).trim()] = line.slice(at + 1);
-    else throw new Error(`The environment has the line "${line.trim()}": write NAME=value, or unset NAME.`);
+    else throw new Error(`invalid line in the environment: "${line.trim()}"; write NAME=value or unset NAME`);
   }
   return variables;
 }

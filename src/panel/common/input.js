@@ -1,34 +1,34 @@
-// A line for a command's input, and signals for it.
+// A form for a command's input and signals.
 
 import { confirm } from "./confirm.js";
 import { el } from "./dom.js";
-import { tellDone, tellFault } from "./notices.js";
+import { showDone, showError } from "./notices.js";
 
 const SIGNALS = ["INT", "TERM", "HUP", "QUIT", "USR1", "USR2", "STOP", "CONT", "KILL"];
-/** Those that end what does not expect them. */
+/** Signals that end a process by default. */
 const ENDING = ["TERM", "QUIT", "KILL", "HUP"];
 
 /**
- * @typedef {object} TalkOptions
- * @property {boolean} canType whether its input is open
- * @property {boolean} isTerminal whether that is a terminal, which understands ^C itself
+ * @typedef {object} InputOptions
+ * @property {boolean} canType whether stdin is open
+ * @property {boolean} isTerminal whether stdin is a terminal, which handles ^C itself
  * @property {(type: string) => Promise<unknown>} signal sends a signal
- * @property {(data: string, eof: boolean) => Promise<unknown>} type writes to its input
- * @property {string} what the name of what is talked to
+ * @property {(data: string, eof: boolean) => Promise<unknown>} type writes to stdin
+ * @property {string} what name of the command or service
  */
 
 /**
- * Makes the line and the signals.
- * @param {TalkOptions} options
+ * Creates the form.
+ * @param {InputOptions} options
  */
-export function makeTalk({ canType, isTerminal, signal, type, what }) {
+export function makeInput({ canType, isTerminal, signal, type, what }) {
   /** @param {() => Promise<unknown>} act */
   const run = async (act) => {
     try {
       await act();
       return true;
     } catch (error) {
-      tellFault(error.message);
+      showError(error.message);
       return false;
     }
   };
@@ -36,9 +36,9 @@ export function makeTalk({ canType, isTerminal, signal, type, what }) {
   const kind = el("select", { "aria-label": "Signal" }, ...SIGNALS.map((name) => el("option", { value: name }, `SIG${name}`)));
   const send = async () => {
     const name = kind.value;
-    const question = { title: `Send SIG${name} to ${what}?`, text: "This may end it, and all that it has started.", action: `Send SIG${name}` };
+    const question = { title: `Send SIG${name} to ${what}?`, text: "This may end it and all processes that it started.", action: `Send SIG${name}` };
     if (ENDING.includes(name) && !(await confirm(question))) return;
-    if (await run(() => signal(name))) tellDone(`SIG${name} was sent to ${what}.`);
+    if (await run(() => signal(name))) showDone(`SIG${name} was sent to ${what}.`);
   };
   return el("div.talk", {},
     canType && line(type, run),
@@ -54,7 +54,7 @@ function shortcut(key, does, act) {
 }
 
 /**
- * @param {TalkOptions["type"]} type
+ * @param {InputOptions["type"]} type
  * @param {(act: () => Promise<unknown>) => Promise<boolean>} run
  */
 function line(type, run) {
