@@ -38,7 +38,7 @@ pub fn event_name(kind: EventKind) -> &'static str {
 impl ServiceStatus {
     /// What is known now. Usage is that of `usage`, as far as the run is in it.
     pub fn of(service: &ServiceHandle, usage: Option<&BatchUsage>) -> Self {
-        let (facts, run) = (service.facts(), service.last_run());
+        let (facts, run) = (service.snapshot(), service.last_run());
         let end = run.as_ref().and_then(RunView::end);
         let lives = run.as_ref().filter(|_| end.is_none());
         let usage = lives.and_then(|run| usage?.get(&run.pid()).copied()).unwrap_or_default();

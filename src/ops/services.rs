@@ -127,7 +127,7 @@ impl Services {
         if let Some(wait) = wait {
             self.wait_settled(client, std::slice::from_ref(&name), wait);
             if let Ok(service) = self.supervisor.find(&name) {
-                let facts = service.facts();
+                let facts = service.snapshot();
                 (response.status, response.message) = (facts.state.into(), facts.message);
             }
         }
@@ -214,7 +214,7 @@ impl Services {
     /// Refuses a service that the file does not define to a client that may act on no other.
     fn check_may_act(&self, client: &dyn Client, name: &str) -> Result<()> {
         let service = self.supervisor.find(name).ok();
-        if service.is_some_and(|service| service.facts().standing == ServiceOrigin::Added) {
+        if service.is_some_and(|service| service.snapshot().origin == ServiceOrigin::Added) {
             return require_unrestricted(client, "act on a service that the file does not define");
         }
         Ok(())
@@ -238,7 +238,7 @@ impl Services {
     /// Returns the health of the supervisor.
     #[must_use]
     pub fn health(&self) -> SupervisorHealth {
-        let troubled = self.supervisor.troubled();
+        let troubled = self.supervisor.unhealthy();
         let is_well = troubled.is_empty();
         SupervisorHealth {
             status: if is_well { SupervisorStatus::Healthy } else { SupervisorStatus::Degraded },

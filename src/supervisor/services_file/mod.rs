@@ -1,13 +1,13 @@
-//! The services file: what is to be supervised, read with all of its faults at once.
+//! The services file: the definitions of services. The parser reports all errors at once.
 //!
-//! `config` declares the fields, each in one row, by the means of `table` and `kinds`. `file` reads a
-//! whole file by them and `overlay` one service, from nodes: JSON values that know their position.
+//! `config` declares the fields, one row each, with `table` and `kinds`. `file` reads a whole file
+//! and `overlay` a single service, from nodes: JSON values that know their position.
 
 mod checks;
 mod compound;
 mod config;
+mod error;
 mod expand;
-mod fault;
 mod fields;
 mod file;
 mod kinds;
@@ -19,7 +19,7 @@ mod schema;
 mod table;
 
 pub use config::{HealthCheck, LogLimits, RestartPolicy, ServiceConfig};
-pub use fault::{Fault, Faults, Position};
+pub use error::{Position, ServicesFileError, ServicesFileErrors};
 pub use file::{NAME_CHARACTERS_MAX, ServicesFile, is_service_name};
 pub use limits::check_limits;
 pub use overlay::{ParseContext, Service};
