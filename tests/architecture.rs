@@ -111,8 +111,8 @@ fn imports(code: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn imports_point_down() {
-    // What a crate imports is its own: `crates_know_nothing_of_the_program`.
+fn imports_follow_the_layers() {
+    // What a crate imports is its own: `crates_do_not_depend_on_the_program`.
     let is_checked =
         |source: &&Source| source.module != "lib" && !CRATES.contains(&&*source.module);
     for source in sources().iter().filter(is_checked) {
@@ -125,7 +125,7 @@ fn imports_point_down() {
 }
 
 #[test]
-fn crates_know_nothing_of_the_program() {
+fn crates_do_not_depend_on_the_program() {
     for source in sources().iter().filter(|source| CRATES.contains(&&*source.module)) {
         let is_named = source.text.to_lowercase().contains("llm_shell");
         assert!(!is_named, "{} names the program", source.path);
@@ -133,7 +133,7 @@ fn crates_know_nothing_of_the_program() {
 }
 
 #[test]
-fn outside_apis_are_used_where_they_belong() {
+fn external_apis_are_used_only_in_their_modules() {
     for source in sources() {
         for (api, modules) in ALLOWED_IN {
             let uses = source.code.contains(api);
@@ -143,7 +143,7 @@ fn outside_apis_are_used_where_they_belong() {
 }
 
 #[test]
-fn source_files_are_described_short_and_finished() {
+fn source_files_have_docs_and_no_leftovers() {
     for source in sources() {
         assert!(source.text.starts_with("//!"), "{} begins without a description", source.path);
         for word in ["TODO", "FIXME", "dbg!", "println!(", "unwrap()", ".expect("] {
@@ -157,7 +157,7 @@ fn source_files_are_described_short_and_finished() {
 }
 
 #[test]
-fn panel_files_are_described_short_and_served() {
+fn panel_files_are_documented_short_and_served() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let table = fs::read_to_string(root.join("api/panel.rs")).unwrap();
     let files = files_below(&root.join("panel"));

@@ -51,7 +51,7 @@ fn start_after_a_crash_reports_lost_runs_and_no_doubles() {
 }
 
 #[test]
-fn logs_go_on_behind_what_a_killed_supervisor_had_written() {
+fn logs_continue_after_a_killed_supervisor() {
     let mut astra = Astra::start(json!({"web": {"cmd": "seq 5; echo $RUN_ID; exec sleep 60"}}));
     eventually("it has begun", || (astra.lines("web").len() == 6).then_some(()));
     kill_and_start_again(&mut astra);
@@ -109,7 +109,7 @@ fn supervisor_starts_after_a_kill_at_any_moment() {
 }
 
 #[test]
-fn what_was_added_over_the_api_ends_with_a_killed_supervisor() {
+fn service_added_by_the_api_ends_with_the_supervisor() {
     let mut astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     let body = json!({"name": "added", "config": {"cmd": "exec sleep 61", "start_seconds": 0}});
     astra.post_json("/supervisor/start?wait=60", &body).expect(200);

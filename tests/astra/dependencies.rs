@@ -16,7 +16,7 @@ fn started_at(astra: &Astra, name: &str) -> String {
 }
 
 #[test]
-fn services_are_started_after_what_they_depend_on() {
+fn services_start_after_their_dependencies() {
     let astra = Astra::start(json!({
         "a": {"cmd": "exec sleep 60", "depends_on": ["b", "c"]},
         "b": {"cmd": "exec sleep 60", "depends_on": {"d": "started"}},
@@ -28,7 +28,7 @@ fn services_are_started_after_what_they_depend_on() {
 }
 
 #[test]
-fn a_service_waits_until_what_it_depends_on_is_healthy() {
+fn service_waits_for_a_healthy_dependency() {
     let astra = Astra::start(json!({
         "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}},
         "db": healthy_by("ready"),
@@ -42,7 +42,7 @@ fn a_service_waits_until_what_it_depends_on_is_healthy() {
 }
 
 #[test]
-fn a_service_that_waits_says_for_what() {
+fn waiting_service_names_its_dependency() {
     let astra = Astra::start(json!({
         "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy", "web": "completed"}},
         "db": healthy_by("ready"),
@@ -58,7 +58,7 @@ fn a_service_that_waits_says_for_what() {
 }
 
 #[test]
-fn a_service_that_waits_says_so_from_the_beginning() {
+fn waiting_service_reports_it_from_the_beginning() {
     let astra = Astra::start(json!({
         "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}},
         "db": healthy_by("ready"),
@@ -127,7 +127,7 @@ fn completed_is_an_end_with_exit_code_0() {
 }
 
 #[test]
-fn a_start_by_hand_starts_what_it_needs_and_is_down() {
+fn manual_start_starts_dependencies_that_are_down() {
     let astra = Astra::start(json!({
         "web": {"cmd": "exec sleep 60", "depends_on": ["api"], "autostart": false},
         "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}, "autostart": false},
@@ -141,7 +141,7 @@ fn a_start_by_hand_starts_what_it_needs_and_is_down() {
 }
 
 #[test]
-fn a_service_that_waits_can_be_stopped_and_is_not_started_later() {
+fn waiting_service_can_be_stopped() {
     let astra = Astra::start(json!({
         "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}},
         "late": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}},
@@ -156,7 +156,7 @@ fn a_service_that_waits_can_be_stopped_and_is_not_started_later() {
 }
 
 #[test]
-fn an_end_of_what_a_service_depends_on_does_not_end_it() {
+fn end_of_a_dependency_does_not_stop_the_service() {
     let astra = Astra::start(json!({
         "api": {"cmd": "exec sleep 60", "depends_on": ["db"]},
         "db": {"cmd": "exec sleep 60"},
@@ -205,7 +205,7 @@ fn dependents_accept_a_service_whose_checks_were_removed() {
 }
 
 #[test]
-fn a_dependent_of_a_failed_service_says_so_and_settles() {
+fn dependent_of_a_failed_service_reports_it() {
     for (policy, state) in
         [(json!({"max_restarts": 0}), "fatal"), (json!({"mode": "never"}), "crashed")]
     {
@@ -233,7 +233,7 @@ fn a_dependent_of_a_failed_service_says_so_and_settles() {
 }
 
 #[test]
-fn a_stop_names_the_dependents_that_still_run() {
+fn stop_names_running_dependents() {
     let astra = Astra::start(json!({
         "web": {"cmd": "exec sleep 60", "depends_on": ["db"]},
         "api": {"cmd": "exec sleep 60", "depends_on": ["db"]},

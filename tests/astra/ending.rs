@@ -23,7 +23,7 @@ fn said(astra: &Astra, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_service_is_asked_to_end_by_its_own_signal() {
+fn service_is_stopped_with_its_own_signal() {
     let signals = ["INT", "SIGQUIT", "USR1", "SIGTERM"];
     let services = signals.iter().map(|signal| {
         let word = signal.trim_start_matches("SIG");
@@ -36,21 +36,29 @@ fn a_service_is_asked_to_end_by_its_own_signal() {
         eventually("it is ready again", || (said(&astra, name).len() == 3).then_some(()));
         assert_eq!(astra.settle("stop", name), "stopped");
         assert_eq!(said(&astra, name), ["ready", name, "ready", name]);
-        let told = astra.status(name);
-        assert_eq!((&told["exit_code"], &told["signal"]), (&json!(5), &Value::Null), "{told}");
+        let report = astra.status(name);
+        assert_eq!(
+            (&report["exit_code"], &report["signal"]),
+            (&json!(5), &Value::Null),
+            "{report}"
+        );
     }
 }
 
 #[test]
-fn what_does_not_end_in_its_time_is_killed() {
+fn service_is_killed_after_its_stop_timeout() {
     let deaf = listens("USR1", &json!({"stop_timeout": 0.2}));
     let astra = Astra::start(json!({"stops": deaf, "restarts": deaf, "reloads": deaf}));
     for name in ["stops", "restarts", "reloads"] {
         astra.wait_for_line(name, "ready");
     }
     assert_eq!(astra.settle("stop", "stops"), "stopped");
-    let told = astra.status("stops");
-    assert_eq!((&told["exit_code"], &told["signal"]), (&json!(-9), &json!("SIGKILL")), "{told}");
+    let report = astra.status("stops");
+    assert_eq!(
+        (&report["exit_code"], &report["signal"]),
+        (&json!(-9), &json!("SIGKILL")),
+        "{report}"
+    );
     assert_eq!(said(&astra, "stops"), ["ready", "TERM"]);
     assert_eq!(astra.settle("restart", "restarts"), "running");
     let body = json!({"name": "reloads", "type": "code"});
@@ -62,7 +70,7 @@ fn what_does_not_end_in_its_time_is_killed() {
 }
 
 #[test]
-fn all_that_was_printed_is_there_when_the_end_is_told() {
+fn output_is_complete_when_the_end_is_reported() {
     let flood = "i=0; while [ $i -lt 9000 ]; do i=$((i + 1)); echo $i; done; echo last; exit 0";
     let cmd = format!("trap '{flood}' TERM; echo ready; while :; do sleep 0.02; done");
     let astra = Astra::start(json!({"web": {"cmd": cmd}}));

@@ -29,7 +29,7 @@ fn service_inherits_the_environment_without_our_settings() {
 }
 
 #[test]
-fn env_adds_replaces_and_removes_and_goes_over_the_env_file() {
+fn env_adds_replaces_removes_and_overrides_env_file() {
     let mut command = binary();
     command.env("MINE", "kept").env("GONE", "x").env("OTHER", "old").env("PLACE", "here");
     let env = json!({"OTHER": "new", "GONE": null, "BOTH": "env", "FULL": "${PLACE}/${NO:-none}"});
@@ -78,7 +78,7 @@ fn variables_expand_except_in_shell_text() {
 }
 
 #[test]
-fn each_run_has_an_id_of_its_own_that_its_log_is_asked_for_by() {
+fn each_run_has_an_id_that_selects_its_log() {
     let astra = Astra::start(json!({"web": {"cmd": "echo $RUN_ID; exec sleep 60"}}));
     eventually("it has begun", || (astra.lines("web").len() == 1).then_some(()));
     astra.settle("restart", "web");
@@ -92,7 +92,7 @@ fn each_run_has_an_id_of_its_own_that_its_log_is_asked_for_by() {
 }
 
 #[test]
-fn a_service_reads_nothing_and_is_alone_in_its_session() {
+fn service_has_no_input_and_its_own_session() {
     let cmd = "cat; echo read; ls /proc/self/fd | wc -l; cat /proc/self/stat | cut -d' ' -f6; \
                echo $$; exec sleep 60";
     let astra = Astra::start(json!({"web": {"cmd": cmd}}));
@@ -105,7 +105,7 @@ fn a_service_reads_nothing_and_is_alone_in_its_session() {
 }
 
 #[test]
-fn a_service_may_open_as_many_files_as_we_were_allowed_to() {
+fn service_inherits_the_open_file_limit() {
     use nix::sys::resource::{Resource, getrlimit};
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     let astra = Astra::start(json!({"web": {"cmd": "ulimit -Sn; ulimit -Hn"}}));

@@ -27,7 +27,7 @@ fn run(astra: &Astra) {
 }
 
 #[test]
-fn a_line_is_told_behind_its_day_and_second() {
+fn log_line_has_date_and_time() {
     let astra =
         Astra::start(prints("echo one; echo 'it said \"two\"\ttab'; echo; printf '\\351\\n'"));
     run(&astra);
@@ -54,7 +54,7 @@ fn a_line_is_told_behind_its_day_and_second() {
 }
 
 #[test]
-fn the_last_hundred_lines_are_given_where_nothing_else_is_said() {
+fn logs_default_to_the_last_hundred_lines() {
     let astra = Astra::start(prints("seq 250"));
     run(&astra);
     let default = page(&astra, "");
@@ -66,7 +66,7 @@ fn the_last_hundred_lines_are_given_where_nothing_else_is_said() {
 }
 
 #[test]
-fn numbers_go_on_over_runs_and_pages_span_them() {
+fn line_numbers_continue_and_pages_span_runs() {
     let astra = Astra::start(prints("echo a; echo b; echo c"));
     for _ in 0..3 {
         run(&astra);
@@ -90,7 +90,7 @@ fn numbers_go_on_over_runs_and_pages_span_them() {
 }
 
 #[test]
-fn numbers_go_on_when_the_supervisor_is_started_again() {
+fn line_numbers_continue_after_a_supervisor_restart() {
     let mut astra = Astra::start(prints("echo a; printf b"));
     run(&astra);
     astra.signal("TERM");
@@ -104,7 +104,7 @@ fn numbers_go_on_when_the_supervisor_is_started_again() {
 }
 
 #[test]
-fn the_last_lines_are_found_however_many_runs_they_are_of() {
+fn tail_spans_many_runs() {
     let policy = json!({"max_restarts": 40, "backoff_seconds": 0});
     let cmd = "echo $(ls logs/web | grep -c log); exit 1";
     let astra = Astra::start(json!({"web": {"cmd": cmd, "restart_policy": policy}}));
@@ -118,7 +118,7 @@ fn the_last_lines_are_found_however_many_runs_they_are_of() {
 }
 
 #[test]
-fn one_run_alone_can_be_asked_for() {
+fn logs_of_one_run_can_be_requested() {
     let mut astra = Astra::start(prints("echo $RUN_ID; echo x"));
     run(&astra);
     astra.signal("TERM");
@@ -138,7 +138,7 @@ fn one_run_alone_can_be_asked_for() {
 }
 
 #[test]
-fn a_wait_ends_with_the_next_line_in_whatever_run_it_comes() {
+fn wait_ends_with_the_next_line_of_any_run() {
     let cmd = "echo begin; while [ ! -e go ]; do sleep 0.02; done; echo more; exec sleep 60";
     let astra = Astra::start(json!({"web": {"cmd": cmd}}));
     astra.wait_for_line("web", "begin");
@@ -162,7 +162,7 @@ fn a_wait_ends_with_the_next_line_in_whatever_run_it_comes() {
 }
 
 #[test]
-fn all_parameters_of_logs_hold() {
+fn all_log_parameters_apply() {
     let astra = Astra::start(prints("seq 20; printf '\\033[1mbold\\033[0m\\n'"));
     run(&astra);
     run(&astra);
@@ -194,7 +194,7 @@ fn all_parameters_of_logs_hold() {
 }
 
 #[test]
-fn what_is_left_out_of_a_cut_page_can_be_asked_for() {
+fn omitted_lines_of_a_page_can_be_requested() {
     let astra = Astra::start(prints("seq 1000"));
     run(&astra);
     let cut = page(&astra, "?lines=0&max_bytes=600");
@@ -210,7 +210,7 @@ fn what_is_left_out_of_a_cut_page_can_be_asked_for() {
 }
 
 #[test]
-fn a_line_that_has_not_ended_is_told_as_a_prompt() {
+fn open_line_is_reported_as_a_prompt() {
     let astra = Astra::start(json!({"web": {"cmd": "echo one; printf 'name? '; exec sleep 60"}}));
     eventually("the prompt is told", || {
         (page(&astra, "?after=1")["prompt"] == "name? ").then_some(())

@@ -18,7 +18,7 @@ fn refused(astra: &Astra) -> String {
 }
 
 #[test]
-fn every_fault_of_a_file_is_told_with_line_column_and_field() {
+fn every_error_has_line_column_and_field() {
     let astra = one_service();
     let pid = astra.pid_of("web");
     for (text, places) in [
@@ -54,7 +54,7 @@ fn every_fault_of_a_file_is_told_with_line_column_and_field() {
 }
 
 #[test]
-fn a_file_that_is_gone_changes_nothing() {
+fn missing_file_changes_nothing() {
     let astra = one_service();
     std::fs::remove_file(astra.folder().join("services.json")).unwrap();
     let said = refused(&astra);
@@ -63,7 +63,7 @@ fn a_file_that_is_gone_changes_nothing() {
 }
 
 #[test]
-fn an_unknown_field_is_told_with_the_nearest_one() {
+fn unknown_field_is_reported_with_a_suggestion() {
     let astra = one_service();
     for (field, nearest) in
         [("autostrat", "autostart"), ("depend_on", "depends_on"), ("stop_timout", "stop_timeout")]
@@ -75,7 +75,7 @@ fn an_unknown_field_is_told_with_the_nearest_one() {
 }
 
 #[test]
-fn what_is_mended_is_taken() {
+fn corrected_file_is_applied() {
     let astra = one_service();
     astra.write_text("{\"web\": {}}");
     refused(&astra);

@@ -52,13 +52,13 @@ fn every_route_works_under_both_prefixes() {
         let answer = astra.post_json(&format!("{prefix}/bulk?wait=60"), &body).expect(200).json();
         let operations = json!([{"service": "web", "status": "running"}]);
         assert_eq!(answer, json!({"status": "completed", "operations": operations}));
-        let told = astra.post(&format!("{prefix}/signal/web?type=CONT")).expect(200).json();
-        assert_eq!(told["status"], "running", "{told}");
+        let report = astra.post(&format!("{prefix}/signal/web?type=CONT")).expect(200).json();
+        assert_eq!(report["status"], "running", "{report}");
     }
 }
 
 #[test]
-fn what_is_asked_is_answered_at_once_with_where_it_leads() {
+fn operations_are_answered_at_once_with_their_status() {
     let astra = two_services();
     for (verb, status) in [("restart", "restarting"), ("stop", "stopping"), ("start", "starting")] {
         astra.wait_until("web", "settled", |status| {
@@ -74,7 +74,7 @@ fn what_is_asked_is_answered_at_once_with_where_it_leads() {
 }
 
 #[test]
-fn a_wrong_method_is_told_which_are_right() {
+fn wrong_method_lists_the_allowed_ones() {
     let astra = two_services();
     for prefix in PREFIXES {
         for (path, allowed) in ROUTES {
@@ -119,7 +119,7 @@ fn an_unknown_path_is_not_found() {
 }
 
 #[test]
-fn unknown_fields_and_parameters_are_named_and_do_nothing() {
+fn unknown_fields_and_parameters_are_refused() {
     let astra = two_services();
     let pid = astra.pid_of("web");
     for (path, body) in [
@@ -144,7 +144,7 @@ fn unknown_fields_and_parameters_are_named_and_do_nothing() {
 }
 
 #[test]
-fn a_faulty_body_is_named_with_its_place_and_does_nothing() {
+fn invalid_body_is_reported_with_its_position() {
     let astra = two_services();
     let pid = astra.pid_of("web");
     for verb in ["start", "stop", "restart", "reload", "bulk"] {
@@ -196,7 +196,7 @@ fn head_works_like_get_and_trailing_slashes_are_ignored() {
 }
 
 #[test]
-fn pages_of_local_front_ends_may_ask_and_others_may_not() {
+fn only_local_front_ends_are_allowed() {
     let astra = two_services();
     let ask = |origin: &str| {
         let body = json!({"name": "web"}).to_string();

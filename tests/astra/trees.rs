@@ -65,7 +65,7 @@ fn a_restart_ends_the_whole_tree_before_it_starts_another() {
 }
 
 #[test]
-fn usage_and_ends_of_twins_are_not_mixed_up() {
+fn usage_and_ends_of_identical_services_are_separate() {
     // Two services of the same command, each with an orphan: each stop takes its own.
     let daemon = format!("python3 {} keep; exec sleep 61", fixture("daemon.py"));
     let astra = Astra::start(json!({"one": {"cmd": daemon}, "twin": {"cmd": daemon}}));

@@ -62,7 +62,7 @@ fn begun(astra: &Astra, name: &str, times: usize) {
 }
 
 #[test]
-fn what_is_down_is_started_and_restarted_and_not_stopped() {
+fn stopped_service_can_start_and_restart_only() {
     let astra = in_states(&["stopped", "exited", "crashed", "fatal"]);
     for state in ["stopped", "exited", "crashed", "fatal"] {
         let runs = usize::from(state != "stopped");
@@ -78,7 +78,7 @@ fn what_is_down_is_started_and_restarted_and_not_stopped() {
 }
 
 #[test]
-fn what_is_up_is_stopped_and_restarted_and_not_started() {
+fn running_service_can_stop_and_restart_only() {
     let astra = in_states(&["starting", "running"]);
     for state in ["starting", "running"] {
         let pid = |verb: &str| astra.pid_of(&format!("{state}-{verb}"));
@@ -88,8 +88,8 @@ fn what_is_up_is_stopped_and_restarted_and_not_started() {
         assert_eq!(pid("start"), started);
         let stopped = astra.ask("stop", &format!("{state}-stop")).expect(200).json();
         assert_eq!(stopped["status"], "stopping");
-        let told = astra.wait_for(&format!("{state}-stop"), "stopped");
-        assert_eq!((&told["pid"], &told["signal"]), (&json!(null), &json!("SIGTERM")));
+        let report = astra.wait_for(&format!("{state}-stop"), "stopped");
+        assert_eq!((&report["pid"], &report["signal"]), (&json!(null), &json!("SIGTERM")));
         let name = format!("{state}-restart");
         assert_eq!(astra.ask("restart", &name).expect(200).json()["status"], "restarting");
         begun(&astra, &name, 2);
@@ -98,7 +98,7 @@ fn what_is_up_is_stopped_and_restarted_and_not_started() {
 }
 
 #[test]
-fn what_waits_for_its_restart_is_started_now_or_not_at_all() {
+fn backoff_ends_with_a_start_or_a_stop() {
     let astra = in_states(&["backoff"]);
     assert_eq!(astra.ask("stop", "backoff-stop").expect(200).json()["status"], "stopping");
     let stopped = astra.wait_for("backoff-stop", "stopped");

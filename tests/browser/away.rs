@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::net::TcpListener;
 
 #[test]
-fn the_page_says_that_the_server_is_away_and_recovers_by_itself() {
+fn page_shows_a_lost_server_and_recovers() {
     // The next one must be where the page looks for it.
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port().to_string();
@@ -21,8 +21,8 @@ fn the_page_says_that_the_server_is_away_and_recovers_by_itself() {
     astra.wait();
     browser.wait_for_text("#banner", "The server is away, trying again in");
     // What is shown is how it was, and looks so: grey, nothing counts on, nothing can be asked for.
-    let look = "return getComputedStyle(document.querySelector('.split')).filter";
-    assert_eq!(browser.run(look), "grayscale(1)");
+    let filter = "return getComputedStyle(document.querySelector('.split')).filter";
+    assert_eq!(browser.run(viewport), "grayscale(1)");
     let live = "return document.querySelectorAll('[data-asks]:not([aria-disabled=true])').length";
     assert_eq!(browser.run(live), 0);
     let uptime = || browser.text("tr[data-service=web] td[data-label=Uptime]");

@@ -22,16 +22,16 @@ pub struct Browser {
 
 /// What a window is like.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
+pub struct Viewport {
     pub width: u32,
     pub height: u32,
     pub scheme: &'static str,
 }
 
 /// A desk's window in the light.
-pub const DESK: Look = Look { width: 1440, height: 900, scheme: "light" };
+pub const DESKTOP: Viewport = Viewport { width: 1440, height: 900, scheme: "light" };
 /// A phone in the dark.
-pub const PHONE: Look = Look { width: 360, height: 780, scheme: "dark" };
+pub const PHONE: Viewport = Viewport { width: 360, height: 780, scheme: "dark" };
 
 impl Browser {
     /// Starts one with a desk's window.
@@ -58,7 +58,7 @@ impl Browser {
         let url = format!("http://127.0.0.1:{port}/session");
         let mut browser = Self { driver, url, agent, profile };
         browser.open_session();
-        browser.look(DESK);
+        browser.set_viewport(DESKTOP);
         browser
     }
 
@@ -108,11 +108,11 @@ impl Browser {
     }
 
     /// Gives the window a size and a scheme of colours.
-    pub fn look(&self, look: Look) {
-        let size = json!({"width": look.width, "height": look.height, "deviceScaleFactor": 1,
+    pub fn set_viewport(&self, viewport: Viewport) {
+        let size = json!({"width": viewport.width, "height": viewport.height, "deviceScaleFactor": 1,
             "mobile": false});
         self.chromium("Emulation.setDeviceMetricsOverride", &size);
-        let scheme = json!([{"name": "prefers-color-scheme", "value": look.scheme},
+        let scheme = json!([{"name": "prefers-color-scheme", "value": viewport.scheme},
             {"name": "prefers-reduced-motion", "value": "reduce"}]);
         self.chromium("Emulation.setEmulatedMedia", &json!({"features": scheme}));
     }

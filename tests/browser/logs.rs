@@ -53,7 +53,7 @@ fn colours_and_redrawn_lines_are_rendered() {
 }
 
 #[test]
-fn of_a_million_lines_only_those_that_are_seen_are_on_the_page() {
+fn only_visible_lines_of_a_million_are_rendered() {
     let server = Server::start();
     server.run_to_end("seq 1000000");
     let browser = page(&server);
@@ -77,7 +77,7 @@ fn of_a_million_lines_only_those_that_are_seen_are_on_the_page() {
 }
 
 #[test]
-fn a_search_finds_lines_and_shows_one_among_its_neighbours() {
+fn search_finds_lines_and_shows_their_context() {
     let server = Server::start();
     server.run("seq 5000 | sed 's/^1234$/the Needle is here/'; sleep 60");
     let browser = page(&server);

@@ -39,7 +39,7 @@ fn two_hundred_services_are_painted_soon() {
 }
 
 #[test]
-fn ten_thousand_lines_a_second_leave_the_page_usable() {
+fn page_stays_usable_at_ten_thousand_lines_per_second() {
     let server = Server::start();
     let browser = Browser::start();
     browser.open(&format!("http://{}/", server.address()));

@@ -31,7 +31,7 @@ fn is_sent(path: &str) -> bool {
 }
 
 #[test]
-fn the_builder_gets_what_is_copied_and_nothing_else() {
+fn build_context_has_only_copied_files() {
     let copied = Dockerfile::read().copied().into_iter().map(str::to_owned).collect::<Vec<_>>();
     for source in &copied {
         assert!(root().join(source).exists(), "{source} is not there");
@@ -48,7 +48,7 @@ fn the_builder_gets_what_is_copied_and_nothing_else() {
 }
 
 #[test]
-fn what_is_copied_is_a_package_of_which_the_binary_can_be_built() {
+fn copied_files_are_enough_to_build() {
     let folder = tempfile::tempdir().unwrap();
     for source in Dockerfile::read().copied() {
         let mut copy = std::process::Command::new("cp");
@@ -108,7 +108,7 @@ fn image_variables_and_ports_match_the_settings() {
 }
 
 #[test]
-fn the_labels_say_what_the_package_says() {
+fn image_labels_match_the_package() {
     let file = Dockerfile::read();
     let labels = file.only("LABEL");
     for (label, field) in [("title", "name"), ("licenses", "license")] {
@@ -118,7 +118,7 @@ fn the_labels_say_what_the_package_says() {
 }
 
 #[test]
-fn the_page_about_containers_names_what_the_image_has() {
+fn container_page_matches_the_image() {
     let page = fs::read_to_string(root().join("docs/CONTAINERS.md")).unwrap();
     let file = Dockerfile::read();
     let volume = file.exec("VOLUME").concat();

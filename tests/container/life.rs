@@ -23,7 +23,7 @@ fn health(container: &Container) -> Option<i32> {
 }
 
 #[test]
-fn without_a_token_it_does_not_start_and_says_what_to_set() {
+fn container_without_token_exits_with_advice() {
     let Some(ended) = Container::run_to_end(&[], &[]) else { return };
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(2), "{said}");
@@ -80,7 +80,7 @@ fn container_health_check_follows_the_server() {
 }
 
 #[test]
-fn the_signal_to_stop_ends_it_in_order_and_nothing_is_left() {
+fn stop_signal_shuts_the_container_down_cleanly() {
     let Some(mut container) = Container::run(&TOKENS, &[]) else { return };
     let command = json!({"command": "(setsid sleep 60 &); trap 'exit 0' TERM; sleep 60 & wait"});
     container.ask_as_owner("POST /start", &command.to_string()).expect(201);
@@ -99,13 +99,13 @@ fn container_reaps_orphans_and_ends_leftovers() {
     let left = run_to_end(&container, "setsid sleep 62 & (sleep 63 &); exit 0");
     assert_eq!(left["leftover_pids"].as_array().map(Vec::len), Some(2), "{left}");
     container.ask_as_owner("POST /kill", "").expect(200);
-    let look = "cat /proc/[0-9]*/cmdline | tr '\\0' ' '; cut -d' ' -f2,3 /proc/[0-9]*/stat";
-    let told = eventually("the orphan that ended is reaped", || {
-        let told = output(&container, look);
-        (!told.contains("(sleep) Z")).then_some(told)
+    let list = "cat /proc/[0-9]*/cmdline | tr '\\0' ' '; cut -d' ' -f2,3 /proc/[0-9]*/stat";
+    let listing = eventually("the orphan that ended is reaped", || {
+        let listing = output(&container, list);
+        (!listing.contains("(sleep) Z")).then_some(listing)
     });
-    assert!(told.contains("sleep 61"), "a stranger is left alone: {told}");
-    assert!(!told.contains("sleep 62") && !told.contains("sleep 63"), "{told}");
+    assert!(listing.contains("sleep 61"), "a stranger is left alone: {listing}");
+    assert!(!listing.contains("sleep 62") && !listing.contains("sleep 63"), "{listing}");
     let words = ["sh", "-c", "kill $(grep -l '^sleep' /proc/[0-9]*/comm | cut -d/ -f3)"];
     assert!(container.exec(&words.map(str::to_owned)).status.success());
 }

@@ -122,6 +122,6 @@ fn shortened_text_keeps_order_and_small_numbers() {
 }
 
 #[test]
-fn a_table_may_be_wider() {
+fn wider_tables_are_equal() {
     assert_eq!(masked("NAME   PID\nweb    12\n"), masked("NAME PID \nweb  4242"));
 }

@@ -69,7 +69,7 @@ pub fn blocks(document: &str) -> (Vec<Block>, Vec<String>) {
 }
 
 #[test]
-fn blocks_are_told_from_prose() {
+fn blocks_are_distinguished_from_prose() {
     let document =
         "one\n```console\n$ cat <<E\n> a\n> E\na\n$ true\n```\n```json f.json\n{}\n```\n";
     let (blocks, prose) = blocks(document);

@@ -85,7 +85,7 @@ fn every_document_is_reachable_from_the_readme() {
 }
 
 #[test]
-fn every_target_of_make_that_a_page_names_is_one() {
+fn documented_make_targets_exist() {
     let makefile = read("Makefile");
     let named = Regex::new("`(?:make ([a-z][a-z-]+))").unwrap();
     for document in documents() {
@@ -97,7 +97,7 @@ fn every_target_of_make_that_a_page_names_is_one() {
 }
 
 #[test]
-fn headings_are_linked_as_github_does() {
+fn heading_anchors_match_github() {
     assert_eq!(anchor("## From the command line"), "from-the-command-line");
     assert_eq!(anchor("### What `ctl` says, and why"), "what-ctl-says-and-why");
 }

@@ -43,7 +43,7 @@ fn command_blocks(page: &str) -> Vec<Block> {
 }
 
 #[test]
-fn every_block_of_commands_is_run_or_says_why_not() {
+fn command_blocks_are_run_or_excused() {
     let mut not_run: Vec<(String, String)> = Vec::new();
     for page in documents() {
         for block in command_blocks(&page) {
@@ -69,7 +69,7 @@ fn every_block_of_commands_is_run_or_says_why_not() {
 }
 
 #[test]
-fn commands_stand_in_blocks_that_are_known_to_be_commands() {
+fn commands_are_in_command_blocks() {
     for page in documents() {
         for block in blocks(&read(&page)).0.iter().filter(|block| !block.is_commands()) {
             let is_prompt = block.lines.first().is_some_and(|line| line.starts_with("$ "));
@@ -79,7 +79,7 @@ fn commands_stand_in_blocks_that_are_known_to_be_commands() {
 }
 
 #[test]
-fn every_block_for_a_shell_is_one_that_a_shell_can_read() {
+fn shell_blocks_have_valid_syntax() {
     for page in documents() {
         for block in command_blocks(&page).iter().filter(|block| block.language == "sh") {
             let mut shell = Command::new("sh");
@@ -105,14 +105,14 @@ fn file_of(page: &str, name: &str) -> String {
 }
 
 #[test]
-fn the_quick_starts_in_the_readme_are_what_happens() {
+fn quick_starts_of_the_readme_work() {
     let services = file_of("README.md", "astra_services.json");
     let session = Session::alone().with_shell().with_astra(&services);
     follow(&session, "README.md", 10);
 }
 
 #[test]
-fn the_tour_is_what_happens() {
+fn tour_works() {
     let services = file_of("docs/tour.md", "astra_services.json");
     let session = Session::alone().with_shell().with_astra(&services);
     follow(&session, "docs/tour.md", 23);
@@ -124,38 +124,38 @@ fn commands_in_the_configuration_page_work() {
 }
 
 #[test]
-fn the_session_in_the_page_for_agents_is_what_happens() {
+fn session_of_the_agents_page_works() {
     let session = Session::alone().with_shell().with_copy_of("examples/agent");
     follow(&session, "docs/agents.md", 12);
 }
 
 #[test]
-fn the_manifests_in_the_page_for_kubernetes_are_what_is_printed() {
+fn manifests_of_the_kubernetes_page_match() {
     let session = Session::alone().with_copy_of("examples/astra/astra_services.json");
     follow(&session, "docs/KUBERNETES.md", 9);
 }
 
 #[test]
-fn the_services_in_the_page_about_scale_are_what_is_made() {
+fn services_of_the_scale_page_match() {
     follow(&Session::alone(), "docs/SCALE.md", 2);
 }
 
 #[test]
-fn the_session_in_the_page_for_front_ends_is_what_happens() {
+fn session_of_the_front_end_page_works() {
     let services = file_of("docs/frontends.md", "astra_services.json");
     let session = Session::alone().with_shell().with_astra(&services);
     follow(&session, "docs/frontends.md", 8);
 }
 
 #[test]
-fn what_the_page_for_operators_shows_is_what_happens() {
+fn operator_page_works() {
     let services = file_of("docs/operators.md", "astra_services.json");
     let session = Session::alone().with_astra(&services);
     follow(&session, "docs/operators.md", 8);
 }
 
 #[test]
-fn every_list_of_this_file_is_used() {
+fn every_list_is_used() {
     let pages: BTreeSet<_> = documents().into_iter().collect();
     let named = RUN.iter().chain(RUN_BY_OTHERS.iter().map(|(page, _)| page));
     for page in named {

@@ -53,7 +53,7 @@ fn has_test(file: &Path, test: &str) -> bool {
 }
 
 #[test]
-fn every_test_that_a_page_names_is_one() {
+fn tests_named_in_documents_exist() {
     let all = documents().into_iter().flat_map(|document| {
         let names = named(&read(&document)).into_iter();
         names.map(move |name| (document.clone(), name)).collect::<Vec<_>>()
@@ -63,7 +63,7 @@ fn every_test_that_a_page_names_is_one() {
 }
 
 #[test]
-fn every_guarantee_names_its_test_or_the_reason() {
+fn guarantees_name_a_test_or_a_reason() {
     for page in PAGES {
         assert!(named(&read(page)).len() > 10, "{page}");
     }
@@ -83,11 +83,11 @@ fn every_guarantee_names_its_test_or_the_reason() {
 }
 
 #[test]
-fn names_of_tests_are_found_in_a_text() {
+fn test_names_are_found_in_a_text() {
     let text = "| a | `shell::ending::one`, `…::two`, `http1::alone::*` and `--flag`, `std::x y` |";
     let expected = ["shell::ending::one", "shell::ending::two", "http1::alone::*"];
     assert_eq!(named(text), expected);
-    assert!(is_a_test("docs::promises::names_of_tests_are_found_in_a_text"));
+    assert!(is_a_test("docs::promises::test_names_are_found_in_a_text"));
     assert!(
         is_a_test("http1::alone::*") && is_a_test("http1::head::tests::targets_are_paths_or_urls")
     );

@@ -239,7 +239,7 @@ fn table(first: &str, rows: &[(&str, String, &str)]) -> String {
 }
 
 #[test]
-fn the_reference_of_the_shell_is_its_document() {
+fn shell_reference_matches_its_openapi_document() {
     let document = Document::of(&Server::start());
     check_part("docs/api-shell.md", "routes", &document.routes());
     check_part("docs/api-shell.md", "parameters", &document.parameters());
@@ -247,7 +247,7 @@ fn the_reference_of_the_shell_is_its_document() {
 }
 
 #[test]
-fn the_reference_of_astra_is_its_document() {
+fn astra_reference_matches_its_openapi_document() {
     let document = Document::of(&Astra::start(json!({})));
     check_part("docs/api-astra.md", "routes", &document.routes());
     check_part("docs/api-astra.md", "parameters", &document.parameters());
@@ -255,7 +255,7 @@ fn the_reference_of_astra_is_its_document() {
 }
 
 #[test]
-fn the_reference_of_the_services_file_is_its_schema() {
+fn services_file_reference_matches_its_schema() {
     let output = binary().arg("schema").output().unwrap();
     let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
     let resolve = |to: &str| schema.pointer(&to[1..]).unwrap();
@@ -281,7 +281,7 @@ fn the_reference_of_the_services_file_is_its_schema() {
 }
 
 #[test]
-fn the_reference_of_settings_is_their_table() {
+fn settings_reference_matches_the_table() {
     let mut all = "| flag | environment | default | meaning |\n|---|---|---|---|\n".to_owned();
     for setting in SETTINGS {
         let flag = setting.flag.map_or("–".to_owned(), |flag| format!("`--{flag}`"));
@@ -300,7 +300,7 @@ fn the_reference_of_settings_is_their_table() {
 }
 
 #[test]
-fn the_example_of_dotenv_is_the_table_of_settings() {
+fn dotenv_example_matches_the_table() {
     let mut all = String::from(
         "# Settings of llm-shell that serve and astra read from .env in the working directory, each \
          with its\n# default. Precedence: flags, environment, .env, defaults. The shell, the allowed \

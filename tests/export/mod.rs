@@ -44,7 +44,7 @@ fn document<'a>(manifest: &'a str, kind: &str, name: &str) -> &'a str {
 }
 
 #[test]
-fn every_field_of_the_services_file_becomes_what_the_page_says() {
+fn exported_fields_match_the_documentation() {
     let arguments = ["everything.json", "--image", "app:1", "--image", "Data_Base.v2=postgres:17"];
     let (code, manifest, warnings) =
         export(&[&arguments[..], &["--namespace", "astra", "--wait-image", "busybox:1"]].concat());
@@ -66,7 +66,7 @@ fn the_fixture_has_every_field_of_the_schema() {
 }
 
 #[test]
-fn what_ends_is_a_job_and_what_goes_on_a_deployment() {
+fn services_become_jobs_or_deployments() {
     let (manifest, warnings) = exported(
         r#"{"never": {"cmd": "x", "restart_policy": {"mode": "never"}},
         "task": {"cmd": "x", "restart_policy": {"max_restarts": 7}},
@@ -78,11 +78,11 @@ fn what_ends_is_a_job_and_what_goes_on_a_deployment() {
     for name in ["always", "plain", "last"] {
         document(&manifest, "Deployment", name);
     }
-    let told: Vec<&str> = warnings.lines().collect();
-    assert_eq!(told.len(), 2, "{warnings}");
-    assert!(told[0].starts_with("warning: last.depends_on.always: is left out: it always"));
-    assert!(told[1].starts_with("warning: last.depends_on.task: is left out: a pod can only"));
-    assert!(told[1].ends_with("job/task`"), "{}", told[1]);
+    let lines: Vec<&str> = warnings.lines().collect();
+    assert_eq!(lines.len(), 2, "{warnings}");
+    assert!(lines[0].starts_with("warning: last.depends_on.always: is left out: it always"));
+    assert!(lines[1].starts_with("warning: last.depends_on.task: is left out: a pod can only"));
+    assert!(lines[1].ends_with("job/task`"), "{}", lines[1]);
 }
 
 #[test]
@@ -100,14 +100,14 @@ fn services_without_autostart_are_exported_scaled_down() {
 }
 
 #[test]
-fn secrets_stand_in_a_secret_and_nowhere_else() {
+fn secrets_are_exported_only_as_secrets() {
     let (manifest, warnings) = exported(
         r#"{"api": {"cmd": "x", "env": {"API_TOKEN": "sesame-1", "URL": "http://a:sesame-2@h/",
         "HEADER": "Bearer sesame-1", "MODE": "plain"}},
         "open": {"cmd": ["x", "--token", "hush"]}}"#,
     );
-    let told = "warning: open.cmd: appears to contain a secret";
-    assert!(warnings.starts_with(told) && warnings.lines().count() == 1, "{warnings}");
+    let expected = "warning: open.cmd: appears to contain a secret";
+    assert!(warnings.starts_with(expected) && warnings.lines().count() == 1, "{warnings}");
     let secret = document(&manifest, "Secret", "api-secrets");
     let others = manifest.replace(secret, "");
     assert!(secret.contains("sesame-1") && secret.contains("sesame-2"), "{secret}");
@@ -121,7 +121,7 @@ fn secrets_stand_in_a_secret_and_nowhere_else() {
 }
 
 #[test]
-fn a_fault_ends_with_2_and_prints_no_manifest() {
+fn invalid_file_exits_with_2_without_manifest() {
     let folder = tempfile::tempdir().unwrap();
     let write = |text: &str| fs::write(folder.path().join("s.json"), text).unwrap();
     for (text, arguments, said) in [
@@ -232,7 +232,7 @@ fn exported_shell_accepts_its_pod_name_and_token() {
 }
 
 #[test]
-fn tokens_that_are_there_and_volumes_that_stay_are_used() {
+fn existing_secrets_and_volumes_are_used() {
     let (code, manifest, _) = export(&[
         "--agents",
         "2",
@@ -251,7 +251,7 @@ fn tokens_that_are_there_and_volumes_that_stay_are_used() {
 }
 
 #[test]
-fn shells_that_kubernetes_would_refuse_are_refused() {
+fn invalid_shell_exports_are_refused() {
     for (arguments, said) in [
         (&["--agents", "0"][..], "invalid --agents \"0\""),
         (&["--agents", "1001"], "invalid --agents \"1001\""),

@@ -35,12 +35,12 @@ fn a_fork_bomb_under_a_limit_is_ended_by_a_kill() {
 }
 
 #[test]
-fn a_fork_bomb_that_ignores_sigterm_is_ended_by_a_kill() {
+fn sigterm_ignoring_fork_bomb_is_ended_by_a_kill() {
     a_bomb_is_ended(1_054_322, "deaf");
 }
 
 #[test]
-fn zombies_of_a_command_are_reaped_and_block_nothing() {
+fn zombies_are_reaped_and_block_nothing() {
     const DEAD: usize = 500;
     let server = Server::start();
     server.run(&format!(
@@ -61,7 +61,7 @@ fn zombies_of_a_command_are_reaped_and_block_nothing() {
 }
 
 #[test]
-fn orphans_that_die_by_the_hundred_are_all_collected() {
+fn hundreds_of_dying_orphans_are_reaped() {
     let server = Server::start();
     // Each is handed to the server, and dies there.
     server.run_to_end("i=0; while [ $i -lt 500 ]; do (sh -c : &); i=$((i+1)); done");
@@ -82,7 +82,7 @@ fn expect_no_child(server: &Server) {
 }
 
 #[test]
-fn a_bomb_in_a_service_is_stopped_in_its_time() {
+fn fork_bomb_in_a_service_is_stopped_in_time() {
     const USER: u32 = 1_054_334;
     const PROCESSES: u64 = 60;
     let command = as_user(USER, PROCESSES).expect("root, to be another user");

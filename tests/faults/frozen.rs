@@ -92,7 +92,7 @@ fn is_stored(folder: &Path, end: &str, text: &str) -> bool {
 }
 
 #[test]
-fn a_frozen_disk_hides_no_end_and_stops_no_restart() {
+fn frozen_disk_hides_no_end_and_stops_no_restart() {
     let disk = Disk::new();
     let astra = astra_on(&disk);
     let pids = ["sleeps", "counts"].map(|name| astra.pid_of(name));
@@ -176,7 +176,7 @@ fn two_signals_end_a_server_whose_disk_is_frozen() {
 
 /// The directory of its log cannot be created, which holds up whoever adds it, and nobody else.
 #[test]
-fn a_service_that_is_added_on_a_frozen_disk_holds_up_no_other() {
+fn adding_a_service_on_a_frozen_disk_blocks_no_other() {
     let disk = Disk::new();
     let mut astra = astra_on(&disk);
     let frozen = disk.freeze();
@@ -199,7 +199,7 @@ fn a_service_that_is_added_on_a_frozen_disk_holds_up_no_other() {
 /// Which services need a log directory is not the same before and after the directories of others
 /// were created.
 #[test]
-fn a_service_that_returns_while_another_is_added_is_reloaded() {
+fn service_returning_while_another_is_added_is_reloaded() {
     let disk = Disk::new();
     let mut astra = astra_on(&disk);
     let sleeps = json!({"cmd": "exec sleep 600"});

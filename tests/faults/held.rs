@@ -24,7 +24,7 @@ fn printed_pid(astra: &Astra, name: &str) -> String {
 }
 
 #[test]
-fn a_daemon_that_no_one_may_look_into_is_ended_by_a_stop() {
+fn unreadable_daemon_is_ended_by_a_stop() {
     let command = as_user(1_054_331, PROCESSES).expect("root, to be another user");
     let cmd = "eval $(ssh-agent -a $PWD/socket) > /dev/null; echo $SSH_AGENT_PID; exec sleep 60";
     let services = json!({"agent": {"cmd": cmd}, "other": {"cmd": "exec sleep 60"}});
@@ -37,7 +37,7 @@ fn a_daemon_that_no_one_may_look_into_is_ended_by_a_stop() {
 }
 
 #[test]
-fn a_daemon_with_another_environment_is_ended_by_a_stop() {
+fn daemon_with_other_environment_is_ended_by_a_stop() {
     let script = fixture("daemon.py");
     let own = "(RUN_ID=mine LLMSHELL_RUN_MARK=$LLMSHELL_RUN_MARK:inner setsid sh -c \
                'echo ready; exec sleep 60' &); exec sleep 60";
@@ -52,7 +52,7 @@ fn a_daemon_with_another_environment_is_ended_by_a_stop() {
 }
 
 #[test]
-fn a_sibling_of_a_service_is_ended_with_it() {
+fn sibling_process_is_ended_with_its_service() {
     let cmd = format!("exec python3 {}", fixture("sibling.py"));
     let astra = Astra::start(json!({"web": {"cmd": cmd}, "other": {"cmd": "exec sleep 60"}}));
     astra.wait_for_line("web", "ready");
@@ -61,7 +61,7 @@ fn a_sibling_of_a_service_is_ended_with_it() {
 }
 
 #[test]
-fn a_service_that_becomes_a_daemon_says_so() {
+fn daemonizing_service_is_reported() {
     let cmd = format!("exec python3 {} clear", fixture("daemon.py"));
     let astra = Astra::start(json!({"web": {"cmd": cmd}, "other": {"cmd": "exec sleep 60"}}));
     let exited = astra.wait_for("web", "exited");
@@ -73,7 +73,7 @@ fn a_service_that_becomes_a_daemon_says_so() {
 }
 
 #[test]
-fn what_belongs_to_no_run_is_named_and_ended_at_the_end() {
+fn unowned_processes_are_named_and_ended_at_exit() {
     let cmd = format!("exec python3 {}", fixture("unmarked.py"));
     let mut astra = Astra::start(json!({"web": {"cmd": cmd}, "other": {"cmd": "exec sleep 60"}}));
     astra.wait_for_line("web", "ready");
@@ -85,7 +85,7 @@ fn what_belongs_to_no_run_is_named_and_ended_at_the_end() {
 }
 
 #[test]
-fn what_cannot_be_signalled_is_named_and_holds_up_no_end() {
+fn unkillable_process_is_named_and_does_not_block() {
     let command = as_user(1_054_332, PROCESSES).expect("root, to be another user");
     let cmd = ["./program", "--reuid", "0", "--clear-groups", "sleep", "600"];
     let services = json!({
@@ -122,7 +122,7 @@ fn become_root_by(path: &Path) {
 }
 
 #[test]
-fn a_check_that_cannot_be_ended_is_not_doubled() {
+fn unkillable_check_is_not_duplicated() {
     let command = as_user(1_054_333, PROCESSES).expect("root, to be another user");
     let check = ["./program", "--reuid", "0", "--clear-groups", "sleep", "600"];
     let check = json!({"cmd": check, "timeout": 0.2, "interval": 0.1, "retries": 1});
@@ -177,7 +177,7 @@ fn waits_and_exits(code: i32) -> String {
 }
 
 #[test]
-fn an_exit_status_that_a_debugger_holds_is_waited_for() {
+fn exit_status_held_by_a_debugger_is_awaited() {
     let server = Server::start();
     let pid = server.run(&waits_and_exits(7))["process_pid"].clone();
     let debugger = Debugger::of(&pid);
@@ -186,8 +186,8 @@ fn an_exit_status_that_a_debugger_holds_is_waited_for() {
     assert_eq!(server.get("/status").expect(200).json()["status"], "running");
     drop(debugger);
     let ended = server.ended();
-    let told = (&ended["status"], &ended["exit_code"], &ended["ended_by"]);
-    assert_eq!(told, (&json!("exited"), &json!(7), &json!("itself")));
+    let actual = (&ended["status"], &ended["exit_code"], &ended["ended_by"]);
+    assert_eq!(actual, (&json!("exited"), &json!(7), &json!("itself")));
     eventually("no zombie is left", || (!lives(&pid.to_string())).then_some(()));
 }
 
@@ -224,7 +224,7 @@ fn astra_in_namespace(services: Value) -> Astra {
 }
 
 #[test]
-fn a_stop_leaves_a_service_alone_that_has_its_old_number() {
+fn stop_does_not_touch_a_process_with_a_reused_pid() {
     let daemon = "(env -i sh -c 'echo $$; exec sleep 61' &); sleep 0.1; exit 1";
     let policy = json!({"mode": "never"});
     let first = json!({"cmd": "exit 0", "restart_policy": policy, "autostart": false});

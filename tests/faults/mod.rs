@@ -50,7 +50,7 @@ impl Crowd {
         let one = || {
             let mut sleep = Command::new("sleep");
             sleep.arg("600").current_dir("/").uid(user);
-            sleep.spawn().expect("there is room for it")
+            sleep.spawn().expect("a free process")
         };
         Self(std::iter::repeat_with(one).take(usize::try_from(count).unwrap()).collect())
     }

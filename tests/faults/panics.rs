@@ -39,7 +39,7 @@ impl log::Log for PanickingLog {
 
 /// The server itself, where this process was started to be one.
 #[test]
-fn a_server_with_a_fault_in_it() {
+fn server_with_injected_panics() {
     let Ok(panic_at) = std::env::var(PANIC_AT) else { return };
     let log = PanickingLog(Mutex::new(Some(panic_at)));
     log::set_boxed_logger(Box::new(log)).expect("there is no other log");
@@ -60,7 +60,7 @@ fn a_server_with_a_fault_in_it() {
 /// A server of these services in which the log panics at this message.
 fn astra_that_panics_at(message: &str, services: Value) -> Astra {
     let mut command = Command::new(std::env::current_exe().expect("this binary"));
-    let this = "faults::panics::a_server_with_a_fault_in_it";
+    let this = "faults::panics::server_with_injected_panics";
     command.args(["--exact", this, "--nocapture"]).env(PANIC_AT, message);
     command.env("LLM_SHELL_LOG_DIR", "logs").stdout(std::process::Stdio::null());
     Astra::start_bare(command, services)
@@ -132,7 +132,7 @@ fn panic_in_one_service_leaves_the_supervisor_running() {
 }
 
 #[test]
-fn a_panic_in_a_health_check_is_a_failed_check() {
+fn panic_in_a_health_check_fails_the_check() {
     let web = Web::start(200);
     let mut bad = counts();
     bad["health_check"] = json!({ "url": web.url("/ok"), "interval": 0.2 });
@@ -144,7 +144,7 @@ fn a_panic_in_a_health_check_is_a_failed_check() {
 }
 
 #[test]
-fn a_panic_in_what_a_client_asked_for_is_told_to_that_client() {
+fn panic_in_a_request_is_reported_to_its_client() {
     let mut bad = counts();
     bad["autostart"] = json!(false);
     let astra = astra_that_panics_at("bad: stopped -> starting", json!({ "bad": bad }));

@@ -25,7 +25,7 @@ fn cover_proc(pid: u32, arguments: &[&str]) {
 }
 
 #[test]
-fn without_proc_the_server_does_not_start_and_says_why() {
+fn server_without_proc_refuses_to_start() {
     let Some(mut command) = apart("mount -t tmpfs none /proc && ") else { return };
     let folder = tempfile::tempdir().unwrap();
     let output = command.current_dir(folder.path()).env("LLM_SHELL_PORT", "0").output().unwrap();
@@ -35,7 +35,7 @@ fn without_proc_the_server_does_not_start_and_says_why() {
 }
 
 #[test]
-fn what_cannot_be_seen_is_never_said_to_be_gone() {
+fn invisible_processes_are_not_reported_as_gone() {
     let Some(mut command) = apart("") else { return };
     command.env("LLM_SHELL_KILL_TIMEOUT", "0.2");
     let server = Server::start_command(command);

@@ -9,7 +9,7 @@ use std::process::Command;
 const PROCESSES: u64 = 40;
 
 #[test]
-fn a_start_that_gets_no_process_is_refused_and_leaves_nothing() {
+fn start_without_a_process_leaves_nothing() {
     const USER: u32 = 1_054_323;
     let Some(command) = as_user(USER, PROCESSES) else { return };
     let server = Server::start_command_in_open_folder(command);

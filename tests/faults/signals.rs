@@ -56,7 +56,7 @@ fn post(address: std::net::SocketAddr, path: &str, body: &str) -> Option<u16> {
 }
 
 #[test]
-fn a_signal_in_the_middle_of_a_start_ends_what_was_started() {
+fn sigterm_during_a_start_ends_the_run() {
     let mut server = Server::start();
     for round in 0..ROUNDS {
         let command = json!({ "command": "(setsid sleep 600 &); sleep 600" }).to_string();
@@ -77,7 +77,7 @@ fn sigterm_during_a_restart_ends_both_runs() {
 }
 
 #[test]
-fn a_signal_in_the_middle_of_a_reload_ends_every_service() {
+fn sigterm_during_a_reload_ends_every_service() {
     let service = |name: &str| {
         let text = "trap 'sleep 0.003; exit' TERM; echo up; while :; do sleep 600 & wait; done";
         json!({ "cmd": format!("{text} # {name}") })
@@ -109,7 +109,7 @@ fn a_signal_in_the_middle_of_a_reload_ends_every_service() {
 }
 
 #[test]
-fn signals_that_mean_nothing_to_us_end_nothing() {
+fn ignored_signals_end_nothing() {
     let server = Server::start();
     let pid = server.run("exec sleep 60")["process_pid"].clone();
     for signal in ["USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO", "PWR", "STKFLT", "XCPU", "XFSZ"]
@@ -121,7 +121,7 @@ fn signals_that_mean_nothing_to_us_end_nothing() {
 }
 
 #[test]
-fn a_file_size_limit_costs_lines_and_not_the_server() {
+fn file_size_limit_drops_lines_only() {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -f 40; exec \"$0\" \"$@\""]).arg(binary().get_program());
     let server = Server::start_command(command);
@@ -131,7 +131,7 @@ fn a_file_size_limit_costs_lines_and_not_the_server() {
 }
 
 #[test]
-fn a_signal_mask_that_was_inherited_is_undone() {
+fn inherited_signal_mask_is_reset() {
     let mut command = binary();
     // SAFETY: sigprocmask(2) is async-signal-safe, and both sets live until it returns.
     unsafe {

@@ -111,11 +111,11 @@ impl Astra {
     #[track_caller]
     pub fn wait_until(&self, name: &str, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let last = RefCell::new(Value::Null);
-        let look = || {
+        let probe = || {
             last.replace(self.status(name));
             is_it(&last.borrow()).then(|| last.borrow().clone())
         };
-        eventually_or(|| format!("{name} is {what}, and not {}", last.borrow()), look)
+        eventually_or(|| format!("{name} is {what}, and not {}", last.borrow()), probe)
     }
 
     /// The texts of all that a service has printed, over all of its runs.

@@ -33,11 +33,11 @@ def free_port() -> int:
     return free_ports(1)[0]
 
 
-def wait_for(look: Callable[[], Any], seconds: float = 60, rest: float = REST_SECONDS) -> Any:
-    """Calls `look` until it gives something, and returns that."""
+def wait_for(probe: Callable[[], Any], seconds: float = 60, rest: float = REST_SECONDS) -> Any:
+    """Calls `probe` until it gives something, and returns that."""
     end_time = time.monotonic() + seconds
     while time.monotonic() < end_time:
-        if found := look():
+        if found := probe():
             return found
         time.sleep(rest)
     raise TimeoutError(f"it took longer than {seconds} s")

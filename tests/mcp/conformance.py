@@ -85,8 +85,8 @@ def main() -> None:
                     count[status.lower()] += 1
                     if status in ("FAILURE", "WARNING"):
                         faults.append(f"{mode} {version} {scenario}: {check}")
-                told = ", ".join(f"{number} {what}" for what, number in sorted(count.items()))
-                print(f"| {mode} | {version} | {scenario} | {told} |")
+                summary = ", ".join(f"{number} {what}" for what, number in sorted(count.items()))
+                print(f"| {mode} | {version} | {scenario} | {summary} |")
                 if not count["success"]:
                     faults.append(f"{mode} {version} {scenario}: nothing was checked")
     if faults:

@@ -58,7 +58,7 @@ fn call(server: &Instance, tool: &str, arguments: &Value) -> Given {
 
 /// What a tool that must succeed tells.
 #[track_caller]
-fn told(server: &Instance, tool: &str, arguments: &Value) -> String {
+fn tool_text(server: &Instance, tool: &str, arguments: &Value) -> String {
     let given = call(server, tool, arguments);
     assert!(!given.is_error, "{given:?}");
     given.text

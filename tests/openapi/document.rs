@@ -50,10 +50,10 @@ impl Document {
     #[track_caller]
     pub fn check(&self, method: &str, path: &str, answer: &Answer) {
         let about = &self.whole["paths"][path][method.to_lowercase()];
-        let told = self.resolved(&about["responses"][answer.status.to_string()]);
+        let response = self.resolved(&about["responses"][answer.status.to_string()]);
         let media_type = answer.header("content-type").expect("a Content-Type");
-        let schema = &told["content"][media_type]["schema"];
-        assert!(schema.is_object(), "{method} {path}: {} {media_type}: {told}", answer.status);
+        let schema = &response["content"][media_type]["schema"];
+        assert!(schema.is_object(), "{method} {path}: {} {media_type}: {response}", answer.status);
         let why = self.mismatch(schema, &answer.json());
         assert_eq!(why, None, "{method} {path}: {}", answer.text());
     }

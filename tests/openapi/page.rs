@@ -29,13 +29,13 @@ fn check(server: &Instance) {
 }
 
 #[test]
-fn the_page_asks_for_nothing_from_elsewhere() {
+fn page_loads_nothing_external() {
     check(&Server::start());
     check(&Astra::start(json!({})));
 }
 
 #[test]
-fn what_is_packed_unpacks_to_swagger_ui() {
+fn packed_files_unpack_to_swagger_ui() {
     let server = Server::start();
     for (file, said) in
         [("swagger-ui-bundle.js", "SwaggerUIBundle"), ("swagger-ui.css", ".swagger-ui")]
@@ -48,7 +48,7 @@ fn what_is_packed_unpacks_to_swagger_ui() {
 }
 
 #[test]
-fn a_file_that_the_page_does_not_have_is_not_found() {
+fn unknown_file_of_the_page_is_not_found() {
     let server = Server::start();
     for path in ["/docs/nothing.js", "/docs/..%2findex.html", "/docs/index.html"] {
         let answer: Answer = server.get(path);

@@ -67,7 +67,7 @@ fn the_document_of_astra_has_every_parameter() {
 }
 
 #[test]
-fn every_operation_is_told_of_in_words_and_has_its_own_id() {
+fn operations_have_descriptions_and_unique_ids() {
     let (server, astra) = (Server::start(), Astra::start(json!({})));
     for answer in [server.get("/openapi.json"), astra.get("/openapi.json")] {
         let document = Document::of(&answer.expect(200));

@@ -34,7 +34,7 @@ const LEFT_OUT: [&str; 9] = [
 const BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 #[test]
-fn the_package_has_what_it_needs_and_nothing_else() {
+fn package_has_only_required_files() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["package", "--list", "--allow-dirty", "--offline", "--quiet"]);

@@ -71,7 +71,7 @@ fn check_page(get: impl Fn(&str) -> Answer, title: &str) {
 }
 
 #[test]
-fn each_mode_has_its_page_and_all_that_the_page_names() {
+fn each_mode_serves_its_page_and_assets() {
     let shell = Server::start();
     check_page(|path| shell.get(path), "LLM Shell");
     let astra = Astra::start(json!({}));
@@ -79,7 +79,7 @@ fn each_mode_has_its_page_and_all_that_the_page_names() {
 }
 
 #[test]
-fn the_page_is_open_and_what_it_asks_for_is_not() {
+fn page_is_public_and_its_data_is_not() {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", "s3cret-token-0123").env("LLM_SHELL_BASIC_AUTH", "ann:wordword");
     let server = Server::start_command(command);
@@ -94,7 +94,7 @@ fn the_page_is_open_and_what_it_asks_for_is_not() {
 }
 
 #[test]
-fn the_page_is_given_to_no_strange_name_and_no_strange_page() {
+fn page_is_refused_for_foreign_hosts_and_origins() {
     let server = Server::start();
     server.request_as("evil.example", "GET /", &[], b"").problem(403, "forbidden");
     let foreign = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"];
@@ -102,7 +102,7 @@ fn the_page_is_given_to_no_strange_name_and_no_strange_page() {
 }
 
 #[test]
-fn there_is_nothing_else_below_the_panel() {
+fn unknown_panel_paths_are_not_found() {
     let server = Server::start();
     for path in ["/panel/common/nope.js", "/panel/..%2F..%2Fapi/panel.rs", "/panel/shell/%00"] {
         let detail = server.get(path).problem(404, "not_found");

@@ -55,10 +55,10 @@ class Checks:
         self.check(what, done.returncode == 0, done.stdout + done.stderr)
 
 
-def eventually(look):
-    """What `look` gives, as soon as that is true; nothing where it never is."""
+def eventually(attempt_once):
+    """What `attempt_once` gives, as soon as that is true; nothing where it never is."""
     try:
-        return wait_for(look, PATIENCE_SECONDS, rest=0.2)
+        return wait_for(attempt_once, PATIENCE_SECONDS, rest=0.2)
     except TimeoutError:
         return []
 
@@ -130,10 +130,10 @@ def firing(prometheus: int, name: str) -> list:
     ]
 
 
-def attempt(look):
+def attempt(attempt_once):
     """What it gives, or nothing while nobody answers."""
     try:
-        return look()
+        return attempt_once()
     except OSError:
         return None
 

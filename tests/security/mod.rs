@@ -2,7 +2,7 @@
 
 mod browsers;
 mod credentials;
-mod crowd;
+mod load;
 mod proxy;
 mod secrets;
 mod sockets;

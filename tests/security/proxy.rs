@@ -130,7 +130,7 @@ fn catch_panic(allowed_hosts: &str) -> Server {
 }
 
 #[test]
-fn behind_nginx_everything_works_that_works_without_it() {
+fn everything_works_behind_nginx() {
     let server = catch_panic("shell.example");
     let proxy = Proxy::before(&server);
     assert_eq!(proxy.ask("/health", &[], None).0, 200);
@@ -147,7 +147,7 @@ fn behind_nginx_everything_works_that_works_without_it() {
 }
 
 #[test]
-fn a_stream_comes_through_nginx_as_it_is_written() {
+fn nginx_does_not_buffer_streams() {
     let server = catch_panic("shell.example");
     let proxy = Proxy::before(&server);
     let command = "echo one; while [ ! -e go ]; do sleep 0.01; done; echo two";
@@ -171,7 +171,7 @@ fn status_at_the_end(proxy: &Proxy) -> &'static str {
 }
 
 #[test]
-fn behind_nginx_a_name_that_was_not_allowed_is_refused() {
+fn unknown_host_is_refused_behind_nginx() {
     let server = catch_panic("other.example");
     let proxy = Proxy::before(&server);
     let (status, answer) = proxy.ask("/status", &[TOKEN], None);
@@ -179,7 +179,7 @@ fn behind_nginx_a_name_that_was_not_allowed_is_refused() {
 }
 
 #[test]
-fn behind_nginx_a_page_of_ours_logs_in_and_others_do_not() {
+fn only_own_pages_log_in_behind_nginx() {
     let server = catch_panic("shell.example");
     let proxy = Proxy::before(&server);
     let token = Some("{\"token\":\"s3cret-token-0123\"}");

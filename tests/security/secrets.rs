@@ -14,7 +14,7 @@ const TOKEN: &str = "s3cret-token-0123";
 const SHOWN: [&str; 1] = ["Authorization: Bearer s3cret-token-0123"];
 
 #[test]
-fn a_secret_may_stand_in_a_file() {
+fn secret_can_be_read_from_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     fs::write(&file, format!("{TOKEN}\n")).unwrap();
@@ -26,7 +26,7 @@ fn a_secret_may_stand_in_a_file() {
 }
 
 #[test]
-fn a_secret_may_come_from_systemd() {
+fn secret_can_come_from_systemd() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("llm-shell.token"), TOKEN).unwrap();
     let mut command = binary();
@@ -46,7 +46,7 @@ fn a_secret_may_come_from_systemd() {
 }
 
 #[test]
-fn a_secret_that_cannot_be_used_is_named_and_not_shown() {
+fn invalid_secret_is_named_and_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty");
     fs::write(&empty, "\n").unwrap();
@@ -82,7 +82,7 @@ fn a_secret_that_cannot_be_used_is_named_and_not_shown() {
 }
 
 #[test]
-fn a_command_cannot_read_the_secret_from_us() {
+fn command_cannot_read_the_secret_of_the_server() {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", TOKEN).env("RUST_LOG", "trace");
     if nix::unistd::geteuid().is_root() {
@@ -119,7 +119,7 @@ fn a_command_cannot_read_the_secret_from_us() {
 }
 
 #[test]
-fn a_token_file_that_others_can_read_is_warned_of() {
+fn readable_token_file_causes_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     fs::write(&file, TOKEN).unwrap();
@@ -160,7 +160,7 @@ fn proxy(answers: usize) -> (String, std::thread::JoinHandle<Vec<String>>) {
 }
 
 #[test]
-fn no_client_of_ours_tells_a_proxy_of_the_environment() {
+fn clients_ignore_proxies_of_the_environment() {
     let (url, heard) = proxy(1);
     let with_proxy = |command: &mut Command| {
         for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
@@ -174,9 +174,9 @@ fn no_client_of_ours_tells_a_proxy_of_the_environment() {
     with_proxy(&mut command);
     command.env("NOTIFY_SOCKET", folder.path().join("notify")).env("WATCHDOG_USEC", "200000");
     let server = Server::start_command(command);
-    let mut told = [0; 1024];
-    while !told.starts_with(b"WATCHDOG=1") {
-        manager.recv(&mut told).unwrap();
+    let mut message = [0; 1024];
+    while !message.starts_with(b"WATCHDOG=1") {
+        manager.recv(&mut message).unwrap();
     }
     server.request("POST /start", &SHOWN, b"{\"command\":\"true\"}").expect(201);
     let server_url = format!("http://{}", server.address());
@@ -191,7 +191,7 @@ fn no_client_of_ours_tells_a_proxy_of_the_environment() {
 }
 
 #[test]
-fn a_token_goes_over_plain_http_to_this_machine_alone() {
+fn token_is_sent_over_plain_http_only_locally() {
     for words in [vec!["ctl", "status"], vec!["mcp"]] {
         let ask = |more: &[&str]| {
             let mut client = binary();
@@ -209,7 +209,7 @@ fn a_token_goes_over_plain_http_to_this_machine_alone() {
 }
 
 #[test]
-fn what_a_client_logs_holds_no_token() {
+fn client_logs_contain_no_token() {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", TOKEN);
     let server = Server::start_command(command);
@@ -228,7 +228,7 @@ fn what_a_client_logs_holds_no_token() {
 /// `ctl health`, which the image asks for every half minute, and the bridge have the token in
 /// their environment.
 #[test]
-fn a_command_cannot_read_the_secret_from_a_client_of_ours() {
+fn command_cannot_read_the_secret_of_a_client() {
     assert!(nix::unistd::geteuid().is_root(), "only root can be somebody else: run it as root");
     let mut command = Command::new("setpriv");
     command.args(["--reuid", "1", "--clear-groups", env!("CARGO_BIN_EXE_llm-shell"), "mcp"]);

@@ -39,7 +39,7 @@ fn runs_are_listed_the_newest_first() {
 }
 
 #[test]
-fn a_run_that_is_none_is_not_found() {
+fn unknown_run_is_not_found() {
     let server = Server::start();
     for path in ["/runs/nope", "/runs/nope/logs", "/runs/..%2F..%2Fetc%2Fpasswd/logs", "/runs/%00"]
     {
@@ -70,7 +70,7 @@ fn runs_outlive_their_server() {
 }
 
 #[test]
-fn what_a_killed_server_left_is_ended_and_told_as_lost() {
+fn runs_of_a_killed_server_are_ended_and_lost() {
     let mut server = Server::start();
     let daemon = fixture("daemon.py");
     server.run(&format!("echo mine; python3 {daemon} keep; setsid sleep 60 & sleep 60"));
@@ -121,7 +121,7 @@ fn removed_log_directory_is_recreated_and_locked() {
 }
 
 #[test]
-fn a_directory_that_is_removed_during_a_run_is_made_again() {
+fn directory_removed_during_a_run_is_recreated() {
     let server = Server::start();
     server
         .run("echo one; while [ ! -e go ]; do sleep 0.01; done; while sleep 0.1; do echo x; done");
@@ -210,7 +210,7 @@ fn another_program_with_the_pid_of_a_lost_run_is_not_touched() {
 
 /// As after a start on a full disk, where neither the run nor its pid could be recorded.
 #[test]
-fn a_run_that_is_in_no_ledger_is_ended_by_the_next_start() {
+fn unrecorded_run_is_ended_by_the_next_start() {
     let mut server = Server::start();
     server.run("(setsid sleep 60 &); exec sleep 60");
     eventually("both are there", || (server.living().len() == 2).then_some(()));
@@ -223,7 +223,7 @@ fn a_run_that_is_in_no_ledger_is_ended_by_the_next_start() {
 
 /// A command that ends its server and starts the next one on the same log directory.
 #[test]
-fn a_server_that_a_run_has_started_does_not_end_itself() {
+fn server_started_by_a_run_does_not_end_itself() {
     let mut server = Server::start();
     let pid = server.pid();
     let binary = env!("CARGO_BIN_EXE_llm-shell");
@@ -258,7 +258,7 @@ fn two_servers_never_share_a_directory() {
 }
 
 #[test]
-fn a_ledger_that_a_crash_tore_is_read_as_far_as_it_goes() {
+fn truncated_ledger_is_read_as_far_as_possible() {
     use std::io::Write;
     let mut server = Server::start();
     server.run_to_end("echo one");

@@ -10,7 +10,7 @@ fn start(server: &Server, key: &str, command: &str) -> crate::harness::Answer {
 }
 
 #[test]
-fn the_same_key_gets_the_first_answer_again() {
+fn repeated_key_returns_the_first_answer() {
     let server = Server::start();
     let first = start(&server, "one", "echo done").expect(201).text();
     server.ended();
@@ -21,7 +21,7 @@ fn the_same_key_gets_the_first_answer_again() {
 }
 
 #[test]
-fn another_request_under_the_same_key_is_refused() {
+fn reused_key_for_another_request_is_refused() {
     let server = Server::start();
     start(&server, "one", "true").expect(201);
     let detail = start(&server, "one", "false").problem(409, "conflict");
@@ -55,7 +55,7 @@ fn input_is_written_once() {
 }
 
 #[test]
-fn a_key_spares_no_limit() {
+fn key_does_not_bypass_limits() {
     let server = Server::start_with(&["--max-streams", "1"]);
     server.run_to_end("true");
     let head = |route: &str, bytes: u64| {
@@ -78,7 +78,7 @@ fn a_key_spares_no_limit() {
 }
 
 #[test]
-fn what_was_refused_is_tried_again() {
+fn refused_request_can_be_repeated() {
     let server = Server::start();
     server.run("sleep 60");
     start(&server, "one", "true").problem(409, "conflict");
@@ -87,7 +87,7 @@ fn what_was_refused_is_tried_again() {
 }
 
 #[test]
-fn a_twin_waits_for_the_one_that_is_under_way() {
+fn duplicate_waits_for_the_first_request() {
     let server = Server::start();
     server.run("trap '' TERM; echo ready; while :; do sleep 0.1; done");
     server.wait_for_output("ready");
@@ -106,7 +106,7 @@ fn a_twin_waits_for_the_one_that_is_under_way() {
 }
 
 #[test]
-fn a_key_that_is_none_is_refused() {
+fn invalid_key_is_refused() {
     let server = Server::start();
     for key in ["", "a b", &"x".repeat(256)] {
         start(&server, key, "true").problem(400, "bad_request");
@@ -117,7 +117,7 @@ fn a_key_that_is_none_is_refused() {
 #[test]
 fn a_repeated_answer_has_the_form_of_the_first() {
     let server = Server::start();
-    let headers = ["Accept: text/plain", "Idempotency-Key: told"];
+    let headers = ["Accept: text/plain", "Idempotency-Key: text"];
     let body = br#"{"command": "echo hello", "wait": 60}"#;
     let ask = || server.request("POST /start", &headers, body).expect(201);
     let (first, again) = (ask(), ask());

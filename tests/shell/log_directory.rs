@@ -78,7 +78,7 @@ fn a_log_directory_of_another_user_is_refused() {
 }
 
 #[test]
-fn a_log_directory_that_others_can_write_is_made_private() {
+fn writable_log_directory_is_made_private() {
     let mut server = Server::start();
     let logs = server.folder().join("logs");
     let mode = || fs::metadata(&logs).unwrap().permissions().mode() & 0o7777;
@@ -94,7 +94,7 @@ fn a_log_directory_that_others_can_write_is_made_private() {
 }
 
 #[test]
-fn a_forged_ledger_ends_no_stranger_and_serves_no_file() {
+fn forged_ledger_kills_and_serves_nothing() {
     let mut server = Server::start();
     server.run_to_end("echo mine");
     server.signal("TERM");
@@ -105,9 +105,9 @@ fn a_forged_ledger_ends_no_stranger_and_serves_no_file() {
         serde_json::from_str(text.lines().next().expect("a run")).unwrap();
     let entry = r#"{"timestamp":"2026-01-02T03:04:05.678901Z","line":"secret"}"#;
     fs::write(server.folder().join("x"), format!("{entry}\n")).unwrap();
-    let mut stranger = Command::new("sleep");
-    let stranger = stranger.arg("60").env("RUN_ID", "42").current_dir(server.folder());
-    let mut stranger = stranger.spawn().unwrap();
+    let mut other = Command::new("sleep");
+    let other = other.arg("60").env("RUN_ID", "42").current_dir(server.folder());
+    let mut other = other.spawn().unwrap();
     let mut forged = String::new();
     for (run_id, log) in [("42", "2026-01-02_03-04-05.log"), ("00000000deadbeef", "../x")] {
         (run["run_id"], run["log"], run["pid"]) = (json!(run_id), json!(log), json!(0));
@@ -121,7 +121,7 @@ fn a_forged_ledger_ends_no_stranger_and_serves_no_file() {
     }
     let runs = server.get("/runs").expect(200).json();
     assert_eq!(runs["runs"].as_array().unwrap().len(), 1, "{runs}");
-    assert!(stranger.try_wait().unwrap().is_none(), "the stranger lives");
-    kill("KILL", stranger.id());
-    stranger.wait().unwrap();
+    assert!(other.try_wait().unwrap().is_none(), "the other lives");
+    kill("KILL", other.id());
+    other.wait().unwrap();
 }

@@ -30,7 +30,7 @@ fn the_answer_has_every_field() {
 }
 
 #[test]
-fn lines_are_the_last_so_many() {
+fn lines_parameter_returns_the_last_lines() {
     let server = Server::start();
     server.run_to_end("seq 30000");
     for (query, returned, first_line) in [
@@ -53,7 +53,7 @@ fn lines_are_the_last_so_many() {
 }
 
 #[test]
-fn seconds_are_those_of_the_last_so_many() {
+fn seconds_parameter_returns_recent_lines() {
     let server = Server::start();
     server.run("seq 5000; while [ ! -e go ]; do sleep 0.01; done; seq 5001 5010; sleep 60");
     server.wait_for_output("5000");
@@ -77,7 +77,7 @@ fn seconds_are_those_of_the_last_so_many() {
 }
 
 #[test]
-fn what_is_no_number_is_refused() {
+fn invalid_number_is_refused() {
     let server = Server::start();
     server.run_to_end("echo hello");
     for query in [

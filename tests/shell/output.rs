@@ -31,7 +31,7 @@ fn log_has_one_object_a_line_with_ascending_timestamps() {
 }
 
 #[test]
-fn stdout_and_stderr_keep_the_order_in_which_they_were_written() {
+fn stdout_and_stderr_keep_their_order() {
     let server = Server::start();
     server.run_to_end("for i in 1 2 3 4 5; do echo o$i; echo e$i >&2; done");
     let expected = ["o1", "e1", "o2", "e2", "o3", "e3", "o4", "e4", "o5", "e5"];
@@ -63,7 +63,7 @@ fn bytes_become_lines_exactly() {
 }
 
 #[test]
-fn a_character_that_is_written_in_two_halves_is_whole() {
+fn split_utf8_character_is_joined() {
     let server = Server::start();
     server.run_to_end("printf 'a\\342\\202'; sleep 0.2; printf '\\254b\\n'");
     assert_eq!(lines(&server.stored()), ["a€b"]);
@@ -109,7 +109,7 @@ fn output_reaches_disk_before_the_exit_is_reported() {
 }
 
 #[test]
-fn a_grandchild_that_floods_does_not_hold_the_end_back() {
+fn flooding_grandchild_does_not_delay_the_end() {
     let server = Server::start_with(&["--log-max-bytes", "100000000"]);
     let flood = "yes $(printf 'x%.0s' $(seq 1000))";
     let ended = server.run_to_end(&format!("({flood}) & echo mine; exit 6"));
@@ -149,7 +149,7 @@ fn a_prompt_is_read_before_its_line_ends() {
 }
 
 #[test]
-fn the_time_since_the_last_output_is_told() {
+fn silence_is_reported() {
     let server = Server::start();
     server.run("echo hello; sleep 60");
     server.wait_for_output("hello");
@@ -177,7 +177,7 @@ fn a_log_that_is_removed_never_stops_the_command() {
 }
 
 #[test]
-fn what_others_did_to_a_log_is_passed_over() {
+fn external_changes_of_a_log_are_skipped() {
     use std::io::Write;
     let server = Server::start();
     server.run("echo before; while [ ! -e go ]; do sleep 0.01; done; echo after; sleep 60");
@@ -193,7 +193,7 @@ fn what_others_did_to_a_log_is_passed_over() {
 }
 
 #[test]
-fn a_log_that_is_emptied_goes_on() {
+fn emptied_log_continues() {
     let server = Server::start();
     server.run("echo before; while [ ! -e go ]; do sleep 0.01; done; echo after; sleep 60");
     server.wait_for_output("before");
@@ -256,7 +256,7 @@ fn logs_are_private() {
 }
 
 #[test]
-fn messages_that_nobody_reads_hold_nothing_up() {
+fn unread_log_messages_block_nothing() {
     let (unread, stderr) = std::io::pipe().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut command = binary();
@@ -283,7 +283,7 @@ fn messages_that_nobody_reads_hold_nothing_up() {
 }
 
 #[test]
-fn what_a_tee_still_holds_is_told_with_the_end() {
+fn output_buffered_by_tee_is_included_in_the_end() {
     let server = Server::start_with(&["--shell", "/bin/bash"]);
     for _ in 0..20 {
         let body = json!({"command": "exec > >(tee -a log) 2>&1; echo hello; exit 0", "wait": 60});
@@ -294,7 +294,7 @@ fn what_a_tee_still_holds_is_told_with_the_end() {
 }
 
 #[test]
-fn others_that_hold_the_output_delay_the_end_by_little() {
+fn inherited_output_delays_the_end_only_briefly() {
     let server = Server::start();
     let began = std::time::Instant::now();
     let ended = server.run_to_end("sleep 60 & echo $!; exit 0");

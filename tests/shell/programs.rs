@@ -46,7 +46,7 @@ impl<'a> Talk<'a> {
 }
 
 #[test]
-fn an_interpreter_is_asked_one_thing_after_another() {
+fn interpreter_answers_repeated_input() {
     let server = Server::start();
     let mut python = Talk::begin(&server, "exec python3 -iq");
     python.hear_until(">>> ");
@@ -108,7 +108,7 @@ fn a_question_is_asked_again_until_it_is_answered() {
 }
 
 #[test]
-fn an_editor_that_takes_the_whole_screen_writes_a_file() {
+fn full_screen_editor_writes_a_file() {
     let server = Server::start();
     let file = server.folder().join("note.txt");
     let mut vi = Talk::begin(&server, "exec vi -u NONE -n note.txt");
@@ -122,7 +122,7 @@ fn an_editor_that_takes_the_whole_screen_writes_a_file() {
 }
 
 #[test]
-fn a_monitor_that_redraws_the_screen_is_looked_at_and_left() {
+fn full_screen_monitor_is_read_and_quit() {
     let server = Server::start();
     let mut top = Talk::begin(&server, "exec top -d 0.1");
     let screen = top.hear_until("PID");
@@ -133,7 +133,7 @@ fn a_monitor_that_redraws_the_screen_is_looked_at_and_left() {
 }
 
 #[test]
-fn a_pager_is_turned_and_left() {
+fn pager_scrolls_and_quits() {
     let server = Server::start();
     let mut less = Talk::begin(&server, "seq 1000 | less");
     less.hear_until("\n23\n:");
@@ -165,7 +165,7 @@ fn job_control_works_on_a_terminal() {
 }
 
 #[test]
-fn a_development_server_is_waited_for_used_and_interrupted() {
+fn development_server_starts_serves_and_stops() {
     let server = Server::start();
     std::fs::write(server.folder().join("index.html"), "first").unwrap();
     let mut dev = Talk::begin(&server, "exec python3 -u -m http.server --bind 127.0.0.1 0");

@@ -15,7 +15,7 @@ fn bytes_of_logs(server: &Server) -> u64 {
 }
 
 #[test]
-fn only_so_many_runs_are_kept() {
+fn number_of_kept_runs_is_limited() {
     let server = Server::start_with(&["--log-keep-runs", "3"]);
     let ids: Vec<Value> =
         (0..6).map(|_| server.run_to_end("echo hello")["run_id"].clone()).collect();
@@ -31,7 +31,7 @@ fn only_so_many_runs_are_kept() {
 }
 
 #[test]
-fn old_runs_go_when_all_logs_are_too_large() {
+fn oldest_runs_are_deleted_at_the_size_limit() {
     let server = Server::start_with(&["--log-max-bytes", "1000000"]);
     for _ in 0..8 {
         server.run_to_end("yes 'a line of some length' | head -n 4000");
@@ -47,7 +47,7 @@ fn oversized_run_drops_its_oldest_lines() {
     let run = server.run_to_end("seq 100000");
     assert!(bytes_of_logs(&server) <= 1_000_000, "{} bytes", bytes_of_logs(&server));
     let id = run["run_id"].as_str().unwrap().to_owned();
-    let look = |server: &Server| {
+    let check_usage = |server: &Server| {
         let page = |query: &str| server.get(&format!("/runs/{id}/logs{query}")).expect(200).json();
         let all = page("");
         let first = all["first"].as_u64().unwrap();
@@ -76,12 +76,12 @@ fn oversized_run_drops_its_oldest_lines() {
         }
         assert_eq!(page("?seconds=3600")["first"], first);
     };
-    look(&server);
+    check_usage(&server);
     let mut server = server;
     server.signal("TERM");
     server.wait();
     server.start_again();
-    look(&server);
+    check_usage(&server);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn follower_across_rotations_misses_no_line_unreported() {
 const FLOOD: &str = "yes 'a line of some length' | head -n 20000";
 
 #[test]
-fn a_run_that_floods_leaves_the_others_their_logs() {
+fn flooding_run_keeps_logs_of_other_runs() {
     let server = Server::start_with(&["--log-max-bytes", "1000000"]);
     let first = server.run_to_end("echo first; exit 3");
     let path = format!("/runs/{}", first["run_id"].as_str().unwrap());
@@ -142,8 +142,8 @@ fn a_run_that_floods_leaves_the_others_their_logs() {
     server.get(&format!("{path}/logs?wait=abc")).problem(400, "bad_request");
     let gone = server.get(&format!("{path}/logs")).problem(410, "gone");
     assert!(gone.contains("LLM_SHELL_LOG_MAX_BYTES"), "{gone}");
-    let told = server.get(&path).expect(200).json();
-    assert_eq!((&told["exit_code"], &told["ended_by"]), (&json!(3), &json!("itself")));
+    let report = server.get(&path).expect(200).json();
+    assert_eq!((&report["exit_code"], &report["ended_by"]), (&json!(3), &json!("itself")));
     let mut server = server;
     server.signal("TERM");
     server.wait();
@@ -154,7 +154,7 @@ fn a_run_that_floods_leaves_the_others_their_logs() {
 }
 
 #[test]
-fn a_run_has_no_more_than_its_own_limit() {
+fn single_run_has_its_own_size_limit() {
     let flags = ["--log-max-bytes", "100000000", "--log-run-max-bytes", "200000"];
     let server = Server::start_with(&flags);
     server.run_to_end(FLOOD);
@@ -163,7 +163,7 @@ fn a_run_has_no_more_than_its_own_limit() {
 }
 
 #[test]
-fn the_last_thousand_ends_are_known_without_their_logs() {
+fn last_thousand_ends_outlive_their_logs() {
     let mut server = Server::start_with(&["--log-keep-runs", "2"]);
     server.run_to_end("echo real; exit 3");
     // The start again writes each run as one line.
@@ -206,7 +206,7 @@ fn change_ledger(server: &Server, change: impl Fn(&mut Value)) {
 }
 
 #[test]
-fn a_clock_that_was_set_back_makes_no_new_run_an_old_one() {
+fn clock_set_back_keeps_the_run_order() {
     let mut server = Server::start_with(&["--log-keep-runs", "2"]);
     let old = server.run_to_end("echo old; sleep 0.3")["run_id"].clone();
     server.signal("TERM");
@@ -243,7 +243,7 @@ fn a_clock_that_was_set_back_makes_no_new_run_an_old_one() {
 }
 
 #[test]
-fn line_numbers_hold_where_a_kill_came_amid_a_rotation() {
+fn line_numbers_survive_a_kill_during_rotation() {
     // Before the present file was renamed, and before the new one was made.
     for is_renamed in [false, true] {
         let mut server = Server::start_with(&["--log-max-bytes", "400000"]);
@@ -279,7 +279,7 @@ fn line_numbers_hold_where_a_kill_came_amid_a_rotation() {
 }
 
 #[test]
-fn a_log_that_was_moved_away_is_gone_and_its_run_is_known() {
+fn moved_log_is_gone_but_its_run_is_known() {
     let server = Server::start();
     let run = server.run_to_end("echo one; exit 4");
     fs::rename(server.log_path(), server.folder().join("moved")).unwrap();
@@ -294,7 +294,7 @@ fn a_log_that_was_moved_away_is_gone_and_its_run_is_known() {
 }
 
 #[test]
-fn a_log_that_is_moved_away_amid_a_run_goes_on_in_its_place() {
+fn log_moved_during_a_run_is_recreated() {
     let server = Server::start();
     server
         .run("echo one; while [ ! -e go ]; do sleep 0.01; done; while sleep 0.1; do echo x; done");
@@ -310,7 +310,7 @@ fn a_log_that_is_moved_away_amid_a_run_goes_on_in_its_place() {
 }
 
 #[test]
-fn a_log_that_cannot_be_rotated_stays_as_large_as_it_may_be() {
+fn unrotatable_log_stays_within_its_limit() {
     let server = Server::start_with(&["--log-max-bytes", "400000"]);
     server.run("echo begin; while [ ! -e go ]; do sleep 0.01; done; seq 50000; exec sleep 60");
     server.wait_for_output("begin");

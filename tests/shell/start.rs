@@ -47,7 +47,7 @@ fn a_status_has_every_field() {
 }
 
 #[test]
-fn before_the_first_start_there_is_nothing() {
+fn status_is_empty_before_the_first_start() {
     let server = Server::start();
     for path in ["/status", "/logs"] {
         let detail = server.get(path).problem(404, "not_found");
@@ -59,7 +59,7 @@ fn before_the_first_start_there_is_nothing() {
 }
 
 #[test]
-fn what_cannot_be_run_is_refused_and_leaves_no_trace() {
+fn invalid_start_is_refused_and_leaves_no_trace() {
     let server = Server::start();
     for (command, said) in
         [("", "empty"), (" \t\n", "empty"), ("echo a\0b", "NUL"), (&"x".repeat(131_072), "131071")]
@@ -97,7 +97,7 @@ fn of_concurrent_starts_exactly_one_wins() {
 }
 
 #[test]
-fn a_shell_that_is_gone_is_our_fault_and_leaves_no_trace() {
+fn missing_shell_is_a_server_error_without_trace() {
     let folder = tempfile::tempdir().unwrap();
     let shell = folder.path().join("shell");
     std::fs::copy("/bin/sh", &shell).unwrap();

@@ -71,7 +71,7 @@ fn inherited_tcp_socket_serves_clients_that_came_early() {
 }
 
 #[test]
-fn a_unix_socket_is_taken_over_and_its_file_is_left_alone() {
+fn inherited_unix_socket_keeps_its_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
     let socket = UnixListener::bind(&path).unwrap();
@@ -100,9 +100,9 @@ fn self_check_reaches_an_abstract_socket() {
     // Anybody can connect to such a name.
     command.env("LLM_SHELL_TOKEN", "secret-of-16-chars");
     let server = command.spawn().unwrap();
-    let mut told = [0; 1024];
-    while !told.starts_with(b"WATCHDOG=1") {
-        manager.recv(&mut told).unwrap();
+    let mut message = [0; 1024];
+    while !message.starts_with(b"WATCHDOG=1") {
+        manager.recv(&mut message).unwrap();
     }
     let log = end(server);
     assert!(log.contains(&format!("listening on @{name}")), "{log}");
@@ -121,7 +121,7 @@ fn inherited_public_socket_needs_a_token() {
 
 /// systemd makes its sockets so, unless `SocketMode=` says otherwise.
 #[test]
-fn an_inherited_socket_for_everybody_needs_credentials() {
+fn inherited_open_socket_needs_credentials() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
     let socket = || {
@@ -146,7 +146,7 @@ fn an_inherited_socket_for_everybody_needs_credentials() {
 }
 
 #[test]
-fn what_is_no_listening_socket_or_not_one_alone_is_refused() {
+fn only_one_listening_socket_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let file = || OwnedFd::from(tempfile::tempfile().unwrap());
     for (sockets, said) in [
@@ -161,7 +161,7 @@ fn what_is_no_listening_socket_or_not_one_alone_is_refused() {
 }
 
 #[test]
-fn a_socket_for_another_process_is_left_alone() {
+fn socket_for_another_process_is_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = binary();
     command.current_dir(folder.path()).env("LLM_SHELL_PORT", "0").stderr(Stdio::piped());

@@ -33,11 +33,11 @@ impl Group {
     /// The program under test, to be started in it.
     pub fn binary(&self) -> Command {
         let mut command = binary();
-        let door = fs::File::create(self.0.join("cgroup.procs")).expect("the group's door");
+        let procs = fs::File::create(self.0.join("cgroup.procs")).expect("cgroup.procs");
         // SAFETY: write(2) is async-signal-safe; the descriptor lives as long as the closure.
         unsafe {
             command.pre_exec(move || {
-                let written = libc::write(door.as_raw_fd(), b"0".as_ptr().cast(), 1);
+                let written = libc::write(procs.as_raw_fd(), b"0".as_ptr().cast(), 1);
                 if written == 1 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
             })
         };

@@ -43,7 +43,7 @@ fn limits_without_a_cgroup_are_refused() {
 }
 
 #[test]
-fn check_passes_limits_that_another_machine_may_hold() {
+fn check_accepts_limits_for_other_machines() {
     let folder = tempfile::tempdir().unwrap();
     let services = limited(&json!({"memory_mb": 64, "cpu_percent": 50, "processes": 9}));
     fs::write(folder.path().join("astra_services.json"), services.to_string()).unwrap();
@@ -63,7 +63,7 @@ fn group(controller: &str, is_there: bool) -> Option<Group> {
 }
 
 #[test]
-fn a_limit_whose_controller_is_missing_is_refused_by_its_name() {
+fn limit_without_its_controller_is_refused() {
     let Some(group) = group("memory", false) else { return };
     let astra = Astra::start_command(group.binary(), json!({}));
     let body = json!({"name": "tts", "config": {"cmd": "true", "limits": {"memory_mb": 64}}});
@@ -120,7 +120,7 @@ fn a_service_gets_no_more_cpu_time_than_its_limit() {
 }
 
 #[test]
-fn the_shell_tells_an_end_by_the_memory_of_its_unit_as_a_limit() {
+fn unit_memory_limit_is_reported_as_a_limit() {
     let Some(group) = group("memory", true) else { return };
     group.write("memory.max", "100000000");
     let server = Server::start_command(group.binary());

@@ -43,12 +43,12 @@ impl Manager {
     #[track_caller]
     fn wait_for(&self, said: &str) {
         eventually(&format!("systemd is told {said:?}"), || {
-            self.heard().iter().any(|told| told.contains(said)).then_some(())
+            self.heard().iter().any(|message| message.contains(said)).then_some(())
         });
     }
 
     fn count(&self, said: &str) -> usize {
-        self.heard().iter().filter(|told| told.contains(said)).count()
+        self.heard().iter().filter(|message| message.contains(said)).count()
     }
 }
 
@@ -68,11 +68,11 @@ fn systemd_is_notified_of_ready_status_and_stopping() {
     server.wait();
     manager.wait_for("STOPPING=1\n");
     assert_eq!(manager.count("READY=1"), 1);
-    assert!(manager.heard().iter().all(|told| !told.starts_with("WATCHDOG")));
+    assert!(manager.heard().iter().all(|message| !message.starts_with("WATCHDOG")));
 }
 
 #[test]
-fn systemd_is_told_how_the_services_are_and_of_a_reload() {
+fn systemd_is_notified_of_service_states_and_reloads() {
     let manager = Manager::new();
     let services = json!({
         "good": {"cmd": "exec sleep 60"},
@@ -99,7 +99,7 @@ fn watchdog_is_notified_only_while_the_self_check_passes() {
 
 /// A socket that nobody can find any more is as bad as a server that hangs.
 #[test]
-fn a_server_that_cannot_be_reached_does_not_tell_the_watchdog() {
+fn unreachable_server_does_not_notify_the_watchdog() {
     let manager = Manager::new();
     let socket = manager.folder.path().join("http");
     let mut command = manager.binary();
@@ -111,15 +111,15 @@ fn a_server_that_cannot_be_reached_does_not_tell_the_watchdog() {
     let mut log = BufReader::new(server.stderr.take().unwrap()).lines().map_while(Result::ok);
     let mut is_away = || log.any(|line| line.contains("self-check failed"));
     assert!(is_away());
-    let told = manager.count("WATCHDOG=1");
+    let count = manager.count("WATCHDOG=1");
     assert!(is_away() && is_away());
-    assert_eq!(manager.count("WATCHDOG=1"), told);
+    assert_eq!(manager.count("WATCHDOG=1"), count);
     kill("TERM", server.id());
     assert!(server.wait().unwrap().success());
 }
 
 #[test]
-fn commands_get_nothing_that_systemd_gave_to_the_server() {
+fn systemd_variables_are_not_inherited() {
     let manager = Manager::new();
     let mut command = manager.binary();
     let names = [

@@ -34,7 +34,7 @@ fn analyze(arguments: &[&str], folder: &TempDir) -> Option<Output> {
 }
 
 #[test]
-fn systemd_finds_no_fault_with_the_units() {
+fn units_pass_systemd_analyze_verify() {
     let folder = installed();
     let names = UNITS.map(|unit| Path::new(unit).file_name().unwrap().to_str().unwrap());
     let paths = names.map(|name| format!("./{name}"));
@@ -47,7 +47,7 @@ fn systemd_finds_no_fault_with_the_units() {
 }
 
 #[test]
-fn a_hardened_unit_leaves_little_open() {
+fn hardened_unit_has_a_low_exposure() {
     let folder = installed();
     for unit in ["llm-shell.service", "astra.service"] {
         let drop_ins = folder.path().join(format!("etc/systemd/system/{unit}.d"));
@@ -66,7 +66,7 @@ fn a_hardened_unit_leaves_little_open() {
 
 /// What the units say of the server is what it is.
 #[test]
-fn the_units_and_the_server_agree() {
+fn units_have_the_required_settings() {
     for unit in &UNITS[..2] {
         let unit = text(unit);
         for line in ["Type=notify", "WatchdogSec=30", "Delegate=yes", "KillMode=mixed"] {

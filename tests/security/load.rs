@@ -26,7 +26,7 @@ fn crowd(server: &Server, bytes: &[u8]) -> Vec<Client> {
 }
 
 #[test]
-fn a_crowd_of_any_kind_refuses_nobody_else() {
+fn connection_floods_refuse_no_other_client() {
     let server = catch_panic();
     let request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
     for bytes in [
@@ -47,7 +47,7 @@ fn a_crowd_of_any_kind_refuses_nobody_else() {
 }
 
 #[test]
-fn the_log_of_a_crowd_is_limited_and_counted() {
+fn log_of_a_connection_flood_is_limited() {
     let server = catch_panic();
     let mut client = Client::connect(server.address());
     for _ in 0..500 {
