@@ -1,10 +1,10 @@
-//! Rules of the source: layers, where outside APIs may be used, file sizes, and words.
+//! Rules of the source: layers, use of external APIs, file sizes, and leftovers.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The crates beside the program.
+/// The crates next to the program.
 const CRATES: [&str; 1] = ["http1"];
 
 /// The layers from the bottom up: modules, and the crate http1. A module may import those of lower
@@ -44,7 +44,7 @@ const ALLOWED_IN: [(&str, &[&str]); 15] = [
 struct Source {
     module: String,
     path: String,
-    /// The code without comments and without its tests.
+    /// Code without comments and tests.
     code: String,
     text: String,
 }
@@ -59,7 +59,7 @@ fn is_rust(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "rs")
 }
 
-/// The sources of the program and of its crates.
+/// Returns the sources of the program and of its crates.
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let of_crate = |name| sources_below(&root.join("crates").join(name).join("src"), Some(name));
@@ -67,7 +67,7 @@ fn sources() -> Vec<Source> {
     program.chain(CRATES.into_iter().flat_map(of_crate)).collect()
 }
 
-/// The sources in a folder: all of one module, or those of a module for each module.
+/// Returns the sources in a folder, as one module or as one module per entry.
 fn sources_below(folder: &Path, module: Option<&str>) -> Vec<Source> {
     let read = |path: PathBuf| {
         let inside = path.strip_prefix(folder).unwrap();
@@ -88,7 +88,7 @@ fn layer_of(module: &str) -> Option<usize> {
     LAYERS.iter().position(|modules| modules.contains(&module))
 }
 
-/// The modules that a source imports, by `crate::module` or `crate::{module, …}`.
+/// Returns the modules that a source imports, by `crate::module` or `crate::{module, …}`.
 fn imports(code: &str) -> BTreeSet<String> {
     let word = |text: &str| {
         text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
@@ -112,7 +112,7 @@ fn imports(code: &str) -> BTreeSet<String> {
 
 #[test]
 fn imports_follow_the_layers() {
-    // What a crate imports is its own: `crates_do_not_depend_on_the_program`.
+    // The imports of crates are checked by `crates_do_not_depend_on_the_program`.
     let is_checked =
         |source: &&Source| source.module != "lib" && !CRATES.contains(&&*source.module);
     for source in sources().iter().filter(is_checked) {

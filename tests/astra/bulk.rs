@@ -1,9 +1,9 @@
-//! POST /bulk: one verb for several services.
+//! POST /bulk: an action on several services.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
 
-/// Asks for it, and gives what became of each.
+/// Requests a bulk operation and returns the outcome for each service.
 fn bulk(astra: &Astra, query: &str, body: &Value) -> Vec<Value> {
     let answer = astra.post_json(&format!("/supervisor/bulk{query}"), body).expect(200).json();
     let status = answer["status"].as_str().unwrap();
@@ -21,7 +21,7 @@ fn statuses(operations: &[Value]) -> Vec<(&str, &str)> {
     each.map(|it| (it["service"].as_str().unwrap(), it["status"].as_str().unwrap())).collect()
 }
 
-/// `a` needs `b`, which needs `c`; `d` needs nothing.
+/// Services of which `a` depends on `b`, which depends on `c`; `d` is independent.
 fn chain(more: &Value) -> Value {
     let service = |depends_on: Value| {
         let mut service = json!({
@@ -47,7 +47,7 @@ fn bulk_reports_each_operation_at_once() {
         ("reload", "reloading", "running", 2),
         ("stop", "stopping", "stopped", 2),
     ] {
-        // They go at once where nothing else is said.
+        // Parallel is the default.
         let operations = bulk(&astra, "", &json!({"action": action, "services": ALL}));
         assert_eq!(statuses(&operations), ALL.map(|name| (name, word)));
         for name in ALL {
@@ -108,7 +108,7 @@ fn bulk_without_services_succeeds() {
 
 #[test]
 fn independent_services_are_processed_in_parallel() {
-    // Each is up only when the other was started as well.
+    // Each is up only once the other was started as well.
     let needs = |own: &str, other: &str| {
         json!({
             "cmd": format!("touch {own}; exec sleep 60"), "autostart": false,
@@ -154,7 +154,7 @@ fn sequential_bulk_waits_for_each_stop() {
     assert!(order.chunks(2).all(|pair| pair[0] == pair[1]), "{order:?}");
 }
 
-/// Writes its name into `order` when it is asked to end, and again when it has.
+/// Writes its name into `order` when it is asked to end, and again when it ends.
 fn noted(more: &Value) -> Value {
     let end = "echo $NAME >> order; sleep 0.1; echo $NAME >> order; exit 0";
     let cmd = format!("trap '{end}' TERM; echo begin; while :; do sleep 0.02; done");
@@ -166,7 +166,7 @@ fn noted(more: &Value) -> Value {
     services
 }
 
-/// Waits until each has begun so often.
+/// Waits until each has started this often.
 fn wait_until_begun(astra: &Astra, names: &[&str], times: usize) {
     let begun = |name: &&str| astra.lines(name).iter().filter(|it| *it == "begin").count();
     for name in names {
@@ -197,7 +197,7 @@ fn bulk_follows_the_order_of_dependencies() {
 fn bulk_order_respects_unnamed_services() {
     let astra = Astra::start(noted(&json!({"autostart": true})));
     wait_until_begun(&astra, &ALL, 1);
-    // By way of `b`, `a` needs `c`.
+    // `a` depends on `c` through `b`.
     bulk(&astra, "?wait=60", &body("stop", &["c", "a"], true));
     assert_eq!(astra.written("order"), ["a", "a", "c", "c"]);
 }

@@ -1,9 +1,9 @@
-//! Health checks of services that are supervised: when they look, and what follows.
+//! Health checks of supervised services: their schedule and their effects.
 
 use crate::harness::{Astra, Web, eventually};
 use serde_json::{Value, json};
 
-/// A check that writes a line whenever it probes, and passes while the file `well` is there.
+/// A check that writes a line per probe and passes while the file `well` exists.
 fn noted(more: &Value) -> Value {
     let mut check = json!({"cmd": "echo probe >> probes; test -e well", "interval": 0.1});
     check.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -23,7 +23,7 @@ fn service_is_starting_until_its_check_passes() {
     let web = Web::start(503);
     let astra = Astra::start(json!({"web": {
         "cmd": "exec sleep 60",
-        // While it starts it is probed more often than this.
+        // While it starts, it is probed more often than this.
         "health_check": {"url": web.url("/"), "interval": 600},
     }}));
     astra.wait_until("web", "launched", |it| it["pid"].is_u64());
@@ -72,7 +72,7 @@ fn retries_make_unhealthy_and_one_success_healthy() {
     let before = astra.written("probes").len();
     std::fs::remove_file(astra.folder().join("well")).unwrap();
     let report = astra.wait_until("web", "unhealthy", is_unhealthy);
-    // The first look counted may have begun before the file went.
+    // The first counted probe may have begun before the file was removed.
     assert!(
         astra.written("probes").len() >= before + 3,
         "{} {before}",
@@ -151,7 +151,7 @@ fn checks_end_with_their_service() {
     let probes = astra.written("probes").len();
     astra.ask("start", "clock").expect(200);
     astra.wait_for("clock", "exited");
-    // One may have been under way.
+    // One may have been in progress.
     assert!(
         astra.written("probes").len() <= probes + 1,
         "{} {probes}",
@@ -159,7 +159,7 @@ fn checks_end_with_their_service() {
     );
 }
 
-/// A check that takes until the file `go` is there.
+/// A check that takes until the file `go` exists.
 const HANGS: &str = "touch hanging; while [ ! -e go ]; do sleep 0.05; done";
 
 #[test]

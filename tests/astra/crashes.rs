@@ -1,10 +1,10 @@
-//! The supervisor itself is killed: what it left is ended, and nothing is doubled.
+//! Kills of the supervisor: leftovers are ended, and nothing is duplicated.
 
 use crate::harness::{Astra, eventually, fixture, kill};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// The processes below the server's folder, by number.
+/// Returns the pids of the processes below the server's folder.
 fn numbers(astra: &Astra) -> BTreeSet<String> {
     let living = astra.living();
     living.iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
@@ -89,14 +89,14 @@ fn kill_during_stop_or_start_leaves_no_doubles() {
     let pids = ["slow", "quick"].map(|name| astra.pid_of(name).to_string());
     eventually("each is there once", || {
         let living = astra.living();
-        // The shell of one starts helpers.
+        // One shell starts helpers.
         let others = living.iter().filter(|line| !line.ends_with(" sleep 0.02 "));
         let others: Vec<_> = others.map(|line| line.split(' ').next().unwrap()).collect();
         (others.len() == 2 && pids.iter().all(|pid| others.contains(&pid.as_str()))).then_some(())
     });
 }
 
-/// What is being launched at the moment of the kill has the lock until it is executed.
+/// A process being launched at the moment of the kill holds the lock until it executes.
 #[test]
 fn supervisor_starts_after_a_kill_at_any_moment() {
     let policy = json!({"max_restarts": 100_000, "backoff_seconds": 0});

@@ -1,4 +1,4 @@
-//! GET /health of the supervisor itself, and what it ends by.
+//! GET /health of the supervisor, and `--exit-on-fatal`.
 
 use crate::harness::{Astra, binary, eventually};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-/// A service that fails, and then is in this state.
+/// A service that fails and then has this state.
 fn failing(state: &str) -> Value {
     let policy = match state {
         "fatal" => json!({"max_restarts": 0}),
@@ -109,7 +109,7 @@ fn exit_on_fatal_stops_in_order_and_exits_with_1() {
     assert!(astra.log().contains("bad"), "{}", astra.log());
 }
 
-/// An Astra with `--exit-on-fatal`.
+/// Starts Astra with `--exit-on-fatal`.
 fn astra_that_exits(services: Value) -> Astra {
     Astra::start_with(&["--exit-on-fatal"], services)
 }

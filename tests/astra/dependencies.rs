@@ -1,9 +1,9 @@
-//! What must be there before a service is started.
+//! Dependencies of services.
 
 use crate::harness::Astra;
 use serde_json::{Value, json};
 
-/// A service that is healthy as soon as this file is there.
+/// A service that is healthy once this file exists.
 fn healthy_by(file: &str) -> Value {
     json!({
         "cmd": "exec sleep 60",
@@ -121,7 +121,7 @@ fn completed_is_an_end_with_exit_code_0() {
     std::fs::write(astra.folder().join("go"), "0").unwrap();
     astra.ask("restart", "migrate").expect(200);
     astra.wait_for("api", "running");
-    // What is completed stays so: it does not run once more.
+    // A completed service does not run again.
     astra.settle("restart", "api");
     assert_eq!(astra.status("migrate")["restart_count"], 1);
 }
@@ -195,7 +195,7 @@ fn dependents_accept_a_service_whose_checks_were_removed() {
     let astra = Astra::start(services(&checked_by("exec sleep 60")));
     astra.wait_for("db", "running");
     astra.wait_for("api", "starting");
-    // Not known to be healthy, and then not to be looked at either: nothing about it changes.
+    // First without a known health, then without checks: its state does not change.
     for (db, health) in [(checked_by("exec sleep 61"), "unknown"), (db.clone(), "unknown")] {
         astra.write(services(&db));
         astra.post_json("/supervisor/reload", &json!({})).expect(200);
@@ -219,7 +219,7 @@ fn dependent_of_a_failed_service_reports_it() {
         astra.wait_for("db", state);
         let expected = format!("db to be healthy, but it is {state}");
         for name in ["api", "web"] {
-            // The wait ends long before its time.
+            // The wait ends long before its timeout.
             let body = json!({ "name": name });
             let answer = astra.post_json("/supervisor/restart?wait=60", &body).expect(200).json();
             let message = answer["message"].as_str().unwrap();

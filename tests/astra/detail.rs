@@ -1,4 +1,4 @@
-//! What a service is run by, and how its last runs ended.
+//! The configuration of a service, and the ends of its last runs.
 
 use crate::harness::Astra;
 use serde_json::json;

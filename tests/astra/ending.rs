@@ -1,9 +1,9 @@
-//! How a service is ended: its signal, its time, its last words.
+//! Stopping a service: its signal, its timeout, its last output.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
 
-/// Prints what it was sent, and ends by `ends_by` alone.
+/// Prints the signals it receives, and ends only on `ends_by`.
 fn listens(ends_by: &str, more: &Value) -> Value {
     let cmd = format!(
         "for s in INT QUIT USR1 TERM; do trap \"echo $s\" $s; done; \
@@ -14,7 +14,7 @@ fn listens(ends_by: &str, more: &Value) -> Value {
     service
 }
 
-/// What a service has printed, without what its shell says of the helpers that are ended with it.
+/// Returns the lines of a service without messages of its shell about ended helpers.
 fn said(astra: &Astra, name: &str) -> Vec<String> {
     let mut lines = astra.lines(name);
     let words = ["ready", "INT", "QUIT", "USR1", "TERM"];

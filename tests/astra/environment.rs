@@ -1,4 +1,4 @@
-//! What a service is born with.
+//! The initial environment and descriptors of a service.
 
 use crate::harness::{Astra, binary, eventually, fixture};
 use serde_json::{Value, json};
@@ -71,7 +71,7 @@ fn variables_expand_except_in_shell_text() {
     }
     let lines = astra.lines("list");
     assert!(lines[0].ends_with("/below"), "{lines:?}");
-    // The list's argument was filled in before the shell saw it: $WORD is the environment's.
+    // The argument was expanded before the shell ran: $WORD comes from the environment.
     assert_eq!(lines[1], "ours ours none");
     assert_eq!(astra.lines("text"), ["theirs theirs none"]);
     assert_eq!(astra.lines("plain"), ["$WORD $$"]);
@@ -99,7 +99,7 @@ fn service_has_no_input_and_its_own_session() {
     eventually("it has printed", || (astra.lines("web").len() == 4).then_some(()));
     let lines = astra.lines("web");
     assert_eq!(lines[0], "read");
-    // Its own three, and that of `ls` itself.
+    // Its standard three, and the one that `ls` opens.
     assert_eq!(lines[1].trim(), "4");
     assert_eq!(lines[2], lines[3], "it leads its session");
 }

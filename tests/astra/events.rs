@@ -1,24 +1,24 @@
-//! GET /events: every change of a state or of a health, in order.
+//! GET /events: all changes of state and health, in order.
 
 use crate::harness::{Astra, Event, Stream};
 use serde_json::{Value, json};
 
 const PATH: &str = "/supervisor/events";
 
-/// Opens a stream, and waits until it is open.
+/// Opens a stream and waits until it is open.
 fn open(astra: &Astra) -> Stream {
     let mut stream = astra.events(PATH);
     assert!(stream.line().starts_with(':'));
     stream
 }
 
-/// A stream that goes on behind an event.
+/// Opens a stream that resumes after an event.
 fn resumed(astra: &Astra, id: u64) -> Stream {
     let id = format!("Last-Event-ID: {id}");
     Stream::open(astra.address(), PATH, &["Accept: text/event-stream", &id])
 }
 
-/// The states that a service goes through, up to this one.
+/// Reads the states of a service, up to this one.
 fn states(stream: &mut Stream, name: &str, last: &str) -> Vec<String> {
     let mut states = Vec::new();
     while states.last().is_none_or(|state| state != last) {

@@ -1,4 +1,4 @@
-//! GET /logs/{service}?follow=true: a stream that goes on over restarts.
+//! GET /logs/{service}?follow=true: a stream that continues across restarts.
 
 use crate::harness::{Astra, Event, Stream, eventually, kill};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ fn started() -> Astra {
     astra
 }
 
-/// The next line that the service has printed, whatever the shell says of what was ended.
+/// Reads the next line of the service, and skips messages of its shell about ended processes.
 fn line(stream: &mut Stream) -> String {
     loop {
         let line = stream.line();
@@ -27,7 +27,7 @@ fn line(stream: &mut Stream) -> String {
     }
 }
 
-/// The next event that is no line of the shell's own.
+/// Reads the next event that is not a message of the shell.
 fn event(stream: &mut Stream) -> Event {
     stream.event_that(|event| event.data["line"] != "Terminated" && event.name != "prompt")
 }

@@ -7,7 +7,7 @@ fn check(astra: &Astra, name: &str) -> Value {
     astra.get(&format!("/supervisor/health/{name}")).expect(200).json()
 }
 
-/// A service with a check that is first looked at when it is asked for.
+/// Starts a service whose check first runs when it is requested.
 fn checked(check: &Value) -> Value {
     json!({"cmd": "exec sleep 60", "health_check": check})
 }

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: what is sent twice is done once.
+//! `Idempotency-Key`: a repeated request is executed once.
 
 use crate::harness::{Answer, Astra};
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ fn key_reused_for_another_request_is_refused() {
     let other = json!({"name": "web", "config": {"env": {"A": "1"}}});
     send(&astra, "restart?wait=60", "one", &other).problem(409, "conflict");
     assert_eq!(astra.pid_of("web"), pid);
-    // Each route has keys of its own.
+    // Keys are separate for each route.
     send(&astra, "stop?wait=60", "one", &body).expect(200);
 }
 

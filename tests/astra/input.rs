@@ -1,4 +1,4 @@
-//! POST /stdin/{service}: services on a terminal that are talked to.
+//! POST /stdin/{service}: input for services on a terminal.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};

@@ -1,9 +1,9 @@
-//! What is asked while a run is being launched.
+//! Requests during a launch.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
 
-/// Its first run leaves something behind that goes on until the file `go` is there, so that the
+/// A service whose first run leaves a process that runs until the file `go` exists, so that the
 /// launch of the second takes until then.
 const LEAVES: &str = "[ -e up ] && echo \"$COLOR\" && exec sleep 60; \
     setsid sh -c 'trap \"\" TERM; : > up; while [ ! -e go ]; do sleep 0.02; done' & \
@@ -15,7 +15,7 @@ fn service(color: &str) -> Value {
     })
 }
 
-/// A service whose second run is being launched.
+/// Starts a service whose second run is being launched.
 fn launching() -> Astra {
     let astra = Astra::start(json!({"web": service("red")}));
     astra.ask("start", "web").expect(200);
@@ -25,7 +25,7 @@ fn launching() -> Astra {
     astra
 }
 
-/// Lets the launch go on, and waits for the only line.
+/// Lets the launch continue and waits for the only line.
 fn wait_for_only_line(astra: &Astra, line: &str) {
     astra.touch("go");
     eventually(&format!("it prints {line:?}"), || {

@@ -1,4 +1,4 @@
-"""What the example is for: services that answer, crash, hang, and outlive no supervisor."""
+"""The life cycle of the example: services that answer, crash, hang and end with the supervisor."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def start_up(system: System, checks: Checks) -> None:
 
 
 def in_order(text: str, words: list[str]) -> bool:
-    """Whether the words come first in this order."""
+    """Whether the words first occur in this order."""
     places = [text.find(word) for word in words]
     return -1 not in places and places == sorted(places)
 
@@ -95,7 +95,7 @@ def crash(system: System, checks: Checks) -> None:
 
 
 def hang(system: System, checks: Checks) -> None:
-    """Rag's checks were made quick by the reload of the file."""
+    """The checks of rag are quick since the reload of the file."""
     pid = system.service("rag")["pid"]
     os.kill(pid, signal.SIGSTOP)
     checks.eventually(

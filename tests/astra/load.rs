@@ -1,4 +1,4 @@
-//! Many at once: restarts of one service, kills of all, and one that is slow among others.
+//! Load: concurrent restarts, kills of all services, and one slow service among others.
 
 use crate::harness::{Astra, eventually, kill};
 use serde_json::{Value, json};
@@ -104,7 +104,7 @@ fn stop_of_a_slow_service_delays_no_other() {
     astra.wait_for("slow", "stopped");
 }
 
-/// A number that looks random and is the same each time.
+/// Returns a reproducible pseudo-random number.
 fn next(seed: &mut u64) -> usize {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     usize::try_from(*seed >> 33).unwrap()

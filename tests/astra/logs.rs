@@ -1,4 +1,4 @@
-//! GET /logs/{service}: lines over all runs.
+//! GET /logs/{service}: lines of all runs.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
@@ -7,19 +7,19 @@ fn page(astra: &Astra, query: &str) -> Value {
     astra.get(&format!("/supervisor/logs/web{query}")).expect(200).json()
 }
 
-/// The lines of a page without their stamps.
+/// Returns the lines of a page without their timestamps.
 fn texts(page: &Value) -> Vec<&str> {
     let lines = page["logs"].as_array().unwrap().iter();
     // [2026-01-02 03:04:05] text
     lines.map(|line| &line.as_str().unwrap()["[2026-01-02 03:04:05] ".len()..]).collect()
 }
 
-/// A service that prints these and is then started once more for each time that it is asked.
+/// Starts a service that prints these lines, one list per start.
 fn prints(cmd: &str) -> Value {
     json!({"web": {"cmd": cmd, "autostart": false}})
 }
 
-/// Runs it to its end.
+/// Runs it until it ends.
 fn run(astra: &Astra) {
     let before = astra.status("web")["started_at"].clone();
     astra.ask("start", "web").expect(200);
@@ -97,7 +97,7 @@ fn line_numbers_continue_after_a_supervisor_restart() {
     astra.wait();
     astra.start_again();
     run(&astra);
-    // A line that a run left without its end is a line of its own.
+    // An unterminated last line of a run is a separate line.
     let all = page(&astra, "?lines=0");
     assert_eq!((texts(&all), &all["total_lines"]), (vec!["a", "b", "a", "b"], &json!(4)));
     assert_eq!(texts(&page(&astra, "?after=1&limit=2")), ["b", "a"]);
@@ -147,7 +147,7 @@ fn wait_ends_with_the_next_line_of_any_run() {
         astra.touch("go");
         assert_eq!(texts(&waiting.join().unwrap()), ["more"]);
         let waiting = scope.spawn(|| {
-            // The end of a run ends a wait, too: then the next one is asked for.
+            // The end of a run ends the wait, too; the next request waits for the next run.
             eventually("the next run's line comes", || {
                 let page = page(&astra, "?after=2&wait=60");
                 (page["lines_returned"] != 0).then_some(page)
@@ -234,14 +234,14 @@ fn a_cursor_beyond_a_services_log_starts_at_the_first_line() {
     let beyond = page(&astra, "?after=7&wait=30");
     assert_eq!((texts(&beyond).len(), &beyond["cursor_reset"]), (6, &json!(true)));
     assert_eq!(page(&astra, "?after=6").get("cursor_reset"), None);
-    // The lines of one run have numbers of their own, which none before it had.
+    // The lines of one run have numbers that no earlier run had.
     let runs = astra.get("/supervisor/services/web").expect(200).json();
     let last = runs["exits"][0]["run_id"].as_str().expect("a run").to_owned();
     let of_last = page(&astra, &format!("?run={last}&after=0"));
     assert_eq!((&of_last["first"], of_last.get("skipped")), (&json!(4), None), "{of_last}");
     let of_last = page(&astra, &format!("?run={last}&after=99"));
     assert_eq!((&of_last["first"], &of_last["cursor_reset"]), (&json!(4), &json!(true)));
-    // As it is where somebody removed the logs.
+    // As after the logs were removed externally.
     astra.signal("TERM");
     astra.wait();
     std::fs::remove_dir_all(astra.folder().join("logs")).unwrap();

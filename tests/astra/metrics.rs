@@ -1,4 +1,4 @@
-//! GET /metrics: what services cost, in JSON and for Prometheus.
+//! GET /metrics: resource usage of services, as JSON and for Prometheus.
 
 use crate::harness::{Astra, Web, eventually};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn services() -> Astra {
 #[test]
 fn metrics_have_usage_or_the_state_of_each_service() {
     let astra = services();
-    // All trees are sampled together, at most once a second: a new one is not there at once.
+    // All trees are sampled together, at most once a second, so a new one appears later.
     let report = eventually("both of its processes are sampled", || {
         let report = astra.get("/supervisor/metrics").expect(200).json();
         (report["services"]["up"]["threads"] == 2).then_some(report)
@@ -51,7 +51,7 @@ fn connections_are_those_of_the_whole_tree() {
     });
 }
 
-/// The value of a metric of a service.
+/// Returns the value of a metric of a service.
 fn value(text: &str, name: &str, labels: &str) -> Option<f64> {
     let start = format!("{name}{{{labels}}} ");
     text.lines().find_map(|line| line.strip_prefix(&start)).map(|value| value.parse().unwrap())
@@ -61,7 +61,7 @@ fn value(text: &str, name: &str, labels: &str) -> Option<f64> {
 fn prometheus_metrics_match_the_json() {
     let astra = services();
     astra.settle("restart", "up");
-    // All trees are sampled together, at most once a second: a new one is not there at once.
+    // All trees are sampled together, at most once a second, so a new one appears later.
     let text = eventually("the new run is sampled", || {
         let answer = astra.get("/metrics").expect(200);
         let content_type = answer.header("content-type").unwrap();

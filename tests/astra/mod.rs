@@ -1,4 +1,4 @@
-//! Astra, as the real binary: services, supervised.
+//! Tests of Astra, run as the real binary.
 
 mod bulk;
 mod check;

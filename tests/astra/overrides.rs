@@ -1,4 +1,4 @@
-//! `config`: fields that differ for one run, and services that stand in no file.
+//! `config`: overrides for one run, and services that are not in the file.
 
 use crate::harness::{Astra, eventually, kill};
 use serde_json::{Value, json};

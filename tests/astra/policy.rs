@@ -1,9 +1,9 @@
-//! What is done when a service ends by itself.
+//! The restart policy of services that end by themselves.
 
 use crate::harness::{Astra, eventually, kill};
 use serde_json::{Value, json};
 
-/// A service that prints a line for each of its runs, and ends so.
+/// A service that prints a line per run and ends with this command.
 fn ends_with(end: &str, policy: &Value) -> Value {
     json!({"cmd": format!("echo begin; {end}"), "restart_policy": policy})
 }
@@ -59,7 +59,7 @@ fn backoff_grows_up_to_its_limit() {
         "max_restarts": 4, "backoff_seconds": 0.1, "backoff_multiplier": 3,
         "max_backoff_seconds": 0.5,
     });
-    // By its own clock: what a run prints is before its end, and so before its restart waits.
+    // Measured by its own clock: its output precedes its end, and so the backoff.
     let web = json!({"cmd": "date +%s%3N; exit 1", "restart_policy": policy});
     let astra = Astra::start(json!({ "web": web }));
     astra.wait_for("web", "fatal");
@@ -110,7 +110,7 @@ fn manual_start_or_restart_resets_the_count() {
                 .then_some(())
         });
     }
-    // Four by policy, and the restart by hand.
+    // Four automatic restarts, and a manual one.
     assert_eq!(astra.status("web")["restart_count"], 5);
 }
 
@@ -154,7 +154,7 @@ fn stop_cancels_a_backoff() {
     }));
     astra.wait_for("web", "backoff");
     assert_eq!(astra.settle("stop", "web"), "stopped");
-    // By its end the restart would have come.
+    // The restart would have happened by then.
     astra.ask("start", "clock").expect(200);
     astra.wait_for("clock", "exited");
     assert_eq!((runs(&astra, "web"), &astra.status("web")["status"]), (1, &json!("stopped")));
@@ -178,7 +178,7 @@ fn failed_launches_count_as_restarts_and_say_why() {
     }
 }
 
-/// Leaves a process behind, unless the file `last` is there.
+/// Leaves a process behind, unless the file `last` exists.
 const LEAVES: &str = "[ -e last ] && exit 1; \
                       setsid sh -c 'touch up; while :; do sleep 0.02; done' & \
                       while [ ! -e up ]; do sleep 0.01; done; rm up; exit 1";

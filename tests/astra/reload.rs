@@ -1,4 +1,4 @@
-//! POST /reload: the file is read again, and no more is done than has changed.
+//! POST /reload: the file is read again, and only changes are applied.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn service(more: &Value) -> Value {
     service
 }
 
-/// Reloads, waits for what that does, and gives the answer.
+/// Reloads, waits until the changes are done, and returns the answer.
 fn reload(astra: &Astra, body: &Value) -> Value {
     astra.post_json("/supervisor/reload?wait=60", body).expect(200).json()
 }
@@ -139,7 +139,7 @@ fn reload_signal_is_sent_instead_of_a_restart() {
     }
     let report = astra.status("web");
     assert_eq!((&report["pid"], &report["restart_count"]), (&json!(pid), &json!(0)));
-    // The next run is by the new values.
+    // The next run uses the new values.
     astra.settle("restart", "web");
     let environment = std::fs::read(format!("/proc/{}/environ", astra.pid_of("web"))).unwrap();
     assert!(String::from_utf8_lossy(&environment).contains("SIZE=3"));
@@ -224,7 +224,7 @@ fn file_takes_over_a_service_added_by_the_api() {
     astra.write(file);
     reload(&astra, &json!({}));
     astra.wait_for_line("added", "file");
-    // It stands in the file now, and goes with it.
+    // It is in the file now, and is removed with it.
     astra.write(json!({"web": service(&json!({}))}));
     reload(&astra, &json!({}));
     astra.get("/supervisor/status/added").problem(404, "not_found");
@@ -241,7 +241,7 @@ fn reload_with_wait_returns_after_removals() {
         }
     };
     std::thread::scope(|scope| {
-        // The more is asked meanwhile, the more can come in between.
+        // More requests meanwhile make a race more likely.
         for _ in 0..4 {
             scope.spawn(poll);
         }
@@ -282,7 +282,7 @@ fn overrides_survive_a_reload_of_other_fields() {
 #[test]
 fn reload_waits_for_a_service_returning_while_stopping() {
     let file = json!({"web": {
-        // Who is asked to end while it does so is asked with it.
+        // It receives the signal while it is being ended.
         "cmd": "trap 'trap \"\" TERM; sleep 0.5; exit 0' TERM; echo begin; \
                 while :; do sleep 0.05; done",
     }});

@@ -1,4 +1,4 @@
-//! Broken files: nothing changes, and every fault is told with its place.
+//! Invalid files: nothing changes, and every error has its position.
 
 use crate::harness::Astra;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ fn one_service() -> Astra {
     astra
 }
 
-/// Reloads in both ways, which must be refused, and gives what was said.
+/// Reloads in both ways, asserts the refusals, and returns the detail.
 fn refused(astra: &Astra) -> String {
     let all = astra.post_json("/supervisor/reload", &json!({})).problem(400, "bad_request");
     let one = astra.ask("reload", "web").problem(400, "bad_request");

@@ -1,4 +1,4 @@
-//! What is kept of logs, and where.
+//! Retention and location of logs.
 
 use crate::harness::{Astra, binary};
 use serde_json::json;
@@ -24,7 +24,7 @@ fn each_service_has_its_own_log_directory_and_limits() {
     assert_eq!(logs("web"), 2);
     astra.wait_for("db", "exited");
     assert_eq!(logs("db"), 1);
-    // What is gone is still counted.
+    // Dropped lines are still counted.
     let page = astra.get("/supervisor/logs/web?lines=0").expect(200).json();
     assert_eq!(
         (&page["total_lines"], &page["first"], &page["next"]),

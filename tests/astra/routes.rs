@@ -1,11 +1,11 @@
-//! What holds for every route: two prefixes, known names, methods, faults.
+//! Rules for all routes: prefixes, names, methods, errors.
 
 use crate::harness::Astra;
 use serde_json::{Value, json};
 
 const PREFIXES: [&str; 2] = ["/supervisor", "/api/supervisor"];
 
-/// Each route with its right method and what it allows.
+/// Each route with a valid method and its allowed methods.
 const ROUTES: [(&str, &str); 15] = [
     ("/status", "GET, HEAD"),
     ("/status/web", "GET, HEAD"),
@@ -186,7 +186,7 @@ fn head_works_like_get_and_trailing_slashes_are_ignored() {
         assert!(head.body.is_empty(), "{path}");
         astra.get(&format!("{path}/")).expect(200);
     }
-    // Those that go on would have no end.
+    // Streams would not end.
     for path in ["/supervisor/events", "/supervisor/logs/web?follow=true"] {
         let head = astra.request(&format!("HEAD {path}"), &[], b"").expect(200);
         assert!(head.body.is_empty(), "{path}");

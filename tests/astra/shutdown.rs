@@ -1,9 +1,9 @@
-//! The end of the supervisor, and of all that it supervises.
+//! The shutdown of the supervisor and its services.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
 
-/// Writes when it is asked to end and when it does, with a while between.
+/// Writes a line when it is asked to end, and another when it does, some time later.
 fn slow_to_end(name: &str, depends_on: &[&str]) -> Value {
     let say = |what: &str| format!("echo {name} {what} >> order");
     let trap = format!("trap '{}; sleep 0.2; {}; exit 0' TERM", say("asked"), say("ended"));
@@ -33,9 +33,9 @@ fn services_stop_before_their_dependencies() {
 
 #[test]
 fn independent_services_stop_in_parallel() {
-    // Each ends only after the other was asked to.
+    // Each ends only after the other received its signal.
     let waits_for = |own: &str, other: &str| {
-        // What a trap starts may be asked to end as well, so that only the shell itself writes.
+        // A child of the trap may be signalled as well, so that only the shell itself writes.
         let wait = format!(": > {own}; while [ ! -e {other} ]; do sleep 0.02; done");
         let trap = format!("trap '{wait}; echo {own} >> order; exit 0' TERM");
         json!({
@@ -147,7 +147,7 @@ fn nothing_starts_during_a_shutdown() {
     let mut events = astra.events("/supervisor/events");
     astra.signal("TERM");
     eventually("db is asked", || astra.folder().join("asked").exists().then_some(()));
-    // The door is closed: who comes now is either not let in or told so.
+    // The listener is closed: new clients are either not accepted or refused.
     astra.touch("go");
     assert_eq!(events.event_that(|event| event.name == "end").data, json!({}));
     assert_eq!(astra.wait().code(), Some(0));

@@ -1,4 +1,4 @@
-//! POST /signal/{service}: any signal, to the whole tree, without waiting.
+//! POST /signal/{service}: sends a signal to the whole tree without waiting.
 
 use crate::harness::{Astra, eventually};
 use serde_json::json;
@@ -19,7 +19,7 @@ fn signal_reaches_the_tree_by_name_or_number() {
     for (times, kind) in [(1, "SIGUSR1"), (2, "USR1"), (3, "10")] {
         let report = send(&astra, kind).expect(200).json();
         assert_eq!((&report["status"], &report["pid"]), (&json!("running"), &json!(pid)));
-        // The helpers of the shells die of it, and are started again.
+        // The shells' helpers are killed by it and are started again.
         eventually("both have got it", || {
             let lines = astra.lines("web");
             let count = |who: &str| lines.iter().filter(|line| *line == who).count();

@@ -1,4 +1,4 @@
-//! How `llm-shell astra` begins, and what keeps it from that.
+//! The start of `llm-shell astra`, and the errors that prevent it.
 
 use crate::harness::{Astra, binary};
 use serde_json::json;
@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Exit code and stderr of an `llm-shell astra` that cannot start.
+/// Returns exit code and stderr of an `llm-shell astra` that cannot start.
 fn refused(command: &mut Command, folder: &Path) -> (Option<i32>, String) {
     let Output { status, stderr, .. } = command.current_dir(folder).output().unwrap();
     (status.code(), String::from_utf8(stderr).unwrap())
@@ -105,7 +105,7 @@ fn names_are_letters_digits_dots_underscores_and_hyphens() {
 
 #[test]
 fn a_service_may_have_the_name_of_a_file_of_the_log_directory() {
-    // Each of them has the right letters.
+    // Each has only allowed characters.
     for name in [".runs", ".runs.new"] {
         let astra = Astra::start(json!({ name: {"cmd": "echo hello"} }));
         astra.wait_for(name, "exited");

@@ -1,4 +1,4 @@
-//! GET /status: what is told of services, and of all together.
+//! GET /status: the states of services and of the system.
 
 use crate::harness::Astra;
 use serde_json::{Value, json};
@@ -86,7 +86,7 @@ fn system_status_sums_up_the_services() {
         "b": {"cmd": "exec sleep 60"},
         "c": {"cmd": "exec sleep 60", "autostart": false},
     }));
-    // All trees are sampled together, at most once a second: a new one is not there at once.
+    // All trees are sampled together, at most once a second, so a new one appears later.
     for name in ["a", "b"] {
         astra.wait_for(name, "running");
         astra.wait_until(name, "sampled", |it| it["memory_mb"].as_f64() > Some(0.0));
@@ -108,7 +108,7 @@ fn usage_is_that_of_the_whole_tree() {
         "tree": {"cmd": "sh -c 'while :; do :; done' & wait"},
         "alone": {"cmd": "exec sleep 60"},
     }));
-    // Its own process sleeps: what is busy is its child.
+    // Its own process sleeps; its child is busy.
     astra.wait_until("tree", "busy", |it| it["cpu_percent"].as_f64().unwrap() > 5.0);
     let alone = astra.status("alone");
     assert!(alone["cpu_percent"].as_f64().unwrap() < 5.0, "{alone}");
@@ -158,7 +158,7 @@ fn manual_and_automatic_restarts_are_counted() {
     let is_again = |it: &Value| it["restart_count"] == 2 && it["status"] == "running";
     let by_policy = astra.wait_until("web", "restarted", is_again);
     assert!(by_policy["last_restart"].as_str() > by_hand["last_restart"].as_str());
-    // A stop and a start make no restart; a restart of what is down does.
+    // A stop and a start do not count as a restart; a restart of a stopped service does.
     astra.settle("stop", "web");
     astra.settle("start", "web");
     assert_eq!(astra.status("web")["restart_count"], 2);

@@ -1,14 +1,14 @@
-//! The table of verbs and states, row by row.
+//! The table of operations and states, row by row.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Map, Value, json};
 
 const VERBS: [&str; 3] = ["start", "stop", "restart"];
 
-/// Ends when the file `go` is there, whatever it is sent.
+/// Ends when the file `go` exists, and ignores signals.
 const STUBBORN: &str = "trap '' TERM; echo begin; while [ ! -e go ]; do sleep 0.05; done";
 
-/// What a service is made of that comes to be in this state.
+/// Returns the definition of a service that reaches this state.
 fn service(state: &str) -> Value {
     let never = json!({"mode": "never"});
     match state {
@@ -27,7 +27,7 @@ fn service(state: &str) -> Value {
     }
 }
 
-/// A service for each verb in each of these states.
+/// Returns a service for each operation in each of these states.
 fn in_states(states: &[&str]) -> Astra {
     let mut services = Map::new();
     for state in states {
@@ -54,7 +54,7 @@ fn in_states(states: &[&str]) -> Astra {
     astra
 }
 
-/// How often a service has begun, once it has as often as this.
+/// Waits until a service has started this often.
 fn begun(astra: &Astra, name: &str, times: usize) {
     eventually(&format!("{name} has begun {times} times"), || {
         (astra.lines(name).len() == times).then_some(())
@@ -127,7 +127,7 @@ fn last_request_wins_while_a_service_is_stopping() {
         assert_eq!(astra.lines(name).len(), 1, "{name}");
     }
     for name in ["stopping-restart", "restarting-start", "restarting-restart"] {
-        // There is nothing to wait for any more, so that the second run ends at once.
+        // Nothing is left to wait for, so that the second run ends at once.
         astra.wait_for(name, "exited");
         assert_eq!(astra.lines(name).len(), 2, "{name}");
     }

@@ -1,11 +1,11 @@
-//! `wait=`: an answer that comes when the service has settled.
+//! `wait=`: answers that wait until the service has settled.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::net::TcpStream;
 
-/// Ends when the file `go` is there, whatever it is sent.
+/// Ends when the file `go` exists, and ignores signals.
 const STUBBORN: &str = "trap '' TERM; echo ready; while [ ! -e go ]; do sleep 0.05; done";
 
 fn ask(astra: &Astra, verb: &str, wait: &str) -> Value {

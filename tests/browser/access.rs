@@ -1,4 +1,4 @@
-//! Whether everybody can use the pages: the rules of axe-core, sizes, and schemes of colours.
+//! Accessibility of the pages: axe-core rules, window sizes and colour schemes.
 
 use crate::driver::{Browser, DESKTOP, PHONE, Viewport};
 use crate::harness::{Astra, Server};
@@ -9,7 +9,7 @@ use std::fs;
 const VIEWPORTS: [Viewport; 4] =
     [DESKTOP, PHONE, Viewport { scheme: "dark", ..DESKTOP }, Viewport { scheme: "light", ..PHONE }];
 
-/// Fails where the page breaks a rule, or is wider than its window.
+/// Fails if the page breaks a rule, or is wider than its window.
 #[track_caller]
 fn check(browser: &Browser, view: &str) {
     let path =

@@ -1,4 +1,4 @@
-//! Astra's page: the table, and what is done to services.
+//! Astra's page: the table, and actions on services.
 
 use crate::driver::Browser;
 use crate::harness::Astra;
@@ -11,7 +11,7 @@ fn page(astra: &Astra) -> Browser {
     browser
 }
 
-/// The selector of a service's row.
+/// Returns the selector of a service's row.
 fn row(name: &str) -> String {
     format!("tr[data-service='{name}']")
 }

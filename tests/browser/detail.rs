@@ -1,4 +1,4 @@
-//! One service beside the table.
+//! The detail view of a service.
 
 use crate::driver::{Browser, PHONE};
 use crate::harness::Astra;

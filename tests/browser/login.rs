@@ -1,4 +1,4 @@
-//! The page where a token or a password is needed.
+//! The login page.
 
 use crate::driver::Browser;
 use crate::harness::{Astra, Server, binary};

@@ -1,4 +1,4 @@
-//! The live log: long ones, wild ones, searched, paused, followed.
+//! The live log: long output, control sequences, search, pause and follow.
 
 use crate::driver::Browser;
 use crate::harness::{Server, eventually};
@@ -10,7 +10,7 @@ fn page(server: &Server) -> Browser {
     browser
 }
 
-/// How many rows of the log are on the page.
+/// Returns the number of log rows on the page.
 const ROWS: &str = "return document.querySelectorAll('.log-row').length";
 
 #[test]

@@ -1,4 +1,4 @@
-//! Draws every view into docs/screenshots: `make screenshots`.
+//! Takes a screenshot of every view into docs/screenshots: `make screenshots`.
 
 use crate::driver::{Browser, DESKTOP, PHONE, Viewport};
 use crate::harness::{Astra, Server, Web};
@@ -6,8 +6,8 @@ use serde_json::json;
 use std::fs;
 use std::path::Path;
 
-/// How many times the services are looked at before the first picture: their lines of CPU and
-/// memory are to be seen.
+/// The number of usage samples before the first screenshot, so that the lines of CPU and memory
+/// are visible.
 const POINTS: usize = 45;
 
 fn draw(browser: &Browser, view: &str) {
@@ -79,7 +79,7 @@ fn every_view_has_a_screenshot() {
     browser.wait_for_text("tr[data-service=web]", "healthy");
     astra.settle("restart", "rag");
     for points in (5..=POINTS).step_by(5) {
-        // In steps, none of which takes longer than anything may.
+        // In steps, each shorter than the timeout.
         browser.wait(
             "lines of CPU grow",
             &format!(

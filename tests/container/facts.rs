@@ -1,4 +1,4 @@
-//! What the Dockerfile and its list of exclusions say is so.
+//! Checks of the Dockerfile and .dockerignore.
 
 use super::dockerfile::{Dockerfile, root};
 use llm_shell::settings::SETTINGS;
@@ -12,8 +12,8 @@ fn manifest(field: &str) -> String {
     value.trim_end_matches('"').to_owned()
 }
 
-/// Whether the builder gets a path: the last pattern that matches it, or a folder above it, says
-/// so. Our patterns are plain paths, and one star.
+/// Whether a path is in the build context: decided by the last pattern that matches it or a parent
+/// folder. Our patterns are plain paths, and one star.
 fn is_sent(path: &str) -> bool {
     let text = fs::read_to_string(root().join(".dockerignore")).unwrap();
     let patterns = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -66,7 +66,7 @@ fn copied_files_are_enough_to_build() {
     let binary = targets.iter().find(|target| target["kind"][0] == "bin").unwrap();
     assert_eq!(binary["name"], "llm-shell");
     assert!(fs::exists(binary["src_path"].as_str().unwrap()).unwrap());
-    // The sources name no file outside of themselves.
+    // The sources refer to no file outside of them.
     let mut grep = std::process::Command::new("grep");
     grep.args(["-rnE", r#"include(_str|_bytes)?!\("(\.\./){3}"#, "src"]);
     assert_eq!(grep.current_dir(folder.path()).output().unwrap().stdout, b"");

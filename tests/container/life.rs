@@ -1,4 +1,4 @@
-//! What the image promises, seen of the binary that runs as it does in a container.
+//! Promises of the image, tested with the binary run as in a container.
 
 use super::boxed::{Container, TOKEN};
 use super::dockerfile::Dockerfile;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const TOKENS: [(&str, &str); 1] = [("LLM_SHELL_TOKEN", "s3cret-token-0123")];
 
-/// The status of the command once it has ended.
+/// Waits for the end of the command and returns its status.
 fn run_to_end(container: &Container, command: &str) -> Value {
     let body = json!({"command": command, "wait": 20}).to_string();
     container.ask_as_owner("POST /start", &body).expect(201).json()
@@ -17,7 +17,7 @@ fn output(container: &Container, command: &str) -> String {
     run_to_end(container, command)["output"]["content"].as_str().unwrap().to_owned()
 }
 
-/// The exit code of the image's health check.
+/// Returns the exit code of the image's health check.
 fn health(container: &Container) -> Option<i32> {
     container.exec(&Dockerfile::read().exec("HEALTHCHECK")).status.code()
 }

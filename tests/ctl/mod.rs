@@ -1,11 +1,11 @@
-//! `llm-shell ctl`: orders to a server of either mode, for people and for scripts.
+//! `llm-shell ctl`: commands to a server of either mode, for people and scripts.
 
 use crate::harness::{Astra, Instance, Server, Web, binary, eventually};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-/// What an order came to.
+/// The result of a command.
 #[derive(Debug, PartialEq)]
 struct Said {
     code: i32,
@@ -16,7 +16,7 @@ struct Said {
 fn run(mut command: Command, input: &[u8]) -> Said {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // An order that reads no stdin may be over by now.
+    // A command that reads no stdin may have ended by now.
     let _unread = child.stdin.take().unwrap().write_all(input);
     let output = child.wait_with_output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -30,7 +30,7 @@ fn order(server: &Instance, words: &[&str]) -> Command {
     command
 }
 
-/// What an order that must succeed prints.
+/// Runs a command, asserts success, and returns its output.
 #[track_caller]
 fn succeed(server: &Instance, words: &[&str]) -> String {
     let output = run(order(server, words), b"");
@@ -38,7 +38,7 @@ fn succeed(server: &Instance, words: &[&str]) -> String {
     output.out
 }
 
-/// What an order is refused with.
+/// Runs a command, asserts its failure, and returns its error.
 #[track_caller]
 fn refused(server: &Instance, words: &[&str], code: i32) -> String {
     let output = run(order(server, words), b"");
@@ -227,7 +227,7 @@ fn ctl_uses_credentials_and_address_of_the_settings() {
     assert!(listening.wait().unwrap().success());
 }
 
-/// A program may print what makes a terminal hand over its clipboard (OSC 52).
+/// A program may print a sequence that reads the terminal's clipboard (OSC 52).
 #[test]
 fn control_sequences_do_not_reach_the_terminal() {
     let server = Server::start();
@@ -243,7 +243,7 @@ fn control_sequences_do_not_reach_the_terminal() {
     assert!(piped.contains("\u{1b}]52;c;"), "a program gets what was printed: {piped:?}");
 }
 
-/// Both at their ports in a network of their own.
+/// Both servers run at their default ports in a network namespace.
 #[test]
 fn ctl_refuses_to_choose_between_two_servers() {
     let folder = tempfile::tempdir().unwrap();
@@ -345,7 +345,7 @@ fn events_are_printed_as_they_occur() {
     let astra = services();
     let mut events = order(&astra, &["events"]).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(events.stdout.take().unwrap()).lines();
-    // The stream is open when it has its place among the streams.
+    // The stream is open once it is counted.
     eventually("it listens", || (astra.log().contains("GET /supervisor/health")).then_some(()));
     std::thread::scope(|threads| {
         let stops = threads.spawn(|| astra.settle("stop", "web"));

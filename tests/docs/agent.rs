@@ -1,4 +1,4 @@
-//! The agent of examples/agent does what the page for agents says of it.
+//! The agent of examples/agent, compared with the page for agents.
 
 use super::root;
 use crate::harness::Server;

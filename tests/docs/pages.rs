@@ -1,4 +1,4 @@
-//! Every block of commands in a document is run, as it stands there.
+//! Runs every command block of the documents.
 
 use super::blocks::{Block, blocks};
 use super::session::Session;
@@ -6,7 +6,7 @@ use super::{documents, read};
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// The pages whose blocks of commands are run here.
+/// The pages whose command blocks are run here.
 const RUN: [&str; 8] = [
     "README.md",
     "docs/configuration.md",
@@ -18,11 +18,11 @@ const RUN: [&str; 8] = [
     "docs/tour.md",
 ];
 
-/// The pages whose `console` blocks something else runs, and what.
+/// The pages whose `console` blocks are run elsewhere, and where.
 const RUN_BY_OTHERS: [(&str, &str); 1] =
     [("examples/astra/README.md", "make example: tests/astra/readme.py, on the whole system")];
 
-/// The blocks that are marked as `not-run`: the page, how the block begins, and why.
+/// The blocks marked as `not-run`: the page, the beginning of the block, and the reason.
 const NOT_RUN: [(&str, &str, &str); 12] = [
     ("README.md", "cargo install", "builds and writes to the machine"),
     ("README.md", "llm-shell   #", "the test starts it"),
@@ -90,14 +90,14 @@ fn shell_blocks_have_valid_syntax() {
     }
 }
 
-/// Runs a page, which has so many commands at least.
+/// Runs a page, which must have at least this many commands.
 fn follow(session: &Session, page: &str, count_min: usize) {
     assert!(RUN.contains(&page), "{page} is not in the list");
     let count = session.follow(page);
     assert!(count >= count_min, "{page} has {count} commands");
 }
 
-/// The block of a page that is this file.
+/// Returns the block of a page that contains this file.
 fn file_of(page: &str, name: &str) -> String {
     let blocks = blocks(&read(page)).0;
     let found = blocks.iter().find(|block| block.mark == name);

@@ -1,19 +1,19 @@
-//! Every test that a document names is one.
+//! Tests named in documents must exist.
 
 use super::{documents, read, root};
 use regex::Regex;
 use std::fs;
 use std::path::Path;
 
-/// The pages with tables of what is promised, each with the tests that hold it.
+/// The pages with tables of promises and their tests.
 const PAGES: [&str; 3] = ["docs/GUARANTEES.md", "SECURITY.md", "docs/RELIABILITY.md"];
 
 /// The files of a module M that may have tests.
 const PLACES: [&str; 5] =
     ["tests/M.rs", "tests/M/mod.rs", "src/M.rs", "src/M/mod.rs", "src/M/tests.rs"];
 
-/// The tests that a document names, as `room::file::name`. `…::name` is in the file of the test
-/// that was named before it.
+/// Returns the tests named in a document, as `area::file::name`. `…::name` is in the file of the
+/// test named before it.
 fn named(document: &str) -> Vec<String> {
     let name = Regex::new(r"`((?:…|[a-z0-9_]+)(?:::[a-z0-9_]+)*::(?:[a-z0-9_]+|\*))`").unwrap();
     let mut last = String::new();
@@ -29,7 +29,7 @@ fn named(document: &str) -> Vec<String> {
     names
 }
 
-/// Where a test may stand: in a file of a room of `tests`, or beside the code that it tests; for
+/// Whether a test exists: in a file of an area of `tests`, or next to the code that it tests; for
 /// `http1::…` in that crate.
 fn is_a_test(name: &str) -> bool {
     let (module, test) = name.rsplit_once("::").unwrap();

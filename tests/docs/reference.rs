@@ -1,5 +1,5 @@
 //! The tables of the reference are generated from the program: routes, bodies, settings and fields
-//! of the services file. `UPDATE_DOCS=1 cargo test docs::reference` writes them anew.
+//! of the services file. `UPDATE_DOCS=1 cargo test docs::reference` rewrites them.
 
 use super::{read, root};
 use crate::harness::{Astra, Instance, Server, binary};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-/// Checks a file against what the program says, or writes it.
+/// Compares a file with the generated text, or writes it.
 #[track_caller]
 fn check(path: &str, text: &str) {
     if std::env::var_os("UPDATE_DOCS").is_some() {
@@ -18,7 +18,7 @@ fn check(path: &str, text: &str) {
     assert!(read(path) == text, "{path} is not what the program says: {advice}");
 }
 
-/// Checks the part of a document between two comments.
+/// Compares or writes the part of a document between two comments.
 #[track_caller]
 fn check_part(path: &str, name: &str, part: &str) {
     let (begin, end) = (format!("<!-- generated: {name} -->\n"), "<!-- end of generated -->");
@@ -36,12 +36,12 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
 
-/// A text in a cell of a table.
+/// Escapes a text for a table cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
-/// The document of a server.
+/// Returns the OpenAPI document of a server.
 struct Document(Value);
 
 impl Document {
@@ -49,7 +49,7 @@ impl Document {
         Self(server.get("/openapi.json").expect(200).json())
     }
 
-    /// Operations in the order of their groups: method, path, operation.
+    /// Returns operations in the order of their groups: method, path, operation.
     fn operations(&self) -> Vec<(String, &str, &Value)> {
         let mut all = Vec::new();
         for tag in self.0["tags"].as_array().unwrap() {
@@ -70,7 +70,7 @@ impl Document {
         for (method, path, operation) in self.operations() {
             let does =
                 format!("{}. {}", text(&operation["summary"]), text(&operation["description"]));
-            // Those that any route can give are described once.
+            // Errors of all routes are described once.
             let common = ["400", "401", "403", "408", "413", "429", "500"];
             let answers: Vec<String> = object(&operation["responses"])
                 .iter()
@@ -89,7 +89,7 @@ impl Document {
         table
     }
 
-    /// What each route takes: in the path, the query, the headers and the body.
+    /// Describes the parameters of each route: path, query, headers and body.
     fn parameters(&self) -> String {
         let mut all = String::new();
         let mut of_logs = None;
@@ -136,7 +136,7 @@ impl Document {
         all
     }
 
-    /// The objects of answers.
+    /// Describes the objects of answers.
     fn objects(&self) -> String {
         let schemas = object(&self.0["components"]["schemas"]);
         let mut wanted = BTreeSet::new();
@@ -166,7 +166,7 @@ impl Document {
         described.collect()
     }
 
-    /// A schema in a few words.
+    /// Describes a schema briefly.
     fn kind(&self, schema: &Value) -> String {
         kind(schema, &|to| self.0.pointer(&to[1..]).unwrap_or_else(|| panic!("there is no {to}")))
     }

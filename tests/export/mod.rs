@@ -1,4 +1,4 @@
-//! `llm-shell export kubernetes`: what is said of a services file, and of shells for agents.
+//! `llm-shell export kubernetes`: manifests of a services file, and of shells for agents.
 
 use crate::harness::{Server, binary};
 use llm_shell::supervisor::services_file;
@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-/// Exit code, stdout and stderr of an export in this folder.
+/// Returns exit code, stdout and stderr of an export in this folder.
 fn export_in(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut command = binary();
     command.args(["export", "kubernetes"]).args(arguments).current_dir(folder);
@@ -20,7 +20,7 @@ fn export(arguments: &[&str]) -> (Option<i32>, String, String) {
     export_in(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/export")), arguments)
 }
 
-/// The manifest and the warnings of these services, all in one image.
+/// Returns the manifest and the warnings of these services, all in one image.
 #[track_caller]
 fn exported(services: &str) -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
@@ -30,7 +30,7 @@ fn exported(services: &str) -> (String, String) {
     (stdout, stderr)
 }
 
-/// The one document of a manifest that has this line.
+/// Returns the only document of a manifest with this line.
 #[track_caller]
 fn document<'a>(manifest: &'a str, kind: &str, name: &str) -> &'a str {
     let is_it = |document: &&str| {
@@ -49,7 +49,7 @@ fn exported_fields_match_the_documentation() {
     let (code, manifest, warnings) =
         export(&[&arguments[..], &["--namespace", "astra", "--wait-image", "busybox:1"]].concat());
     assert_eq!(code, Some(0), "{warnings}");
-    // After a change that is meant: print both again, and read the difference.
+    // After an intended change: print both again, and review the difference.
     assert_eq!(manifest, include_str!("everything.yaml"));
     assert_eq!(warnings, include_str!("everything.warnings"));
 }
@@ -155,7 +155,7 @@ fn invalid_file_exits_with_2_without_manifest() {
     }
 }
 
-/// The tokens of shells called `sh`, by their pods.
+/// Returns the tokens of shells called `sh`, by pod.
 fn tokens_of(manifest: &str) -> BTreeMap<String, String> {
     let data = document(manifest, "Secret", "sh-tokens").split("stringData:\n").nth(1).unwrap();
     let pairs = data.lines().map(|line| line.trim().split_once(": ").unwrap());
@@ -227,7 +227,7 @@ fn exported_shell_accepts_its_pod_name_and_token() {
         ask(host, &[]).expect(401);
     }
     ask("sh-0.sh:8000", &[&bearer]).expect(403);
-    // As the probes ask.
+    // As the probes do.
     server.request_as("10.0.0.7:8000", "GET /health", &[], b"").expect(200);
 }
 

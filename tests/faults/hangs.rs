@@ -1,4 +1,4 @@
-//! A file system that hangs, as far as a program, a directory or a file of ours is on it.
+//! Hanging file systems, for programs, directories and files.
 
 use crate::harness::{Astra, PATIENCE, Server, binary, eventually, fixture};
 use serde_json::json;
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-/// Has whoever opens or executes a file wait, as long as this lives.
+/// A lease that blocks opening and executing a file until it is dropped.
 struct Hang(Child);
 
 impl Hang {
@@ -31,7 +31,7 @@ impl Drop for Hang {
     }
 }
 
-/// An Astra with a service `hang` that is being launched, and hangs in that.
+/// Starts Astra with a service `hang` whose launch hangs.
 fn astra_that_hangs() -> (Astra, Hang) {
     let astra = Astra::start(json!({
         "hang": {"cmd": ["./program", "60"], "autostart": false},

@@ -1,4 +1,4 @@
-//! Processes that others hold, or that hide: daemons, siblings, setuid programs, debuggers.
+//! Processes that are hard to end: daemons, siblings, setuid programs, debuggers.
 
 use super::as_user;
 use crate::harness::{Astra, Server, binary, eventually, fixture, kill};
@@ -9,14 +9,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// How many processes and threads the users here may have.
+/// The limit of processes and threads of the users.
 const PROCESSES: u64 = 200;
 
 fn lives(pid: &str) -> bool {
     Path::new("/proc").join(pid).exists()
 }
 
-/// Waits for a line of a service that is a number.
+/// Waits for a numeric line of a service and returns it.
 fn printed_pid(astra: &Astra, name: &str) -> String {
     eventually("a number is printed", || {
         astra.lines(name).into_iter().find(|line| line.parse::<u32>().is_ok())
@@ -115,7 +115,7 @@ fn unkillable_process_is_named_and_does_not_block() {
     eventually("it is gone", || astra.living().is_empty().then_some(()));
 }
 
-/// Makes `path` a setpriv that anybody runs as root.
+/// Makes `path` a setuid copy of setpriv, owned by root.
 fn become_root_by(path: &Path) {
     fs::copy("/usr/bin/setpriv", path).expect("there is a setpriv");
     fs::set_permissions(path, fs::Permissions::from_mode(0o4755)).expect("it is ours");
@@ -147,7 +147,7 @@ fn unkillable_check_is_not_duplicated() {
     eventually("it is collected", || (!lives(&pid.to_string())).then_some(()));
 }
 
-/// A debugger of a process, which takes note of its end when this is dropped.
+/// A debugger of a process, which reaps it when this is dropped.
 struct Debugger(Child);
 
 impl Debugger {
@@ -171,7 +171,7 @@ impl Drop for Debugger {
     }
 }
 
-/// Ends with this code when the file `go` is there.
+/// A command that exits with this code when the file `go` exists.
 fn waits_and_exits(code: i32) -> String {
     format!("until [ -e go ]; do sleep 0.02; done; exit {code}")
 }
@@ -231,7 +231,7 @@ fn stop_does_not_touch_a_process_with_a_reused_pid() {
     let second = json!({"cmd": daemon, "restart_policy": policy, "autostart": false});
     let astra = astra_in_namespace(json!({"first": first, "second": second}));
     let inside = astra.pid().to_string();
-    // Far enough from the first numbers, which the server's own threads have.
+    // Far from the first pids, which the server's threads have.
     set_last_pid(&inside, 300);
     let mut log = astra.events("/supervisor/logs/first?follow=true&after=0");
     astra.ask("start", "first").expect(200);
@@ -255,7 +255,7 @@ fn stop_does_not_touch_a_process_with_a_reused_pid() {
     assert_eq!(sleepers(), 0, "{:?}", astra.living());
 }
 
-/// Has the namespace that a process is in number its next process behind this.
+/// Sets the last pid of a process's namespace.
 fn set_last_pid(process: &str, number: i64) {
     let mut nsenter = Command::new("nsenter");
     nsenter.args(["--target", process, "--pid", "--mount", "sh", "-c"]);

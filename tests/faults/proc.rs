@@ -1,10 +1,10 @@
-//! A /proc that shows nothing.
+//! An empty /proc.
 
 use crate::harness::{Server, binary, eventually};
 use serde_json::json;
 use std::process::Command;
 
-/// The program in a mount namespace of its own, behind `before`. `None` where that is not permitted.
+/// Returns the program in a mount namespace, after `before`. `None` if that is not permitted.
 fn apart(before: &str) -> Option<Command> {
     let mut unshare = Command::new("unshare");
     let tried = Command::new("unshare").args(["--mount", "true"]).output();
@@ -17,7 +17,7 @@ fn apart(before: &str) -> Option<Command> {
     Some(unshare)
 }
 
-/// Puts an empty file system over the /proc that a process sees, or takes it away again.
+/// Mounts an empty file system over the /proc of a process, or unmounts it.
 fn cover_proc(pid: u32, arguments: &[&str]) {
     let pid = pid.to_string();
     let done = Command::new("nsenter").args(["--mount", "--target", &pid]).args(arguments).status();
@@ -44,12 +44,12 @@ fn invisible_processes_are_not_reported_as_gone() {
     eventually("both are there", || (server.living().len() == 2).then_some(()));
     cover_proc(server.pid(), &["mount", "-t", "tmpfs", "none", "/proc"]);
     let killed = server.post("/kill").expect(200).json();
-    // The command's own process is held by a descriptor, so it is ended all the same.
+    // The command's own process is held by a pidfd, so it is ended nevertheless.
     assert_eq!((&killed["status"], &killed["signal"]), (&json!("killed"), &json!("SIGTERM")));
     let why = killed["left"][0]["why"].as_str().expect("it is told that more may be left");
     assert!(why.contains("/proc cannot be read"), "{killed}");
     assert_eq!(server.living().len(), 1);
-    // What would be started now could not be ended.
+    // A command started now could not be ended.
     let detail = server.post_json("/start", &json!({ "command": "sleep 600" }));
     assert!(detail.problem(500, "internal").contains("read /proc"));
     assert_eq!(server.living().len(), 1);

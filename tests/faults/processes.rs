@@ -1,11 +1,11 @@
-//! A machine that has no process to give.
+//! A machine without free processes.
 
 use super::{Crowd, as_user};
 use crate::harness::{Astra, Server, binary, fixture, kill};
 use serde_json::json;
 use std::process::Command;
 
-/// How many processes and threads the users here may have.
+/// The limit of processes and threads of the users.
 const PROCESSES: u64 = 40;
 
 #[test]

@@ -1,4 +1,4 @@
-//! A signal to end or to stop that comes in the middle of something.
+//! Signals that arrive during an operation.
 
 use crate::harness::raw::Client;
 use crate::harness::{Astra, Server, binary, processes_in};
@@ -7,17 +7,17 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// How often a moment is tried, each a little later than the one before.
+/// The number of attempts, each a little later than the one before.
 const ROUNDS: u32 = 12;
 
-/// What a request that a shutdown overtook may be answered with: it was done before, it was refused
-/// with a reason, or there was nobody any more.
+/// The possible answers to a request during a shutdown: it was done before, it was refused with a
+/// reason, or the server was gone.
 fn is_told(status: Option<u16>) -> bool {
     matches!(status, None | Some(200 | 201 | 202 | 409 | 503))
 }
 
-/// Has `ask` come together with the signal, which comes a little later each time; the server must
-/// end well and leave nothing.
+/// Runs `ask` together with the signal, which is sent a little later each time; the server must
+/// exit with 0 and leave nothing.
 fn ends_well(
     server: &mut Server,
     round: u32,
@@ -38,7 +38,7 @@ fn ends_well(
     assert!(!server.log().contains("panicked"), "{}", server.log());
 }
 
-/// The status of the answer to a POST; `None` where the server was gone before it answered.
+/// Returns the status of the answer to a POST; `None` if the server was gone before it answered.
 fn post(address: std::net::SocketAddr, path: &str, body: &str) -> Option<u16> {
     use std::io::{Read, Write};
     let mut socket = std::net::TcpStream::connect(address).ok()?;
@@ -50,7 +50,7 @@ fn post(address: std::net::SocketAddr, path: &str, body: &str) -> Option<u16> {
     );
     socket.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
-    // One that was cut has no status.
+    // A truncated answer has no status.
     let _cut = socket.read_to_string(&mut answer);
     answer.split(' ').nth(1)?.parse().ok()
 }

@@ -54,7 +54,7 @@ Call = Callable[[str, dict], Awaitable[tuple[str, dict, bool]]]
 
 
 async def steer_a_command(call: Call, site: pathlib.Path, tell: Callable[[str], None]) -> None:
-    """What an agent does with a development server."""
+    """Drives a development server as an agent does."""
 
     async def ask(tool: str, arguments: dict, *said: str) -> dict:
         text, data, is_error = await call(tool, arguments)
@@ -84,7 +84,7 @@ async def steer_a_command(call: Call, site: pathlib.Path, tell: Callable[[str], 
 
 
 async def steer_services(call: Call) -> None:
-    """What an agent does with services."""
+    """Drives services as an agent does."""
     for tool, arguments, said in [
         ("list_services", {}, "broken | crashed | exit code 3"),
         ("service_logs", {"name": "broken"}, "] oops"),
@@ -186,7 +186,7 @@ async def drive(binary: str, folder: pathlib.Path) -> None:
 
 
 async def look_at_services(call: Call) -> None:
-    """What an agent looks at first."""
+    """The first calls of an agent."""
     text, _, is_error = await call("list_services", {})
     assert not is_error and "web | running" in text, text
 

@@ -1,4 +1,4 @@
-"""Runs the official conformance suite against both modes, and prints what each check found.
+"""Runs the official conformance suite against both modes and prints the result of each check.
 
     python3 tests/mcp/conformance.py BINARY
 
@@ -45,7 +45,7 @@ NOT_OURS = {
 
 
 def checks(url: str, version: str, scenario: str) -> list[dict]:
-    """What a scenario found."""
+    """The results of a scenario."""
     with tempfile.TemporaryDirectory() as folder:
         run = subprocess.run(
             [

@@ -1,4 +1,4 @@
-//! Both eras of the protocol on one endpoint, and what neither takes.
+//! Both eras of the protocol on one endpoint, and invalid messages.
 
 use super::{meta, post, request, stateless_headers};
 use crate::harness::Server;

@@ -1,4 +1,4 @@
-//! The tools of the LLM Shell: what a model reads, and what a program gets.
+//! The tools of the LLM Shell: texts for models, and structured results for programs.
 
 use super::{call, meta, post, refused, request, stateless_headers, tool_text};
 use crate::harness::{Server, eventually};
@@ -68,7 +68,7 @@ fn tools_start_wait_read_restart_and_end_a_server() {
     let command = "echo starting; sleep 0.3; echo ready; exec sleep 60";
     let text = tool_text(&server, "start_command", &json!({"command": command, "wait": 0}));
     assert!(text.contains(" | running | "), "{text}");
-    // A number beyond what was printed is one of another run.
+    // A number beyond the output belongs to another run.
     let text = tool_text(&server, "read_logs", &json!({"after": 7, "wait": 20}));
     assert!(text.contains("| lines 1-1 of 1, after= was beyond them]\nstarting\n"), "{text}");
     let text = tool_text(&server, "read_logs", &json!({"after": 1, "wait": 20}));
@@ -111,7 +111,7 @@ fn a_question_ends_the_wait_and_is_answered() {
 #[test]
 fn signal_is_sent_and_its_effect_reported() {
     let server = Server::start();
-    // The sleep gets the signal too, and the shell may tell of its end first.
+    // The sleep gets the signal too, and the shell may report its end first.
     let command =
         "trap 'echo caught' USR1; exec 2>/dev/null; echo ready; while :; do sleep 0.02; done";
     tool_text(&server, "start_command", &json!({"command": command, "wait": 0}));
@@ -223,7 +223,7 @@ fn start_without_a_free_wait_is_reported_as_done() {
     use std::io::Write as _;
     let server = Server::start_with(&["--max-streams", "1"]);
     server.run_to_end("true");
-    // Whoever writes has the one slot as long as its body has not come.
+    // The writer occupies the only slot until its body is received.
     let mut writer = std::net::TcpStream::connect(server.address()).unwrap();
     write!(writer, "POST /stdin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nab")
         .unwrap();

@@ -1,4 +1,4 @@
-//! The protocol on stdin and stdout: with a server inside, and with one elsewhere.
+//! The protocol on stdin and stdout: with an embedded server, and with a remote one.
 
 use super::request;
 use crate::harness::{Server, binary, eventually, processes_in};
@@ -47,7 +47,7 @@ impl Speaker {
         answer["result"]["content"][0]["text"].as_str().expect("a text").to_owned()
     }
 
-    /// Ends the input, and waits for the end.
+    /// Closes the input and waits for the end.
     fn leave(&mut self) -> ExitStatus {
         drop(self.stdin.take());
         eventually("it ends", || self.child.try_wait().unwrap())
@@ -160,7 +160,7 @@ fn answer_without_a_body_is_an_error() {
 fn cancelled_requests_block_nothing_and_free_their_ids() {
     let mut speaker = Speaker::start(binary(), &[]);
     speaker.call(1, "start_command", &json!({"command": "sleep 60", "wait": 0}));
-    // As many as may wait at once.
+    // The maximum number of concurrent waits.
     for id in 100..164 {
         let mut wait = request("tools/call", &json!({"name": "wait", "arguments": {"wait": 50}}));
         wait["id"] = json!(id);
@@ -187,7 +187,7 @@ fn death_of_the_client_ends_the_command() {
     wait["id"] = json!(2);
     speaker.say(&wait);
     drop(speaker.stdin.take());
-    // Whoever reads is gone as well.
+    // The reader is gone as well.
     drop(speaker.lines.take());
     eventually("it ends", || speaker.child.try_wait().unwrap());
     assert_eq!(processes_in(speaker.folder.path()), Vec::<String>::new());
@@ -223,7 +223,7 @@ fn ping_is_answered_despite_waiting_calls() {
     let mut ping = request("ping", &json!({}));
     ping["id"] = json!("ping");
     speaker.say(&ping);
-    // Those that found no place are told so; none of the 64 that wait is answered before.
+    // Calls above the limit are refused; none of the 64 waiting ones is answered before.
     let mut refused = 0;
     loop {
         let answer = speaker.hear();

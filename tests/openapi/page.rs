@@ -1,9 +1,9 @@
-//! The page to try the API comes from the server alone.
+//! The API explorer page is served without external resources.
 
 use crate::harness::{Answer, Astra, Instance, Server};
 use serde_json::json;
 
-/// What the attributes `src` and `href` of a page name.
+/// Returns the values of the attributes `src` and `href` of a page.
 fn references(page: &str) -> Vec<&str> {
     let of = |attribute: &'static str| page.split(attribute).skip(1);
     let all = of(" src=\"").chain(of(" href=\""));

@@ -1,9 +1,9 @@
-//! What is published holds what it needs, and nothing else. `make package` builds it.
+//! The contents of the published package. `make package` builds it.
 
 use std::path::Path;
 use std::process::Command;
 
-/// What a package of ours has besides its sources and its tests.
+/// The files of the package besides its sources and tests.
 const NEEDED: [&str; 10] = [
     "Cargo.toml",
     "Cargo.lock",
@@ -17,7 +17,7 @@ const NEEDED: [&str; 10] = [
     "llm-shell.service",
 ];
 
-/// What is for those alone who work on it, or comes of that.
+/// Files for development only.
 const LEFT_OUT: [&str; 9] = [
     ".ci/",
     ".git",
@@ -30,7 +30,7 @@ const LEFT_OUT: [&str; 9] = [
     "target/",
 ];
 
-/// As much as is reasonable to fetch.
+/// The maximum size of the package.
 const BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 #[test]

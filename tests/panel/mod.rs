@@ -1,15 +1,15 @@
-//! The web panel, as files: what a browser is given before it shows anything.
+//! The files of the web panel, as served to browsers.
 
 use crate::harness::{Answer, Astra, Server, binary};
 use serde_json::json;
 
-/// The files that a page names, besides itself.
+/// Returns the files that a page refers to.
 fn named(page: &str) -> Vec<String> {
     let names = page.split(['"', '\'']).filter(|word| word.starts_with("panel/"));
     names.map(|name| format!("/{name}")).collect()
 }
 
-/// The files that a module of this path imports, at once or later.
+/// Returns the files that a module imports, statically or dynamically.
 fn imported(path: &str, module: &str) -> Vec<String> {
     let folder = path.rsplit_once('/').unwrap().0;
     let above = folder.rsplit_once('/').unwrap().0;
@@ -85,7 +85,7 @@ fn page_is_public_and_its_data_is_not() {
     let server = Server::start_command(command);
     check_page(|path| server.get(path), "LLM Shell");
     server.get("/runs").problem(401, "unauthorized");
-    // A browser would ask for the password itself, over the page's own form.
+    // Otherwise the browser would show its own password dialog over the page's form.
     let script = ["Sec-Fetch-Dest: empty", "Sec-Fetch-Site: same-origin"];
     let answer = server.request("GET /runs", &script, b"").expect(401);
     assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"llm-shell\""));

@@ -1,4 +1,4 @@
-//! The rules and the dashboard for Prometheus and Grafana name what the servers really tell.
+//! The Prometheus rules and the Grafana dashboard, compared with the exported metrics.
 
 use crate::harness::{Answer, Astra, Server, eventually};
 use llm_shell::protocol::HealthStatus;
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// What an expression may say besides metrics and labels.
+/// Keywords of expressions.
 const WORDS: [&str; 10] = [
     "and",
     "or",
@@ -24,14 +24,14 @@ const WORDS: [&str; 10] = [
     "vector",
 ];
 
-/// What Prometheus adds to every series that it scrapes.
+/// Labels that Prometheus adds to every series.
 const ADDED: [&str; 2] = ["instance", "job"];
 
 fn file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
-/// The expressions of the rules, by the name of the alert.
+/// Returns the expressions of the rules, by alert.
 fn rules() -> BTreeMap<String, String> {
     let pattern = Regex::new(r"- alert: (\w+)\n +expr: (.+)\n").unwrap();
     let text = file("examples/prometheus/alerts.yml");
@@ -49,7 +49,7 @@ fn panels(dashboard: &Value) -> Vec<&Value> {
     dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row").collect()
 }
 
-/// The expressions of the panels, and the questions of the variables.
+/// Returns the expressions of the panels and the queries of the variables.
 fn dashboard_expressions() -> Vec<String> {
     let dashboard = dashboard();
     let targets = panels(&dashboard).into_iter().flat_map(|panel| {
@@ -69,7 +69,7 @@ fn dashboard_expressions() -> Vec<String> {
     .collect()
 }
 
-/// The metrics of an expression, and its labels with what they are compared with.
+/// The metrics of an expression, and its labels with the compared values.
 #[derive(Debug, Default)]
 struct Named {
     metrics: BTreeSet<String>,
@@ -99,7 +99,7 @@ fn named(expression: &str) -> Named {
     named
 }
 
-/// The labels of every metric that an answer tells.
+/// Returns the labels of every metric in an answer.
 fn exported_labels(answer: &Answer) -> BTreeMap<String, BTreeSet<String>> {
     let sample = Regex::new(r"(?m)^([a-z_]+)(?:\{(.*)\})? \S+$").unwrap();
     let label = Regex::new(r#"([a-z_]+)=""#).unwrap();
@@ -113,7 +113,7 @@ fn exported_labels(answer: &Answer) -> BTreeMap<String, BTreeSet<String>> {
     exported
 }
 
-/// What both modes tell while something runs.
+/// Returns the metrics that both modes export while something runs.
 fn labels_of_both_modes() -> BTreeMap<String, BTreeSet<String>> {
     let server = Server::start();
     server.run("sleep 60");

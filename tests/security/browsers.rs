@@ -1,4 +1,4 @@
-//! Pages of strangers: other origins, and names that are not ours.
+//! Requests from foreign pages: other origins, and unknown host names.
 
 use crate::harness::{Astra, Server, binary};
 use serde_json::{Value, json};

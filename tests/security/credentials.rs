@@ -70,7 +70,7 @@ fn login_is_blocked_after_ten_failures() {
     assert!(!log.contains("s3cret"), "{log}");
 }
 
-/// The header that shows a session.
+/// Returns the header of a session.
 fn session(server: &Server) -> String {
     let body = format!("{{\"token\":\"{}\"}}", TOKEN.split(' ').next_back().unwrap());
     let answer = server.request("POST /login", &[], body.as_bytes()).expect(200).json();

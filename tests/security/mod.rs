@@ -1,4 +1,4 @@
-//! Who gets in: contract section 7.
+//! Access control: contract section 7.
 
 mod browsers;
 mod credentials;

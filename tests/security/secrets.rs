@@ -1,4 +1,4 @@
-//! Secrets stay secret, wherever they come from.
+//! Confidentiality of secrets from all sources.
 
 use crate::harness::{Server, binary};
 use std::fs;
@@ -86,7 +86,7 @@ fn command_cannot_read_the_secret_of_the_server() {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", TOKEN).env("RUST_LOG", "trace");
     if nix::unistd::geteuid().is_root() {
-        // Root may read everything, so the server and its command run as somebody else here.
+        // Root can read everything, so the server and its command run as another user.
         // SAFETY: only async-signal-safe calls, and no memory of ours is touched.
         unsafe {
             command.pre_exec(|| {
@@ -136,7 +136,7 @@ fn readable_token_file_causes_a_warning() {
     assert_eq!(log.contains("running as root without credentials"), is_root, "{log}");
 }
 
-/// What a proxy of the environment would be told: it listens, and answers nothing good.
+/// A proxy of the environment, which records requests and answers with an error.
 fn proxy(answers: usize) -> (String, std::thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -196,7 +196,7 @@ fn token_is_sent_over_plain_http_only_locally() {
         let ask = |more: &[&str]| {
             let mut client = binary();
             client.env("LLM_SHELL_TOKEN", TOKEN).args(&words);
-            // A name that nobody has (RFC 2606).
+            // A name that does not resolve (RFC 2606).
             client.args(["--url", "http://shell.invalid:1"]).args(more);
             let output = client.output().unwrap();
             (output.status.code(), String::from_utf8(output.stderr).unwrap())

@@ -1,4 +1,4 @@
-//! Where we listen.
+//! Listening sockets.
 
 use crate::harness::{binary, eventually};
 use std::io::{Read, Write};

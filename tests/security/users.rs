@@ -1,6 +1,6 @@
-//! Other users of the machine: they have the same loopback address as we do.
+//! Other users of the machine, who share the loopback address.
 //!
-//! These tests are somebody else, so they have to be started by root.
+//! These tests act as another user, so they must be started by root.
 
 use crate::harness::{Server, binary, eventually, kill, open_folder};
 use std::process::{Command, Output, Stdio};
@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 /// A user who is neither root nor the server's.
 const OTHER_USER: &str = "1";
 
-/// A program that a stranger runs.
+/// Returns a program that runs as another user.
 fn as_stranger(program: &str) -> Command {
     assert!(nix::unistd::geteuid().is_root(), "only root can be somebody else: run it as root");
     let mut command = Command::new("setpriv");
@@ -17,7 +17,7 @@ fn as_stranger(program: &str) -> Command {
     command
 }
 
-/// The status and the body that a stranger gets.
+/// Returns the status and the body that another user gets.
 fn ask(to: &[&str], path: &str, more: &[&str]) -> (u16, String) {
     let mut curl = as_stranger("curl");
     curl.args(["--silent", "--noproxy", "*", "--max-time", "20", "--write-out", "\n%{http_code}"]);
@@ -49,7 +49,7 @@ fn another_user_gets_no_shell_without_credentials() {
     assert!(!server.folder().join("pwned").exists());
 }
 
-/// By the time its request is read, nobody holds the other end, which then seems to be root's.
+/// When the request is read, the other end is closed, which then appears to be owned by root.
 #[test]
 fn request_of_a_vanished_sender_runs_nothing() {
     let server = Server::start();

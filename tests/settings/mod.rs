@@ -1,4 +1,4 @@
-//! Flags, environment and `.env`, as the real binary takes them.
+//! Settings of the real binary: flags, environment and `.env`.
 
 use crate::harness::{Server, binary};
 use llm_shell::settings::SETTINGS;
@@ -39,7 +39,7 @@ fn invalid_dotenv_setting_is_named_with_its_source() {
     assert!(stderr.contains("invalid LLM_SHELL_PORT \"x\" (.env)"), "{stderr}");
 }
 
-/// The server in a folder with this `.env`.
+/// Starts the server in a folder with this `.env`.
 fn server_with_dotenv(content: &str) -> Server {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(".env"), content).unwrap();
@@ -60,7 +60,7 @@ fn dotenv_is_read_from_the_working_directory() {
     );
 }
 
-/// A command can write that file, because it is started in the same directory.
+/// A command can write `.env`, because it is started in the same directory.
 #[test]
 fn dotenv_cannot_set_security_settings() {
     let names = ["SHELL", "ALLOWED_ORIGINS", "ALLOWED_HOSTS", "INSECURE"];

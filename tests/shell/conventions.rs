@@ -1,4 +1,4 @@
-//! What holds for every route: faults as problems, known and unknown paths, request ids.
+//! Rules for all routes: errors as problems, unknown paths, request ids.
 
 use crate::harness::{Server, eventually};
 use serde_json::json;

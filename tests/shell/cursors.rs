@@ -1,11 +1,11 @@
-//! Cursors: numbers of lines that clients keep, of this run or of another.
+//! Cursors: line numbers kept by clients, of this run or another.
 
 use crate::harness::{Server, Stream};
 use serde_json::{Value, json};
 
 const EVENTS: &str = "Accept: text/event-stream";
 
-/// A run of a hundred lines, then one of two. Gives their ids.
+/// Executes a run of a hundred lines, then one of two. Returns their ids.
 fn long_and_short(server: &Server) -> [String; 2] {
     ["seq 100", "echo a; echo b"].map(|command| {
         let run = server.run_to_end(command);

@@ -1,10 +1,10 @@
-//! POST /kill: the whole tree, nothing but the tree, and what is said of it.
+//! POST /kill: ends the whole tree, nothing but the tree, and reports it.
 
 use crate::harness::{Server, eventually, fixture};
 use serde_json::{Value, json};
 
-/// Commands whose tree takes more than a signal to the shell, each with how many processes it has
-/// when it is ready. Each prints `ready` for every one of them.
+/// Commands whose tree does not end with the shell, each with the number of its processes
+/// when it is ready. Each process prints `ready`.
 fn trees() -> Vec<(&'static str, String, usize)> {
     let script = |name: &str| format!("python3 {}", fixture(name));
     vec![
@@ -175,7 +175,7 @@ fn leftovers_are_listed_logged_and_ended_by_a_kill() {
 fn end_is_always_reported_with_its_leftovers() {
     let server = Server::start();
     for _ in 0..50 {
-        // Asked again and again while it ends: one answer must not mix two moments.
+        // Polled while it ends: one answer must not mix two moments.
         let ended = server.run_to_end("sleep 60 & exit 0");
         assert_eq!(ended["leftover_pids"].as_array().unwrap().len(), 1, "{ended}");
     }
@@ -196,7 +196,7 @@ fn the_next_start_ends_leftovers_first() {
 
 #[test]
 fn a_start_waits_while_a_tree_is_being_ended() {
-    // Long enough for a busy machine to let the shell say that it was asked.
+    // Long enough for the shell to print on a busy machine.
     let server = Server::start_with(&["--kill-timeout", "3"]);
     server.run("trap 'echo asked' TERM; echo ready; while :; do sleep 0.1; done");
     server.wait_for_output("ready");
@@ -240,7 +240,7 @@ fn forking_flood_is_ended_completely() {
     assert_eq!(last["content"], "10000000");
 }
 
-/// It ended by itself, whatever is ended of what it left.
+/// The run ended by itself, even if its leftovers are killed.
 #[test]
 fn a_kill_of_an_exited_run_says_how_it_had_ended() {
     let server = Server::start();

@@ -1,4 +1,4 @@
-//! The ways in which a command can end, and what is told of each: in /status, in /runs, as text,
+//! The ways in which a command can end, and how each is reported: in /status, in /runs, as text,
 //! and by the next server.
 
 use crate::harness::{Server, eventually, kill};
@@ -15,12 +15,12 @@ fn signalled(code: i32, name: &'static str, by: &'static str) -> End {
     ("killed", Some(code), Some(name), by)
 }
 
-/// A command that is deaf to SIGTERM, and one that ends well when it gets one.
+/// A command that ignores SIGTERM, and one that exits with 0 on it.
 const DEAF: &str = "trap '' TERM; echo ready; while :; do sleep 0.02; done";
 const POLITE: &str = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.02; done";
 const PLAIN: &str = "echo ready; exec sleep 60";
 
-/// Checks what is told of the last run.
+/// Asserts the reported end of the last run.
 #[track_caller]
 fn check(server: &Server, what: &str, expected: End) {
     let ended = server.ended();
@@ -50,7 +50,7 @@ fn own_end_is_reported_by_exit_code_or_signal() {
         ("exit 0", exited(0)),
         ("exit 7", exited(7)),
         ("exit 255", exited(255)),
-        // What a shell says of a child that a signal ended is an exit code of the shell's own.
+        // A shell reports a child killed by a signal with its own exit code.
         ("exit 130", exited(130)),
         ("sh -c 'kill -KILL $$'; exit $?", exited(137)),
         ("no-such-program", exited(127)),
@@ -134,12 +134,12 @@ fn timeout_is_never_reported_as_success() {
     for (command, expected) in [
         (PLAIN, signalled(-15, "SIGTERM", "timeout")),
         (POLITE, ("killed", Some(0), None, "timeout")),
-        // It came too late for this one.
+        // Too late for this one.
         ("echo ready", exited(0)),
     ] {
         server.post_json("/start", &json!({"command": command, "timeout": 2})).expect(201);
         check(&server, command, expected);
-        // A shell may also say what became of a child of its own.
+        // A shell may also report the end of a child of its own.
         assert!(server.content("").starts_with("ready"), "what was printed is kept");
     }
 }
@@ -177,7 +177,7 @@ fn runs_ended_by_a_shutdown_are_reported_afterwards() {
     let start = |server: &Server| {
         let body = json!({"command": format!("echo ready; {DEAF}"), "pty": true});
         server.post_json("/start", &body).expect(201);
-        // The second one says that it is deaf.
+        // The second process prints that it ignores the signal.
         server.wait_for_output("ready\nready");
     };
     let end = |server: &mut Server, signal: &str| {
@@ -197,7 +197,7 @@ fn runs_ended_by_a_shutdown_are_reported_afterwards() {
     check_told(&run, "the server's death", ("killed", None, None, "lost"));
 }
 
-/// Where a memory cgroup can be made, as root of a machine or of a container with its own.
+/// Requires a memory cgroup, as root of a machine or of a container with its own.
 #[test]
 fn own_cgroup_memory_kill_is_reported_as_a_signal() {
     let server = Server::start();

@@ -1,4 +1,4 @@
-//! What a command is born with.
+//! The initial environment and descriptors of a command.
 
 use crate::harness::{Server, binary, eventually};
 use std::os::unix::process::CommandExt;
@@ -25,7 +25,7 @@ fn a_command_reads_end_of_file_from_its_input() {
 #[test]
 fn command_starts_with_clean_signals_and_descriptors() {
     let mut command = binary();
-    // What `nohup … &` of an older shell leaves: signals ignored, a descriptor open.
+    // As `nohup … &` of an older shell does: signals ignored, a descriptor open.
     // SAFETY: signal(2) and dup2(2) are async-signal-safe and touch no memory of ours.
     unsafe {
         command.pre_exec(|| {

@@ -7,7 +7,7 @@ fn follow(server: &Server, query: &str, headers: &[&str]) -> Stream {
     Stream::open(server.address(), &format!("/logs?{query}"), headers)
 }
 
-/// Prints a line for each file `goN` that appears, then ends.
+/// A command that prints a line for each file `goN` that appears, then ends.
 fn stepwise(steps: usize) -> String {
     format!(
         "echo begin; for i in $(seq {steps}); do while [ ! -e go$i ]; do sleep 0.01; done; \
@@ -102,7 +102,7 @@ fn every_follower_gets_every_line_once_however_slow() {
     let server = Server::start();
     server.run("while [ ! -e go ]; do sleep 0.01; done; seq 200000");
     let slow = follow(&server, "follow=true", &[]);
-    // As many as there may be.
+    // The maximum number.
     let quick: Vec<_> = (0..63).map(|_| follow(&server, "follow=true", &[])).collect();
     std::fs::write(server.folder().join("go"), "").unwrap();
     let expected: Vec<_> = (1..=200_000).map(|number| format!("{number}\n")).collect();

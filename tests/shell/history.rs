@@ -1,4 +1,4 @@
-//! The runs that were before, across servers that ended and servers that were killed.
+//! Earlier runs, across servers that have ended or were killed.
 
 use crate::harness::{Server, binary, eventually, fixture, kill};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ fn runs_are_listed_the_newest_first() {
     let third = &all[2];
     let id = third["run_id"].as_str().unwrap();
     let mut one = server.get(&format!("/runs/{id}")).expect(200).json();
-    // How long it is silent grows.
+    // The time of silence increases.
     one["idle"] = third["idle"].clone();
     assert_eq!((&one, &one["command"]), (third, &json!("echo run 1; exit 1")));
     for _ in 0..2 {
@@ -75,7 +75,7 @@ fn runs_of_a_killed_server_are_ended_and_lost() {
     let daemon = fixture("daemon.py");
     server.run(&format!("echo mine; python3 {daemon} keep; setsid sleep 60 & sleep 60"));
     server.wait_for_output("ready");
-    // What comes and goes while the daemon is made is not waited for.
+    // Short-lived processes of the daemon's start are not awaited.
     let is_sleep = |line: &&String| line.split_once(' ').is_some_and(|it| it.1 == "sleep 60 ");
     let sleeps = |server: &Server| server.living().iter().filter(is_sleep).count();
     eventually("the tree is there", || (sleeps(&server) == 3).then_some(()));
@@ -172,7 +172,7 @@ fn run_launched_during_a_crash_is_found_by_its_id() {
     server.wait();
     let ledger = server.folder().join("logs/.runs");
     let text = std::fs::read_to_string(&ledger).unwrap();
-    // As far as it is written before the launch.
+    // Truncated to what is written before the launch.
     let mut run: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     assert_eq!(run["pid"], 0);
     run["run_id"] = json!("00000000deadbeef");
@@ -196,7 +196,7 @@ fn another_program_with_the_pid_of_a_lost_run_is_not_touched() {
     let text = std::fs::read_to_string(&ledger).unwrap();
     let mut sleep = std::process::Command::new("sleep");
     let mut sleeper = sleep.arg("60").current_dir(server.folder()).spawn().unwrap();
-    // As if the pid of the run had been given to the sleeper since.
+    // As if the pid of the run had been reused by the sleeper.
     let mut run: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     run["pid"] = sleeper.id().into();
     run["start_ticks"] = json!(1);

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: what is sent twice is done once.
+//! `Idempotency-Key`: a repeated request is executed once.
 
 use crate::harness::raw::Client;
 use crate::harness::{Server, eventually};
@@ -27,7 +27,7 @@ fn reused_key_for_another_request_is_refused() {
     let detail = start(&server, "one", "false").problem(409, "conflict");
     assert!(detail.contains("\"one\""), "{detail}");
     server.ended();
-    // Each route has keys of its own.
+    // Keys are separate for each route.
     server.request("POST /restart", &["Idempotency-Key: one"], b"").expect(200);
 }
 
@@ -63,7 +63,7 @@ fn key_does_not_bypass_limits() {
             "POST {route} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\nContent-Length: {bytes}\r\n\r\n"
         )
     };
-    // Refused by its length, before it has come.
+    // Refused for its length, before it is received.
     let mut large = Client::connect(server.address());
     large.send(head("/start", 2 * 1024 * 1024));
     assert_eq!(large.answer().status, 413);
@@ -125,7 +125,7 @@ fn a_repeated_answer_has_the_form_of_the_first() {
     assert_eq!(first.text(), again.text());
 }
 
-/// A client whose connection broke off asks again, and is told what became of it.
+/// A client whose connection broke repeats its request and gets the outcome.
 #[test]
 fn retry_of_an_aborted_wait_gets_the_end() {
     let server = Server::start();
@@ -142,7 +142,7 @@ fn retry_of_an_aborted_wait_gets_the_end() {
     std::thread::scope(|scope| {
         let again = || server.request("POST /start", &["Idempotency-Key: once"], body.as_bytes());
         let again = scope.spawn(again);
-        // Two waits: that of the one that left, and that of the one that came again.
+        // Two waits: that of the disconnected client, and that of its retry.
         let are_two = || server.get("/metrics").expect(200).text().contains("_streams 2\n");
         eventually("it waits for the first", || are_two().then_some(()));
         std::fs::write(server.folder().join("go"), "").unwrap();

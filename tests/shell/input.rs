@@ -1,4 +1,4 @@
-//! POST /stdin, /signal and /resize: commands that are talked to, on a terminal and without.
+//! POST /stdin, /signal and /resize: input for commands, with and without a terminal.
 
 use crate::harness::{Server, eventually};
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ fn a_terminal_has_a_size_a_type_and_echoes() {
 #[test]
 fn control_c_reaches_only_the_foreground() {
     let server = Server::start();
-    // The one in the foreground says that it is there.
+    // The foreground process reports that it is running.
     let command = "trap 'echo caught' INT; sh -c 'echo ready; exec sleep 60'; echo goes on";
     start(&server, &json!({"command": command, "pty": true}));
     server.wait_for_output("ready");
@@ -224,7 +224,7 @@ fn expired_timeout_ends_the_run_and_is_reported() {
     assert_eq!(answer["ended_by"], "itself");
 }
 
-/// A plus in a query is a space, where nobody has encoded it.
+/// An unencoded plus in a query means a space.
 #[test]
 fn a_real_time_signal_may_be_given_with_a_bare_plus() {
     let server = Server::start();
@@ -236,7 +236,7 @@ fn a_real_time_signal_may_be_given_with_a_bare_plus() {
     server.post("/signal?type=RTMINfoo").problem(400, "bad_request");
     server.post("/signal?type=SIGRTMIN+3").expect(200);
     assert_eq!(server.ended()["exit_code"], 0);
-    // The shell itself says of its `sleep` what ended that.
+    // The shell itself reports what ended its `sleep`.
     assert!(server.content("").ends_with("\ngot it"));
 }
 

@@ -1,4 +1,4 @@
-//! Who else may have a hand in the log directory: nobody.
+//! Protection of the log directory against other users and programs.
 
 use crate::harness::{Server, binary, eventually, kill};
 use serde_json::json;
@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Starts a server in this folder, which must end with exit code 1. Gives what it said.
+/// Starts a server in this folder, asserts exit code 1, and returns its stderr.
 #[track_caller]
 fn refused(folder: &Path) -> String {
     let mut command = binary();

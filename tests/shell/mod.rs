@@ -1,4 +1,4 @@
-//! The LLM Shell, driven over HTTP as its users drive it.
+//! Tests of the LLM Shell over HTTP.
 
 mod conventions;
 mod cursors;

@@ -1,4 +1,4 @@
-//! What a command prints, and what lies on disk: contract section 2.2.
+//! Output of commands and its log on disk: contract section 2.2.
 
 use crate::harness::{Server, binary, eventually, kill, send};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ fn lines(stored: &[Value]) -> Vec<&str> {
     stored.iter().map(|entry| entry["line"].as_str().expect("a line")).collect()
 }
 
-/// A command that prints exactly these bytes.
+/// Returns a command that prints exactly these bytes.
 fn printing(bytes: &[u8]) -> String {
     let octal: Vec<_> = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
     format!("printf '{}'", octal.concat())
@@ -140,7 +140,7 @@ fn a_prompt_is_read_before_its_line_ends() {
     assert_eq!(server.content("?lines=1"), "hello\nname? ");
     assert_eq!(server.content("?seconds=3600"), "hello\nname? ");
     server.post("/kill").expect(200);
-    // The tree is gone; that nobody holds the pipe any more is noticed a moment later.
+    // The tree is gone; the end of the pipe is noticed a moment later.
     let page = eventually("the line has ended", || {
         let page = server.get("/logs").expect(200).json();
         (page["total_lines"] == 2).then_some(page)
@@ -169,7 +169,7 @@ fn a_log_that_is_removed_never_stops_the_command() {
     server.wait_for_output("after");
     assert_eq!(server.content(""), "before\nafter");
     assert_eq!(server.get("/status").expect(200).json()["status"], "running");
-    // The next run finds a directory again.
+    // The next run has a directory again.
     server.post("/restart").expect(200);
     server.wait_for_output("after");
     assert_eq!(server.stored().len(), 2);
@@ -271,7 +271,7 @@ fn unread_log_messages_block_nothing() {
     });
     let line = line.into_iter().find(|line| line.contains("listening on")).unwrap();
     let address = line.trim().rsplit('/').next().unwrap().parse().unwrap();
-    // Far more of the access log than the pipe takes.
+    // Far more of the access log than the pipe holds.
     for _ in 0..1500 {
         let answer = send(address, "localhost", "GET /health", &[], b"");
         assert_eq!(answer.status, 200);

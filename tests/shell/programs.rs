@@ -1,9 +1,9 @@
-//! Programs that people talk to, driven over the API alone, as an agent drives them.
+//! Interactive programs, driven over the API alone, as an agent drives them.
 
 use crate::harness::{Server, eventually};
 use serde_json::{Value, json};
 
-/// Someone who talks to one program and reads each byte of it once.
+/// A session with one program, which reads each byte once.
 struct Talk<'a> {
     server: &'a Server,
     next: u64,
@@ -22,7 +22,7 @@ impl<'a> Talk<'a> {
         assert_eq!(answer["written"], text.len());
     }
 
-    /// Reads on until `text` was said, and gives all that was said until then.
+    /// Reads until `text` is printed, and returns all output up to there.
     #[track_caller]
     fn hear_until(&mut self, text: &str) -> String {
         let mut said = String::new();
@@ -34,7 +34,7 @@ impl<'a> Talk<'a> {
                 said += page["content"].as_str().unwrap();
                 said.push('\n');
             }
-            // A line that is open is told with each answer, as far as it is.
+            // An open line is repeated in each answer, as far as it is printed.
             let all = said.clone() + page["prompt"].as_str().unwrap_or_default();
             all.contains(text).then_some(all)
         })
@@ -63,7 +63,7 @@ fn interpreter_answers_repeated_input() {
     python.say("Ann\n");
     assert!(python.hear_until("\n>>> ").contains("'Ann'"));
     python.say("while True: pass\n\n");
-    // The echo of an interrupt would be there before the loop is.
+    // The echo of an interrupt would precede the loop.
     python.hear_until("... ");
     eventually("it is busy", || {
         (server.get("/status").expect(200).json()["cpu_percent"].as_f64()? > 10.0).then_some(())
@@ -145,12 +145,12 @@ fn pager_scrolls_and_quits() {
 
 #[test]
 fn job_control_works_on_a_terminal() {
-    // An interactive shell is deaf to SIGTERM.
+    // An interactive shell ignores SIGTERM.
     let server = Server::start_with(&["--kill-timeout", "0.2"]);
     let mut bash = Talk::begin(&server, "PS1='$ ' exec bash --norc --noprofile -i");
     bash.hear_until("$ ");
     bash.say("sleep 61\n");
-    // By then the shell has given it the terminal.
+    // By then the shell has made it the foreground job.
     let sleeps = || server.living().iter().any(|process| process.contains("sleep 61"));
     eventually("it sleeps", || sleeps().then_some(()));
     bash.say("\u{1a}");

@@ -1,4 +1,4 @@
-//! GET /logs for agents: cursors, waiting, cutting, filters and forms; contract section 2.1.
+//! GET /logs for agents: cursors, waiting, truncation, filters and formats; contract section 2.1.
 
 use crate::harness::raw::Client;
 use crate::harness::{Server, eventually};
@@ -70,7 +70,7 @@ fn wait_ends_with_a_line_the_end_or_a_timeout() {
     });
     let ended = page(&server, "after=2&wait=60");
     assert_eq!((&ended["lines_returned"], &ended["running"]), (&json!(0), &json!(false)));
-    // What has ended is not waited for.
+    // A wait for an ended command returns at once.
     page(&server, "after=2&wait=600");
 }
 
@@ -221,11 +221,11 @@ fn conflicting_parameters_are_refused() {
     }
 }
 
-/// The expression has some 800 states, and the line 15 MB: half a minute of a processor.
+/// The expression has some 800 states, and the line 15 MB: half a minute of CPU time.
 #[test]
 fn a_search_ends_when_its_client_leaves() {
     let server = Server::start();
-    // Any order of the two letters, so that no state of the search comes twice.
+    // A varying order of the two letters, so that no search state repeats.
     let letters = "LC_ALL=C tr '\\000-\\177' x | LC_ALL=C tr '\\200-\\377' y";
     server.run_to_end(&format!("head -c 15000000 /dev/urandom | {letters}; echo; echo end"));
     let ticks = || {

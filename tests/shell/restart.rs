@@ -4,7 +4,7 @@ use crate::harness::raw::Client;
 use crate::harness::{Server, eventually};
 use serde_json::{Value, json};
 
-/// Says `ready`, then `asked` for each SIGTERM, and goes on.
+/// Prints `ready`, then `asked` for each SIGTERM, and continues.
 const STUBBORN: &str = "trap 'echo asked' TERM; echo ready; while :; do sleep 0.1; done";
 
 #[test]
@@ -86,7 +86,7 @@ fn kill_cancels_queued_restarts() {
     for restart in &mut restarts {
         restart.send(&request);
     }
-    // What they are to read is there, so that they sleep for nothing else than their turn.
+    // Their requests have arrived, so that they only wait for their turn.
     eventually("all three wait", || (server.connections() == "SSS").then_some(()));
     server.post("/kill?type=SIGKILL").expect(200);
     for mut restart in restarts {

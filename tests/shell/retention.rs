@@ -1,4 +1,4 @@
-//! What is kept of logs: retention and rotation.
+//! Retention and rotation of logs.
 
 use crate::harness::{Server, eventually, kill};
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ fn oversized_run_drops_its_oldest_lines() {
         );
         let expected: Vec<String> = (first..=100_000).map(|number| number.to_string()).collect();
         assert!(all["content"] == expected.join("\n"));
-        // Pages, whichever part they begin in.
+        // Pages, regardless of the file they begin in.
         for after in [0, first, first + 5000, 99_990] {
             let page = page(&format!("?after={after}&limit=3"));
             let begin = after.max(first - 1) + 1;
@@ -87,7 +87,7 @@ fn oversized_run_drops_its_oldest_lines() {
 #[test]
 fn endless_line_is_cut_at_the_log_limit() {
     let server = Server::start_with(&["--log-max-bytes", "2000000", "--max-line-bytes", "4096"]);
-    // While it goes on, the part before the present one ends with a cut.
+    // While it runs, the previous file ends with a truncated line.
     let flood = "head -c 3000000 /dev/zero | tr '\\0' y";
     server.run(&format!("{flood}; while [ ! -e go ]; do sleep 0.01; done; echo; echo end"));
     eventually("it is told", || {
@@ -129,12 +129,12 @@ fn flooding_run_keeps_logs_of_other_runs() {
     let server = Server::start_with(&["--log-max-bytes", "1000000"]);
     let first = server.run_to_end("echo first; exit 3");
     let path = format!("/runs/{}", first["run_id"].as_str().unwrap());
-    // More than all logs may have, and then so many that may fill them.
+    // More than the limit of all logs, and then enough runs to fill it.
     server.run_to_end(FLOOD);
     assert!(bytes_of_logs(&server) <= 260_000, "{} bytes", bytes_of_logs(&server));
     let logs = server.get(&format!("{path}/logs")).expect(200).json();
     assert_eq!(logs["content"], "first");
-    // Each leaves an eighth of that at least.
+    // Each keeps at least an eighth of it.
     for _ in 0..9 {
         server.run_to_end(FLOOD);
         assert!(bytes_of_logs(&server) <= 1_000_000);
@@ -166,13 +166,13 @@ fn single_run_has_its_own_size_limit() {
 fn last_thousand_ends_outlive_their_logs() {
     let mut server = Server::start_with(&["--log-keep-runs", "2"]);
     server.run_to_end("echo real; exit 3");
-    // The start again writes each run as one line.
+    // The next start rewrites the ledger with one line per run.
     server.signal("TERM");
     server.wait();
     server.start_again();
     server.signal("TERM");
     server.wait();
-    // As many as a server has run that lived long.
+    // As many runs as a long-lived server has.
     let ledger = server.folder().join("logs/.runs");
     let line = fs::read_to_string(&ledger).unwrap().lines().last().unwrap().to_owned();
     let mut run: Value = serde_json::from_str(&line).unwrap();
@@ -193,7 +193,7 @@ fn last_thousand_ends_outlive_their_logs() {
     server.get(&format!("/runs/{:016x}", 100)).problem(404, "not_found");
 }
 
-/// Rewrites the ledger of a server that has ended, each of its runs.
+/// Rewrites each run in the ledger of a stopped server.
 fn change_ledger(server: &Server, change: impl Fn(&mut Value)) {
     let path = server.folder().join("logs/.runs");
     let text = fs::read_to_string(&path).unwrap();
@@ -217,7 +217,7 @@ fn clock_set_back_keeps_the_run_order() {
     let is_log = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "log");
     let log = paths.find(is_log).unwrap();
     fs::rename(log, logs.join("2099-01-02_03-04-05.log")).unwrap();
-    // The start again writes each run as one line.
+    // The next start rewrites the ledger with one line per run.
     server.start_again();
     server.signal("TERM");
     server.wait();

@@ -1,4 +1,4 @@
-//! The server's own end.
+//! Shutdown of the server.
 
 use crate::harness::{Server, eventually, processes_in};
 use std::io::{Read, Write};

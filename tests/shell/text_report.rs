@@ -1,11 +1,11 @@
-//! Answers as text, which are made for a model to read.
+//! Answers as text, written for models.
 
 use crate::harness::{Server, eventually};
 use serde_json::json;
 
 const TEXT: &[&str] = &["Accept: text/plain"];
 
-/// What POST /start with this body answers as text.
+/// Returns the text answer of POST /start with this body.
 fn start_as_text(server: &Server, body: &serde_json::Value) -> String {
     let answer = server.request("POST /start", TEXT, body.to_string().as_bytes()).expect(201);
     assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));

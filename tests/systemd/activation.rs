@@ -1,4 +1,4 @@
-//! A socket that systemd listens on before the server is there.
+//! Socket activation: systemd listens before the server starts.
 
 use crate::harness::{binary, eventually, kill, send};
 use nix::libc;
@@ -12,14 +12,14 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-/// The first descriptor that is handed over (`sd_listen_fds(3)`).
+/// The first passed descriptor (`sd_listen_fds(3)`).
 const FIRST: i32 = 3;
 
-/// The program under test with these sockets handed over, in a folder of its own.
+/// Returns the program under test with these sockets passed, in a folder of its own.
 fn handed(sockets: Vec<OwnedFd>, folder: &TempDir) -> Command {
     let count = i32::try_from(sockets.len()).unwrap();
     let mut command = Command::new("sh");
-    // The number has to be that of the process that takes them over.
+    // LISTEN_PID must be the pid of the process that executes.
     command.args(["-c", "LISTEN_PID=$$ exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_llm-shell")]);
     let clean = binary();
     for (name, _) in clean.get_envs() {
@@ -30,7 +30,7 @@ fn handed(sockets: Vec<OwnedFd>, folder: &TempDir) -> Command {
     // SAFETY: dup and dup2 are async-signal-safe; the descriptors live as long as the closure.
     unsafe {
         command.pre_exec(move || {
-            // Out of the way of the numbers first.
+            // Move them out of the target range first.
             let safe: [i32; 2] = [0, 1].map(|index: usize| {
                 sockets
                     .get(index)
@@ -60,7 +60,7 @@ fn inherited_tcp_socket_serves_clients_that_came_early() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     let mut command = handed(vec![socket.into()], &folder);
-    // Nobody serves yet: the kernel keeps the request.
+    // No server runs yet: the kernel queues the request.
     let early =
         std::thread::spawn(move || send(address, &address.to_string(), "GET /health", &[], b""));
     let server = command.env("LLM_SHELL_PORT", "1").spawn().unwrap();
@@ -97,7 +97,7 @@ fn self_check_reaches_an_abstract_socket() {
     let manager = UnixDatagram::bind(folder.path().join("notify")).unwrap();
     let mut command = handed(vec![socket.into()], &folder);
     command.env("NOTIFY_SOCKET", folder.path().join("notify")).env("WATCHDOG_USEC", "400000");
-    // Anybody can connect to such a name.
+    // Any user can connect to an abstract name.
     command.env("LLM_SHELL_TOKEN", "secret-of-16-chars");
     let server = command.spawn().unwrap();
     let mut message = [0; 1024];
@@ -119,7 +119,7 @@ fn inherited_public_socket_needs_a_token() {
     assert!(log.contains("is \"0.0.0.0\", which is not loopback"), "{log}");
 }
 
-/// systemd makes its sockets so, unless `SocketMode=` says otherwise.
+/// The default mode of systemd's sockets, without `SocketMode=`.
 #[test]
 fn inherited_open_socket_needs_credentials() {
     let folder = tempfile::tempdir().unwrap();

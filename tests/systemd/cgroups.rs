@@ -1,10 +1,10 @@
-//! A control group for each run: nothing that a run starts gets away.
+//! Control groups of runs: no process of a run can escape.
 
 use super::group::Group;
 use crate::harness::{Astra, Server, eventually, fixture, processes_in};
 use serde_json::{Value, json};
 
-/// A daemon that nothing but its group ties to the run that started it.
+/// A daemon that only its control group connects to the run that started it.
 fn daemon() -> String {
     format!("python3 {} clear", fixture("daemon.py"))
 }

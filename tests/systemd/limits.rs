@@ -1,4 +1,4 @@
-//! What a service may use: held by the kernel, or refused with the reason.
+//! Resource limits of services: enforced by the kernel, or refused with the reason.
 
 use super::group::Group;
 use crate::harness::{Astra, Server, binary, eventually};
@@ -51,7 +51,7 @@ fn check_accepts_limits_for_other_machines() {
     assert_eq!(status.code(), Some(0));
 }
 
-/// A group in which this controller is, or is not.
+/// Creates a group with or without this controller.
 fn group(controller: &str, is_there: bool) -> Option<Group> {
     let group = Group::make()?;
     let offered = group.read(".", "cgroup.controllers");

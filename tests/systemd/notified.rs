@@ -1,4 +1,4 @@
-//! What systemd is told over the socket that it names.
+//! Notifications to systemd over its socket.
 
 use crate::harness::{Astra, Server, binary, eventually, kill};
 use serde_json::json;
@@ -9,7 +9,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// What systemd is for a service of `Type=notify`.
+/// A stand-in for systemd and a service of `Type=notify`.
 struct Manager {
     folder: TempDir,
     socket: UnixDatagram,
@@ -30,7 +30,7 @@ impl Manager {
         command
     }
 
-    /// All that it was told by now.
+    /// Returns all messages received so far.
     fn heard(&self) -> Vec<String> {
         let mut bytes = [0; 4096];
         while let Ok(length) = self.socket.recv(&mut bytes) {
@@ -97,7 +97,7 @@ fn watchdog_is_notified_only_while_the_self_check_passes() {
     assert!(server.log().contains("GET /status"), "{}", server.log());
 }
 
-/// A socket that nobody can find any more is as bad as a server that hangs.
+/// A socket that clients cannot reach is as bad as a server that hangs.
 #[test]
 fn unreachable_server_does_not_notify_the_watchdog() {
     let manager = Manager::new();

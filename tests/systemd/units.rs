@@ -1,4 +1,4 @@
-//! The unit files, as systemd itself reads them.
+//! The unit files, checked by systemd.
 
 use std::fs;
 use std::path::Path;
@@ -8,14 +8,14 @@ use tempfile::TempDir;
 const UNITS: [&str; 3] =
     ["llm-shell.service", "examples/systemd/astra.service", "examples/systemd/llm-shell.socket"];
 
-/// The exposure that a hardened unit has at most, in tenths, of the hundred that systemd gives.
+/// The maximum exposure of a hardened unit, in tenths (systemd's scale ends at 100).
 const EXPOSURE_MAX: &str = "25";
 
 fn text(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("it is there")
 }
 
-/// The units in a folder, with the binary where it is here.
+/// Installs the units in a folder, with the path of this binary.
 fn installed() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for unit in UNITS {
@@ -26,7 +26,7 @@ fn installed() -> TempDir {
     folder
 }
 
-/// What `systemd-analyze` says; `None` where there is none.
+/// Runs `systemd-analyze`; returns `None` if it is not installed.
 fn analyze(arguments: &[&str], folder: &TempDir) -> Option<Output> {
     let mut command = Command::new("systemd-analyze");
     let output = command.args(arguments).current_dir(folder.path()).output();
@@ -64,7 +64,7 @@ fn hardened_unit_has_a_low_exposure() {
     }
 }
 
-/// What the units say of the server is what it is.
+/// The units contain the settings that the server relies on.
 #[test]
 fn units_have_the_required_settings() {
     for unit in &UNITS[..2] {
