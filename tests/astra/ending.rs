@@ -15,7 +15,7 @@ fn listens(ends_by: &str, more: &Value) -> Value {
 }
 
 /// Returns the lines of a service without messages of its shell about ended helpers.
-fn said(astra: &Astra, name: &str) -> Vec<String> {
+fn lines_of(astra: &Astra, name: &str) -> Vec<String> {
     let mut lines = astra.lines(name);
     let words = ["ready", "INT", "QUIT", "USR1", "TERM"];
     lines.retain(|line| words.contains(&line.as_str()));
@@ -33,9 +33,9 @@ fn service_is_stopped_with_its_own_signal() {
     for name in ["INT", "QUIT", "USR1", "TERM"] {
         astra.wait_for_line(name, "ready");
         assert_eq!(astra.settle("restart", name), "running");
-        eventually("it is ready again", || (said(&astra, name).len() == 3).then_some(()));
+        eventually("it is ready again", || (lines_of(&astra, name).len() == 3).then_some(()));
         assert_eq!(astra.settle("stop", name), "stopped");
-        assert_eq!(said(&astra, name), ["ready", name, "ready", name]);
+        assert_eq!(lines_of(&astra, name), ["ready", name, "ready", name]);
         let report = astra.status(name);
         assert_eq!(
             (&report["exit_code"], &report["signal"]),
@@ -59,13 +59,13 @@ fn service_is_killed_after_its_stop_timeout() {
         (&json!(-9), &json!("SIGKILL")),
         "{report}"
     );
-    assert_eq!(said(&astra, "stops"), ["ready", "TERM"]);
+    assert_eq!(lines_of(&astra, "stops"), ["ready", "TERM"]);
     assert_eq!(astra.settle("restart", "restarts"), "running");
     let body = json!({"name": "reloads", "type": "code"});
     astra.post_json("/supervisor/reload?wait=60", &body).expect(200);
     for name in ["restarts", "reloads"] {
-        eventually("it is ready again", || (said(&astra, name).len() == 3).then_some(()));
-        assert_eq!(said(&astra, name), ["ready", "TERM", "ready"]);
+        eventually("it is ready again", || (lines_of(&astra, name).len() == 3).then_some(()));
+        assert_eq!(lines_of(&astra, name), ["ready", "TERM", "ready"]);
     }
 }
 

@@ -123,7 +123,7 @@ fn service_overriding_run_id_is_ended_as_a_whole() {
     }));
     for name in ["sets", "removes"] {
         astra.wait_for_line(name, "ready");
-        eventually("its id is told", || (astra.lines(name).len() == 2).then_some(()));
+        eventually("its id is printed", || (astra.lines(name).len() == 2).then_some(()));
         let id = astra.lines(name).into_iter().find(|line| line != "ready").unwrap();
         assert!(id.len() == 16, "it is ours: {id:?}");
         assert_eq!(astra.settle("stop", name), "stopped");

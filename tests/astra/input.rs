@@ -77,7 +77,7 @@ fn invalid_input_is_refused() {
 }
 
 #[test]
-fn a_service_that_never_ran_has_no_open_input() {
+fn service_without_a_run_has_no_open_input() {
     let astra = Astra::start(json!({
         "web": {"cmd": "cat", "pty": true, "autostart": false},
     }));

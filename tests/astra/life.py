@@ -42,7 +42,7 @@ def start_up(system: System, checks: Checks) -> None:
     order = system.run(system.binary, "check", "astra_services.json")
     checks.same("check finds no fault", order.returncode, 0)
     checks.check(
-        "check tells the order of start",
+        "check prints the start order",
         in_order(order.stdout, ["migrate", "memory", "brain", "web"]),
         order.stdout + order.stderr,
     )
@@ -85,7 +85,7 @@ def crash(system: System, checks: Checks) -> None:
         2,
     )
     if waiting:
-        checks.same("its end is told", (waiting["exit_code"], waiting["signal"]), (-9, "SIGKILL"))
+        checks.same("its end is reported", (waiting["exit_code"], waiting["signal"]), (-9, "SIGKILL"))
         checks.check("and when it is started again", waiting["next_restart_at"], waiting)
     checks.eventually("it runs again", lambda: system.service("memory")["status"] == "running")
     after = system.service("memory")

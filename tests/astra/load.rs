@@ -119,7 +119,7 @@ fn check_status(report: &Value) {
     pids.sort_unstable();
     pids.dedup();
     let up = services.values().filter(|it| it["pid"].is_u64()).count();
-    assert_eq!(pids.len(), up, "no process is told twice: {report}");
+    assert_eq!(pids.len(), up, "no process is reported twice: {report}");
 }
 
 #[test]

@@ -212,14 +212,14 @@ fn omitted_lines_of_a_page_can_be_requested() {
 #[test]
 fn open_line_is_reported_as_a_prompt() {
     let astra = Astra::start(json!({"web": {"cmd": "echo one; printf 'name? '; exec sleep 60"}}));
-    eventually("the prompt is told", || {
+    eventually("the prompt is reported", || {
         (page(&astra, "?after=1")["prompt"] == "name? ").then_some(())
     });
     assert_eq!(page(&astra, "")["total_lines"], 1);
 }
 
 #[test]
-fn a_service_that_never_ran_has_no_lines() {
+fn service_without_a_run_has_no_lines() {
     let astra = Astra::start(prints("true"));
     let page = page(&astra, "");
     assert_eq!((&page["logs"], &page["total_lines"]), (&json!([]), &json!(0)));

@@ -70,7 +70,7 @@ fn invalid_overrides_name_the_field_and_change_nothing() {
     let astra = Astra::start(json!({"web": service(), "db": {"cmd": "exec sleep 60"}}));
     astra.wait_for("db", "running");
     let pid = astra.pid_of("db");
-    for (config, said) in [
+    for (config, expected) in [
         (json!({"evn": {}}), "did you mean \"env\"?"),
         (json!({"env": {"A": 5}}), "env.A"),
         (json!({"cmd": []}), "cmd"),
@@ -82,11 +82,11 @@ fn invalid_overrides_name_the_field_and_change_nothing() {
         (json!(["x"]), "object"),
     ] {
         for verb in ["start", "restart"] {
-            let name = if said == "cycle" { "db" } else { "web" };
+            let name = if expected == "cycle" { "db" } else { "web" };
             let body = json!({"name": name, "config": config});
             let answer = astra.post_json(&format!("/supervisor/{verb}"), &body);
             let detail = answer.problem(400, "bad_request");
-            assert!(detail.contains(said) && !detail.contains("?."), "{config}: {detail}");
+            assert!(detail.contains(expected) && !detail.contains("?."), "{config}: {detail}");
         }
     }
     assert_eq!(astra.status("web")["status"], "stopped");

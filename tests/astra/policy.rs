@@ -168,12 +168,15 @@ fn failed_launches_count_as_restarts_and_say_why() {
         "directory": {"cmd": "true", "cwd": "no/such", "restart_policy": policy},
         "file": {"cmd": "true", "env_file": "no.env", "restart_policy": policy},
     }));
-    for (name, said) in
+    for (name, expected) in
         [("program", "/no/such/program"), ("directory", "no/such"), ("file", "no.env")]
     {
         let report = astra.wait_for(name, "fatal");
         let message = report["message"].as_str().unwrap();
-        assert!(message.contains("Could not be started") && message.contains(said), "{message}");
+        assert!(
+            message.contains("Could not be started") && message.contains(expected),
+            "{message}"
+        );
         assert_eq!((&report["restart_count"], &report["pid"]), (&json!(1), &Value::Null), "{name}");
     }
 }

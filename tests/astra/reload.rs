@@ -16,7 +16,7 @@ fn reload(astra: &Astra, body: &Value) -> Value {
     astra.post_json("/supervisor/reload?wait=60", body).expect(200).json()
 }
 
-fn said(answer: &Value) -> &str {
+fn message_of(answer: &Value) -> &str {
     answer["message"].as_str().unwrap()
 }
 
@@ -28,7 +28,7 @@ fn reload_of_an_unchanged_file_restarts_nothing() {
     for body in [json!({}), json!({"type": "config"}), json!({"name": "web"})] {
         let answer = astra.post_json("/supervisor/reload", &body).expect(200).json();
         assert_eq!((&answer["status"], &answer["service"]), (&json!("reloading"), &body["name"]));
-        assert!(said(&answer).contains("nothing was restarted"), "{answer}");
+        assert!(message_of(&answer).contains("nothing was restarted"), "{answer}");
     }
     let report = astra.status("web");
     assert_eq!((&report["pid"], &report["restart_count"]), (&json!(pid), &json!(0)));
@@ -47,7 +47,7 @@ fn reload_applies_the_changed_file() {
     }));
     let answer = reload(&astra, &json!({}));
     for part in ["started: ", "new", "stopped: gone", "restarted: changed"] {
-        assert!(said(&answer).contains(part), "{answer}");
+        assert!(message_of(&answer).contains(part), "{answer}");
     }
     assert_eq!(astra.status("same")["pid"], pids[0]);
     assert_eq!(astra.status("new")["status"], "running");
@@ -81,7 +81,7 @@ fn changed_policy_or_checks_apply_without_a_restart() {
         "health_check": {"cmd": "true", "interval": 0.1}, "stop_signal": "INT",
     }))}));
     let answer = reload(&astra, &json!({"name": "web"}));
-    assert!(said(&answer).contains("nothing was restarted"), "{answer}");
+    assert!(message_of(&answer).contains("nothing was restarted"), "{answer}");
     let report = astra.wait_until("web", "healthy", |it| it["health"] == "healthy");
     assert_eq!(
         (&report["pid"], &report["port"], &report["optional"]),
@@ -100,12 +100,12 @@ fn reload_reports_no_restart_of_a_stopped_service() {
     astra.write(json!({"web": changed(1), "job": changed(1)}));
     let answer = reload(&astra, &json!({}));
     assert_eq!(
-        said(&answer),
+        message_of(&answer),
         "The file has changed; restarted: web; changed without a restart: job."
     );
     astra.write(json!({"web": changed(1), "job": changed(2)}));
     let answer = reload(&astra, &json!({"name": "job"}));
-    assert!(said(&answer).contains("nothing was restarted"), "{answer}");
+    assert!(message_of(&answer).contains("nothing was restarted"), "{answer}");
     assert_eq!(astra.status("job")["status"], "stopped");
 }
 
@@ -134,7 +134,7 @@ fn reload_signal_is_sent_instead_of_a_restart() {
         let lines = astra.lines("web").len();
         astra.write(json!({"web": with(size)}));
         reload(&astra, &body);
-        eventually("it is told", || (astra.lines("web").len() > lines).then_some(()));
+        eventually("it handles the signal", || (astra.lines("web").len() > lines).then_some(()));
         assert_eq!(astra.lines("web").last().unwrap(), "reloaded");
     }
     let report = astra.status("web");
@@ -158,7 +158,7 @@ fn reload_of_type_code_restarts_without_reading_the_file() {
         .wait_until("web", "restarted", |it| it["restart_count"] == 1 && it["status"] == "running");
     assert_ne!(report["pid"], pid);
     eventually("it has begun again", || (astra.lines("web").len() == 2).then_some(()));
-    assert_eq!(astra.lines("web"), ["begin", "begin"], "the file was not looked at");
+    assert_eq!(astra.lines("web"), ["begin", "begin"], "the file was not read");
     let detail = astra.post_json("/supervisor/reload", &json!({"type": "code"}));
     assert!(detail.problem(400, "bad_request").contains("name"));
 }
@@ -270,7 +270,7 @@ fn overrides_survive_a_reload_of_other_fields() {
         "health_check": {"cmd": "test $A = 2", "interval": 0.1},
     }))}));
     let answer = reload(&astra, &json!({"name": "web"}));
-    assert!(said(&answer).contains("except for fields that it was started with"), "{answer}");
+    assert!(message_of(&answer).contains("except for fields that it was started with"), "{answer}");
     let report = astra.wait_until("web", "checked", |it| it["health"] != "unknown");
     assert_eq!((astra.pid_of("web"), &report["optional"]), (pid, &json!(true)));
     let config = astra.get("/supervisor/services/web").expect(200).json()["config"].clone();
@@ -294,8 +294,8 @@ fn reload_waits_for_a_service_returning_while_stopping() {
         astra.post_json("/supervisor/reload", &json!({})).expect(200);
         astra.write(file.clone());
         let answer = reload(&astra, &body);
-        assert!(said(&answer).to_lowercase().contains("restart"), "{answer}");
-        assert!(!said(&answer).contains("nothing"), "{answer}");
+        assert!(message_of(&answer).to_lowercase().contains("restart"), "{answer}");
+        assert!(!message_of(&answer).contains("nothing"), "{answer}");
         let report = astra.status("web");
         assert!(report["status"] == "running" && report["pid"] != pid, "{report}");
     }
@@ -315,7 +315,8 @@ fn service_that_is_down_is_restarted_instead_of_signalled() {
         astra.write(json!({"web": with(size)}));
         let answer = astra.post_json("/supervisor/reload", &body).expect(200).json();
         assert!(
-            said(&answer).to_lowercase().contains("restart") && !said(&answer).contains("signal"),
+            message_of(&answer).to_lowercase().contains("restart")
+                && !message_of(&answer).contains("signal"),
             "{answer}"
         );
     }
@@ -327,10 +328,13 @@ fn reload_reports_no_start_without_autostart() {
     let astra = Astra::start(json!({"web": web}));
     let off = service(&json!({"autostart": false}));
     astra.write(json!({"web": web, "off": off, "on": web}));
-    assert_eq!(said(&reload(&astra, &json!({}))), "The file has changed; started: on; added: off.");
+    assert_eq!(
+        message_of(&reload(&astra, &json!({}))),
+        "The file has changed; started: on; added: off."
+    );
     astra.write(json!({"web": web}));
     let answer = reload(&astra, &json!({}));
-    assert_eq!(said(&answer), "The file has changed; stopped: on; removed: off.");
+    assert_eq!(message_of(&answer), "The file has changed; stopped: on; removed: off.");
 }
 
 #[test]

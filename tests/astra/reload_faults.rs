@@ -43,9 +43,9 @@ fn every_error_has_line_column_and_field() {
         ("{\"a\": {\"cmd\": \"x\", \"cwd\": \"${NO_SUCH_NAME}\"}}", &["NO_SUCH_NAME"][..]),
     ] {
         astra.write_text(text);
-        let said = refused(&astra);
+        let detail = refused(&astra);
         for place in places {
-            assert!(said.contains(place), "{text}\n{place}\n{said}");
+            assert!(detail.contains(place), "{text}\n{place}\n{detail}");
         }
         assert_eq!(astra.pid_of("web"), pid);
     }
@@ -57,8 +57,8 @@ fn every_error_has_line_column_and_field() {
 fn missing_file_changes_nothing() {
     let astra = one_service();
     std::fs::remove_file(astra.folder().join("services.json")).unwrap();
-    let said = refused(&astra);
-    assert!(said.contains("services.json") && said.contains("No such file"), "{said}");
+    let detail = refused(&astra);
+    assert!(detail.contains("services.json") && detail.contains("No such file"), "{detail}");
     assert_eq!(astra.status("web")["status"], "running");
 }
 
@@ -69,8 +69,8 @@ fn unknown_field_is_reported_with_a_suggestion() {
         [("autostrat", "autostart"), ("depend_on", "depends_on"), ("stop_timout", "stop_timeout")]
     {
         astra.write_text(&json!({"web": {"cmd": "x", field: 1}}).to_string());
-        let said = refused(&astra);
-        assert!(said.contains(&format!("did you mean \"{nearest}\"")), "{said}");
+        let detail = refused(&astra);
+        assert!(detail.contains(&format!("did you mean \"{nearest}\"")), "{detail}");
     }
 }
 
@@ -79,8 +79,8 @@ fn corrected_file_is_applied() {
     let astra = one_service();
     astra.write_text("{\"web\": {}}");
     refused(&astra);
-    astra.write(json!({"web": {"cmd": "echo mended; exec sleep 60"}}));
+    astra.write(json!({"web": {"cmd": "echo corrected; exec sleep 60"}}));
     let answer = astra.post_json("/supervisor/reload?wait=60", &json!({})).expect(200).json();
     assert_ne!(answer["message"], Value::Null);
-    astra.wait_for_line("web", "mended");
+    astra.wait_for_line("web", "corrected");
 }

@@ -148,7 +148,7 @@ fn invalid_body_is_reported_with_its_position() {
     let astra = two_services();
     let pid = astra.pid_of("web");
     for verb in ["start", "stop", "restart", "reload", "bulk"] {
-        for (body, said) in [
+        for (body, expected) in [
             ("{\n", "line 2 column 0"),
             (
                 "{\"name\":5}",
@@ -158,7 +158,7 @@ fn invalid_body_is_reported_with_its_position() {
         ] {
             let answer = astra.request(&format!("POST /supervisor/{verb}"), &[], body.as_bytes());
             let detail = answer.problem(400, "bad_request");
-            assert!(detail.contains(said), "{verb} {body}: {detail}");
+            assert!(detail.contains(expected), "{verb} {body}: {detail}");
         }
     }
     for (verb, body) in [

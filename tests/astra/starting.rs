@@ -122,7 +122,7 @@ fn writable_services_file_causes_a_warning() {
         std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
         let mut astra = binary();
         astra.args(["astra", "--config", "services.json"]);
-        let (_, said) = refused(&mut astra, folder.path());
-        assert_eq!(said.contains("other users can write services.json"), is_warned, "{said}");
+        let (_, stderr) = refused(&mut astra, folder.path());
+        assert_eq!(stderr.contains("other users can write services.json"), is_warned, "{stderr}");
     }
 }

@@ -136,7 +136,7 @@ def events(system: System, checks: Checks) -> None:
     reader(system, "/events", found.append, {"Accept": "text/event-stream"})
     system.call("POST", "/restart?wait=30", {"name": "tts"})
     checks.eventually(
-        "events tell of tts",
+        "events report tts",
         lambda: any(
             line.startswith("data:") and "tts" in line and "running" in line for line in found
         ),

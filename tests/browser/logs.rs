@@ -14,7 +14,7 @@ fn page(server: &Server) -> Browser {
 const ROWS: &str = "return document.querySelectorAll('.log-row').length";
 
 #[test]
-fn what_a_command_prints_never_becomes_markup() {
+fn command_output_never_becomes_markup() {
     let server = Server::start();
     let wild = "<img src=x onerror=window.pwned=1><script>window.pwned=1</script>&amp;";
     server.run(&format!("echo '{wild}'; exec -a '{wild}' sleep 60 2>/dev/null || sleep 60"));

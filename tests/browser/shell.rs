@@ -164,7 +164,7 @@ fn a_terminal_is_as_wide_as_its_log() {
     };
     assert!((90..140).contains(&columns(0)), "{}", columns(0));
     browser.set_viewport(PHONE);
-    eventually("it is told of its new width", || {
+    eventually("it is notified of its new width", || {
         (server.content("").lines().count() > 1).then_some(())
     });
     assert_eq!(columns(1), 40);

@@ -23,29 +23,33 @@ pub struct Container {
 }
 
 impl Container {
-    /// Does what `docker run --env … IMAGE ARGUMENTS` does; prints a message and returns `None` if
-    /// that is not permitted.
-    pub fn run(environment: Pairs<'_>, words: &[&str]) -> Option<Self> {
-        Self::run_with(("services.json", ""), environment, words)
+    /// Does what `docker run --env … IMAGE ARGUMENTS` does. Prints a message and returns `None`
+    /// if that is not permitted.
+    pub fn run(environment: Pairs<'_>, arguments: &[&str]) -> Option<Self> {
+        Self::run_with(("services.json", ""), environment, arguments)
     }
 
     /// Runs a container with a file, as name and text, mounted into the working directory.
-    pub fn run_with(mounted: (&str, &str), environment: Pairs<'_>, words: &[&str]) -> Option<Self> {
+    pub fn run_with(
+        mounted: (&str, &str),
+        environment: Pairs<'_>,
+        arguments: &[&str],
+    ) -> Option<Self> {
         let file = Dockerfile::read();
         let folder = is_permitted().then(|| tempfile::tempdir().unwrap())?;
         let workdir = folder.path().join("root").join(file.only("WORKDIR").trim_start_matches('/'));
         std::fs::create_dir_all(&workdir).unwrap();
         std::fs::write(workdir.join(mounted.0), mounted.1).unwrap();
-        let command = boxed(&file, &folder, environment, words);
+        let command = boxed(&file, &folder, environment, arguments);
         let instance = Instance::start_in(command, folder).below_a_wrapper();
         let owned = |pair: &(&str, &str)| (pair.0.to_owned(), pair.1.to_owned());
         Some(Self { instance, file, environment: environment.iter().map(owned).collect() })
     }
 
     /// Runs a container until it ends by itself.
-    pub fn run_to_end(environment: Pairs<'_>, words: &[&str]) -> Option<Output> {
+    pub fn run_to_end(environment: Pairs<'_>, arguments: &[&str]) -> Option<Output> {
         let folder = is_permitted().then(|| tempfile::tempdir().unwrap())?;
-        let mut command = boxed(&Dockerfile::read(), &folder, environment, words);
+        let mut command = boxed(&Dockerfile::read(), &folder, environment, arguments);
         Some(command.output().unwrap())
     }
 
@@ -73,14 +77,14 @@ impl Container {
     }
 
     /// Does what `docker exec CONTAINER ARGUMENTS` does.
-    pub fn exec(&self, words: &[String]) -> Output {
+    pub fn exec(&self, arguments: &[String]) -> Output {
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.pid().to_string()]);
         command.args(["--mount", "--pid", "--net", "--root", "--wd"]);
         let (user, group) = self.file.only("USER").split_once(':').unwrap();
         command.args(["setpriv", "--reuid", user, "--regid", group, "--clear-groups"]);
         prepare(&mut command, &self.file, &[]);
-        command.envs(self.environment.iter().cloned()).args(words).output().unwrap()
+        command.envs(self.environment.iter().cloned()).args(arguments).output().unwrap()
     }
 }
 
@@ -111,13 +115,18 @@ fn is_permitted() -> bool {
 }
 
 /// Returns the command that runs the entry point with these arguments.
-fn boxed(file: &Dockerfile, folder: &TempDir, environment: Pairs<'_>, words: &[&str]) -> Command {
+fn boxed(
+    file: &Dockerfile,
+    folder: &TempDir,
+    environment: Pairs<'_>,
+    arguments: &[&str],
+) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--net", "sh"]).arg(root().join("tests/container/box.sh"));
     command.arg(folder.path().join("root")).arg(env!("CARGO_BIN_EXE_llm-shell"));
     let (user, group) = file.only("USER").split_once(':').unwrap();
     command.args([file.making_of_the_user(), user, group, file.only("WORKDIR")]);
-    command.args(file.exec("VOLUME")).args(file.exec("ENTRYPOINT")).args(words);
+    command.args(file.exec("VOLUME")).args(file.exec("ENTRYPOINT")).args(arguments);
     prepare(&mut command, file, environment);
     command
 }

@@ -25,9 +25,9 @@ fn health(container: &Container) -> Option<i32> {
 #[test]
 fn container_without_token_exits_with_advice() {
     let Some(ended) = Container::run_to_end(&[], &[]) else { return };
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(2), "{said}");
-    assert!(said.contains("set LLM_SHELL_TOKEN"), "{said}");
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("set LLM_SHELL_TOKEN"), "{stderr}");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn container_health_check_follows_the_server() {
     assert_eq!(health(&container), Some(0), "the port is a variable");
     drop(container);
     let container = Container::run(&TOKENS, &["--port", "8080"]).unwrap();
-    assert_eq!(health(&container), Some(1), "nobody told the check of the port");
+    assert_eq!(health(&container), Some(1), "the check still uses the default port");
 }
 
 #[test]
@@ -94,8 +94,8 @@ fn stop_signal_shuts_the_container_down_cleanly() {
 #[test]
 fn container_reaps_orphans_and_ends_leftovers() {
     let Some(container) = Container::run(&TOKENS, &[]) else { return };
-    let words = ["sh", "-c", "sleep 0.1 & sleep 61 >/dev/null 2>&1 &"].map(str::to_owned);
-    assert!(container.exec(&words).status.success());
+    let arguments = ["sh", "-c", "sleep 0.1 & sleep 61 >/dev/null 2>&1 &"].map(str::to_owned);
+    assert!(container.exec(&arguments).status.success());
     let left = run_to_end(&container, "setsid sleep 62 & (sleep 63 &); exit 0");
     assert_eq!(left["leftover_pids"].as_array().map(Vec::len), Some(2), "{left}");
     container.ask_as_owner("POST /kill", "").expect(200);
@@ -104,10 +104,10 @@ fn container_reaps_orphans_and_ends_leftovers() {
         let listing = output(&container, list);
         (!listing.contains("(sleep) Z")).then_some(listing)
     });
-    assert!(listing.contains("sleep 61"), "a stranger is left alone: {listing}");
+    assert!(listing.contains("sleep 61"), "an unrelated process is left alone: {listing}");
     assert!(!listing.contains("sleep 62") && !listing.contains("sleep 63"), "{listing}");
-    let words = ["sh", "-c", "kill $(grep -l '^sleep' /proc/[0-9]*/comm | cut -d/ -f3)"];
-    assert!(container.exec(&words.map(str::to_owned)).status.success());
+    let arguments = ["sh", "-c", "kill $(grep -l '^sleep' /proc/[0-9]*/comm | cut -d/ -f3)"];
+    assert!(container.exec(&arguments.map(str::to_owned)).status.success());
 }
 
 #[test]
@@ -116,9 +116,9 @@ fn image_runs_astra_and_reports_its_health() {
         "web": {"cmd": "exec sleep 60", "start_seconds": 0},
         "fails": {"cmd": "exit 1", "autostart": false, "restart_policy": {"max_restarts": 0}},
     });
-    let (words, text) = (["astra", "--config", "services.json"], services.to_string());
+    let (arguments, text) = (["astra", "--config", "services.json"], services.to_string());
     let file = ("services.json", &*text);
-    let Some(container) = Container::run_with(file, &TOKENS, &words) else {
+    let Some(container) = Container::run_with(file, &TOKENS, &arguments) else {
         return;
     };
     let ask = |head, body| container.ask("127.0.0.1:7031", head, &[TOKEN], body);

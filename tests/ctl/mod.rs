@@ -24,25 +24,25 @@ fn run(mut command: Command, input: &[u8]) -> Said {
     Said { code, out: text(output.stdout), err: text(output.stderr) }
 }
 
-fn order(server: &Instance, words: &[&str]) -> Command {
+fn order(server: &Instance, arguments: &[&str]) -> Command {
     let mut command = binary();
-    command.arg("ctl").args(["--url", &format!("http://{}", server.address())]).args(words);
+    command.arg("ctl").args(["--url", &format!("http://{}", server.address())]).args(arguments);
     command
 }
 
 /// Runs a command, asserts success, and returns its output.
 #[track_caller]
-fn succeed(server: &Instance, words: &[&str]) -> String {
-    let output = run(order(server, words), b"");
-    assert_eq!((output.code, &*output.err), (0, ""), "{words:?}: {output:?}");
+fn succeed(server: &Instance, arguments: &[&str]) -> String {
+    let output = run(order(server, arguments), b"");
+    assert_eq!((output.code, &*output.err), (0, ""), "{arguments:?}: {output:?}");
     output.out
 }
 
 /// Runs a command, asserts its failure, and returns its error.
 #[track_caller]
-fn refused(server: &Instance, words: &[&str], code: i32) -> String {
-    let output = run(order(server, words), b"");
-    assert_eq!((output.code, &*output.out), (code, ""), "{words:?}: {output:?}");
+fn refused(server: &Instance, arguments: &[&str], code: i32) -> String {
+    let output = run(order(server, arguments), b"");
+    assert_eq!((output.code, &*output.out), (code, ""), "{arguments:?}: {output:?}");
     assert!(output.err.starts_with("llm-shell: ") && output.err.lines().count() == 1, "{output:?}");
     output.err
 }
@@ -154,8 +154,8 @@ fn output_is_followed_until_the_command_ends() {
 fn failures_have_distinct_exit_codes() {
     let server = Server::start();
     assert!(refused(&server, &["status"], 2).contains("ctl start"));
-    for words in [&["status", "web"][..], &["events"], &["reload"], &["bulk", "stop", "a"]] {
-        assert!(refused(&server, words, 2).contains("Astra"), "{words:?}");
+    for arguments in [&["status", "web"][..], &["events"], &["reload"], &["bulk", "stop", "a"]] {
+        assert!(refused(&server, arguments, 2).contains("Astra"), "{arguments:?}");
     }
     let nowhere = format!("http://{}/elsewhere", server.address());
     let mut wrong_path = binary();
@@ -185,10 +185,10 @@ fn failures_have_distinct_exit_codes() {
     server.signal("STOP");
     assert!(refused(&server, &["status"], 1).contains("(timed out)"));
     server.signal("CONT");
-    for words in [&["ctl", "nope"][..], &["ctl", "--url", "nowhere", "status"]] {
+    for arguments in [&["ctl", "nope"][..], &["ctl", "--url", "nowhere", "status"]] {
         let mut wrong = binary();
-        wrong.args(words);
-        assert_eq!(run(wrong, b"").code, 2, "{words:?}");
+        wrong.args(arguments);
+        assert_eq!(run(wrong, b"").code, 2, "{arguments:?}");
     }
 }
 
@@ -360,9 +360,9 @@ fn events_are_printed_as_they_occur() {
 
 #[test]
 fn completions_and_manual_pages_match_the_commands() {
-    let print = |words: &[&str]| {
+    let print = |arguments: &[&str]| {
         let mut command = binary();
-        command.args(words);
+        command.args(arguments);
         run(command, b"")
     };
     for shell in ["bash", "zsh", "fish"] {
@@ -374,7 +374,7 @@ fn completions_and_manual_pages_match_the_commands() {
     }
     let script = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(script.path(), print(&["completions", "bash"]).out).unwrap();
-    for (words, offered) in [
+    for (arguments, offered) in [
         ("ctl re", "restart reload"),
         ("ctl logs --f", "--follow"),
         ("ctl --token x bulk re", "restart reload"),
@@ -384,8 +384,8 @@ fn completions_and_manual_pages_match_the_commands() {
         let complete = "source \"$1\"; COMP_WORDS=(llm-shell $2); \
             COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 )); \
             _llm__shell llm-shell \"${COMP_WORDS[COMP_CWORD]}\"; echo \"${COMPREPLY[@]}\"";
-        bash.args(["-c", complete, "bash"]).arg(script.path()).arg(words);
-        assert_eq!(run(bash, b"").out.trim(), offered, "{words}");
+        bash.args(["-c", complete, "bash"]).arg(script.path()).arg(arguments);
+        assert_eq!(run(bash, b"").out.trim(), offered, "{arguments}");
     }
     let page = print(&["man"]);
     assert!(page.out.starts_with(".ie") && page.out.contains("llm\\-shell"), "{}", page.out);

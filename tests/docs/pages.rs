@@ -84,8 +84,8 @@ fn shell_blocks_have_valid_syntax() {
         for block in command_blocks(&page).iter().filter(|block| block.language == "sh") {
             let mut shell = Command::new("sh");
             let output = shell.args(["-n", "-c", &block.text()]).output().unwrap();
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{page}, line {}: {said}", block.line);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{page}, line {}: {stderr}", block.line);
         }
     }
 }

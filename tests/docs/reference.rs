@@ -41,7 +41,7 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
-/// Returns the OpenAPI document of a server.
+/// Returns the `OpenAPI` document of a server.
 struct Document(Value);
 
 impl Document {

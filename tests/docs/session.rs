@@ -120,8 +120,8 @@ impl Session {
             shell.env("LLM_SHELL_PORT", port);
         }
         let output = shell.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{page}, line {line}: {here}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{page}, line {line}: {here}: {stderr}");
         String::from_utf8(output.stdout).unwrap()
     }
 }

@@ -124,7 +124,7 @@ fn secrets_are_exported_only_as_secrets() {
 fn invalid_file_exits_with_2_without_manifest() {
     let folder = tempfile::tempdir().unwrap();
     let write = |text: &str| fs::write(folder.path().join("s.json"), text).unwrap();
-    for (text, arguments, said) in [
+    for (text, arguments, expected) in [
         (r#"{"a": {"cm": 1}}"#, &["--image", "x"][..], "s.json:1:8: a.cm: is unknown"),
         ("{}", &["--image", "x", "--namespace", "A"], "invalid --namespace \"A\""),
         ("{}", &["--image", "x", "--wait-image", "a b"], "invalid --wait-image \"a b\""),
@@ -151,7 +151,7 @@ fn invalid_file_exits_with_2_without_manifest() {
         write(text);
         let (code, stdout, stderr) = export_in(folder.path(), &[&["s.json"], arguments].concat());
         assert_eq!((code, &*stdout), (Some(2), ""), "{stderr}");
-        assert!(stderr.contains(said), "{said:?} in {stderr:?}");
+        assert!(stderr.contains(expected), "{expected:?} in {stderr:?}");
     }
 }
 
@@ -252,7 +252,7 @@ fn existing_secrets_and_volumes_are_used() {
 
 #[test]
 fn invalid_shell_exports_are_refused() {
-    for (arguments, said) in [
+    for (arguments, expected) in [
         (&["--agents", "0"][..], "invalid --agents \"0\""),
         (&["--agents", "1001"], "invalid --agents \"1001\""),
         (&["--agents", "2", "--name", "A"], "invalid --name \"A\""),
@@ -265,7 +265,7 @@ fn invalid_shell_exports_are_refused() {
     ] {
         let (code, stdout, stderr) = export(&[&["--image", "x"], arguments].concat());
         assert_eq!((code, &*stdout), (Some(2), ""), "{stderr}");
-        assert!(stderr.contains(said), "{said:?} in {stderr:?}");
+        assert!(stderr.contains(expected), "{expected:?} in {stderr:?}");
     }
 }
 

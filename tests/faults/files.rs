@@ -50,8 +50,11 @@ fn server_refuses_a_read_only_log_directory() {
     let output = command.output().unwrap();
     assert!(done("umount", &[path]));
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("Read-only file system") && said.contains("LLM_SHELL_LOG_DIR"), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.contains("Read-only file system") && stderr.contains("LLM_SHELL_LOG_DIR"),
+        "{stderr}"
+    );
 }
 
 #[test]

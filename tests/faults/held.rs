@@ -204,7 +204,7 @@ fn a_kill_names_a_debugger_that_holds_an_exit_status() {
 }
 
 #[test]
-fn a_traced_job_that_exited_with_0_is_not_restarted() {
+fn traced_job_exiting_with_0_is_not_restarted() {
     let policy = json!({"mode": "on-failure", "backoff_seconds": 0});
     let job = json!({"cmd": waits_and_exits(0), "restart_policy": policy});
     let astra = Astra::start(json!({"job": job}));

@@ -30,8 +30,8 @@ fn server_without_proc_refuses_to_start() {
     let folder = tempfile::tempdir().unwrap();
     let output = command.current_dir(folder.path()).env("LLM_SHELL_PORT", "0").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("read /proc (mount it)"), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("read /proc (mount it)"), "{stderr}");
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn invisible_processes_are_not_reported_as_gone() {
     let killed = server.post("/kill").expect(200).json();
     // The command's own process is held by a pidfd, so it is ended nevertheless.
     assert_eq!((&killed["status"], &killed["signal"]), (&json!("killed"), &json!("SIGTERM")));
-    let why = killed["left"][0]["why"].as_str().expect("it is told that more may be left");
+    let why = killed["left"][0]["why"].as_str().expect("the reason that more may be left");
     assert!(why.contains("/proc cannot be read"), "{killed}");
     assert_eq!(server.living().len(), 1);
     // A command started now could not be ended.

@@ -51,8 +51,8 @@ impl Answer {
         assert_eq!((&body["status"], &body["code"]), (&Value::from(status), &Value::from(code)));
         assert!(body["type"].is_string() && body["title"].is_string(), "{body}");
         let detail = body["detail"].as_str().expect("a detail");
-        let (said, advice) = detail.split_once(": ").unwrap_or_default();
-        assert!(!said.is_empty() && advice.len() > 8, "what to do is missing: {detail}");
+        let (problem, advice) = detail.split_once(": ").unwrap_or_default();
+        assert!(!problem.is_empty() && advice.len() > 8, "what to do is missing: {detail}");
         assert!(detail.ends_with(['.', '?']), "no sentence: {detail}");
         detail.to_owned()
     }

@@ -101,8 +101,8 @@ impl Instance {
         eventually(&format!("{text:?} is logged"), || self.log().contains(text).then_some(()));
     }
 
-    /// Returns the kernel's state of the thread of each connection: `S` sleeps, waiting for a request
-    /// or for something in the server.
+    /// Returns the kernel's state of the thread of each connection: `S` sleeps, waiting for a
+    /// request or for something in the server.
     pub fn connections(&self) -> String {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
         let state = |task: std::io::Result<std::fs::DirEntry>| {

@@ -151,7 +151,7 @@ fn long_output_is_truncated_with_the_next_call() {
 #[test]
 fn invalid_calls_are_refused_with_detail() {
     let server = Server::start();
-    for (tool, arguments, said) in [
+    for (tool, arguments, expected) in [
         ("get_status", json!({}), "start one with start_command."),
         ("start_command", json!({}), "missing field `command`"),
         ("start_command", json!({"comand": "ls"}), "unknown field `comand`"),
@@ -166,17 +166,17 @@ fn invalid_calls_are_refused_with_detail() {
         ("read_logs", json!({"run_id": "../x"}), "no run"),
     ] {
         let why = refused(&server, tool, &arguments);
-        assert!(why.contains(said), "{tool} {arguments}: {why}");
+        assert!(why.contains(expected), "{tool} {arguments}: {why}");
     }
     assert_eq!(server.logs_count(), 0);
     tool_text(&server, "start_command", &json!({"command": "true"}));
-    for (tool, arguments, said) in [
+    for (tool, arguments, expected) in [
         ("read_logs", json!({"lines": 1, "after": 1}), "exclude each other"),
         ("kill", json!({"type": "SIGHUP"}), "SIGTERM or SIGKILL"),
         ("send_input", json!({"data": "x"}), "has ended"),
     ] {
         let why = refused(&server, tool, &arguments);
-        assert!(why.contains(said), "{tool} {arguments}: {why}");
+        assert!(why.contains(expected), "{tool} {arguments}: {why}");
     }
     assert_eq!(server.logs_count(), 1);
 }

@@ -1,4 +1,4 @@
-//! The OpenAPI document of a server, and comparisons with real answers.
+//! The `OpenAPI` document of a server, and comparisons with real answers.
 
 use crate::harness::Answer;
 use serde_json::{Map, Value};

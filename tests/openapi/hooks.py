@@ -36,7 +36,7 @@ GUESSES_MAX = 5
 choose = random.Random(1)
 guesses = []
 # Cases whose error may have been corrected by making them harmless.
-mended = set()
+corrected = set()
 
 
 def is_number(value, maximum):
@@ -98,7 +98,7 @@ def tame_config(case, config):
     for field in ("start_timeout", "stop_timeout", "start_seconds"):
         shorten(config, field, 86_400)
     if config != before:
-        mended.add(case.id)
+        corrected.add(case.id)
 
 
 def tame_body(case, body):
@@ -123,7 +123,7 @@ def tame_login(case, body):
     elif is_guess:
         body.clear()
         body["token"] = "token-of-contract"
-        mended.add(case.id)
+        corrected.add(case.id)
 
 
 def tame_query(case, query):
@@ -191,7 +191,7 @@ def filter_failure(context, failure, case, response):
     if kind == "ServerError" and case.operation.path.endswith("/health"):
         return "degraded" not in response.text
     if kind == "AcceptedNegativeData":
-        return case.id not in mended
+        return case.id not in corrected
     reason = REASONS.get(case.operation.label)
     if kind == "RejectedPositiveData" and reason:
         return reason not in response.text

@@ -1,4 +1,4 @@
-//! Tests of the OpenAPI document against the server.
+//! Tests of the `OpenAPI` document against the server.
 
 mod document;
 mod fields;

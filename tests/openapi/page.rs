@@ -37,13 +37,13 @@ fn page_loads_nothing_external() {
 #[test]
 fn packed_files_unpack_to_swagger_ui() {
     let server = Server::start();
-    for (file, said) in
+    for (file, expected) in
         [("swagger-ui-bundle.js", "SwaggerUIBundle"), ("swagger-ui.css", ".swagger-ui")]
     {
         let url = format!("http://{}/docs/{file}", server.address());
         let output = std::process::Command::new("curl").args(["-s", "--compressed", &url]).output();
         let text = String::from_utf8(output.unwrap().stdout).unwrap();
-        assert!(text.len() > 100_000 && text.contains(said), "{file}: {} bytes", text.len());
+        assert!(text.len() > 100_000 && text.contains(expected), "{file}: {} bytes", text.len());
     }
 }
 

@@ -39,9 +39,9 @@ fn package_has_only_required_files() {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["package", "--list", "--allow-dirty", "--offline", "--quiet"]);
     let output = cargo.current_dir(root).output().unwrap();
-    let (listed, said) =
+    let (listed, stderr) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && said.is_empty(), "{said}");
+    assert!(output.status.success() && stderr.is_empty(), "{stderr}");
     let files: Vec<_> = listed.lines().collect();
     for needed in NEEDED {
         assert!(files.contains(&needed), "{needed} is missing");

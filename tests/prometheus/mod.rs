@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 /// Keywords of expressions.
-const WORDS: [&str; 10] = [
+const KEYWORDS: [&str; 10] = [
     "and",
     "or",
     "on",
@@ -91,7 +91,8 @@ fn named(expression: &str) -> Named {
             for label in list.as_str().split(", ") {
                 named.labels.entry(label.to_owned()).or_default();
             }
-        } else if let Some(word) = found.name("word").filter(|word| !WORDS.contains(&word.as_str()))
+        } else if let Some(word) =
+            found.name("word").filter(|word| !KEYWORDS.contains(&word.as_str()))
         {
             named.metrics.insert(word.as_str().to_owned());
         }

@@ -51,7 +51,7 @@ fn invalid_secret_is_named_and_not_shown() {
     let empty = folder.path().join("empty");
     fs::write(&empty, "\n").unwrap();
     let empty = empty.to_str().unwrap();
-    for (variables, said) in [
+    for (variables, expected) in [
         (
             vec![("LLM_SHELL_TOKEN", "two words")],
             "LLM_SHELL_TOKEN (environment): expected at least",
@@ -74,7 +74,7 @@ fn invalid_secret_is_named_and_not_shown() {
         let output = binary().envs(variables.clone()).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{stderr}");
-        assert!(stderr.contains(said), "{stderr}");
+        assert!(stderr.contains(expected), "{stderr}");
         let secret = variables[0].1;
         let is_path = secret.starts_with('/');
         assert!(secret.is_empty() || is_path || !stderr.contains(secret), "{stderr}");
@@ -180,10 +180,10 @@ fn clients_ignore_proxies_of_the_environment() {
     }
     server.request("POST /start", &SHOWN, b"{\"command\":\"true\"}").expect(201);
     let server_url = format!("http://{}", server.address());
-    for words in [["ctl", "logs"].as_slice(), &["ctl", "health"], &["mcp"]] {
+    for arguments in [["ctl", "logs"].as_slice(), &["ctl", "health"], &["mcp"]] {
         let mut client = binary();
         with_proxy(&mut client);
-        client.args(words).args(["--url", &server_url]);
+        client.args(arguments).args(["--url", &server_url]);
         let output = client.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
@@ -192,19 +192,19 @@ fn clients_ignore_proxies_of_the_environment() {
 
 #[test]
 fn token_is_sent_over_plain_http_only_locally() {
-    for words in [vec!["ctl", "status"], vec!["mcp"]] {
+    for arguments in [vec!["ctl", "status"], vec!["mcp"]] {
         let ask = |more: &[&str]| {
             let mut client = binary();
-            client.env("LLM_SHELL_TOKEN", TOKEN).args(&words);
+            client.env("LLM_SHELL_TOKEN", TOKEN).args(&arguments);
             // A name that does not resolve (RFC 2606).
             client.args(["--url", "http://shell.invalid:1"]).args(more);
             let output = client.output().unwrap();
             (output.status.code(), String::from_utf8(output.stderr).unwrap())
         };
-        let (code, said) = ask(&[]);
-        assert!(code == Some(2) && said.contains("--insecure"), "{code:?} {said}");
-        let (_, said) = ask(&["--insecure"]);
-        assert!(!said.contains("--insecure"), "{said}");
+        let (code, stderr) = ask(&[]);
+        assert!(code == Some(2) && stderr.contains("--insecure"), "{code:?} {stderr}");
+        let (_, stderr) = ask(&["--insecure"]);
+        assert!(!stderr.contains("--insecure"), "{stderr}");
     }
 }
 
@@ -218,11 +218,11 @@ fn client_logs_contain_no_token() {
     client.env("LLM_SHELL_TOKEN", TOKEN).env("RUST_LOG", "trace");
     let url = format!("http://{}", server.address());
     let output = client.args(["ctl", "logs", "--url", &url]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!said.contains(TOKEN), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!stderr.contains(TOKEN), "{stderr}");
     let output = binary().args(["ctl", "--token", "too-short", "status"]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(2) && !said.contains("too-short"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && !stderr.contains("too-short"), "{stderr}");
 }
 
 /// `ctl health`, which the image asks for every half minute, and the bridge have the token in

@@ -13,7 +13,7 @@ fn output(command: &mut Command) -> (Option<i32>, String) {
 
 #[test]
 fn invalid_setting_is_named_with_its_source() {
-    for (flags, variable, said) in [
+    for (flags, variable, expected) in [
         (
             vec!["--port", "70000"],
             ("LLM_SHELL_PORT", "1"),
@@ -26,7 +26,7 @@ fn invalid_setting_is_named_with_its_source() {
     ] {
         let (code, stderr) = output(binary().args(flags).env(variable.0, variable.1));
         assert_eq!(code, Some(2), "{stderr}");
-        assert!(stderr.contains(said) && stderr.lines().count() == 1, "{stderr}");
+        assert!(stderr.contains(expected) && stderr.lines().count() == 1, "{stderr}");
     }
 }
 
@@ -80,10 +80,10 @@ fn dotenv_cannot_set_security_settings() {
 fn writable_dotenv_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(".env");
-    let refused = |said: &str| {
+    let refused = |expected: &str| {
         let (code, stderr) = output(binary().args(["--port", "0"]).current_dir(folder.path()));
         assert_eq!(code, Some(2), "{stderr}");
-        assert!(stderr.contains(said) && stderr.lines().count() == 1, "{stderr}");
+        assert!(stderr.contains(expected) && stderr.lines().count() == 1, "{stderr}");
     };
     std::fs::write(&path, "LLM_SHELL_PORT=0\nLLM_SHELL_TOKEN hunter2-hunter2\n").unwrap();
     refused(".env: line 2: expected NAME=value");
@@ -160,8 +160,8 @@ fn listening_beyond_loopback_requires_consent() {
     }
     let (code, stderr) = output(binary().args(["--host", "no.such.host.invalid"]));
     assert_eq!(code, Some(2), "{stderr}");
-    let said = "--host (command line) is \"no.such.host.invalid\", which cannot be resolved";
-    assert!(stderr.contains(said), "{stderr}");
+    let expected = "--host (command line) is \"no.such.host.invalid\", which cannot be resolved";
+    assert!(stderr.contains(expected), "{stderr}");
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn query_strings_are_not_logged() {
 fn unknown_and_repeated_parameters_are_named() {
     let server = Server::start();
     server.run("sleep 60");
-    for (request, said) in [
+    for (request, expected) in [
         ("POST /start?comand=ls", "comand"),
         ("GET /status?verbose=1", "verbose"),
         ("POST /kill?signal=SIGTERM", "signal"),
@@ -83,7 +83,7 @@ fn unknown_and_repeated_parameters_are_named() {
     ] {
         let detail = server.request(request, &[], b"{\"command\":\"ls\"}");
         let detail = detail.problem(400, "bad_request");
-        assert!(detail.contains(said), "{request}: {detail}");
+        assert!(detail.contains(expected), "{request}: {detail}");
     }
     assert_eq!(server.get("/status").expect(200).json()["status"], "running");
     server.post("/kill").expect(200);
@@ -92,7 +92,7 @@ fn unknown_and_repeated_parameters_are_named() {
 #[test]
 fn invalid_body_is_named_and_starts_nothing() {
     let server = Server::start();
-    for (body, said) in [
+    for (body, expected) in [
         ("", "line 1 column 0"),
         ("{\"command\": \n", "line 2 column 0"),
         ("{\"comand\":\"ls\"}", "`comand`"),
@@ -106,7 +106,7 @@ fn invalid_body_is_named_and_starts_nothing() {
     ] {
         let detail = server.request("POST /start", &[], body.as_bytes());
         let detail = detail.problem(400, "bad_request");
-        assert!(detail.contains(said), "{body}: {detail}");
+        assert!(detail.contains(expected), "{body}: {detail}");
     }
     server.get("/status").problem(404, "not_found");
 }

@@ -74,7 +74,7 @@ fn cursor_at_the_end_waits() {
 }
 
 #[test]
-fn logs_of_a_run_that_is_not_the_last_are_a_conflict() {
+fn logs_of_an_earlier_run_are_a_conflict() {
     let server = Server::start();
     let [old, new] = long_and_short(&server);
     let page = server.get(&format!("/logs?run_id={new}&after=1")).expect(200).json();

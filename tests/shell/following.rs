@@ -98,7 +98,7 @@ fn followed_redrawn_line_is_sent_in_its_latest_form() {
 }
 
 #[test]
-fn every_follower_gets_every_line_once_however_slow() {
+fn slow_followers_get_every_line_once() {
     let server = Server::start();
     server.run("while [ ! -e go ]; do sleep 0.01; done; seq 200000");
     let slow = follow(&server, "follow=true", &[]);

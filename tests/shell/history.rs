@@ -157,7 +157,7 @@ fn lines_are_counted_while_the_directory_is_missing() {
     });
     assert_eq!(status()["status"], "running");
     std::fs::remove_file(&logs).unwrap();
-    eventually("it is told how many", || {
+    eventually("the number is reported", || {
         server.content("").contains("lines are missing here").then_some(())
     });
     assert_eq!(server.log().matches("dropping lines").count(), 1, "{}", server.log());

@@ -52,7 +52,7 @@ fn input_is_closed_by_default() {
 }
 
 #[test]
-fn written_counts_what_a_slow_reader_took() {
+fn written_counts_bytes_taken_by_a_slow_reader() {
     let server = Server::start();
     start(&server, &json!({"command": "sleep 60", "stdin": true}));
     let data = vec![b'x'; 1_000_000];
@@ -241,7 +241,7 @@ fn a_real_time_signal_may_be_given_with_a_bare_plus() {
 }
 
 #[test]
-fn a_terminal_that_is_left_and_opened_again_is_read() {
+fn reopened_terminal_is_read() {
     let server = Server::start();
     let command = "exec </dev/null >/dev/null 2>&1; sleep 0.3; printf 'password: ' >/dev/tty; \
                    read answer </dev/tty; echo \"got $answer\" >/dev/tty; seq 2000 >/dev/tty";

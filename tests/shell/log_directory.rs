@@ -14,10 +14,10 @@ fn refused(folder: &Path) -> String {
     command.args(["--port", "0"]).current_dir(folder);
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let status = eventually("the server ends", || child.try_wait().unwrap());
-    let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
-    assert_eq!(status.code(), Some(1), "{said}");
-    assert!(said.contains("LLM_SHELL_LOG_DIR"), "{said}");
-    said
+    let stderr = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("LLM_SHELL_LOG_DIR"), "{stderr}");
+    stderr
 }
 
 #[test]
@@ -32,16 +32,16 @@ fn a_link_in_the_log_directory_is_refused_untouched() {
             let linked =
                 if is_hard { fs::hard_link(&victim, link) } else { symlink(&victim, link) };
             linked.unwrap();
-            let said = refused(folder.path());
+            let stderr = refused(folder.path());
             let why = if is_hard { "hard link" } else { "symbolic link" };
-            assert!(said.contains(name) && said.contains(why), "{said}");
+            assert!(stderr.contains(name) && stderr.contains(why), "{stderr}");
             assert_eq!(fs::read_to_string(&victim).unwrap(), "precious", "{name}");
         }
     }
 }
 
 #[test]
-fn a_log_directory_that_is_a_link_is_refused() {
+fn symlinked_log_directory_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("elsewhere")).unwrap();
     symlink("elsewhere", folder.path().join("logs")).unwrap();
@@ -57,8 +57,8 @@ fn a_fifo_in_the_log_directory_does_not_hang_the_start() {
         fs::create_dir(&logs).unwrap();
         let made = Command::new("mkfifo").arg(logs.join(name)).status().unwrap();
         assert!(made.success());
-        let said = refused(folder.path());
-        assert!(said.contains(name) && said.contains("not a regular file"), "{said}");
+        let stderr = refused(folder.path());
+        assert!(stderr.contains(name) && stderr.contains("not a regular file"), "{stderr}");
     }
 }
 
@@ -72,8 +72,8 @@ fn a_log_directory_of_another_user_is_refused() {
             fs::write(&path, "").unwrap();
         }
         chown(&path, Some(54_321), None).expect("this test must run as root");
-        let said = refused(folder.path());
-        assert!(said.contains("belongs to another user"), "{name}: {said}");
+        let stderr = refused(folder.path());
+        assert!(stderr.contains("belongs to another user"), "{name}: {stderr}");
     }
 }
 

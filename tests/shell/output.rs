@@ -120,7 +120,7 @@ fn flooding_grandchild_does_not_delay_the_end() {
 }
 
 #[test]
-fn a_line_that_a_leftover_finishes_is_one_line() {
+fn line_finished_by_a_leftover_is_one_line() {
     let server = Server::start();
     server.run_to_end("printf 'begun, '; (sleep 0.5; echo finished) & exit 0");
     server.wait_for_output("finished");
@@ -160,7 +160,7 @@ fn silence_is_reported() {
 }
 
 #[test]
-fn a_log_that_is_removed_never_stops_the_command() {
+fn removed_log_never_stops_the_command() {
     let server = Server::start();
     server.run("echo before; while [ ! -e go ]; do sleep 0.01; done; echo after; sleep 60");
     server.wait_for_output("before");

@@ -25,17 +25,17 @@ impl<'a> Talk<'a> {
     /// Reads until `text` is printed, and returns all output up to there.
     #[track_caller]
     fn hear_until(&mut self, text: &str) -> String {
-        let mut said = String::new();
+        let mut output = String::new();
         eventually(&format!("it says {text:?}"), || {
             let path = format!("/logs?after={}&wait=0.05&strip_ansi=true", self.next);
             let page = self.server.get(&path).expect(200).json();
             self.next = page["next"].as_u64().unwrap();
             if page["lines_returned"] != 0 {
-                said += page["content"].as_str().unwrap();
-                said.push('\n');
+                output += page["content"].as_str().unwrap();
+                output.push('\n');
             }
             // An open line is repeated in each answer, as far as it is printed.
-            let all = said.clone() + page["prompt"].as_str().unwrap_or_default();
+            let all = output.clone() + page["prompt"].as_str().unwrap_or_default();
             all.contains(text).then_some(all)
         })
     }
@@ -169,8 +169,8 @@ fn development_server_starts_serves_and_stops() {
     let server = Server::start();
     std::fs::write(server.folder().join("index.html"), "first").unwrap();
     let mut dev = Talk::begin(&server, "exec python3 -u -m http.server --bind 127.0.0.1 0");
-    let said = dev.hear_until("/) ...");
-    let port = said.split("port ").nth(1).unwrap().split(' ').next().unwrap();
+    let output = dev.hear_until("/) ...");
+    let port = output.split("port ").nth(1).unwrap().split(' ').next().unwrap();
     let fetch = || {
         let mut page = ureq::get(format!("http://127.0.0.1:{port}/")).call().unwrap();
         page.body_mut().read_to_string().unwrap()

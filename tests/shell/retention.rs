@@ -90,7 +90,7 @@ fn endless_line_is_cut_at_the_log_limit() {
     // While it runs, the previous file ends with a truncated line.
     let flood = "head -c 3000000 /dev/zero | tr '\\0' y";
     server.run(&format!("{flood}; while [ ! -e go ]; do sleep 0.01; done; echo; echo end"));
-    eventually("it is told", || {
+    eventually("it is reported", || {
         server.content("").contains("y[llm-shell: this line is cut here").then_some(())
     });
     fs::write(server.folder().join("go"), "").unwrap();

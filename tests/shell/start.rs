@@ -61,12 +61,12 @@ fn status_is_empty_before_the_first_start() {
 #[test]
 fn invalid_start_is_refused_and_leaves_no_trace() {
     let server = Server::start();
-    for (command, said) in
+    for (command, expected) in
         [("", "empty"), (" \t\n", "empty"), ("echo a\0b", "NUL"), (&"x".repeat(131_072), "131071")]
     {
         let answer = server.post_json("/start", &json!({ "command": command }));
         let detail = answer.problem(400, "bad_request");
-        assert!(detail.contains(said), "{detail}");
+        assert!(detail.contains(expected), "{detail}");
     }
     server.get("/status").problem(404, "not_found");
     assert_eq!(server.logs_count(), 0);

@@ -55,7 +55,7 @@ fn end(mut server: Child) -> String {
 }
 
 #[test]
-fn inherited_tcp_socket_serves_clients_that_came_early() {
+fn inherited_tcp_socket_serves_early_clients() {
     let folder = tempfile::tempdir().unwrap();
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
@@ -149,14 +149,14 @@ fn inherited_open_socket_needs_credentials() {
 fn only_one_listening_socket_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let file = || OwnedFd::from(tempfile::tempfile().unwrap());
-    for (sockets, said) in [
+    for (sockets, expected) in [
         (vec![file()], "fd 3 is not a socket"),
         (vec![file(), file()], "there are 2 of them: give the .socket unit one Listen line"),
     ] {
         let output = handed(sockets, &folder).output().unwrap();
         let log = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{log}");
-        assert!(log.contains(said) && log.lines().count() == 1, "{log}");
+        assert!(log.contains(expected) && log.lines().count() == 1, "{log}");
     }
 }
 
@@ -167,12 +167,12 @@ fn socket_for_another_process_is_ignored() {
     command.current_dir(folder.path()).env("LLM_SHELL_PORT", "0").stderr(Stdio::piped());
     let mut server = command.env("LISTEN_FDS", "1").env("LISTEN_PID", "1").spawn().unwrap();
     let mut log = server.stderr.take().unwrap();
-    let mut said = String::new();
+    let mut stderr = String::new();
     eventually("it listens by itself", || {
         let mut bytes = [0; 512];
         let length = log.read(&mut bytes).ok()?;
-        said.push_str(&String::from_utf8_lossy(&bytes[..length]));
-        said.contains("listening on http://127.0.0.1:").then_some(())
+        stderr.push_str(&String::from_utf8_lossy(&bytes[..length]));
+        stderr.contains("listening on http://127.0.0.1:").then_some(())
     });
     kill("TERM", server.id());
     assert!(server.wait().unwrap().success());

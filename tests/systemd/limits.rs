@@ -20,8 +20,8 @@ fn limits_without_a_control_group_end_astra_with_the_reason() {
     let Output { status, stderr, .. } = command.output().unwrap();
     let stderr = String::from_utf8(stderr).unwrap();
     assert_eq!(status.code(), Some(2), "{stderr}");
-    let said = "astra_services.json: tts.limits: cannot be held here: ";
-    assert!(stderr.lines().any(|line| line.starts_with(said)), "{stderr}");
+    let expected = "astra_services.json: tts.limits: cannot be held here: ";
+    assert!(stderr.lines().any(|line| line.starts_with(expected)), "{stderr}");
 }
 
 #[test]

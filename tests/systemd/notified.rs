@@ -41,14 +41,14 @@ impl Manager {
     }
 
     #[track_caller]
-    fn wait_for(&self, said: &str) {
-        eventually(&format!("systemd is told {said:?}"), || {
-            self.heard().iter().any(|message| message.contains(said)).then_some(())
+    fn wait_for(&self, expected: &str) {
+        eventually(&format!("systemd is notified of {expected:?}"), || {
+            self.heard().iter().any(|message| message.contains(expected)).then_some(())
         });
     }
 
-    fn count(&self, said: &str) -> usize {
-        self.heard().iter().filter(|message| message.contains(said)).count()
+    fn count(&self, expected: &str) -> usize {
+        self.heard().iter().filter(|message| message.contains(expected)).count()
     }
 }
 
@@ -84,7 +84,7 @@ fn systemd_is_notified_of_service_states_and_reloads() {
     manager.wait_for("STATUS=0 of 2 services are up; bad crashed\n");
     astra.signal("HUP");
     manager.wait_for("RELOADING=1\nMONOTONIC_USEC=");
-    eventually("systemd is told the end of it", || (manager.count("READY=1") == 2).then_some(()));
+    eventually("systemd is notified of its end", || (manager.count("READY=1") == 2).then_some(()));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn watchdog_is_notified_only_while_the_self_check_passes() {
     let mut command = manager.binary();
     command.env("WATCHDOG_USEC", "400000").env("LLM_SHELL_TOKEN", "secret-of-16-chars");
     let server = Server::start_command(command);
-    eventually("the watchdog is told", || (manager.count("WATCHDOG=1") >= 3).then_some(()));
+    eventually("the watchdog is notified", || (manager.count("WATCHDOG=1") >= 3).then_some(()));
     assert!(server.log().contains("GET /status"), "{}", server.log());
 }
 
@@ -106,7 +106,7 @@ fn unreachable_server_does_not_notify_the_watchdog() {
     command.env("WATCHDOG_USEC", "200000").env("LLM_SHELL_SOCKET", &socket);
     command.current_dir(manager.folder.path()).stderr(Stdio::piped());
     let mut server = command.spawn().unwrap();
-    eventually("the watchdog is told", || (manager.count("WATCHDOG=1") >= 1).then_some(()));
+    eventually("the watchdog is notified", || (manager.count("WATCHDOG=1") >= 1).then_some(()));
     fs::remove_file(&socket).unwrap();
     let mut log = BufReader::new(server.stderr.take().unwrap()).lines().map_while(Result::ok);
     let mut is_away = || log.any(|line| line.contains("self-check failed"));

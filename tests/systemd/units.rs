@@ -40,9 +40,9 @@ fn units_pass_systemd_analyze_verify() {
     let paths = names.map(|name| format!("./{name}"));
     let arguments: Vec<&str> = ["verify"].into_iter().chain(paths.iter().map(|p| &**p)).collect();
     let Some(output) = analyze(&arguments, &folder) else { return };
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
-    let of_ours = said.lines().filter(|line| names.iter().any(|name| line.contains(name)));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{text}");
+    let of_ours = text.lines().filter(|line| names.iter().any(|name| line.contains(name)));
     assert_eq!(of_ours.collect::<Vec<_>>(), Vec::<&str>::new());
 }
 
@@ -59,8 +59,8 @@ fn hardened_unit_has_a_low_exposure() {
         let threshold = format!("--threshold={EXPOSURE_MAX}");
         let arguments = ["security", "--offline=true", &root, &threshold, "--no-pager", unit];
         let Some(output) = analyze(&arguments, &folder) else { return };
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{said}");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}");
     }
 }
 
