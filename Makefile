@@ -116,7 +116,7 @@ browser: $(BROWSER)/node_modules/.package-lock.json
 # Draws every view of the web panel into docs/screenshots.
 screenshots:
 	command -v pngquant >/dev/null || (apt-get update -qq && apt-get install -qq -y pngquant)
-	cargo test --test browser every_view_is_drawn -- --ignored
+	cargo test --test browser every_view_has_a_screenshot -- --ignored
 	pngquant --force --ext .png --skip-if-larger docs/screenshots/*.png
 
 # The debug binary, held to its own document by schemathesis, in both modes.

@@ -1,10 +1,10 @@
-//! Rules of the source: layers, where outside APIs may be used, file sizes, and words.
+//! Rules of the source: layers, use of external APIs, file sizes, and leftovers.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The crates beside the program.
+/// The crates next to the program.
 const CRATES: [&str; 1] = ["http1"];
 
 /// The layers from the bottom up: modules, and the crate http1. A module may import those of lower
@@ -44,7 +44,7 @@ const ALLOWED_IN: [(&str, &[&str]); 15] = [
 struct Source {
     module: String,
     path: String,
-    /// The code without comments and without its tests.
+    /// Code without comments and tests.
     code: String,
     text: String,
 }
@@ -59,7 +59,7 @@ fn is_rust(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "rs")
 }
 
-/// The sources of the program and of its crates.
+/// Returns the sources of the program and of its crates.
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let of_crate = |name| sources_below(&root.join("crates").join(name).join("src"), Some(name));
@@ -67,7 +67,7 @@ fn sources() -> Vec<Source> {
     program.chain(CRATES.into_iter().flat_map(of_crate)).collect()
 }
 
-/// The sources in a folder: all of one module, or those of a module for each module.
+/// Returns the sources in a folder, as one module or as one module per entry.
 fn sources_below(folder: &Path, module: Option<&str>) -> Vec<Source> {
     let read = |path: PathBuf| {
         let inside = path.strip_prefix(folder).unwrap();
@@ -88,7 +88,7 @@ fn layer_of(module: &str) -> Option<usize> {
     LAYERS.iter().position(|modules| modules.contains(&module))
 }
 
-/// The modules that a source imports, by `crate::module` or `crate::{module, …}`.
+/// Returns the modules that a source imports, by `crate::module` or `crate::{module, …}`.
 fn imports(code: &str) -> BTreeSet<String> {
     let word = |text: &str| {
         text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
@@ -111,8 +111,8 @@ fn imports(code: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn imports_point_down() {
-    // What a crate imports is its own: `crates_know_nothing_of_the_program`.
+fn imports_follow_the_layers() {
+    // The imports of crates are checked by `crates_do_not_depend_on_the_program`.
     let is_checked =
         |source: &&Source| source.module != "lib" && !CRATES.contains(&&*source.module);
     for source in sources().iter().filter(is_checked) {
@@ -125,7 +125,7 @@ fn imports_point_down() {
 }
 
 #[test]
-fn crates_know_nothing_of_the_program() {
+fn crates_do_not_depend_on_the_program() {
     for source in sources().iter().filter(|source| CRATES.contains(&&*source.module)) {
         let is_named = source.text.to_lowercase().contains("llm_shell");
         assert!(!is_named, "{} names the program", source.path);
@@ -133,7 +133,7 @@ fn crates_know_nothing_of_the_program() {
 }
 
 #[test]
-fn outside_apis_are_used_where_they_belong() {
+fn external_apis_are_used_only_in_their_modules() {
     for source in sources() {
         for (api, modules) in ALLOWED_IN {
             let uses = source.code.contains(api);
@@ -143,7 +143,7 @@ fn outside_apis_are_used_where_they_belong() {
 }
 
 #[test]
-fn source_files_are_described_short_and_finished() {
+fn source_files_have_docs_and_no_leftovers() {
     for source in sources() {
         assert!(source.text.starts_with("//!"), "{} begins without a description", source.path);
         for word in ["TODO", "FIXME", "dbg!", "println!(", "unwrap()", ".expect("] {
@@ -157,7 +157,7 @@ fn source_files_are_described_short_and_finished() {
 }
 
 #[test]
-fn panel_files_are_described_short_and_served() {
+fn panel_files_are_documented_short_and_served() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let table = fs::read_to_string(root.join("api/panel.rs")).unwrap();
     let files = files_below(&root.join("panel"));

@@ -1,4 +1,4 @@
-//! All tests of behaviour, in one binary: a folder for each room.
+//! Behaviour tests, in one binary, with a folder per area.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail at any line")]
 

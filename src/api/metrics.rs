@@ -168,7 +168,7 @@ struct Families {
 
 impl Families {
     fn add(&mut self, sample: &Sample) {
-        let facts = sample.service.facts();
+        let facts = sample.service.snapshot();
         let service = sample.service.name().to_owned();
         let of = Of { service: service.clone() };
         self.up.get_or_create(&of).set(i64::from(facts.state == ServiceState::Running));

@@ -37,11 +37,11 @@ struct Exit {
 impl ServiceDetail {
     /// Returns the current detail of a service.
     pub fn of(service: &ServiceHandle) -> Self {
-        let facts = service.facts();
+        let facts = service.snapshot();
         let exits = service.manager().run_records().into_iter().filter_map(exit);
         Self {
             service: service.name().to_owned(),
-            source: if facts.standing == ServiceOrigin::Added { "api" } else { "file" },
+            source: if facts.origin == ServiceOrigin::Added { "api" } else { "file" },
             config: ShownConfig::of(&facts.config),
             exits: exits.take(EXITS_MAX).collect(),
         }

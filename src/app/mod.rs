@@ -32,7 +32,7 @@ use crate::settings::{
     SettingError, Settings, Sources,
 };
 use crate::shutdown::SignalReceiver;
-use crate::supervisor::services_file::{self, Faults};
+use crate::supervisor::services_file::{self, ServicesFileErrors};
 use crate::supervisor::{self, ServicesFile};
 use http1::{Limits, Listener, Place, Router, Server};
 use std::ffi::OsString;
@@ -153,7 +153,7 @@ pub enum StartError {
     },
     /// The services file is invalid.
     #[error(transparent)]
-    File(#[from] Faults),
+    File(#[from] ServicesFileErrors),
     /// The machine refuses something else.
     #[error(transparent)]
     Machine(#[from] Error),

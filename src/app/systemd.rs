@@ -83,7 +83,7 @@ fn services_line(supervisor: &Supervisor) -> String {
     let services = supervisor.services();
     let up = services.iter().filter(|service| service.state() == ServiceState::Running).count();
     let line = format!("{up} of {} services are up", services.len());
-    let failing = supervisor.troubled().into_iter();
+    let failing = supervisor.unhealthy().into_iter();
     let failing: Vec<_> = failing.map(|(name, state)| format!("{name} {state}")).collect();
     if failing.is_empty() { line } else { format!("{line}; {}", failing.join(", ")) }
 }

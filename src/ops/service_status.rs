@@ -38,7 +38,7 @@ pub fn event_name(kind: EventKind) -> &'static str {
 impl ServiceStatus {
     /// Returns the current status. Resource usage is taken from `usage`, if the run is in it.
     pub fn of(service: &ServiceHandle, usage: Option<&BatchUsage>) -> Self {
-        let (facts, run) = (service.facts(), service.last_run());
+        let (facts, run) = (service.snapshot(), service.last_run());
         let end = run.as_ref().and_then(RunView::end);
         let live = run.as_ref().filter(|_| end.is_none());
         let usage = live.and_then(|run| usage?.get(&run.pid()).copied()).unwrap_or_default();

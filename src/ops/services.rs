@@ -128,7 +128,7 @@ impl Services {
         if let Some(wait) = wait {
             self.wait_settled(client, std::slice::from_ref(&name), wait);
             if let Ok(service) = self.supervisor.find(&name) {
-                let facts = service.facts();
+                let facts = service.snapshot();
                 (response.status, response.message) = (facts.state.into(), facts.message);
             }
         }
@@ -215,7 +215,7 @@ impl Services {
     /// Refuses a restricted client that acts on a service that the file does not define.
     fn check_may_act(&self, client: &dyn Client, name: &str) -> Result<()> {
         let service = self.supervisor.find(name).ok();
-        if service.is_some_and(|service| service.facts().standing == ServiceOrigin::Added) {
+        if service.is_some_and(|service| service.snapshot().origin == ServiceOrigin::Added) {
             return require_unrestricted(client, "act on a service that the file does not define");
         }
         Ok(())
@@ -239,13 +239,13 @@ impl Services {
     /// Returns the health of the supervisor.
     #[must_use]
     pub fn health(&self) -> SupervisorHealth {
-        let troubled = self.supervisor.troubled();
-        let is_healthy = troubled.is_empty();
+        let unhealthy = self.supervisor.unhealthy();
+        let is_healthy = unhealthy.is_empty();
         SupervisorHealth {
             status: if is_healthy { SupervisorStatus::Healthy } else { SupervisorStatus::Degraded },
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime: self.started_at.elapsed().as_secs(),
-            services: troubled.into_iter().collect(),
+            services: unhealthy.into_iter().collect(),
         }
     }
 

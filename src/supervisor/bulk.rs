@@ -1,4 +1,4 @@
-//! One verb for several services.
+//! Bulk operations: an action on several services.
 
 use super::engine::Verb;
 use super::graph::Graph;
@@ -13,30 +13,30 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long one service may take to settle before the next one's turn comes all the same.
-const TURN_MAX: Duration = Duration::from_mins(10);
+/// The maximum wait for a group of services to settle before the next group is processed.
+const SETTLE_MAX: Duration = Duration::from_mins(10);
 
-/// One verb for several services.
+/// An action on several services.
 #[derive(Clone, Debug)]
 pub struct Bulk {
-    /// What is done.
+    /// Action.
     pub action: BulkAction,
-    /// To which.
+    /// Names of the services.
     pub services: Vec<String>,
-    /// Whether those that do not depend on each other go at once.
+    /// Whether independent services are processed in parallel.
     pub is_parallel: bool,
 }
 
-/// What becomes of one of them.
+/// The operation on one service of a bulk.
 #[derive(Debug)]
 pub struct Operation {
-    /// The service.
+    /// Name of the service.
     pub service: String,
-    /// The state that it is on its way to, or why it stays as it is.
+    /// Status while it is in progress, or why the service is left as it is.
     pub outcome: Result<VerbStatus>,
 }
 
-/// Tells when something is done.
+/// A completion handle of a bulk operation.
 #[derive(Clone, Debug, Default)]
 pub struct Done(Arc<(Mutex<Outcome>, Condvar)>);
 
@@ -47,7 +47,7 @@ struct Outcome {
 }
 
 impl Done {
-    /// Waits until it is done, or until `deadline`. Whether it is.
+    /// Waits until it is done, or until `deadline`. Returns whether it is.
     #[must_use]
     pub fn wait(&self, deadline: Instant) -> bool {
         let mut outcome = self.outcome();
@@ -55,7 +55,7 @@ impl Done {
         outcome.is_done
     }
 
-    /// What failed so far, by service. Each is given once.
+    /// Takes the failures so far, by service. Each is returned once.
     #[must_use]
     pub fn take_failures(&self) -> Vec<(String, Error)> {
         std::mem::take(&mut self.outcome().failures)
@@ -65,7 +65,7 @@ impl Done {
         self.outcome().failures.extend(failures);
     }
 
-    fn tell(&self) {
+    fn notify(&self) {
         self.outcome().is_done = true;
         self.0.1.notify_all();
     }
@@ -76,9 +76,9 @@ impl Done {
 }
 
 impl Bulk {
-    /// Says what is going to be done to each, and does it on a thread of its own, `bulk`: in the
-    /// order of what depends on what, each group when the one before has settled. Does not wait:
-    /// what is given besides tells when all of it is done, and what failed.
+    /// Starts the operation on a thread of its own, `bulk`, and returns what will be done to each
+    /// service. Services are processed in the order of their dependencies, each group when the one
+    /// before has settled. Does not wait: [`Done`] reports the completion and the failures.
     ///
     /// # Errors
     /// `TooManyRequests` if 32 are running already; for a reload those of the file.
@@ -87,7 +87,7 @@ impl Bulk {
             BulkAction::Start => Step::Ask(Verb::Start),
             BulkAction::Stop => Step::Ask(Verb::Stop),
             BulkAction::Restart => Step::Ask(Verb::Restart),
-            BulkAction::Reload => Step::ReloadBy(supervisor.read()?),
+            BulkAction::Reload => Step::ReloadFrom(supervisor.read()?),
         };
         let permit = supervisor.begin_bulk()?;
         let mut seen = BTreeSet::new();
@@ -101,16 +101,17 @@ impl Bulk {
                 Operation { service: name.clone(), outcome }
             })
             .collect();
-        let going = operations.iter().filter(|operation| operation.outcome.is_ok());
-        let going: BTreeSet<&str> = going.map(|operation| operation.service.as_str()).collect();
-        let groups = self.groups(supervisor, &going);
+        let accepted = operations.iter().filter(|operation| operation.outcome.is_ok());
+        let accepted: BTreeSet<&str> =
+            accepted.map(|operation| operation.service.as_str()).collect();
+        let groups = self.groups(supervisor, &accepted);
         let (supervisor, done) = (Arc::clone(supervisor), Done::default());
         let when_done = done.clone();
         let work = move || {
             for group in groups {
                 when_done.add_failures(step.apply(&supervisor, &group));
             }
-            when_done.tell();
+            when_done.notify();
             drop(permit);
         };
         let thread = thread::Builder::new().name("bulk".into()).stack_size(256 * 1024);
@@ -118,7 +119,7 @@ impl Bulk {
         Ok((operations, done))
     }
 
-    /// The state that a service is on its way to then.
+    /// Returns the status of a service while the action is in progress.
     fn expected(&self, service: &ServiceHandle) -> Result<VerbStatus> {
         let state = service.state();
         let refused = |advice| {
@@ -140,17 +141,17 @@ impl Bulk {
         }
     }
 
-    /// Those that go at once, group after group: in the order of all services, so that what is
-    /// between two of them counts as well.
-    fn groups(&self, supervisor: &Supervisor, going: &BTreeSet<&str>) -> Vec<Vec<String>> {
+    /// Groups the accepted services by the order of all services, so that dependencies through
+    /// services outside the bulk count as well.
+    fn groups(&self, supervisor: &Supervisor, accepted: &BTreeSet<&str>) -> Vec<Vec<String>> {
         let dependencies =
-            |it: &Arc<ServiceHandle>| it.facts().config.depends_on.keys().cloned().collect();
+            |it: &Arc<ServiceHandle>| it.snapshot().config.depends_on.keys().cloned().collect();
         let services = supervisor.services();
         let nodes = services.iter().map(|it| (it.name().to_owned(), dependencies(it)));
-        // Services are not started in a cycle, so there is none among those that matter.
+        // Services are not started in a cycle, so there is none among the relevant ones.
         let graph = Graph::new(nodes.collect()).unwrap_or_default();
         let chosen = |group: Vec<&str>| -> Vec<String> {
-            group.into_iter().filter(|name| going.contains(name)).map(str::to_owned).collect()
+            group.into_iter().filter(|name| accepted.contains(name)).map(str::to_owned).collect()
         };
         let mut groups: Vec<Vec<String>> = if self.is_parallel {
             graph.layers().into_iter().map(chosen).collect()
@@ -165,27 +166,27 @@ impl Bulk {
     }
 }
 
-/// What is done to one service after the other.
+/// The action on each service.
 enum Step {
     Ask(Verb),
-    ReloadBy(Reading),
+    ReloadFrom(Reading),
 }
 
 impl Step {
-    /// Does it to each of a group, and waits until they have settled. Gives what failed.
+    /// Applies it to each service of a group and waits until they have settled. Returns failures.
     fn apply(&mut self, supervisor: &Supervisor, group: &[String]) -> Vec<(String, Error)> {
         let mut failures = Vec::new();
         for name in group {
             let done = match self {
-                Self::Ask(verb) => supervisor.ask_plainly(*verb, name).map(drop),
-                Self::ReloadBy(reading) => supervisor.reload_by(reading, name).map(drop),
+                Self::Ask(verb) => supervisor.ask_without_overrides(*verb, name).map(drop),
+                Self::ReloadFrom(reading) => supervisor.reload_from(reading, name).map(drop),
             };
             if let Err(error) = done {
                 log::warn!("bulk: {error}");
                 failures.push((name.clone(), error));
             }
         }
-        supervisor.wait_settled(group, Instant::now() + TURN_MAX);
+        supervisor.wait_settled(group, Instant::now() + SETTLE_MAX);
         failures
     }
 }

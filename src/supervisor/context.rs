@@ -1,4 +1,4 @@
-//! What every service is run with.
+//! The resources that all services share.
 
 use super::service_handle::ServiceHandle;
 use super::services_file::ServiceConfig;
@@ -17,44 +17,44 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many runs of a service are known with their ends, those whose logs are gone included. Each
+/// The number of finished runs recorded per service, including those whose logs are deleted. Each
 /// takes about half a KiB, and there may be a thousand services.
 const RECORDS_MAX: usize = 100;
 
-/// What every service is run with.
+/// The resources that all services share.
 #[derive(Debug)]
 pub struct SupervisorContext {
-    /// The shell that runs commands that are text, with `-c`.
+    /// Shell that runs text commands, with `-c`.
     pub shell: PathBuf,
-    /// The environment that services and checks begin with.
+    /// Base environment of services and checks.
     pub environment: Arc<[(OsString, OsString)]>,
-    /// The directory that relative ones are in.
+    /// Directory that relative directories are relative to.
     pub directory: PathBuf,
-    /// The directory that has one of logs for each service.
+    /// Directory with one log directory per service.
     pub log_directory: PathBuf,
-    /// What keeps other servers out of that.
+    /// Lock of that directory against other servers.
     pub lock: Arc<FolderLock>,
-    /// How much is kept of each service's logs where it does not say otherwise.
+    /// Default retention of each service's logs.
     pub keep: Keep,
-    /// What captures the output of all.
+    /// Writer that captures the output of all services.
     pub writer: Arc<LogWriter>,
-    /// What collects the dead of all.
+    /// Reaper of the processes of all services.
     pub reaper: Arc<Reaper>,
-    /// What gives each run a control group, or why there is none.
+    /// Control groups of the runs, or why there are none.
     pub cgroups: Result<Arc<Cgroups>, NoCgroup>,
-    /// Who is told that a service that is required was given up.
+    /// Callback for a required service that was given up.
     pub on_fatal: OnFatal,
 }
 
-/// Who is told that a required service was given up, if anybody.
+/// An optional callback for a required service that was given up.
 #[derive(Default)]
 pub struct OnFatal(pub Option<Box<dyn Fn() + Send + Sync>>);
 
 impl OnFatal {
-    /// Tells it. Does not block.
-    pub(super) fn tell(&self) {
-        if let Some(told) = &self.0 {
-            told();
+    /// Calls the callback, if there is one. Does not block.
+    pub(super) fn notify(&self) {
+        if let Some(callback) = &self.0 {
+            callback();
         }
     }
 }
@@ -66,16 +66,16 @@ impl std::fmt::Debug for OnFatal {
 }
 
 impl SupervisorContext {
-    /// Opens the log directory of a service, or creates it. Blocks for the disk.
+    /// Opens or creates the log directory of a service. Blocks on disk I/O.
     ///
     /// # Errors
-    /// `Log` when their directory cannot be made.
+    /// `Log` if it cannot be created.
     pub fn logs(&self, name: &str, config: &ServiceConfig) -> Result<Arc<LogFolder>, Error> {
         let path = self.log_directory.join(name);
         Ok(Arc::new(LogFolder::under(&self.lock, &path, self.keep_of(config))?))
     }
 
-    /// How much is kept of a service's logs.
+    /// Returns the retention of a service's logs.
     #[must_use]
     pub fn keep_of(&self, config: &ServiceConfig) -> Keep {
         let runs_max = config.log.runs_max.unwrap_or(self.keep.runs_max);
@@ -84,8 +84,8 @@ impl SupervisorContext {
         Keep { runs_max, bytes_max, records_max, ..self.keep }
     }
 
-    /// A service that was never started, with its log directory. `on_end` is called when a run of
-    /// it has ended.
+    /// Creates a service that was never started. `on_end` is called when one of its runs has
+    /// ended.
     pub fn supervise(
         &self,
         name: &str,
@@ -109,23 +109,23 @@ impl SupervisorContext {
         ServiceHandle::new(name.to_owned(), manager, config)
     }
 
-    /// Looks once with a check of a run. Blocks for `timeout` at most, and little more.
+    /// Probes a run once with one check. Blocks for little more than `timeout`.
     ///
     /// # Errors
-    /// Why it failed, in a few words.
-    pub fn look(
+    /// The reason of the failure, in a few words.
+    pub fn probe_check(
         &self,
         (check, prober): (&Check, &Prober),
         timeout: Duration,
         (config, run): (&ServiceConfig, &RunView),
     ) -> Result<(), String> {
-        self.within(config, run, |around| probe(check, timeout, prober, around))
+        self.within(config, run, |context| probe(check, timeout, prober, context))
     }
 
-    /// Looks once with all checks of a run, at the same time. Blocks for the longest of their
-    /// timeouts at most, and little more.
+    /// Probes a run once with all of its checks in parallel. Blocks for little more than the
+    /// longest of their timeouts.
     #[must_use]
-    pub fn look_with_all(
+    pub fn probe_all(
         &self,
         service: &ServiceHandle,
         config: &ServiceConfig,
@@ -135,20 +135,20 @@ impl SupervisorContext {
         let checks: Vec<_> = checks
             .map(|(name, it)| (&**name, &it.check, it.timeout, service.prober(name)))
             .collect();
-        self.within(config, run, |around| HealthReport::take(&checks, around))
+        self.within(config, run, |context| HealthReport::take(&checks, context))
     }
 
-    /// Looks from where the checks of a run do.
+    /// Calls `work` with the context in which the checks of a run are made.
     fn within<T>(
         &self,
         config: &ServiceConfig,
         run: &RunView,
-        look: impl FnOnce(ProbeContext<'_>) -> T,
+        work: impl FnOnce(ProbeContext<'_>) -> T,
     ) -> T {
         let directory = self.directory.join(&config.directory);
         let environment = self.environment_of_checks(config, run.id());
         let end = run.end_descriptor();
-        look(ProbeContext {
+        work(ProbeContext {
             reaper: &self.reaper,
             shell: &self.shell,
             directory: &directory,
@@ -158,8 +158,8 @@ impl SupervisorContext {
         })
     }
 
-    /// The environment of a service's checks: that of its runs, as far as its file does not come
-    /// from elsewhere, with the id of the run that they look at.
+    /// Returns the environment of a service's checks: that of its runs, with the id of the probed
+    /// run. If the `env_file` cannot be read, only the variables of `env` are added.
     fn environment_of_checks(
         &self,
         config: &ServiceConfig,
@@ -176,10 +176,10 @@ impl SupervisorContext {
         spec.environment_over(&self.environment, run_id)
     }
 
-    /// What a run by this configuration is. Reads its `env_file`.
+    /// Returns the specification of a run with this configuration. Reads its `env_file`.
     ///
     /// # Errors
-    /// `EnvironmentFile` when that cannot be read.
+    /// `EnvironmentFile` if that cannot be read.
     pub fn run_spec(config: &ServiceConfig) -> Result<RunSpec, Error> {
         Ok(RunSpec {
             command: config.command.clone(),

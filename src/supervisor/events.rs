@@ -1,4 +1,4 @@
-//! What happened to services, in order, for whoever wants to be told.
+//! The log of service events, in order, for subscribers.
 
 use super::service_handle::ServiceSnapshot;
 use crate::protocol::{HealthStatus, ServiceState};
@@ -8,36 +8,36 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// How many events are kept for those who come back.
+/// The number of events kept for subscribers that reconnect.
 const EVENTS_MAX: usize = 4096;
 
-/// What changed.
+/// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The state.
+    /// The state changed.
     State,
-    /// The health.
+    /// The health changed.
     Health,
-    /// There is no such service any more.
+    /// The service was removed.
     Removed,
 }
 
 /// A change of one service.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Its number. They grow, over restarts of the supervisor too.
+    /// Number; increases, also across restarts of the supervisor.
     pub id: u64,
-    /// When it was.
+    /// Time of the change.
     pub at: DateTime<Utc>,
-    /// The service.
+    /// Name of the service.
     pub service: String,
-    /// What changed.
+    /// Kind of the change.
     pub change: Change,
-    /// Its state then.
+    /// State of the service after the change.
     pub state: ServiceState,
-    /// Its health then.
+    /// Health of the service after the change.
     pub health: HealthStatus,
-    /// Why, in a sentence.
+    /// Reason, in a sentence.
     pub message: String,
 }
 
@@ -48,36 +48,36 @@ struct Inner {
     is_closed: bool,
 }
 
-/// The last events, and those who wait for more.
+/// The last events, and the condition variable of threads that wait for more.
 #[derive(Debug)]
 pub struct EventLog {
     inner: Mutex<Inner>,
     changed: Condvar,
 }
 
-/// What came since an event.
+/// The events since a given one.
 #[derive(Debug)]
 pub struct News {
     /// The events.
     pub events: Vec<Arc<Event>>,
-    /// Whether some are not kept any more.
+    /// Whether some events are no longer kept.
     pub has_gap: bool,
-    /// Whether there will be no more.
+    /// Whether no more events will follow.
     pub is_closed: bool,
 }
 
 impl EventLog {
-    /// An empty one. Its numbers are larger than those of one that began earlier.
+    /// Creates an empty log, whose numbers are larger than those of an earlier one.
     pub(super) fn new() -> Self {
         let next = u64::try_from(Utc::now().timestamp_micros()).unwrap_or(1);
         let inner = Inner { events: VecDeque::new(), next, is_closed: false };
         Self { inner: Mutex::new(inner), changed: Condvar::new() }
     }
 
-    /// Adds a change of a service, of which these are the facts since, and wakes those who wait.
-    pub(super) fn add(&self, service: &str, change: Change, facts: &ServiceSnapshot) {
-        let (service, message) = (service.to_owned(), facts.message.clone());
-        let (state, health) = (facts.state, facts.health);
+    /// Adds a change of a service, with its snapshot since then, and wakes waiting threads.
+    pub(super) fn add(&self, service: &str, change: Change, snapshot: &ServiceSnapshot) {
+        let (service, message) = (service.to_owned(), snapshot.message.clone());
+        let (state, health) = (snapshot.state, snapshot.health);
         let mut inner = self.inner();
         let id = inner.next;
         inner.next += 1;
@@ -90,23 +90,22 @@ impl EventLog {
         self.changed.notify_all();
     }
 
-    /// Says that there will be no more.
+    /// Marks the end of the events and wakes waiting threads.
     pub(super) fn close(&self) {
         self.inner().is_closed = true;
         self.changed.notify_all();
     }
 
-    /// The number of the last event.
+    /// Returns the number of the last event.
     #[must_use]
     pub fn last_id(&self) -> u64 {
         self.inner().next - 1
     }
 
-    /// What came after the event `id`, at once where there is something, else as soon as there is
-    /// or until `deadline`.
+    /// Returns the events after the event `id`. Blocks until there is one, or until `deadline`.
     #[must_use]
     pub fn wait_after(&self, id: u64, deadline: Instant) -> News {
-        // Of an id that was never given, nothing can be told but that.
+        // An id that was never assigned: the gap is all that can be reported.
         let is_foreign = |inner: &Inner| id >= inner.next;
         let nothing_new = |inner: &mut Inner| {
             inner.next == id.saturating_add(1) && !is_foreign(inner) && !inner.is_closed
@@ -122,14 +121,15 @@ impl EventLog {
         }
     }
 
-    /// Waits until `is_so`, looking at each event, or until `deadline`. Whether it is.
-    pub fn wait_until(&self, deadline: Instant, is_so: impl Fn() -> bool) -> bool {
+    /// Waits until `condition` holds, which is checked after each event, or until `deadline`.
+    /// Returns whether it holds.
+    pub fn wait_until(&self, deadline: Instant, condition: impl Fn() -> bool) -> bool {
         loop {
             let (seen, is_closed) = {
                 let inner = self.inner();
                 (inner.next, inner.is_closed)
             };
-            let so = is_so();
+            let so = condition();
             if so || is_closed || Instant::now() >= deadline {
                 return so;
             }

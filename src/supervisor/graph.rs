@@ -1,25 +1,25 @@
-//! The order among services: what must be up before what.
+//! The dependency graph of services, and the start order that follows from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Services and what each depends on, without a cycle.
+/// Services and their dependencies, without a cycle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Graph {
-    /// In the order in which they were given.
+    /// Names in the order of the input.
     names: Vec<String>,
-    /// By place in `names`: what each depends on.
+    /// By index in `names`: the indexes of the dependencies.
     dependencies: Vec<Vec<usize>>,
 }
 
-/// Services that wait for each other.
+/// A dependency cycle of services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cycle {
     names: Vec<String>,
 }
 
 impl Cycle {
-    /// Its services; each depends on the next, and the last on the first.
+    /// Returns its services: each depends on the next, and the last on the first.
     #[must_use]
     pub fn names(&self) -> &[String] {
         &self.names
@@ -28,18 +28,18 @@ impl Cycle {
 
 impl fmt::Display for Cycle {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let round = self.names.iter().chain(self.names.first());
-        let round: Vec<&str> = round.map(String::as_str).collect();
-        write!(out, "is a cycle: {}", round.join(" -> "))
+        let names = self.names.iter().chain(self.names.first());
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        write!(out, "is a cycle: {}", names.join(" -> "))
     }
 }
 
 impl Graph {
-    /// Takes services, each with the names that it depends on. A name that is not among the
-    /// services is left out.
+    /// Creates the graph of services, each with the names of its dependencies. Unknown names are
+    /// ignored.
     ///
     /// # Errors
-    /// A cycle, where there is one.
+    /// A cycle, if there is one.
     pub fn new(services: Vec<(String, Vec<String>)>) -> Result<Self, Cycle> {
         let places = services.iter().enumerate().map(|(place, (name, _))| (name.as_str(), place));
         let places: BTreeMap<&str, usize> = places.collect();
@@ -56,13 +56,13 @@ impl Graph {
         }
     }
 
-    /// All services, each after those that it depends on; otherwise as they were given.
+    /// Returns all services, each after its dependencies, otherwise in the order of the input.
     #[must_use]
     pub fn start_order(&self) -> Vec<&str> {
         self.places_in_order().into_iter().map(|place| self.names[place].as_str()).collect()
     }
 
-    /// All services in groups: those of a group depend on nothing but earlier groups.
+    /// Returns all services in groups, each of which depends only on earlier groups.
     #[must_use]
     pub fn layers(&self) -> Vec<Vec<&str>> {
         let mut layer_of = vec![0; self.names.len()];
@@ -78,8 +78,8 @@ impl Graph {
         layers
     }
 
-    /// Kahn's algorithm: always the first of those that wait for nothing more. What is on a cycle
-    /// or waits for one is left out.
+    /// Sorts topologically (Kahn's algorithm), the first ready service first. Leaves out services
+    /// on a cycle, and those that depend on one.
     fn places_in_order(&self) -> Vec<usize> {
         let mut waits: Vec<usize> = self.dependencies.iter().map(Vec::len).collect();
         let mut dependents = vec![Vec::new(); self.names.len()];
@@ -102,8 +102,8 @@ impl Graph {
         order
     }
 
-    /// Walks from a service that could not be placed to one that it waits for, until one comes
-    /// round again. Each of them waits for another, or it would have been placed.
+    /// Follows dependencies from an unplaced service until one repeats. Each unplaced service
+    /// depends on another one, or it would have been placed.
     fn cycle_from(&self, stuck: usize, placed: &BTreeSet<usize>) -> Cycle {
         let mut walk = vec![stuck];
         loop {
@@ -111,11 +111,11 @@ impl Graph {
             let next = self.dependencies[last].iter().copied().find(|next| !placed.contains(next));
             let next = next.unwrap_or(last);
             if let Some(start) = walk.iter().position(|place| *place == next) {
-                let mut round = walk.split_off(start);
-                // The one that was given first names it.
-                let first = (0..round.len()).min_by_key(|i| round[*i]).unwrap_or(0);
-                round.rotate_left(first);
-                return Cycle { names: round.iter().map(|i| self.names[*i].clone()).collect() };
+                let mut cycle = walk.split_off(start);
+                // Begin with the service that comes first in the input.
+                let first = (0..cycle.len()).min_by_key(|i| cycle[*i]).unwrap_or(0);
+                cycle.rotate_left(first);
+                return Cycle { names: cycle.iter().map(|i| self.names[*i].clone()).collect() };
             }
             walk.push(next);
         }
@@ -126,7 +126,7 @@ impl Graph {
 mod tests {
     use super::*;
 
-    /// `"a b:a c:a,b"` is three services.
+    /// Parses services and their dependencies: `"a b:a c:a,b"` has three services.
     fn graph(text: &str) -> Result<Graph, Cycle> {
         let services = text.split_whitespace().map(|service| {
             let (name, others) = service.split_once(':').unwrap_or((service, ""));
@@ -152,26 +152,26 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_depends_on_earlier_layers_alone() {
+    fn layers_depend_only_on_earlier_layers() {
         let graph = graph("web:api,cache api:db db cache").unwrap();
         assert_eq!(graph.layers(), [vec!["db", "cache"], vec!["api"], vec!["web"]]);
     }
 
     #[test]
-    fn a_cycle_is_named_from_its_first_service_on() {
+    fn cycles_are_named_from_their_first_service() {
         for (text, cycle) in [
             ("a:a", "a -> a"),
             ("a:b b:a", "a -> b -> a"),
             ("free x:c a:c b:a c:b", "a -> c -> b -> a"),
             ("a:d d:e,b e b:d", "d -> b -> d"),
         ] {
-            let fault = graph(text).unwrap_err().to_string();
-            assert_eq!(fault, format!("is a cycle: {cycle}"), "{text}");
+            let error = graph(text).unwrap_err().to_string();
+            assert_eq!(error, format!("is a cycle: {cycle}"), "{text}");
         }
     }
 
     #[test]
-    fn a_long_chain_is_no_cycle() {
+    fn long_chain_is_no_cycle() {
         let chain: Vec<String> = (1..10_000).map(|i| format!("s{i}:s{}", i - 1)).collect();
         let graph = graph(&format!("{} s0", chain.join(" "))).unwrap();
         assert_eq!(graph.start_order().last(), Some(&"s9999"));

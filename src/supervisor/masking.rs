@@ -1,19 +1,19 @@
-//! What looks like a secret, taken out of what is shown.
+//! The masking of secrets in commands and environments that are shown.
 
 use std::collections::BTreeMap;
 
-/// What stands in the place of a secret.
+/// The replacement of a secret.
 const MASK: &str = "***";
 
-/// What the name of a secret has in it, in lower case.
+/// Substrings of names of secrets, in lower case.
 const SECRET_WORDS: [&str; 8] =
     ["token", "secret", "pass", "pwd", "key", "credential", "auth", "cookie"];
 
-/// What is a part of the name of a secret, between other characters than letters and digits: a
-/// personal access token, the address of a database or of an error tracker with its password.
+/// Parts of names of secrets, delimited by characters other than letters and digits: a personal
+/// access token, the address of a database or of an error tracker with its password.
 const SECRET_PARTS: [&str; 6] = ["pat", "dsn", "webhook", "jwt", "sas", "sig"];
 
-/// Programs that take a password right behind the letter of an option.
+/// Programs that take a password directly after the letter of an option.
 const ATTACHED_OPTIONS: [(&str, &str); 6] = [
     ("mariadb", "-p"),
     ("mysql", "-p"),
@@ -23,7 +23,7 @@ const ATTACHED_OPTIONS: [(&str, &str); 6] = [
     ("curl", "-u"),
 ];
 
-/// Programs that take a password as the word behind an option.
+/// Programs that take a password as the word after an option.
 const SEPARATE_OPTIONS: [(&str, &str); 8] = [
     ("docker", "-p"),
     ("ldapsearch", "-w"),
@@ -35,23 +35,23 @@ const SEPARATE_OPTIONS: [(&str, &str); 8] = [
     ("curl", "-b"),
 ];
 
-/// What a URL has in it that lets whoever has it post: its path is the secret.
+/// Substrings of webhook URLs, whose path is the secret: anyone who has it can post.
 const WEBHOOK_PLACES: [&str; 3] = ["://hooks.", "webhook", "://api.telegram.org/bot"];
 
-/// The shortest secret whose value is looked for elsewhere, in bytes: shorter ones stand in
-/// words that mean something else.
+/// The minimum length of a secret whose value is masked wherever it occurs, in bytes: shorter
+/// ones occur in unrelated words.
 const SOUGHT_BYTES_MIN: usize = 4;
 
-/// Takes secrets out of texts: by the names that stand before them, out of URLs, and wherever the
-/// value of a secret variable comes again.
+/// A filter that masks secrets in texts: values after a secret's name, secrets in URLs, and every
+/// occurrence of the value of a secret variable.
 #[derive(Debug, Default)]
 pub struct Masking {
-    /// The longest first, so that none is cut by another.
+    /// Longest first, so that a shorter value does not split a longer one.
     values: Vec<String>,
 }
 
 impl Masking {
-    /// One that knows the secrets of an environment.
+    /// Creates a filter with the secrets of an environment.
     #[must_use]
     pub fn of(environment: &BTreeMap<String, Option<String>>) -> Self {
         let secrets = environment.iter().filter(|(name, _)| is_secret_name(name));
@@ -63,13 +63,13 @@ impl Masking {
         Self { values }
     }
 
-    /// The value of a variable, as it may be shown.
+    /// Returns the value of a variable with its secrets masked.
     #[must_use]
     pub fn value(&self, name: &str, value: &str) -> String {
         if is_secret_name(name) { MASK.to_owned() } else { self.text(value) }
     }
 
-    /// Arguments, as they may be shown.
+    /// Returns arguments with their secrets masked.
     #[must_use]
     pub fn arguments(&self, arguments: &[String]) -> Vec<String> {
         let mut context = Context::default();
@@ -87,7 +87,7 @@ impl Masking {
         shown
     }
 
-    /// A text for the shell, or a URL, as it may be shown.
+    /// Returns a shell command or a URL with its secrets masked.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
         let mut shown = String::with_capacity(text.len());
@@ -108,7 +108,7 @@ impl Masking {
             }
             let begin = context.secret_in(word);
             if word.ends_with(':') && is_secret_name(word) && !word.contains("://") {
-                // A header, as far as its quotes go, or its next word.
+                // A header, up to its closing quote, or its next word.
                 quote = word.chars().next().filter(|first| matches!(first, '\'' | '"'));
                 shown.extend([word, " ", MASK]);
                 shown.extend(quote);
@@ -138,7 +138,7 @@ impl Masking {
     }
 }
 
-/// Whether a variable or an option of this name is likely to hold a secret.
+/// Whether a variable or an option with this name is likely to hold a secret.
 fn is_secret_name(name: &str) -> bool {
     let name = name.to_lowercase();
     let mut parts = name.split(|c: char| !c.is_alphanumeric());
@@ -146,29 +146,29 @@ fn is_secret_name(name: &str) -> bool {
         || parts.any(|part| SECRET_PARTS.contains(&part))
 }
 
-/// What the words before one say about it.
+/// The context that the words before a word give it.
 #[derive(Debug, Default)]
 struct Context {
     awaits: Awaits,
-    /// The option with which the program at hand takes a password in the same word.
+    /// Option with which the current program takes a password in the same word.
     attached: Option<&'static str>,
-    /// The option behind which it takes one.
+    /// Option after which it takes one as the next word.
     separate: Option<&'static str>,
 }
 
-/// What the next word is.
+/// The expected meaning of the next word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Awaits {
     #[default]
     Nothing,
     /// A secret.
     Secret,
-    /// A user, and behind a colon a password.
+    /// A user and a password, separated by a colon.
     UserAndPassword,
 }
 
 impl Awaits {
-    /// What stands behind this option.
+    /// Returns the meaning of the word after this option.
     fn behind(word: &str) -> Self {
         match word {
             "-u" | "--user" | "--proxy-user" => Self::UserAndPassword,
@@ -182,7 +182,7 @@ impl Awaits {
     }
 }
 
-/// Whether a word is several options of a letter each, as `-su`.
+/// Whether a word combines several one-letter options, such as `-su`.
 fn is_short_options(word: &str) -> bool {
     word.strip_prefix('-').is_some_and(|letters| {
         letters.len() > 1 && letters.bytes().all(|byte| byte.is_ascii_alphabetic())
@@ -190,7 +190,7 @@ fn is_short_options(word: &str) -> bool {
 }
 
 impl Context {
-    /// Where in a word a secret begins, by the words before it and by its own option.
+    /// Returns where a secret begins in a word, according to the words before it and its option.
     fn secret_in(&mut self, word: &str) -> Option<usize> {
         let behind =
             if self.separate == Some(word) { Awaits::Secret } else { Awaits::behind(word) };
@@ -213,19 +213,19 @@ impl Context {
     }
 }
 
-/// The quote that a word begins with and that does not end in it.
+/// Returns the quote that a word begins with and does not close.
 fn open_quote(word: &str) -> Option<char> {
     let quote = word.chars().next().filter(|first| matches!(first, '\'' | '"'))?;
     let is_closed = word.len() > 1 && word.ends_with(quote);
     (!is_closed).then_some(quote)
 }
 
-/// Whether this is the name of a secret and nothing else: no part of a URL, and no text.
+/// Whether this is only the name of a secret, neither part of a URL nor a longer text.
 fn is_secret_word(name: &str) -> bool {
     !name.contains(char::is_whitespace) && !name.contains("://") && is_secret_name(name)
 }
 
-/// A word without what is secret in a URL in it: user and password, and parameters by their names.
+/// Masks the secrets of a URL in a word: user and password, and parameters with secret names.
 fn shown_url(word: &str) -> String {
     if let Some(place) = webhook_place(word) {
         return format!("{place}/{MASK}");
@@ -240,7 +240,7 @@ fn shown_url(word: &str) -> String {
     format!("{}?{}", without_userinfo(place), pairs.collect::<Vec<_>>().join("&"))
 }
 
-/// Scheme and host of a URL whose path is a secret.
+/// Returns the scheme and host of a URL whose path is a secret.
 fn webhook_place(word: &str) -> Option<&str> {
     let lower = word.to_ascii_lowercase();
     WEBHOOK_PLACES.iter().find(|part| lower.contains(**part))?;
@@ -249,7 +249,7 @@ fn webhook_place(word: &str) -> Option<&str> {
     Some(&word[..host + path])
 }
 
-/// A word without the user and the password of a URL in it.
+/// Masks the user and the password of a URL in a word.
 fn without_userinfo(word: &str) -> String {
     let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
     let end = rest.find(['/', '?', '#', '\'', '"']).unwrap_or(rest.len());
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_is_judged_by_its_name_and_a_url_by_its_userinfo() {
+    fn variables_are_masked_by_name_and_urls_by_userinfo() {
         let masking = masking();
         for name in
             ["API_TOKEN", "db_password", "AWS_SECRET_ACCESS", "SSH_KEY", "GITHUB_PAT", "SENTRY_DSN"]
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_among_arguments_are_taken_out() {
+    fn secrets_in_arguments_are_masked() {
         let given = ["run", "--token", "a b", "--api-key=c d", "-v", "--port", "80", "sesame"];
         let shown = masking().arguments(&given.map(str::to_owned));
         assert_eq!(shown, ["run", "--token", "***", "--api-key=***", "-v", "--port", "80", "***"]);
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_in_a_text_for_the_shell_are_taken_out() {
+    fn secrets_in_shell_commands_are_masked() {
         for (text, shown) in [
             ("exec serve --port 12", "exec serve --port 12"),
             ("A=1 TOKEN=x serve", "A=1 TOKEN=*** serve"),

@@ -1,8 +1,8 @@
-//! Many services at once: what Astra supervises.
+//! The supervision of many services, for Astra.
 //!
-//! [`Supervisor`] is what others hold. Behind it one thread, the `engine`, decides what is done to
-//! every service, by rules that are pure: `life` (what may follow what), [`Graph`] (the order),
-//! [`Plan`] (what a changed file asks for). [`services_file`] reads what there is to supervise.
+//! [`Supervisor`] is the interface for other modules. Behind it one thread, the `engine`, controls
+//! all services by pure rules: `state_machine` (transitions of a service), [`Graph`] (the start
+//! order) and [`Plan`] (the effects of a changed file). [`services_file`] reads the definitions.
 
 mod bulk;
 mod context;
@@ -11,12 +11,12 @@ mod error;
 mod events;
 mod graph;
 mod handle;
-mod life;
 mod masking;
 mod plan;
 mod roster;
 mod service_handle;
 pub mod services_file;
+mod state_machine;
 
 pub use bulk::{Bulk, Done, Operation};
 pub use context::{OnFatal, SupervisorContext};

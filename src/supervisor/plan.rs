@@ -1,23 +1,23 @@
-//! What a changed services file asks for.
+//! The changes that a new version of the services file requires.
 
 use super::services_file::{Service, ServiceConfig};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a change of one service asks for.
+/// The effect of a changed configuration of one service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Nothing.
     Nothing,
-    /// What is run stays as it is: the new values are gone by from now on.
+    /// The run continues; the new values apply from now on.
     Adopt,
-    /// What is run must be another, and its `reload_signal` makes it so.
+    /// The run is sent its `reload_signal`.
     Signal,
-    /// What is run must be another.
+    /// The run is replaced.
     Restart,
 }
 
 impl Change {
-    /// What becoming `new` asks of a service that is `old`.
+    /// Returns the effect of a change from `old` to `new`.
     #[must_use]
     pub fn between(old: &ServiceConfig, new: &ServiceConfig) -> Self {
         if old == new {
@@ -26,7 +26,7 @@ impl Change {
         if !old.needs_restart(new) {
             return Self::Adopt;
         }
-        // A process that was started without one may not know the signal, and end by it.
+        // A process that was started without one may not handle the signal, which would kill it.
         match (old.reload_signal, new.reload_signal) {
             (Some(_), Some(_)) => Self::Signal,
             _ => Self::Restart,
@@ -34,24 +34,24 @@ impl Change {
     }
 }
 
-/// What becoming another file asks for, by name.
+/// The services affected by a changed file, by effect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Gone from the file: to be stopped. The last of the old file first.
+    /// Removed from the file: to be stopped, in reverse order of the old file.
     pub stop: Vec<String>,
-    /// To be stopped, and started as they are now.
+    /// To be restarted with their new configuration.
     pub restart: Vec<String>,
     /// To be sent their `reload_signal`.
     pub signal: Vec<String>,
-    /// Only their new values are to be gone by.
+    /// To apply their new values without a restart.
     pub adopt: Vec<String>,
-    /// New in the file. Only those with `autostart` are to be started.
+    /// New in the file. Only those with `autostart` are started.
     pub start: Vec<String>,
 }
 
 impl Plan {
-    /// What is asked for where `old` were the services and `new` is what the file says. Those that
-    /// were `added` otherwise than by the file stay, as long as it does not name them.
+    /// Compares the previous services with those of the file. Services that were `added` over the
+    /// API stay, unless the file names them.
     #[must_use]
     pub fn between(old: &[Service], new: &[Service], added: &BTreeSet<String>) -> Self {
         let before: BTreeMap<_, _> = old.iter().map(|old| (&old.name, &old.config)).collect();
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn only_another_process_needs_a_restart() {
+    fn only_changes_of_the_process_need_a_restart() {
         let config = |fields: &Value| {
             let mut all = json!({"cmd": "x", "depends_on": []});
             all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -129,12 +129,12 @@ mod tests {
     fn a_plan_names_each_service_once() {
         let old = services(&json!({
             "same": {"cmd": "x"}, "gone": {"cmd": "x"}, "too": {"cmd": "x"}, "cmd": {"cmd": "x"},
-            "told": {"cmd": "x", "reload_signal": "HUP"}, "policy": {"cmd": "x"},
+            "signalled": {"cmd": "x", "reload_signal": "HUP"}, "policy": {"cmd": "x"},
             "by_hand": {"cmd": "x"}, "taken": {"cmd": "x"},
         }));
         let new = services(&json!({
             "new": {"cmd": "x"}, "policy": {"cmd": "x", "optional": true}, "cmd": {"cmd": "y"},
-            "told": {"cmd": "y", "reload_signal": "HUP"}, "same": {"cmd": "x"},
+            "signalled": {"cmd": "y", "reload_signal": "HUP"}, "same": {"cmd": "x"},
             "taken": {"cmd": "z"},
         }));
         let added = ["by_hand", "taken"].map(str::to_owned).into();
@@ -145,7 +145,7 @@ mod tests {
         let expected = Plan {
             stop: names(&["gone", "too"]),
             restart: names(&["cmd", "taken"]),
-            signal: names(&["told"]),
+            signal: names(&["signalled"]),
             adopt: names(&["policy"]),
             start: names(&["new"]),
         };

@@ -1,4 +1,4 @@
-//! Which services there are.
+//! The list of supervised services.
 
 use super::service_handle::ServiceHandle;
 use crate::supervisor::error::{Error, Result};
@@ -6,7 +6,7 @@ use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The services, in the order of their file, those that were added over the API behind them.
+/// The services in the order of their file, followed by those that were added over the API.
 #[derive(Debug, Default)]
 pub struct Roster(RwLock<Services>);
 
@@ -17,13 +17,13 @@ struct Services {
 }
 
 impl Roster {
-    /// All of them. Does not block.
+    /// Returns all services. Does not block.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<ServiceHandle>> {
         self.0.read().in_order.clone()
     }
 
-    /// The one of this name.
+    /// Returns the service with this name.
     ///
     /// # Errors
     /// `NoSuchService`.

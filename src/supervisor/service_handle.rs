@@ -1,4 +1,4 @@
-//! A service as everybody may look at it.
+//! The view of a service that other modules have.
 
 use super::services_file::ServiceConfig;
 use crate::probe::Prober;
@@ -9,121 +9,121 @@ use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// How a service came to be supervised, and whether it goes on to be.
+/// The origin of a service, and whether it stays supervised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceOrigin {
-    /// The file has it.
+    /// It is defined in the file.
     InFile,
-    /// It was added over the API, until the supervisor ends.
+    /// It was added over the API and stays until the supervisor ends.
     Added,
-    /// The file has it no more: it is forgotten as soon as it is down.
+    /// It is no longer in the file and is removed as soon as it is down.
     Leaving,
 }
 
-/// What is known of a service at one moment, apart from its run.
+/// The state of a service at one moment, without its run.
 #[derive(Clone, Debug)]
 pub struct ServiceSnapshot {
-    /// Its state.
+    /// State.
     pub state: ServiceState,
-    /// What its health checks say.
+    /// Combined result of its health checks.
     pub health: HealthStatus,
-    /// Why it is in this state, in a sentence.
+    /// Reason for its state, in a sentence.
     pub message: String,
-    /// How often it was started again.
+    /// Number of restarts.
     pub restarts: u64,
-    /// When it was last.
+    /// Time of the last restart.
     pub last_restart: Option<DateTime<Utc>>,
-    /// When it is next.
+    /// Time of the next restart.
     pub next_restart_at: Option<DateTime<Utc>>,
-    /// How it came to be supervised, and whether it goes on to be.
-    pub standing: ServiceOrigin,
-    /// Whether it waits for a service that is down, and that nobody is about to start.
+    /// Origin, and whether it stays supervised.
+    pub origin: ServiceOrigin,
+    /// Whether it waits for a service that is down and that nothing is about to start.
     pub is_blocked: bool,
-    /// What it is run by.
+    /// Configuration of its run.
     pub config: Arc<ServiceConfig>,
 }
 
 impl ServiceSnapshot {
-    /// Whether it stays so until something happens: nothing is being done to it.
+    /// Whether no operation on it is in progress.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.is_blocked || self.state.is_settled()
     }
 }
 
-/// A service with its manager. The engine alone changes its facts.
+/// A service with its manager. Only the engine changes its snapshot.
 #[derive(Debug)]
 pub struct ServiceHandle {
     name: String,
     manager: Arc<ProcessManager>,
-    facts: Mutex<ServiceSnapshot>,
-    /// By the name of a check, what it keeps from look to look.
+    snapshot: Mutex<ServiceSnapshot>,
+    /// By check name, the state kept between probes.
     probers: Mutex<HashMap<String, Prober>>,
 }
 
 impl ServiceHandle {
-    /// A service that was never started.
+    /// Creates the handle of a service that was never started.
     pub(super) fn new(
         name: String,
         manager: Arc<ProcessManager>,
         config: Arc<ServiceConfig>,
     ) -> Self {
-        let facts = ServiceSnapshot {
+        let snapshot = ServiceSnapshot {
             state: ServiceState::Stopped,
             health: HealthStatus::Unknown,
             message: "Not started yet.".to_owned(),
             restarts: 0,
             last_restart: None,
             next_restart_at: None,
-            standing: ServiceOrigin::InFile,
+            origin: ServiceOrigin::InFile,
             is_blocked: false,
             config,
         };
-        Self { name, manager, facts: Mutex::new(facts), probers: Mutex::default() }
+        Self { name, manager, snapshot: Mutex::new(snapshot), probers: Mutex::default() }
     }
 
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What runs it, and has its logs.
+    /// Returns the manager of its runs and logs.
     #[must_use]
     pub fn manager(&self) -> &Arc<ProcessManager> {
         &self.manager
     }
 
-    /// What is known of it now. Does not block.
+    /// Returns its current snapshot. Does not block.
     #[must_use]
-    pub fn facts(&self) -> ServiceSnapshot {
+    pub fn snapshot(&self) -> ServiceSnapshot {
         self.lock().clone()
     }
 
-    /// Its state now. Does not block.
+    /// Returns its current state. Does not block.
     #[must_use]
     pub fn state(&self) -> ServiceState {
         self.lock().state
     }
 
-    /// Its last run, if there was one. Does not block.
+    /// Returns its last run, if there was one. Does not block.
     #[must_use]
     pub fn last_run(&self) -> Option<RunView> {
         self.manager.last_run().ok()
     }
 
-    /// What a check of it keeps from look to look.
+    /// Returns the state that a check keeps between probes.
     pub(super) fn prober(&self, check: &str) -> Prober {
         let mut probers = self.probers.lock();
         probers.entry(check.to_owned()).or_default().clone()
     }
 
-    /// Puts other facts in the place of the present ones, which it gives.
-    pub(super) fn replace(&self, facts: ServiceSnapshot) -> ServiceSnapshot {
-        std::mem::replace(&mut *self.lock(), facts)
+    /// Replaces the snapshot and returns the previous one.
+    pub(super) fn replace(&self, snapshot: ServiceSnapshot) -> ServiceSnapshot {
+        std::mem::replace(&mut *self.lock(), snapshot)
     }
 
     fn lock(&self) -> MutexGuard<'_, ServiceSnapshot> {
-        self.facts.lock()
+        self.snapshot.lock()
     }
 }

@@ -1,4 +1,4 @@
-"""The endpoints that act on services: what they answer, and what comes of it."""
+"""The endpoints that act on services: their answers and effects."""
 
 import threading
 from typing import Any
@@ -58,7 +58,7 @@ def restarts_at_once(system: System, checks: Checks) -> None:
 
 
 def processes_of(system: System, word: str) -> list[int]:
-    """The processes of the system with this word as an argument."""
+    """Returns the processes of the system with this argument."""
 
     def arguments(pid: int) -> list[str]:
         try:

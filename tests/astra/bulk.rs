@@ -1,9 +1,9 @@
-//! POST /bulk: one verb for several services.
+//! POST /bulk: an action on several services.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
 
-/// Asks for it, and gives what became of each.
+/// Requests a bulk operation and returns the outcome for each service.
 fn bulk(astra: &Astra, query: &str, body: &Value) -> Vec<Value> {
     let answer = astra.post_json(&format!("/supervisor/bulk{query}"), body).expect(200).json();
     let status = answer["status"].as_str().unwrap();
@@ -21,7 +21,7 @@ fn statuses(operations: &[Value]) -> Vec<(&str, &str)> {
     each.map(|it| (it["service"].as_str().unwrap(), it["status"].as_str().unwrap())).collect()
 }
 
-/// `a` needs `b`, which needs `c`; `d` needs nothing.
+/// Services of which `a` depends on `b`, which depends on `c`; `d` is independent.
 fn chain(more: &Value) -> Value {
     let service = |depends_on: Value| {
         let mut service = json!({
@@ -39,7 +39,7 @@ fn chain(more: &Value) -> Value {
 const ALL: [&str; 4] = ["a", "b", "c", "d"];
 
 #[test]
-fn what_is_done_to_each_is_told_at_once() {
+fn bulk_reports_each_operation_at_once() {
     let astra = Astra::start(chain(&json!({})));
     for (action, word, state, runs) in [
         ("start", "starting", "running", 1),
@@ -47,7 +47,7 @@ fn what_is_done_to_each_is_told_at_once() {
         ("reload", "reloading", "running", 2),
         ("stop", "stopping", "stopped", 2),
     ] {
-        // They go at once where nothing else is said.
+        // Parallel is the default.
         let operations = bulk(&astra, "", &json!({"action": action, "services": ALL}));
         assert_eq!(statuses(&operations), ALL.map(|name| (name, word)));
         for name in ALL {
@@ -60,7 +60,7 @@ fn what_is_done_to_each_is_told_at_once() {
 }
 
 #[test]
-fn an_answer_that_waits_tells_how_each_is_in_the_end() {
+fn bulk_with_wait_reports_the_final_states() {
     let astra = Astra::start(chain(&json!({"start_seconds": 0.1})));
     for is_parallel in [true, false] {
         for (action, state) in [
@@ -76,7 +76,7 @@ fn an_answer_that_waits_tells_how_each_is_in_the_end() {
 }
 
 #[test]
-fn what_cannot_be_done_is_told_for_each_and_stops_no_other() {
+fn bulk_reports_each_refusal_and_continues() {
     let astra = Astra::start(json!({
         "up": {"cmd": "exec sleep 60"}, "down": {"cmd": "exec sleep 60", "autostart": false},
         "bad": {
@@ -101,14 +101,14 @@ fn what_cannot_be_done_is_told_for_each_and_stops_no_other() {
 }
 
 #[test]
-fn nothing_to_do_is_done() {
+fn bulk_without_services_succeeds() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     assert_eq!(bulk(&astra, "?wait=60", &body("stop", &[], true)), Vec::<Value>::new());
 }
 
 #[test]
-fn what_is_independent_goes_at_once() {
-    // Each is up only when the other was started as well.
+fn independent_services_are_processed_in_parallel() {
+    // Each is up only once the other was started as well.
     let needs = |own: &str, other: &str| {
         json!({
             "cmd": format!("touch {own}; exec sleep 60"), "autostart": false,
@@ -125,7 +125,7 @@ fn started_at(astra: &Astra, name: &str) -> chrono::DateTime<chrono::Utc> {
 }
 
 #[test]
-fn one_by_one_each_waits_for_the_last_to_be_up() {
+fn sequential_bulk_waits_for_each_start() {
     let service = json!({"cmd": "exec sleep 60", "autostart": false, "start_seconds": 0.2});
     let astra = Astra::start(json!({"a": service, "b": service, "c": service}));
     for action in ["start", "restart"] {
@@ -139,7 +139,7 @@ fn one_by_one_each_waits_for_the_last_to_be_up() {
 }
 
 #[test]
-fn one_by_one_each_waits_for_the_last_to_be_down() {
+fn sequential_bulk_waits_for_each_stop() {
     let slow = |name: &str| {
         let trap = format!("echo {name} >> order; sleep 0.1; echo {name} >> order; exit 0");
         json!({"cmd": format!("trap '{trap}' TERM; echo begin; while :; do sleep 0.02; done")})
@@ -154,7 +154,7 @@ fn one_by_one_each_waits_for_the_last_to_be_down() {
     assert!(order.chunks(2).all(|pair| pair[0] == pair[1]), "{order:?}");
 }
 
-/// Writes its name into `order` when it is asked to end, and again when it has.
+/// Writes its name into `order` when it is asked to end, and again when it ends.
 fn noted(more: &Value) -> Value {
     let end = "echo $NAME >> order; sleep 0.1; echo $NAME >> order; exit 0";
     let cmd = format!("trap '{end}' TERM; echo begin; while :; do sleep 0.02; done");
@@ -166,7 +166,7 @@ fn noted(more: &Value) -> Value {
     services
 }
 
-/// Waits until each has begun so often.
+/// Waits until each has started this often.
 fn wait_until_begun(astra: &Astra, names: &[&str], times: usize) {
     let begun = |name: &&str| astra.lines(name).iter().filter(|it| *it == "begin").count();
     for name in names {
@@ -194,16 +194,16 @@ fn bulk_follows_the_order_of_dependencies() {
 }
 
 #[test]
-fn the_order_holds_over_a_service_that_is_not_named() {
+fn bulk_order_respects_unnamed_services() {
     let astra = Astra::start(noted(&json!({"autostart": true})));
     wait_until_begun(&astra, &ALL, 1);
-    // By way of `b`, `a` needs `c`.
+    // `a` depends on `c` through `b`.
     bulk(&astra, "?wait=60", &body("stop", &["c", "a"], true));
     assert_eq!(astra.written("order"), ["a", "a", "c", "c"]);
 }
 
 #[test]
-fn a_bulk_reload_goes_by_the_file_as_it_is_now() {
+fn bulk_reload_uses_the_current_file() {
     let astra = Astra::start(chain(&json!({"autostart": true})));
     for name in ALL {
         astra.wait_for(name, "running");
@@ -222,7 +222,7 @@ fn a_bulk_reload_goes_by_the_file_as_it_is_now() {
 }
 
 #[test]
-fn a_bulk_that_takes_long_holds_up_no_other_request() {
+fn slow_bulk_does_not_delay_other_requests() {
     let stubborn = "trap '' TERM; echo begin; while [ ! -e go ]; do sleep 0.05; done";
     let astra = Astra::start(json!({
         "slow": {"cmd": stubborn, "stop_timeout": 600}, "web": {"cmd": "exec sleep 60"},
@@ -238,7 +238,7 @@ fn a_bulk_that_takes_long_holds_up_no_other_request() {
 }
 
 #[test]
-fn a_bulk_that_was_waited_for_says_what_came_of_it() {
+fn bulk_with_wait_reports_failures() {
     let astra = Astra::start(json!({
         "web": {"cmd": "exec sleep 60"},
         "broken": {"cmd": "exit 3", "autostart": false, "restart_policy": {"mode": "never"},

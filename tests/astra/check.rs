@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::fs;
 use std::process::{Command, Output};
 
-/// Exit code, stdout and stderr.
+/// Returns exit code, stdout and stderr.
 fn outcome(command: &mut Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command.output().expect("the binary runs");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
@@ -27,7 +27,7 @@ fn check_prints_the_order_of_start() {
 }
 
 #[test]
-fn check_tells_every_fault_with_its_place_and_ends_with_2() {
+fn check_reports_every_error_and_exits_with_2() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bad.json");
     let file = "{\n \"tts\": {\"cmd\": [],\n  \"restart_polcy\": {},\n  \"env\": \
@@ -49,7 +49,7 @@ fn check_tells_every_fault_with_its_place_and_ends_with_2() {
 }
 
 #[test]
-fn check_of_a_missing_file_ends_with_2() {
+fn check_of_a_missing_file_exits_with_2() {
     let (code, _, stderr) = outcome(binary().args(["check", "/no/such.json"]));
     assert_eq!(code, Some(2));
     assert!(stderr.starts_with("/no/such.json: cannot be read: No such file"), "{stderr}");

@@ -1,11 +1,11 @@
-//! Health checks of services that are supervised: when they look, and what follows.
+//! Health checks of supervised services: their schedule and their effects.
 
 use crate::harness::{Astra, Web, eventually};
 use serde_json::{Value, json};
 
-/// A check that writes a line whenever it looks, and passes while the file `well` is there.
+/// A check that writes a line per probe and passes while the file `well` exists.
 fn noted(more: &Value) -> Value {
-    let mut check = json!({"cmd": "echo look >> looks; test -e well", "interval": 0.1});
+    let mut check = json!({"cmd": "echo probe >> probes; test -e well", "interval": 0.1});
     check.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     check
 }
@@ -19,29 +19,29 @@ fn is_unhealthy(status: &Value) -> bool {
 }
 
 #[test]
-fn a_service_with_a_check_is_starting_until_that_passes() {
+fn service_is_starting_until_its_check_passes() {
     let web = Web::start(503);
     let astra = Astra::start(json!({"web": {
         "cmd": "exec sleep 60",
-        // While it starts it is looked at more often than this.
+        // While it starts, it is probed more often than this.
         "health_check": {"url": web.url("/"), "interval": 600},
     }}));
     astra.wait_until("web", "launched", |it| it["pid"].is_u64());
-    let told = astra.status("web");
-    assert_eq!((&told["status"], &told["health"]), (&json!("starting"), &json!("unknown")));
+    let report = astra.status("web");
+    assert_eq!((&report["status"], &report["health"]), (&json!("starting"), &json!("unknown")));
     web.answer(200, "");
-    let told = astra.wait_for("web", "running");
-    assert_eq!((&told["health"], &told["restart_count"]), (&json!("healthy"), &json!(0)));
+    let report = astra.wait_for("web", "running");
+    assert_eq!((&report["health"], &report["restart_count"]), (&json!("healthy"), &json!(0)));
 }
 
 #[test]
-fn all_of_several_checks_have_to_pass() {
+fn all_checks_must_pass() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60", "health_checks": {
         "one": {"cmd": ["test", "-e", "one"], "interval": 0.1},
-        "other": {"cmd": "echo look >> looks; test -e other", "interval": 0.1},
+        "other": {"cmd": "echo probe >> probes; test -e other", "interval": 0.1},
     }}}));
     astra.touch("one");
-    eventually("it is looked at", || (astra.written("looks").len() > 4).then_some(()));
+    eventually("it is probed", || (astra.written("probes").len() > 4).then_some(()));
     assert_eq!(astra.status("web")["status"], "starting");
     astra.touch("other");
     assert!(is_healthy(&astra.wait_for("web", "running")));
@@ -53,9 +53,9 @@ fn service_not_healthy_in_time_is_unhealthy_until_it_is() {
         "web": {"cmd": "exec sleep 60", "start_timeout": 0.3, "health_check": noted(&json!({}))},
         "api": {"cmd": "exec sleep 60", "depends_on": {"web": "healthy"}},
     }));
-    let told = astra.wait_for("web", "running");
-    assert!(is_unhealthy(&told), "{told}");
-    assert!(told["message"].as_str().unwrap().contains("exit code 1"), "{told}");
+    let report = astra.wait_for("web", "running");
+    assert!(is_unhealthy(&report), "{report}");
+    assert!(report["message"].as_str().unwrap().contains("exit code 1"), "{report}");
     assert_eq!(astra.status("api")["status"], "starting", "what needs it healthy waits");
     astra.touch("well");
     astra.wait_until("web", "healthy", is_healthy);
@@ -69,17 +69,17 @@ fn retries_make_unhealthy_and_one_success_healthy() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60", "health_check": check}}));
     astra.touch("well");
     astra.wait_for("web", "running");
-    let before = astra.written("looks").len();
+    let before = astra.written("probes").len();
     std::fs::remove_file(astra.folder().join("well")).unwrap();
-    let told = astra.wait_until("web", "unhealthy", is_unhealthy);
-    // The first look counted may have begun before the file went.
+    let report = astra.wait_until("web", "unhealthy", is_unhealthy);
+    // The first counted probe may have begun before the file was removed.
     assert!(
-        astra.written("looks").len() >= before + 3,
+        astra.written("probes").len() >= before + 3,
         "{} {before}",
-        astra.written("looks").len()
+        astra.written("probes").len()
     );
-    assert_eq!((&told["status"], &told["restart_count"]), (&json!("running"), &json!(0)));
-    assert!(told["message"].as_str().unwrap().contains("exit code 1"), "{told}");
+    assert_eq!((&report["status"], &report["restart_count"]), (&json!("running"), &json!(0)));
+    assert!(report["message"].as_str().unwrap().contains("exit code 1"), "{report}");
     astra.touch("well");
     astra.wait_until("web", "healthy", is_healthy);
 }
@@ -95,14 +95,14 @@ fn restart_on_failure_restarts_an_unhealthy_service() {
     let mut events = astra.events("/supervisor/logs/web?follow=true&after=0");
     std::fs::remove_file(astra.folder().join("well")).unwrap();
     let is_again = |it: &Value| it["restart_count"] == 1 && is_healthy(it);
-    let told = astra.wait_until("web", "restarted", is_again);
-    assert_ne!(told["pid"], first);
+    let report = astra.wait_until("web", "restarted", is_again);
+    assert_ne!(report["pid"], first);
     let end = events.event_that(|event| event.data["event"] == "ended");
     assert_eq!(end.data["ended_by"], "health", "{end:?}");
 }
 
 #[test]
-fn restarts_because_of_health_count_as_all_others_do() {
+fn health_restarts_count_as_restarts() {
     let check = json!({
         "cmd": "false", "interval": 0.1, "retries": 1, "restart_on_failure": true,
     });
@@ -110,8 +110,8 @@ fn restarts_because_of_health_count_as_all_others_do() {
         "cmd": "echo begin; exec sleep 60", "start_timeout": 0.1, "health_check": check,
         "restart_policy": {"max_restarts": 2, "backoff_seconds": 0},
     }}));
-    let told = astra.wait_for("web", "fatal");
-    assert_eq!((&told["restart_count"], &told["pid"]), (&json!(2), &Value::Null));
+    let report = astra.wait_for("web", "fatal");
+    assert_eq!((&report["restart_count"], &report["pid"]), (&json!(2), &Value::Null));
     assert_eq!(astra.lines("web").len(), 3);
 }
 
@@ -124,14 +124,14 @@ fn failures_in_the_start_period_do_not_count() {
         "cmd": "exec sleep 60", "start_timeout": 0.1, "health_check": check,
     }}));
     let pid = astra.wait_for("web", "running")["pid"].clone();
-    let looks = astra.written("looks").len();
-    eventually("it is looked at", || (astra.written("looks").len() > looks + 4).then_some(()));
-    let told = astra.status("web");
-    assert_eq!((&told["pid"], &told["restart_count"]), (&pid, &json!(0)));
+    let probes = astra.written("probes").len();
+    eventually("it is probed", || (astra.written("probes").len() > probes + 4).then_some(()));
+    let report = astra.status("web");
+    assert_eq!((&report["pid"], &report["restart_count"]), (&pid, &json!(0)));
 }
 
 #[test]
-fn a_start_period_ends_early_with_the_first_success() {
+fn first_success_ends_the_start_period() {
     let check = noted(&json!({"start_period": 600, "interval": 600}));
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60", "health_check": check}}));
     astra.touch("well");
@@ -148,30 +148,34 @@ fn checks_end_with_their_service() {
     astra.wait_for("web", "running");
     assert_eq!(astra.settle("stop", "web"), "stopped");
     assert_eq!(astra.status("web")["health"], "unknown");
-    let looks = astra.written("looks").len();
+    let probes = astra.written("probes").len();
     astra.ask("start", "clock").expect(200);
     astra.wait_for("clock", "exited");
-    // One may have been under way.
-    assert!(astra.written("looks").len() <= looks + 1, "{} {looks}", astra.written("looks").len());
+    // One may have been in progress.
+    assert!(
+        astra.written("probes").len() <= probes + 1,
+        "{} {probes}",
+        astra.written("probes").len()
+    );
 }
 
-/// A check that takes until the file `go` is there.
+/// A check that takes until the file `go` exists.
 const HANGS: &str = "touch hanging; while [ ! -e go ]; do sleep 0.05; done";
 
 #[test]
-fn a_check_that_hangs_delays_nobody() {
+fn hanging_check_delays_nothing_else() {
     let astra = Astra::start(json!({
         "hangs": {"cmd": "exec sleep 60", "health_checks": {
             "hangs": {"cmd": HANGS, "timeout": 600},
-            "looks": {"cmd": "echo look >> looks", "interval": 0.1},
+            "probes": {"cmd": "echo probe >> probes", "interval": 0.1},
         }},
         "web": {"cmd": "exec sleep 60", "health_check": {"cmd": "true", "interval": 0.1}},
     }));
     eventually("it hangs", || astra.folder().join("hanging").exists().then_some(()));
     astra.wait_for("web", "running");
-    let looks = astra.written("looks").len();
-    eventually("its other check looks", || {
-        (astra.written("looks").len() > looks + 2).then_some(())
+    let probes = astra.written("probes").len();
+    eventually("its other check probes", || {
+        (astra.written("probes").len() > probes + 2).then_some(())
     });
     assert_eq!(astra.settle("restart", "web"), "running");
     assert_eq!(astra.settle("stop", "hangs"), "stopped");
@@ -180,7 +184,7 @@ fn a_check_that_hangs_delays_nobody() {
 }
 
 #[test]
-fn a_check_that_hangs_is_ended_with_the_supervisor() {
+fn hanging_check_ends_with_the_supervisor() {
     let mut astra = Astra::start(json!({"hangs": {
         "cmd": "exec sleep 60", "health_check": {"cmd": HANGS, "timeout": 600},
     }}));
@@ -191,7 +195,7 @@ fn a_check_that_hangs_is_ended_with_the_supervisor() {
 }
 
 #[test]
-fn a_check_that_hangs_is_ended_with_its_service() {
+fn hanging_check_ends_with_its_service() {
     let astra = Astra::start(json!({"hangs": {
         "cmd": "exec sleep 60", "health_check": {"cmd": HANGS, "timeout": 600},
     }}));
@@ -201,7 +205,7 @@ fn a_check_that_hangs_is_ended_with_its_service() {
 }
 
 #[test]
-fn a_check_that_does_not_answer_in_time_has_failed() {
+fn check_without_answer_in_time_fails() {
     let web = Web::start(200);
     let astra = Astra::start(json!({"web": {
         "cmd": "exec sleep 60", "start_timeout": 0.2,

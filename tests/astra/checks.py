@@ -1,4 +1,4 @@
-"""Counts what was checked, waits for what is to come, and holds answers against shapes."""
+"""Counting of checks, waiting for conditions, and comparison of answers with shapes."""
 
 import time
 from collections.abc import Callable
@@ -9,14 +9,14 @@ PAUSE_SECONDS = 0.05
 
 
 class Checks:
-    """What was checked so far; a failure is told at once and does not end the run."""
+    """The checks so far; a failure is reported at once and does not end the run."""
 
     def __init__(self) -> None:
         self.passed = 0
         self.failed: list[str] = []
 
     def check(self, what: str, holds: object, shown: object = "") -> None:
-        """Counts one check, and prints it; what was seen is shown where it does not hold."""
+        """Counts and prints a check; a failure shows the actual value."""
         if holds:
             self.passed += 1
             print(f"  ok      {what}", flush=True)
@@ -32,7 +32,7 @@ class Checks:
         self.check(what, not faults, f"{'; '.join(faults)} in {value!r}")
 
     def eventually(self, what: str, given: Callable[[], Any], seconds: float = 20) -> Any:
-        """Waits until the value is true, and gives it: the last one where it never was."""
+        """Waits until the value is true and returns it, or the last value if it never is."""
         end = time.monotonic() + seconds
         while not (value := given()) and time.monotonic() < end:
             time.sleep(PAUSE_SECONDS)
@@ -41,8 +41,8 @@ class Checks:
 
 
 def faults_of(value: Any, shape: Any, where: str) -> list[str]:
-    """What of a value is not as its shape says. A shape is a type, a union, a list of one shape, a
-    dict of fields that must be there (others may be), or a value that it must equal."""
+    """Returns how a value differs from its shape. A shape is a type, a union, a list of one
+    shape, a dict of required fields (others may be present), or a value that it must equal."""
     if isinstance(shape, dict):
         if not isinstance(value, dict):
             return [f"{where} is no object"]

@@ -1,10 +1,10 @@
-//! The supervisor itself is killed: what it left is ended, and nothing is doubled.
+//! Kills of the supervisor: leftovers are ended, and nothing is duplicated.
 
 use crate::harness::{Astra, eventually, fixture, kill};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// The processes below the server's folder, by number.
+/// Returns the pids of the processes below the server's folder.
 fn numbers(astra: &Astra) -> BTreeSet<String> {
     let living = astra.living();
     living.iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
@@ -51,7 +51,7 @@ fn start_after_a_crash_reports_lost_runs_and_no_doubles() {
 }
 
 #[test]
-fn logs_go_on_behind_what_a_killed_supervisor_had_written() {
+fn logs_continue_after_a_killed_supervisor() {
     let mut astra = Astra::start(json!({"web": {"cmd": "seq 5; echo $RUN_ID; exec sleep 60"}}));
     eventually("it has begun", || (astra.lines("web").len() == 6).then_some(()));
     kill_and_start_again(&mut astra);
@@ -89,14 +89,14 @@ fn kill_during_stop_or_start_leaves_no_doubles() {
     let pids = ["slow", "quick"].map(|name| astra.pid_of(name).to_string());
     eventually("each is there once", || {
         let living = astra.living();
-        // The shell of one starts helpers.
+        // One shell starts helpers.
         let others = living.iter().filter(|line| !line.ends_with(" sleep 0.02 "));
         let others: Vec<_> = others.map(|line| line.split(' ').next().unwrap()).collect();
         (others.len() == 2 && pids.iter().all(|pid| others.contains(&pid.as_str()))).then_some(())
     });
 }
 
-/// What is being launched at the moment of the kill has the lock until it is executed.
+/// A process being launched at the moment of the kill holds the lock until it executes.
 #[test]
 fn supervisor_starts_after_a_kill_at_any_moment() {
     let policy = json!({"max_restarts": 100_000, "backoff_seconds": 0});
@@ -109,7 +109,7 @@ fn supervisor_starts_after_a_kill_at_any_moment() {
 }
 
 #[test]
-fn what_was_added_over_the_api_ends_with_a_killed_supervisor() {
+fn service_added_by_the_api_ends_with_the_supervisor() {
     let mut astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     let body = json!({"name": "added", "config": {"cmd": "exec sleep 61", "start_seconds": 0}});
     astra.post_json("/supervisor/start?wait=60", &body).expect(200);

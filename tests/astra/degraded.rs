@@ -1,4 +1,4 @@
-//! GET /health of the supervisor itself, and what it ends by.
+//! GET /health of the supervisor, and `--exit-on-fatal`.
 
 use crate::harness::{Astra, binary, eventually};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-/// A service that fails, and then is in this state.
+/// A service that fails and then has this state.
 fn failing(state: &str) -> Value {
     let policy = match state {
         "fatal" => json!({"max_restarts": 0}),
@@ -20,7 +20,7 @@ fn failing(state: &str) -> Value {
 }
 
 #[test]
-fn all_is_well_while_every_required_service_is() {
+fn supervisor_is_healthy_while_required_services_are() {
     let mut optional = failing("fatal");
     optional["optional"] = json!(true);
     let astra = Astra::start(json!({
@@ -31,11 +31,11 @@ fn all_is_well_while_every_required_service_is() {
     astra.wait_for("done", "exited");
     astra.wait_for("optional", "fatal");
     for path in PATHS {
-        let told = astra.get(path).expect(200).json();
-        assert_eq!(keys(&told), ["status", "uptime", "version"]);
-        assert_eq!(told["status"], "healthy");
-        assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
-        assert!(told["uptime"].is_u64(), "whole seconds: {told}");
+        let report = astra.get(path).expect(200).json();
+        assert_eq!(keys(&report), ["status", "uptime", "version"]);
+        assert_eq!(report["status"], "healthy");
+        assert_eq!(report["version"], env!("CARGO_PKG_VERSION"));
+        assert!(report["uptime"].is_u64(), "whole seconds: {report}");
     }
 }
 
@@ -51,9 +51,9 @@ fn failed_required_service_degrades_the_supervisor() {
         astra.wait_for(state, state);
     }
     for path in PATHS {
-        let told = astra.get(path).expect(503).json();
+        let report = astra.get(path).expect(503).json();
         let named = json!({"fatal": "fatal", "crashed": "crashed", "backoff": "backoff"});
-        assert_eq!((&told["status"], &told["services"]), (&json!("degraded"), &named));
+        assert_eq!((&report["status"], &report["services"]), (&json!("degraded"), &named));
     }
     astra.touch("well");
     for (index, state) in states.into_iter().enumerate() {
@@ -65,7 +65,7 @@ fn failed_required_service_degrades_the_supervisor() {
 }
 
 #[test]
-fn health_needs_no_credentials_and_all_else_does() {
+fn only_health_needs_no_credentials() {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", "secret-of-16-chars");
     let astra = Astra::start_command(command, json!({"web": {"cmd": "exec sleep 60"}}));
@@ -109,7 +109,7 @@ fn exit_on_fatal_stops_in_order_and_exits_with_1() {
     assert!(astra.log().contains("bad"), "{}", astra.log());
 }
 
-/// An Astra with `--exit-on-fatal`.
+/// Starts Astra with `--exit-on-fatal`.
 fn astra_that_exits(services: Value) -> Astra {
     Astra::start_with(&["--exit-on-fatal"], services)
 }
@@ -129,7 +129,7 @@ fn exit_on_fatal_ignores_optional_services() {
 }
 
 #[test]
-fn with_exit_on_fatal_a_crash_that_is_not_restarted_is_the_end() {
+fn exit_on_fatal_applies_to_crashes_without_restart() {
     let mut astra = astra_that_exits(json!({
         "crashed": {
             "cmd": "until [ -e go ]; do sleep 0.02; done; exit 1",
@@ -144,7 +144,7 @@ fn with_exit_on_fatal_a_crash_that_is_not_restarted_is_the_end() {
 }
 
 #[test]
-fn without_exit_on_fatal_the_rest_goes_on() {
+fn without_exit_on_fatal_other_services_continue() {
     let astra = Astra::start(json!({"bad": failing("fatal"), "web": {"cmd": "exec sleep 60"}}));
     astra.wait_for("bad", "fatal");
     eventually("the other is up", || (astra.status("web")["status"] == "running").then_some(()));
@@ -152,7 +152,7 @@ fn without_exit_on_fatal_the_rest_goes_on() {
 }
 
 #[test]
-fn a_required_service_that_is_unhealthy_is_degraded() {
+fn unhealthy_required_service_degrades_the_supervisor() {
     let ill = json!({
         "cmd": "exec sleep 60", "start_timeout": 0.2,
         "health_check": {"cmd": ["test", "-e", "well"], "interval": 0.1, "retries": 1},

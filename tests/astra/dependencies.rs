@@ -1,9 +1,9 @@
-//! What must be there before a service is started.
+//! Dependencies of services.
 
 use crate::harness::Astra;
 use serde_json::{Value, json};
 
-/// A service that is healthy as soon as this file is there.
+/// A service that is healthy once this file exists.
 fn healthy_by(file: &str) -> Value {
     json!({
         "cmd": "exec sleep 60",
@@ -16,7 +16,7 @@ fn started_at(astra: &Astra, name: &str) -> String {
 }
 
 #[test]
-fn services_are_started_after_what_they_depend_on() {
+fn services_start_after_their_dependencies() {
     let astra = Astra::start(json!({
         "a": {"cmd": "exec sleep 60", "depends_on": ["b", "c"]},
         "b": {"cmd": "exec sleep 60", "depends_on": {"d": "started"}},
@@ -28,7 +28,7 @@ fn services_are_started_after_what_they_depend_on() {
 }
 
 #[test]
-fn a_service_waits_until_what_it_depends_on_is_healthy() {
+fn service_waits_for_a_healthy_dependency() {
     let astra = Astra::start(json!({
         "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}},
         "db": healthy_by("ready"),
@@ -42,7 +42,7 @@ fn a_service_waits_until_what_it_depends_on_is_healthy() {
 }
 
 #[test]
-fn a_service_that_waits_says_for_what() {
+fn waiting_service_names_its_dependency() {
     let astra = Astra::start(json!({
         "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy", "web": "completed"}},
         "db": healthy_by("ready"),
@@ -58,7 +58,7 @@ fn a_service_that_waits_says_for_what() {
 }
 
 #[test]
-fn a_service_that_waits_says_so_from_the_beginning() {
+fn waiting_service_reports_it_from_the_beginning() {
     let astra = Astra::start(json!({
         "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}},
         "db": healthy_by("ready"),
@@ -121,13 +121,13 @@ fn completed_is_an_end_with_exit_code_0() {
     std::fs::write(astra.folder().join("go"), "0").unwrap();
     astra.ask("restart", "migrate").expect(200);
     astra.wait_for("api", "running");
-    // What is completed stays so: it does not run once more.
+    // A completed service does not run again.
     astra.settle("restart", "api");
     assert_eq!(astra.status("migrate")["restart_count"], 1);
 }
 
 #[test]
-fn a_start_by_hand_starts_what_it_needs_and_is_down() {
+fn manual_start_starts_dependencies_that_are_down() {
     let astra = Astra::start(json!({
         "web": {"cmd": "exec sleep 60", "depends_on": ["api"], "autostart": false},
         "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}, "autostart": false},
@@ -141,7 +141,7 @@ fn a_start_by_hand_starts_what_it_needs_and_is_down() {
 }
 
 #[test]
-fn a_service_that_waits_can_be_stopped_and_is_not_started_later() {
+fn waiting_service_can_be_stopped() {
     let astra = Astra::start(json!({
         "api": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}},
         "late": {"cmd": "exec sleep 60", "depends_on": {"db": "healthy"}},
@@ -156,7 +156,7 @@ fn a_service_that_waits_can_be_stopped_and_is_not_started_later() {
 }
 
 #[test]
-fn an_end_of_what_a_service_depends_on_does_not_end_it() {
+fn end_of_a_dependency_does_not_stop_the_service() {
     let astra = Astra::start(json!({
         "api": {"cmd": "exec sleep 60", "depends_on": ["db"]},
         "db": {"cmd": "exec sleep 60"},
@@ -195,7 +195,7 @@ fn dependents_accept_a_service_whose_checks_were_removed() {
     let astra = Astra::start(services(&checked_by("exec sleep 60")));
     astra.wait_for("db", "running");
     astra.wait_for("api", "starting");
-    // Not known to be healthy, and then not to be looked at either: nothing about it changes.
+    // First without a known health, then without checks: its state does not change.
     for (db, health) in [(checked_by("exec sleep 61"), "unknown"), (db.clone(), "unknown")] {
         astra.write(services(&db));
         astra.post_json("/supervisor/reload", &json!({})).expect(200);
@@ -205,7 +205,7 @@ fn dependents_accept_a_service_whose_checks_were_removed() {
 }
 
 #[test]
-fn a_dependent_of_a_failed_service_says_so_and_settles() {
+fn dependent_of_a_failed_service_reports_it() {
     for (policy, state) in
         [(json!({"max_restarts": 0}), "fatal"), (json!({"mode": "never"}), "crashed")]
     {
@@ -219,7 +219,7 @@ fn a_dependent_of_a_failed_service_says_so_and_settles() {
         astra.wait_for("db", state);
         let expected = format!("db to be healthy, but it is {state}");
         for name in ["api", "web"] {
-            // The wait ends long before its time.
+            // The wait ends long before its timeout.
             let body = json!({ "name": name });
             let answer = astra.post_json("/supervisor/restart?wait=60", &body).expect(200).json();
             let message = answer["message"].as_str().unwrap();
@@ -233,7 +233,7 @@ fn a_dependent_of_a_failed_service_says_so_and_settles() {
 }
 
 #[test]
-fn a_stop_names_the_dependents_that_still_run() {
+fn stop_names_running_dependents() {
     let astra = Astra::start(json!({
         "web": {"cmd": "exec sleep 60", "depends_on": ["db"]},
         "api": {"cmd": "exec sleep 60", "depends_on": ["db"]},

@@ -1,10 +1,10 @@
-//! What a service is run by, and how its last runs ended.
+//! The configuration of a service, and the ends of its last runs.
 
 use crate::harness::Astra;
 use serde_json::json;
 
 #[test]
-fn a_service_is_told_by_the_fields_of_its_file() {
+fn detail_has_the_fields_of_the_file() {
     let astra = Astra::start(json!({
         "db": {"cmd": ["sleep", "60"]},
         "web": {
@@ -15,9 +15,9 @@ fn a_service_is_told_by_the_fields_of_its_file() {
             "restart_policy": {"mode": "always", "max_restarts": 9}, "log": {"keep": 3},
         },
     }));
-    let told = astra.get("/supervisor/services/web").expect(200).json();
-    assert_eq!((&told["service"], &told["source"]), (&json!("web"), &json!("file")));
-    let config = &told["config"];
+    let report = astra.get("/supervisor/services/web").expect(200).json();
+    assert_eq!((&report["service"], &report["source"]), (&json!("web"), &json!("file")));
+    let config = &report["config"];
     for (field, value) in [
         ("cmd", json!("exec sleep 60")),
         ("cwd", json!("/")),
@@ -49,7 +49,7 @@ fn a_service_is_told_by_the_fields_of_its_file() {
 }
 
 #[test]
-fn secrets_of_a_service_are_never_told() {
+fn detail_masks_secrets() {
     let env = json!({
         "API_TOKEN": "hunter2-token", "DB_PASSWORD": "hunter2-word", "MODE": "plain",
         "DATABASE_URL": "postgres://ann:hunter2@db/x", "GONE_SECRET": null,
@@ -67,7 +67,7 @@ fn secrets_of_a_service_are_never_told() {
 }
 
 #[test]
-fn the_last_ten_exits_are_told_the_newest_first() {
+fn detail_lists_the_last_ten_exits_newest_first() {
     let astra = Astra::start(json!({
         "job": {"cmd": "exit 3", "restart_policy": {"mode": "never"}, "start_seconds": 5},
         "web": {"cmd": "exec sleep 60"},
@@ -77,8 +77,8 @@ fn the_last_ten_exits_are_told_the_newest_first() {
     for _ in 0..11 {
         astra.settle("start", "job");
     }
-    let told = astra.get("/supervisor/services/job").expect(200).json();
-    let exits = told["exits"].as_array().unwrap();
+    let report = astra.get("/supervisor/services/job").expect(200).json();
+    let exits = report["exits"].as_array().unwrap();
     assert_eq!(exits.len(), 10);
     for exit in exits {
         assert_eq!((&exit["exit_code"], &exit["signal"]), (&json!(3), &json!(null)));
@@ -88,13 +88,13 @@ fn the_last_ten_exits_are_told_the_newest_first() {
     let times: Vec<_> = exits.iter().map(|exit| exit["stopped_at"].as_str().unwrap()).collect();
     assert!(times.is_sorted_by(|newer, older| newer >= older), "{times:?}");
     astra.settle("stop", "web");
-    let told = astra.get("/supervisor/services/web").expect(200).json();
-    let exit = &told["exits"][0];
+    let report = astra.get("/supervisor/services/web").expect(200).json();
+    let exit = &report["exits"][0];
     assert_eq!((&exit["signal"], &exit["ended_by"]), (&json!("SIGTERM"), &json!("kill")));
 }
 
 #[test]
-fn a_service_that_was_added_says_so_until_the_file_has_it() {
+fn added_service_has_source_api_until_the_file_has_it() {
     let astra = Astra::start(json!({"db": {"cmd": "exec sleep 60"}}));
     let body = json!({"name": "web", "config": {"cmd": "exec sleep 61", "start_seconds": 0}});
     astra.post_json("/supervisor/start?wait=60", &body).expect(200);
@@ -107,10 +107,10 @@ fn a_service_that_was_added_says_so_until_the_file_has_it() {
 }
 
 #[test]
-fn what_holds_for_this_run_is_told_and_not_what_the_file_says() {
+fn detail_shows_the_configuration_of_the_run() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60", "env": {"MODE": "file"}}}));
     let body = json!({"name": "web", "config": {"env": {"MODE": "run"}}});
     astra.post_json("/supervisor/restart?wait=60", &body).expect(200);
-    let told = astra.get("/supervisor/services/web").expect(200).json();
-    assert_eq!(told["config"]["env"]["MODE"], "run");
+    let report = astra.get("/supervisor/services/web").expect(200).json();
+    assert_eq!(report["config"]["env"]["MODE"], "run");
 }

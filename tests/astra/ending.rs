@@ -1,9 +1,9 @@
-//! How a service is ended: its signal, its time, its last words.
+//! Stopping a service: its signal, its timeout, its last output.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
 
-/// Prints what it was sent, and ends by `ends_by` alone.
+/// Prints the signals it receives, and ends only on `ends_by`.
 fn listens(ends_by: &str, more: &Value) -> Value {
     let cmd = format!(
         "for s in INT QUIT USR1 TERM; do trap \"echo $s\" $s; done; \
@@ -14,8 +14,8 @@ fn listens(ends_by: &str, more: &Value) -> Value {
     service
 }
 
-/// What a service has printed, without what its shell says of the helpers that are ended with it.
-fn said(astra: &Astra, name: &str) -> Vec<String> {
+/// Returns the lines of a service without messages of its shell about ended helpers.
+fn lines_of(astra: &Astra, name: &str) -> Vec<String> {
     let mut lines = astra.lines(name);
     let words = ["ready", "INT", "QUIT", "USR1", "TERM"];
     lines.retain(|line| words.contains(&line.as_str()));
@@ -23,7 +23,7 @@ fn said(astra: &Astra, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_service_is_asked_to_end_by_its_own_signal() {
+fn service_is_stopped_with_its_own_signal() {
     let signals = ["INT", "SIGQUIT", "USR1", "SIGTERM"];
     let services = signals.iter().map(|signal| {
         let word = signal.trim_start_matches("SIG");
@@ -33,36 +33,44 @@ fn a_service_is_asked_to_end_by_its_own_signal() {
     for name in ["INT", "QUIT", "USR1", "TERM"] {
         astra.wait_for_line(name, "ready");
         assert_eq!(astra.settle("restart", name), "running");
-        eventually("it is ready again", || (said(&astra, name).len() == 3).then_some(()));
+        eventually("it is ready again", || (lines_of(&astra, name).len() == 3).then_some(()));
         assert_eq!(astra.settle("stop", name), "stopped");
-        assert_eq!(said(&astra, name), ["ready", name, "ready", name]);
-        let told = astra.status(name);
-        assert_eq!((&told["exit_code"], &told["signal"]), (&json!(5), &Value::Null), "{told}");
+        assert_eq!(lines_of(&astra, name), ["ready", name, "ready", name]);
+        let report = astra.status(name);
+        assert_eq!(
+            (&report["exit_code"], &report["signal"]),
+            (&json!(5), &Value::Null),
+            "{report}"
+        );
     }
 }
 
 #[test]
-fn what_does_not_end_in_its_time_is_killed() {
+fn service_is_killed_after_its_stop_timeout() {
     let deaf = listens("USR1", &json!({"stop_timeout": 0.2}));
     let astra = Astra::start(json!({"stops": deaf, "restarts": deaf, "reloads": deaf}));
     for name in ["stops", "restarts", "reloads"] {
         astra.wait_for_line(name, "ready");
     }
     assert_eq!(astra.settle("stop", "stops"), "stopped");
-    let told = astra.status("stops");
-    assert_eq!((&told["exit_code"], &told["signal"]), (&json!(-9), &json!("SIGKILL")), "{told}");
-    assert_eq!(said(&astra, "stops"), ["ready", "TERM"]);
+    let report = astra.status("stops");
+    assert_eq!(
+        (&report["exit_code"], &report["signal"]),
+        (&json!(-9), &json!("SIGKILL")),
+        "{report}"
+    );
+    assert_eq!(lines_of(&astra, "stops"), ["ready", "TERM"]);
     assert_eq!(astra.settle("restart", "restarts"), "running");
     let body = json!({"name": "reloads", "type": "code"});
     astra.post_json("/supervisor/reload?wait=60", &body).expect(200);
     for name in ["restarts", "reloads"] {
-        eventually("it is ready again", || (said(&astra, name).len() == 3).then_some(()));
-        assert_eq!(said(&astra, name), ["ready", "TERM", "ready"]);
+        eventually("it is ready again", || (lines_of(&astra, name).len() == 3).then_some(()));
+        assert_eq!(lines_of(&astra, name), ["ready", "TERM", "ready"]);
     }
 }
 
 #[test]
-fn all_that_was_printed_is_there_when_the_end_is_told() {
+fn output_is_complete_when_the_end_is_reported() {
     let flood = "i=0; while [ $i -lt 9000 ]; do i=$((i + 1)); echo $i; done; echo last; exit 0";
     let cmd = format!("trap '{flood}' TERM; echo ready; while :; do sleep 0.02; done");
     let astra = Astra::start(json!({"web": {"cmd": cmd}}));

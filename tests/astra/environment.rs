@@ -1,4 +1,4 @@
-//! What a service is born with.
+//! The initial environment and descriptors of a service.
 
 use crate::harness::{Astra, binary, eventually, fixture};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ fn service_inherits_the_environment_without_our_settings() {
 }
 
 #[test]
-fn env_adds_replaces_and_removes_and_goes_over_the_env_file() {
+fn env_adds_replaces_removes_and_overrides_env_file() {
     let mut command = binary();
     command.env("MINE", "kept").env("GONE", "x").env("OTHER", "old").env("PLACE", "here");
     let env = json!({"OTHER": "new", "GONE": null, "BOTH": "env", "FULL": "${PLACE}/${NO:-none}"});
@@ -71,14 +71,14 @@ fn variables_expand_except_in_shell_text() {
     }
     let lines = astra.lines("list");
     assert!(lines[0].ends_with("/below"), "{lines:?}");
-    // The list's argument was filled in before the shell saw it: $WORD is the environment's.
+    // The argument was expanded before the shell ran: $WORD comes from the environment.
     assert_eq!(lines[1], "ours ours none");
     assert_eq!(astra.lines("text"), ["theirs theirs none"]);
     assert_eq!(astra.lines("plain"), ["$WORD $$"]);
 }
 
 #[test]
-fn each_run_has_an_id_of_its_own_that_its_log_is_asked_for_by() {
+fn each_run_has_an_id_that_selects_its_log() {
     let astra = Astra::start(json!({"web": {"cmd": "echo $RUN_ID; exec sleep 60"}}));
     eventually("it has begun", || (astra.lines("web").len() == 1).then_some(()));
     astra.settle("restart", "web");
@@ -92,20 +92,20 @@ fn each_run_has_an_id_of_its_own_that_its_log_is_asked_for_by() {
 }
 
 #[test]
-fn a_service_reads_nothing_and_is_alone_in_its_session() {
+fn service_has_no_input_and_its_own_session() {
     let cmd = "cat; echo read; ls /proc/self/fd | wc -l; cat /proc/self/stat | cut -d' ' -f6; \
                echo $$; exec sleep 60";
     let astra = Astra::start(json!({"web": {"cmd": cmd}}));
     eventually("it has printed", || (astra.lines("web").len() == 4).then_some(()));
     let lines = astra.lines("web");
     assert_eq!(lines[0], "read");
-    // Its own three, and that of `ls` itself.
+    // Its standard three, and the one that `ls` opens.
     assert_eq!(lines[1].trim(), "4");
     assert_eq!(lines[2], lines[3], "it leads its session");
 }
 
 #[test]
-fn a_service_may_open_as_many_files_as_we_were_allowed_to() {
+fn service_inherits_the_open_file_limit() {
     use nix::sys::resource::{Resource, getrlimit};
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     let astra = Astra::start(json!({"web": {"cmd": "ulimit -Sn; ulimit -Hn"}}));
@@ -123,7 +123,7 @@ fn service_overriding_run_id_is_ended_as_a_whole() {
     }));
     for name in ["sets", "removes"] {
         astra.wait_for_line(name, "ready");
-        eventually("its id is told", || (astra.lines(name).len() == 2).then_some(()));
+        eventually("its id is printed", || (astra.lines(name).len() == 2).then_some(()));
         let id = astra.lines(name).into_iter().find(|line| line != "ready").unwrap();
         assert!(id.len() == 16, "it is ours: {id:?}");
         assert_eq!(astra.settle("stop", name), "stopped");

@@ -1,24 +1,24 @@
-//! GET /events: every change of a state or of a health, in order.
+//! GET /events: all changes of state and health, in order.
 
 use crate::harness::{Astra, Event, Stream};
 use serde_json::{Value, json};
 
 const PATH: &str = "/supervisor/events";
 
-/// Opens a stream, and waits until it is open.
+/// Opens a stream and waits until it is open.
 fn open(astra: &Astra) -> Stream {
     let mut stream = astra.events(PATH);
     assert!(stream.line().starts_with(':'));
     stream
 }
 
-/// A stream that goes on behind an event.
+/// Opens a stream that resumes after an event.
 fn resumed(astra: &Astra, id: u64) -> Stream {
     let id = format!("Last-Event-ID: {id}");
     Stream::open(astra.address(), PATH, &["Accept: text/event-stream", &id])
 }
 
-/// The states that a service goes through, up to this one.
+/// Reads the states of a service, up to this one.
 fn states(stream: &mut Stream, name: &str, last: &str) -> Vec<String> {
     let mut states = Vec::new();
     while states.last().is_none_or(|state| state != last) {
@@ -31,7 +31,7 @@ fn states(stream: &mut Stream, name: &str, last: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_state_that_a_service_goes_through_is_told() {
+fn events_report_every_state() {
     let policy = json!({"max_restarts": 1, "backoff_seconds": 0.1});
     let astra = Astra::start(json!({
         "web": {"cmd": "exec sleep 60", "autostart": false},
@@ -41,18 +41,18 @@ fn every_state_that_a_service_goes_through_is_told() {
     astra.settle("start", "web");
     assert_eq!(states(&mut stream, "web", "running"), ["starting", "running"]);
     astra.settle("restart", "web");
-    let told = states(&mut stream, "web", "running");
-    assert_eq!((&*told[0], told.len()), ("restarting", told.len()), "{told:?}");
+    let received = states(&mut stream, "web", "running");
+    assert_eq!((&*received[0], received.len()), ("restarting", received.len()), "{received:?}");
     astra.settle("stop", "web");
     assert_eq!(states(&mut stream, "web", "stopped"), ["stopping", "stopped"]);
     astra.ask("start", "bad").expect(200);
-    let told = states(&mut stream, "bad", "fatal");
-    assert_eq!(told[0], "starting");
-    assert_eq!(told.iter().filter(|state| *state == "backoff").count(), 1, "{told:?}");
+    let received = states(&mut stream, "bad", "fatal");
+    assert_eq!(received[0], "starting");
+    assert_eq!(received.iter().filter(|state| *state == "backoff").count(), 1, "{received:?}");
 }
 
 #[test]
-fn an_event_tells_what_changed_when_and_why() {
+fn event_has_change_time_and_reason() {
     let astra = Astra::start(json!({"web": {
         "cmd": "exec sleep 60", "autostart": false,
         "health_check": {"cmd": "test -e well", "interval": 0.1, "retries": 1},
@@ -82,7 +82,7 @@ fn an_event_tells_what_changed_when_and_why() {
 }
 
 #[test]
-fn events_come_in_one_order_to_everybody() {
+fn all_clients_get_events_in_the_same_order() {
     let names: Vec<String> = (0..8).map(|index| format!("s{index}")).collect();
     let service = json!({"cmd": "exec sleep 60"});
     let services: Value = names.iter().map(|name| (name.clone(), service.clone())).collect();
@@ -118,14 +118,15 @@ fn reconnecting_event_client_gets_each_event_once() {
     drop(stream);
     astra.settle("start", "web");
     let mut stream = resumed(&astra, stopping.id.unwrap());
-    let told: Vec<Event> = (0..3).map(|_| stream.event()).collect();
-    let words: Vec<_> = told.iter().map(|event| event.data["status"].as_str().unwrap()).collect();
+    let received: Vec<Event> = (0..3).map(|_| stream.event()).collect();
+    let words: Vec<_> =
+        received.iter().map(|event| event.data["status"].as_str().unwrap()).collect();
     assert_eq!(words, ["stopped", "starting", "running"]);
-    assert_eq!(told[0].id, stopping.id.map(|id| id + 1));
+    assert_eq!(received[0].id, stopping.id.map(|id| id + 1));
 }
 
 #[test]
-fn a_client_that_missed_what_is_not_kept_is_told_so() {
+fn client_is_notified_of_missed_events() {
     let mut astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     astra.wait_for("web", "running");
     let mut stream = open(&astra);
@@ -147,7 +148,7 @@ fn a_client_that_missed_what_is_not_kept_is_told_so() {
 }
 
 #[test]
-fn an_id_that_no_event_had_yet_holds_nothing_up() {
+fn unknown_event_id_does_not_block() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     astra.wait_for("web", "running");
     for id in [u64::MAX, u64::MAX - 1, u64::MAX / 2] {
@@ -158,7 +159,7 @@ fn an_id_that_no_event_had_yet_holds_nothing_up() {
 }
 
 #[test]
-fn a_service_that_is_gone_is_told() {
+fn events_report_a_removed_service() {
     let astra = Astra::start(json!({
         "web": {"cmd": "exec sleep 60"}, "db": {"cmd": "exec sleep 60"},
     }));
@@ -171,7 +172,7 @@ fn a_service_that_is_gone_is_told() {
 }
 
 #[test]
-fn a_stream_of_events_takes_a_slot_and_gives_it_back() {
+fn event_stream_takes_a_slot_and_returns_it() {
     let astra =
         Astra::start_with(&["--max-streams", "1"], json!({"web": {"cmd": "exec sleep 60"}}));
     astra.wait_for("web", "running");

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs examples/astra under the built binary and checks what can be seen from outside.
+"""Runs examples/astra under the built binary and checks its external behaviour.
 
 `example.py BINARY PYTHON`, where PYTHON has what services/requirements.txt names, and the packages
 of examples/astra/web are installed and its page built. It works in a copy, on free ports; nothing
@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def check(binary: Path, python: Path) -> int:
-    """Runs every check; gives the exit code."""
+    """Runs every check; returns the exit code."""
     checks = Checks()
     for parts in ([readme], [start_up, *VIEWS, *ACTIONS, page, *LIFE]):
         with system(binary, python) as running:

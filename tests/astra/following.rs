@@ -1,4 +1,4 @@
-//! GET /logs/{service}?follow=true: a stream that goes on over restarts.
+//! GET /logs/{service}?follow=true: a stream that continues across restarts.
 
 use crate::harness::{Astra, Event, Stream, eventually, kill};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ fn started() -> Astra {
     astra
 }
 
-/// The next line that the service has printed, whatever the shell says of what was ended.
+/// Reads the next line of the service, and skips messages of its shell about ended processes.
 fn line(stream: &mut Stream) -> String {
     loop {
         let line = stream.line();
@@ -27,13 +27,13 @@ fn line(stream: &mut Stream) -> String {
     }
 }
 
-/// The next event that is no line of the shell's own.
+/// Reads the next event that is not a message of the shell.
 fn event(stream: &mut Stream) -> Event {
     stream.event_that(|event| event.data["line"] != "Terminated" && event.name != "prompt")
 }
 
 #[test]
-fn a_plain_stream_goes_on_over_restarts() {
+fn plain_stream_continues_across_restarts() {
     let astra = started();
     let mut stream = astra.stream(FOLLOW);
     let first = line(&mut stream);
@@ -137,7 +137,7 @@ fn log_stream_resumes_at_the_next_supervisor() {
 }
 
 #[test]
-fn a_run_of_the_last_supervisor_ends_behind_its_lines() {
+fn run_of_the_last_supervisor_ends_after_its_lines() {
     let mut astra = Astra::start(json!({"web": {"cmd": "echo one; echo two", "autostart": false}}));
     astra.ask("start", "web").expect(200);
     astra.wait_for("web", "exited");
@@ -145,13 +145,13 @@ fn a_run_of_the_last_supervisor_ends_behind_its_lines() {
     astra.wait();
     astra.start_again();
     let mut stream = astra.events(&format!("{FOLLOW}&after=0"));
-    let told: Vec<Value> = (0..4).map(|_| event(&mut stream).data).collect();
-    assert_eq!((&told[0]["event"], &told[3]["event"]), (&json!("started"), &json!("ended")));
-    assert_eq!((&told[1]["line"], &told[2]["line"]), (&json!("one"), &json!("two")));
+    let report: Vec<Value> = (0..4).map(|_| event(&mut stream).data).collect();
+    assert_eq!((&report[0]["event"], &report[3]["event"]), (&json!("started"), &json!("ended")));
+    assert_eq!((&report[1]["line"], &report[2]["line"]), (&json!("one"), &json!("two")));
 }
 
 #[test]
-fn a_stream_begins_with_what_is_selected() {
+fn stream_begins_with_the_selected_lines() {
     let astra = Astra::start(json!({"web": {"cmd": "seq 150; exec sleep 60"}}));
     astra.wait_for_line("web", "150");
     for (query, first) in [("", "51"), ("&lines=2", "149"), ("&after=7", "8"), ("&grep=4$", "4")] {
@@ -163,7 +163,7 @@ fn a_stream_begins_with_what_is_selected() {
 }
 
 #[test]
-fn a_stream_of_a_service_that_never_ran_waits_for_its_first_run() {
+fn stream_waits_for_the_first_run() {
     let astra = Astra::start(json!({"web": {"cmd": "echo one", "autostart": false}}));
     let mut stream = astra.stream(FOLLOW);
     astra.ask("start", "web").expect(200);
@@ -171,7 +171,7 @@ fn a_stream_of_a_service_that_never_ran_waits_for_its_first_run() {
 }
 
 #[test]
-fn a_stream_of_one_run_ends_with_that_run() {
+fn stream_of_one_run_ends_with_it() {
     let astra = started();
     let run_id = astra.lines("web")[0].clone();
     let mut stream = astra.stream(&format!("{FOLLOW}&run={run_id}"));
@@ -185,7 +185,7 @@ fn a_stream_of_one_run_ends_with_that_run() {
 }
 
 #[test]
-fn a_stream_of_a_service_that_is_gone_from_the_file_ends() {
+fn stream_of_a_removed_service_ends() {
     let astra = Astra::start(json!({"web": service(), "db": {"cmd": "exec sleep 60"}}));
     let mut stream = astra.events(FOLLOW);
     astra.write(json!({"db": {"cmd": "exec sleep 60"}}));
@@ -212,7 +212,7 @@ fn follower_across_rotations_misses_no_line_unreported() {
             next += 1;
         }
     }
-    // Who comes back for what is gone by now is told, too.
+    // A client that resumes at a removed line is notified, too.
     let mut events = astra.events(&format!("{FOLLOW}&after=5"));
     let missed = events.event();
     assert_eq!(missed.name, "missed", "{missed:?}");

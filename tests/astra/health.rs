@@ -7,30 +7,30 @@ fn check(astra: &Astra, name: &str) -> Value {
     astra.get(&format!("/supervisor/health/{name}")).expect(200).json()
 }
 
-/// A service with a check that is first looked at when it is asked for.
+/// Starts a service whose check first runs when it is requested.
 fn checked(check: &Value) -> Value {
     json!({"cmd": "exec sleep 60", "health_check": check})
 }
 
 #[test]
-fn the_single_check_is_named_http_endpoint() {
+fn single_check_is_named_http_endpoint() {
     let web = Web::start(204);
     let astra = Astra::start(json!({"web": checked(&json!({"url": web.url("/")}))}));
     astra.wait_for("web", "running");
-    let told = check(&astra, "web");
-    assert_eq!((&told["service"], &told["status"]), (&json!("web"), &json!("healthy")));
-    assert_eq!(told["checks"], json!({"http_endpoint": "ok"}));
-    assert!(told["response_time"].as_f64().unwrap() > 0.0, "{told}");
-    assert_eq!(told.get("error"), None);
+    let report = check(&astra, "web");
+    assert_eq!((&report["service"], &report["status"]), (&json!("web"), &json!("healthy")));
+    assert_eq!(report["checks"], json!({"http_endpoint": "ok"}));
+    assert!(report["response_time"].as_f64().unwrap() > 0.0, "{report}");
+    assert_eq!(report.get("error"), None);
     web.answer(500, "");
-    let told = check(&astra, "web");
-    assert_eq!((&told["status"], &told["error"]), (&json!("unhealthy"), &json!("HTTP 500")));
-    assert_eq!(told["checks"], json!({"http_endpoint": "HTTP 500"}));
+    let report = check(&astra, "web");
+    assert_eq!((&report["status"], &report["error"]), (&json!("unhealthy"), &json!("HTTP 500")));
+    assert_eq!(report["checks"], json!({"http_endpoint": "HTTP 500"}));
     assert_eq!(astra.status("web")["port"], web.port());
 }
 
 #[test]
-fn only_answers_of_2xx_are_healthy_and_redirects_are_followed() {
+fn only_2xx_is_healthy_and_redirects_are_followed() {
     let web = Web::start(200);
     let astra = Astra::start(json!({"web": checked(&json!({"url": web.url("/")}))}));
     astra.wait_for("web", "running");
@@ -45,19 +45,19 @@ fn only_answers_of_2xx_are_healthy_and_redirects_are_followed() {
         (503, "", Some("HTTP 503")),
     ] {
         web.answer(status, headers);
-        let told = check(&astra, "web");
+        let report = check(&astra, "web");
         match error {
-            None => assert_eq!(told["status"], "healthy", "{status}: {told}"),
+            None => assert_eq!(report["status"], "healthy", "{status}: {report}"),
             Some(error) => {
-                assert_eq!(told["status"], "unhealthy", "{status}: {told}");
-                assert!(told["error"].as_str().unwrap().contains(error), "{status}: {told}");
+                assert_eq!(report["status"], "unhealthy", "{status}: {report}");
+                assert!(report["error"].as_str().unwrap().contains(error), "{status}: {report}");
             }
         }
     }
 }
 
 #[test]
-fn a_service_has_as_many_checks_as_it_likes_of_each_kind() {
+fn service_can_have_many_checks_of_each_kind() {
     let web = Web::start(200);
     let closed = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -75,7 +75,7 @@ fn a_service_has_as_many_checks_as_it_likes_of_each_kind() {
         "cmd": "exec sleep 60", "start_timeout": 0, "health_checks": checks,
     }}));
     astra.wait_until("web", "launched", |it| it["pid"].is_u64());
-    let told = check(&astra, "web");
+    let report = check(&astra, "web");
     let checks = json!({
         "page": "ok",
         "port": "ok",
@@ -84,9 +84,9 @@ fn a_service_has_as_many_checks_as_it_likes_of_each_kind() {
         "shell": "exit code 3: it is broken",
         "slow": "no answer within 0.2 s",
     });
-    assert_eq!((&told["checks"], &told["status"]), (&checks, &json!("unhealthy")));
-    assert!(told["response_time"].as_f64().unwrap() >= 200.0, "that of the slowest: {told}");
-    assert!(told["error"].is_string(), "{told}");
+    assert_eq!((&report["checks"], &report["status"]), (&checks, &json!("unhealthy")));
+    assert!(report["response_time"].as_f64().unwrap() >= 200.0, "that of the slowest: {report}");
+    assert!(report["error"].is_string(), "{report}");
 }
 
 #[test]
@@ -114,14 +114,14 @@ fn health_is_unknown_without_checks_or_while_down() {
 }
 
 #[test]
-fn nothing_is_known_of_a_service_that_waits_for_its_restart() {
+fn health_is_unknown_during_backoff() {
     let astra = Astra::start(json!({"web": {
         "cmd": "exit 1", "health_check": {"cmd": "true"},
         "restart_policy": {"backoff_seconds": 600},
     }}));
     astra.wait_for("web", "backoff");
-    let told = check(&astra, "web");
-    assert_eq!((&told["status"], &told["response_time"]), (&json!("unknown"), &Value::Null));
+    let report = check(&astra, "web");
+    assert_eq!((&report["status"], &report["response_time"]), (&json!("unknown"), &Value::Null));
 }
 
 #[test]
@@ -137,18 +137,18 @@ fn command_check_runs_in_the_service_directory() {
 }
 
 #[test]
-fn a_check_that_takes_its_time_holds_up_no_other_request() {
+fn slow_check_does_not_delay_other_requests() {
     let astra = Astra::start(json!({"web": {
         "cmd": "exec sleep 60", "start_timeout": 0,
         "health_check": {
-            "cmd": "echo >> looks; while [ ! -e go ]; do sleep 0.02; done", "timeout": 600,
+            "cmd": "echo >> probes; while [ ! -e go ]; do sleep 0.02; done", "timeout": 600,
         },
     }}));
     astra.wait_until("web", "launched", |it| it["pid"].is_u64());
     std::thread::scope(|scope| {
         let slow = scope.spawn(|| check(&astra, "web"));
-        eventually("its own look and ours take their time", || {
-            (astra.written("looks").len() == 2).then_some(())
+        eventually("both its own probe and the requested one run", || {
+            (astra.written("probes").len() == 2).then_some(())
         });
         let restarts = astra.settle("restart", "web");
         assert_eq!(restarts, "running");

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: what is sent twice is done once.
+//! `Idempotency-Key`: a repeated request is executed once.
 
 use crate::harness::{Answer, Astra};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn service() -> Astra {
 }
 
 #[test]
-fn every_verb_is_done_once_for_a_key() {
+fn each_operation_runs_once_per_key() {
     let astra = service();
     let (name, all) = (json!({"name": "web"}), json!({"action": "restart", "services": ["web"]}));
     let code = json!({"name": "web", "type": "code"});
@@ -28,12 +28,12 @@ fn every_verb_is_done_once_for_a_key() {
         ("start?wait=60", &name, 3),
     ] {
         let first = send(&astra, verb, verb, body).expect(200).text();
-        let told = astra.status("web");
-        assert_eq!(told["restart_count"], restarts, "{verb}");
+        let report = astra.status("web");
+        assert_eq!(report["restart_count"], restarts, "{verb}");
         for _ in 0..2 {
             assert_eq!(send(&astra, verb, verb, body).expect(200).text(), first, "{verb}");
         }
-        assert_eq!(astra.status("web")["pid"], told["pid"], "{verb}");
+        assert_eq!(astra.status("web")["pid"], report["pid"], "{verb}");
     }
 }
 
@@ -46,12 +46,12 @@ fn key_reused_for_another_request_is_refused() {
     let other = json!({"name": "web", "config": {"env": {"A": "1"}}});
     send(&astra, "restart?wait=60", "one", &other).problem(409, "conflict");
     assert_eq!(astra.pid_of("web"), pid);
-    // Each route has keys of its own.
+    // Keys are separate for each route.
     send(&astra, "stop?wait=60", "one", &body).expect(200);
 }
 
 #[test]
-fn what_was_refused_is_tried_again() {
+fn refused_request_can_be_repeated() {
     let astra = service();
     let body = json!({"name": "web"});
     send(&astra, "start", "one", &body).problem(409, "conflict");
@@ -64,7 +64,7 @@ fn what_was_refused_is_tried_again() {
 }
 
 #[test]
-fn twins_at_once_are_one() {
+fn concurrent_duplicates_run_once() {
     let astra = service();
     std::thread::scope(|scope| {
         let restart = || {

@@ -1,9 +1,9 @@
-//! What is asked while a run is being launched.
+//! Requests during a launch.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
 
-/// Its first run leaves something behind that goes on until the file `go` is there, so that the
+/// A service whose first run leaves a process that runs until the file `go` exists, so that the
 /// launch of the second takes until then.
 const LEAVES: &str = "[ -e up ] && echo \"$COLOR\" && exec sleep 60; \
     setsid sh -c 'trap \"\" TERM; : > up; while [ ! -e go ]; do sleep 0.02; done' & \
@@ -15,7 +15,7 @@ fn service(color: &str) -> Value {
     })
 }
 
-/// A service whose second run is being launched.
+/// Starts a service whose second run is being launched.
 fn launching() -> Astra {
     let astra = Astra::start(json!({"web": service("red")}));
     astra.ask("start", "web").expect(200);
@@ -25,7 +25,7 @@ fn launching() -> Astra {
     astra
 }
 
-/// Lets the launch go on, and waits for the only line.
+/// Lets the launch continue and waits for the only line.
 fn wait_for_only_line(astra: &Astra, line: &str) {
     astra.touch("go");
     eventually(&format!("it prints {line:?}"), || {
@@ -51,7 +51,7 @@ fn slow_launch_delays_no_answer_and_no_service() {
 }
 
 #[test]
-fn a_stop_during_a_launch_ends_it() {
+fn stop_during_a_launch_ends_it() {
     let astra = launching();
     assert_eq!(astra.ask("stop", "web").expect(200).json()["status"], "stopping");
     astra.touch("go");
@@ -61,7 +61,7 @@ fn a_stop_during_a_launch_ends_it() {
 }
 
 #[test]
-fn the_end_of_the_supervisor_during_a_launch_ends_it() {
+fn shutdown_during_a_launch_ends_it() {
     let mut astra = launching();
     astra.signal("TERM");
     astra.wait_for_log("shutting down");
@@ -71,7 +71,7 @@ fn the_end_of_the_supervisor_during_a_launch_ends_it() {
 }
 
 #[test]
-fn a_restart_during_a_launch_goes_by_what_it_says() {
+fn restart_during_a_launch_uses_its_overrides() {
     let astra = launching();
     let body = json!({"name": "web", "config": {"env": {"COLOR": "blue"}}});
     let answer = astra.post_json("/supervisor/restart", &body).expect(200).json();
@@ -80,7 +80,7 @@ fn a_restart_during_a_launch_goes_by_what_it_says() {
 }
 
 #[test]
-fn a_reload_during_a_launch_goes_by_what_the_file_says() {
+fn reload_during_a_launch_uses_the_new_file() {
     let astra = launching();
     astra.write(json!({"web": service("blue")}));
     astra.post_json("/supervisor/reload", &json!({})).expect(200);

@@ -1,4 +1,4 @@
-"""What the example is for: services that answer, crash, hang, and outlive no supervisor."""
+"""The life cycle of the example: services that answer, crash, hang and end with the supervisor."""
 
 import json
 import os
@@ -42,14 +42,14 @@ def start_up(system: System, checks: Checks) -> None:
     order = system.run(system.binary, "check", "astra_services.json")
     checks.same("check finds no fault", order.returncode, 0)
     checks.check(
-        "check tells the order of start",
+        "check prints the start order",
         in_order(order.stdout, ["migrate", "memory", "brain", "web"]),
         order.stdout + order.stderr,
     )
 
 
 def in_order(text: str, words: list[str]) -> bool:
-    """Whether the words come first in this order."""
+    """Whether the words first occur in this order."""
     places = [text.find(word) for word in words]
     return -1 not in places and places == sorted(places)
 
@@ -85,7 +85,7 @@ def crash(system: System, checks: Checks) -> None:
         2,
     )
     if waiting:
-        checks.same("its end is told", (waiting["exit_code"], waiting["signal"]), (-9, "SIGKILL"))
+        checks.same("its end is reported", (waiting["exit_code"], waiting["signal"]), (-9, "SIGKILL"))
         checks.check("and when it is started again", waiting["next_restart_at"], waiting)
     checks.eventually("it runs again", lambda: system.service("memory")["status"] == "running")
     after = system.service("memory")
@@ -95,7 +95,7 @@ def crash(system: System, checks: Checks) -> None:
 
 
 def hang(system: System, checks: Checks) -> None:
-    """Rag's checks were made quick by the reload of the file."""
+    """The checks of rag are quick since the reload of the file."""
     pid = system.service("rag")["pid"]
     os.kill(pid, signal.SIGSTOP)
     checks.eventually(

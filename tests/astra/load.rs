@@ -1,4 +1,4 @@
-//! Many at once: restarts of one service, kills of all, and one that is slow among others.
+//! Load: concurrent restarts, kills of all services, and one slow service among others.
 
 use crate::harness::{Astra, eventually, kill};
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ fn of_twenty_starts_at_once_one_succeeds() {
 }
 
 #[test]
-fn as_many_streams_as_there_may_be_delay_no_short_request() {
+fn maximum_streams_do_not_delay_short_requests() {
     let astra = Astra::start(json!({"web": {"cmd": "echo one; exec sleep 60"}}));
     astra.wait_for_line("web", "one");
     let mut streams: Vec<_> =
@@ -57,7 +57,7 @@ fn as_many_streams_as_there_may_be_delay_no_short_request() {
 }
 
 #[test]
-fn verbs_of_all_kinds_at_once_leave_one_instance_or_none() {
+fn concurrent_operations_leave_at_most_one_instance() {
     let astra = Astra::start(json!({"web": {
         "cmd": "exec sleep 60", "restart_policy": {"backoff_seconds": 0, "max_restarts": 1000},
     }}));
@@ -81,7 +81,7 @@ fn verbs_of_all_kinds_at_once_leave_one_instance_or_none() {
 }
 
 #[test]
-fn a_stop_of_a_slow_service_delays_no_other() {
+fn stop_of_a_slow_service_delays_no_other() {
     let stubborn = "trap '' TERM; echo ready; while [ ! -e go ]; do sleep 0.05; done";
     let mut services = json!({"slow": {"cmd": stubborn, "stop_timeout": 600}});
     for index in 0..5 {
@@ -104,7 +104,7 @@ fn a_stop_of_a_slow_service_delays_no_other() {
     astra.wait_for("slow", "stopped");
 }
 
-/// A number that looks random and is the same each time.
+/// Returns a reproducible pseudo-random number.
 fn next(seed: &mut u64) -> usize {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     usize::try_from(*seed >> 33).unwrap()
@@ -112,18 +112,18 @@ fn next(seed: &mut u64) -> usize {
 
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
-fn check_status(told: &Value) {
-    let services = told["services"].as_object().unwrap();
-    assert_eq!(services.len(), NAMES.len(), "none is lost: {told}");
+fn check_status(report: &Value) {
+    let services = report["services"].as_object().unwrap();
+    assert_eq!(services.len(), NAMES.len(), "none is lost: {report}");
     let mut pids: Vec<_> = services.values().filter_map(|it| it["pid"].as_u64()).collect();
     pids.sort_unstable();
     pids.dedup();
     let up = services.values().filter(|it| it["pid"].is_u64()).count();
-    assert_eq!(pids.len(), up, "no process is told twice: {told}");
+    assert_eq!(pids.len(), up, "no process is reported twice: {report}");
 }
 
 #[test]
-fn two_hundred_kills_of_any_service_lose_none_and_double_none() {
+fn random_kills_lose_and_duplicate_no_service() {
     let policy = json!({"max_restarts": 1000, "backoff_seconds": 0});
     let service = json!({"cmd": "exec sleep 60", "restart_policy": policy});
     let astra =
@@ -135,19 +135,19 @@ fn two_hundred_kills_of_any_service_lose_none_and_double_none() {
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let watch = scope.spawn(|| {
-            let mut looks = 0;
+            let mut requests = 0;
             while !is_over.load(Ordering::SeqCst) {
                 check_status(&astra.get("/supervisor/status").expect(200).json());
-                looks += 1;
+                requests += 1;
             }
-            looks
+            requests
         });
         for _ in 0..200 {
             let name = NAMES[next(&mut seed) % NAMES.len()];
             let restarts: u64 = kills.get(name).copied().unwrap_or_default();
             let is_back = |it: &Value| it["restart_count"] == restarts && it["pid"].is_u64();
-            let told = astra.wait_until(name, "there again", is_back);
-            kill("KILL", u32::try_from(told["pid"].as_u64().unwrap()).unwrap());
+            let report = astra.wait_until(name, "there again", is_back);
+            kill("KILL", u32::try_from(report["pid"].as_u64().unwrap()).unwrap());
             kills.insert(name, restarts + 1);
         }
         is_over.store(true, Ordering::SeqCst);
@@ -172,8 +172,8 @@ fn many_services_start_and_end_at_once() {
     let names: Vec<String> = (0..60).map(|index| format!("s{index}")).collect();
     let astra = Astra::start(names.iter().map(|name| (name.clone(), service.clone())).collect());
     eventually("all are up", || {
-        let told = astra.get("/supervisor/status").expect(200).json();
-        (told["system"]["running_services"] == names.len()).then_some(())
+        let report = astra.get("/supervisor/status").expect(200).json();
+        (report["system"]["running_services"] == names.len()).then_some(())
     });
     assert_eq!(astra.living().len(), names.len());
     let body = json!({"action": "stop", "services": names});

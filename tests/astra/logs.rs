@@ -1,4 +1,4 @@
-//! GET /logs/{service}: lines over all runs.
+//! GET /logs/{service}: lines of all runs.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
@@ -7,19 +7,19 @@ fn page(astra: &Astra, query: &str) -> Value {
     astra.get(&format!("/supervisor/logs/web{query}")).expect(200).json()
 }
 
-/// The lines of a page without their stamps.
+/// Returns the lines of a page without their timestamps.
 fn texts(page: &Value) -> Vec<&str> {
     let lines = page["logs"].as_array().unwrap().iter();
     // [2026-01-02 03:04:05] text
     lines.map(|line| &line.as_str().unwrap()["[2026-01-02 03:04:05] ".len()..]).collect()
 }
 
-/// A service that prints these and is then started once more for each time that it is asked.
+/// Starts a service that prints these lines, one list per start.
 fn prints(cmd: &str) -> Value {
     json!({"web": {"cmd": cmd, "autostart": false}})
 }
 
-/// Runs it to its end.
+/// Runs it until it ends.
 fn run(astra: &Astra) {
     let before = astra.status("web")["started_at"].clone();
     astra.ask("start", "web").expect(200);
@@ -27,7 +27,7 @@ fn run(astra: &Astra) {
 }
 
 #[test]
-fn a_line_is_told_behind_its_day_and_second() {
+fn log_line_has_date_and_time() {
     let astra =
         Astra::start(prints("echo one; echo 'it said \"two\"\ttab'; echo; printf '\\351\\n'"));
     run(&astra);
@@ -54,7 +54,7 @@ fn a_line_is_told_behind_its_day_and_second() {
 }
 
 #[test]
-fn the_last_hundred_lines_are_given_where_nothing_else_is_said() {
+fn logs_default_to_the_last_hundred_lines() {
     let astra = Astra::start(prints("seq 250"));
     run(&astra);
     let default = page(&astra, "");
@@ -66,7 +66,7 @@ fn the_last_hundred_lines_are_given_where_nothing_else_is_said() {
 }
 
 #[test]
-fn numbers_go_on_over_runs_and_pages_span_them() {
+fn line_numbers_continue_and_pages_span_runs() {
     let astra = Astra::start(prints("echo a; echo b; echo c"));
     for _ in 0..3 {
         run(&astra);
@@ -90,21 +90,21 @@ fn numbers_go_on_over_runs_and_pages_span_them() {
 }
 
 #[test]
-fn numbers_go_on_when_the_supervisor_is_started_again() {
+fn line_numbers_continue_after_a_supervisor_restart() {
     let mut astra = Astra::start(prints("echo a; printf b"));
     run(&astra);
     astra.signal("TERM");
     astra.wait();
     astra.start_again();
     run(&astra);
-    // A line that a run left without its end is a line of its own.
+    // An unterminated last line of a run is a separate line.
     let all = page(&astra, "?lines=0");
     assert_eq!((texts(&all), &all["total_lines"]), (vec!["a", "b", "a", "b"], &json!(4)));
     assert_eq!(texts(&page(&astra, "?after=1&limit=2")), ["b", "a"]);
 }
 
 #[test]
-fn the_last_lines_are_found_however_many_runs_they_are_of() {
+fn tail_spans_many_runs() {
     let policy = json!({"max_restarts": 40, "backoff_seconds": 0});
     let cmd = "echo $(ls logs/web | grep -c log); exit 1";
     let astra = Astra::start(json!({"web": {"cmd": cmd, "restart_policy": policy}}));
@@ -118,7 +118,7 @@ fn the_last_lines_are_found_however_many_runs_they_are_of() {
 }
 
 #[test]
-fn one_run_alone_can_be_asked_for() {
+fn logs_of_one_run_can_be_requested() {
     let mut astra = Astra::start(prints("echo $RUN_ID; echo x"));
     run(&astra);
     astra.signal("TERM");
@@ -138,7 +138,7 @@ fn one_run_alone_can_be_asked_for() {
 }
 
 #[test]
-fn a_wait_ends_with_the_next_line_in_whatever_run_it_comes() {
+fn wait_ends_with_the_next_line_of_any_run() {
     let cmd = "echo begin; while [ ! -e go ]; do sleep 0.02; done; echo more; exec sleep 60";
     let astra = Astra::start(json!({"web": {"cmd": cmd}}));
     astra.wait_for_line("web", "begin");
@@ -147,7 +147,7 @@ fn a_wait_ends_with_the_next_line_in_whatever_run_it_comes() {
         astra.touch("go");
         assert_eq!(texts(&waiting.join().unwrap()), ["more"]);
         let waiting = scope.spawn(|| {
-            // The end of a run ends a wait, too: then the next one is asked for.
+            // The end of a run ends the wait, too; the next request waits for the next run.
             eventually("the next run's line comes", || {
                 let page = page(&astra, "?after=2&wait=60");
                 (page["lines_returned"] != 0).then_some(page)
@@ -162,7 +162,7 @@ fn a_wait_ends_with_the_next_line_in_whatever_run_it_comes() {
 }
 
 #[test]
-fn all_parameters_of_logs_hold() {
+fn all_log_parameters_apply() {
     let astra = Astra::start(prints("seq 20; printf '\\033[1mbold\\033[0m\\n'"));
     run(&astra);
     run(&astra);
@@ -194,7 +194,7 @@ fn all_parameters_of_logs_hold() {
 }
 
 #[test]
-fn what_is_left_out_of_a_cut_page_can_be_asked_for() {
+fn omitted_lines_of_a_page_can_be_requested() {
     let astra = Astra::start(prints("seq 1000"));
     run(&astra);
     let cut = page(&astra, "?lines=0&max_bytes=600");
@@ -210,16 +210,16 @@ fn what_is_left_out_of_a_cut_page_can_be_asked_for() {
 }
 
 #[test]
-fn a_line_that_has_not_ended_is_told_as_a_prompt() {
+fn open_line_is_reported_as_a_prompt() {
     let astra = Astra::start(json!({"web": {"cmd": "echo one; printf 'name? '; exec sleep 60"}}));
-    eventually("the prompt is told", || {
+    eventually("the prompt is reported", || {
         (page(&astra, "?after=1")["prompt"] == "name? ").then_some(())
     });
     assert_eq!(page(&astra, "")["total_lines"], 1);
 }
 
 #[test]
-fn a_service_that_never_ran_has_no_lines() {
+fn service_without_a_run_has_no_lines() {
     let astra = Astra::start(prints("true"));
     let page = page(&astra, "");
     assert_eq!((&page["logs"], &page["total_lines"]), (&json!([]), &json!(0)));
@@ -234,14 +234,14 @@ fn a_cursor_beyond_a_services_log_starts_at_the_first_line() {
     let beyond = page(&astra, "?after=7&wait=30");
     assert_eq!((texts(&beyond).len(), &beyond["cursor_reset"]), (6, &json!(true)));
     assert_eq!(page(&astra, "?after=6").get("cursor_reset"), None);
-    // The lines of one run have numbers of their own, which none before it had.
+    // The lines of one run have numbers that no earlier run had.
     let runs = astra.get("/supervisor/services/web").expect(200).json();
     let last = runs["exits"][0]["run_id"].as_str().expect("a run").to_owned();
     let of_last = page(&astra, &format!("?run={last}&after=0"));
     assert_eq!((&of_last["first"], of_last.get("skipped")), (&json!(4), None), "{of_last}");
     let of_last = page(&astra, &format!("?run={last}&after=99"));
     assert_eq!((&of_last["first"], &of_last["cursor_reset"]), (&json!(4), &json!(true)));
-    // As it is where somebody removed the logs.
+    // As after the logs were removed externally.
     astra.signal("TERM");
     astra.wait();
     std::fs::remove_dir_all(astra.folder().join("logs")).unwrap();

@@ -1,4 +1,4 @@
-//! GET /metrics: what services cost, in JSON and for Prometheus.
+//! GET /metrics: resource usage of services, as JSON and for Prometheus.
 
 use crate::harness::{Astra, Web, eventually};
 use serde_json::{Value, json};
@@ -16,21 +16,21 @@ fn services() -> Astra {
 #[test]
 fn metrics_have_usage_or_the_state_of_each_service() {
     let astra = services();
-    // All trees are sampled together, at most once a second: a new one is not there at once.
-    let told = eventually("both of its processes are sampled", || {
-        let told = astra.get("/supervisor/metrics").expect(200).json();
-        (told["services"]["up"]["threads"] == 2).then_some(told)
+    // All trees are sampled together, at most once a second, so a new one appears later.
+    let report = eventually("both of its processes are sampled", || {
+        let report = astra.get("/supervisor/metrics").expect(200).json();
+        (report["services"]["up"]["threads"] == 2).then_some(report)
     });
-    assert!(told["timestamp"].as_str().unwrap().ends_with('Z'), "{told}");
-    let services = &told["services"];
+    assert!(report["timestamp"].as_str().unwrap().ends_with('Z'), "{report}");
+    let services = &report["services"];
     assert_eq!(services["done"], json!({"status": "exited"}));
     assert_eq!(services["idle"], json!({"status": "stopped"}));
     let up = services["up"].as_object().unwrap();
     let fields: Vec<_> = up.keys().map(String::as_str).collect();
     assert_eq!(fields, ["connections", "cpu_percent", "memory_mb", "threads", "uptime"]);
     assert_eq!(up["connections"], 0);
-    assert!(up["memory_mb"].as_f64().unwrap() > 0.0, "{told}");
-    assert!(up["uptime"].as_f64().unwrap() > 0.0, "{told}");
+    assert!(up["memory_mb"].as_f64().unwrap() > 0.0, "{report}");
+    assert!(up["uptime"].as_f64().unwrap() > 0.0, "{report}");
 }
 
 #[test]
@@ -46,22 +46,22 @@ fn connections_are_those_of_the_whole_tree() {
     }}));
     astra.wait_for_line("web", "ready");
     eventually("its child's connection is counted", || {
-        let told = astra.get("/supervisor/metrics").expect(200).json();
-        (told["services"]["web"]["connections"] == 1).then_some(())
+        let report = astra.get("/supervisor/metrics").expect(200).json();
+        (report["services"]["web"]["connections"] == 1).then_some(())
     });
 }
 
-/// The value of a metric of a service.
+/// Returns the value of a metric of a service.
 fn value(text: &str, name: &str, labels: &str) -> Option<f64> {
     let start = format!("{name}{{{labels}}} ");
     text.lines().find_map(|line| line.strip_prefix(&start)).map(|value| value.parse().unwrap())
 }
 
 #[test]
-fn prometheus_reads_the_same_and_more() {
+fn prometheus_metrics_match_the_json() {
     let astra = services();
     astra.settle("restart", "up");
-    // All trees are sampled together, at most once a second: a new one is not there at once.
+    // All trees are sampled together, at most once a second, so a new one appears later.
     let text = eventually("the new run is sampled", || {
         let answer = astra.get("/metrics").expect(200);
         let content_type = answer.header("content-type").unwrap();
@@ -101,7 +101,7 @@ fn prometheus_reads_the_same_and_more() {
 }
 
 #[test]
-fn every_line_of_the_text_is_a_comment_or_a_sample_of_a_service() {
+fn metrics_lines_are_comments_or_samples() {
     let astra = services();
     let text = astra.get("/metrics").expect(200).text();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -115,7 +115,7 @@ fn every_line_of_the_text_is_a_comment_or_a_sample_of_a_service() {
 }
 
 #[test]
-fn lines_that_a_service_printed_are_counted_over_its_runs() {
+fn printed_lines_are_counted_across_runs() {
     let astra = Astra::start(json!({"job": {"cmd": "seq 5", "autostart": false}}));
     for lines in [5, 10] {
         astra.ask("start", "job").expect(200);
@@ -126,8 +126,8 @@ fn lines_that_a_service_printed_are_counted_over_its_runs() {
     let text = astra.get("/metrics").expect(200).text();
     let lines = value(&text, "astra_service_log_lines_total", "service=\"job\"");
     assert_eq!(lines, Some(10.0), "{text}");
-    let told: Value = astra.get("/supervisor/metrics").expect(200).json();
-    assert_eq!(told["services"]["job"], json!({"status": "exited"}));
+    let report: Value = astra.get("/supervisor/metrics").expect(200).json();
+    assert_eq!(report["services"]["job"], json!({"status": "exited"}));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Astra, as the real binary: services, supervised.
+//! Tests of Astra, run as the real binary.
 
 mod bulk;
 mod check;
@@ -13,6 +13,7 @@ mod events;
 mod following;
 mod health;
 mod idempotency;
+mod input;
 mod launching;
 mod load;
 mod logs;
@@ -27,7 +28,6 @@ mod shutdown;
 mod signals;
 mod starting;
 mod status;
-mod talking;
 mod trees;
 mod verbs;
 mod waiting;

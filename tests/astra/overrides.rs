@@ -1,4 +1,4 @@
-//! `config`: fields that differ for one run, and services that stand in no file.
+//! `config`: overrides for one run, and services that are not in the file.
 
 use crate::harness::{Astra, eventually, kill};
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ fn overrides_last_until_a_plain_start() {
 }
 
 #[test]
-fn a_plain_restart_forgets_what_differed() {
+fn plain_restart_drops_overrides() {
     let astra = Astra::start(json!({"web": service()}));
     start(&astra, "start", "web", &json!({"env": {"SIZE": null, "COLOR": "blue"}}));
     wait_for_last_line(&astra, "web", "blue ");
@@ -48,7 +48,7 @@ fn a_plain_restart_forgets_what_differed() {
 }
 
 #[test]
-fn any_field_can_differ() {
+fn any_field_can_be_overridden() {
     let astra = Astra::start(json!({"web": service()}));
     let config = json!({
         "cmd": "echo other; exec sleep 60", "port": 7, "optional": true, "start_seconds": 0.1,
@@ -56,13 +56,13 @@ fn any_field_can_differ() {
     });
     assert_eq!(start(&astra, "start", "web", &config)["status"], "running");
     wait_for_last_line(&astra, "web", "other");
-    let told = astra.status("web");
-    assert_eq!((&told["port"], &told["optional"]), (&json!(7), &json!(true)));
+    let report = astra.status("web");
+    assert_eq!((&report["port"], &report["optional"]), (&json!(7), &json!(true)));
     let cwd = std::fs::read_link(format!("/proc/{}/cwd", astra.pid_of("web"))).unwrap();
     assert_eq!(cwd.to_str(), Some("/"));
     astra.settle("restart", "web");
-    let told = astra.status("web");
-    assert_eq!((&told["port"], &told["optional"]), (&Value::Null, &json!(false)));
+    let report = astra.status("web");
+    assert_eq!((&report["port"], &report["optional"]), (&Value::Null, &json!(false)));
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn invalid_overrides_name_the_field_and_change_nothing() {
     let astra = Astra::start(json!({"web": service(), "db": {"cmd": "exec sleep 60"}}));
     astra.wait_for("db", "running");
     let pid = astra.pid_of("db");
-    for (config, said) in [
+    for (config, expected) in [
         (json!({"evn": {}}), "did you mean \"env\"?"),
         (json!({"env": {"A": 5}}), "env.A"),
         (json!({"cmd": []}), "cmd"),
@@ -82,11 +82,11 @@ fn invalid_overrides_name_the_field_and_change_nothing() {
         (json!(["x"]), "object"),
     ] {
         for verb in ["start", "restart"] {
-            let name = if said == "cycle" { "db" } else { "web" };
+            let name = if expected == "cycle" { "db" } else { "web" };
             let body = json!({"name": name, "config": config});
             let answer = astra.post_json(&format!("/supervisor/{verb}"), &body);
             let detail = answer.problem(400, "bad_request");
-            assert!(detail.contains(said) && !detail.contains("?."), "{config}: {detail}");
+            assert!(detail.contains(expected) && !detail.contains("?."), "{config}: {detail}");
         }
     }
     assert_eq!(astra.status("web")["status"], "stopped");
@@ -96,7 +96,7 @@ fn invalid_overrides_name_the_field_and_change_nothing() {
 }
 
 #[test]
-fn a_start_that_is_refused_keeps_what_runs_as_it_is() {
+fn refused_start_leaves_the_run_unchanged() {
     let astra = Astra::start(json!({"web": service()}));
     start(&astra, "start", "web", &json!({"env": {"COLOR": "blue"}}));
     wait_for_last_line(&astra, "web", "blue 1");
@@ -114,9 +114,9 @@ fn new_name_with_cmd_adds_a_service() {
         "cmd": "echo added; exec sleep 60", "depends_on": ["db"], "start_seconds": 0,
     });
     assert_eq!(start(&astra, "start", "new", &config)["status"], "running");
-    let told = astra.get("/supervisor/status").expect(200).json();
-    assert_eq!(told["services"]["new"]["depends_on"], json!(["db"]));
-    assert_eq!(told["system"]["total_services"], 2);
+    let report = astra.get("/supervisor/status").expect(200).json();
+    assert_eq!(report["services"]["new"]["depends_on"], json!(["db"]));
+    assert_eq!(report["system"]["total_services"], 2);
     wait_for_last_line(&astra, "new", "added");
     for verb in ["stop", "start", "restart"] {
         astra.settle(verb, "new");
@@ -132,7 +132,7 @@ fn new_name_with_cmd_adds_a_service() {
 }
 
 #[test]
-fn what_cannot_be_a_new_service_adds_none() {
+fn invalid_definition_adds_no_service() {
     let astra = Astra::start(json!({"db": {"cmd": "exec sleep 60"}}));
     for (name, config, status) in [
         ("new", json!({"env": {}}), 404),
@@ -151,7 +151,7 @@ fn what_cannot_be_a_new_service_adds_none() {
     }
     let body = json!({"name": "new", "config": {"cmd": "x"}});
     astra.post_json("/supervisor/restart", &body).problem(404, "not_found");
-    let told = astra.get("/supervisor/status").expect(200).json();
-    assert_eq!(told["system"]["total_services"], 1);
+    let report = astra.get("/supervisor/status").expect(200).json();
+    assert_eq!(report["system"]["total_services"], 1);
     assert!(!astra.folder().join("new").exists());
 }

@@ -1,9 +1,9 @@
-//! What is done when a service ends by itself.
+//! The restart policy of services that end by themselves.
 
 use crate::harness::{Astra, eventually, kill};
 use serde_json::{Value, json};
 
-/// A service that prints a line for each of its runs, and ends so.
+/// A service that prints a line per run and ends with this command.
 fn ends_with(end: &str, policy: &Value) -> Value {
     json!({"cmd": format!("echo begin; {end}"), "restart_policy": policy})
 }
@@ -13,7 +13,7 @@ fn runs(astra: &Astra, name: &str) -> usize {
 }
 
 #[test]
-fn modes_decide_which_ends_ask_for_a_restart() {
+fn mode_decides_which_ends_cause_a_restart() {
     let mut services = serde_json::Map::new();
     let expected = [
         ("always", ["fatal", "fatal", "fatal"]),
@@ -31,19 +31,19 @@ fn modes_decide_which_ends_ask_for_a_restart() {
     for (mode, states) in expected {
         for (index, state) in states.into_iter().enumerate() {
             let name = format!("{mode}-{index}");
-            let told = astra.wait_for(&name, state);
+            let report = astra.wait_for(&name, state);
             let restarts = if state == "fatal" { 2 } else { 0 };
-            assert_eq!(told["restart_count"], restarts, "{name}");
+            assert_eq!(report["restart_count"], restarts, "{name}");
             assert_eq!(runs(&astra, &name), restarts + 1, "{name}");
         }
     }
 }
 
 #[test]
-fn the_policy_of_who_names_none_restarts_failures() {
+fn default_policy_restarts_failures() {
     let astra = Astra::start(json!({"web": {"cmd": "exit 1"}, "job": {"cmd": "exit 0"}}));
-    let told = astra.wait_for("web", "backoff");
-    let message = told["message"].as_str().unwrap();
+    let report = astra.wait_for("web", "backoff");
+    let message = report["message"].as_str().unwrap();
     assert!(message.contains("Restart 1 of 3 in 5 s"), "{message}");
     astra.wait_for("job", "exited");
     astra.settle("stop", "web");
@@ -54,12 +54,12 @@ fn instant(value: &Value) -> chrono::DateTime<chrono::Utc> {
 }
 
 #[test]
-fn each_restart_waits_longer_than_the_one_before_up_to_a_limit() {
+fn backoff_grows_up_to_its_limit() {
     let policy = json!({
         "max_restarts": 4, "backoff_seconds": 0.1, "backoff_multiplier": 3,
         "max_backoff_seconds": 0.5,
     });
-    // By its own clock: what a run prints is before its end, and so before its restart waits.
+    // Measured by its own clock: its output precedes its end, and so the backoff.
     let web = json!({"cmd": "date +%s%3N; exit 1", "restart_policy": policy});
     let astra = Astra::start(json!({ "web": web }));
     astra.wait_for("web", "fatal");
@@ -73,33 +73,33 @@ fn each_restart_waits_longer_than_the_one_before_up_to_a_limit() {
 }
 
 #[test]
-fn when_the_restart_comes_is_told_while_it_is_waited_for() {
+fn backoff_reports_the_time_of_the_restart() {
     let astra = Astra::start(json!({"web": ends_with("exit 1", &json!({"backoff_seconds": 600}))}));
-    let told = astra.wait_for("web", "backoff");
-    let wait = instant(&told["next_restart_at"]) - instant(&told["stopped_at"]);
-    assert!((590..=620).contains(&wait.num_seconds()), "{told}");
-    assert_eq!((&told["exit_code"], &told["pid"]), (&json!(1), &Value::Null));
+    let report = astra.wait_for("web", "backoff");
+    let wait = instant(&report["next_restart_at"]) - instant(&report["stopped_at"]);
+    assert!((590..=620).contains(&wait.num_seconds()), "{report}");
+    assert_eq!((&report["exit_code"], &report["pid"]), (&json!(1), &Value::Null));
     astra.settle("stop", "web");
     assert_eq!(astra.status("web")["next_restart_at"], Value::Null);
 }
 
 #[test]
-fn what_fails_too_often_is_given_up_and_says_why() {
+fn service_is_given_up_after_too_many_failures() {
     let policy = json!({"max_restarts": 2, "backoff_seconds": 0});
     let astra = Astra::start(json!({"web": ends_with("exit 4", &policy)}));
-    let told = astra.wait_for("web", "fatal");
-    let message = told["message"].as_str().unwrap();
+    let report = astra.wait_for("web", "fatal");
+    let message = report["message"].as_str().unwrap();
     assert!(
         message.contains("exit code 4")
             && message.contains("; gave up after 2 restarts in a row (max_restarts)"),
         "{message}"
     );
-    assert_eq!((&told["restart_count"], &told["next_restart_at"]), (&json!(2), &Value::Null));
+    assert_eq!((&report["restart_count"], &report["next_restart_at"]), (&json!(2), &Value::Null));
     assert_eq!(runs(&astra, "web"), 3);
 }
 
 #[test]
-fn a_start_or_restart_by_hand_clears_the_count() {
+fn manual_start_or_restart_resets_the_count() {
     let policy = json!({"max_restarts": 1, "backoff_seconds": 0});
     let astra = Astra::start(json!({"web": ends_with("exit 1", &policy)}));
     astra.wait_for("web", "fatal");
@@ -110,12 +110,12 @@ fn a_start_or_restart_by_hand_clears_the_count() {
                 .then_some(())
         });
     }
-    // Four by policy, and the restart by hand.
+    // Four automatic restarts, and a manual one.
     assert_eq!(astra.status("web")["restart_count"], 5);
 }
 
 #[test]
-fn restarts_by_hand_do_not_count_against_the_limit() {
+fn manual_restarts_do_not_count() {
     let policy = json!({"max_restarts": 1, "backoff_seconds": 0});
     let astra = Astra::start(json!({"web": ends_with("exec sleep 60", &policy)}));
     astra.wait_for("web", "running");
@@ -130,7 +130,7 @@ fn restarts_by_hand_do_not_count_against_the_limit() {
 }
 
 #[test]
-fn a_run_that_lasts_clears_the_count() {
+fn long_run_resets_the_count() {
     let policy = |seconds: f64| {
         let mut policy = json!({"max_restarts": 1, "backoff_seconds": 0});
         policy["reset_after_seconds"] = json!(seconds);
@@ -147,14 +147,14 @@ fn a_run_that_lasts_clears_the_count() {
 }
 
 #[test]
-fn a_stop_while_a_restart_is_waited_for_cancels_it() {
+fn stop_cancels_a_backoff() {
     let astra = Astra::start(json!({
         "web": ends_with("exit 1", &json!({"backoff_seconds": 0.5})),
         "clock": {"cmd": "sleep 0.7", "autostart": false},
     }));
     astra.wait_for("web", "backoff");
     assert_eq!(astra.settle("stop", "web"), "stopped");
-    // By its end the restart would have come.
+    // The restart would have happened by then.
     astra.ask("start", "clock").expect(200);
     astra.wait_for("clock", "exited");
     assert_eq!((runs(&astra, "web"), &astra.status("web")["status"]), (1, &json!("stopped")));
@@ -168,23 +168,26 @@ fn failed_launches_count_as_restarts_and_say_why() {
         "directory": {"cmd": "true", "cwd": "no/such", "restart_policy": policy},
         "file": {"cmd": "true", "env_file": "no.env", "restart_policy": policy},
     }));
-    for (name, said) in
+    for (name, expected) in
         [("program", "/no/such/program"), ("directory", "no/such"), ("file", "no.env")]
     {
-        let told = astra.wait_for(name, "fatal");
-        let message = told["message"].as_str().unwrap();
-        assert!(message.contains("Could not be started") && message.contains(said), "{message}");
-        assert_eq!((&told["restart_count"], &told["pid"]), (&json!(1), &Value::Null), "{name}");
+        let report = astra.wait_for(name, "fatal");
+        let message = report["message"].as_str().unwrap();
+        assert!(
+            message.contains("Could not be started") && message.contains(expected),
+            "{message}"
+        );
+        assert_eq!((&report["restart_count"], &report["pid"]), (&json!(1), &Value::Null), "{name}");
     }
 }
 
-/// Leaves a process behind, unless the file `last` is there.
+/// Leaves a process behind, unless the file `last` exists.
 const LEAVES: &str = "[ -e last ] && exit 1; \
                       setsid sh -c 'touch up; while :; do sleep 0.02; done' & \
                       while [ ! -e up ]; do sleep 0.01; done; rm up; exit 1";
 
 #[test]
-fn what_a_run_left_behind_is_ended_before_the_next_one() {
+fn leftovers_are_ended_before_the_next_run() {
     let policy = json!({"max_restarts": 3, "backoff_seconds": 0});
     let astra = Astra::start(json!({"web": ends_with(LEAVES, &policy)}));
     astra.wait_for("web", "fatal");
@@ -198,7 +201,7 @@ fn what_a_run_left_behind_is_ended_before_the_next_one() {
 }
 
 #[test]
-fn what_a_run_left_behind_is_ended_however_young_it_is() {
+fn young_leftovers_are_ended_too() {
     let policy = json!({"max_restarts": 60, "backoff_seconds": 0});
     let mut web = ends_with("[ -e last ] || setsid sleep 60 > /dev/null 2>&1 & exit 1", &policy);
     web["stop_timeout"] = json!(0.2);

@@ -1,4 +1,4 @@
-"""What the example's README shows is what happens: its commands are run, their output compared."""
+"""Runs the commands of the example's README and compares their output."""
 
 import json
 import re
@@ -15,7 +15,7 @@ DEFAULT_PORTS = {
     "rag": 7060,
     "web": 3000,
 }
-# Fields that may be null at one time and have a value at another.
+# Fields that are sometimes null.
 PASSING = {"last_restart", "exit_code", "signal", "next_restart_at", "stopped_at", "message"}
 
 
@@ -27,20 +27,20 @@ def readme(system: System, checks: Checks) -> None:
     for line in shell_lines((system.folder / "README.md").read_text()):
         seconds = "2" if "--follow" in line else "100"
         done = system.run("timeout", seconds, "sh", "-c", line)
-        # What follows a log goes on until it is ended.
+        # A follower of a log runs until it is ended.
         wanted = 124 if "--follow" in line else 0
         checks.check(line, done.returncode == wanted, done.stdout + done.stderr)
 
 
 def output_of(system: System, command: str) -> str:
-    """What a command of the README prints when it is run on this system."""
+    """Runs a command of the README on this system and returns its output."""
     for name, port in DEFAULT_PORTS.items():
         command = command.replace(f"localhost:{port}", f"127.0.0.1:{system.ports[name]}")
     return system.run("sh", "-c", command).stdout.rstrip("\n")
 
 
 def write_readme(system: System) -> None:
-    """Writes below each command of the README what it prints now."""
+    """Writes the current output below each command of the README."""
 
     def block(match: re.Match[str]) -> str:
         commands = [line for line in match[0].splitlines() if line.startswith("$ ")]
@@ -60,14 +60,14 @@ def write_readme(system: System) -> None:
 
 
 def as_by_default(system: System, output: str) -> str:
-    """An output with the ports that a system has where nobody chooses others."""
+    """Replaces the ports in an output with the default ones."""
     for name, port in DEFAULT_PORTS.items():
         output = re.sub(rf"\b{system.ports[name]}\b", str(port), output)
     return output
 
 
 def examples(text: str) -> list[tuple[str, str]]:
-    """The commands of the `console` blocks, each with the output that is shown below it."""
+    """Returns the commands of the `console` blocks, each with the output shown below it."""
     found: list[tuple[str, str]] = []
     for block in text.split("```console\n")[1:]:
         for part in re.split(r"^\$ ", block.split("```")[0], flags=re.MULTILINE)[1:]:
@@ -77,13 +77,13 @@ def examples(text: str) -> list[tuple[str, str]]:
 
 
 def shell_lines(text: str) -> list[str]:
-    """The lines of the `sh` blocks that are not marked as not to be run."""
+    """Returns the lines of the `sh` blocks that are not marked as `not-run`."""
     blocks = [block.split("```")[0] for block in text.split("```sh\n")[1:]]
     return [line for block in blocks for line in block.splitlines()]
 
 
 def alike(shown: str, given: str) -> bool:
-    """Whether both are JSON of one form, or texts that differ in numbers and spaces alone."""
+    """Whether both are JSON of the same form, or texts that differ only in numbers and spaces."""
     try:
         return same_form(json.loads(shown), json.loads(given))
     except ValueError:
@@ -91,7 +91,7 @@ def alike(shown: str, given: str) -> bool:
 
 
 def same_form(shown: Any, given: Any, field: str = "") -> bool:
-    """Whether both have the same fields, with values of one type, and texts that are alike."""
+    """Whether both have the same fields, with values of the same type and similar texts."""
     if field in PASSING and None in (shown, given):
         return True
     if isinstance(shown, dict) and isinstance(given, dict):
@@ -107,5 +107,5 @@ def same_form(shown: Any, given: Any, field: str = "") -> bool:
 
 
 def plain(text: str) -> str:
-    """A text without its numbers and with single spaces."""
+    """Removes numbers and repeated spaces from a text."""
     return re.sub(r"\s+", " ", re.sub(r"\d+(\.\d+)?", "N", text))

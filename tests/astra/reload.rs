@@ -1,4 +1,4 @@
-//! POST /reload: the file is read again, and no more is done than has changed.
+//! POST /reload: the file is read again, and only changes are applied.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
@@ -11,12 +11,12 @@ fn service(more: &Value) -> Value {
     service
 }
 
-/// Reloads, waits for what that does, and gives the answer.
+/// Reloads, waits until the changes are done, and returns the answer.
 fn reload(astra: &Astra, body: &Value) -> Value {
     astra.post_json("/supervisor/reload?wait=60", body).expect(200).json()
 }
 
-fn said(answer: &Value) -> &str {
+fn message_of(answer: &Value) -> &str {
     answer["message"].as_str().unwrap()
 }
 
@@ -28,14 +28,14 @@ fn reload_of_an_unchanged_file_restarts_nothing() {
     for body in [json!({}), json!({"type": "config"}), json!({"name": "web"})] {
         let answer = astra.post_json("/supervisor/reload", &body).expect(200).json();
         assert_eq!((&answer["status"], &answer["service"]), (&json!("reloading"), &body["name"]));
-        assert!(said(&answer).contains("nothing was restarted"), "{answer}");
+        assert!(message_of(&answer).contains("nothing was restarted"), "{answer}");
     }
-    let told = astra.status("web");
-    assert_eq!((&told["pid"], &told["restart_count"]), (&json!(pid), &json!(0)));
+    let report = astra.status("web");
+    assert_eq!((&report["pid"], &report["restart_count"]), (&json!(pid), &json!(0)));
 }
 
 #[test]
-fn reload_starts_stops_and_restarts_by_the_file() {
+fn reload_applies_the_changed_file() {
     let astra = Astra::start(json!({
         "same": service(&json!({})), "changed": service(&json!({})), "gone": service(&json!({})),
     }));
@@ -47,7 +47,7 @@ fn reload_starts_stops_and_restarts_by_the_file() {
     }));
     let answer = reload(&astra, &json!({}));
     for part in ["started: ", "new", "stopped: gone", "restarted: changed"] {
-        assert!(said(&answer).contains(part), "{answer}");
+        assert!(message_of(&answer).contains(part), "{answer}");
     }
     assert_eq!(astra.status("same")["pid"], pids[0]);
     assert_eq!(astra.status("new")["status"], "running");
@@ -60,7 +60,7 @@ fn reload_starts_stops_and_restarts_by_the_file() {
 }
 
 #[test]
-fn one_service_alone_is_reloaded_by_its_name() {
+fn single_service_is_reloaded_by_name() {
     let astra = Astra::start(json!({"one": service(&json!({})), "other": service(&json!({}))}));
     let [one, other] = ["one", "other"].map(|name| astra.wait_for(name, "running")["pid"].clone());
     let changed = service(&json!({"env": {"A": "1"}}));
@@ -81,33 +81,36 @@ fn changed_policy_or_checks_apply_without_a_restart() {
         "health_check": {"cmd": "true", "interval": 0.1}, "stop_signal": "INT",
     }))}));
     let answer = reload(&astra, &json!({"name": "web"}));
-    assert!(said(&answer).contains("nothing was restarted"), "{answer}");
-    let told = astra.wait_until("web", "healthy", |it| it["health"] == "healthy");
-    assert_eq!((&told["pid"], &told["port"], &told["optional"]), (&pid, &json!(77), &json!(true)));
+    assert!(message_of(&answer).contains("nothing was restarted"), "{answer}");
+    let report = astra.wait_until("web", "healthy", |it| it["health"] == "healthy");
+    assert_eq!(
+        (&report["pid"], &report["port"], &report["optional"]),
+        (&pid, &json!(77), &json!(true))
+    );
     crate::harness::kill("KILL", astra.pid_of("web"));
-    let told = astra.wait_for("web", "fatal");
-    assert_eq!(told["restart_count"], 0);
+    let report = astra.wait_for("web", "fatal");
+    assert_eq!(report["restart_count"], 0);
 }
 
 #[test]
-fn what_is_down_is_not_told_to_be_restarted() {
+fn reload_reports_no_restart_of_a_stopped_service() {
     let astra = Astra::start(json!({"web": service(&json!({})), "job": service(&json!({}))}));
     astra.settle("stop", "job");
     let changed = |number: u32| service(&json!({"env": {"NUMBER": number.to_string()}}));
     astra.write(json!({"web": changed(1), "job": changed(1)}));
     let answer = reload(&astra, &json!({}));
     assert_eq!(
-        said(&answer),
+        message_of(&answer),
         "The file has changed; restarted: web; changed without a restart: job."
     );
     astra.write(json!({"web": changed(1), "job": changed(2)}));
     let answer = reload(&astra, &json!({"name": "job"}));
-    assert!(said(&answer).contains("nothing was restarted"), "{answer}");
+    assert!(message_of(&answer).contains("nothing was restarted"), "{answer}");
     assert_eq!(astra.status("job")["status"], "stopped");
 }
 
 #[test]
-fn what_is_down_stays_down_and_is_started_as_the_file_says_now() {
+fn stopped_service_stays_down_and_uses_the_new_file() {
     let astra = Astra::start(json!({"web": service(&json!({"autostart": false}))}));
     astra.write(json!({"web": {"cmd": "echo other; exec sleep 60", "autostart": false}}));
     reload(&astra, &json!({}));
@@ -117,7 +120,7 @@ fn what_is_down_stays_down_and_is_started_as_the_file_says_now() {
 }
 
 #[test]
-fn a_reload_signal_is_sent_in_the_place_of_a_restart() {
+fn reload_signal_is_sent_instead_of_a_restart() {
     let with = |size: &str| {
         service(&json!({
             "cmd": "trap 'echo reloaded' HUP; echo begin; while :; do sleep 0.02; done",
@@ -131,12 +134,12 @@ fn a_reload_signal_is_sent_in_the_place_of_a_restart() {
         let lines = astra.lines("web").len();
         astra.write(json!({"web": with(size)}));
         reload(&astra, &body);
-        eventually("it is told", || (astra.lines("web").len() > lines).then_some(()));
+        eventually("it handles the signal", || (astra.lines("web").len() > lines).then_some(()));
         assert_eq!(astra.lines("web").last().unwrap(), "reloaded");
     }
-    let told = astra.status("web");
-    assert_eq!((&told["pid"], &told["restart_count"]), (&json!(pid), &json!(0)));
-    // The next run is by the new values.
+    let report = astra.status("web");
+    assert_eq!((&report["pid"], &report["restart_count"]), (&json!(pid), &json!(0)));
+    // The next run uses the new values.
     astra.settle("restart", "web");
     let environ = format!("/proc/{}/environ", astra.pid_of("web"));
     // Empty for a moment after the exec, until the kernel has placed it.
@@ -147,7 +150,7 @@ fn a_reload_signal_is_sent_in_the_place_of_a_restart() {
 }
 
 #[test]
-fn a_reload_of_code_restarts_a_service_as_it_is() {
+fn reload_of_type_code_restarts_without_reading_the_file() {
     let astra = Astra::start(json!({"web": service(&json!({}))}));
     let pid = astra.wait_for("web", "running")["pid"].clone();
     astra.wait_for_line("web", "begin");
@@ -155,17 +158,17 @@ fn a_reload_of_code_restarts_a_service_as_it_is() {
     let body = json!({"name": "web", "type": "code"});
     let answer = astra.post_json("/supervisor/reload", &body).expect(200).json();
     assert_eq!((&answer["status"], &answer["service"]), (&json!("reloading"), &json!("web")));
-    let told = astra
+    let report = astra
         .wait_until("web", "restarted", |it| it["restart_count"] == 1 && it["status"] == "running");
-    assert_ne!(told["pid"], pid);
+    assert_ne!(report["pid"], pid);
     eventually("it has begun again", || (astra.lines("web").len() == 2).then_some(()));
-    assert_eq!(astra.lines("web"), ["begin", "begin"], "the file was not looked at");
+    assert_eq!(astra.lines("web"), ["begin", "begin"], "the file was not read");
     let detail = astra.post_json("/supervisor/reload", &json!({"type": "code"}));
     assert!(detail.problem(400, "bad_request").contains("name"));
 }
 
 #[test]
-fn a_hangup_reloads_the_file_and_ends_nothing() {
+fn sighup_reloads_the_file_and_ends_nothing() {
     let astra = Astra::start(json!({"web": service(&json!({}))}));
     let pid = astra.wait_for("web", "running")["pid"].clone();
     astra.write(json!({"web": service(&json!({})), "new": service(&json!({}))}));
@@ -181,7 +184,7 @@ fn a_hangup_reloads_the_file_and_ends_nothing() {
 }
 
 #[test]
-fn what_the_file_does_not_have_cannot_be_reloaded_by_its_name() {
+fn reload_of_a_service_not_in_the_file_is_refused() {
     let astra = Astra::start(json!({"web": service(&json!({}))}));
     let body = json!({"name": "added", "config": {"cmd": "exec sleep 60", "start_seconds": 0}});
     astra.post_json("/supervisor/start?wait=60", &body).expect(200);
@@ -209,8 +212,8 @@ fn service_returning_while_stopping_is_back() {
     astra.post_json("/supervisor/reload", &json!({})).expect(200);
     astra.touch("go");
     eventually("it is up again", || {
-        let told = astra.get("/supervisor/status/slow");
-        (told.status == 200 && told.json()["status"] == "running").then_some(())
+        let report = astra.get("/supervisor/status/slow");
+        (report.status == 200 && report.json()["status"] == "running").then_some(())
     });
 }
 
@@ -225,14 +228,14 @@ fn file_takes_over_a_service_added_by_the_api() {
     astra.write(file);
     reload(&astra, &json!({}));
     astra.wait_for_line("added", "file");
-    // It stands in the file now, and goes with it.
+    // It is in the file now, and is removed with it.
     astra.write(json!({"web": service(&json!({}))}));
     reload(&astra, &json!({}));
     astra.get("/supervisor/status/added").problem(404, "not_found");
 }
 
 #[test]
-fn a_reload_that_waits_answers_when_what_is_gone_is_forgotten() {
+fn reload_with_wait_returns_after_removals() {
     let with = json!({"web": service(&json!({})), "db": service(&json!({}))});
     let astra = Astra::start(with.clone());
     let is_over = AtomicBool::new(false);
@@ -242,7 +245,7 @@ fn a_reload_that_waits_answers_when_what_is_gone_is_forgotten() {
         }
     };
     std::thread::scope(|scope| {
-        // The more is asked meanwhile, the more can come in between.
+        // More requests meanwhile make a race more likely.
         for _ in 0..4 {
             scope.spawn(poll);
         }
@@ -271,9 +274,9 @@ fn overrides_survive_a_reload_of_other_fields() {
         "health_check": {"cmd": "test $A = 2", "interval": 0.1},
     }))}));
     let answer = reload(&astra, &json!({"name": "web"}));
-    assert!(said(&answer).contains("except for fields that it was started with"), "{answer}");
-    let told = astra.wait_until("web", "checked", |it| it["health"] != "unknown");
-    assert_eq!((astra.pid_of("web"), &told["optional"]), (pid, &json!(true)));
+    assert!(message_of(&answer).contains("except for fields that it was started with"), "{answer}");
+    let report = astra.wait_until("web", "checked", |it| it["health"] != "unknown");
+    assert_eq!((astra.pid_of("web"), &report["optional"]), (pid, &json!(true)));
     let config = astra.get("/supervisor/services/web").expect(200).json()["config"].clone();
     assert_eq!((&config["env"]["A"], &config["start_seconds"]), (&json!("2"), &json!(0.0)));
     crate::harness::kill("KILL", pid);
@@ -283,7 +286,7 @@ fn overrides_survive_a_reload_of_other_fields() {
 #[test]
 fn reload_waits_for_a_service_returning_while_stopping() {
     let file = json!({"web": {
-        // Who is asked to end while it does so is asked with it.
+        // It receives the signal while it is being ended.
         "cmd": "trap 'trap \"\" TERM; sleep 0.5; exit 0' TERM; echo begin; \
                 while :; do sleep 0.05; done",
     }});
@@ -295,10 +298,10 @@ fn reload_waits_for_a_service_returning_while_stopping() {
         astra.post_json("/supervisor/reload", &json!({})).expect(200);
         astra.write(file.clone());
         let answer = reload(&astra, &body);
-        assert!(said(&answer).to_lowercase().contains("restart"), "{answer}");
-        assert!(!said(&answer).contains("nothing"), "{answer}");
-        let told = astra.status("web");
-        assert!(told["status"] == "running" && told["pid"] != pid, "{told}");
+        assert!(message_of(&answer).to_lowercase().contains("restart"), "{answer}");
+        assert!(!message_of(&answer).contains("nothing"), "{answer}");
+        let report = astra.status("web");
+        assert!(report["status"] == "running" && report["pid"] != pid, "{report}");
     }
 }
 
@@ -316,22 +319,26 @@ fn service_that_is_down_is_restarted_instead_of_signalled() {
         astra.write(json!({"web": with(size)}));
         let answer = astra.post_json("/supervisor/reload", &body).expect(200).json();
         assert!(
-            said(&answer).to_lowercase().contains("restart") && !said(&answer).contains("signal"),
+            message_of(&answer).to_lowercase().contains("restart")
+                && !message_of(&answer).contains("signal"),
             "{answer}"
         );
     }
 }
 
 #[test]
-fn what_is_not_started_is_not_told_to_be() {
+fn reload_reports_no_start_without_autostart() {
     let web = service(&json!({}));
     let astra = Astra::start(json!({"web": web}));
     let off = service(&json!({"autostart": false}));
     astra.write(json!({"web": web, "off": off, "on": web}));
-    assert_eq!(said(&reload(&astra, &json!({}))), "The file has changed; started: on; added: off.");
+    assert_eq!(
+        message_of(&reload(&astra, &json!({}))),
+        "The file has changed; started: on; added: off."
+    );
     astra.write(json!({"web": web}));
     let answer = reload(&astra, &json!({}));
-    assert_eq!(said(&answer), "The file has changed; stopped: on; removed: off.");
+    assert_eq!(message_of(&answer), "The file has changed; stopped: on; removed: off.");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Broken files: nothing changes, and every fault is told with its place.
+//! Invalid files: nothing changes, and every error has its position.
 
 use crate::harness::Astra;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ fn one_service() -> Astra {
     astra
 }
 
-/// Reloads in both ways, which must be refused, and gives what was said.
+/// Reloads in both ways, asserts the refusals, and returns the detail.
 fn refused(astra: &Astra) -> String {
     let all = astra.post_json("/supervisor/reload", &json!({})).problem(400, "bad_request");
     let one = astra.ask("reload", "web").problem(400, "bad_request");
@@ -18,7 +18,7 @@ fn refused(astra: &Astra) -> String {
 }
 
 #[test]
-fn every_fault_of_a_file_is_told_with_line_column_and_field() {
+fn every_error_has_line_column_and_field() {
     let astra = one_service();
     let pid = astra.pid_of("web");
     for (text, places) in [
@@ -43,9 +43,9 @@ fn every_fault_of_a_file_is_told_with_line_column_and_field() {
         ("{\"a\": {\"cmd\": \"x\", \"cwd\": \"${NO_SUCH_NAME}\"}}", &["NO_SUCH_NAME"][..]),
     ] {
         astra.write_text(text);
-        let said = refused(&astra);
+        let detail = refused(&astra);
         for place in places {
-            assert!(said.contains(place), "{text}\n{place}\n{said}");
+            assert!(detail.contains(place), "{text}\n{place}\n{detail}");
         }
         assert_eq!(astra.pid_of("web"), pid);
     }
@@ -54,33 +54,33 @@ fn every_fault_of_a_file_is_told_with_line_column_and_field() {
 }
 
 #[test]
-fn a_file_that_is_gone_changes_nothing() {
+fn missing_file_changes_nothing() {
     let astra = one_service();
     std::fs::remove_file(astra.folder().join("services.json")).unwrap();
-    let said = refused(&astra);
-    assert!(said.contains("services.json") && said.contains("No such file"), "{said}");
+    let detail = refused(&astra);
+    assert!(detail.contains("services.json") && detail.contains("No such file"), "{detail}");
     assert_eq!(astra.status("web")["status"], "running");
 }
 
 #[test]
-fn an_unknown_field_is_told_with_the_nearest_one() {
+fn unknown_field_is_reported_with_a_suggestion() {
     let astra = one_service();
     for (field, nearest) in
         [("autostrat", "autostart"), ("depend_on", "depends_on"), ("stop_timout", "stop_timeout")]
     {
         astra.write_text(&json!({"web": {"cmd": "x", field: 1}}).to_string());
-        let said = refused(&astra);
-        assert!(said.contains(&format!("did you mean \"{nearest}\"")), "{said}");
+        let detail = refused(&astra);
+        assert!(detail.contains(&format!("did you mean \"{nearest}\"")), "{detail}");
     }
 }
 
 #[test]
-fn what_is_mended_is_taken() {
+fn corrected_file_is_applied() {
     let astra = one_service();
     astra.write_text("{\"web\": {}}");
     refused(&astra);
-    astra.write(json!({"web": {"cmd": "echo mended; exec sleep 60"}}));
+    astra.write(json!({"web": {"cmd": "echo corrected; exec sleep 60"}}));
     let answer = astra.post_json("/supervisor/reload?wait=60", &json!({})).expect(200).json();
     assert_ne!(answer["message"], Value::Null);
-    astra.wait_for_line("web", "mended");
+    astra.wait_for_line("web", "corrected");
 }

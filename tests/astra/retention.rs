@@ -1,4 +1,4 @@
-//! What is kept of logs, and where.
+//! Retention and location of logs.
 
 use crate::harness::{Astra, binary};
 use serde_json::json;
@@ -24,7 +24,7 @@ fn each_service_has_its_own_log_directory_and_limits() {
     assert_eq!(logs("web"), 2);
     astra.wait_for("db", "exited");
     assert_eq!(logs("db"), 1);
-    // What is gone is still counted.
+    // Dropped lines are still counted.
     let page = astra.get("/supervisor/logs/web?lines=0").expect(200).json();
     assert_eq!(
         (&page["total_lines"], &page["first"], &page["next"]),
@@ -33,7 +33,7 @@ fn each_service_has_its_own_log_directory_and_limits() {
 }
 
 #[test]
-fn a_log_directory_that_is_removed_keeps_nothing_from_going_on() {
+fn removed_log_directory_stops_nothing() {
     let astra = Astra::start(json!({"web": {"cmd": "echo ready; exec sleep 60"}}));
     astra.wait_for_line("web", "ready");
     std::fs::remove_dir_all(astra.folder().join("logs")).unwrap();
@@ -48,7 +48,7 @@ fn a_log_directory_that_is_removed_keeps_nothing_from_going_on() {
 }
 
 #[test]
-fn lines_that_cannot_be_written_are_counted_in_the_status() {
+fn dropped_lines_are_counted_in_the_status() {
     let cmd = "echo one; while [ ! -e go ]; do sleep 0.01; done; while sleep 0.1; do echo x; done";
     let astra = Astra::start(json!({"web": {"cmd": cmd}}));
     astra.wait_for_line("web", "one");

@@ -1,11 +1,11 @@
-//! What holds for every route: two prefixes, known names, methods, faults.
+//! Rules for all routes: prefixes, names, methods, errors.
 
 use crate::harness::Astra;
 use serde_json::{Value, json};
 
 const PREFIXES: [&str; 2] = ["/supervisor", "/api/supervisor"];
 
-/// Each route with its right method and what it allows.
+/// Each route with a valid method and its allowed methods.
 const ROUTES: [(&str, &str); 15] = [
     ("/status", "GET, HEAD"),
     ("/status/web", "GET, HEAD"),
@@ -52,13 +52,13 @@ fn every_route_works_under_both_prefixes() {
         let answer = astra.post_json(&format!("{prefix}/bulk?wait=60"), &body).expect(200).json();
         let operations = json!([{"service": "web", "status": "running"}]);
         assert_eq!(answer, json!({"status": "completed", "operations": operations}));
-        let told = astra.post(&format!("{prefix}/signal/web?type=CONT")).expect(200).json();
-        assert_eq!(told["status"], "running", "{told}");
+        let report = astra.post(&format!("{prefix}/signal/web?type=CONT")).expect(200).json();
+        assert_eq!(report["status"], "running", "{report}");
     }
 }
 
 #[test]
-fn what_is_asked_is_answered_at_once_with_where_it_leads() {
+fn operations_are_answered_at_once_with_their_status() {
     let astra = two_services();
     for (verb, status) in [("restart", "restarting"), ("stop", "stopping"), ("start", "starting")] {
         astra.wait_until("web", "settled", |status| {
@@ -74,7 +74,7 @@ fn what_is_asked_is_answered_at_once_with_where_it_leads() {
 }
 
 #[test]
-fn a_wrong_method_is_told_which_are_right() {
+fn wrong_method_lists_the_allowed_ones() {
     let astra = two_services();
     for prefix in PREFIXES {
         for (path, allowed) in ROUTES {
@@ -119,7 +119,7 @@ fn an_unknown_path_is_not_found() {
 }
 
 #[test]
-fn unknown_fields_and_parameters_are_named_and_do_nothing() {
+fn unknown_fields_and_parameters_are_refused() {
     let astra = two_services();
     let pid = astra.pid_of("web");
     for (path, body) in [
@@ -144,11 +144,11 @@ fn unknown_fields_and_parameters_are_named_and_do_nothing() {
 }
 
 #[test]
-fn a_faulty_body_is_named_with_its_place_and_does_nothing() {
+fn invalid_body_is_reported_with_its_position() {
     let astra = two_services();
     let pid = astra.pid_of("web");
     for verb in ["start", "stop", "restart", "reload", "bulk"] {
-        for (body, said) in [
+        for (body, expected) in [
             ("{\n", "line 2 column 0"),
             (
                 "{\"name\":5}",
@@ -158,7 +158,7 @@ fn a_faulty_body_is_named_with_its_place_and_does_nothing() {
         ] {
             let answer = astra.request(&format!("POST /supervisor/{verb}"), &[], body.as_bytes());
             let detail = answer.problem(400, "bad_request");
-            assert!(detail.contains(said), "{verb} {body}: {detail}");
+            assert!(detail.contains(expected), "{verb} {body}: {detail}");
         }
     }
     for (verb, body) in [
@@ -186,7 +186,7 @@ fn head_works_like_get_and_trailing_slashes_are_ignored() {
         assert!(head.body.is_empty(), "{path}");
         astra.get(&format!("{path}/")).expect(200);
     }
-    // Those that go on would have no end.
+    // Streams would not end.
     for path in ["/supervisor/events", "/supervisor/logs/web?follow=true"] {
         let head = astra.request(&format!("HEAD {path}"), &[], b"").expect(200);
         assert!(head.body.is_empty(), "{path}");
@@ -196,7 +196,7 @@ fn head_works_like_get_and_trailing_slashes_are_ignored() {
 }
 
 #[test]
-fn pages_of_local_front_ends_may_ask_and_others_may_not() {
+fn only_local_front_ends_are_allowed() {
     let astra = two_services();
     let ask = |origin: &str| {
         let body = json!({"name": "web"}).to_string();

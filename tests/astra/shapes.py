@@ -1,4 +1,4 @@
-"""What the answers of the supervisor look like, and checks of the kinds that come up often."""
+"""The shapes of the supervisor's answers, and common checks."""
 
 from checks import Checks
 from system import Answer
@@ -46,7 +46,7 @@ METRICS = {
 
 
 def refused(checks: Checks, what: str, answer: Answer, status: int, *words: str) -> None:
-    """Checks that an answer is a problem with this status, whose detail has these words."""
+    """Checks that an answer is a problem with this status and these words in its detail."""
     checks.same(f"{what}: {status}", answer.status, status)
     kind = answer.headers.get_content_type()
     checks.same(f"{what}: a problem", kind, "application/problem+json")

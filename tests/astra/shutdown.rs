@@ -1,9 +1,9 @@
-//! The end of the supervisor, and of all that it supervises.
+//! The shutdown of the supervisor and its services.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
 
-/// Writes when it is asked to end and when it does, with a while between.
+/// Writes a line when it is asked to end, and another when it does, some time later.
 fn slow_to_end(name: &str, depends_on: &[&str]) -> Value {
     let say = |what: &str| format!("echo {name} {what} >> order");
     let trap = format!("trap '{}; sleep 0.2; {}; exit 0' TERM", say("asked"), say("ended"));
@@ -18,7 +18,7 @@ fn wait_until_ready(astra: &Astra, names: &[&str]) {
 }
 
 #[test]
-fn services_are_ended_before_what_they_depend_on() {
+fn services_stop_before_their_dependencies() {
     let mut astra = Astra::start(json!({
         "db": slow_to_end("db", &[]),
         "api": slow_to_end("api", &["db"]),
@@ -32,10 +32,10 @@ fn services_are_ended_before_what_they_depend_on() {
 }
 
 #[test]
-fn services_that_do_not_depend_on_each_other_are_ended_at_once() {
-    // Each ends only after the other was asked to.
+fn independent_services_stop_in_parallel() {
+    // Each ends only after the other received its signal.
     let waits_for = |own: &str, other: &str| {
-        // What a trap starts may be asked to end as well, so that only the shell itself writes.
+        // A child of the trap may be signalled as well, so that only the shell itself writes.
         let wait = format!(": > {own}; while [ ! -e {other} ]; do sleep 0.02; done");
         let trap = format!("trap '{wait}; echo {own} >> order; exit 0' TERM");
         json!({
@@ -73,7 +73,7 @@ fn pending_starts_do_not_delay_shutdown() {
 }
 
 #[test]
-fn each_signal_that_asks_for_the_end_ends_everything_well() {
+fn each_termination_signal_stops_everything_cleanly() {
     for signal in ["TERM", "INT", "QUIT"] {
         let mut astra = Astra::start(json!({
             "api": {
@@ -93,7 +93,7 @@ fn each_signal_that_asks_for_the_end_ends_everything_well() {
 }
 
 #[test]
-fn a_second_signal_gives_no_grace_and_keeps_no_order() {
+fn second_signal_forces_the_shutdown() {
     let stubborn = |depends_on: Value| {
         let cmd = "trap 'echo asked >> order' TERM; echo ready; while :; do sleep 0.02; done";
         json!({"cmd": cmd, "stop_timeout": 3600, "depends_on": depends_on})
@@ -109,7 +109,7 @@ fn a_second_signal_gives_no_grace_and_keeps_no_order() {
 }
 
 #[test]
-fn what_ignores_its_stop_signal_is_killed_after_its_own_timeout() {
+fn ignored_stop_signal_ends_in_sigkill() {
     let mut astra = Astra::start(json!({"db": {
         "cmd": "trap 'echo asked >> order' USR1; echo ready; while :; do sleep 0.02; done",
         "stop_signal": "USR1", "stop_timeout": 0.2,
@@ -121,7 +121,7 @@ fn what_ignores_its_stop_signal_is_killed_after_its_own_timeout() {
 }
 
 #[test]
-fn what_services_that_have_ended_left_behind_is_ended_too() {
+fn shutdown_ends_leftovers_of_ended_services() {
     let mut astra = Astra::start(json!({
         "exited": {"cmd": "setsid sleep 60 & exit 0"},
         "fatal": {"cmd": "setsid sleep 60 & exit 1", "restart_policy": {"max_restarts": 0}},
@@ -135,7 +135,7 @@ fn what_services_that_have_ended_left_behind_is_ended_too() {
 }
 
 #[test]
-fn nothing_is_started_any_more_while_everything_is_ended() {
+fn nothing_starts_during_a_shutdown() {
     let mut astra = Astra::start(json!({
         "db": {
             "cmd": "trap ': > asked; while [ ! -e go ]; do sleep 0.02; done; exit 0' TERM; \
@@ -147,7 +147,7 @@ fn nothing_is_started_any_more_while_everything_is_ended() {
     let mut events = astra.events("/supervisor/events");
     astra.signal("TERM");
     eventually("db is asked", || astra.folder().join("asked").exists().then_some(()));
-    // The door is closed: who comes now is either not let in or told so.
+    // The listener is closed: new clients are either not accepted or refused.
     astra.touch("go");
     assert_eq!(events.event_that(|event| event.name == "end").data, json!({}));
     assert_eq!(astra.wait().code(), Some(0));

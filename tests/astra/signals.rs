@@ -1,4 +1,4 @@
-//! POST /signal/{service}: any signal, to the whole tree, without waiting.
+//! POST /signal/{service}: sends a signal to the whole tree without waiting.
 
 use crate::harness::{Astra, eventually};
 use serde_json::json;
@@ -12,14 +12,14 @@ fn send(astra: &Astra, kind: &str) -> crate::harness::Answer {
 }
 
 #[test]
-fn a_signal_goes_to_the_whole_tree_by_name_or_number() {
+fn signal_reaches_the_tree_by_name_or_number() {
     let astra = Astra::start(json!({"web": {"cmd": COUNTS}}));
     astra.wait_for_line("web", "ready");
     let pid = astra.pid_of("web");
     for (times, kind) in [(1, "SIGUSR1"), (2, "USR1"), (3, "10")] {
-        let told = send(&astra, kind).expect(200).json();
-        assert_eq!((&told["status"], &told["pid"]), (&json!("running"), &json!(pid)));
-        // The helpers of the shells die of it, and are started again.
+        let report = send(&astra, kind).expect(200).json();
+        assert_eq!((&report["status"], &report["pid"]), (&json!("running"), &json!(pid)));
+        // The shells' helpers are killed by it and are started again.
         eventually("both have got it", || {
             let lines = astra.lines("web");
             let count = |who: &str| lines.iter().filter(|line| *line == who).count();
@@ -29,7 +29,7 @@ fn a_signal_goes_to_the_whole_tree_by_name_or_number() {
 }
 
 #[test]
-fn a_service_that_ends_by_a_signal_is_restarted_by_its_policy() {
+fn signalled_service_is_restarted_by_its_policy() {
     let astra = Astra::start(json!({"web": {
         "cmd": "exec sleep 60", "restart_policy": {"backoff_seconds": 0},
     }}));
@@ -43,7 +43,7 @@ fn a_service_that_ends_by_a_signal_is_restarted_by_its_policy() {
 }
 
 #[test]
-fn what_is_no_signal_is_refused_and_ends_nothing() {
+fn invalid_signal_is_refused() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     astra.wait_for("web", "running");
     let pid = astra.pid_of("web");
@@ -56,7 +56,7 @@ fn what_is_no_signal_is_refused_and_ends_nothing() {
 }
 
 #[test]
-fn where_nothing_runs_there_is_nothing_to_signal() {
+fn signal_without_a_run_is_refused() {
     let astra = Astra::start(json!({
         "web": {"cmd": "exit 1", "restart_policy": {"backoff_seconds": 600}},
         "idle": {"cmd": "exec sleep 60", "autostart": false},

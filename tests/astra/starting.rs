@@ -1,4 +1,4 @@
-//! How `llm-shell astra` begins, and what keeps it from that.
+//! The start of `llm-shell astra`, and the errors that prevent it.
 
 use crate::harness::{Astra, binary};
 use serde_json::json;
@@ -6,14 +6,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Exit code and stderr of an `llm-shell astra` that cannot start.
+/// Returns exit code and stderr of an `llm-shell astra` that cannot start.
 fn refused(command: &mut Command, folder: &Path) -> (Option<i32>, String) {
     let Output { status, stderr, .. } = command.current_dir(folder).output().unwrap();
     (status.code(), String::from_utf8(stderr).unwrap())
 }
 
 #[test]
-fn services_with_autostart_are_started_and_the_others_wait() {
+fn only_services_with_autostart_start() {
     let astra = Astra::start(json!({
         "web": {"cmd": "exec sleep 60"}, "idle": {"cmd": "exec sleep 60", "autostart": false},
     }));
@@ -40,10 +40,10 @@ fn missing_or_invalid_file_exits_with_2_and_every_error() {
 }
 
 #[test]
-fn a_file_without_services_is_a_good_one() {
+fn file_without_services_is_valid() {
     let astra = Astra::start(json!({}));
-    let told = astra.get("/supervisor/status").expect(200).json();
-    assert_eq!((&told["services"], &told["system"]["total_services"]), (&json!({}), &json!(0)));
+    let report = astra.get("/supervisor/status").expect(200).json();
+    assert_eq!((&report["services"], &report["system"]["total_services"]), (&json!({}), &json!(0)));
     let detail = astra.ask("start", "web").problem(404, "not_found");
     assert!(detail.contains("there are none"), "{detail}");
     assert_eq!(astra.get("/health").expect(200).json()["status"], "healthy");
@@ -63,7 +63,7 @@ fn second_supervisor_on_a_log_directory_changes_nothing() {
 }
 
 #[test]
-fn a_port_that_is_taken_ends_it_with_1_and_nothing_started() {
+fn port_in_use_exits_with_1_before_any_start() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     let folder = tempfile::tempdir().unwrap();
     let file = json!({"web": {"cmd": "touch started"}}).to_string();
@@ -76,7 +76,7 @@ fn a_port_that_is_taken_ends_it_with_1_and_nothing_started() {
 }
 
 #[test]
-fn logs_are_below_logs_astra_where_nothing_else_is_said() {
+fn logs_default_to_logs_astra() {
     let folder = tempfile::tempdir().unwrap();
     let file = json!({"web": {"cmd": "echo hello; exit 3", "restart_policy": {"max_restarts": 0}}});
     std::fs::write(folder.path().join("astra_services.json"), file.to_string()).unwrap();
@@ -105,7 +105,7 @@ fn names_are_letters_digits_dots_underscores_and_hyphens() {
 
 #[test]
 fn a_service_may_have_the_name_of_a_file_of_the_log_directory() {
-    // Each of them has the right letters.
+    // Each has only allowed characters.
     for name in [".runs", ".runs.new"] {
         let astra = Astra::start(json!({ name: {"cmd": "echo hello"} }));
         astra.wait_for(name, "exited");
@@ -114,7 +114,7 @@ fn a_service_may_have_the_name_of_a_file_of_the_log_directory() {
 }
 
 #[test]
-fn a_services_file_that_others_can_write_is_warned_of() {
+fn writable_services_file_causes_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("services.json");
     std::fs::write(&file, "{\"a\": {\"cmd\": \"\"}}").unwrap();
@@ -122,7 +122,7 @@ fn a_services_file_that_others_can_write_is_warned_of() {
         std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
         let mut astra = binary();
         astra.args(["astra", "--config", "services.json"]);
-        let (_, said) = refused(&mut astra, folder.path());
-        assert_eq!(said.contains("other users can write services.json"), is_warned, "{said}");
+        let (_, stderr) = refused(&mut astra, folder.path());
+        assert_eq!(stderr.contains("other users can write services.json"), is_warned, "{stderr}");
     }
 }

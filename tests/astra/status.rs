@@ -1,4 +1,4 @@
-//! GET /status: what is told of services, and of all together.
+//! GET /status: the states of services and of the system.
 
 use crate::harness::Astra;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ fn is_instant(value: &Value) -> bool {
 }
 
 #[test]
-fn every_service_is_told_with_all_of_its_fields() {
+fn status_has_all_fields_of_every_service() {
     let astra = Astra::start(json!({
         "web": {"cmd": ["sleep", "60"], "port": 8080, "depends_on": ["db"], "optional": true},
         "db": {"cmd": "exec sleep 60"},
@@ -80,13 +80,13 @@ fn every_service_is_told_with_all_of_its_fields() {
 }
 
 #[test]
-fn the_system_is_the_sum_of_its_services() {
+fn system_status_sums_up_the_services() {
     let astra = Astra::start(json!({
         "a": {"cmd": "sleep 60 & sleep 60 & wait"},
         "b": {"cmd": "exec sleep 60"},
         "c": {"cmd": "exec sleep 60", "autostart": false},
     }));
-    // All trees are sampled together, at most once a second: a new one is not there at once.
+    // All trees are sampled together, at most once a second, so a new one appears later.
     for name in ["a", "b"] {
         astra.wait_for(name, "running");
         astra.wait_until(name, "sampled", |it| it["memory_mb"].as_f64() > Some(0.0));
@@ -108,7 +108,7 @@ fn usage_is_that_of_the_whole_tree() {
         "tree": {"cmd": "sh -c 'while :; do :; done' & wait"},
         "alone": {"cmd": "exec sleep 60"},
     }));
-    // Its own process sleeps: what is busy is its child.
+    // Its own process sleeps; its child is busy.
     astra.wait_until("tree", "busy", |it| it["cpu_percent"].as_f64().unwrap() > 5.0);
     let alone = astra.status("alone");
     assert!(alone["cpu_percent"].as_f64().unwrap() < 5.0, "{alone}");
@@ -117,7 +117,7 @@ fn usage_is_that_of_the_whole_tree() {
 }
 
 #[test]
-fn how_a_service_ended_is_told() {
+fn status_reports_how_a_service_ended() {
     let never = json!({"mode": "never"});
     let astra = Astra::start(json!({
         "well": {"cmd": "true"},
@@ -129,18 +129,22 @@ fn how_a_service_ended_is_told() {
         ("badly", "crashed", 7, Value::Null),
         ("killed", "crashed", -9, json!("SIGKILL")),
     ] {
-        let told = astra.wait_for(name, state);
-        assert_eq!((&told["exit_code"], &told["signal"]), (&json!(exit_code), &signal), "{told}");
-        assert_eq!((&told["pid"], &told["uptime"]), (&Value::Null, &json!(0.0)), "{told}");
-        assert!(is_instant(&told["started_at"]) && is_instant(&told["stopped_at"]), "{told}");
-        assert!(told["stopped_at"].as_str() >= told["started_at"].as_str(), "{told}");
+        let report = astra.wait_for(name, state);
+        assert_eq!(
+            (&report["exit_code"], &report["signal"]),
+            (&json!(exit_code), &signal),
+            "{report}"
+        );
+        assert_eq!((&report["pid"], &report["uptime"]), (&Value::Null, &json!(0.0)), "{report}");
+        assert!(is_instant(&report["started_at"]) && is_instant(&report["stopped_at"]), "{report}");
+        assert!(report["stopped_at"].as_str() >= report["started_at"].as_str(), "{report}");
     }
     let message = astra.status("badly")["message"].as_str().unwrap().to_owned();
     assert!(message.contains("exit code 7"), "{message}");
 }
 
 #[test]
-fn restarts_by_hand_and_by_policy_are_counted() {
+fn manual_and_automatic_restarts_are_counted() {
     let astra = Astra::start(json!({
         "web": {"cmd": "exec sleep 60", "restart_policy": {"backoff_seconds": 0}},
         "db": {"cmd": "exec sleep 60", "autostart": false},
@@ -154,7 +158,7 @@ fn restarts_by_hand_and_by_policy_are_counted() {
     let is_again = |it: &Value| it["restart_count"] == 2 && it["status"] == "running";
     let by_policy = astra.wait_until("web", "restarted", is_again);
     assert!(by_policy["last_restart"].as_str() > by_hand["last_restart"].as_str());
-    // A stop and a start make no restart; a restart of what is down does.
+    // A stop and a start do not count as a restart; a restart of a stopped service does.
     astra.settle("stop", "web");
     astra.settle("start", "web");
     assert_eq!(astra.status("web")["restart_count"], 2);
@@ -165,7 +169,7 @@ fn restarts_by_hand_and_by_policy_are_counted() {
 }
 
 #[test]
-fn one_service_is_told_as_among_all() {
+fn single_status_equals_its_entry_in_the_list() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     astra.wait_for("web", "running");
     let (one, all) = (astra.status("web"), astra.get("/supervisor/status").expect(200).json());

@@ -23,7 +23,7 @@ END_SECONDS = 30
 
 
 class System:
-    """One copy of the example, and the supervisor that runs on it now."""
+    """A copy of the example, and the supervisor that runs on it."""
 
     def __init__(self, binary: Path, python: Path, folder: str) -> None:
         self.binary = binary
@@ -45,7 +45,7 @@ class System:
         self.supervisor: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Starts the supervisor, and waits for its first answer."""
+        """Starts the supervisor and waits for its first answer."""
         with open(self.log, "ab") as log:
             self.supervisor = subprocess.Popen(
                 [self.binary, "astra", "--config", "astra_services.json"],
@@ -67,7 +67,7 @@ class System:
         return False
 
     def end(self, number: int = signal.SIGTERM) -> int:
-        """Ends the supervisor with a signal; gives its exit code."""
+        """Ends the supervisor with a signal; returns its exit code."""
         assert self.supervisor is not None
         return end(self.supervisor, number, END_SECONDS)
 
@@ -80,12 +80,12 @@ class System:
         service: str = "astra",
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        """An answer of the supervisor, or of a service by its own port (then without prefix)."""
+        """Requests the supervisor, or a service by its own port (then without prefix)."""
         prefix = prefix if service == "astra" else ""
         return ask(self.ports[service], method, f"{prefix}{path}", body, headers, timeout=90)
 
     def service(self, name: str) -> dict[str, Any]:
-        """The status of one service."""
+        """Returns the status of a service."""
         status: dict[str, Any] = self.call("GET", "/status").json["services"][name]
         return status
 
@@ -102,25 +102,25 @@ class System:
         )
 
     def edit(self, change: Any) -> None:
-        """Changes the services file: the function gets the object in it, and changes that."""
+        """Changes the services file with a function that modifies its object."""
         path = self.folder / "astra_services.json"
         services = json.loads(path.read_text())
         change(services)
         path.write_text(json.dumps(services))
 
     def living(self) -> list[int]:
-        """The processes that work in the copy's folder."""
+        """Returns the processes that work in the copy's folder."""
         return living(self.folder)
 
     @property
     def log(self) -> Path:
-        """What the supervisor itself says."""
+        """Returns the log of the supervisor."""
         return self.folder / "supervisor.log"
 
 
 @contextlib.contextmanager
 def system(binary: Path, python: Path) -> Iterator[System]:
-    """A started system. When it ends nothing of it is left, whatever happened."""
+    """Runs a system; nothing of it is left afterwards, even on errors."""
     with tempfile.TemporaryDirectory() as folder:
         copy = System(binary, python, folder)
         try:

@@ -1,10 +1,10 @@
-//! A service is all that it started, and nothing else.
+//! A service comprises its whole process tree, and nothing else.
 
 use crate::harness::{Astra, eventually, fixture};
 use serde_json::{Value, json};
 
-/// Commands whose tree takes more than a signal to the first process, each with how many processes
-/// it has when it is ready.
+/// Commands whose tree does not end with its first process, each with the number of its processes
+/// when it is ready.
 fn trees() -> [(&'static str, String, usize); 7] {
     let daemon = format!("python3 {}", fixture("daemon.py"));
     [
@@ -65,7 +65,7 @@ fn a_restart_ends_the_whole_tree_before_it_starts_another() {
 }
 
 #[test]
-fn usage_and_ends_of_twins_are_not_mixed_up() {
+fn usage_and_ends_of_identical_services_are_separate() {
     // Two services of the same command, each with an orphan: each stop takes its own.
     let daemon = format!("python3 {} keep; exec sleep 61", fixture("daemon.py"));
     let astra = Astra::start(json!({"one": {"cmd": daemon}, "twin": {"cmd": daemon}}));
@@ -92,7 +92,7 @@ fn leftovers_do_not_prevent_the_next_start() {
     astra.touch("end");
     astra.wait_for("web", "exited");
     astra.touch("last");
-    // What it left ignores SIGTERM: its end takes a while, and holds up nobody else.
+    // The leftover ignores SIGTERM: ending it takes a while and delays nothing else.
     astra.ask("start", "web").expect(200);
     assert_eq!(astra.settle("start", "other"), "running");
     eventually("only the other lives", || {

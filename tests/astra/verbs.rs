@@ -1,14 +1,14 @@
-//! The table of verbs and states, row by row.
+//! The table of operations and states, row by row.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Map, Value, json};
 
 const VERBS: [&str; 3] = ["start", "stop", "restart"];
 
-/// Ends when the file `go` is there, whatever it is sent.
+/// Ends when the file `go` exists, and ignores signals.
 const STUBBORN: &str = "trap '' TERM; echo begin; while [ ! -e go ]; do sleep 0.05; done";
 
-/// What a service is made of that comes to be in this state.
+/// Returns the definition of a service that reaches this state.
 fn service(state: &str) -> Value {
     let never = json!({"mode": "never"});
     match state {
@@ -27,7 +27,7 @@ fn service(state: &str) -> Value {
     }
 }
 
-/// A service for each verb in each of these states.
+/// Returns a service for each operation in each of these states.
 fn in_states(states: &[&str]) -> Astra {
     let mut services = Map::new();
     for state in states {
@@ -54,7 +54,7 @@ fn in_states(states: &[&str]) -> Astra {
     astra
 }
 
-/// How often a service has begun, once it has as often as this.
+/// Waits until a service has started this often.
 fn begun(astra: &Astra, name: &str, times: usize) {
     eventually(&format!("{name} has begun {times} times"), || {
         (astra.lines(name).len() == times).then_some(())
@@ -62,7 +62,7 @@ fn begun(astra: &Astra, name: &str, times: usize) {
 }
 
 #[test]
-fn what_is_down_is_started_and_restarted_and_not_stopped() {
+fn stopped_service_can_start_and_restart_only() {
     let astra = in_states(&["stopped", "exited", "crashed", "fatal"]);
     for state in ["stopped", "exited", "crashed", "fatal"] {
         let runs = usize::from(state != "stopped");
@@ -78,7 +78,7 @@ fn what_is_down_is_started_and_restarted_and_not_stopped() {
 }
 
 #[test]
-fn what_is_up_is_stopped_and_restarted_and_not_started() {
+fn running_service_can_stop_and_restart_only() {
     let astra = in_states(&["starting", "running"]);
     for state in ["starting", "running"] {
         let pid = |verb: &str| astra.pid_of(&format!("{state}-{verb}"));
@@ -88,8 +88,8 @@ fn what_is_up_is_stopped_and_restarted_and_not_started() {
         assert_eq!(pid("start"), started);
         let stopped = astra.ask("stop", &format!("{state}-stop")).expect(200).json();
         assert_eq!(stopped["status"], "stopping");
-        let told = astra.wait_for(&format!("{state}-stop"), "stopped");
-        assert_eq!((&told["pid"], &told["signal"]), (&json!(null), &json!("SIGTERM")));
+        let report = astra.wait_for(&format!("{state}-stop"), "stopped");
+        assert_eq!((&report["pid"], &report["signal"]), (&json!(null), &json!("SIGTERM")));
         let name = format!("{state}-restart");
         assert_eq!(astra.ask("restart", &name).expect(200).json()["status"], "restarting");
         begun(&astra, &name, 2);
@@ -98,7 +98,7 @@ fn what_is_up_is_stopped_and_restarted_and_not_started() {
 }
 
 #[test]
-fn what_waits_for_its_restart_is_started_now_or_not_at_all() {
+fn backoff_ends_with_a_start_or_a_stop() {
     let astra = in_states(&["backoff"]);
     assert_eq!(astra.ask("stop", "backoff-stop").expect(200).json()["status"], "stopping");
     let stopped = astra.wait_for("backoff-stop", "stopped");
@@ -127,7 +127,7 @@ fn last_request_wins_while_a_service_is_stopping() {
         assert_eq!(astra.lines(name).len(), 1, "{name}");
     }
     for name in ["stopping-restart", "restarting-start", "restarting-restart"] {
-        // There is nothing to wait for any more, so that the second run ends at once.
+        // Nothing is left to wait for, so that the second run ends at once.
         astra.wait_for(name, "exited");
         assert_eq!(astra.lines(name).len(), 2, "{name}");
     }

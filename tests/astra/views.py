@@ -1,4 +1,4 @@
-"""The endpoints that tell of services: status codes and shapes, once and as streams."""
+"""The endpoints that report on services: status codes and shapes, also of streams."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ def status(system: System, checks: Checks) -> None:
         checks.same(f"{prefix}/status: 200", answer.status, 200)
         checks.shape(f"{prefix}/status: its shape", answer.json, STATUS)
     for _ in range(2):
-        # Usage is sampled once a second at most: each answer is of another sample.
+        # Usage is sampled at most once a second: each answer has another sample.
         time.sleep(1.1)
         services = system.call("GET", "/status").json["services"]
         without = [name for name in sorted(UP) if services[name]["memory_mb"] == 0]
@@ -59,7 +59,7 @@ def logs(system: System, checks: Checks) -> None:
 def reader(
     system: System, path: str, take: Callable[[str], None], headers: dict[str, str] | None = None
 ) -> threading.Thread:
-    """Reads a stream in a thread of its own until it ends; returns when its head has come."""
+    """Reads a stream in its own thread until it ends; returns when its head was received."""
     request = urllib.request.Request(f"{system.url}/supervisor{path}", headers=headers or {})
     stream = urllib.request.urlopen(request, timeout=60)
 
@@ -136,7 +136,7 @@ def events(system: System, checks: Checks) -> None:
     reader(system, "/events", found.append, {"Accept": "text/event-stream"})
     system.call("POST", "/restart?wait=30", {"name": "tts"})
     checks.eventually(
-        "events tell of tts",
+        "events report tts",
         lambda: any(
             line.startswith("data:") and "tts" in line and "running" in line for line in found
         ),

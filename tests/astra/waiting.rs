@@ -1,11 +1,11 @@
-//! `wait=`: an answer that comes when the service has settled.
+//! `wait=`: answers that wait until the service has settled.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::net::TcpStream;
 
-/// Ends when the file `go` is there, whatever it is sent.
+/// Ends when the file `go` exists, and ignores signals.
 const STUBBORN: &str = "trap '' TERM; echo ready; while [ ! -e go ]; do sleep 0.05; done";
 
 fn ask(astra: &Astra, verb: &str, wait: &str) -> Value {
@@ -14,7 +14,7 @@ fn ask(astra: &Astra, verb: &str, wait: &str) -> Value {
 }
 
 #[test]
-fn an_answer_that_waits_tells_the_state_that_was_reached() {
+fn wait_returns_the_reached_state() {
     let astra = Astra::start(json!({"web": {
         "cmd": "exec sleep 60", "start_seconds": 0.2, "autostart": false,
     }}));
@@ -27,7 +27,7 @@ fn an_answer_that_waits_tells_the_state_that_was_reached() {
 }
 
 #[test]
-fn a_wait_that_runs_out_tells_the_state_as_it_is() {
+fn expired_wait_returns_the_current_state() {
     let astra = Astra::start(json!({"web": {"cmd": STUBBORN, "stop_timeout": 600}}));
     astra.wait_for_line("web", "ready");
     for (wait, verb, state) in
@@ -40,7 +40,7 @@ fn a_wait_that_runs_out_tells_the_state_as_it_is() {
 }
 
 #[test]
-fn a_start_that_fails_for_good_is_waited_for_to_the_end() {
+fn wait_for_a_failing_start_ends_with_fatal() {
     let astra = Astra::start(json!({"web": {
         "cmd": "sleep 0.05; exit 3", "autostart": false, "start_seconds": 60,
         "restart_policy": {"max_restarts": 2, "backoff_seconds": 0},
@@ -52,7 +52,7 @@ fn a_start_that_fails_for_good_is_waited_for_to_the_end() {
 }
 
 #[test]
-fn a_wait_has_a_limit_which_is_named() {
+fn wait_limit_is_named() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     let pid = astra.pid_of("web");
     for wait in ["601", "-1", "x", "NaN", ""] {
@@ -68,7 +68,7 @@ fn a_wait_has_a_limit_which_is_named() {
 }
 
 #[test]
-fn only_so_many_wait_at_once_and_one_too_many_does_nothing() {
+fn waits_are_limited_and_the_next_is_refused() {
     let astra = Astra::start_with(
         &["--max-streams", "1"],
         json!({
@@ -92,7 +92,7 @@ fn only_so_many_wait_at_once_and_one_too_many_does_nothing() {
 }
 
 #[test]
-fn a_client_that_leaves_ends_its_wait_and_not_what_it_asked() {
+fn disconnect_ends_the_wait_not_the_operation() {
     let astra = Astra::start_with(
         &["--max-streams", "1"],
         json!({"web": {"cmd": STUBBORN, "stop_timeout": 600}}),
@@ -114,7 +114,7 @@ fn a_client_that_leaves_ends_its_wait_and_not_what_it_asked() {
 }
 
 #[test]
-fn the_shutdown_ends_waits_with_the_state_as_it_is() {
+fn shutdown_ends_waits_with_the_current_state() {
     let mut astra = Astra::start(json!({"web": {"cmd": STUBBORN, "stop_timeout": 0.3}}));
     astra.wait_for_line("web", "ready");
     let answer = std::thread::scope(|scope| {
@@ -128,7 +128,7 @@ fn the_shutdown_ends_waits_with_the_state_as_it_is() {
 }
 
 #[test]
-fn the_shutdown_ends_waits_for_what_is_only_on_its_way() {
+fn shutdown_ends_waits_for_pending_services() {
     let mut astra = Astra::start(json!({"web": {
         "cmd": "exec sleep 60", "start_seconds": 600, "autostart": false,
     }}));

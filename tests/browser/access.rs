@@ -1,42 +1,42 @@
-//! Whether everybody can use the pages: the rules of axe-core, sizes, and schemes of colours.
+//! Accessibility of the pages: axe-core rules, window sizes and colour schemes.
 
-use crate::driver::{Browser, DESK, Look, PHONE};
+use crate::driver::{Browser, DESKTOP, PHONE, Viewport};
 use crate::harness::{Astra, Server};
 use crate::speed::crowd;
 use serde_json::{Value, json};
 use std::fs;
 
-const LOOKS: [Look; 4] =
-    [DESK, PHONE, Look { scheme: "dark", ..DESK }, Look { scheme: "light", ..PHONE }];
+const VIEWPORTS: [Viewport; 4] =
+    [DESKTOP, PHONE, Viewport { scheme: "dark", ..DESKTOP }, Viewport { scheme: "light", ..PHONE }];
 
-/// Fails where the page breaks a rule, or is wider than its window.
+/// Fails if the page breaks a rule, or is wider than its window.
 #[track_caller]
 fn check(browser: &Browser, view: &str) {
     let path =
         concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/node_modules/axe-core/axe.min.js");
     let axe = fs::read_to_string(path).expect("axe-core: npm --prefix tests/browser ci");
-    for look in LOOKS {
-        browser.look(look);
+    for viewport in VIEWPORTS {
+        browser.set_viewport(viewport);
         browser.run(&format!("if (!window.axe) {{ {axe} }}"));
         let found = browser.run(
             "return axe.run(document, {resultTypes: ['violations']})
             .then((found) => found.violations.map((it) => ({rule: it.id, help: it.help,
                 nodes: it.nodes.map((node) => node.html + ' ' + node.failureSummary)})))",
         );
-        assert_eq!(found, json!([]), "{view}, {look:?}: {found:#}");
+        assert_eq!(found, json!([]), "{view}, {viewport:?}: {found:#}");
         let wide = browser.run(
             "return [...document.querySelectorAll('body *')]
             .filter((it) => document.documentElement.scrollWidth > innerWidth
                 && it.getBoundingClientRect().right > innerWidth + 1)
             .map((it) => it.outerHTML.slice(0, 120))",
         );
-        assert_eq!(wide, Value::Array(Vec::new()), "{view}, {look:?} is too wide");
+        assert_eq!(wide, Value::Array(Vec::new()), "{view}, {viewport:?} is too wide");
     }
-    browser.look(DESK);
+    browser.set_viewport(DESKTOP);
 }
 
 #[test]
-fn the_pages_of_astra_break_no_rule() {
+fn pages_of_astra_are_accessible() {
     let astra = Astra::start(json!({
         "web": {"cmd": "printf '\\033[31mred \\033[44mon blue\\033[0m\\n'; exec sleep 60",
             "env": {"TOKEN": "x"}, "health_check": {"url": "http://127.0.0.1:1/"}, "pty": true,
@@ -67,7 +67,7 @@ fn the_pages_of_astra_break_no_rule() {
 }
 
 #[test]
-fn two_hundred_services_break_no_rule_either() {
+fn two_hundred_services_are_accessible() {
     let astra = crowd(200);
     let browser = Browser::start();
     browser.open(&format!("http://{}/", astra.address()));
@@ -77,7 +77,7 @@ fn two_hundred_services_break_no_rule_either() {
 }
 
 #[test]
-fn the_page_of_the_shell_breaks_no_rule() {
+fn page_of_the_shell_is_accessible() {
     let server = Server::start();
     let browser = Browser::start();
     browser.open(&format!("http://{}/", server.address()));

@@ -1,4 +1,4 @@
-//! Astra's page: the table, and what is done to services.
+//! Astra's page: the table, and actions on services.
 
 use crate::driver::Browser;
 use crate::harness::Astra;
@@ -11,13 +11,13 @@ fn page(astra: &Astra) -> Browser {
     browser
 }
 
-/// The selector of a service's row.
+/// Returns the selector of a service's row.
 fn row(name: &str) -> String {
     format!("tr[data-service='{name}']")
 }
 
 #[test]
-fn the_table_tells_how_each_service_is() {
+fn table_shows_the_state_of_each_service() {
     let astra = Astra::start(json!({
         "web": {"cmd": "exec sleep 60", "port": 8080},
         "job": {"cmd": "exit 3", "restart_policy": {"mode": "never"}},
@@ -47,7 +47,7 @@ fn the_table_tells_how_each_service_is() {
 }
 
 #[test]
-fn a_required_service_that_is_unhealthy_is_not_told_as_well() {
+fn unhealthy_required_service_is_not_shown_as_healthy() {
     let unhealthy = json!({"cmd": "exit 1", "interval": 0.1, "retries": 1, "timeout": 5});
     let astra = Astra::start(json!({
         "web": {"cmd": "exec sleep 60", "start_timeout": 0.1, "health_check": unhealthy},
@@ -103,7 +103,7 @@ fn a_quick_button_restarts_its_service() {
 }
 
 #[test]
-fn stop_start_and_reload_do_what_they_say() {
+fn stop_start_and_reload_buttons_work() {
     let cmd = "trap '' TERM; while :; do sleep 0.1; done";
     let astra = Astra::start(json!({"web": {"cmd": cmd, "stop_timeout": 2}}));
     astra.wait_for("web", "running");
@@ -128,7 +128,7 @@ fn stop_start_and_reload_do_what_they_say() {
 }
 
 #[test]
-fn what_others_do_is_seen_without_a_reload() {
+fn changes_by_others_appear_without_a_reload() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     let browser = page(&astra);
     browser.wait_for_text(&format!("{} .state", row("web")), "running");
@@ -193,7 +193,7 @@ fn rows_are_sorted_and_filtered() {
 }
 
 #[test]
-fn what_the_server_refuses_is_said_in_its_words() {
+fn refusals_show_the_text_of_the_server() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     let browser = page(&astra);
     browser.wait_for_text(&format!("{} .state", row("web")), "running");
@@ -206,7 +206,7 @@ fn what_the_server_refuses_is_said_in_its_words() {
 }
 
 #[test]
-fn everything_is_done_by_the_keyboard_alone() {
+fn everything_works_with_the_keyboard() {
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     let pid = astra.pid_of("web");
     let browser = page(&astra);

@@ -1,4 +1,4 @@
-//! The page while the server is away, and when it is back.
+//! The page while the server is unreachable, and when it is back.
 
 use crate::driver::Browser;
 use crate::harness::{Astra, eventually};
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use std::net::TcpListener;
 
 #[test]
-fn the_page_says_that_the_server_is_away_and_recovers_by_itself() {
-    // The next one must be where the page looks for it.
+fn page_shows_a_lost_server_and_recovers() {
+    // The next server must have the address that the page uses.
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port().to_string();
     drop(free);
@@ -20,9 +20,9 @@ fn the_page_says_that_the_server_is_away_and_recovers_by_itself() {
     astra.signal("TERM");
     astra.wait();
     browser.wait_for_text("#banner", "The server is unreachable, trying again in");
-    // What is shown is how it was, and looks so: grey, nothing counts on, nothing can be asked for.
-    let look = "return getComputedStyle(document.querySelector('.split')).filter";
-    assert_eq!(browser.run(look), "grayscale(1)");
+    // The last state is shown in grey: counters stop and actions are disabled.
+    let filter = "return getComputedStyle(document.querySelector('.split')).filter";
+    assert_eq!(browser.run(filter), "grayscale(1)");
     let live = "return document.querySelectorAll('[data-asks]:not([aria-disabled=true])').length";
     assert_eq!(browser.run(live), 0);
     let uptime = || browser.text("tr[data-service=web] td[data-label=Uptime]");

@@ -1,4 +1,4 @@
-//! One service beside the table.
+//! The detail view of a service.
 
 use crate::driver::{Browser, PHONE};
 use crate::harness::Astra;
@@ -6,7 +6,7 @@ use crate::page::key;
 use serde_json::json;
 
 #[test]
-fn all_that_is_known_of_a_service_is_shown_and_no_secret() {
+fn detail_shows_everything_but_secrets() {
     let astra = Astra::start(json!({
         "db": {"cmd": ["sleep", "60"]},
         "web": {
@@ -35,7 +35,7 @@ fn all_that_is_known_of_a_service_is_shown_and_no_secret() {
 }
 
 #[test]
-fn a_service_on_a_terminal_is_talked_to() {
+fn service_on_a_terminal_accepts_input() {
     let cmd = "trap 'echo caught' USR1; while read line; do echo \"got $line\"; done; echo over";
     let astra = Astra::start(json!({"web": {"cmd": cmd, "pty": true}}));
     let browser = Browser::start();
@@ -56,7 +56,7 @@ fn a_service_on_a_terminal_is_talked_to() {
 }
 
 #[test]
-fn a_log_goes_on_over_restarts_and_says_where_runs_begin() {
+fn log_continues_across_restarts_with_run_marks() {
     let astra = Astra::start(json!({"web": {"cmd": "echo ready $RUN_ID; exec sleep 60"}}));
     let browser = Browser::start();
     browser.open(&format!("http://{}/#web", astra.address()));
@@ -80,7 +80,7 @@ fn a_log_goes_on_over_restarts_and_says_where_runs_begin() {
 fn focus_stays_in_the_detail_dialog_on_a_phone() {
     let astra = Astra::start(json!({"web": {"cmd": "echo ready; exec sleep 60"}}));
     let browser = Browser::start();
-    browser.look(PHONE);
+    browser.set_viewport(PHONE);
     browser.open(&format!("http://{}/#web", astra.address()));
     browser.wait_for_text(".log", "ready");
     for _ in 0..20 {

@@ -10,31 +10,31 @@ use tempfile::TempDir;
 /// How long a command to the browser may take, on a machine under load.
 const COMMAND_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A browser that shows one page. It ends with its test, and all of its processes do.
+/// A browser with one page. It is stopped with all of its processes when dropped.
 pub struct Browser {
     driver: Child,
-    /// Where commands go: with the session, once there is one.
+    /// URL for commands, including the session once there is one.
     url: String,
     agent: ureq::Agent,
-    /// What the browser keeps. Its path stands in the command lines of its processes.
+    /// Profile folder. Its path is in the command lines of the browser's processes.
     profile: TempDir,
 }
 
-/// What a window is like.
+/// Size and colour scheme of the window.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
+pub struct Viewport {
     pub width: u32,
     pub height: u32,
     pub scheme: &'static str,
 }
 
-/// A desk's window in the light.
-pub const DESK: Look = Look { width: 1440, height: 900, scheme: "light" };
-/// A phone in the dark.
-pub const PHONE: Look = Look { width: 360, height: 780, scheme: "dark" };
+/// A desktop window with the light scheme.
+pub const DESKTOP: Viewport = Viewport { width: 1440, height: 900, scheme: "light" };
+/// A phone with the dark scheme.
+pub const PHONE: Viewport = Viewport { width: 360, height: 780, scheme: "dark" };
 
 impl Browser {
-    /// Starts one with a desk's window.
+    /// Starts a browser with a desktop window.
     pub fn start() -> Self {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
@@ -50,7 +50,7 @@ impl Browser {
                 line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok()
             })
             .expect("chromedriver says its port");
-        // It has no more to say, and must not wait for a reader.
+        // Its output is no longer read, and must not block it.
         std::thread::spawn(move || lines.for_each(drop));
         let config = ureq::Agent::config_builder().http_status_as_error(false);
         let agent = config.timeout_global(Some(COMMAND_TIMEOUT)).build().into();
@@ -58,7 +58,7 @@ impl Browser {
         let url = format!("http://127.0.0.1:{port}/session");
         let mut browser = Self { driver, url, agent, profile };
         browser.open_session();
-        browser.look(DESK);
+        browser.set_viewport(DESKTOP);
         browser
     }
 
@@ -84,13 +84,13 @@ impl Browser {
         self.url = format!("{}/{id}", self.url);
     }
 
-    /// Sends a command; fails where the browser refuses it.
+    /// Sends a command; fails if the browser refuses it.
     #[track_caller]
     pub fn command(&self, path: &str, body: &Value) -> Value {
         self.try_command(path, body).unwrap_or_else(|error| panic!("{path} {body}: {error}"))
     }
 
-    /// The same, giving what the browser says where it refuses.
+    /// Sends a command; returns the browser's error if it refuses it.
     pub fn try_command(&self, path: &str, body: &Value) -> Result<Value, String> {
         let url = format!("{}{path}", self.url);
         let sent = self.agent.post(&url).content_type("application/json").send(body.to_string());
@@ -102,17 +102,17 @@ impl Browser {
         answer.unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    /// Sends a command of Chromium's own.
+    /// Sends a Chromium DevTools command.
     fn chromium(&self, command: &str, parameters: &Value) -> Value {
         self.command("/goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
     }
 
-    /// Gives the window a size and a scheme of colours.
-    pub fn look(&self, look: Look) {
-        let size = json!({"width": look.width, "height": look.height, "deviceScaleFactor": 1,
+    /// Sets the size and the colour scheme of the window.
+    pub fn set_viewport(&self, viewport: Viewport) {
+        let size = json!({"width": viewport.width, "height": viewport.height, "deviceScaleFactor": 1,
             "mobile": false});
         self.chromium("Emulation.setDeviceMetricsOverride", &size);
-        let scheme = json!([{"name": "prefers-color-scheme", "value": look.scheme},
+        let scheme = json!([{"name": "prefers-color-scheme", "value": viewport.scheme},
             {"name": "prefers-reduced-motion", "value": "reduce"}]);
         self.chromium("Emulation.setEmulatedMedia", &json!({"features": scheme}));
     }
@@ -122,7 +122,7 @@ impl Browser {
         self.command("/url", &json!({ "url": url }));
     }
 
-    /// Runs a function's body in the page, and gives what it returns.
+    /// Runs a function's body in the page and returns its result.
     #[track_caller]
     pub fn run(&self, script: &str) -> Value {
         self.run_with(script, &json!([]))
@@ -134,7 +134,7 @@ impl Browser {
         self.command("/execute/sync", &json!({"script": script, "args": args}))
     }
 
-    /// A picture of the window, as a PNG.
+    /// Returns a screenshot of the window, as a PNG.
     pub fn screenshot(&self) -> Vec<u8> {
         use base64::Engine;
         let picture = self.get("/screenshot");
@@ -142,7 +142,7 @@ impl Browser {
         base64::prelude::BASE64_STANDARD.decode(picture).expect("base64")
     }
 
-    /// The errors and warnings of the console since this was asked last.
+    /// Returns the console's errors and warnings since the last call.
     pub fn console(&self) -> Vec<String> {
         let entries = self.command("/se/log", &json!({"type": "browser"}));
         let entries = entries.as_array().expect("entries").iter();
@@ -151,7 +151,7 @@ impl Browser {
     }
 }
 
-/// The processes in whose command line a text stands: the number and the line of each.
+/// Returns the pids and command lines of processes whose command line contains a text.
 fn processes_in_line(text: &str) -> Vec<(u32, String)> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let processes = entries.filter_map(|entry| {
@@ -179,7 +179,7 @@ impl Drop for Browser {
         if std::thread::panicking() {
             eprintln!("--- the console:\n{:#?}", self.try_console());
         }
-        // A session that broke is ended with the driver.
+        // A broken session ends with the driver.
         let _ended = self.agent.delete(&self.url).call();
         let _gone = self.driver.kill();
         let _ended = self.driver.wait();

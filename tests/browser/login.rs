@@ -1,4 +1,4 @@
-//! The page where a token or a password is needed.
+//! The login page.
 
 use crate::driver::Browser;
 use crate::harness::{Astra, Server, binary};
@@ -19,7 +19,7 @@ fn page(server: &Server) -> Browser {
 }
 
 #[test]
-fn the_token_opens_the_page_and_is_not_kept_by_it() {
+fn token_logs_in_and_is_not_stored() {
     let server = catch_panic();
     let browser = page(&server);
     browser.fill("Token", "wrong");
@@ -28,9 +28,9 @@ fn the_token_opens_the_page_and_is_not_kept_by_it() {
     browser.fill("Token", "s3cret-token-0123");
     browser.click("Log in");
     browser.wait_gone("dialog");
-    browser.fill("Command", "echo behind the door");
+    browser.fill("Command", "echo after the login");
     browser.click("Start");
-    browser.wait_for_text(".log", "behind the door");
+    browser.wait_for_text(".log", "after the login");
     let kept = browser.run(
         "return document.cookie + JSON.stringify(localStorage) + JSON.stringify(sessionStorage)
             + location.href + document.documentElement.outerHTML",
@@ -38,12 +38,12 @@ fn the_token_opens_the_page_and_is_not_kept_by_it() {
     assert!(!kept.as_str().unwrap().contains("s3cret"), "{kept}");
     assert_eq!(browser.run("return document.cookie"), "");
     browser.open(&format!("http://{}/", server.address()));
-    browser.wait_for_text(".log", "behind the door");
+    browser.wait_for_text(".log", "after the login");
     browser.expect_quiet_console();
 }
 
 #[test]
-fn a_page_that_logged_out_asks_again() {
+fn logout_requires_a_new_login() {
     let server = catch_panic();
     let browser = page(&server);
     browser.fill("Token", "s3cret-token-0123");
@@ -59,7 +59,7 @@ fn a_page_that_logged_out_asks_again() {
 }
 
 #[test]
-fn a_user_and_a_password_open_it_too() {
+fn user_and_password_log_in() {
     let server = catch_panic();
     let browser = page(&server);
     browser.fill("User", "ann");
@@ -70,7 +70,7 @@ fn a_user_and_a_password_open_it_too() {
 }
 
 #[test]
-fn the_page_of_astra_asks_as_well() {
+fn page_of_astra_requires_login() {
     let mut command = binary();
     command.env("LLM_SHELL_BASIC_AUTH", "ann:wordword");
     let astra = Astra::start_command(command, json!({"web": {"cmd": "exec sleep 60"}}));

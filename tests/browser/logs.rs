@@ -1,4 +1,4 @@
-//! The live log: long ones, wild ones, searched, paused, followed.
+//! The live log: long output, control sequences, search, pause and follow.
 
 use crate::driver::Browser;
 use crate::harness::{Server, eventually};
@@ -10,11 +10,11 @@ fn page(server: &Server) -> Browser {
     browser
 }
 
-/// How many rows of the log are on the page.
+/// Returns the number of log rows on the page.
 const ROWS: &str = "return document.querySelectorAll('.log-row').length";
 
 #[test]
-fn what_a_command_prints_never_becomes_markup() {
+fn command_output_never_becomes_markup() {
     let server = Server::start();
     let wild = "<img src=x onerror=window.pwned=1><script>window.pwned=1</script>&amp;";
     server.run(&format!("echo '{wild}'; exec -a '{wild}' sleep 60 2>/dev/null || sleep 60"));
@@ -53,7 +53,7 @@ fn colours_and_redrawn_lines_are_rendered() {
 }
 
 #[test]
-fn of_a_million_lines_only_those_that_are_seen_are_on_the_page() {
+fn only_visible_lines_of_a_million_are_rendered() {
     let server = Server::start();
     server.run_to_end("seq 1000000");
     let browser = page(&server);
@@ -77,7 +77,7 @@ fn of_a_million_lines_only_those_that_are_seen_are_on_the_page() {
 }
 
 #[test]
-fn a_search_finds_lines_and_shows_one_among_its_neighbours() {
+fn search_finds_lines_and_shows_their_context() {
     let server = Server::start();
     server.run("seq 5000 | sed 's/^1234$/the Needle is here/'; sleep 60");
     let browser = page(&server);

@@ -1,4 +1,4 @@
-//! The web panel in a real browser, before real servers and real processes.
+//! Tests of the web panel in a real browser, with real servers and processes.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail at any line")]
 

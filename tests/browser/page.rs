@@ -1,14 +1,14 @@
-//! What somebody does at a page, and what they see there.
+//! User actions on a page, and assertions about its contents.
 
 use crate::driver::Browser;
 use crate::harness::eventually_or;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 
-/// The name by which the web's protocol calls an element.
+/// The key of an element reference in WebDriver.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// Finds what has a name for screen readers (its label, its text) and is seen.
+/// Finds visible elements by accessible name (label or text).
 const NAMED: &str = "
     const [name, scope] = arguments;
     const root = scope ? document.querySelector(scope) : document;
@@ -19,7 +19,7 @@ const NAMED: &str = "
         && it.getClientRects().length > 0) ?? null;";
 
 impl Browser {
-    /// Waits until a script gives something that is true, and gives that.
+    /// Waits until a script returns a true value, and returns that.
     #[track_caller]
     pub fn wait(&self, what: &str, script: &str) -> Value {
         self.wait_with(what, script, &json!([]))
@@ -40,7 +40,7 @@ impl Browser {
         )
     }
 
-    /// Waits until the first element that a selector finds has a text in it.
+    /// Waits until the first element of a selector contains a text.
     #[track_caller]
     pub fn wait_for_text(&self, selector: &str, text: &str) {
         let script = "const it = document.querySelector(arguments[0]);
@@ -49,7 +49,7 @@ impl Browser {
         self.wait_with(&what, script, &json!([selector, text]));
     }
 
-    /// Waits until nothing that a selector finds is seen.
+    /// Waits until no element of a selector is visible.
     #[track_caller]
     pub fn wait_gone(&self, selector: &str) {
         let script = "return ![...document.querySelectorAll(arguments[0])]
@@ -57,7 +57,7 @@ impl Browser {
         self.wait_with(&format!("no {selector} is seen"), script, &json!([selector]));
     }
 
-    /// The text of what a selector finds first.
+    /// Returns the text of the first element of a selector.
     #[track_caller]
     pub fn text(&self, selector: &str) -> String {
         let script = "return document.querySelector(arguments[0])?.innerText ?? null;";
@@ -65,13 +65,13 @@ impl Browser {
         text.as_str().unwrap_or_else(|| panic!("no {selector}\n{}", self.shown())).to_owned()
     }
 
-    /// Clicks what has this name, as soon as there is one that can be clicked.
+    /// Waits for a clickable element with this name and clicks it.
     #[track_caller]
     pub fn click(&self, name: &str) {
         self.click_in("", name);
     }
 
-    /// The same of what is inside of what a selector finds.
+    /// Clicks an element with this name inside of an element of a selector.
     #[track_caller]
     pub fn click_in(&self, scope: &str, name: &str) {
         let last = RefCell::new(String::from("there is none"));
@@ -85,7 +85,7 @@ impl Browser {
         );
     }
 
-    /// Types into what has this name, in the place of what is there.
+    /// Replaces the text of the field with this name.
     #[track_caller]
     pub fn fill(&self, name: &str, text: &str) {
         let id = eventually_or(
@@ -96,7 +96,7 @@ impl Browser {
         self.command(&format!("/element/{id}/value"), &json!({ "text": text }));
     }
 
-    /// Chooses one of a list by what it reads.
+    /// Selects an option of a list by its text.
     #[track_caller]
     pub fn choose(&self, name: &str, option: &str) {
         let script = "return [...document.querySelectorAll('select')]
@@ -107,7 +107,7 @@ impl Browser {
         self.command(&format!("/element/{id}/click"), &json!({}));
     }
 
-    /// Presses keys, one after the other: a character, or one of the protocol's own.
+    /// Presses keys, one after the other: characters, or key codes of WebDriver.
     pub fn press(&self, keys: &[&str]) {
         let actions: Vec<Value> = keys
             .iter()
@@ -119,7 +119,7 @@ impl Browser {
         self.command("/actions", &json!({ "actions": [keyboard] }));
     }
 
-    /// What has the focus: its name for screen readers.
+    /// Returns the accessible name of the focused element.
     pub fn focused(&self) -> String {
         let script = "const it = document.activeElement;
             return (it?.getAttribute('aria-label') ?? it?.labels?.[0]?.textContent
@@ -127,8 +127,8 @@ impl Browser {
         self.run(script).as_str().unwrap_or_default().to_owned()
     }
 
-    /// Fails where the console has errors, those about answers that were refused left out: the
-    /// browser writes them by itself.
+    /// Fails if the console has errors, apart from those about refused requests, which the
+    /// browser logs by itself.
     #[track_caller]
     pub fn expect_quiet_console(&self) {
         let mut console = self.console();
@@ -141,13 +141,13 @@ impl Browser {
         found[ELEMENT].as_str().map(str::to_owned)
     }
 
-    /// All that is read on the page, for a test that has failed.
+    /// Returns the text of the page, for a failed test.
     fn shown(&self) -> String {
         self.run("return document.body.innerText").as_str().unwrap_or_default().to_owned()
     }
 }
 
-/// Keys by the protocol's own names.
+/// Key codes of WebDriver.
 pub mod key {
     pub const TAB: &str = "\u{E004}";
     pub const ENTER: &str = "\u{E007}";

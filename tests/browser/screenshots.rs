@@ -1,25 +1,25 @@
-//! Draws every view into docs/screenshots: `make screenshots`.
+//! Takes a screenshot of every view into docs/screenshots: `make screenshots`.
 
-use crate::driver::{Browser, DESK, Look, PHONE};
+use crate::driver::{Browser, DESKTOP, PHONE, Viewport};
 use crate::harness::{Astra, Server, Web};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
 
-/// How many times the services are looked at before the first picture: their lines of CPU and
-/// memory are to be seen.
+/// The number of usage samples before the first screenshot, so that the lines of CPU and memory
+/// are visible.
 const POINTS: usize = 45;
 
 fn draw(browser: &Browser, view: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/screenshots");
     fs::create_dir_all(&folder).expect("a folder for pictures");
-    for (look, name) in [
-        (DESK, "desk-light"),
-        (Look { scheme: "dark", ..DESK }, "desk-dark"),
-        (Look { scheme: "light", ..PHONE }, "phone-light"),
+    for (viewport, name) in [
+        (DESKTOP, "desktop-light"),
+        (Viewport { scheme: "dark", ..DESKTOP }, "desktop-dark"),
+        (Viewport { scheme: "light", ..PHONE }, "phone-light"),
         (PHONE, "phone-dark"),
     ] {
-        browser.look(look);
+        browser.set_viewport(viewport);
         // Two frames: one to lay the page out, one to fill its log.
         browser.run(
             "return new Promise((done) => requestAnimationFrame(() =>
@@ -28,7 +28,7 @@ fn draw(browser: &Browser, view: &str) {
         let picture = browser.screenshot();
         fs::write(folder.join(format!("{view}-{name}.png")), picture).expect("a picture");
     }
-    browser.look(DESK);
+    browser.set_viewport(DESKTOP);
 }
 
 fn services(web: &Web) -> Astra {
@@ -70,7 +70,7 @@ for i in itertools.count(1):
 
 #[test]
 #[ignore = "draws pictures: make screenshots"]
-fn every_view_is_drawn() {
+fn every_view_has_a_screenshot() {
     let web = Web::start(200);
     let astra = services(&web);
     let browser = Browser::start();
@@ -79,7 +79,7 @@ fn every_view_is_drawn() {
     browser.wait_for_text("tr[data-service=web]", "healthy");
     astra.settle("restart", "rag");
     for points in (5..=POINTS).step_by(5) {
-        // In steps, none of which takes longer than anything may.
+        // In steps, each shorter than the timeout.
         browser.wait(
             "lines of CPU grow",
             &format!(

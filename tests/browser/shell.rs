@@ -17,7 +17,7 @@ fn start(browser: &Browser, command: &str) {
 }
 
 #[test]
-fn a_command_is_started_with_all_that_the_form_says() {
+fn form_fields_apply_to_the_started_command() {
     let server = Server::start();
     let browser = page(&server);
     browser.wait_for_text("#run", "No command has been started yet");
@@ -38,7 +38,7 @@ fn a_command_is_started_with_all_that_the_form_says() {
 }
 
 #[test]
-fn mistakes_of_the_form_are_named_and_start_nothing() {
+fn invalid_form_is_refused() {
     let server = Server::start();
     let browser = page(&server);
     browser.click("Directory, environment, input, timeout");
@@ -105,7 +105,7 @@ fn a_command_is_interrupted_signalled_killed_and_restarted() {
 }
 
 #[test]
-fn what_a_command_left_behind_is_told_and_ended() {
+fn leftovers_are_shown_and_ended() {
     let server = Server::start();
     let browser = page(&server);
     start(&browser, "setsid sleep 60 & sleep 0.2; echo left");
@@ -143,7 +143,7 @@ fn old_runs_are_shown_with_their_output_and_run_again() {
 }
 
 #[test]
-fn a_run_that_somebody_else_starts_is_seen() {
+fn run_started_elsewhere_appears() {
     let server = Server::start();
     let browser = page(&server);
     server.run("echo from an agent; sleep 60");
@@ -163,8 +163,8 @@ fn a_terminal_is_as_wide_as_its_log() {
         size.trim().strip_prefix("40 ").unwrap().parse().unwrap()
     };
     assert!((90..140).contains(&columns(0)), "{}", columns(0));
-    browser.look(PHONE);
-    eventually("it is told of its new width", || {
+    browser.set_viewport(PHONE);
+    eventually("it is notified of its new width", || {
         (server.content("").lines().count() > 1).then_some(())
     });
     assert_eq!(columns(1), 40);

@@ -1,10 +1,10 @@
-//! How fast the pages are: numbers of the README.
+//! Performance of the pages: the numbers of the README.
 
 use crate::driver::Browser;
 use crate::harness::{Astra, Server};
 use serde_json::{Map, Value, json};
 
-/// Astra with so many services, up.
+/// Starts Astra with this number of services and waits until they are up.
 pub fn crowd(count: usize) -> Astra {
     let service = |number| (format!("service-{number:03}"), json!({"cmd": ["sleep", "600"]}));
     let services: Map<String, Value> = (0..count).map(service).collect();
@@ -21,7 +21,7 @@ fn two_hundred_services_are_painted_soon() {
     let mut times: Vec<u64> = Vec::new();
     for _ in 0..5 {
         browser.open(&format!("http://{}/", astra.address()));
-        // One question, which waits in the page: asking again and again would slow it down.
+        // One script that waits in the page: polling would slow the page down.
         let painted = browser.run(
             "return new Promise((resolve) => new PerformanceObserver((list) => {
                 const mark = list.getEntries().find((it) => it.name === 'services-painted');
@@ -33,17 +33,17 @@ fn two_hundred_services_are_painted_soon() {
     browser.wait("all have rows", "return document.querySelectorAll('tbody tr').length === 200");
     times.sort_unstable();
     println!("first paint of 200 services, ms: {times:?}");
-    // This is a debug build, on whatever machine, beside other tests.
+    // This is a debug build, on any machine, next to other tests.
     assert!(times[0] < 1000, "{times:?}");
     browser.expect_quiet_console();
 }
 
 #[test]
-fn ten_thousand_lines_a_second_leave_the_page_usable() {
+fn page_stays_usable_at_ten_thousand_lines_per_second() {
     let server = Server::start();
     let browser = Browser::start();
     browser.open(&format!("http://{}/", server.address()));
-    // 100 lines each 10 ms, by the clock, so that what is late is made up for.
+    // 100 lines each 10 ms, by the clock, so that delays are made up for.
     server.run(
         "exec python3 -uc '
 import sys, time

@@ -1,4 +1,4 @@
-# What a runtime of containers does, without one:
+# Does what a container runtime does, without one:
 #   sh box.sh ROOT BINARY MAKING USER GROUP WORKDIR VOLUME WORD...
 # makes ROOT the image, with MAKING, a RUN of the Dockerfile, run in it, and becomes WORD... as
 # PID 1 of namespaces of its own. All but WORKDIR, VOLUME and /tmp is read-only. It is run by

@@ -1,5 +1,5 @@
-//! The binary as the image runs it: the same user, directories, environment and entry point, as
-//! PID 1 of namespaces of its own.
+//! A container for the binary, as the image runs it: user, directories, environment, entry point,
+//! and PID 1 of its own namespaces.
 
 use super::dockerfile::{Dockerfile, root};
 use crate::harness::{Answer, Instance, send};
@@ -9,13 +9,13 @@ use std::os::fd::AsRawFd;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
-/// What lets a request in.
+/// The credentials of requests.
 pub const TOKEN: &str = "Authorization: Bearer s3cret-token-0123";
 
 /// Names and values of variables.
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
-/// A container that runs.
+/// A running container.
 pub struct Container {
     instance: Instance,
     file: Dockerfile,
@@ -23,40 +23,44 @@ pub struct Container {
 }
 
 impl Container {
-    /// Runs `docker run --env … IMAGE WORDS`, so to say; `None`, with a message, where that is
-    /// not permitted.
-    pub fn run(environment: Pairs<'_>, words: &[&str]) -> Option<Self> {
-        Self::run_with(("services.json", ""), environment, words)
+    /// Does what `docker run --env … IMAGE ARGUMENTS` does. Prints a message and returns `None`
+    /// if that is not permitted.
+    pub fn run(environment: Pairs<'_>, arguments: &[&str]) -> Option<Self> {
+        Self::run_with(("services.json", ""), environment, arguments)
     }
 
-    /// The same with a file, as name and text, that is mounted into the working directory.
-    pub fn run_with(mounted: (&str, &str), environment: Pairs<'_>, words: &[&str]) -> Option<Self> {
+    /// Runs a container with a file, as name and text, mounted into the working directory.
+    pub fn run_with(
+        mounted: (&str, &str),
+        environment: Pairs<'_>,
+        arguments: &[&str],
+    ) -> Option<Self> {
         let file = Dockerfile::read();
         let folder = is_permitted().then(|| tempfile::tempdir().unwrap())?;
         let workdir = folder.path().join("root").join(file.only("WORKDIR").trim_start_matches('/'));
         std::fs::create_dir_all(&workdir).unwrap();
         std::fs::write(workdir.join(mounted.0), mounted.1).unwrap();
-        let command = boxed(&file, &folder, environment, words);
+        let command = boxed(&file, &folder, environment, arguments);
         let instance = Instance::start_in(command, folder).below_a_wrapper();
         let owned = |pair: &(&str, &str)| (pair.0.to_owned(), pair.1.to_owned());
         Some(Self { instance, file, environment: environment.iter().map(owned).collect() })
     }
 
-    /// Runs what ends by itself.
-    pub fn run_to_end(environment: Pairs<'_>, words: &[&str]) -> Option<Output> {
+    /// Runs a container until it ends by itself.
+    pub fn run_to_end(environment: Pairs<'_>, arguments: &[&str]) -> Option<Output> {
         let folder = is_permitted().then(|| tempfile::tempdir().unwrap())?;
-        let mut command = boxed(&Dockerfile::read(), &folder, environment, words);
+        let mut command = boxed(&Dockerfile::read(), &folder, environment, arguments);
         Some(command.output().unwrap())
     }
 
-    /// Asks the server from inside, for the network is its own.
+    /// Sends a request from inside, because the network is private.
     #[track_caller]
     pub fn ask(&self, host: &str, head: &str, headers: &[&str], body: &str) -> Answer {
         let network = File::open(format!("/proc/{}/ns/net", self.pid())).unwrap();
         let (address, body) = (self.address(), body.as_bytes());
         std::thread::scope(|scope| {
             let asking = scope.spawn(move || {
-                // SAFETY: it changes the network of this thread alone, which ends right after.
+                // SAFETY: it changes only the network of this thread, which ends right after.
                 let entered =
                     unsafe { nix::libc::setns(network.as_raw_fd(), nix::libc::CLONE_NEWNET) };
                 assert_eq!(entered, 0, "{}", std::io::Error::last_os_error());
@@ -66,21 +70,21 @@ impl Container {
         })
     }
 
-    /// The same with the token, on the published port.
+    /// Sends a request with the token to the published port.
     #[track_caller]
     pub fn ask_as_owner(&self, head: &str, body: &str) -> Answer {
         self.ask("127.0.0.1:8000", head, &[TOKEN], body)
     }
 
-    /// Runs `docker exec CONTAINER WORDS`, so to say.
-    pub fn exec(&self, words: &[String]) -> Output {
+    /// Does what `docker exec CONTAINER ARGUMENTS` does.
+    pub fn exec(&self, arguments: &[String]) -> Output {
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.pid().to_string()]);
         command.args(["--mount", "--pid", "--net", "--root", "--wd"]);
         let (user, group) = self.file.only("USER").split_once(':').unwrap();
         command.args(["setpriv", "--reuid", user, "--regid", group, "--clear-groups"]);
         prepare(&mut command, &self.file, &[]);
-        command.envs(self.environment.iter().cloned()).args(words).output().unwrap()
+        command.envs(self.environment.iter().cloned()).args(arguments).output().unwrap()
     }
 }
 
@@ -98,7 +102,7 @@ impl DerefMut for Container {
     }
 }
 
-/// Whether namespaces and users can be made here.
+/// Whether namespaces and users can be created here.
 fn is_permitted() -> bool {
     let mut unshare = Command::new("unshare");
     unshare.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
@@ -110,19 +114,24 @@ fn is_permitted() -> bool {
     is_permitted
 }
 
-/// What runs the entry point with these words behind it.
-fn boxed(file: &Dockerfile, folder: &TempDir, environment: Pairs<'_>, words: &[&str]) -> Command {
+/// Returns the command that runs the entry point with these arguments.
+fn boxed(
+    file: &Dockerfile,
+    folder: &TempDir,
+    environment: Pairs<'_>,
+    arguments: &[&str],
+) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--net", "sh"]).arg(root().join("tests/container/box.sh"));
     command.arg(folder.path().join("root")).arg(env!("CARGO_BIN_EXE_llm-shell"));
     let (user, group) = file.only("USER").split_once(':').unwrap();
     command.args([file.making_of_the_user(), user, group, file.only("WORKDIR")]);
-    command.args(file.exec("VOLUME")).args(file.exec("ENTRYPOINT")).args(words);
+    command.args(file.exec("VOLUME")).args(file.exec("ENTRYPOINT")).args(arguments);
     prepare(&mut command, file, environment);
     command
 }
 
-/// Gives a command the image's environment, and more, in the place of ours.
+/// Replaces the environment of a command with the image's and more variables.
 fn prepare(command: &mut Command, file: &Dockerfile, environment: Pairs<'_>) {
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     command.env_clear().env("PATH", path).stdin(Stdio::null());

@@ -1,8 +1,8 @@
-//! The Dockerfile, as instructions.
+//! A parser of the Dockerfile.
 
 use std::path::Path;
 
-/// One instruction, its continued lines joined.
+/// An instruction, with continued lines joined.
 #[derive(Debug)]
 pub struct Instruction {
     pub word: String,
@@ -11,9 +11,9 @@ pub struct Instruction {
 
 /// The image that the Dockerfile describes.
 pub struct Dockerfile {
-    /// What stands before the first stage.
+    /// Arguments before the first stage.
     pub arguments: Vec<Instruction>,
-    /// The stages, each beginning with its FROM.
+    /// Stages, each beginning with FROM.
     pub stages: Vec<Vec<Instruction>>,
 }
 
@@ -36,19 +36,19 @@ impl Dockerfile {
         file
     }
 
-    /// A text with the default of each argument in its place.
+    /// Replaces arguments in a text with their defaults.
     fn expanded(&self, text: String) -> String {
         let each = self.arguments.iter().map(|argument| argument.rest.split_once('=').unwrap());
         each.fold(text, |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
     }
 
-    /// The rests of all such instructions of the last stage.
+    /// Returns the arguments of all such instructions of the last stage.
     pub fn all(&self, word: &str) -> Vec<&str> {
         let stage = self.stages.last().unwrap().iter();
         stage.filter(|found| found.word == word).map(|found| &*found.rest).collect()
     }
 
-    /// That of the only one.
+    /// Returns the arguments of the only such instruction.
     #[track_caller]
     pub fn only(&self, word: &str) -> &str {
         let all = self.all(word);
@@ -56,25 +56,25 @@ impl Dockerfile {
         all[0]
     }
 
-    /// The names and values of ENV.
+    /// Returns the names and values of ENV.
     pub fn environment(&self) -> Vec<(&str, &str)> {
         let pairs = self.all("ENV").into_iter().flat_map(|rest| rest.split(' '));
         pairs.map(|pair| pair.split_once('=').unwrap()).collect()
     }
 
-    /// The words of an instruction in exec form, after its options.
+    /// Returns the arguments of an instruction in exec form, without its options.
     #[track_caller]
     pub fn exec(&self, word: &str) -> Vec<String> {
         let rest = self.only(word);
         serde_json::from_str(&rest[rest.find('[').unwrap()..]).unwrap()
     }
 
-    /// The RUN that makes the user and the directories.
+    /// Returns the RUN that creates the user and the directories.
     pub fn making_of_the_user(&self) -> &str {
         self.all("RUN").into_iter().find(|run| run.contains("useradd")).unwrap()
     }
 
-    /// What COPY takes from the sources, over all stages.
+    /// Returns the sources of COPY, over all stages.
     pub fn copied<'a>(&'a self) -> Vec<&'a str> {
         let copies = self.stages.iter().flatten().filter(|found| found.word == "COPY");
         let from_outside = copies.filter(|copy| !copy.rest.starts_with("--from="));
@@ -83,7 +83,7 @@ impl Dockerfile {
     }
 }
 
-/// The top of the repository.
+/// Returns the root of the repository.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

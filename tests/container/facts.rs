@@ -1,4 +1,4 @@
-//! What the Dockerfile and its list of exclusions say is so.
+//! Checks of the Dockerfile and .dockerignore.
 
 use super::dockerfile::{Dockerfile, root};
 use llm_shell::settings::SETTINGS;
@@ -12,8 +12,8 @@ fn manifest(field: &str) -> String {
     value.trim_end_matches('"').to_owned()
 }
 
-/// Whether the builder gets a path: the last pattern that matches it, or a folder above it, says
-/// so. Our patterns are plain paths, and one star.
+/// Whether a path is in the build context: decided by the last pattern that matches it or a parent
+/// folder. Our patterns are plain paths, and one star.
 fn is_sent(path: &str) -> bool {
     let text = fs::read_to_string(root().join(".dockerignore")).unwrap();
     let patterns = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -31,7 +31,7 @@ fn is_sent(path: &str) -> bool {
 }
 
 #[test]
-fn the_builder_gets_what_is_copied_and_nothing_else() {
+fn build_context_has_only_copied_files() {
     let copied = Dockerfile::read().copied().into_iter().map(str::to_owned).collect::<Vec<_>>();
     for source in &copied {
         assert!(root().join(source).exists(), "{source} is not there");
@@ -48,7 +48,7 @@ fn the_builder_gets_what_is_copied_and_nothing_else() {
 }
 
 #[test]
-fn what_is_copied_is_a_package_of_which_the_binary_can_be_built() {
+fn copied_files_are_enough_to_build() {
     let folder = tempfile::tempdir().unwrap();
     for source in Dockerfile::read().copied() {
         let mut copy = std::process::Command::new("cp");
@@ -66,7 +66,7 @@ fn what_is_copied_is_a_package_of_which_the_binary_can_be_built() {
     let binary = targets.iter().find(|target| target["kind"][0] == "bin").unwrap();
     assert_eq!(binary["name"], "llm-shell");
     assert!(fs::exists(binary["src_path"].as_str().unwrap()).unwrap());
-    // The sources name no file outside of themselves.
+    // The sources refer to no file outside of them.
     let mut grep = std::process::Command::new("grep");
     grep.args(["-rnE", r#"include(_str|_bytes)?!\("(\.\./){3}"#, "src"]);
     assert_eq!(grep.current_dir(folder.path()).output().unwrap().stdout, b"");
@@ -108,7 +108,7 @@ fn image_variables_and_ports_match_the_settings() {
 }
 
 #[test]
-fn the_labels_say_what_the_package_says() {
+fn image_labels_match_the_package() {
     let file = Dockerfile::read();
     let labels = file.only("LABEL");
     for (label, field) in [("title", "name"), ("licenses", "license")] {
@@ -118,7 +118,7 @@ fn the_labels_say_what_the_package_says() {
 }
 
 #[test]
-fn the_page_about_containers_names_what_the_image_has() {
+fn container_page_matches_the_image() {
     let page = fs::read_to_string(root().join("docs/CONTAINERS.md")).unwrap();
     let file = Dockerfile::read();
     let volume = file.exec("VOLUME").concat();

@@ -1,4 +1,4 @@
-//! What the image promises, seen of the binary that runs as it does in a container.
+//! Promises of the image, tested with the binary run as in a container.
 
 use super::boxed::{Container, TOKEN};
 use super::dockerfile::Dockerfile;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const TOKENS: [(&str, &str); 1] = [("LLM_SHELL_TOKEN", "s3cret-token-0123")];
 
-/// The status of the command once it has ended.
+/// Waits for the end of the command and returns its status.
 fn run_to_end(container: &Container, command: &str) -> Value {
     let body = json!({"command": command, "wait": 20}).to_string();
     container.ask_as_owner("POST /start", &body).expect(201).json()
@@ -17,17 +17,17 @@ fn output(container: &Container, command: &str) -> String {
     run_to_end(container, command)["output"]["content"].as_str().unwrap().to_owned()
 }
 
-/// The exit code of the image's health check.
+/// Returns the exit code of the image's health check.
 fn health(container: &Container) -> Option<i32> {
     container.exec(&Dockerfile::read().exec("HEALTHCHECK")).status.code()
 }
 
 #[test]
-fn without_a_token_it_does_not_start_and_says_what_to_set() {
+fn container_without_token_exits_with_advice() {
     let Some(ended) = Container::run_to_end(&[], &[]) else { return };
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(2), "{said}");
-    assert!(said.contains("set LLM_SHELL_TOKEN"), "{said}");
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("set LLM_SHELL_TOKEN"), "{stderr}");
 }
 
 #[test]
@@ -76,11 +76,11 @@ fn container_health_check_follows_the_server() {
     assert_eq!(health(&container), Some(0), "the port is a variable");
     drop(container);
     let container = Container::run(&TOKENS, &["--port", "8080"]).unwrap();
-    assert_eq!(health(&container), Some(1), "nobody told the check of the port");
+    assert_eq!(health(&container), Some(1), "the check still uses the default port");
 }
 
 #[test]
-fn the_signal_to_stop_ends_it_in_order_and_nothing_is_left() {
+fn stop_signal_shuts_the_container_down_cleanly() {
     let Some(mut container) = Container::run(&TOKENS, &[]) else { return };
     let command = json!({"command": "(setsid sleep 60 &); trap 'exit 0' TERM; sleep 60 & wait"});
     container.ask_as_owner("POST /start", &command.to_string()).expect(201);
@@ -94,20 +94,20 @@ fn the_signal_to_stop_ends_it_in_order_and_nothing_is_left() {
 #[test]
 fn container_reaps_orphans_and_ends_leftovers() {
     let Some(container) = Container::run(&TOKENS, &[]) else { return };
-    let words = ["sh", "-c", "sleep 0.1 & sleep 61 >/dev/null 2>&1 &"].map(str::to_owned);
-    assert!(container.exec(&words).status.success());
+    let arguments = ["sh", "-c", "sleep 0.1 & sleep 61 >/dev/null 2>&1 &"].map(str::to_owned);
+    assert!(container.exec(&arguments).status.success());
     let left = run_to_end(&container, "setsid sleep 62 & (sleep 63 &); exit 0");
     assert_eq!(left["leftover_pids"].as_array().map(Vec::len), Some(2), "{left}");
     container.ask_as_owner("POST /kill", "").expect(200);
-    let look = "cat /proc/[0-9]*/cmdline | tr '\\0' ' '; cut -d' ' -f2,3 /proc/[0-9]*/stat";
-    let told = eventually("the orphan that ended is reaped", || {
-        let told = output(&container, look);
-        (!told.contains("(sleep) Z")).then_some(told)
+    let list = "cat /proc/[0-9]*/cmdline | tr '\\0' ' '; cut -d' ' -f2,3 /proc/[0-9]*/stat";
+    let listing = eventually("the orphan that ended is reaped", || {
+        let listing = output(&container, list);
+        (!listing.contains("(sleep) Z")).then_some(listing)
     });
-    assert!(told.contains("sleep 61"), "a stranger is left alone: {told}");
-    assert!(!told.contains("sleep 62") && !told.contains("sleep 63"), "{told}");
-    let words = ["sh", "-c", "kill $(grep -l '^sleep' /proc/[0-9]*/comm | cut -d/ -f3)"];
-    assert!(container.exec(&words.map(str::to_owned)).status.success());
+    assert!(listing.contains("sleep 61"), "an unrelated process is left alone: {listing}");
+    assert!(!listing.contains("sleep 62") && !listing.contains("sleep 63"), "{listing}");
+    let arguments = ["sh", "-c", "kill $(grep -l '^sleep' /proc/[0-9]*/comm | cut -d/ -f3)"];
+    assert!(container.exec(&arguments.map(str::to_owned)).status.success());
 }
 
 #[test]
@@ -116,9 +116,9 @@ fn image_runs_astra_and_reports_its_health() {
         "web": {"cmd": "exec sleep 60", "start_seconds": 0},
         "fails": {"cmd": "exit 1", "autostart": false, "restart_policy": {"max_restarts": 0}},
     });
-    let (words, text) = (["astra", "--config", "services.json"], services.to_string());
+    let (arguments, text) = (["astra", "--config", "services.json"], services.to_string());
     let file = ("services.json", &*text);
-    let Some(container) = Container::run_with(file, &TOKENS, &words) else {
+    let Some(container) = Container::run_with(file, &TOKENS, &arguments) else {
         return;
     };
     let ask = |head, body| container.ask("127.0.0.1:7031", head, &[TOKEN], body);

@@ -1,4 +1,4 @@
-//! The image, held to its parts without a daemon: what the Dockerfile says, and the same run.
+//! Tests of the image without a Docker daemon: its Dockerfile, and a run as in a container.
 
 mod boxed;
 mod dockerfile;

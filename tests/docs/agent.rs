@@ -1,4 +1,4 @@
-//! The agent of examples/agent does what the page for agents says of it.
+//! The agent of examples/agent, compared with the page for agents.
 
 use super::root;
 use crate::harness::Server;
@@ -14,10 +14,15 @@ fn agent_fixes_a_build_in_under_ten_calls_and_20_kb() {
     let mut agent = Command::new("python3");
     agent.arg("examples/agent/agent.py").arg(format!("http://{}", server.address()));
     let output = agent.current_dir(server.folder()).output().unwrap();
-    let (said, failed) =
+    let (stdout, stderr) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}{failed}");
-    let costs: Vec<u32> =
-        said.lines().next_back().unwrap().split(' ').filter_map(|word| word.parse().ok()).collect();
+    assert!(output.status.success(), "{stdout}{stderr}");
+    let costs: Vec<u32> = stdout
+        .lines()
+        .next_back()
+        .unwrap()
+        .split(' ')
+        .filter_map(|word| word.parse().ok())
+        .collect();
     assert!(costs[0] < 10 && costs[1] < 20 * 1024, "{costs:?}");
 }

@@ -1,9 +1,9 @@
-//! Whether a command has printed what a document shows, apart from what differs from run to run.
+//! Comparison of a command's output with a document, apart from values that vary.
 
 use regex::Regex;
 use serde_json::Value;
 
-/// Fields whose values differ from run to run; their types do not.
+/// Fields whose values vary, but not their types.
 const VARYING: [&str; 11] = [
     "process_pid",
     "created_at",
@@ -18,9 +18,9 @@ const VARYING: [&str; 11] = [
     "timestamp",
 ];
 
-/// Fails unless `given` is what is shown. JSON has the same fields with the same values, or values
-/// of one type where those vary; in a text numbers and ids may differ, and so may the spaces of a
-/// table; where `…` is shown, anything may stand.
+/// Fails unless `given` matches the shown text. JSON has the same fields with the same values, or
+/// values of one type if those vary; in text, numbers and ids may differ, and so may the spaces of
+/// a table; `…` matches anything.
 pub fn assert_alike(command: &str, shown: &str, given: &str) {
     if shown.contains('…') {
         assert!(is_shortened(shown, given), "{command}\nshown: {shown}\ngiven: {given}");
@@ -31,7 +31,7 @@ pub fn assert_alike(command: &str, shown: &str, given: &str) {
     }
 }
 
-/// Whether the parts of a text between its `…` stand in another in that order, from its beginning
+/// Whether another text consists of the parts between `…` in that order, from its beginning
 /// to its end.
 fn is_shortened(shown: &str, given: &str) -> bool {
     let (shown, given) = (without_what_varies(shown), without_what_varies(given));
@@ -45,8 +45,8 @@ fn is_shortened(shown: &str, given: &str) -> bool {
     parts.last().is_some_and(|part| part.is_empty()) || rest.is_empty()
 }
 
-/// A text without instants, ids, paths of logs, fractions and numbers of several digits; small
-/// numbers, an exit code for example, stay.
+/// Removes instants, ids, log paths, fractions and numbers of several digits from a text; small
+/// numbers, such as exit codes, stay.
 fn without_what_varies(text: &str) -> String {
     let varying = [
         r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T_ ][-0-9:.]+Z?(_[0-9]+)?",
@@ -71,7 +71,7 @@ fn assert_same_fields(command: &str, shown: &str, given: &str) {
     for (field, shown) in shown.as_object().unwrap() {
         let given = &given[field];
         if field == "idle" {
-            // Null until the first output, which may come before the question or after it.
+            // Null until the first output, which may precede or follow the request.
             assert!(given.is_null() || given.is_number(), "{command}: {given}");
         } else if VARYING.contains(&field.as_str()) {
             let kind = std::mem::discriminant::<Value>;
@@ -84,7 +84,7 @@ fn assert_same_fields(command: &str, shown: &str, given: &str) {
     }
 }
 
-/// A text with its numbers of several digits taken out: pids, ports and ids in a sentence.
+/// Removes numbers of several digits from a text: pids, ports and ids in a sentence.
 fn without_numbers(text: &str) -> String {
     let is_id = |word: &str| word.len() == 16 && word.chars().all(|c| c.is_ascii_hexdigit());
     let is_number =
@@ -94,7 +94,7 @@ fn without_numbers(text: &str) -> String {
     numbers.iter().fold(text.to_owned(), |text, number| text.replacen(number, "N", 1))
 }
 
-/// A text with its ids, numbers and doubled spaces taken out.
+/// Removes ids, numbers and repeated spaces from a text.
 fn masked(text: &str) -> String {
     let text = Regex::new("[0-9a-f]{16}|[0-9]+").unwrap().replace_all(text.trim(), "N");
     let spaces = Regex::new("[ \r]+(\n|$)?|\r").unwrap();
@@ -122,6 +122,6 @@ fn shortened_text_keeps_order_and_small_numbers() {
 }
 
 #[test]
-fn a_table_may_be_wider() {
+fn wider_tables_are_equal() {
     assert_eq!(masked("NAME   PID\nweb    12\n"), masked("NAME PID \nweb  4242"));
 }

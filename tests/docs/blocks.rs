@@ -1,14 +1,14 @@
-//! The blocks of a document: its code, and its text without it.
+//! Code blocks of a document, and its text without them.
 
 /// A fenced block of code.
 #[derive(Debug)]
 pub struct Block {
-    /// The first word behind the fence: `console`, `sh`, `json`.
+    /// Language: `console`, `sh`, `json`.
     pub language: String,
-    /// What stands behind it: `not-run`, or the name of the file that the block is.
+    /// Attribute after it: `not-run`, or the name of the file in the block.
     pub mark: String,
     pub lines: Vec<String>,
-    /// The number of its first line in the document.
+    /// Line number of its first line in the document.
     pub line: usize,
 }
 
@@ -21,8 +21,8 @@ impl Block {
         ["console", "sh", "bash", "shell"].contains(&&*self.language)
     }
 
-    /// The commands of a `console` block, each with the output that is shown below it. A line that
-    /// begins with `> ` goes on with the command above it.
+    /// Returns the commands of a `console` block, each with the output shown below it. A line that
+    /// begins with `> ` continues the command above it.
     pub fn examples(&self) -> Vec<(String, String)> {
         let mut examples: Vec<(String, String)> = Vec::new();
         for line in &self.lines {
@@ -44,7 +44,7 @@ impl Block {
     }
 }
 
-/// The blocks of a document, and its other lines with empty ones in their places.
+/// Returns the blocks of a document, and its text with the blocks replaced by empty lines.
 pub fn blocks(document: &str) -> (Vec<Block>, Vec<String>) {
     let (mut blocks, mut prose) = (Vec::<Block>::new(), Vec::new());
     let mut is_inside = false;
@@ -69,7 +69,7 @@ pub fn blocks(document: &str) -> (Vec<Block>, Vec<String>) {
 }
 
 #[test]
-fn blocks_are_told_from_prose() {
+fn blocks_are_distinguished_from_prose() {
     let document =
         "one\n```console\n$ cat <<E\n> a\n> E\na\n$ true\n```\n```json f.json\n{}\n```\n";
     let (blocks, prose) = blocks(document);

@@ -1,4 +1,4 @@
-//! Every link of the documents leads to something, and what they name is there.
+//! Checks of links and other references in the documents.
 
 use super::blocks::blocks;
 use super::{documents, read, root};
@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-/// The places that a heading can be linked by, as GitHub makes them of headings.
+/// Returns the anchors of headings, as GitHub generates them.
 fn anchors(document: &str) -> BTreeSet<String> {
     let headings = blocks(document).1.into_iter();
     headings.filter(|line| line.starts_with('#')).map(|line| anchor(&line)).collect()
@@ -18,7 +18,7 @@ fn anchor(heading: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
 }
 
-/// A path without `.` and `..`.
+/// Removes `.` and `..` from a path.
 fn plain(path: &Path) -> PathBuf {
     path.components().fold(PathBuf::new(), |mut plain, part| {
         match part {
@@ -30,7 +30,7 @@ fn plain(path: &Path) -> PathBuf {
     })
 }
 
-/// What is wrong with a link of a document, where something is.
+/// Returns the error of a link of a document, if it has one.
 fn fault(document: &str, link: &str) -> Option<String> {
     let (path, place) = link.split_once('#').unwrap_or((link, ""));
     let folder = Path::new(document).parent().unwrap();
@@ -78,14 +78,14 @@ fn every_document_is_reachable_from_the_readme() {
             }
         }
     }
-    // The documents of the example are what its search finds.
+    // The documents of the example are content for its search.
     let wanted = documents().into_iter().filter(|path| !path.starts_with("examples/astra/doc"));
     let lost: Vec<_> = wanted.filter(|path| !reached.contains(path)).collect();
     assert!(lost.is_empty(), "{lost:?}");
 }
 
 #[test]
-fn every_target_of_make_that_a_page_names_is_one() {
+fn documented_make_targets_exist() {
     let makefile = read("Makefile");
     let named = Regex::new("`(?:make ([a-z][a-z-]+))").unwrap();
     for document in documents() {
@@ -97,7 +97,7 @@ fn every_target_of_make_that_a_page_names_is_one() {
 }
 
 #[test]
-fn headings_are_linked_as_github_does() {
+fn heading_anchors_match_github() {
     assert_eq!(anchor("## From the command line"), "from-the-command-line");
     assert_eq!(anchor("### What `ctl` says, and why"), "what-ctl-says-and-why");
 }

@@ -1,4 +1,4 @@
-//! What the documents show is what happens, what they promise has a test, what they link is there.
+//! Tests of the documents: commands work, promises have tests, links exist.
 
 mod agent;
 mod alike;
@@ -20,7 +20,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The documents, by their paths from the root: all Markdown but what comes with packages.
+/// Returns the paths of all documents: all Markdown except that of packages.
 fn documents() -> Vec<String> {
     let mut found = Vec::new();
     collect(root(), &mut found);

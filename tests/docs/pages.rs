@@ -1,4 +1,4 @@
-//! Every block of commands in a document is run, as it stands there.
+//! Runs every command block of the documents.
 
 use super::blocks::{Block, blocks};
 use super::session::Session;
@@ -6,7 +6,7 @@ use super::{documents, read};
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// The pages whose blocks of commands are run here.
+/// The pages whose command blocks are run here.
 const RUN: [&str; 8] = [
     "README.md",
     "docs/configuration.md",
@@ -18,11 +18,11 @@ const RUN: [&str; 8] = [
     "docs/tour.md",
 ];
 
-/// The pages whose `console` blocks something else runs, and what.
+/// The pages whose `console` blocks are run elsewhere, and where.
 const RUN_BY_OTHERS: [(&str, &str); 1] =
     [("examples/astra/README.md", "make example: tests/astra/readme.py, on the whole system")];
 
-/// The blocks that are marked as `not-run`: the page, how the block begins, and why.
+/// The blocks marked as `not-run`: the page, the beginning of the block, and the reason.
 const NOT_RUN: [(&str, &str, &str); 12] = [
     ("README.md", "cargo install", "builds and writes to the machine"),
     ("README.md", "llm-shell   #", "the test starts it"),
@@ -43,7 +43,7 @@ fn command_blocks(page: &str) -> Vec<Block> {
 }
 
 #[test]
-fn every_block_of_commands_is_run_or_says_why_not() {
+fn command_blocks_are_run_or_excused() {
     let mut not_run: Vec<(String, String)> = Vec::new();
     for page in documents() {
         for block in command_blocks(&page) {
@@ -69,7 +69,7 @@ fn every_block_of_commands_is_run_or_says_why_not() {
 }
 
 #[test]
-fn commands_stand_in_blocks_that_are_known_to_be_commands() {
+fn commands_are_in_command_blocks() {
     for page in documents() {
         for block in blocks(&read(&page)).0.iter().filter(|block| !block.is_commands()) {
             let is_prompt = block.lines.first().is_some_and(|line| line.starts_with("$ "));
@@ -79,25 +79,25 @@ fn commands_stand_in_blocks_that_are_known_to_be_commands() {
 }
 
 #[test]
-fn every_block_for_a_shell_is_one_that_a_shell_can_read() {
+fn shell_blocks_have_valid_syntax() {
     for page in documents() {
         for block in command_blocks(&page).iter().filter(|block| block.language == "sh") {
             let mut shell = Command::new("sh");
             let output = shell.args(["-n", "-c", &block.text()]).output().unwrap();
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{page}, line {}: {said}", block.line);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{page}, line {}: {stderr}", block.line);
         }
     }
 }
 
-/// Runs a page, which has so many commands at least.
+/// Runs a page, which must have at least this many commands.
 fn follow(session: &Session, page: &str, count_min: usize) {
     assert!(RUN.contains(&page), "{page} is not in the list");
     let count = session.follow(page);
     assert!(count >= count_min, "{page} has {count} commands");
 }
 
-/// The block of a page that is this file.
+/// Returns the block of a page that contains this file.
 fn file_of(page: &str, name: &str) -> String {
     let blocks = blocks(&read(page)).0;
     let found = blocks.iter().find(|block| block.mark == name);
@@ -105,14 +105,14 @@ fn file_of(page: &str, name: &str) -> String {
 }
 
 #[test]
-fn the_quick_starts_in_the_readme_are_what_happens() {
+fn quick_starts_of_the_readme_work() {
     let services = file_of("README.md", "astra_services.json");
     let session = Session::alone().with_shell().with_astra(&services);
     follow(&session, "README.md", 10);
 }
 
 #[test]
-fn the_tour_is_what_happens() {
+fn tour_works() {
     let services = file_of("docs/tour.md", "astra_services.json");
     let session = Session::alone().with_shell().with_astra(&services);
     follow(&session, "docs/tour.md", 23);
@@ -124,38 +124,38 @@ fn commands_in_the_configuration_page_work() {
 }
 
 #[test]
-fn the_session_in_the_page_for_agents_is_what_happens() {
+fn session_of_the_agents_page_works() {
     let session = Session::alone().with_shell().with_copy_of("examples/agent");
     follow(&session, "docs/agents.md", 12);
 }
 
 #[test]
-fn the_manifests_in_the_page_for_kubernetes_are_what_is_printed() {
+fn manifests_of_the_kubernetes_page_match() {
     let session = Session::alone().with_copy_of("examples/astra/astra_services.json");
     follow(&session, "docs/KUBERNETES.md", 9);
 }
 
 #[test]
-fn the_services_in_the_page_about_scale_are_what_is_made() {
+fn services_of_the_scale_page_match() {
     follow(&Session::alone(), "docs/SCALE.md", 2);
 }
 
 #[test]
-fn the_session_in_the_page_for_front_ends_is_what_happens() {
+fn session_of_the_front_end_page_works() {
     let services = file_of("docs/frontends.md", "astra_services.json");
     let session = Session::alone().with_shell().with_astra(&services);
     follow(&session, "docs/frontends.md", 8);
 }
 
 #[test]
-fn what_the_page_for_operators_shows_is_what_happens() {
+fn operator_page_works() {
     let services = file_of("docs/operators.md", "astra_services.json");
     let session = Session::alone().with_astra(&services);
     follow(&session, "docs/operators.md", 8);
 }
 
 #[test]
-fn every_list_of_this_file_is_used() {
+fn every_list_is_used() {
     let pages: BTreeSet<_> = documents().into_iter().collect();
     let named = RUN.iter().chain(RUN_BY_OTHERS.iter().map(|(page, _)| page));
     for page in named {

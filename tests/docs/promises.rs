@@ -1,19 +1,19 @@
-//! Every test that a document names is one.
+//! Tests named in documents must exist.
 
 use super::{documents, read, root};
 use regex::Regex;
 use std::fs;
 use std::path::Path;
 
-/// The pages with tables of what is promised, each with the tests that hold it.
+/// The pages with tables of promises and their tests.
 const PAGES: [&str; 3] = ["docs/GUARANTEES.md", "SECURITY.md", "docs/RELIABILITY.md"];
 
 /// The files of a module M that may have tests.
 const PLACES: [&str; 5] =
     ["tests/M.rs", "tests/M/mod.rs", "src/M.rs", "src/M/mod.rs", "src/M/tests.rs"];
 
-/// The tests that a document names, as `room::file::name`. `…::name` is in the file of the test
-/// that was named before it.
+/// Returns the tests named in a document, as `area::file::name`. `…::name` is in the file of the
+/// test named before it.
 fn named(document: &str) -> Vec<String> {
     let name = Regex::new(r"`((?:…|[a-z0-9_]+)(?:::[a-z0-9_]+)*::(?:[a-z0-9_]+|\*))`").unwrap();
     let mut last = String::new();
@@ -29,7 +29,7 @@ fn named(document: &str) -> Vec<String> {
     names
 }
 
-/// Where a test may stand: in a file of a room of `tests`, or beside the code that it tests; for
+/// Whether a test exists: in a file of an area of `tests`, or next to the code that it tests; for
 /// `http1::…` in that crate.
 fn is_a_test(name: &str) -> bool {
     let (module, test) = name.rsplit_once("::").unwrap();
@@ -53,7 +53,7 @@ fn has_test(file: &Path, test: &str) -> bool {
 }
 
 #[test]
-fn every_test_that_a_page_names_is_one() {
+fn tests_named_in_documents_exist() {
     let all = documents().into_iter().flat_map(|document| {
         let names = named(&read(&document)).into_iter();
         names.map(move |name| (document.clone(), name)).collect::<Vec<_>>()
@@ -63,7 +63,7 @@ fn every_test_that_a_page_names_is_one() {
 }
 
 #[test]
-fn every_guarantee_names_its_test_or_the_reason() {
+fn guarantees_name_a_test_or_a_reason() {
     for page in PAGES {
         assert!(named(&read(page)).len() > 10, "{page}");
     }
@@ -83,11 +83,11 @@ fn every_guarantee_names_its_test_or_the_reason() {
 }
 
 #[test]
-fn names_of_tests_are_found_in_a_text() {
+fn test_names_are_found_in_a_text() {
     let text = "| a | `shell::ending::one`, `…::two`, `http1::alone::*` and `--flag`, `std::x y` |";
     let expected = ["shell::ending::one", "shell::ending::two", "http1::alone::*"];
     assert_eq!(named(text), expected);
-    assert!(is_a_test("docs::promises::names_of_tests_are_found_in_a_text"));
+    assert!(is_a_test("docs::promises::test_names_are_found_in_a_text"));
     assert!(
         is_a_test("http1::alone::*") && is_a_test("http1::head::tests::targets_are_paths_or_urls")
     );

@@ -1,5 +1,5 @@
 //! The tables of the reference are generated from the program: routes, bodies, settings and fields
-//! of the services file. `UPDATE_DOCS=1 cargo test docs::reference` writes them anew.
+//! of the services file. `UPDATE_DOCS=1 cargo test docs::reference` rewrites them.
 
 use super::{read, root};
 use crate::harness::{Astra, Instance, Server, binary};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-/// Checks a file against what the program says, or writes it.
+/// Compares a file with the generated text, or writes it.
 #[track_caller]
 fn check(path: &str, text: &str) {
     if std::env::var_os("UPDATE_DOCS").is_some() {
@@ -18,7 +18,7 @@ fn check(path: &str, text: &str) {
     assert!(read(path) == text, "{path} is not what the program says: {advice}");
 }
 
-/// Checks the part of a document between two comments.
+/// Compares or writes the part of a document between two comments.
 #[track_caller]
 fn check_part(path: &str, name: &str, part: &str) {
     let (begin, end) = (format!("<!-- generated: {name} -->\n"), "<!-- end of generated -->");
@@ -36,12 +36,12 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
 
-/// A text in a cell of a table.
+/// Escapes a text for a table cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
-/// The document of a server.
+/// Returns the `OpenAPI` document of a server.
 struct Document(Value);
 
 impl Document {
@@ -49,7 +49,7 @@ impl Document {
         Self(server.get("/openapi.json").expect(200).json())
     }
 
-    /// Operations in the order of their groups: method, path, operation.
+    /// Returns operations in the order of their groups: method, path, operation.
     fn operations(&self) -> Vec<(String, &str, &Value)> {
         let mut all = Vec::new();
         for tag in self.0["tags"].as_array().unwrap() {
@@ -70,7 +70,7 @@ impl Document {
         for (method, path, operation) in self.operations() {
             let does =
                 format!("{}. {}", text(&operation["summary"]), text(&operation["description"]));
-            // Those that any route can give are described once.
+            // Errors of all routes are described once.
             let common = ["400", "401", "403", "408", "413", "429", "500"];
             let answers: Vec<String> = object(&operation["responses"])
                 .iter()
@@ -89,7 +89,7 @@ impl Document {
         table
     }
 
-    /// What each route takes: in the path, the query, the headers and the body.
+    /// Describes the parameters of each route: path, query, headers and body.
     fn parameters(&self) -> String {
         let mut all = String::new();
         let mut of_logs = None;
@@ -136,7 +136,7 @@ impl Document {
         all
     }
 
-    /// The objects of answers.
+    /// Describes the objects of answers.
     fn objects(&self) -> String {
         let schemas = object(&self.0["components"]["schemas"]);
         let mut wanted = BTreeSet::new();
@@ -166,7 +166,7 @@ impl Document {
         described.collect()
     }
 
-    /// A schema in a few words.
+    /// Describes a schema briefly.
     fn kind(&self, schema: &Value) -> String {
         kind(schema, &|to| self.0.pointer(&to[1..]).unwrap_or_else(|| panic!("there is no {to}")))
     }
@@ -239,7 +239,7 @@ fn table(first: &str, rows: &[(&str, String, &str)]) -> String {
 }
 
 #[test]
-fn the_reference_of_the_shell_is_its_document() {
+fn shell_reference_matches_its_openapi_document() {
     let document = Document::of(&Server::start());
     check_part("docs/api-shell.md", "routes", &document.routes());
     check_part("docs/api-shell.md", "parameters", &document.parameters());
@@ -247,7 +247,7 @@ fn the_reference_of_the_shell_is_its_document() {
 }
 
 #[test]
-fn the_reference_of_astra_is_its_document() {
+fn astra_reference_matches_its_openapi_document() {
     let document = Document::of(&Astra::start(json!({})));
     check_part("docs/api-astra.md", "routes", &document.routes());
     check_part("docs/api-astra.md", "parameters", &document.parameters());
@@ -255,7 +255,7 @@ fn the_reference_of_astra_is_its_document() {
 }
 
 #[test]
-fn the_reference_of_the_services_file_is_its_schema() {
+fn services_file_reference_matches_its_schema() {
     let output = binary().arg("schema").output().unwrap();
     let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
     let resolve = |to: &str| schema.pointer(&to[1..]).unwrap();
@@ -281,7 +281,7 @@ fn the_reference_of_the_services_file_is_its_schema() {
 }
 
 #[test]
-fn the_reference_of_settings_is_their_table() {
+fn settings_reference_matches_the_table() {
     let mut all = "| flag | environment | default | meaning |\n|---|---|---|---|\n".to_owned();
     for setting in SETTINGS {
         let flag = setting.flag.map_or("–".to_owned(), |flag| format!("`--{flag}`"));
@@ -300,7 +300,7 @@ fn the_reference_of_settings_is_their_table() {
 }
 
 #[test]
-fn the_example_of_dotenv_is_the_table_of_settings() {
+fn dotenv_example_matches_the_table() {
     let mut all = String::from(
         "# Settings of llm-shell that serve and astra read from .env in the working directory, each \
          with its\n# default. Precedence: flags, environment, .env, defaults. The shell, the allowed \

@@ -1,5 +1,4 @@
-//! What a reader has before the first command of a page: servers, a folder, and the commands' way
-//! to them.
+//! The environment of a page's commands: servers, a folder, and the ports to reach them.
 
 use super::alike::assert_alike;
 use super::blocks::{Block, blocks};
@@ -13,10 +12,10 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-/// The ports that pages use, of servers that a page's own commands start.
+/// The ports of servers that a page's own commands start.
 const OTHER_PORTS: [&str; 3] = ["8765", "8080", "8443"];
 
-/// A folder to work in, with the servers that the page speaks to.
+/// A working folder, with the servers that the page uses.
 pub struct Session {
     shell: Option<Server>,
     astra: Option<Instance>,
@@ -25,27 +24,27 @@ pub struct Session {
 }
 
 impl Session {
-    /// Only a folder.
+    /// Creates a session with only a folder.
     pub fn alone() -> Self {
         let ports = OTHER_PORTS.map(|port| (port, free_port()));
         let folder = Some(tempfile::tempdir().unwrap());
         Self { shell: None, astra: None, folder, ports: ports.into() }
     }
 
-    /// An LLM Shell, whose folder is that of the reader. On the pages it has port 8000.
+    /// Creates a session with an LLM Shell in its folder, which has port 8000 on the pages.
     pub fn with_shell(self) -> Self {
         self.with_shell_of(Server::start())
     }
 
-    /// The same with one that was started otherwise.
+    /// Creates a session with an LLM Shell started by the caller.
     pub fn with_shell_of(mut self, server: Server) -> Self {
         self.ports.push(("8000", server.address().port().to_string()));
         self.shell = Some(server);
         self
     }
 
-    /// An Astra of this services file, whose folder is that of the reader where there is no LLM
-    /// Shell. On the pages it has port 7031.
+    /// Adds an Astra with this services file, whose folder is that of the session if there is no
+    /// LLM Shell. On the pages it has port 7031.
     pub fn with_astra(mut self, services: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("astra_services.json"), self.here(services)).unwrap();
@@ -57,7 +56,7 @@ impl Session {
         self
     }
 
-    /// Copies something of the repository into the reader's folder, under the same path.
+    /// Copies a path of the repository into the folder.
     pub fn with_copy_of(self, path: &str) -> Self {
         let to = self.folder().join(path);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
@@ -72,7 +71,7 @@ impl Session {
         shell.or_else(astra).unwrap_or_else(|| self.folder.as_ref().unwrap().path())
     }
 
-    /// A text with the ports that things have here.
+    /// Replaces the ports in a text with those of the session.
     fn here(&self, text: &str) -> String {
         let replace = |text: String, (port, here): &(&str, String)| {
             let port = Regex::new(&format!(r"\b{port}\b")).unwrap();
@@ -81,8 +80,8 @@ impl Session {
         self.ports.iter().fold(text.to_owned(), replace)
     }
 
-    /// Goes through a page from its beginning to its end: writes the files that it shows, runs its
-    /// commands, and compares what they print with what is shown. Gives how many there were.
+    /// Follows a page from beginning to end: writes the files that it shows, runs its
+    /// commands, and compares their output. Returns the number of commands.
     pub fn follow(&self, page: &str) -> usize {
         let mut count = 0;
         for block in blocks(&read(page)).0 {
@@ -114,20 +113,20 @@ impl Session {
         let here = self.here(command);
         let mut shell = Command::new("sh");
         shell.args(["-e", "-c", &here]).current_dir(self.folder()).env("PATH", path());
-        // Where nothing else is said, the client asks the first server of the page.
+        // The default server of the client is the first one of the page.
         let first = ["8000", "7031"].map(|port| self.here(port)).into_iter();
         let servers = [self.shell.is_some(), self.astra.is_some()];
         for (port, _) in first.zip(servers).filter(|(_, is_there)| *is_there).take(1) {
             shell.env("LLM_SHELL_PORT", port);
         }
         let output = shell.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{page}, line {line}: {here}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{page}, line {line}: {here}: {stderr}");
         String::from_utf8(output.stdout).unwrap()
     }
 }
 
-/// The path that programs are found by, ours first.
+/// Returns PATH with the program under test first.
 fn path() -> OsString {
     let ours = Path::new(env!("CARGO_BIN_EXE_llm-shell")).parent().unwrap().to_owned();
     let others = std::env::var_os("PATH").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `llm-shell export kubernetes`: what is said of a services file, and of shells for agents.
+//! `llm-shell export kubernetes`: manifests of a services file, and of shells for agents.
 
 use crate::harness::{Server, binary};
 use llm_shell::supervisor::services_file;
@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-/// Exit code, stdout and stderr of an export in this folder.
+/// Returns exit code, stdout and stderr of an export in this folder.
 fn export_in(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut command = binary();
     command.args(["export", "kubernetes"]).args(arguments).current_dir(folder);
@@ -20,7 +20,7 @@ fn export(arguments: &[&str]) -> (Option<i32>, String, String) {
     export_in(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/export")), arguments)
 }
 
-/// The manifest and the warnings of these services, all in one image.
+/// Returns the manifest and the warnings of these services, all in one image.
 #[track_caller]
 fn exported(services: &str) -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
@@ -30,7 +30,7 @@ fn exported(services: &str) -> (String, String) {
     (stdout, stderr)
 }
 
-/// The one document of a manifest that has this line.
+/// Returns the only document of a manifest with this line.
 #[track_caller]
 fn document<'a>(manifest: &'a str, kind: &str, name: &str) -> &'a str {
     let is_it = |document: &&str| {
@@ -44,12 +44,12 @@ fn document<'a>(manifest: &'a str, kind: &str, name: &str) -> &'a str {
 }
 
 #[test]
-fn every_field_of_the_services_file_becomes_what_the_page_says() {
+fn exported_fields_match_the_documentation() {
     let arguments = ["everything.json", "--image", "app:1", "--image", "Data_Base.v2=postgres:17"];
     let (code, manifest, warnings) =
         export(&[&arguments[..], &["--namespace", "astra", "--wait-image", "busybox:1"]].concat());
     assert_eq!(code, Some(0), "{warnings}");
-    // After a change that is meant: print both again, and read the difference.
+    // After an intended change: print both again, and review the difference.
     assert_eq!(manifest, include_str!("everything.yaml"));
     assert_eq!(warnings, include_str!("everything.warnings"));
 }
@@ -66,7 +66,7 @@ fn the_fixture_has_every_field_of_the_schema() {
 }
 
 #[test]
-fn what_ends_is_a_job_and_what_goes_on_a_deployment() {
+fn services_become_jobs_or_deployments() {
     let (manifest, warnings) = exported(
         r#"{"never": {"cmd": "x", "restart_policy": {"mode": "never"}},
         "task": {"cmd": "x", "restart_policy": {"max_restarts": 7}},
@@ -78,11 +78,11 @@ fn what_ends_is_a_job_and_what_goes_on_a_deployment() {
     for name in ["always", "plain", "last"] {
         document(&manifest, "Deployment", name);
     }
-    let told: Vec<&str> = warnings.lines().collect();
-    assert_eq!(told.len(), 2, "{warnings}");
-    assert!(told[0].starts_with("warning: last.depends_on.always: is left out: it always"));
-    assert!(told[1].starts_with("warning: last.depends_on.task: is left out: a pod can only"));
-    assert!(told[1].ends_with("job/task`"), "{}", told[1]);
+    let lines: Vec<&str> = warnings.lines().collect();
+    assert_eq!(lines.len(), 2, "{warnings}");
+    assert!(lines[0].starts_with("warning: last.depends_on.always: is left out: it always"));
+    assert!(lines[1].starts_with("warning: last.depends_on.task: is left out: a pod can only"));
+    assert!(lines[1].ends_with("job/task`"), "{}", lines[1]);
 }
 
 #[test]
@@ -100,14 +100,14 @@ fn services_without_autostart_are_exported_scaled_down() {
 }
 
 #[test]
-fn secrets_stand_in_a_secret_and_nowhere_else() {
+fn secrets_are_exported_only_as_secrets() {
     let (manifest, warnings) = exported(
         r#"{"api": {"cmd": "x", "env": {"API_TOKEN": "sesame-1", "URL": "http://a:sesame-2@h/",
         "HEADER": "Bearer sesame-1", "MODE": "plain"}},
         "open": {"cmd": ["x", "--token", "hush"]}}"#,
     );
-    let told = "warning: open.cmd: appears to contain a secret";
-    assert!(warnings.starts_with(told) && warnings.lines().count() == 1, "{warnings}");
+    let expected = "warning: open.cmd: appears to contain a secret";
+    assert!(warnings.starts_with(expected) && warnings.lines().count() == 1, "{warnings}");
     let secret = document(&manifest, "Secret", "api-secrets");
     let others = manifest.replace(secret, "");
     assert!(secret.contains("sesame-1") && secret.contains("sesame-2"), "{secret}");
@@ -121,10 +121,10 @@ fn secrets_stand_in_a_secret_and_nowhere_else() {
 }
 
 #[test]
-fn a_fault_ends_with_2_and_prints_no_manifest() {
+fn invalid_file_exits_with_2_without_manifest() {
     let folder = tempfile::tempdir().unwrap();
     let write = |text: &str| fs::write(folder.path().join("s.json"), text).unwrap();
-    for (text, arguments, said) in [
+    for (text, arguments, expected) in [
         (r#"{"a": {"cm": 1}}"#, &["--image", "x"][..], "s.json:1:8: a.cm: is unknown"),
         ("{}", &["--image", "x", "--namespace", "A"], "invalid --namespace \"A\""),
         ("{}", &["--image", "x", "--wait-image", "a b"], "invalid --wait-image \"a b\""),
@@ -151,11 +151,11 @@ fn a_fault_ends_with_2_and_prints_no_manifest() {
         write(text);
         let (code, stdout, stderr) = export_in(folder.path(), &[&["s.json"], arguments].concat());
         assert_eq!((code, &*stdout), (Some(2), ""), "{stderr}");
-        assert!(stderr.contains(said), "{said:?} in {stderr:?}");
+        assert!(stderr.contains(expected), "{expected:?} in {stderr:?}");
     }
 }
 
-/// The tokens of shells called `sh`, by their pods.
+/// Returns the tokens of shells called `sh`, by pod.
 fn tokens_of(manifest: &str) -> BTreeMap<String, String> {
     let data = document(manifest, "Secret", "sh-tokens").split("stringData:\n").nth(1).unwrap();
     let pairs = data.lines().map(|line| line.trim().split_once(": ").unwrap());
@@ -227,12 +227,12 @@ fn exported_shell_accepts_its_pod_name_and_token() {
         ask(host, &[]).expect(401);
     }
     ask("sh-0.sh:8000", &[&bearer]).expect(403);
-    // As the probes ask.
+    // As the probes do.
     server.request_as("10.0.0.7:8000", "GET /health", &[], b"").expect(200);
 }
 
 #[test]
-fn tokens_that_are_there_and_volumes_that_stay_are_used() {
+fn existing_secrets_and_volumes_are_used() {
     let (code, manifest, _) = export(&[
         "--agents",
         "2",
@@ -251,8 +251,8 @@ fn tokens_that_are_there_and_volumes_that_stay_are_used() {
 }
 
 #[test]
-fn shells_that_kubernetes_would_refuse_are_refused() {
-    for (arguments, said) in [
+fn invalid_shell_exports_are_refused() {
+    for (arguments, expected) in [
         (&["--agents", "0"][..], "invalid --agents \"0\""),
         (&["--agents", "1001"], "invalid --agents \"1001\""),
         (&["--agents", "2", "--name", "A"], "invalid --name \"A\""),
@@ -265,7 +265,7 @@ fn shells_that_kubernetes_would_refuse_are_refused() {
     ] {
         let (code, stdout, stderr) = export(&[&["--image", "x"], arguments].concat());
         assert_eq!((code, &*stdout), (Some(2), ""), "{stderr}");
-        assert!(stderr.contains(said), "{said:?} in {stderr:?}");
+        assert!(stderr.contains(expected), "{expected:?} in {stderr:?}");
     }
 }
 

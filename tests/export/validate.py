@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds what is exported to the published schemas of Kubernetes: `validate.py BINARY`.
+"""Validates exported manifests against the schemas of Kubernetes: `validate.py BINARY`.
 
 Strictly: a field that the schema does not have is a fault. Exit code 1 when something does not
 hold.
@@ -123,7 +123,7 @@ def faults(objects: list[dict]) -> list[str]:
 
 
 def hard_texts(binary: Path) -> list[str]:
-    """What was given and what comes out of the YAML, where they are not the same."""
+    """Returns the texts that differ after a round trip through YAML."""
     given = {f"V{number}": text for number, text in enumerate(HARD)}
     with tempfile.TemporaryDirectory() as folder:
         services = {"a": {"cmd": ["x", *HARD], "env": given}}

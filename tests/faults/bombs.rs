@@ -1,22 +1,22 @@
-//! Commands that fill the machine with processes, or with dead ones.
+//! Commands that create masses of processes or zombies.
 
 use super::{as_user, count_tasks};
 use crate::harness::{Astra, Server, eventually, fixture};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-/// A command that forks until it reaches its limit is ended like any other; `deaf` to SIGTERM, too.
+/// Asserts that a fork bomb is ended like any other command, also if it ignores SIGTERM (`deaf`).
 fn a_bomb_is_ended(user: u32, deaf: &str) {
     const PROCESSES: u64 = 60;
     let Some(mut command) = as_user(user, PROCESSES) else { return };
-    // The user may not look into our checkout.
+    // The user cannot read our checkout.
     let script = std::fs::read_to_string(fixture("fork_bomb.py")).unwrap();
     command.args(["--kill-timeout", "1"]);
     let server = Server::start_command_in_open_folder(command);
     std::fs::write(server.folder().join("bomb.py"), script).unwrap();
     server.run(&format!("python3 bomb.py {deaf}"));
     eventually("the limit is reached", || (count_tasks(user) >= PROCESSES).then_some(()));
-    // There is no thread to be had for a connection, and it is served all the same.
+    // No thread can be started for a connection, but it is served nevertheless.
     assert_eq!(server.get("/status").expect(200).json()["status"], "running");
     server.wait_for_log("cannot spawn a thread");
     let began = Instant::now();
@@ -24,7 +24,7 @@ fn a_bomb_is_ended(user: u32, deaf: &str) {
     assert!(began.elapsed() < Duration::from_secs(7), "{:?}", began.elapsed());
     assert_eq!((&killed["status"], &killed["left"]), (&"killed".into(), &().into()), "{killed}");
     assert_eq!(server.living(), Vec::<String>::new());
-    // All is as it was.
+    // The server is back to normal.
     assert_eq!(server.run_to_end("echo again")["exit_code"], 0);
     assert_eq!(server.content(""), "again");
 }
@@ -35,12 +35,12 @@ fn a_fork_bomb_under_a_limit_is_ended_by_a_kill() {
 }
 
 #[test]
-fn a_fork_bomb_that_ignores_sigterm_is_ended_by_a_kill() {
+fn sigterm_ignoring_fork_bomb_is_ended_by_a_kill() {
     a_bomb_is_ended(1_054_322, "deaf");
 }
 
 #[test]
-fn zombies_of_a_command_are_reaped_and_block_nothing() {
+fn zombies_are_reaped_and_block_nothing() {
     const DEAD: usize = 500;
     let server = Server::start();
     server.run(&format!(
@@ -61,9 +61,9 @@ fn zombies_of_a_command_are_reaped_and_block_nothing() {
 }
 
 #[test]
-fn orphans_that_die_by_the_hundred_are_all_collected() {
+fn hundreds_of_dying_orphans_are_reaped() {
     let server = Server::start();
-    // Each is handed to the server, and dies there.
+    // Each is reparented to the server, and dies there.
     server.run_to_end("i=0; while [ $i -lt 500 ]; do (sh -c : &); i=$((i+1)); done");
     expect_no_child(&server);
 }
@@ -82,7 +82,7 @@ fn expect_no_child(server: &Server) {
 }
 
 #[test]
-fn a_bomb_in_a_service_is_stopped_in_its_time() {
+fn fork_bomb_in_a_service_is_stopped_in_time() {
     const USER: u32 = 1_054_334;
     const PROCESSES: u64 = 60;
     let command = as_user(USER, PROCESSES).expect("root, to be another user");

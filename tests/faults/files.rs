@@ -1,4 +1,4 @@
-//! Log directories and logs that do not do what they should.
+//! Failing log directories and logs.
 
 use super::as_user;
 use crate::harness::{Server, eventually};
@@ -6,7 +6,7 @@ use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-/// Whether `mount` (or `umount`) did that.
+/// Runs `mount` or `umount` and returns whether it succeeded.
 fn done(program: &str, arguments: &[&str]) -> bool {
     let done = Command::new(program).args(arguments).output();
     done.is_ok_and(|output| output.status.success())
@@ -28,7 +28,7 @@ fn full_log_directory_refuses_starts_but_stops_nothing() {
     let refused = server.post_json("/start", &json!({ "command": "true" }));
     let detail = refused.problem(500, "internal");
     assert!(detail.contains("LLM_SHELL_LOG_DIR"), "{detail}");
-    // What was there is still told, and all works again when it can be written again.
+    // Existing output is still served, and writing resumes when it is possible again.
     assert_eq!(server.content(""), "last");
     set_mode(0o755);
     assert_eq!(server.run_to_end("echo again")["exit_code"], 0);
@@ -50,8 +50,11 @@ fn server_refuses_a_read_only_log_directory() {
     let output = command.output().unwrap();
     assert!(done("umount", &[path]));
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("Read-only file system") && said.contains("LLM_SHELL_LOG_DIR"), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.contains("Read-only file system") && stderr.contains("LLM_SHELL_LOG_DIR"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -72,7 +75,7 @@ fn command_writing_to_its_own_log_corrupts_no_line() {
 fn command_printing_its_own_log_stays_within_the_limit() {
     const BYTES_MAX: u64 = 1024 * 1024;
     let server = Server::start_with(&["--log-max-bytes", &BYTES_MAX.to_string()]);
-    // Each line that it prints is a line more to print, and longer than the one before.
+    // Each printed line causes another, longer one.
     server.run("echo first; exec tail -n +1 -F \"$(ls -t logs/*.log | head -1)\"");
     eventually("it has printed more than there may be", || {
         let page = server.get("/logs?lines=1").expect(200).json();

@@ -1,4 +1,4 @@
-//! A disk that does not answer: what runs is looked after all the same.
+//! A disk that does not respond: supervision continues.
 
 use crate::harness::{Astra, Server, binary, eventually, kill, send};
 use serde_json::{Value, json};
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// A file system of its own, in a file, which can be frozen. Needs root and a loop device.
+/// A file system in a file, which can be frozen. Needs root and a loop device.
 struct Disk {
     folder: TempDir,
 }
 
-/// A disk that is frozen, until this is dropped. To be declared behind the server: that cannot end
+/// A frozen disk, thawed on drop. To be declared after the server, which cannot end
 /// before the disk is thawed.
 struct Frozen(PathBuf);
 
@@ -19,8 +19,8 @@ struct Frozen(PathBuf);
 fn run(program: &str, arguments: &[&str]) {
     let output = Command::new(program).args(arguments).output();
     let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "this test needs {program} {arguments:?}: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "this test needs {program} {arguments:?}: {stderr}");
 }
 
 impl Disk {
@@ -38,7 +38,7 @@ impl Disk {
         self.folder.path().join("disk")
     }
 
-    /// The directory for the logs, as a flag's value.
+    /// Returns the log directory, as the value of a flag.
     fn logs(&self) -> String {
         self.path().join("logs").display().to_string()
     }
@@ -65,7 +65,7 @@ impl Drop for Disk {
     }
 }
 
-/// Prints numbers, one every hundredth of a second.
+/// A command that prints a number every 10 ms.
 const COUNTS: &str = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done";
 
 fn astra_on(disk: &Disk) -> Astra {
@@ -84,7 +84,7 @@ fn astra_on(disk: &Disk) -> Astra {
     astra
 }
 
-/// Whether a text that was stored on a disk is there.
+/// Whether a text was stored on a disk.
 fn is_stored(folder: &Path, end: &str, text: &str) -> bool {
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let mut files = files.filter(|file| file.to_str().unwrap().ends_with(end));
@@ -92,7 +92,7 @@ fn is_stored(folder: &Path, end: &str, text: &str) -> bool {
 }
 
 #[test]
-fn a_frozen_disk_hides_no_end_and_stops_no_restart() {
+fn frozen_disk_hides_no_end_and_stops_no_restart() {
     let disk = Disk::new();
     let astra = astra_on(&disk);
     let pids = ["sleeps", "counts"].map(|name| astra.pid_of(name));
@@ -110,7 +110,7 @@ fn a_frozen_disk_hides_no_end_and_stops_no_restart() {
     assert_eq!((&counts["log_pending"], &counts["exit_code"]), (&json!(true), &json!(-9)));
     drop(frozen);
     astra.wait_until("counts", "on disk", |it| it.get("log_pending").is_none());
-    // Nothing of what it had printed is lost, and what could not be noted is noted.
+    // None of its output is lost, and its end is recorded afterwards.
     let lines = astra.lines("counts");
     let expected: Vec<String> = (1..=lines.len()).map(|number| number.to_string()).collect();
     assert!(lines.len() > 3 && lines == expected, "{lines:?}");
@@ -162,7 +162,7 @@ fn two_signals_end_a_server_whose_disk_is_frozen() {
     astra.signal("TERM");
     astra.wait_for_log("shutting down");
     astra.signal("TERM");
-    // The kernel keeps the thread that writes until the disk is thawed; all else has ended.
+    // The kernel holds the writing thread until the disk is thawed; all else has ended.
     let stat = format!("/proc/{}/stat", astra.pid());
     let state =
         || std::fs::read_to_string(&stat).unwrap().split_once(") ").unwrap().1[..1].to_owned();
@@ -174,9 +174,9 @@ fn two_signals_end_a_server_whose_disk_is_frozen() {
     assert_eq!(astra.wait().code(), Some(0));
 }
 
-/// The directory of its log cannot be created, which holds up whoever adds it, and nobody else.
+/// Its log directory cannot be created, which blocks only the request that adds it.
 #[test]
-fn a_service_that_is_added_on_a_frozen_disk_holds_up_no_other() {
+fn adding_a_service_on_a_frozen_disk_blocks_no_other() {
     let disk = Disk::new();
     let mut astra = astra_on(&disk);
     let frozen = disk.freeze();
@@ -196,10 +196,10 @@ fn a_service_that_is_added_on_a_frozen_disk_holds_up_no_other() {
     assert_eq!(astra.wait().code(), Some(0));
 }
 
-/// Which services need a log directory is not the same before and after the directories of others
-/// were created.
+/// The set of services that need a log directory may change while the directories of others
+/// are created.
 #[test]
-fn a_service_that_returns_while_another_is_added_is_reloaded() {
+fn service_returning_while_another_is_added_is_reloaded() {
     let disk = Disk::new();
     let mut astra = astra_on(&disk);
     let sleeps = json!({"cmd": "exec sleep 600"});
@@ -245,7 +245,7 @@ fn two_signals_end_a_server_adding_a_service_on_a_frozen_disk() {
     assert_eq!(astra.wait().code(), Some(0));
 }
 
-/// Whether a thread that is no log writer waits in the kernel for a disk.
+/// Whether a thread other than the log writer waits in the kernel for a disk.
 fn is_hung_on_the_disk(pid: u32) -> bool {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let is_hung = |task: std::io::Result<std::fs::DirEntry>| {

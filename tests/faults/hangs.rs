@@ -1,4 +1,4 @@
-//! A file system that hangs, as far as a program, a directory or a file of ours is on it.
+//! Hanging file systems, for programs, directories and files.
 
 use crate::harness::{Astra, PATIENCE, Server, binary, eventually, fixture};
 use serde_json::json;
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-/// Has whoever opens or executes a file wait, as long as this lives.
+/// A lease that blocks opening and executing a file until it is dropped.
 struct Hang(Child);
 
 impl Hang {
@@ -31,7 +31,7 @@ impl Drop for Hang {
     }
 }
 
-/// An Astra with a service `hang` that is being launched, and hangs in that.
+/// Starts Astra with a service `hang` whose launch hangs.
 fn astra_that_hangs() -> (Astra, Hang) {
     let astra = Astra::start(json!({
         "hang": {"cmd": ["./program", "60"], "autostart": false},
@@ -52,7 +52,7 @@ fn astra_that_hangs() -> (Astra, Hang) {
 }
 
 #[test]
-fn a_launch_that_hangs_delays_no_other_service() {
+fn hanging_launch_delays_no_other_service() {
     let (astra, hang) = astra_that_hangs();
     let lines = astra.lines("prints").len();
     eventually("lines come", || (astra.lines("prints").len() > lines + 5).then_some(()));
@@ -66,7 +66,7 @@ fn a_launch_that_hangs_delays_no_other_service() {
 }
 
 #[test]
-fn a_spawner_that_was_needed_for_a_hang_ends_again() {
+fn extra_spawner_ends_after_a_hang() {
     let (astra, _hang) = astra_that_hangs();
     let spawners = || {
         let tasks = fs::read_dir(format!("/proc/{}/task", astra.pid())).expect("it lives");
@@ -95,7 +95,7 @@ fn two_signals_end_astra_while_a_launch_hangs() {
 }
 
 #[test]
-fn an_env_file_that_hangs_delays_no_other_service() {
+fn hanging_env_file_delays_no_other_service() {
     let astra = Astra::start(json!({
         "hang": {"cmd": "exec sleep 60", "env_file": "variables", "autostart": false},
         "other": {"cmd": "exec sleep 60", "autostart": false},
@@ -111,7 +111,7 @@ fn an_env_file_that_hangs_delays_no_other_service() {
 }
 
 #[test]
-fn a_kill_ends_a_start_that_hangs() {
+fn kill_ends_a_hanging_start() {
     let folder = tempfile::tempdir().expect("a fresh folder");
     let shell = folder.path().join("shell");
     fs::copy("/bin/sh", &shell).expect("there is a shell");

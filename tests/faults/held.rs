@@ -1,4 +1,4 @@
-//! Processes that others hold, or that hide: daemons, siblings, setuid programs, debuggers.
+//! Processes that are hard to end: daemons, siblings, setuid programs, debuggers.
 
 use super::as_user;
 use crate::harness::{Astra, Server, binary, eventually, fixture, kill};
@@ -9,14 +9,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// How many processes and threads the users here may have.
+/// The limit of processes and threads of the users.
 const PROCESSES: u64 = 200;
 
 fn lives(pid: &str) -> bool {
     Path::new("/proc").join(pid).exists()
 }
 
-/// Waits for a line of a service that is a number.
+/// Waits for a numeric line of a service and returns it.
 fn printed_pid(astra: &Astra, name: &str) -> String {
     eventually("a number is printed", || {
         astra.lines(name).into_iter().find(|line| line.parse::<u32>().is_ok())
@@ -24,7 +24,7 @@ fn printed_pid(astra: &Astra, name: &str) -> String {
 }
 
 #[test]
-fn a_daemon_that_no_one_may_look_into_is_ended_by_a_stop() {
+fn unreadable_daemon_is_ended_by_a_stop() {
     let command = as_user(1_054_331, PROCESSES).expect("root, to be another user");
     let cmd = "eval $(ssh-agent -a $PWD/socket) > /dev/null; echo $SSH_AGENT_PID; exec sleep 60";
     let services = json!({"agent": {"cmd": cmd}, "other": {"cmd": "exec sleep 60"}});
@@ -37,7 +37,7 @@ fn a_daemon_that_no_one_may_look_into_is_ended_by_a_stop() {
 }
 
 #[test]
-fn a_daemon_with_another_environment_is_ended_by_a_stop() {
+fn daemon_with_other_environment_is_ended_by_a_stop() {
     let script = fixture("daemon.py");
     let own = "(RUN_ID=mine LLMSHELL_RUN_MARK=$LLMSHELL_RUN_MARK:inner setsid sh -c \
                'echo ready; exec sleep 60' &); exec sleep 60";
@@ -52,7 +52,7 @@ fn a_daemon_with_another_environment_is_ended_by_a_stop() {
 }
 
 #[test]
-fn a_sibling_of_a_service_is_ended_with_it() {
+fn sibling_process_is_ended_with_its_service() {
     let cmd = format!("exec python3 {}", fixture("sibling.py"));
     let astra = Astra::start(json!({"web": {"cmd": cmd}, "other": {"cmd": "exec sleep 60"}}));
     astra.wait_for_line("web", "ready");
@@ -61,7 +61,7 @@ fn a_sibling_of_a_service_is_ended_with_it() {
 }
 
 #[test]
-fn a_service_that_becomes_a_daemon_says_so() {
+fn daemonizing_service_is_reported() {
     let cmd = format!("exec python3 {} clear", fixture("daemon.py"));
     let astra = Astra::start(json!({"web": {"cmd": cmd}, "other": {"cmd": "exec sleep 60"}}));
     let exited = astra.wait_for("web", "exited");
@@ -73,7 +73,7 @@ fn a_service_that_becomes_a_daemon_says_so() {
 }
 
 #[test]
-fn what_belongs_to_no_run_is_named_and_ended_at_the_end() {
+fn unowned_processes_are_named_and_ended_at_exit() {
     let cmd = format!("exec python3 {}", fixture("unmarked.py"));
     let mut astra = Astra::start(json!({"web": {"cmd": cmd}, "other": {"cmd": "exec sleep 60"}}));
     astra.wait_for_line("web", "ready");
@@ -85,7 +85,7 @@ fn what_belongs_to_no_run_is_named_and_ended_at_the_end() {
 }
 
 #[test]
-fn what_cannot_be_signalled_is_named_and_holds_up_no_end() {
+fn unkillable_process_is_named_and_does_not_block() {
     let command = as_user(1_054_332, PROCESSES).expect("root, to be another user");
     let cmd = ["./program", "--reuid", "0", "--clear-groups", "sleep", "600"];
     let services = json!({
@@ -115,14 +115,14 @@ fn what_cannot_be_signalled_is_named_and_holds_up_no_end() {
     eventually("it is gone", || astra.living().is_empty().then_some(()));
 }
 
-/// Makes `path` a setpriv that anybody runs as root.
+/// Makes `path` a setuid copy of setpriv, owned by root.
 fn become_root_by(path: &Path) {
     fs::copy("/usr/bin/setpriv", path).expect("there is a setpriv");
     fs::set_permissions(path, fs::Permissions::from_mode(0o4755)).expect("it is ours");
 }
 
 #[test]
-fn a_check_that_cannot_be_ended_is_not_doubled() {
+fn unkillable_check_is_not_duplicated() {
     let command = as_user(1_054_333, PROCESSES).expect("root, to be another user");
     let check = ["./program", "--reuid", "0", "--clear-groups", "sleep", "600"];
     let check = json!({"cmd": check, "timeout": 0.2, "interval": 0.1, "retries": 1});
@@ -147,7 +147,7 @@ fn a_check_that_cannot_be_ended_is_not_doubled() {
     eventually("it is collected", || (!lives(&pid.to_string())).then_some(()));
 }
 
-/// A debugger of a process, which takes note of its end when this is dropped.
+/// A debugger of a process, which reaps it when this is dropped.
 struct Debugger(Child);
 
 impl Debugger {
@@ -171,13 +171,13 @@ impl Drop for Debugger {
     }
 }
 
-/// Ends with this code when the file `go` is there.
+/// A command that exits with this code when the file `go` exists.
 fn waits_and_exits(code: i32) -> String {
     format!("until [ -e go ]; do sleep 0.02; done; exit {code}")
 }
 
 #[test]
-fn an_exit_status_that_a_debugger_holds_is_waited_for() {
+fn exit_status_held_by_a_debugger_is_awaited() {
     let server = Server::start();
     let pid = server.run(&waits_and_exits(7))["process_pid"].clone();
     let debugger = Debugger::of(&pid);
@@ -186,8 +186,8 @@ fn an_exit_status_that_a_debugger_holds_is_waited_for() {
     assert_eq!(server.get("/status").expect(200).json()["status"], "running");
     drop(debugger);
     let ended = server.ended();
-    let told = (&ended["status"], &ended["exit_code"], &ended["ended_by"]);
-    assert_eq!(told, (&json!("exited"), &json!(7), &json!("itself")));
+    let actual = (&ended["status"], &ended["exit_code"], &ended["ended_by"]);
+    assert_eq!(actual, (&json!("exited"), &json!(7), &json!("itself")));
     eventually("no zombie is left", || (!lives(&pid.to_string())).then_some(()));
 }
 
@@ -204,7 +204,7 @@ fn a_kill_names_a_debugger_that_holds_an_exit_status() {
 }
 
 #[test]
-fn a_traced_job_that_exited_with_0_is_not_restarted() {
+fn traced_job_exiting_with_0_is_not_restarted() {
     let policy = json!({"mode": "on-failure", "backoff_seconds": 0});
     let job = json!({"cmd": waits_and_exits(0), "restart_policy": policy});
     let astra = Astra::start(json!({"job": job}));
@@ -224,14 +224,14 @@ fn astra_in_namespace(services: Value) -> Astra {
 }
 
 #[test]
-fn a_stop_leaves_a_service_alone_that_has_its_old_number() {
+fn stop_does_not_touch_a_process_with_a_reused_pid() {
     let daemon = "(env -i sh -c 'echo $$; exec sleep 61' &); sleep 0.1; exit 1";
     let policy = json!({"mode": "never"});
     let first = json!({"cmd": "exit 0", "restart_policy": policy, "autostart": false});
     let second = json!({"cmd": daemon, "restart_policy": policy, "autostart": false});
     let astra = astra_in_namespace(json!({"first": first, "second": second}));
     let inside = astra.pid().to_string();
-    // Far enough from the first numbers, which the server's own threads have.
+    // Far from the first pids, which the server's threads have.
     set_last_pid(&inside, 300);
     let mut log = astra.events("/supervisor/logs/first?follow=true&after=0");
     astra.ask("start", "first").expect(200);
@@ -255,7 +255,7 @@ fn a_stop_leaves_a_service_alone_that_has_its_old_number() {
     assert_eq!(sleepers(), 0, "{:?}", astra.living());
 }
 
-/// Has the namespace that a process is in number its next process behind this.
+/// Sets the last pid of a process's namespace.
 fn set_last_pid(process: &str, number: i64) {
     let mut nsenter = Command::new("nsenter");
     nsenter.args(["--target", process, "--pid", "--mount", "sh", "-c"]);

@@ -1,4 +1,4 @@
-//! Faults of ours and of the machine: each costs what it must, and nothing else.
+//! Failures of the program and of the machine, and the limits of their effects.
 
 mod bombs;
 mod files;
@@ -15,8 +15,8 @@ use nix::libc;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 
-/// The program under test as a user whom nothing else belongs to, who may have so many processes
-/// and threads. `None` where we may not change our user.
+/// Returns the program under test as an otherwise unused user with this limit of processes and
+/// threads. `None` if the user cannot be changed.
 fn as_user(user: libc::uid_t, processes: u64) -> Option<Command> {
     let make = || {
         let mut command = binary();
@@ -42,7 +42,7 @@ fn as_user(user: libc::uid_t, processes: u64) -> Option<Command> {
     may.then(make)
 }
 
-/// Processes of a user that do nothing but count; they end when this is dropped.
+/// Idle processes of a user, which count towards its limit; killed on drop.
 struct Crowd(Vec<Child>);
 
 impl Crowd {
@@ -50,7 +50,7 @@ impl Crowd {
         let one = || {
             let mut sleep = Command::new("sleep");
             sleep.arg("600").current_dir("/").uid(user);
-            sleep.spawn().expect("there is room for it")
+            sleep.spawn().expect("a free process")
         };
         Self(std::iter::repeat_with(one).take(usize::try_from(count).unwrap()).collect())
     }
@@ -65,7 +65,7 @@ impl Drop for Crowd {
     }
 }
 
-/// How many processes and threads a user has.
+/// Returns the number of processes and threads of a user.
 fn count_tasks(user: libc::uid_t) -> u64 {
     let listed = Command::new("ps").args(["-L", "-o", "lwp=", "-U", &user.to_string()]).output();
     String::from_utf8_lossy(&listed.expect("ps runs").stdout).lines().count() as u64

@@ -1,7 +1,7 @@
-//! Faults in our own code: each costs whoever it happened to, and nobody else.
+//! Panics in our own code: each affects only the request or service concerned.
 //!
 //! The server under test is this test binary, with a log that panics at the message that a test
-//! names: so a fault comes about in the middle of the very code that runs in production.
+//! names, so that a panic happens inside of the production code.
 
 use crate::harness::{Astra, Web};
 use llm_shell::app::{self, Services, Startup};
@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
-/// Set for the process that is the server: at which message its log panics, once.
+/// The variable with the message at which the server's log panics, once.
 const PANIC_AT: &str = "TEST_PANIC_AT";
 
 /// A log on stderr that panics at a message.
@@ -37,9 +37,9 @@ impl log::Log for PanickingLog {
     fn flush(&self) {}
 }
 
-/// The server itself, where this process was started to be one.
+/// The server itself, if this process was started as one.
 #[test]
-fn a_server_with_a_fault_in_it() {
+fn server_with_injected_panics() {
     let Ok(panic_at) = std::env::var(PANIC_AT) else { return };
     let log = PanickingLog(Mutex::new(Some(panic_at)));
     log::set_boxed_logger(Box::new(log)).expect("there is no other log");
@@ -57,10 +57,10 @@ fn a_server_with_a_fault_in_it() {
     app::supervise(startup, listener, services).expect("it ends well");
 }
 
-/// A server of these services in which the log panics at this message.
+/// Starts a server of these services whose log panics at this message.
 fn astra_that_panics_at(message: &str, services: Value) -> Astra {
     let mut command = Command::new(std::env::current_exe().expect("this binary"));
-    let this = "faults::panics::a_server_with_a_fault_in_it";
+    let this = "faults::panics::server_with_injected_panics";
     command.args(["--exact", this, "--nocapture"]).env(PANIC_AT, message);
     command.env("LLM_SHELL_LOG_DIR", "logs").stdout(std::process::Stdio::null());
     Astra::start_bare(command, services)
@@ -71,7 +71,7 @@ fn counts() -> Value {
     json!({ "cmd": "i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done" })
 }
 
-/// The numbers that a service has printed so far, which must be all from one on.
+/// Returns the numbers that a service has printed, which must be consecutive from 1.
 fn expect_counting(astra: &Astra, name: &str) {
     let before = astra.lines(name).len();
     astra.wait_for_line(name, &(before + 5).to_string());
@@ -99,7 +99,7 @@ fn panic_while_reading_one_output_loses_no_other_lines() {
         "[llm-shell: 1 lines are missing here, because the log could not be \
                                 written]",
     );
-    // Its end is told, and it is started again with all of its output.
+    // Its end is reported, and it is restarted with all of its output.
     assert_eq!(astra.settle("stop", "bad"), "stopped");
     assert_eq!(astra.settle("start", "bad"), "running");
     assert_eq!(astra.settle("stop", "good"), "stopped");
@@ -132,19 +132,19 @@ fn panic_in_one_service_leaves_the_supervisor_running() {
 }
 
 #[test]
-fn a_panic_in_a_health_check_is_a_failed_check() {
+fn panic_in_a_health_check_fails_the_check() {
     let web = Web::start(200);
     let mut bad = counts();
     bad["health_check"] = json!({ "url": web.url("/ok"), "interval": 0.2 });
     let astra = astra_that_panics_at("ureq", json!({ "bad": bad }));
     astra.wait_for_log("A health check panicked: as the test wants it");
-    // The next look finds what there is.
+    // The next sample is complete.
     astra.wait_until("bad", "healthy", |status| status["health"] == "healthy");
     expect_counting(&astra, "bad");
 }
 
 #[test]
-fn a_panic_in_what_a_client_asked_for_is_told_to_that_client() {
+fn panic_in_a_request_is_reported_to_its_client() {
     let mut bad = counts();
     bad["autostart"] = json!(false);
     let astra = astra_that_panics_at("bad: stopped -> starting", json!({ "bad": bad }));

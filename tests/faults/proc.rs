@@ -1,10 +1,10 @@
-//! A /proc that shows nothing.
+//! An empty /proc.
 
 use crate::harness::{Server, binary, eventually};
 use serde_json::json;
 use std::process::Command;
 
-/// The program in a mount namespace of its own, behind `before`. `None` where that is not permitted.
+/// Returns the program in a mount namespace, after `before`. `None` if that is not permitted.
 fn apart(before: &str) -> Option<Command> {
     let mut unshare = Command::new("unshare");
     let tried = Command::new("unshare").args(["--mount", "true"]).output();
@@ -17,7 +17,7 @@ fn apart(before: &str) -> Option<Command> {
     Some(unshare)
 }
 
-/// Puts an empty file system over the /proc that a process sees, or takes it away again.
+/// Mounts an empty file system over the /proc of a process, or unmounts it.
 fn cover_proc(pid: u32, arguments: &[&str]) {
     let pid = pid.to_string();
     let done = Command::new("nsenter").args(["--mount", "--target", &pid]).args(arguments).status();
@@ -25,17 +25,17 @@ fn cover_proc(pid: u32, arguments: &[&str]) {
 }
 
 #[test]
-fn without_proc_the_server_does_not_start_and_says_why() {
+fn server_without_proc_refuses_to_start() {
     let Some(mut command) = apart("mount -t tmpfs none /proc && ") else { return };
     let folder = tempfile::tempdir().unwrap();
     let output = command.current_dir(folder.path()).env("LLM_SHELL_PORT", "0").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("read /proc (mount it)"), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("read /proc (mount it)"), "{stderr}");
 }
 
 #[test]
-fn what_cannot_be_seen_is_never_said_to_be_gone() {
+fn invisible_processes_are_not_reported_as_gone() {
     let Some(mut command) = apart("") else { return };
     command.env("LLM_SHELL_KILL_TIMEOUT", "0.2");
     let server = Server::start_command(command);
@@ -44,12 +44,12 @@ fn what_cannot_be_seen_is_never_said_to_be_gone() {
     eventually("both are there", || (server.living().len() == 2).then_some(()));
     cover_proc(server.pid(), &["mount", "-t", "tmpfs", "none", "/proc"]);
     let killed = server.post("/kill").expect(200).json();
-    // The command's own process is held by a descriptor, so it is ended all the same.
+    // The command's own process is held by a pidfd, so it is ended nevertheless.
     assert_eq!((&killed["status"], &killed["signal"]), (&json!("killed"), &json!("SIGTERM")));
-    let why = killed["left"][0]["why"].as_str().expect("it is told that more may be left");
+    let why = killed["left"][0]["why"].as_str().expect("the reason that more may be left");
     assert!(why.contains("/proc cannot be read"), "{killed}");
     assert_eq!(server.living().len(), 1);
-    // What would be started now could not be ended.
+    // A command started now could not be ended.
     let detail = server.post_json("/start", &json!({ "command": "sleep 600" }));
     assert!(detail.problem(500, "internal").contains("read /proc"));
     assert_eq!(server.living().len(), 1);

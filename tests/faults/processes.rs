@@ -1,15 +1,15 @@
-//! A machine that has no process to give.
+//! A machine without free processes.
 
 use super::{Crowd, as_user};
 use crate::harness::{Astra, Server, binary, fixture, kill};
 use serde_json::json;
 use std::process::Command;
 
-/// How many processes and threads the users here may have.
+/// The limit of processes and threads of the users.
 const PROCESSES: u64 = 40;
 
 #[test]
-fn a_start_that_gets_no_process_is_refused_and_leaves_nothing() {
+fn start_without_a_process_leaves_nothing() {
     const USER: u32 = 1_054_323;
     let Some(command) = as_user(USER, PROCESSES) else { return };
     let server = Server::start_command_in_open_folder(command);

@@ -1,4 +1,4 @@
-//! A signal to end or to stop that comes in the middle of something.
+//! Signals that arrive during an operation.
 
 use crate::harness::raw::Client;
 use crate::harness::{Astra, Server, binary, processes_in};
@@ -7,17 +7,17 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// How often a moment is tried, each a little later than the one before.
+/// The number of attempts, each a little later than the one before.
 const ROUNDS: u32 = 12;
 
-/// What a request that a shutdown overtook may be answered with: it was done before, it was refused
-/// with a reason, or there was nobody any more.
+/// The possible answers to a request during a shutdown: it was done before, it was refused with a
+/// reason, or the server was gone.
 fn is_told(status: Option<u16>) -> bool {
     matches!(status, None | Some(200 | 201 | 202 | 409 | 503))
 }
 
-/// Has `ask` come together with the signal, which comes a little later each time; the server must
-/// end well and leave nothing.
+/// Runs `ask` together with the signal, which is sent a little later each time; the server must
+/// exit with 0 and leave nothing.
 fn ends_well(
     server: &mut Server,
     round: u32,
@@ -38,7 +38,7 @@ fn ends_well(
     assert!(!server.log().contains("panicked"), "{}", server.log());
 }
 
-/// The status of the answer to a POST; `None` where the server was gone before it answered.
+/// Returns the status of the answer to a POST; `None` if the server was gone before it answered.
 fn post(address: std::net::SocketAddr, path: &str, body: &str) -> Option<u16> {
     use std::io::{Read, Write};
     let mut socket = std::net::TcpStream::connect(address).ok()?;
@@ -50,13 +50,13 @@ fn post(address: std::net::SocketAddr, path: &str, body: &str) -> Option<u16> {
     );
     socket.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
-    // One that was cut has no status.
+    // A truncated answer has no status.
     let _cut = socket.read_to_string(&mut answer);
     answer.split(' ').nth(1)?.parse().ok()
 }
 
 #[test]
-fn a_signal_in_the_middle_of_a_start_ends_what_was_started() {
+fn sigterm_during_a_start_ends_the_run() {
     let mut server = Server::start();
     for round in 0..ROUNDS {
         let command = json!({ "command": "(setsid sleep 600 &); sleep 600" }).to_string();
@@ -77,7 +77,7 @@ fn sigterm_during_a_restart_ends_both_runs() {
 }
 
 #[test]
-fn a_signal_in_the_middle_of_a_reload_ends_every_service() {
+fn sigterm_during_a_reload_ends_every_service() {
     let service = |name: &str| {
         let text = "trap 'sleep 0.003; exit' TERM; echo up; while :; do sleep 600 & wait; done";
         json!({ "cmd": format!("{text} # {name}") })
@@ -109,7 +109,7 @@ fn a_signal_in_the_middle_of_a_reload_ends_every_service() {
 }
 
 #[test]
-fn signals_that_mean_nothing_to_us_end_nothing() {
+fn ignored_signals_end_nothing() {
     let server = Server::start();
     let pid = server.run("exec sleep 60")["process_pid"].clone();
     for signal in ["USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO", "PWR", "STKFLT", "XCPU", "XFSZ"]
@@ -121,7 +121,7 @@ fn signals_that_mean_nothing_to_us_end_nothing() {
 }
 
 #[test]
-fn a_file_size_limit_costs_lines_and_not_the_server() {
+fn file_size_limit_drops_lines_only() {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -f 40; exec \"$0\" \"$@\""]).arg(binary().get_program());
     let server = Server::start_command(command);
@@ -131,7 +131,7 @@ fn a_file_size_limit_costs_lines_and_not_the_server() {
 }
 
 #[test]
-fn a_signal_mask_that_was_inherited_is_undone() {
+fn inherited_signal_mask_is_reset() {
     let mut command = binary();
     // SAFETY: sigprocmask(2) is async-signal-safe, and both sets live until it returns.
     unsafe {

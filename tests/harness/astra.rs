@@ -1,4 +1,4 @@
-//! Astra, as a test starts it and asks it.
+//! An Astra server for tests.
 
 use super::client::Answer;
 use super::instance::{Instance, binary, open_folder};
@@ -12,39 +12,39 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// The services file, in the server's folder.
+/// The name of the services file in the server's folder.
 const FILE: &str = "services.json";
 
-/// An Astra with a services file of its own.
+/// A running Astra with a services file of its own.
 pub struct Astra(Instance);
 
 impl Astra {
-    /// Starts these services. They are up at once where they say nothing else: their
+    /// Starts these services. Unless they say otherwise, they are up at once: their
     /// `start_seconds` is 0.
     #[track_caller]
     pub fn start(services: Value) -> Self {
         Self::start_with(&[], services)
     }
 
-    /// The same with these flags.
+    /// Starts these services with these flags.
     #[track_caller]
     pub fn start_with(flags: &[&str], services: Value) -> Self {
         Self::start_in(binary(), flags, services, tempfile::tempdir().expect("a fresh folder"))
     }
 
-    /// The same of a program whose environment was prepared.
+    /// Starts these services with a prepared command.
     #[track_caller]
     pub fn start_command(command: Command, services: Value) -> Self {
         Self::start_in(command, &[], services, tempfile::tempdir().expect("a fresh folder"))
     }
 
-    /// The same in a folder that any user may write to.
+    /// Starts it in a folder that any user may write to.
     #[track_caller]
     pub fn start_command_in_open_folder(command: Command, services: Value) -> Self {
         Self::start_in(command, &[], services, open_folder())
     }
 
-    /// Starts a program of a test's own, which finds these in `services.json`.
+    /// Starts a custom program, with these services in `services.json`.
     #[track_caller]
     pub fn start_bare(mut command: Command, services: Value) -> Self {
         let folder = tempfile::tempdir().expect("a fresh folder");
@@ -60,12 +60,12 @@ impl Astra {
         Self(Instance::start_in(command, folder))
     }
 
-    /// For a server that is a child of what was started: signals go to it.
+    /// Selects a child of the started process as the server, which then receives the signals.
     pub fn below_a_wrapper(self) -> Self {
         Self(self.0.below_a_wrapper())
     }
 
-    /// Writes other services into the file.
+    /// Writes services into the file.
     pub fn write(&self, services: Value) {
         write(self.folder(), services);
     }
@@ -75,12 +75,12 @@ impl Astra {
         fs::write(self.folder().join(FILE), text).expect("the file can be written");
     }
 
-    /// Asks something (`start`, `stop`, `restart`, `reload`) of a service.
+    /// Requests an operation (`start`, `stop`, `restart`, `reload`) on a service.
     pub fn ask(&self, verb: &str, name: &str) -> Answer {
         self.post_json(&format!("/supervisor/{verb}"), &json!({ "name": name }))
     }
 
-    /// Asks it, waits until the service has settled, and gives its state then.
+    /// Requests an operation, waits until the service has settled, and returns its state.
     #[track_caller]
     pub fn settle(&self, verb: &str, name: &str) -> String {
         let path = format!("/supervisor/{verb}?wait=60");
@@ -88,13 +88,13 @@ impl Astra {
         answer["status"].as_str().expect("a state").to_owned()
     }
 
-    /// What is told of a service.
+    /// Returns the status of a service.
     #[track_caller]
     pub fn status(&self, name: &str) -> Value {
         self.get(&format!("/supervisor/status/{name}")).expect(200).json()
     }
 
-    /// The number of a service's process, once there is one.
+    /// Waits for a service's process and returns its pid.
     #[track_caller]
     pub fn pid_of(&self, name: &str) -> u32 {
         let status = self.wait_until(name, "up", |status| status["pid"].is_u64());
@@ -107,18 +107,18 @@ impl Astra {
         self.wait_until(name, state, |status| status["status"] == state)
     }
 
-    /// Waits until what is told of a service `is_it`.
+    /// Waits until the status of a service matches.
     #[track_caller]
     pub fn wait_until(&self, name: &str, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let last = RefCell::new(Value::Null);
-        let look = || {
+        let probe = || {
             last.replace(self.status(name));
             is_it(&last.borrow()).then(|| last.borrow().clone())
         };
-        eventually_or(|| format!("{name} is {what}, and not {}", last.borrow()), look)
+        eventually_or(|| format!("{name} is {what}, and not {}", last.borrow()), probe)
     }
 
-    /// The texts of all that a service has printed, over all of its runs.
+    /// Returns the lines that a service has printed, over all of its runs.
     #[track_caller]
     pub fn lines(&self, name: &str) -> Vec<String> {
         let answer = self.get(&format!("/supervisor/logs/{name}?lines=0&format=text"));
@@ -133,24 +133,24 @@ impl Astra {
         });
     }
 
-    /// A stream of this path.
+    /// Opens a stream of this path.
     #[track_caller]
     pub fn stream(&self, path: &str) -> Stream {
         Stream::open(self.address(), path, &[])
     }
 
-    /// A stream of events of this path.
+    /// Opens an event stream of this path.
     #[track_caller]
     pub fn events(&self, path: &str) -> Stream {
         Stream::open(self.address(), path, &["Accept: text/event-stream"])
     }
 
-    /// Writes an empty file into the server's folder, for which a service may wait.
+    /// Writes an empty file into the server's folder, which a service may wait for.
     pub fn touch(&self, name: &str) {
         fs::write(self.folder().join(name), "").expect("the folder can be written");
     }
 
-    /// The lines of a file that services write into.
+    /// Returns the lines of a file that services write to.
     pub fn written(&self, name: &str) -> Vec<String> {
         let text = fs::read_to_string(self.folder().join(name)).unwrap_or_default();
         text.lines().map(str::to_owned).collect()

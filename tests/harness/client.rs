@@ -1,4 +1,4 @@
-//! A client that sends one request on a connection of its own and keeps what came back.
+//! A client that sends each request on its own connection and reads the whole answer.
 
 use super::raw;
 use serde_json::Value;
@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::time::Duration;
 
-/// How long an answer may take: a request may ask for a wait of a minute.
+/// The timeout of an answer; a request may wait for a minute.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(61);
 
-/// What a request was answered with.
+/// An answer to a request.
 #[derive(Debug)]
 pub struct Answer {
     answer: raw::Answer,
-    /// What was sent, to be shown when an assertion fails.
+    /// Request, shown when an assertion fails.
     request: String,
 }
 
@@ -35,14 +35,14 @@ impl Answer {
         parsed.unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 
-    /// Fails, showing the request and the whole answer, when the status is another one.
+    /// Asserts the status; a failure shows the request and the whole answer.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "\nsent: {}\nanswer: {}", self.request, self.shown());
         self
     }
 
-    /// The detail of a problem with this status and code.
+    /// Asserts a problem with this status and code, and returns its detail.
     #[track_caller]
     pub fn problem(self, status: u16, code: &str) -> String {
         let answer = self.expect(status);
@@ -51,8 +51,8 @@ impl Answer {
         assert_eq!((&body["status"], &body["code"]), (&Value::from(status), &Value::from(code)));
         assert!(body["type"].is_string() && body["title"].is_string(), "{body}");
         let detail = body["detail"].as_str().expect("a detail");
-        let (said, advice) = detail.split_once(": ").unwrap_or_default();
-        assert!(!said.is_empty() && advice.len() > 8, "what to do is missing: {detail}");
+        let (problem, advice) = detail.split_once(": ").unwrap_or_default();
+        assert!(!problem.is_empty() && advice.len() > 8, "what to do is missing: {detail}");
         assert!(detail.ends_with(['.', '?']), "no sentence: {detail}");
         detail.to_owned()
     }

@@ -1,4 +1,4 @@
-"""A server of ours on loopback, as the Python tests and the measurements drive it.
+"""A server on loopback, for the Python tests and the measurements.
 
 Each script is run by itself, so it puts this folder on its path before it imports this.
 """
@@ -21,7 +21,7 @@ REST_SECONDS = 0.01
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on: all are taken at once, so they differ, and then let go."""
+    """Returns free ports: all are bound at once, so that they differ, and then released."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
@@ -33,18 +33,18 @@ def free_port() -> int:
     return free_ports(1)[0]
 
 
-def wait_for(look: Callable[[], Any], seconds: float = 60, rest: float = REST_SECONDS) -> Any:
-    """Calls `look` until it gives something, and returns that."""
+def wait_for(probe: Callable[[], Any], seconds: float = 60, rest: float = REST_SECONDS) -> Any:
+    """Calls `probe` until it returns a true value, and returns that."""
     end_time = time.monotonic() + seconds
     while time.monotonic() < end_time:
-        if found := look():
+        if found := probe():
             return found
         time.sleep(rest)
     raise TimeoutError(f"it took longer than {seconds} s")
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """The environment with these settings of the program and no others."""
+    """Returns the environment with these settings of the program and no others."""
     inherited = {name: value for name, value in os.environ.items() if not is_setting(name)}
     return inherited | {name: str(value) for name, value in settings.items()}
 
@@ -55,7 +55,7 @@ def is_setting(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer over HTTP."""
+    """An HTTP answer."""
 
     status: int
     headers: Message
@@ -78,7 +78,7 @@ def ask(
     headers: dict[str, str] | None = None,
     timeout: float = 60,
 ) -> Answer:
-    """One request on a connection of its own, with bytes as they are or with anything as JSON."""
+    """Sends a request on its own connection, with a body of bytes or JSON."""
     headers = headers or {}
     if not isinstance(body, bytes | None):
         headers = {"Content-Type": "application/json"} | headers
@@ -93,7 +93,7 @@ def ask(
 
 
 def end(process: subprocess.Popen, number: int = signal.SIGTERM, seconds: float = 30) -> int:
-    """Ends a process with a signal, or with SIGKILL after so long; returns its exit code."""
+    """Ends a process with a signal, and with SIGKILL after a timeout; returns its exit code."""
     if process.poll() is None:
         process.send_signal(number)
         try:
@@ -104,7 +104,7 @@ def end(process: subprocess.Popen, number: int = signal.SIGTERM, seconds: float 
 
 
 def living(folder: Path | str) -> list[int]:
-    """The processes that work in a folder or below it."""
+    """Returns the processes that work in a folder or below it."""
     return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if is_in(pid, folder)]
 
 
@@ -117,7 +117,7 @@ def is_in(pid: int, folder: Path | str) -> bool:
 
 
 class Server:
-    """A server process that was told to listen on port 0: its log says where it does."""
+    """A server process that listens on port 0; its log has the address."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class Server:
         env: dict[str, str] | None = None,
         log: Path | None = None,
     ) -> None:
-        """Starts it in this folder, with its log there too; `wait_until_listening` comes next."""
+        """Starts it in this folder, with its log there too; call `wait_until_listening` next."""
         self.begun = time.monotonic()
         self.log = log or Path(folder, "server.log")
         self.port = 0
@@ -143,7 +143,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def wait_until_listening(self, seconds: float = 60, rest: float = REST_SECONDS) -> "Server":
-        """Waits until it says where it listens; one that does not ends the script."""
+        """Waits until it logs its address; exits the script if it does not."""
         with contextlib.suppress(TimeoutError):
             self.port = wait_for(self.listening_port, seconds, rest)
         if not self.port or self.port < 0:
@@ -151,14 +151,14 @@ class Server:
         return self
 
     def listening_port(self) -> int | None:
-        """The port once it listens, -1 once it has ended."""
+        """Returns the port once it listens, -1 once it has ended."""
         _, found, behind = self.log_text().partition("listening on http://")
         if found and "\n" in behind:
             return int(behind.split()[0].rsplit(":", 1)[1])
         return None if self.process.poll() is None else -1
 
     def log_text(self) -> str:
-        """What it has logged since it was started."""
+        """Returns its log since the start."""
         return self.log.read_bytes()[self.log_begin :].decode(errors="replace")
 
     def ask(self, method: str, path: str, body: Any = None, **more: Any) -> Answer:
@@ -171,17 +171,17 @@ class Server:
         return self.json_of("POST", path, body, **more)
 
     def json_of(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
-        """The JSON of an answer that is not a refusal."""
+        """Returns the JSON of a successful answer."""
         answer = self.ask(method, path, body, **more)
         if answer.status >= 400:
             raise RuntimeError(f"{method} {path}: {answer.status} {answer.text[:500]}")
         return answer.json
 
     def kill(self) -> None:
-        """Ends it with SIGKILL, as one that crashes."""
+        """Kills it with SIGKILL, as a crash does."""
         self.process.kill()
         self.process.wait()
 
     def end(self, number: int = signal.SIGTERM, seconds: float = 30) -> int:
-        """Ends it; returns its exit code, -9 where it did not end in time."""
+        """Ends it; returns its exit code, -9 if it did not end in time."""
         return end(self.process, number, seconds)

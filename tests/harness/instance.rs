@@ -1,4 +1,4 @@
-//! The real binary, in a folder of its own, on a port that the kernel chose.
+//! A running binary, in a folder of its own, on a port chosen by the kernel.
 
 use super::client::{Answer, send};
 use super::{eventually, processes_in};
@@ -12,8 +12,8 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
-/// The program under test, with no setting in its environment, and with hangups not ignored,
-/// which they are where the tests run under nohup.
+/// Returns the program under test, without settings in its environment, and with SIGHUP not
+/// ignored, as it is if the tests run under nohup.
 pub fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_llm-shell"));
     // SAFETY: signal(2) is async-signal-safe and touches no memory of ours.
@@ -32,10 +32,10 @@ pub fn binary() -> Command {
     command
 }
 
-/// A server that runs. At its end it is asked to end, and nothing that it started may be alive.
+/// A running server. When it is dropped, it is stopped, and none of its processes may survive.
 pub struct Instance {
     child: Child,
-    /// The server's own process, which is not the child where that is a wrapper.
+    /// Pid of the server itself, which is not the child if that is a wrapper.
     pid: u32,
     address: SocketAddr,
     folder: TempDir,
@@ -44,7 +44,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Starts a server so in this folder, and waits until it listens.
+    /// Starts a server in this folder and waits until it listens.
     pub fn start_in(mut command: Command, folder: TempDir) -> Self {
         command.current_dir(folder.path()).stderr(Stdio::piped());
         let (child, log) = spawn(&mut command);
@@ -54,7 +54,7 @@ impl Instance {
         server
     }
 
-    /// Starts a server that has ended once more, in the same folder.
+    /// Starts a server that has ended again, in the same folder.
     pub fn start_again(&mut self) {
         let (child, log) = spawn(&mut self.command);
         (self.pid, self.child, self.log) = (child.id(), child, log);
@@ -69,7 +69,7 @@ impl Instance {
         })
     }
 
-    /// For a server that is a child of what was started: signals go to it.
+    /// Selects a child of the started process as the server, which then receives the signals.
     pub fn below_a_wrapper(mut self) -> Self {
         let children = format!("/proc/{0}/task/{0}/children", self.child.id());
         self.pid = eventually("the wrapper starts the server", || {
@@ -90,7 +90,7 @@ impl Instance {
         self.folder.path()
     }
 
-    /// What the server wrote to stderr so far.
+    /// Returns what the server has written to stderr so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
@@ -101,8 +101,8 @@ impl Instance {
         eventually(&format!("{text:?} is logged"), || self.log().contains(text).then_some(()));
     }
 
-    /// The state of the thread of each connection, as the kernel tells it: `S` sleeps, be it for a
-    /// request that has not come or for something of the server's own.
+    /// Returns the kernel's state of the thread of each connection: `S` sleeps, waiting for a
+    /// request or for something in the server.
     pub fn connections(&self) -> String {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
         let state = |task: std::io::Result<std::fs::DirEntry>| {
@@ -130,7 +130,7 @@ impl Instance {
         self.request_as(&self.address.to_string(), head, headers, body)
     }
 
-    /// A request to a server of this name.
+    /// Sends a request with this host name.
     pub fn request_as(&self, host: &str, head: &str, headers: &[&str], body: &[u8]) -> Answer {
         send(self.address, host, head, headers, body)
     }
@@ -140,23 +140,22 @@ impl Instance {
         kill(name, self.pid);
     }
 
-    /// Waits for the server's own end.
+    /// Waits until the server has ended by itself.
     pub fn wait(&mut self) -> ExitStatus {
         eventually("the server ends", || self.child.try_wait().expect("it can be waited for"))
     }
 
-    /// Ends all that works in the server's folder, whatever that leaves undone: for a test that
-    /// has failed.
+    /// Kills all processes that work in the server's folder, for a test that has failed.
     fn end_by_force(&mut self) {
         let own = [self.pid, self.child.id()].map(|pid| pid.to_string());
         let pids = processes_in(self.folder()).into_iter();
         let pids = pids.filter_map(|line| Some(line.split(' ').next()?.to_owned()));
-        // What ended meanwhile is gone, and that is all that is wanted.
+        // A process may have ended meanwhile.
         let _gone = Command::new("kill").arg("-KILL").args(own).args(pids).status();
         let _ended = self.child.wait();
     }
 
-    /// What this server started and what still lives, the server not counted.
+    /// Returns the live processes that this server has started.
     pub fn living(&self) -> Vec<String> {
         let mut living = processes_in(self.folder());
         let own = [self.pid.to_string(), self.child.id().to_string()];
@@ -181,7 +180,7 @@ impl Drop for Instance {
     }
 }
 
-/// A fresh folder that any user may write to.
+/// Creates a folder that any user may write to.
 pub fn open_folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a fresh folder");
     let open = std::fs::Permissions::from_mode(0o777);

@@ -1,5 +1,5 @@
-//! What every test of the binary stands on: a server of its own, a client, and a waiting that
-//! ends as soon as there is nothing to wait for.
+//! The test harness: a server for each test, a client, and waiting that ends as soon as the
+//! condition holds.
 
 mod astra;
 mod client;
@@ -17,7 +17,7 @@ pub use stream::{Event, Stream};
 pub use support::{PATIENCE, eventually, eventually_or, raw};
 pub use web::Web;
 
-/// The processes that work in a folder, or below it, with their command lines.
+/// Returns the processes that work in a folder or below it, with their command lines.
 pub fn processes_in(folder: &std::path::Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let works_there = |process: &std::path::PathBuf| {
@@ -32,7 +32,7 @@ pub fn processes_in(folder: &std::path::Path) -> Vec<String> {
     processes.map(describe).collect()
 }
 
-/// A file of `tests/fixtures`.
+/// Returns the path of a file of `tests/fixtures`.
 pub fn fixture(name: &str) -> String {
     format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))
 }

@@ -1,4 +1,4 @@
-//! The LLM Shell, as a test starts it and asks it.
+//! An LLM Shell for tests.
 
 use super::eventually;
 use super::instance::{Instance, binary, open_folder};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// An LLM Shell.
+/// A running LLM Shell.
 pub struct Server(Instance);
 
 impl Server {
@@ -16,19 +16,19 @@ impl Server {
         Self::start_with(&[])
     }
 
-    /// A server with these flags.
+    /// Starts a server with these flags.
     pub fn start_with(flags: &[&str]) -> Self {
         let mut command = binary();
         command.args(flags);
         Self::start_command(command)
     }
 
-    /// A server that is started so. Its working directory and port are set here.
+    /// Starts a server with this command. Its working directory and port are set here.
     pub fn start_command(command: Command) -> Self {
         Self::start_in(command, tempfile::tempdir().expect("a fresh folder"))
     }
 
-    /// The same in a folder that any user may write to.
+    /// Starts it in a folder that any user may write to.
     pub fn start_command_in_open_folder(command: Command) -> Self {
         Self::start_in(command, open_folder())
     }
@@ -38,12 +38,12 @@ impl Server {
         Self(Instance::start_in(command, folder))
     }
 
-    /// For a server that is a child of what was started: signals go to it.
+    /// Selects a child of the started process as the server, which then receives the signals.
     pub fn below_a_wrapper(self) -> Self {
         Self(self.0.below_a_wrapper())
     }
 
-    /// Starts a command, which must succeed.
+    /// Starts a command and asserts success.
     #[track_caller]
     pub fn run(&self, command: &str) -> Value {
         self.post_json("/start", &json!({ "command": command })).expect(201).json()
@@ -56,7 +56,7 @@ impl Server {
         self.ended()
     }
 
-    /// The state of the last run, once its own process has ended.
+    /// Waits for the end of the last run's own process and returns its state.
     #[track_caller]
     pub fn ended(&self) -> Value {
         eventually("the command ends", || {
@@ -65,14 +65,14 @@ impl Server {
         })
     }
 
-    /// The content of GET /logs with this query.
+    /// Returns the content of GET /logs with this query.
     #[track_caller]
     pub fn content(&self, query: &str) -> String {
         let body = self.get(&format!("/logs{query}")).expect(200).json();
         body["content"].as_str().expect("content").to_owned()
     }
 
-    /// Waits until the output holds a text.
+    /// Waits until the output contains a text.
     #[track_caller]
     pub fn wait_for_output(&self, text: &str) {
         eventually(&format!("{text:?} is printed"), || {
@@ -80,7 +80,7 @@ impl Server {
         });
     }
 
-    /// The entries of the last run's log, as they lie on disk.
+    /// Returns the entries of the last run's log on disk.
     pub fn stored(&self) -> Vec<Value> {
         let bytes = std::fs::read(self.log_path()).expect("the log can be read");
         let text = String::from_utf8(bytes).expect("a log of UTF-8");
@@ -92,7 +92,7 @@ impl Server {
         self.folder().join(status["log_file"].as_str().expect("a log file"))
     }
 
-    /// How many logs there are in its directory.
+    /// Returns the number of logs in its directory.
     pub fn logs_count(&self) -> usize {
         let entries = std::fs::read_dir(self.folder().join("logs")).expect("the log directory");
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());

@@ -1,30 +1,30 @@
-//! An answer that is read as it comes: lines, or Server-Sent Events.
+//! A streamed answer: lines, or Server-Sent Events.
 
 use super::PATIENCE;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-/// The body of an answer that goes on.
+/// The body of a streamed answer.
 pub struct Stream(BufReader<TcpStream>);
 
-/// A Server-Sent Event. What has no name is a line of a log.
+/// A Server-Sent Event. An event without a name is a log line.
 #[derive(Debug, PartialEq)]
 pub struct Event {
-    /// The number in its id, which may have a run's before it.
+    /// Number in its id, which may be prefixed with a run id.
     pub id: Option<u64>,
     pub name: String,
     pub data: Value,
 }
 
 impl Stream {
-    /// Asks for this path, and reads the head of an answer of 200.
+    /// Requests this path and reads the head of an answer, which must be 200.
     #[track_caller]
     pub fn open(address: SocketAddr, path: &str, headers: &[&str]) -> Self {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let headers = [&[""], headers].concat().join("\r\n");
-        // HTTP/1.0 has no chunks: what comes is the body.
+        // HTTP/1.0 has no chunked encoding.
         let request = format!("GET {path} HTTP/1.0{headers}\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         let mut stream = Self(BufReader::new(stream));
@@ -34,7 +34,7 @@ impl Stream {
         stream
     }
 
-    /// The next line.
+    /// Reads the next line.
     #[track_caller]
     pub fn line(&mut self) -> String {
         let mut line = String::new();
@@ -42,7 +42,7 @@ impl Stream {
         line.trim_end_matches(['\r', '\n']).to_owned()
     }
 
-    /// The next event; comments are passed over. Fails where the stream has ended.
+    /// Reads the next event and skips comments. Fails if the stream has ended.
     #[track_caller]
     pub fn event(&mut self) -> Event {
         let mut event = Event { id: None, name: String::new(), data: Value::Null };
@@ -60,7 +60,7 @@ impl Stream {
         }
     }
 
-    /// The next event that `is_it`; those before it are passed over.
+    /// Reads the next event that matches and skips the others.
     #[track_caller]
     pub fn event_that(&mut self, is_it: impl Fn(&Event) -> bool) -> Event {
         loop {
@@ -71,7 +71,7 @@ impl Stream {
         }
     }
 
-    /// All that is still to come, up to the end.
+    /// Reads the rest of the stream.
     #[track_caller]
     pub fn rest(mut self) -> String {
         let mut rest = String::new();
@@ -80,7 +80,7 @@ impl Stream {
     }
 }
 
-/// `N` of `N` and of `RUN_ID:N`.
+/// Returns `N` of `N` and of `RUN_ID:N`.
 fn number_in(id: &str) -> u64 {
     let number = id.rsplit_once(':').map_or(id, |(_, number)| number);
     number.parse().expect("a number")

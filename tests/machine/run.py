@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Both units under a real systemd, in a machine that is emulated: `run.py BINARY`.
+"""Tests both units under a real systemd, in an emulated machine: `run.py BINARY`.
 
 Makes a Debian from its packages (debootstrap), puts the binary, the units and `checks.sh` in it,
 boots it with Debian's own kernel in QEMU without a disk or a network, and prints what `checks.sh`
@@ -76,7 +76,7 @@ def packed(root):
 
 
 def boot(kernel, image):
-    """The lines that the checks print. The kernel's and systemd's own go by."""
+    """Yields the lines of the checks, without those of the kernel and systemd."""
     command = [
         "timeout",
         str(SECONDS_MAX),

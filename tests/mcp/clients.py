@@ -3,8 +3,8 @@
     python3 tests/mcp/clients.py BINARY     (needs requirements.txt and package.json beside it)
 
 An agent starts a development server, answers its question, waits, reads by cursor, restarts and
-ends it: by the Python SDK in each of its modes, by fastmcp, and by the inspector. What the Python
-SDK, in the first of its modes, and the inspector are told is printed.
+ends it: by the Python SDK in each of its modes, by fastmcp, and by the inspector. Prints the
+answers to the Python SDK, in the first of its modes, and to the inspector.
 """
 
 import asyncio
@@ -53,12 +53,12 @@ SERVICE_TOOLS = {
 Call = Callable[[str, dict], Awaitable[tuple[str, dict, bool]]]
 
 
-async def steer_a_command(call: Call, site: pathlib.Path, tell: Callable[[str], None]) -> None:
-    """What an agent does with a development server."""
+async def steer_a_command(call: Call, site: pathlib.Path, report: Callable[[str], None]) -> None:
+    """Drives a development server as an agent does."""
 
     async def ask(tool: str, arguments: dict, *said: str) -> dict:
         text, data, is_error = await call(tool, arguments)
-        tell(f"> {tool} {json.dumps(arguments)}\n{text}")
+        report(f"> {tool} {json.dumps(arguments)}\n{text}")
         assert not is_error and all(part in text for part in said), f"{tool}: {text}"
         return data
 
@@ -84,7 +84,7 @@ async def steer_a_command(call: Call, site: pathlib.Path, tell: Callable[[str], 
 
 
 async def steer_services(call: Call) -> None:
-    """What an agent does with services."""
+    """Drives services as an agent does."""
     for tool, arguments, said in [
         ("list_services", {}, "broken | crashed | exit code 3"),
         ("service_logs", {"name": "broken"}, "] oops"),
@@ -186,7 +186,7 @@ async def drive(binary: str, folder: pathlib.Path) -> None:
 
 
 async def look_at_services(call: Call) -> None:
-    """What an agent looks at first."""
+    """The first calls of an agent."""
     text, _, is_error = await call("list_services", {})
     assert not is_error and "web | running" in text, text
 

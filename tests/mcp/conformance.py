@@ -1,4 +1,4 @@
-"""Runs the official conformance suite against both modes, and prints what each check found.
+"""Runs the official conformance suite against both modes and prints the result of each check.
 
     python3 tests/mcp/conformance.py BINARY
 
@@ -45,7 +45,7 @@ NOT_OURS = {
 
 
 def checks(url: str, version: str, scenario: str) -> list[dict]:
-    """What a scenario found."""
+    """The results of a scenario."""
     with tempfile.TemporaryDirectory() as folder:
         run = subprocess.run(
             [
@@ -85,8 +85,8 @@ def main() -> None:
                     count[status.lower()] += 1
                     if status in ("FAILURE", "WARNING"):
                         faults.append(f"{mode} {version} {scenario}: {check}")
-                told = ", ".join(f"{number} {what}" for what, number in sorted(count.items()))
-                print(f"| {mode} | {version} | {scenario} | {told} |")
+                summary = ", ".join(f"{number} {what}" for what, number in sorted(count.items()))
+                print(f"| {mode} | {version} | {scenario} | {summary} |")
                 if not count["success"]:
                     faults.append(f"{mode} {version} {scenario}: nothing was checked")
     if faults:

@@ -1,4 +1,4 @@
-//! Both eras of the protocol on one endpoint, and what neither takes.
+//! Both eras of the protocol on one endpoint, and invalid messages.
 
 use super::{meta, post, request, stateless_headers};
 use crate::harness::Server;
@@ -41,7 +41,7 @@ fn an_older_client_initializes_lists_and_calls() {
 }
 
 #[test]
-fn faults_of_an_older_client_are_told_in_the_message_alone() {
+fn errors_of_older_clients_are_only_in_the_message() {
     let server = Server::start();
     for (method, params, code) in [
         ("prompts/list", json!({}), -32601),
@@ -55,7 +55,7 @@ fn faults_of_an_older_client_are_told_in_the_message_alone() {
 }
 
 #[test]
-fn a_stateless_client_discovers_and_may_keep_what_it_found() {
+fn stateless_client_discovers_and_may_cache() {
     let server = Server::start();
     let params = json!({"_meta": meta()});
     let ask = |method: &str| {
@@ -75,7 +75,7 @@ fn a_stateless_client_discovers_and_may_keep_what_it_found() {
 }
 
 #[test]
-fn faults_of_a_stateless_client_have_a_status_as_well() {
+fn errors_of_stateless_clients_have_a_status() {
     let server = Server::start();
     let listing = stateless_headers("tools/list", None);
     let with = |meta: Value| request("tools/list", &json!({ "_meta": meta }));
@@ -122,7 +122,7 @@ fn faults_of_a_stateless_client_have_a_status_as_well() {
 }
 
 #[test]
-fn what_is_no_message_is_refused() {
+fn invalid_message_is_refused() {
     let server = Server::start();
     for (body, code) in [
         ("", -32700),
@@ -163,7 +163,7 @@ fn batches_are_answered_for_older_clients() {
 }
 
 #[test]
-fn a_token_is_needed_here_as_well() {
+fn mcp_requires_the_token() {
     let mut command = crate::harness::binary();
     command.env("LLM_SHELL_TOKEN", "secret-of-16-chars");
     let server = Server::start_command(command);

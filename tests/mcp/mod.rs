@@ -8,7 +8,7 @@ mod stdio;
 use crate::harness::{Answer, Instance};
 use serde_json::{Value, json};
 
-/// The headers of a stateless request for this method, of this tool where it is one's.
+/// Returns the headers of a stateless request for this method, and tool if any.
 fn stateless_headers(method: &str, tool: Option<&str>) -> Vec<String> {
     let mut headers =
         vec!["MCP-Protocol-Version: 2026-07-28".to_owned(), format!("Mcp-Method: {method}")];
@@ -16,7 +16,7 @@ fn stateless_headers(method: &str, tool: Option<&str>) -> Vec<String> {
     headers
 }
 
-/// What a stateless request has in its params.
+/// Returns the `_meta` of a stateless request.
 fn meta() -> Value {
     json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -33,7 +33,7 @@ fn post(server: &Instance, headers: &[String], message: &Value) -> Answer {
     server.request("POST /mcp", &headers, message.to_string().as_bytes())
 }
 
-/// What a tool gives: its text, what is for programs, and whether it failed.
+/// The result of a tool: its text, the structured content, and whether it failed.
 #[derive(Debug)]
 struct Given {
     text: String,
@@ -41,7 +41,7 @@ struct Given {
     is_error: bool,
 }
 
-/// Calls a tool as a stateless client does.
+/// Calls a tool as a stateless client.
 #[track_caller]
 fn call(server: &Instance, tool: &str, arguments: &Value) -> Given {
     let params = json!({"name": tool, "arguments": arguments, "_meta": meta()});
@@ -56,15 +56,15 @@ fn call(server: &Instance, tool: &str, arguments: &Value) -> Given {
     }
 }
 
-/// What a tool that must succeed tells.
+/// Calls a tool, asserts success, and returns its text.
 #[track_caller]
-fn told(server: &Instance, tool: &str, arguments: &Value) -> String {
+fn tool_text(server: &Instance, tool: &str, arguments: &Value) -> String {
     let given = call(server, tool, arguments);
     assert!(!given.is_error, "{given:?}");
     given.text
 }
 
-/// What a tool that must fail tells.
+/// Calls a tool, asserts its failure, and returns its text.
 #[track_caller]
 fn refused(server: &Instance, tool: &str, arguments: &Value) -> String {
     let given = call(server, tool, arguments);

@@ -1,4 +1,4 @@
-"""The program under test, as clients of the Model Context Protocol find it."""
+"""The program under test, for clients of the Model Context Protocol."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ SERVICES = {
 
 @contextlib.contextmanager
 def running(binary: str, *arguments: str) -> Iterator[str]:
-    """Its URL, while it runs in a folder of its own; nothing that it ran is left then."""
+    """Yields its URL while it runs in its own folder; none of its processes is left afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         (pathlib.Path(folder) / "astra_services.json").write_text(json.dumps(SERVICES))
         command = [binary, *arguments, "--port", "0", "--log-dir", "logs"]

@@ -1,12 +1,12 @@
-//! The tools of the LLM Shell: what a model reads, and what a program gets.
+//! The tools of the LLM Shell: texts for models, and structured results for programs.
 
-use super::{call, meta, post, refused, request, stateless_headers, told};
+use super::{call, meta, post, refused, request, stateless_headers, tool_text};
 use crate::harness::{Server, eventually};
 use serde_json::{Value, json};
 use std::time::Instant;
 
 #[test]
-fn every_tool_is_described_for_a_model_and_by_schemas() {
+fn tools_have_descriptions_and_schemas() {
     let server = Server::start();
     let headers = stateless_headers("tools/list", None);
     let listed = post(&server, &headers, &request("tools/list", &json!({"_meta": meta()})));
@@ -58,7 +58,7 @@ fn a_command_is_run_to_its_end_in_one_call() {
     assert!(lines[0].ends_with(" s | lines 1-3 of 3]"), "{}", given.text);
     assert_eq!(lines[1..], ["1", "2", "3", "[ended: start_command runs the next command]"]);
     assert_eq!(given.data["output"]["content"], "1\n2\n3");
-    let silent = told(&server, "start_command", &json!({"command": "true"}));
+    let silent = tool_text(&server, "start_command", &json!({"command": "true"}));
     assert!(silent.contains("| no lines]\n(no output)\n["), "{silent}");
 }
 
@@ -66,19 +66,19 @@ fn a_command_is_run_to_its_end_in_one_call() {
 fn tools_start_wait_read_restart_and_end_a_server() {
     let server = Server::start();
     let command = "echo starting; sleep 0.3; echo ready; exec sleep 60";
-    let text = told(&server, "start_command", &json!({"command": command, "wait": 0}));
+    let text = tool_text(&server, "start_command", &json!({"command": command, "wait": 0}));
     assert!(text.contains(" | running | "), "{text}");
-    // A number beyond what was printed is one of another run.
-    let text = told(&server, "read_logs", &json!({"after": 7, "wait": 20}));
+    // A number beyond the output belongs to another run.
+    let text = tool_text(&server, "read_logs", &json!({"after": 7, "wait": 20}));
     assert!(text.contains("| lines 1-1 of 1, after= was beyond them]\nstarting\n"), "{text}");
-    let text = told(&server, "read_logs", &json!({"after": 1, "wait": 20}));
+    let text = tool_text(&server, "read_logs", &json!({"after": 1, "wait": 20}));
     assert!(
         text.contains("| lines 2-2 of 2]\nready\n[still running: wait after=2, or kill]"),
         "{text}"
     );
-    let text = told(&server, "read_logs", &json!({"after": 2, "wait": 0.1}));
+    let text = tool_text(&server, "read_logs", &json!({"after": 2, "wait": 0.1}));
     assert!(text.contains("| none of 2 lines]\n(no output)\n"), "{text}");
-    let text = told(&server, "read_logs", &json!({"grep": "^rea"}));
+    let text = tool_text(&server, "read_logs", &json!({"grep": "^rea"}));
     assert!(text.contains("]\nready\n["), "{text}");
     let busy = refused(&server, "start_command", &json!({"command": "ls"}));
     assert!(busy.contains("is still running"), "{busy}");
@@ -86,7 +86,7 @@ fn tools_start_wait_read_restart_and_end_a_server() {
     let before = call(&server, "get_status", &json!({})).data["run"]["process_pid"].clone();
     let after = call(&server, "restart", &json!({"timeout": 1}));
     assert_ne!(after.data["run"]["process_pid"], before);
-    let text = told(&server, "kill", &json!({}));
+    let text = tool_text(&server, "kill", &json!({}));
     assert!(text.contains("| killed (kill), SIGTERM |"), "{text}");
     assert!(refused(&server, "kill", &json!({})).contains("already ended"));
     assert_eq!(server.living(), Vec::<String>::new());
@@ -98,36 +98,36 @@ fn a_question_ends_the_wait_and_is_answered() {
     let command = "printf 'Sure? '; read x; echo \"you said $x\"; printf 'More? '; read x";
     let began = Instant::now();
     let asked =
-        told(&server, "start_command", &json!({"command": command, "pty": true, "wait": 50}));
+        tool_text(&server, "start_command", &json!({"command": command, "pty": true, "wait": 50}));
     assert!(asked.contains("\nSure? \n[still running, its last line is open (silent"), "{asked}");
-    let answered = told(&server, "send_input", &json!({"data": "y\n", "wait": 20}));
+    let answered = tool_text(&server, "send_input", &json!({"data": "y\n", "wait": 20}));
     assert!(answered.contains("\nSure? y\nyou said y\nMore? \n[still running"), "{answered}");
     assert!(began.elapsed().as_secs() < 40, "the waits were not waited to their ends");
-    told(&server, "send_input", &json!({"data": "n\n"}));
-    let ended = told(&server, "wait", &json!({}));
+    tool_text(&server, "send_input", &json!({"data": "n\n"}));
+    let ended = tool_text(&server, "wait", &json!({}));
     assert!(ended.contains("| exited, exit code 0 |"), "{ended}");
 }
 
 #[test]
-fn a_signal_is_sent_and_what_it_did_is_told() {
+fn signal_is_sent_and_its_effect_reported() {
     let server = Server::start();
-    // The sleep gets the signal too, and the shell may tell of its end first.
+    // The sleep gets the signal too, and the shell may report its end first.
     let command =
         "trap 'echo caught' USR1; exec 2>/dev/null; echo ready; while :; do sleep 0.02; done";
-    told(&server, "start_command", &json!({"command": command, "wait": 0}));
-    told(&server, "read_logs", &json!({"after": 0, "wait": 20}));
+    tool_text(&server, "start_command", &json!({"command": command, "wait": 0}));
+    tool_text(&server, "read_logs", &json!({"after": 0, "wait": 20}));
     let given = call(&server, "send_signal", &json!({"type": "USR1"}));
     assert_eq!(given.data["run"]["status"], "running");
-    let text = told(&server, "read_logs", &json!({"after": 1, "wait": 20}));
+    let text = tool_text(&server, "read_logs", &json!({"after": 1, "wait": 20}));
     assert!(text.contains("caught"), "{text}");
     assert!(refused(&server, "send_signal", &json!({"type": "NOPE"})).contains("NOPE"));
-    told(&server, "kill", &json!({"type": "SIGKILL"}));
+    tool_text(&server, "kill", &json!({"type": "SIGKILL"}));
 }
 
 #[test]
-fn much_output_is_cut_with_the_call_for_the_rest() {
+fn long_output_is_truncated_with_the_next_call() {
     let server = Server::start();
-    let text = told(&server, "start_command", &json!({"command": "seq 100000"}));
+    let text = tool_text(&server, "start_command", &json!({"command": "seq 100000"}));
     assert!((30_000..=32 * 1024).contains(&text.len()), "{}", text.len());
     let omission = text.lines().find(|line| line.contains("left out")).unwrap();
     let named = |name: &str| {
@@ -136,22 +136,22 @@ fn much_output_is_cut_with_the_call_for_the_rest() {
     };
     let after: u64 = named("after=").parse().unwrap();
     let rest = json!({"run_id": named("run_id="), "after": after, "limit": 2});
-    let rest = told(&server, "read_logs", &rest);
+    let rest = tool_text(&server, "read_logs", &rest);
     assert!(rest.contains(&format!("]\n{}\n{}\n[more lines: read_logs", after + 1, after + 2)));
-    let found = told(&server, "read_logs", &json!({"grep": "7", "max_bytes": 600}));
+    let found = tool_text(&server, "read_logs", &json!({"grep": "7", "max_bytes": 600}));
     let omission = found.lines().find(|line| line.contains("left out")).unwrap();
     assert!(omission.ends_with(" grep=\"7\" ...]"), "{omission}");
     assert!(found.lines().next().unwrap().contains(" of the lines 7-100000 of 100000"), "{found}");
-    let brief = told(&server, "read_logs", &json!({"max_bytes": 300}));
+    let brief = tool_text(&server, "read_logs", &json!({"max_bytes": 300}));
     assert!(brief.len() < 600, "{brief}");
     let prompt = json!({"command": "head -c 100000 /dev/zero | tr '\\0' x", "wait": 20});
-    assert!(told(&server, "start_command", &prompt).len() <= 32 * 1024);
+    assert!(tool_text(&server, "start_command", &prompt).len() <= 32 * 1024);
 }
 
 #[test]
-fn what_cannot_be_is_refused_by_its_detail_and_does_nothing() {
+fn invalid_calls_are_refused_with_detail() {
     let server = Server::start();
-    for (tool, arguments, said) in [
+    for (tool, arguments, expected) in [
         ("get_status", json!({}), "start one with start_command."),
         ("start_command", json!({}), "missing field `command`"),
         ("start_command", json!({"comand": "ls"}), "unknown field `comand`"),
@@ -166,31 +166,34 @@ fn what_cannot_be_is_refused_by_its_detail_and_does_nothing() {
         ("read_logs", json!({"run_id": "../x"}), "no run"),
     ] {
         let why = refused(&server, tool, &arguments);
-        assert!(why.contains(said), "{tool} {arguments}: {why}");
+        assert!(why.contains(expected), "{tool} {arguments}: {why}");
     }
     assert_eq!(server.logs_count(), 0);
-    told(&server, "start_command", &json!({"command": "true"}));
-    for (tool, arguments, said) in [
+    tool_text(&server, "start_command", &json!({"command": "true"}));
+    for (tool, arguments, expected) in [
         ("read_logs", json!({"lines": 1, "after": 1}), "exclude each other"),
         ("kill", json!({"type": "SIGHUP"}), "SIGTERM or SIGKILL"),
         ("send_input", json!({"data": "x"}), "has ended"),
     ] {
         let why = refused(&server, tool, &arguments);
-        assert!(why.contains(said), "{tool} {arguments}: {why}");
+        assert!(why.contains(expected), "{tool} {arguments}: {why}");
     }
     assert_eq!(server.logs_count(), 1);
 }
 
 #[test]
-fn escape_sequences_are_taken_out() {
+fn escape_sequences_are_removed() {
     let server = Server::start();
-    let text =
-        told(&server, "start_command", &json!({"command": "printf '\\033[31mred\\033[0m\\n'"}));
+    let text = tool_text(
+        &server,
+        "start_command",
+        &json!({"command": "printf '\\033[31mred\\033[0m\\n'"}),
+    );
     assert!(text.contains("]\nred\n["), "{text}");
 }
 
 #[test]
-fn a_client_that_leaves_ends_the_wait_and_not_the_command() {
+fn disconnect_ends_the_wait_not_the_command() {
     let server = Server::start_with(&["--max-streams", "1"]);
     let params = json!({"name": "start_command", "_meta": meta(), "arguments": {"command": "sleep 60", "wait": 50}});
     let body = request("tools/call", &params).to_string();
@@ -216,18 +219,18 @@ fn a_client_that_leaves_ends_the_wait_and_not_the_command() {
 }
 
 #[test]
-fn a_start_that_nobody_could_wait_for_is_told_as_done() {
+fn start_without_a_free_wait_is_reported_as_done() {
     use std::io::Write as _;
     let server = Server::start_with(&["--max-streams", "1"]);
     server.run_to_end("true");
-    // Whoever writes has the one slot as long as its body has not come.
+    // The writer occupies the only slot until its body is received.
     let mut writer = std::net::TcpStream::connect(server.address()).unwrap();
     write!(writer, "POST /stdin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nab")
         .unwrap();
     eventually("the slot is taken", || {
         (server.get("/status?wait=0.01").status == 503).then_some(())
     });
-    let text = told(&server, "start_command", &json!({"command": "sleep 60", "wait": 20}));
+    let text = tool_text(&server, "start_command", &json!({"command": "sleep 60", "wait": 20}));
     assert!(text.contains("wait or stream already"), "{text}");
     assert!(text.contains(" | running | "), "{text}");
     drop(writer);
@@ -235,55 +238,55 @@ fn a_start_that_nobody_could_wait_for_is_told_as_done() {
 }
 
 #[test]
-fn a_reaction_is_more_than_the_echo() {
+fn wait_ignores_the_echo() {
     let server = Server::start();
     let command = "printf 'Name? '; read x; sleep 0.7; echo got $x; sleep 60";
-    told(&server, "start_command", &json!({"command": command, "pty": true, "wait": 20}));
-    let text = told(&server, "send_input", &json!({"data": "bob\n", "wait": 20}));
+    tool_text(&server, "start_command", &json!({"command": command, "pty": true, "wait": 20}));
+    let text = tool_text(&server, "send_input", &json!({"data": "bob\n", "wait": 20}));
     assert!(text.contains("\nName? bob\ngot bob\n["), "{text}");
-    told(&server, "kill", &json!({}));
+    tool_text(&server, "kill", &json!({}));
 }
 
 #[test]
-fn an_open_line_ends_no_wait_once_the_input_is_closed() {
+fn open_line_ends_no_wait_after_eof() {
     let server = Server::start();
     let command = "cat >/dev/null; printf working; sleep 4; echo done";
-    told(&server, "start_command", &json!({"command": command, "stdin": true, "wait": 0}));
-    told(&server, "send_input", &json!({"eof": true}));
-    let text = told(&server, "wait", &json!({"wait": 30}));
+    tool_text(&server, "start_command", &json!({"command": command, "stdin": true, "wait": 0}));
+    tool_text(&server, "send_input", &json!({"eof": true}));
+    let text = tool_text(&server, "wait", &json!({"wait": 30}));
     assert!(text.contains("| exited, exit code 0 |"), "{text}");
 }
 
 #[test]
-fn an_open_line_that_was_there_before_ends_no_wait() {
+fn earlier_open_line_ends_no_wait() {
     let server = Server::start();
     let start = json!({"command": "printf working; sleep 60", "pty": true, "wait": 20});
-    told(&server, "start_command", &start);
+    tool_text(&server, "start_command", &start);
     let began = Instant::now();
-    told(&server, "wait", &json!({"wait": 2}));
+    tool_text(&server, "wait", &json!({"wait": 2}));
     assert!(began.elapsed().as_secs_f64() >= 2.0);
-    told(&server, "kill", &json!({}));
+    tool_text(&server, "kill", &json!({}));
 }
 
 #[test]
-fn input_that_is_not_taken_is_told() {
+fn unread_input_is_reported() {
     let server = Server::start();
-    told(&server, "start_command", &json!({"command": "sleep 60", "stdin": true, "wait": 0}));
+    tool_text(&server, "start_command", &json!({"command": "sleep 60", "stdin": true, "wait": 0}));
     let given = call(&server, "send_input", &json!({"data": "x".repeat(300_000), "wait": 0}));
     assert!(given.text.contains("of 300000 bytes were accepted"), "{}", given.text);
-    told(&server, "kill", &json!({}));
+    tool_text(&server, "kill", &json!({}));
 }
 
 #[test]
-fn a_question_is_told_by_the_last_lines_too() {
+fn tail_includes_a_prompt() {
     let server = Server::start();
     let start = json!({"command": "printf 'Sure? '; read x", "pty": true, "wait": 20});
-    told(&server, "start_command", &start);
-    let text = told(&server, "read_logs", &json!({"lines": 50}));
+    tool_text(&server, "start_command", &start);
+    let text = tool_text(&server, "read_logs", &json!({"lines": 50}));
     assert!(text.contains("\nSure? \n[still running, its last line is open"), "{text}");
     let why = refused(&server, "read_logs", &json!({"lines": 50, "wait": 5}));
     assert!(why.contains("needs after"), "{why}");
     let why = refused(&server, "read_logs", &json!({"x".repeat(200_000): 1}));
     assert!(why.len() < 5000, "{}", why.len());
-    told(&server, "kill", &json!({}));
+    tool_text(&server, "kill", &json!({}));
 }

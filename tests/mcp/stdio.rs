@@ -1,4 +1,4 @@
-//! The protocol on stdin and stdout: with a server inside, and with one elsewhere.
+//! The protocol on stdin and stdout: with an embedded server, and with a remote one.
 
 use super::request;
 use crate::harness::{Server, binary, eventually, processes_in};
@@ -47,7 +47,7 @@ impl Speaker {
         answer["result"]["content"][0]["text"].as_str().expect("a text").to_owned()
     }
 
-    /// Ends the input, and waits for the end.
+    /// Closes the input and waits for the end.
     fn leave(&mut self) -> ExitStatus {
         drop(self.stdin.take());
         eventually("it ends", || self.child.try_wait().unwrap())
@@ -62,7 +62,7 @@ impl Drop for Speaker {
 }
 
 #[test]
-fn a_server_inside_runs_commands_and_ends_them_with_its_input() {
+fn embedded_server_ends_commands_at_end_of_input() {
     let mut speaker = Speaker::start(binary(), &[]);
     speaker.say(&request("initialize", &json!({"protocolVersion": "2025-11-25"})));
     assert_eq!(speaker.hear()["result"]["protocolVersion"], "2025-11-25");
@@ -77,7 +77,7 @@ fn a_server_inside_runs_commands_and_ends_them_with_its_input() {
 }
 
 #[test]
-fn nothing_but_messages_is_on_stdout_whatever_comes_in() {
+fn stdout_has_only_messages_for_any_input() {
     let mut speaker = Speaker::start(binary(), &[]);
     let stdin = speaker.stdin.as_mut().unwrap();
     stdin
@@ -111,7 +111,7 @@ fn short_request_overtakes_long_and_cancelled_is_silent() {
 }
 
 #[test]
-fn a_running_server_is_spoken_to_with_its_token() {
+fn running_server_is_used_with_its_token() {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", "secret-of-16-chars");
     let server = Server::start_command(command);
@@ -131,7 +131,7 @@ fn a_running_server_is_spoken_to_with_its_token() {
 }
 
 #[test]
-fn a_server_that_is_away_is_told_to_be() {
+fn unreachable_server_is_reported() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut speaker = Speaker::start(binary(), &["--url", &format!("http://127.0.0.1:{port}")]);
     speaker.say(&request("ping", &json!({})));
@@ -144,7 +144,7 @@ fn a_server_that_is_away_is_told_to_be() {
 }
 
 #[test]
-fn an_answer_without_a_body_is_told_as_a_fault() {
+fn answer_without_a_body_is_an_error() {
     let web = crate::harness::Web::start(502);
     let mut speaker = Speaker::start(binary(), &["--url", &web.url("/mcp")]);
     speaker.say(&request("ping", &json!({})));
@@ -157,10 +157,10 @@ fn an_answer_without_a_body_is_told_as_a_fault() {
 }
 
 #[test]
-fn cancelled_requests_hold_up_nobody_and_an_id_may_come_again() {
+fn cancelled_requests_block_nothing_and_free_their_ids() {
     let mut speaker = Speaker::start(binary(), &[]);
     speaker.call(1, "start_command", &json!({"command": "sleep 60", "wait": 0}));
-    // As many as may wait at once.
+    // The maximum number of concurrent waits.
     for id in 100..164 {
         let mut wait = request("tools/call", &json!({"name": "wait", "arguments": {"wait": 50}}));
         wait["id"] = json!(id);
@@ -180,21 +180,21 @@ fn cancelled_requests_hold_up_nobody_and_an_id_may_come_again() {
 }
 
 #[test]
-fn a_client_that_dies_takes_the_command_with_it() {
+fn death_of_the_client_ends_the_command() {
     let mut speaker = Speaker::start(binary(), &[]);
     speaker.call(1, "start_command", &json!({"command": "sleep 60", "wait": 0}));
     let mut wait = request("tools/call", &json!({"name": "wait", "arguments": {"wait": 50}}));
     wait["id"] = json!(2);
     speaker.say(&wait);
     drop(speaker.stdin.take());
-    // Whoever reads is gone as well.
+    // The reader is gone as well.
     drop(speaker.lines.take());
     eventually("it ends", || speaker.child.try_wait().unwrap());
     assert_eq!(processes_in(speaker.folder.path()), Vec::<String>::new());
 }
 
 #[test]
-fn a_message_that_is_too_long_is_refused_and_ends_nothing() {
+fn oversized_message_is_refused() {
     let mut speaker = Speaker::start(binary(), &[]);
     speaker.call(1, "start_command", &json!({"command": "exec sleep 60", "wait": 0}));
     speaker.say(&request("tools/call", &json!({"name": "x".repeat(17 * 1024 * 1024)})));
@@ -206,7 +206,7 @@ fn a_message_that_is_too_long_is_refused_and_ends_nothing() {
 }
 
 #[test]
-fn however_many_calls_wait_a_ping_is_answered() {
+fn ping_is_answered_despite_waiting_calls() {
     let mut speaker = Speaker::start(binary(), &[]);
     speaker.call(1, "start_command", &json!({"command": "exec sleep 60", "wait": 0}));
     let wait = |id: u64| {
@@ -223,7 +223,7 @@ fn however_many_calls_wait_a_ping_is_answered() {
     let mut ping = request("ping", &json!({}));
     ping["id"] = json!("ping");
     speaker.say(&ping);
-    // Those that found no place are told so; none of the 64 that wait is answered before.
+    // Calls above the limit are refused; none of the 64 waiting ones is answered before.
     let mut refused = 0;
     loop {
         let answer = speaker.hear();

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the running server to its own document: `contract.py BINARY BIN_OF_VENV`.
+"""Tests the running server against its OpenAPI document: `contract.py BINARY BIN_OF_VENV`.
 
 Both modes, each in a folder and on a port of its own. The document is validated, then schemathesis
 asks what it makes up of it. Nothing is left running. Exit code 1 when something does not hold.
@@ -51,7 +51,7 @@ SERVICES = {
 
 @contextmanager
 def serving(binary: Path, mode: str):
-    """A server, until the block ends."""
+    """Runs a server until the block ends."""
     command = (
         [binary, "--port", "0"]
         if mode == "shell"
@@ -74,7 +74,7 @@ def serving(binary: Path, mode: str):
 
 
 def hold(server: Server, tools: Path) -> bool:
-    """Whether the server does what its document says."""
+    """Whether the server conforms to its document."""
     headers = {"Authorization": "Bearer token-of-contract"}
     with tempfile.TemporaryDirectory() as folder:
         document = Path(folder) / "openapi.json"

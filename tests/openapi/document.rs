@@ -1,4 +1,4 @@
-//! The document that a server gives, and what it says of routes and bodies.
+//! The `OpenAPI` document of a server, and comparisons with real answers.
 
 use crate::harness::Answer;
 use serde_json::{Map, Value};
@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 
 pub struct Document {
     whole: Value,
-    /// Every field that an answer had, as `Schema.field`.
+    /// Fields seen in answers, as `Schema.field`.
     seen: RefCell<BTreeSet<String>>,
 }
 
-/// One operation of the document.
+/// An operation of the document.
 pub struct Operation<'a> {
-    /// `GET`, in capitals.
+    /// Method, in capitals.
     pub method: String,
-    /// The path behind the prefix of the server that it is asked from.
+    /// Path with the prefix of the server.
     pub path: String,
     pub about: &'a Value,
 }
@@ -30,7 +30,7 @@ impl Document {
         &self.whole
     }
 
-    /// Every operation, once for each prefix.
+    /// Returns every operation, once for each prefix.
     pub fn operations(&self) -> Vec<Operation<'_>> {
         let mut operations = Vec::new();
         for (path, item) in object(&self.whole["paths"]) {
@@ -46,19 +46,19 @@ impl Document {
         operations
     }
 
-    /// Fails unless the answer has the fields that the document gives it, and no others.
+    /// Fails unless the answer has exactly the documented fields.
     #[track_caller]
     pub fn check(&self, method: &str, path: &str, answer: &Answer) {
         let about = &self.whole["paths"][path][method.to_lowercase()];
-        let told = self.resolved(&about["responses"][answer.status.to_string()]);
+        let response = self.resolved(&about["responses"][answer.status.to_string()]);
         let media_type = answer.header("content-type").expect("a Content-Type");
-        let schema = &told["content"][media_type]["schema"];
-        assert!(schema.is_object(), "{method} {path}: {} {media_type}: {told}", answer.status);
+        let schema = &response["content"][media_type]["schema"];
+        assert!(schema.is_object(), "{method} {path}: {} {media_type}: {response}", answer.status);
         let why = self.mismatch(schema, &answer.json());
         assert_eq!(why, None, "{method} {path}: {}", answer.text());
     }
 
-    /// The same of a value that is to be like a named schema.
+    /// Fails unless a value matches a named schema.
     #[track_caller]
     pub fn check_named(&self, name: &str, value: &Value) {
         let schema = serde_json::json!({"$ref": format!("#/components/schemas/{name}")});
@@ -66,11 +66,11 @@ impl Document {
         assert_eq!(why, None, "{name}: {value}");
     }
 
-    /// The fields of the schemas, as `Schema.field`, that no answer had. Those of requests are
-    /// not asked for.
+    /// Returns the fields of schemas, as `Schema.field`, that no answer had. Request schemas are
+    /// ignored.
     pub fn unseen(&self) -> Vec<String> {
         let schemas = object(&self.whole["components"]["schemas"]).iter();
-        // Messages are a protocol's, which has tests of its own.
+        // The messages of the protocol have tests of their own.
         let answered = schemas
             .filter(|(name, schema)| schema["additionalProperties"] != false && *name != "Message");
         let fields = answered.flat_map(|(name, schema)| {
@@ -87,7 +87,7 @@ impl Document {
         }
     }
 
-    /// What of a value is not as its schema has it; types are looked at by others.
+    /// Returns how a value violates its schema; types are checked elsewhere.
     fn mismatch(&self, schema: &Value, value: &Value) -> Option<String> {
         let name = schema["$ref"].as_str().and_then(|to| to.rsplit('/').next()).unwrap_or_default();
         let schema = self.resolved(schema);

@@ -1,10 +1,10 @@
-//! The fields of real answers are those that the document names, and no others.
+//! The fields of real answers match the document.
 
 use super::document::Document;
 use crate::harness::{Answer, Astra, Server, binary, eventually};
 use serde_json::json;
 
-/// What is not brought about here: a process that withstands SIGKILL, and a frozen disk.
+/// Fields not produced here: they need a process that survives SIGKILL, or a frozen disk.
 const WITHSTANDING: [&str; 7] = [
     "KillResponse.left",
     "UnkilledProcess.pid",
@@ -58,7 +58,7 @@ fn answers_of_the_shell_have_the_fields_of_the_document() {
     assert!(unseen.is_empty(), "described, and in no answer: {unseen:?}");
 }
 
-/// The answer to a login.
+/// Returns the answer to a login.
 fn login() -> Answer {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", "s3cret-token-0123");

@@ -1,4 +1,4 @@
-"""What schemathesis makes up, made harmless before it is sent, and made to lead somewhere.
+"""Hooks that make the cases of schemathesis harmless and useful before they are sent.
 
 Whatever would run is one of a few commands, in the server's own folder; what would wait, waits
 shortly. What is refused anyway is left as it is, so that it is seen to be refused.
@@ -12,11 +12,11 @@ import schemathesis
 
 COMMANDS = ["true", "echo hello", "printf 'name? '; read name", "sleep 0.2", "exit 3"]
 SERVICES = ["web", "once", "talks", "nobody"]
-# What needs a command that runs.
+# Operations that need a running command.
 NEED_A_COMMAND = ["/kill", "/restart", "/signal", "/stdin", "/resize"]
 SECONDS_MAX = 0.2
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
-# Of each of these groups one may be given.
+# Mutually exclusive parameters.
 EXCLUDING = [
     ("lines", "seconds", "after"),
     ("lines", "limit"),
@@ -24,7 +24,7 @@ EXCLUDING = [
     ("follow", "max_bytes"),
     ("follow", "wait"),
 ]
-# Refusals of what is well formed, for reasons that no schema can tell.
+# Refusals of valid requests, for reasons that a schema cannot express.
 REASONS = {
     "POST /kill": "has already ended",
     "POST /logout": "has no session to end",
@@ -35,8 +35,8 @@ REASONS = {
 GUESSES_MAX = 5
 choose = random.Random(1)
 guesses = []
-# Cases that were made harmless in a way that may have mended what was wrong with them.
-mended = set()
+# Cases whose error may have been corrected by making them harmless.
+corrected = set()
 
 
 def is_number(value, maximum):
@@ -53,7 +53,7 @@ def is_command(value):
 
 
 def shorten(values, name, maximum):
-    """Waits no longer than is needed to see that it waits."""
+    """Limits waits to the minimum."""
     value = values.get(name)
     try:
         given = float(value) if isinstance(value, str) else value
@@ -72,7 +72,7 @@ def tame_start(case, body):
 
 
 def tame_config(case, config):
-    """Whatever a service is made of that reaches beyond it."""
+    """Removes fields of a service that affect the outside."""
     before = dict(config)
     for field in (
         "health_check",
@@ -98,7 +98,7 @@ def tame_config(case, config):
     for field in ("start_timeout", "stop_timeout", "start_seconds"):
         shorten(config, field, 86_400)
     if config != before:
-        mended.add(case.id)
+        corrected.add(case.id)
 
 
 def tame_body(case, body):
@@ -116,14 +116,14 @@ def tame_body(case, body):
 
 
 def tame_login(case, body):
-    """Guesses less often than would have the server refuse every request for a minute."""
+    """Limits failed logins, so that the server does not block requests for a minute."""
     is_guess = isinstance(body.get("token"), str) or isinstance(body.get("password"), str)
     if is_guess and len(guesses) < GUESSES_MAX:
         guesses.append(dict(body))
     elif is_guess:
         body.clear()
         body["token"] = "token-of-contract"
-        mended.add(case.id)
+        corrected.add(case.id)
 
 
 def tame_query(case, query):
@@ -164,7 +164,7 @@ def tame_path(case, parts):
 
 
 def end_following(case):
-    """What a service prints goes on for ever; what a command prints, until its end."""
+    """Ends streams: those of a service are endless, those of a command last until its end."""
     if case.operation.path.startswith("/supervisor/"):
         case.query.pop("follow")
     else:
@@ -191,7 +191,7 @@ def filter_failure(context, failure, case, response):
     if kind == "ServerError" and case.operation.path.endswith("/health"):
         return "degraded" not in response.text
     if kind == "AcceptedNegativeData":
-        return case.id not in mended
+        return case.id not in corrected
     reason = REASONS.get(case.operation.label)
     if kind == "RejectedPositiveData" and reason:
         return reason not in response.text

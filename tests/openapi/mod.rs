@@ -1,4 +1,4 @@
-//! The document of the API says what the server does.
+//! Tests of the `OpenAPI` document against the server.
 
 mod document;
 mod fields;

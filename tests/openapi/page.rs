@@ -1,9 +1,9 @@
-//! The page to try the API comes from the server alone.
+//! The API explorer page is served without external resources.
 
 use crate::harness::{Answer, Astra, Instance, Server};
 use serde_json::json;
 
-/// What the attributes `src` and `href` of a page name.
+/// Returns the values of the attributes `src` and `href` of a page.
 fn references(page: &str) -> Vec<&str> {
     let of = |attribute: &'static str| page.split(attribute).skip(1);
     let all = of(" src=\"").chain(of(" href=\""));
@@ -29,26 +29,26 @@ fn check(server: &Instance) {
 }
 
 #[test]
-fn the_page_asks_for_nothing_from_elsewhere() {
+fn page_loads_nothing_external() {
     check(&Server::start());
     check(&Astra::start(json!({})));
 }
 
 #[test]
-fn what_is_packed_unpacks_to_swagger_ui() {
+fn packed_files_unpack_to_swagger_ui() {
     let server = Server::start();
-    for (file, said) in
+    for (file, expected) in
         [("swagger-ui-bundle.js", "SwaggerUIBundle"), ("swagger-ui.css", ".swagger-ui")]
     {
         let url = format!("http://{}/docs/{file}", server.address());
         let output = std::process::Command::new("curl").args(["-s", "--compressed", &url]).output();
         let text = String::from_utf8(output.unwrap().stdout).unwrap();
-        assert!(text.len() > 100_000 && text.contains(said), "{file}: {} bytes", text.len());
+        assert!(text.len() > 100_000 && text.contains(expected), "{file}: {} bytes", text.len());
     }
 }
 
 #[test]
-fn a_file_that_the_page_does_not_have_is_not_found() {
+fn unknown_file_of_the_page_is_not_found() {
     let server = Server::start();
     for path in ["/docs/nothing.js", "/docs/..%2findex.html", "/docs/index.html"] {
         let answer: Answer = server.get(path);

@@ -1,5 +1,5 @@
-//! Parameters and keys are those that the document names, and no others. Its routes are the
-//! server's: both come from one table.
+//! Parameters and keys match the document. Its routes are those of the server: both come from one
+//! table.
 
 use super::document::Document;
 use crate::harness::{Astra, Instance, Server};
@@ -15,7 +15,7 @@ fn an_unknown_path_names_the_nearest_three_routes() {
     assert!(detail.contains("GET /supervisor/status") && detail.len() < 200, "{detail}");
 }
 
-/// The parameters that a route names to who gives it one that it does not know.
+/// Returns the parameters that a route lists when it refuses an unknown one.
 fn taken(detail: &str) -> BTreeSet<&str> {
     match detail.split_once("this route knows ") {
         Some((_, known)) => known.trim_end_matches('.').split(", ").collect(),
@@ -23,7 +23,7 @@ fn taken(detail: &str) -> BTreeSet<&str> {
     }
 }
 
-/// Asks every route for what it does not know: it says what it does.
+/// Sends unknown parameters to every route, which lists the known ones.
 fn check(server: &Instance, document: &Document, filled: impl Fn(&str) -> String) {
     for operation in document.operations() {
         let (method, path, about) = (operation.method, operation.path, operation.about);
@@ -67,7 +67,7 @@ fn the_document_of_astra_has_every_parameter() {
 }
 
 #[test]
-fn every_operation_is_told_of_in_words_and_has_its_own_id() {
+fn operations_have_descriptions_and_unique_ids() {
     let (server, astra) = (Server::start(), Astra::start(json!({})));
     for answer in [server.get("/openapi.json"), astra.get("/openapi.json")] {
         let document = Document::of(&answer.expect(200));

@@ -1,9 +1,9 @@
-//! What is published holds what it needs, and nothing else. `make package` builds it.
+//! The contents of the published package. `make package` builds it.
 
 use std::path::Path;
 use std::process::Command;
 
-/// What a package of ours has besides its sources and its tests.
+/// The files of the package besides its sources and tests.
 const NEEDED: [&str; 10] = [
     "Cargo.toml",
     "Cargo.lock",
@@ -17,7 +17,7 @@ const NEEDED: [&str; 10] = [
     "llm-shell.service",
 ];
 
-/// What is for those alone who work on it, or comes of that.
+/// Files for development only.
 const LEFT_OUT: [&str; 9] = [
     ".ci/",
     ".git",
@@ -30,18 +30,18 @@ const LEFT_OUT: [&str; 9] = [
     "target/",
 ];
 
-/// As much as is reasonable to fetch.
+/// The maximum size of the package.
 const BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 #[test]
-fn the_package_has_what_it_needs_and_nothing_else() {
+fn package_has_only_required_files() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["package", "--list", "--allow-dirty", "--offline", "--quiet"]);
     let output = cargo.current_dir(root).output().unwrap();
-    let (listed, said) =
+    let (listed, stderr) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && said.is_empty(), "{said}");
+    assert!(output.status.success() && stderr.is_empty(), "{stderr}");
     let files: Vec<_> = listed.lines().collect();
     for needed in NEEDED {
         assert!(files.contains(&needed), "{needed} is missing");

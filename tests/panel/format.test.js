@@ -1,4 +1,4 @@
-// Numbers, durations and ends in words (src/panel/common/format.js).
+// Numbers, durations and outcomes as text (src/panel/common/format.js).
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

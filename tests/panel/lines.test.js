@@ -213,7 +213,7 @@ describe("lines that the server no longer has", () => {
 });
 
 describe("the memory of the page", () => {
-  it("holds 24 chunks: what was looked at the longest ago goes", async () => {
+  it("holds 24 chunks and evicts the least recently used", async () => {
     const { lines } = following(30 * CHUNK);
     for (let chunk = 0; chunk < 24; chunk += 1) {
       lines.need(chunk * CHUNK, chunk * CHUNK + 10);

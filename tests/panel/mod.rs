@@ -1,15 +1,15 @@
-//! The web panel, as files: what a browser is given before it shows anything.
+//! The files of the web panel, as served to browsers.
 
 use crate::harness::{Answer, Astra, Server, binary};
 use serde_json::json;
 
-/// The files that a page names, besides itself.
+/// Returns the files that a page refers to.
 fn named(page: &str) -> Vec<String> {
     let names = page.split(['"', '\'']).filter(|word| word.starts_with("panel/"));
     names.map(|name| format!("/{name}")).collect()
 }
 
-/// The files that a module of this path imports, at once or later.
+/// Returns the files that a module imports, statically or dynamically.
 fn imported(path: &str, module: &str) -> Vec<String> {
     let folder = path.rsplit_once('/').unwrap().0;
     let above = folder.rsplit_once('/').unwrap().0;
@@ -71,7 +71,7 @@ fn check_page(get: impl Fn(&str) -> Answer, title: &str) {
 }
 
 #[test]
-fn each_mode_has_its_page_and_all_that_the_page_names() {
+fn each_mode_serves_its_page_and_assets() {
     let shell = Server::start();
     check_page(|path| shell.get(path), "LLM Shell");
     let astra = Astra::start(json!({}));
@@ -79,13 +79,13 @@ fn each_mode_has_its_page_and_all_that_the_page_names() {
 }
 
 #[test]
-fn the_page_is_open_and_what_it_asks_for_is_not() {
+fn page_is_public_and_its_data_is_not() {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", "s3cret-token-0123").env("LLM_SHELL_BASIC_AUTH", "ann:wordword");
     let server = Server::start_command(command);
     check_page(|path| server.get(path), "LLM Shell");
     server.get("/runs").problem(401, "unauthorized");
-    // A browser would ask for the password itself, over the page's own form.
+    // Otherwise the browser would show its own password dialog over the page's form.
     let script = ["Sec-Fetch-Dest: empty", "Sec-Fetch-Site: same-origin"];
     let answer = server.request("GET /runs", &script, b"").expect(401);
     assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"llm-shell\""));
@@ -94,7 +94,7 @@ fn the_page_is_open_and_what_it_asks_for_is_not() {
 }
 
 #[test]
-fn the_page_is_given_to_no_strange_name_and_no_strange_page() {
+fn page_is_refused_for_foreign_hosts_and_origins() {
     let server = Server::start();
     server.request_as("evil.example", "GET /", &[], b"").problem(403, "forbidden");
     let foreign = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"];
@@ -102,7 +102,7 @@ fn the_page_is_given_to_no_strange_name_and_no_strange_page() {
 }
 
 #[test]
-fn there_is_nothing_else_below_the_panel() {
+fn unknown_panel_paths_are_not_found() {
     let server = Server::start();
     for path in ["/panel/common/nope.js", "/panel/..%2F..%2Fapi/panel.rs", "/panel/shell/%00"] {
         let detail = server.get(path).problem(404, "not_found");

@@ -149,13 +149,13 @@ describe("readEvents", () => {
     return { outcome, data: seen.map((it) => it.data) };
   }
 
-  it("gives the events and tells an end from a break", async () => {
+  it("returns events and distinguishes an end from a break", async () => {
     assert.deepEqual(await readAll(["data: a\n\n", "event: end\ndata: b\n\n"]), { outcome: "ended", data: ["a", "b"] });
     assert.deepEqual(await readAll(["data: a\n\n"]), { outcome: "broken", data: ["a"] });
     assert.deepEqual((await readAll([new Error("reset")])).outcome, "broken");
   });
 
-  it("tells that it was opened before any event comes", async () => {
+  it("reports the opening before any event", async () => {
     const order = [];
     await readAll(["data: a\n\n"], { onOpen: () => order.push("open"), onEvents: () => order.push("events") });
     assert.deepEqual(order, ["open", "events"]);

@@ -1,4 +1,4 @@
-//! The rules and the dashboard for Prometheus and Grafana name what the servers really tell.
+//! The Prometheus rules and the Grafana dashboard, compared with the exported metrics.
 
 use crate::harness::{Answer, Astra, Server, eventually};
 use llm_shell::protocol::HealthStatus;
@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// What an expression may say besides metrics and labels.
-const WORDS: [&str; 10] = [
+/// Keywords of expressions.
+const KEYWORDS: [&str; 10] = [
     "and",
     "or",
     "on",
@@ -24,14 +24,14 @@ const WORDS: [&str; 10] = [
     "vector",
 ];
 
-/// What Prometheus adds to every series that it scrapes.
+/// Labels that Prometheus adds to every series.
 const ADDED: [&str; 2] = ["instance", "job"];
 
 fn file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
-/// The expressions of the rules, by the name of the alert.
+/// Returns the expressions of the rules, by alert.
 fn rules() -> BTreeMap<String, String> {
     let pattern = Regex::new(r"- alert: (\w+)\n +expr: (.+)\n").unwrap();
     let text = file("examples/prometheus/alerts.yml");
@@ -49,7 +49,7 @@ fn panels(dashboard: &Value) -> Vec<&Value> {
     dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row").collect()
 }
 
-/// The expressions of the panels, and the questions of the variables.
+/// Returns the expressions of the panels and the queries of the variables.
 fn dashboard_expressions() -> Vec<String> {
     let dashboard = dashboard();
     let targets = panels(&dashboard).into_iter().flat_map(|panel| {
@@ -69,7 +69,7 @@ fn dashboard_expressions() -> Vec<String> {
     .collect()
 }
 
-/// The metrics of an expression, and its labels with what they are compared with.
+/// The metrics of an expression, and its labels with the compared values.
 #[derive(Debug, Default)]
 struct Named {
     metrics: BTreeSet<String>,
@@ -91,7 +91,8 @@ fn named(expression: &str) -> Named {
             for label in list.as_str().split(", ") {
                 named.labels.entry(label.to_owned()).or_default();
             }
-        } else if let Some(word) = found.name("word").filter(|word| !WORDS.contains(&word.as_str()))
+        } else if let Some(word) =
+            found.name("word").filter(|word| !KEYWORDS.contains(&word.as_str()))
         {
             named.metrics.insert(word.as_str().to_owned());
         }
@@ -99,44 +100,44 @@ fn named(expression: &str) -> Named {
     named
 }
 
-/// The labels of every metric that an answer tells.
-fn told(answer: &Answer) -> BTreeMap<String, BTreeSet<String>> {
+/// Returns the labels of every metric in an answer.
+fn exported_labels(answer: &Answer) -> BTreeMap<String, BTreeSet<String>> {
     let sample = Regex::new(r"(?m)^([a-z_]+)(?:\{(.*)\})? \S+$").unwrap();
     let label = Regex::new(r#"([a-z_]+)=""#).unwrap();
-    let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut exported: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let text = answer.text();
     for found in sample.captures_iter(&text) {
         let labels = found.get(2).map_or("", |labels| labels.as_str());
         let names = label.captures_iter(labels).map(|label| label[1].to_owned());
-        told.entry(found[1].to_owned()).or_default().extend(names);
+        exported.entry(found[1].to_owned()).or_default().extend(names);
     }
-    told
+    exported
 }
 
-/// What both modes tell while something runs.
-fn told_by_both() -> BTreeMap<String, BTreeSet<String>> {
+/// Returns the metrics that both modes export while something runs.
+fn labels_of_both_modes() -> BTreeMap<String, BTreeSet<String>> {
     let server = Server::start();
     server.run("sleep 60");
     let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
     astra.wait_for("web", "running");
-    let mut both = told(&server.get("/metrics").expect(200));
+    let mut both = exported_labels(&server.get("/metrics").expect(200));
     both.extend(eventually("the service is sampled", || {
-        let told = told(&astra.get("/metrics").expect(200));
-        told.contains_key("astra_service_memory_bytes").then_some(told)
+        let exported = exported_labels(&astra.get("/metrics").expect(200));
+        exported.contains_key("astra_service_memory_bytes").then_some(exported)
     }));
     both
 }
 
 #[test]
 fn rules_and_dashboard_use_exactly_the_exported_metrics() {
-    let told = told_by_both();
+    let exported = labels_of_both_modes();
     let mut shown = BTreeSet::new();
     for expression in dashboard_expressions().into_iter().chain(rules().into_values()) {
         let named = named(&expression);
         assert!(!named.metrics.is_empty(), "{expression}");
         let mut labels: BTreeSet<_> = ADDED.map(str::to_owned).into();
         for metric in named.metrics.iter().filter(|metric| *metric != "up") {
-            let of_it = told.get(metric).unwrap_or_else(|| panic!("{metric} of {expression}"));
+            let of_it = exported.get(metric).unwrap_or_else(|| panic!("{metric} of {expression}"));
             labels.extend(of_it.iter().cloned());
         }
         for label in named.labels.keys() {
@@ -144,13 +145,13 @@ fn rules_and_dashboard_use_exactly_the_exported_metrics() {
         }
         shown.extend(named.metrics);
     }
-    for metric in told.keys() {
-        assert!(shown.contains(metric), "{metric} is told, and neither shown nor watched");
+    for metric in exported.keys() {
+        assert!(shown.contains(metric), "{metric} is exported, and neither shown nor watched");
     }
 }
 
 #[test]
-fn what_labels_are_compared_with_exists() {
+fn compared_label_values_exist() {
     let scrapes = file("examples/prometheus/prometheus.yml");
     let dashboard = dashboard();
     let variables = dashboard["templating"]["list"].as_array().unwrap();
@@ -172,7 +173,7 @@ fn what_labels_are_compared_with_exists() {
 }
 
 #[test]
-fn the_scrapes_are_of_the_ports_of_both_modes() {
+fn scrape_targets_match_both_default_ports() {
     let scrapes = file("examples/prometheus/prometheus.yml");
     let port = SETTINGS.iter().find(|setting| setting.flag == Some("port")).unwrap();
     for port in [port.default, port.astra_default.unwrap()] {

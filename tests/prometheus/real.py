@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A real Prometheus with our rules scrapes both modes, and answers what the dashboard asks.
+"""Tests a real Prometheus with our rules, scraping both modes, with the dashboard's queries.
 
 `real.py PROMETHEUS PROMTOOL BINARY`. Prints each check; exit code 1 when one fails. All of it is on
 loopback, on free ports, in a folder of its own; nothing is left running.
@@ -55,10 +55,10 @@ class Checks:
         self.check(what, done.returncode == 0, done.stdout + done.stderr)
 
 
-def eventually(look):
-    """What `look` gives, as soon as that is true; nothing where it never is."""
+def eventually(attempt_once):
+    """Waits until `attempt_once` returns a true value; returns None if it never does."""
     try:
-        return wait_for(look, PATIENCE_SECONDS, rest=0.2)
+        return wait_for(attempt_once, PATIENCE_SECONDS, rest=0.2)
     except TimeoutError:
         return []
 
@@ -76,7 +76,7 @@ def lint(checks: Checks, promtool: str, text: bytes, mode: str) -> None:
 
 
 def expressions():
-    """Each panel's title and expression, with Grafana's variables filled in."""
+    """Returns each panel's title and expression, with Grafana's variables expanded."""
     dashboard = json.loads((EXAMPLES / "dashboard.json").read_text())
     for panel in dashboard["panels"]:
         for target in panel.get("targets", []):
@@ -90,7 +90,7 @@ def query(prometheus: int, expression: str):
 
 
 def configuration(folder: Path, shell: int, astra: int) -> Path:
-    """The example, for these ports, and often."""
+    """Returns the example configuration for these ports, with a short interval."""
     text = (EXAMPLES / "prometheus.yml").read_text()
     text = text.replace(":8000", f":{shell}").replace(":7031", f":{astra}").replace("15s", "1s")
     (folder / "alerts.yml").write_text((EXAMPLES / "alerts.yml").read_text())
@@ -123,17 +123,17 @@ def result(prometheus: int, expression: str) -> list:
 
 
 def firing(prometheus: int, name: str) -> list:
-    """The alerts of this name that fire."""
+    """Returns the firing alerts of this name."""
     alerts = json.loads(get(prometheus, "/api/v1/alerts"))["data"]["alerts"]
     return [
         one for one in alerts if one["labels"]["alertname"] == name and one["state"] == "firing"
     ]
 
 
-def attempt(look):
-    """What it gives, or nothing while nobody answers."""
+def attempt(attempt_once):
+    """Returns its result, or None while the server does not answer."""
     try:
-        return look()
+        return attempt_once()
     except OSError:
         return None
 

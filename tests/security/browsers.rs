@@ -1,10 +1,10 @@
-//! Pages of strangers: other origins, and names that are not ours.
+//! Requests from foreign pages: other origins, and unknown host names.
 
 use crate::harness::{Astra, Server, binary};
 use serde_json::{Value, json};
 
 #[test]
-fn a_name_that_is_not_ours_is_refused() {
+fn foreign_host_name_is_refused() {
     let mut command = binary();
     command.env("LLM_SHELL_ALLOWED_HOSTS", "shell.example, b.example");
     let server = Server::start_command(command);
@@ -49,7 +49,7 @@ fn a_page_of_another_origin_is_refused() {
 }
 
 #[test]
-fn an_absolute_target_is_what_the_host_is_judged_by() {
+fn absolute_target_takes_precedence_over_host() {
     let server = Server::start();
     let own = server.address().to_string();
     let ask = |target: &str, host: &str| server.request_as(host, target, &[], b"");
@@ -58,7 +58,7 @@ fn an_absolute_target_is_what_the_host_is_judged_by() {
 }
 
 #[test]
-fn what_is_no_page_stands_in_no_frame() {
+fn answers_cannot_be_framed() {
     let server = Server::start();
     server.run_to_end("echo '<script>alert(1)</script>'");
     for path in ["/logs?format=text", "/status", "/nope", "/health"] {
@@ -77,7 +77,7 @@ fn services() -> Astra {
 }
 
 #[test]
-fn a_link_of_another_site_runs_no_check() {
+fn cross_site_link_runs_no_check() {
     let astra = services();
     astra.post_json("/supervisor/start?wait=20", &json!({"name": "checked"})).expect(200);
     let ran = astra.folder().join("checked");
@@ -92,7 +92,7 @@ fn a_link_of_another_site_runs_no_check() {
 }
 
 #[test]
-fn an_allowed_origin_chooses_nothing_that_is_run() {
+fn allowed_origin_cannot_choose_commands() {
     let astra = services();
     let page = ["Origin: http://localhost:3000"];
     let ask = |route: &str, body: Value| {
@@ -137,7 +137,7 @@ fn an_allowed_origin_chooses_nothing_that_is_run() {
 }
 
 #[test]
-fn an_allowed_origin_with_the_token_may_do_everything() {
+fn allowed_origin_with_token_may_do_everything() {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", "s3cret-token-0123");
     let astra = Astra::start_command(command, json!({}));
@@ -148,7 +148,7 @@ fn an_allowed_origin_with_the_token_may_do_everything() {
 }
 
 #[test]
-fn a_page_of_an_allowed_origin_is_told_that_it_may() {
+fn allowed_origin_gets_cors_headers() {
     let mut command = binary();
     command
         .env("LLM_SHELL_ALLOWED_ORIGINS", "http://localhost:3000,https://ui.example")
@@ -169,8 +169,8 @@ fn a_page_of_an_allowed_origin_is_told_that_it_may() {
     assert!(headers.contains("Authorization") && headers.contains("Content-Type"), "{headers}");
     for (headers, status) in [(vec![allowed, token], 404), (vec![allowed], 401)] {
         let answer = server.request("GET /status", &headers, b"").expect(status);
-        let told = answer.header("access-control-allow-origin");
-        assert_eq!(told, Some("http://localhost:3000"), "errors too must be readable");
+        let allowed = answer.header("access-control-allow-origin");
+        assert_eq!(allowed, Some("http://localhost:3000"), "errors too must be readable");
     }
     let foreign = ["Origin: http://localhost:3001", "Access-Control-Request-Method: POST"];
     let answer = server.request("OPTIONS /start", &foreign, b"").expect(403);

@@ -44,7 +44,7 @@ fn everything_but_health_needs_credentials() {
 }
 
 #[test]
-fn after_ten_wrong_guesses_nothing_is_compared() {
+fn login_is_blocked_after_ten_failures() {
     let server = catch_panic();
     let session = session(&server);
     let mut authenticated = Client::connect(server.address());
@@ -70,7 +70,7 @@ fn after_ten_wrong_guesses_nothing_is_compared() {
     assert!(!log.contains("s3cret"), "{log}");
 }
 
-/// The header that shows a session.
+/// Returns the header of a session.
 fn session(server: &Server) -> String {
     let body = format!("{{\"token\":\"{}\"}}", TOKEN.split(' ').next_back().unwrap());
     let answer = server.request("POST /login", &[], body.as_bytes()).expect(200).json();
@@ -78,7 +78,7 @@ fn session(server: &Server) -> String {
 }
 
 #[test]
-fn a_login_gives_a_token_that_opens_until_the_logout() {
+fn login_token_is_valid_until_logout() {
     let server = catch_panic();
     let log_in = |body: &str| server.request("POST /login", &[], body.as_bytes());
     for body in
@@ -111,7 +111,7 @@ fn a_login_gives_a_token_that_opens_until_the_logout() {
 }
 
 #[test]
-fn guesses_at_a_login_are_counted() {
+fn failed_logins_are_counted() {
     let server = catch_panic();
     for _ in 0..10 {
         server.request("POST /login", &[], b"{\"token\":\"wrong\"}").expect(401);
@@ -122,7 +122,7 @@ fn guesses_at_a_login_are_counted() {
 }
 
 #[test]
-fn without_credentials_set_nobody_is_asked() {
+fn no_configured_credentials_require_none() {
     let server = Server::start();
     server.get("/status").expect(404);
     server.request("POST /login", &[], b"{\"token\":\"x\"}").problem(400, "bad_request");

@@ -1,8 +1,8 @@
-//! Who gets in: contract section 7.
+//! Access control: contract section 7.
 
 mod browsers;
 mod credentials;
-mod crowd;
+mod load;
 mod proxy;
 mod secrets;
 mod sockets;

@@ -1,4 +1,4 @@
-//! The nginx of SECURITY.md, with its configuration as it is printed there.
+//! The nginx configuration of SECURITY.md, run as printed there.
 
 use crate::harness::{Server, binary, eventually, kill};
 use std::fs;
@@ -18,7 +18,7 @@ struct Proxy {
 }
 
 impl Proxy {
-    /// One before `server`.
+    /// Starts nginx in front of `server`.
     fn before(server: &Server) -> Self {
         let (nginx, openssl) = (program("nginx"), program("openssl"));
         let folder = tempfile::tempdir().unwrap();
@@ -37,7 +37,7 @@ impl Proxy {
         self.folder.path().join("tls.sock")
     }
 
-    /// A client that asks over TLS.
+    /// Creates a client that uses TLS.
     fn client(&self, path: &str, headers: &[&str]) -> Command {
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--show-error", "--max-time", "20", "--noproxy", "*"]);
@@ -50,7 +50,7 @@ impl Proxy {
         curl
     }
 
-    /// The status of a request, and the answer with its head.
+    /// Sends a request and returns the status and the whole answer.
     fn ask(&self, path: &str, headers: &[&str], body: Option<&str>) -> (u16, String) {
         let mut curl = self.client(path, headers);
         if let Some(body) = body {
@@ -70,7 +70,7 @@ impl Drop for Proxy {
     }
 }
 
-/// Where a program is: those for administrators included, and what `make test` only unpacks.
+/// Finds a program, also in the administrator's paths and among those unpacked by `make test`.
 fn program(name: &str) -> PathBuf {
     let unpacked = concat!(env!("CARGO_MANIFEST_DIR"), "/target/nginx/usr/sbin");
     let path = std::env::var("PATH").unwrap_or_default();
@@ -96,8 +96,8 @@ fn make_certificate(openssl: &Path, folder: &Path) {
     done(request.arg("-out").arg(folder.join("shell.example.pem")));
 }
 
-/// The block of SECURITY.md, told where things are here, within what a distribution puts around
-/// it.
+/// Returns the block of SECURITY.md with the paths of this test, within a distribution's main
+/// configuration.
 fn configuration(server: &Server, folder: &Path) -> String {
     let document = include_str!("../../SECURITY.md");
     let block = document.split("```nginx\n").nth(1).and_then(|rest| rest.split("```").next());
@@ -130,7 +130,7 @@ fn catch_panic(allowed_hosts: &str) -> Server {
 }
 
 #[test]
-fn behind_nginx_everything_works_that_works_without_it() {
+fn everything_works_behind_nginx() {
     let server = catch_panic("shell.example");
     let proxy = Proxy::before(&server);
     assert_eq!(proxy.ask("/health", &[], None).0, 200);
@@ -147,7 +147,7 @@ fn behind_nginx_everything_works_that_works_without_it() {
 }
 
 #[test]
-fn a_stream_comes_through_nginx_as_it_is_written() {
+fn nginx_does_not_buffer_streams() {
     let server = catch_panic("shell.example");
     let proxy = Proxy::before(&server);
     let command = "echo one; while [ ! -e go ]; do sleep 0.01; done; echo two";
@@ -171,7 +171,7 @@ fn status_at_the_end(proxy: &Proxy) -> &'static str {
 }
 
 #[test]
-fn behind_nginx_a_name_that_was_not_allowed_is_refused() {
+fn unknown_host_is_refused_behind_nginx() {
     let server = catch_panic("other.example");
     let proxy = Proxy::before(&server);
     let (status, answer) = proxy.ask("/status", &[TOKEN], None);
@@ -179,7 +179,7 @@ fn behind_nginx_a_name_that_was_not_allowed_is_refused() {
 }
 
 #[test]
-fn behind_nginx_a_page_of_ours_logs_in_and_others_do_not() {
+fn only_own_pages_log_in_behind_nginx() {
     let server = catch_panic("shell.example");
     let proxy = Proxy::before(&server);
     let token = Some("{\"token\":\"s3cret-token-0123\"}");

@@ -1,4 +1,4 @@
-//! Secrets stay secret, wherever they come from.
+//! Confidentiality of secrets from all sources.
 
 use crate::harness::{Server, binary};
 use std::fs;
@@ -14,7 +14,7 @@ const TOKEN: &str = "s3cret-token-0123";
 const SHOWN: [&str; 1] = ["Authorization: Bearer s3cret-token-0123"];
 
 #[test]
-fn a_secret_may_stand_in_a_file() {
+fn secret_can_be_read_from_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     fs::write(&file, format!("{TOKEN}\n")).unwrap();
@@ -26,7 +26,7 @@ fn a_secret_may_stand_in_a_file() {
 }
 
 #[test]
-fn a_secret_may_come_from_systemd() {
+fn secret_can_come_from_systemd() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("llm-shell.token"), TOKEN).unwrap();
     let mut command = binary();
@@ -46,12 +46,12 @@ fn a_secret_may_come_from_systemd() {
 }
 
 #[test]
-fn a_secret_that_cannot_be_used_is_named_and_not_shown() {
+fn invalid_secret_is_named_and_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty");
     fs::write(&empty, "\n").unwrap();
     let empty = empty.to_str().unwrap();
-    for (variables, said) in [
+    for (variables, expected) in [
         (
             vec![("LLM_SHELL_TOKEN", "two words")],
             "LLM_SHELL_TOKEN (environment): expected at least",
@@ -74,7 +74,7 @@ fn a_secret_that_cannot_be_used_is_named_and_not_shown() {
         let output = binary().envs(variables.clone()).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{stderr}");
-        assert!(stderr.contains(said), "{stderr}");
+        assert!(stderr.contains(expected), "{stderr}");
         let secret = variables[0].1;
         let is_path = secret.starts_with('/');
         assert!(secret.is_empty() || is_path || !stderr.contains(secret), "{stderr}");
@@ -82,11 +82,11 @@ fn a_secret_that_cannot_be_used_is_named_and_not_shown() {
 }
 
 #[test]
-fn a_command_cannot_read_the_secret_from_us() {
+fn command_cannot_read_the_secret_of_the_server() {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", TOKEN).env("RUST_LOG", "trace");
     if nix::unistd::geteuid().is_root() {
-        // Root may read everything, so the server and its command run as somebody else here.
+        // Root can read everything, so the server and its command run as another user.
         // SAFETY: only async-signal-safe calls, and no memory of ours is touched.
         unsafe {
             command.pre_exec(|| {
@@ -119,7 +119,7 @@ fn a_command_cannot_read_the_secret_from_us() {
 }
 
 #[test]
-fn a_token_file_that_others_can_read_is_warned_of() {
+fn readable_token_file_causes_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     fs::write(&file, TOKEN).unwrap();
@@ -136,7 +136,7 @@ fn a_token_file_that_others_can_read_is_warned_of() {
     assert_eq!(log.contains("running as root without credentials"), is_root, "{log}");
 }
 
-/// What a proxy of the environment would be told: it listens, and answers nothing good.
+/// A proxy of the environment, which records requests and answers with an error.
 fn proxy(answers: usize) -> (String, std::thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -160,7 +160,7 @@ fn proxy(answers: usize) -> (String, std::thread::JoinHandle<Vec<String>>) {
 }
 
 #[test]
-fn no_client_of_ours_tells_a_proxy_of_the_environment() {
+fn clients_ignore_proxies_of_the_environment() {
     let (url, heard) = proxy(1);
     let with_proxy = |command: &mut Command| {
         for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
@@ -174,16 +174,16 @@ fn no_client_of_ours_tells_a_proxy_of_the_environment() {
     with_proxy(&mut command);
     command.env("NOTIFY_SOCKET", folder.path().join("notify")).env("WATCHDOG_USEC", "200000");
     let server = Server::start_command(command);
-    let mut told = [0; 1024];
-    while !told.starts_with(b"WATCHDOG=1") {
-        manager.recv(&mut told).unwrap();
+    let mut message = [0; 1024];
+    while !message.starts_with(b"WATCHDOG=1") {
+        manager.recv(&mut message).unwrap();
     }
     server.request("POST /start", &SHOWN, b"{\"command\":\"true\"}").expect(201);
     let server_url = format!("http://{}", server.address());
-    for words in [["ctl", "logs"].as_slice(), &["ctl", "health"], &["mcp"]] {
+    for arguments in [["ctl", "logs"].as_slice(), &["ctl", "health"], &["mcp"]] {
         let mut client = binary();
         with_proxy(&mut client);
-        client.args(words).args(["--url", &server_url]);
+        client.args(arguments).args(["--url", &server_url]);
         let output = client.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
@@ -191,25 +191,25 @@ fn no_client_of_ours_tells_a_proxy_of_the_environment() {
 }
 
 #[test]
-fn a_token_goes_over_plain_http_to_this_machine_alone() {
-    for words in [vec!["ctl", "status"], vec!["mcp"]] {
+fn token_is_sent_over_plain_http_only_locally() {
+    for arguments in [vec!["ctl", "status"], vec!["mcp"]] {
         let ask = |more: &[&str]| {
             let mut client = binary();
-            client.env("LLM_SHELL_TOKEN", TOKEN).args(&words);
-            // A name that nobody has (RFC 2606).
+            client.env("LLM_SHELL_TOKEN", TOKEN).args(&arguments);
+            // A name that does not resolve (RFC 2606).
             client.args(["--url", "http://shell.invalid:1"]).args(more);
             let output = client.output().unwrap();
             (output.status.code(), String::from_utf8(output.stderr).unwrap())
         };
-        let (code, said) = ask(&[]);
-        assert!(code == Some(2) && said.contains("--insecure"), "{code:?} {said}");
-        let (_, said) = ask(&["--insecure"]);
-        assert!(!said.contains("--insecure"), "{said}");
+        let (code, stderr) = ask(&[]);
+        assert!(code == Some(2) && stderr.contains("--insecure"), "{code:?} {stderr}");
+        let (_, stderr) = ask(&["--insecure"]);
+        assert!(!stderr.contains("--insecure"), "{stderr}");
     }
 }
 
 #[test]
-fn what_a_client_logs_holds_no_token() {
+fn client_logs_contain_no_token() {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", TOKEN);
     let server = Server::start_command(command);
@@ -218,17 +218,17 @@ fn what_a_client_logs_holds_no_token() {
     client.env("LLM_SHELL_TOKEN", TOKEN).env("RUST_LOG", "trace");
     let url = format!("http://{}", server.address());
     let output = client.args(["ctl", "logs", "--url", &url]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!said.contains(TOKEN), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!stderr.contains(TOKEN), "{stderr}");
     let output = binary().args(["ctl", "--token", "too-short", "status"]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(2) && !said.contains("too-short"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && !stderr.contains("too-short"), "{stderr}");
 }
 
 /// `ctl health`, which the image asks for every half minute, and the bridge have the token in
 /// their environment.
 #[test]
-fn a_command_cannot_read_the_secret_from_a_client_of_ours() {
+fn command_cannot_read_the_secret_of_a_client() {
     assert!(nix::unistd::geteuid().is_root(), "only root can be somebody else: run it as root");
     let mut command = Command::new("setpriv");
     command.args(["--reuid", "1", "--clear-groups", env!("CARGO_BIN_EXE_llm-shell"), "mcp"]);

@@ -1,4 +1,4 @@
-//! Where we listen.
+//! Listening sockets.
 
 use crate::harness::{binary, eventually};
 use std::io::{Read, Write};
@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
 #[test]
-fn a_token_lets_us_listen_beyond_loopback() {
+fn token_allows_listening_beyond_loopback() {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", "s3cret-token-0123").args(["--host", "0.0.0.0"]);
     let server = crate::harness::Server::start_command(command);
@@ -15,7 +15,7 @@ fn a_token_lets_us_listen_beyond_loopback() {
 }
 
 #[test]
-fn a_unix_socket_is_for_its_owner() {
+fn unix_socket_is_private_to_its_owner() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shell.sock");
     let mut command = binary();

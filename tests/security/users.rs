@@ -1,23 +1,23 @@
-//! Other users of the machine: they have the same loopback address as we do.
+//! Other users of the machine, who share the loopback address.
 //!
-//! These tests are somebody else, so they have to be started by root.
+//! These tests act as another user, so they must be started by root.
 
 use crate::harness::{Server, binary, eventually, kill, open_folder};
 use std::process::{Command, Output, Stdio};
 
 /// A user who is neither root nor the server's.
-const STRANGER: &str = "1";
+const OTHER_USER: &str = "1";
 
-/// A program that a stranger runs.
+/// Returns a program that runs as another user.
 fn as_stranger(program: &str) -> Command {
     assert!(nix::unistd::geteuid().is_root(), "only root can be somebody else: run it as root");
     let mut command = Command::new("setpriv");
-    command.args(["--reuid", STRANGER, "--regid", STRANGER, "--clear-groups", program]);
+    command.args(["--reuid", OTHER_USER, "--regid", OTHER_USER, "--clear-groups", program]);
     command.current_dir("/").stdin(Stdio::null());
     command
 }
 
-/// The status and the body that a stranger gets.
+/// Returns the status and the body that another user gets.
 fn ask(to: &[&str], path: &str, more: &[&str]) -> (u16, String) {
     let mut curl = as_stranger("curl");
     curl.args(["--silent", "--noproxy", "*", "--max-time", "20", "--write-out", "\n%{http_code}"]);
@@ -49,9 +49,9 @@ fn another_user_gets_no_shell_without_credentials() {
     assert!(!server.folder().join("pwned").exists());
 }
 
-/// By the time its request is read, nobody holds the other end, which then seems to be root's.
+/// When the request is read, the other end is closed, which then appears to be owned by root.
 #[test]
-fn a_request_whose_sender_is_gone_runs_nothing() {
+fn request_of_a_vanished_sender_runs_nothing() {
     let server = Server::start();
     let sends = "for i in {1..200}; do exec 3<>/dev/tcp/127.0.0.1/$0; \
         printf 'POST /start HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 25\\r\\n\\r\\n%s' \
@@ -77,7 +77,7 @@ fn another_user_with_the_token_is_served() {
 }
 
 #[test]
-fn the_guesses_of_one_user_do_not_shut_out_another() {
+fn failed_logins_of_one_user_do_not_block_another() {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", "s3cret-token-0123");
     let server = Server::start_command(command);

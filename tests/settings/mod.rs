@@ -1,4 +1,4 @@
-//! Flags, environment and `.env`, as the real binary takes them.
+//! Settings of the real binary: flags, environment and `.env`.
 
 use crate::harness::{Server, binary};
 use llm_shell::settings::SETTINGS;
@@ -12,8 +12,8 @@ fn output(command: &mut Command) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_bad_setting_is_named_with_its_source_in_one_line() {
-    for (flags, variable, said) in [
+fn invalid_setting_is_named_with_its_source() {
+    for (flags, variable, expected) in [
         (
             vec!["--port", "70000"],
             ("LLM_SHELL_PORT", "1"),
@@ -26,12 +26,12 @@ fn a_bad_setting_is_named_with_its_source_in_one_line() {
     ] {
         let (code, stderr) = output(binary().args(flags).env(variable.0, variable.1));
         assert_eq!(code, Some(2), "{stderr}");
-        assert!(stderr.contains(said) && stderr.lines().count() == 1, "{stderr}");
+        assert!(stderr.contains(expected) && stderr.lines().count() == 1, "{stderr}");
     }
 }
 
 #[test]
-fn a_bad_setting_in_dotenv_is_named_with_its_source() {
+fn invalid_dotenv_setting_is_named_with_its_source() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(".env"), "LLM_SHELL_PORT=x\n").unwrap();
     let (code, stderr) = output(binary().current_dir(folder.path()));
@@ -39,7 +39,7 @@ fn a_bad_setting_in_dotenv_is_named_with_its_source() {
     assert!(stderr.contains("invalid LLM_SHELL_PORT \"x\" (.env)"), "{stderr}");
 }
 
-/// The server in a folder with this `.env`.
+/// Starts the server in a folder with this `.env`.
 fn server_with_dotenv(content: &str) -> Server {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(".env"), content).unwrap();
@@ -60,9 +60,9 @@ fn dotenv_is_read_from_the_working_directory() {
     );
 }
 
-/// A command can write that file, because it is started in the same directory.
+/// A command can write `.env`, because it is started in the same directory.
 #[test]
-fn dotenv_chooses_neither_the_shell_nor_who_may_ask() {
+fn dotenv_cannot_set_security_settings() {
     let names = ["SHELL", "ALLOWED_ORIGINS", "ALLOWED_HOSTS", "INSECURE"];
     let lines = names.map(|name| format!("LLM_SHELL_{name}=http://evil.example\n"));
     let server = server_with_dotenv(&lines.concat());
@@ -77,13 +77,13 @@ fn dotenv_chooses_neither_the_shell_nor_who_may_ask() {
 }
 
 #[test]
-fn a_dotenv_that_others_may_have_written_is_refused() {
+fn writable_dotenv_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(".env");
-    let refused = |said: &str| {
+    let refused = |expected: &str| {
         let (code, stderr) = output(binary().args(["--port", "0"]).current_dir(folder.path()));
         assert_eq!(code, Some(2), "{stderr}");
-        assert!(stderr.contains(said) && stderr.lines().count() == 1, "{stderr}");
+        assert!(stderr.contains(expected) && stderr.lines().count() == 1, "{stderr}");
     };
     std::fs::write(&path, "LLM_SHELL_PORT=0\nLLM_SHELL_TOKEN hunter2-hunter2\n").unwrap();
     refused(".env: line 2: expected NAME=value");
@@ -102,7 +102,7 @@ fn a_dotenv_that_others_may_have_written_is_refused() {
 }
 
 #[test]
-fn clients_read_no_dotenv_but_a_file_that_is_named() {
+fn clients_read_only_a_named_dotenv() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let settings = format!("LLM_SHELL_PORT={}\n", server.address().port());
@@ -122,7 +122,7 @@ fn clients_read_no_dotenv_but_a_file_that_is_named() {
 }
 
 #[test]
-fn a_rust_log_that_is_none_is_refused() {
+fn invalid_rust_log_is_refused() {
     for bad in ["inf", "llm_shell=loud"] {
         let (code, stderr) = output(binary().args(["--port", "0"]).env("RUST_LOG", bad));
         assert_eq!(code, Some(2), "{stderr}");
@@ -140,7 +140,7 @@ fn an_unknown_flag_or_command_is_refused() {
 }
 
 #[test]
-fn a_taken_port_ends_the_server_with_the_address() {
+fn port_in_use_exits_with_the_address() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
@@ -152,7 +152,7 @@ fn a_taken_port_ends_the_server_with_the_address() {
 }
 
 #[test]
-fn beyond_loopback_is_refused_unless_it_is_meant() {
+fn listening_beyond_loopback_requires_consent() {
     for host in ["0.0.0.0", "::"] {
         let (code, stderr) = output(binary().args(["--host", host, "--port", "0"]));
         assert_eq!(code, Some(2), "{stderr}");
@@ -160,12 +160,12 @@ fn beyond_loopback_is_refused_unless_it_is_meant() {
     }
     let (code, stderr) = output(binary().args(["--host", "no.such.host.invalid"]));
     assert_eq!(code, Some(2), "{stderr}");
-    let said = "--host (command line) is \"no.such.host.invalid\", which cannot be resolved";
-    assert!(stderr.contains(said), "{stderr}");
+    let expected = "--host (command line) is \"no.such.host.invalid\", which cannot be resolved";
+    assert!(stderr.contains(expected), "{stderr}");
 }
 
 #[test]
-fn a_shell_that_is_none_is_refused_at_the_start() {
+fn invalid_shell_is_refused_at_start() {
     let folder = tempfile::tempdir().unwrap();
     for shell in ["/no/such/shell", "no-such-shell", "/etc/passwd", "/etc"] {
         let mut command = binary();
@@ -191,14 +191,14 @@ fn loopback_has_several_names() {
 }
 
 #[test]
-fn a_log_directory_that_cannot_be_ends_the_server_with_its_path() {
+fn invalid_log_directory_exits_with_its_path() {
     let (code, stderr) = output(binary().args(["--port", "0", "--log-dir", "/dev/null/logs"]));
     assert_eq!(code, Some(1), "{stderr}");
     assert!(stderr.contains("/dev/null/logs") && stderr.contains("LLM_SHELL_LOG_DIR"), "{stderr}");
 }
 
 #[test]
-fn logs_go_where_they_are_told_to() {
+fn log_directory_setting_applies() {
     let server = Server::start_with(&["--log-dir", "deep/er"]);
     let run = server.run_to_end("echo hello");
     assert!(run["log_file"].as_str().unwrap().starts_with("deep/er/20"), "{run}");
@@ -218,7 +218,7 @@ fn help_names_every_setting_and_its_default() {
 }
 
 #[test]
-fn a_full_disk_behind_stdout_is_told_as_that() {
+fn full_disk_behind_stdout_is_reported() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let done = binary().arg("schema").stdout(full).output().unwrap();
     let stderr = String::from_utf8(done.stderr).unwrap();

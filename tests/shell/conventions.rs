@@ -1,4 +1,4 @@
-//! What holds for every route: faults as problems, known and unknown paths, request ids.
+//! Rules for all routes: errors as problems, unknown paths, request ids.
 
 use crate::harness::{Server, eventually};
 use serde_json::json;
@@ -10,7 +10,7 @@ fn an_unknown_path_is_not_found() {
 }
 
 #[test]
-fn a_wrong_method_is_told_which_are_right() {
+fn wrong_method_lists_the_allowed_ones() {
     let server = Server::start();
     for (path, allowed) in [
         ("/start", "POST"),
@@ -39,7 +39,7 @@ fn head_works_like_get_and_trailing_slashes_are_ignored() {
 }
 
 #[test]
-fn every_answer_has_an_id_and_is_neither_sniffed_nor_stored() {
+fn answers_have_an_id_and_security_headers() {
     let server = Server::start();
     for (path, status) in [("/health", 200), ("/status", 404), ("/nope", 404)] {
         let answer = server.get(path).expect(status);
@@ -61,7 +61,7 @@ fn every_answer_has_an_id_and_is_neither_sniffed_nor_stored() {
 }
 
 #[test]
-fn a_query_stands_in_no_log_line() {
+fn query_strings_are_not_logged() {
     let server = Server::start();
     server.get("/health?secret=hunter2").problem(400, "bad_request");
     server.wait_for_log("GET /health 400");
@@ -72,7 +72,7 @@ fn a_query_stands_in_no_log_line() {
 fn unknown_and_repeated_parameters_are_named() {
     let server = Server::start();
     server.run("sleep 60");
-    for (request, said) in [
+    for (request, expected) in [
         ("POST /start?comand=ls", "comand"),
         ("GET /status?verbose=1", "verbose"),
         ("POST /kill?signal=SIGTERM", "signal"),
@@ -83,16 +83,16 @@ fn unknown_and_repeated_parameters_are_named() {
     ] {
         let detail = server.request(request, &[], b"{\"command\":\"ls\"}");
         let detail = detail.problem(400, "bad_request");
-        assert!(detail.contains(said), "{request}: {detail}");
+        assert!(detail.contains(expected), "{request}: {detail}");
     }
     assert_eq!(server.get("/status").expect(200).json()["status"], "running");
     server.post("/kill").expect(200);
 }
 
 #[test]
-fn a_faulty_body_is_named_with_its_place_and_starts_nothing() {
+fn invalid_body_is_named_and_starts_nothing() {
     let server = Server::start();
-    for (body, said) in [
+    for (body, expected) in [
         ("", "line 1 column 0"),
         ("{\"command\": \n", "line 2 column 0"),
         ("{\"comand\":\"ls\"}", "`comand`"),
@@ -106,13 +106,13 @@ fn a_faulty_body_is_named_with_its_place_and_starts_nothing() {
     ] {
         let detail = server.request("POST /start", &[], body.as_bytes());
         let detail = detail.problem(400, "bad_request");
-        assert!(detail.contains(said), "{body}: {detail}");
+        assert!(detail.contains(expected), "{body}: {detail}");
     }
     server.get("/status").problem(404, "not_found");
 }
 
 #[test]
-fn a_body_is_json_whatever_its_type_says() {
+fn body_is_parsed_as_json_for_any_content_type() {
     let server = Server::start();
     let body = json!({"command": "true"}).to_string();
     for kind in ["application/x-www-form-urlencoded", "text/plain", "application/json"] {

@@ -1,11 +1,11 @@
-//! Cursors: numbers of lines that clients keep, of this run or of another.
+//! Cursors: line numbers kept by clients, of this run or another.
 
 use crate::harness::{Server, Stream};
 use serde_json::{Value, json};
 
 const EVENTS: &str = "Accept: text/event-stream";
 
-/// A run of a hundred lines, then one of two. Gives their ids.
+/// Executes a run of a hundred lines, then one of two. Returns their ids.
 fn long_and_short(server: &Server) -> [String; 2] {
     ["seq 100", "echo a; echo b"].map(|command| {
         let run = server.run_to_end(command);
@@ -20,8 +20,8 @@ fn a_cursor_of_a_longer_run_starts_at_the_first_line() {
     for query in ["after=100", "after=100&wait=30", "after=3"] {
         for path in ["/logs".to_owned(), format!("/runs/{new}/logs")] {
             let page = server.get(&format!("{path}?{query}")).expect(200).json();
-            let told = [&page["content"], &page["first"], &page["next"], &page["cursor_reset"]];
-            assert_eq!(told, [&json!("a\nb"), &json!(1), &json!(2), &json!(true)], "{page}");
+            let actual = [&page["content"], &page["first"], &page["next"], &page["cursor_reset"]];
+            assert_eq!(actual, [&json!("a\nb"), &json!(1), &json!(2), &json!(true)], "{page}");
             assert_eq!(page["run_id"], new);
         }
     }
@@ -63,7 +63,7 @@ fn a_stream_of_another_run_starts_at_the_first_line() {
 }
 
 #[test]
-fn a_cursor_waits_where_the_log_is_no_longer_than_it() {
+fn cursor_at_the_end_waits() {
     let server = Server::start();
     server.run("echo a; while [ ! -e go ]; do sleep 0.01; done; echo b");
     server.wait_for_output("a");
@@ -74,7 +74,7 @@ fn a_cursor_waits_where_the_log_is_no_longer_than_it() {
 }
 
 #[test]
-fn logs_of_a_run_that_is_not_the_last_are_a_conflict() {
+fn logs_of_an_earlier_run_are_a_conflict() {
     let server = Server::start();
     let [old, new] = long_and_short(&server);
     let page = server.get(&format!("/logs?run_id={new}&after=1")).expect(200).json();
@@ -86,7 +86,7 @@ fn logs_of_a_run_that_is_not_the_last_are_a_conflict() {
 }
 
 #[test]
-fn lines_behind_a_cursor_that_are_gone_are_counted() {
+fn missing_lines_after_a_cursor_are_counted() {
     let server = Server::start_with(&["--log-max-bytes", "100000"]);
     server.run_to_end("seq 20000");
     let first = server.get("/logs?lines=0").expect(200).json()["first"].as_u64().unwrap();
@@ -99,7 +99,7 @@ fn lines_behind_a_cursor_that_are_gone_are_counted() {
 }
 
 #[test]
-fn what_a_cut_left_out_is_read_of_the_same_run() {
+fn omitted_lines_are_read_from_the_same_run() {
     let server = Server::start();
     let id = server.run_to_end("seq 1000")["run_id"].as_str().unwrap().to_owned();
     let content = server.content("?max_bytes=400");

@@ -1,10 +1,10 @@
-//! POST /kill: the whole tree, nothing but the tree, and what is said of it.
+//! POST /kill: ends the whole tree, nothing but the tree, and reports it.
 
 use crate::harness::{Server, eventually, fixture};
 use serde_json::{Value, json};
 
-/// Commands whose tree takes more than a signal to the shell, each with how many processes it has
-/// when it is ready. Each prints `ready` for every one of them.
+/// Commands whose tree does not end with the shell, each with the number of its processes
+/// when it is ready. Each process prints `ready`.
 fn trees() -> Vec<(&'static str, String, usize)> {
     let script = |name: &str| format!("python3 {}", fixture(name));
     vec![
@@ -38,7 +38,7 @@ fn the_whole_tree_ends() {
 }
 
 #[test]
-fn what_ignores_sigterm_after_its_leader_left_gets_sigkill() {
+fn leftover_ignoring_sigterm_gets_sigkill() {
     let server = Server::start_with(&["--kill-timeout", "0.2"]);
     server.run("sh -c 'trap \"\" TERM; echo ready; sleep 60; sleep 60' & wait");
     server.wait_for_output("ready");
@@ -119,7 +119,7 @@ fn other_signals_are_refused_and_end_nothing() {
 }
 
 #[test]
-fn a_kill_of_what_has_ended_is_refused() {
+fn kill_of_an_ended_run_is_refused() {
     let server = Server::start();
     server.run_to_end("exit 4");
     let detail = server.post("/kill").problem(400, "bad_request");
@@ -129,7 +129,7 @@ fn a_kill_of_what_has_ended_is_refused() {
 }
 
 #[test]
-fn of_many_kills_of_what_has_ended_none_succeeds() {
+fn concurrent_kills_of_an_ended_run_all_fail() {
     let server = Server::start();
     for _ in 0..10 {
         server.run_to_end("exit 0");
@@ -172,10 +172,10 @@ fn leftovers_are_listed_logged_and_ended_by_a_kill() {
 }
 
 #[test]
-fn an_end_is_never_told_without_its_leftovers() {
+fn end_is_always_reported_with_its_leftovers() {
     let server = Server::start();
     for _ in 0..50 {
-        // Asked again and again while it ends: one answer must not mix two moments.
+        // Polled while it ends: one answer must not mix two moments.
         let ended = server.run_to_end("sleep 60 & exit 0");
         assert_eq!(ended["leftover_pids"].as_array().unwrap().len(), 1, "{ended}");
     }
@@ -196,7 +196,7 @@ fn the_next_start_ends_leftovers_first() {
 
 #[test]
 fn a_start_waits_while_a_tree_is_being_ended() {
-    // Long enough for a busy machine to let the shell say that it was asked.
+    // Long enough for the shell to print on a busy machine.
     let server = Server::start_with(&["--kill-timeout", "3"]);
     server.run("trap 'echo asked' TERM; echo ready; while :; do sleep 0.1; done");
     server.wait_for_output("ready");
@@ -212,7 +212,7 @@ fn a_start_waits_while_a_tree_is_being_ended() {
 }
 
 #[test]
-fn a_chain_that_forks_and_leaves_without_a_pause_is_caught() {
+fn continuous_fork_chain_is_ended() {
     let server = Server::start();
     server.run(&format!("python3 {} & sleep 60", fixture("fork_and_leave.py")));
     server.wait_for_output("ready");
@@ -221,7 +221,7 @@ fn a_chain_that_forks_and_leaves_without_a_pause_is_caught() {
 }
 
 #[test]
-fn a_flood_that_forks_is_ended_with_nothing_left() {
+fn forking_flood_is_ended_completely() {
     let server = Server::start();
     server.run(
         "i=0; while [ $i -lt 200 ]; do (sleep 60 &); i=$((i+1)); done; echo ready; seq 10000000; \
@@ -240,7 +240,7 @@ fn a_flood_that_forks_is_ended_with_nothing_left() {
     assert_eq!(last["content"], "10000000");
 }
 
-/// It ended by itself, whatever is ended of what it left.
+/// The run ended by itself, even if its leftovers are killed.
 #[test]
 fn a_kill_of_an_exited_run_says_how_it_had_ended() {
     let server = Server::start();
@@ -257,7 +257,7 @@ fn a_kill_of_an_exited_run_says_how_it_had_ended() {
 }
 
 #[test]
-fn a_start_and_a_restart_name_what_they_end_of_the_run_before() {
+fn start_and_restart_name_ended_leftovers() {
     let server = Server::start();
     let left_by = |command: &str| {
         server.run_to_end(command);

@@ -1,10 +1,10 @@
-//! The ways in which a command can end, and what is told of each: in /status, in /runs, as text,
+//! The ways in which a command can end, and how each is reported: in /status, in /runs, as text,
 //! and by the next server.
 
 use crate::harness::{Server, eventually, kill};
 use serde_json::{Value, json};
 
-/// `status`, `exit_code`, `signal` and `ended_by`, as they are told.
+/// `status`, `exit_code`, `signal` and `ended_by`, as they are reported.
 type End = (&'static str, Option<i32>, Option<&'static str>, &'static str);
 
 fn exited(code: i32) -> End {
@@ -15,12 +15,12 @@ fn signalled(code: i32, name: &'static str, by: &'static str) -> End {
     ("killed", Some(code), Some(name), by)
 }
 
-/// A command that is deaf to SIGTERM, and one that ends well when it gets one.
+/// A command that ignores SIGTERM, and one that exits with 0 on it.
 const DEAF: &str = "trap '' TERM; echo ready; while :; do sleep 0.02; done";
 const POLITE: &str = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.02; done";
 const PLAIN: &str = "echo ready; exec sleep 60";
 
-/// Checks what is told of the last run.
+/// Asserts the reported end of the last run.
 #[track_caller]
 fn check(server: &Server, what: &str, expected: End) {
     let ended = server.ended();
@@ -36,21 +36,21 @@ fn check(server: &Server, what: &str, expected: End) {
 
 #[track_caller]
 fn check_told(run: &Value, what: &str, (status, code, signal, by): End) {
-    let told = (&run["status"], &run["exit_code"], &run["signal"], &run["ended_by"]);
+    let actual = (&run["status"], &run["exit_code"], &run["signal"], &run["ended_by"]);
     let expected = (&json!(status), &json!(code), &json!(signal), &json!(by));
-    assert_eq!(told, expected, "{what}: {run}");
+    assert_eq!(actual, expected, "{what}: {run}");
     assert!(run["stopped_at"].is_string() && run["stdin_open"] == false, "{what}: {run}");
 }
 
 #[test]
-fn ends_of_its_own_are_told_by_exit_code_or_signal() {
+fn own_end_is_reported_by_exit_code_or_signal() {
     let server = Server::start();
     let memory = "ulimit -v 200000; exec python3 -c 'x = bytearray(10**9)'";
     for (command, expected) in [
         ("exit 0", exited(0)),
         ("exit 7", exited(7)),
         ("exit 255", exited(255)),
-        // What a shell says of a child that a signal ended is an exit code of the shell's own.
+        // A shell reports a child killed by a signal with its own exit code.
         ("exit 130", exited(130)),
         ("sh -c 'kill -KILL $$'; exit $?", exited(137)),
         ("no-such-program", exited(127)),
@@ -73,7 +73,7 @@ fn ends_of_its_own_are_told_by_exit_code_or_signal() {
 }
 
 #[test]
-fn ends_from_outside_are_told_by_who_asked_for_them() {
+fn requested_end_is_reported_with_its_cause() {
     let server = Server::start();
     let pid = || server.get("/status").expect(200).json()["process_pid"].as_u64().unwrap();
     let signal = |name: &str| kill(name, u32::try_from(pid()).unwrap());
@@ -89,9 +89,9 @@ fn ends_from_outside_are_told_by_who_asked_for_them() {
         ),
         ("signal", PLAIN, &|| post("/signal?type=INT"), signalled(-2, "SIGINT", "signal")),
         ("signal to a polite one", POLITE, &|| post("/signal?type=15"), exited(0)),
-        ("USR1 by a stranger", PLAIN, &|| signal("USR1"), signalled(-10, "SIGUSR1", "signal")),
-        ("KILL by a stranger", DEAF, &|| signal("KILL"), signalled(-9, "SIGKILL", "signal")),
-        ("TERM by a stranger", POLITE, &|| signal("TERM"), exited(0)),
+        ("USR1 by another process", PLAIN, &|| signal("USR1"), signalled(-10, "SIGUSR1", "signal")),
+        ("KILL by another process", DEAF, &|| signal("KILL"), signalled(-9, "SIGKILL", "signal")),
+        ("TERM by another process", POLITE, &|| signal("TERM"), exited(0)),
         (
             "STOP, then kill",
             PLAIN,
@@ -99,7 +99,7 @@ fn ends_from_outside_are_told_by_who_asked_for_them() {
             signalled(-15, "SIGTERM", "kill"),
         ),
         (
-            "KILL by a stranger of what a shell waits for",
+            "KILL by another process of what a shell waits for",
             "sh -c 'echo ready; exec sleep 60'; exit $?",
             &|| {
                 let children = format!("/proc/{0}/task/{0}/children", pid());
@@ -118,7 +118,7 @@ fn ends_from_outside_are_told_by_who_asked_for_them() {
 }
 
 #[test]
-fn what_is_deaf_is_told_to_have_been_killed() {
+fn ignored_sigterm_ends_in_sigkill() {
     let server = Server::start_with(&["--kill-timeout", "0.2"]);
     server.run(DEAF);
     server.wait_for_output("ready");
@@ -129,23 +129,23 @@ fn what_is_deaf_is_told_to_have_been_killed() {
 }
 
 #[test]
-fn ends_by_a_timeout_are_never_told_as_done() {
+fn timeout_is_never_reported_as_success() {
     let server = Server::start();
     for (command, expected) in [
         (PLAIN, signalled(-15, "SIGTERM", "timeout")),
         (POLITE, ("killed", Some(0), None, "timeout")),
-        // It came too late for this one.
+        // Too late for this one.
         ("echo ready", exited(0)),
     ] {
         server.post_json("/start", &json!({"command": command, "timeout": 2})).expect(201);
         check(&server, command, expected);
-        // A shell may also say what became of a child of its own.
+        // A shell may also report the end of a child of its own.
         assert!(server.content("").starts_with("ready"), "what was printed is kept");
     }
 }
 
 #[test]
-fn the_ends_of_runs_that_were_restarted_are_told_in_the_list() {
+fn restarted_runs_are_listed_with_their_ends() {
     let server = Server::start();
     server.run(PLAIN);
     server.wait_for_output("ready");
@@ -172,12 +172,12 @@ fn the_ends_of_runs_that_were_restarted_are_told_in_the_list() {
 }
 
 #[test]
-fn the_ends_that_a_server_brought_are_told_by_the_next_one() {
+fn runs_ended_by_a_shutdown_are_reported_afterwards() {
     let mut server = Server::start();
     let start = |server: &Server| {
         let body = json!({"command": format!("echo ready; {DEAF}"), "pty": true});
         server.post_json("/start", &body).expect(201);
-        // The second one says that it is deaf.
+        // The second process prints that it ignores the signal.
         server.wait_for_output("ready\nready");
     };
     let end = |server: &mut Server, signal: &str| {
@@ -197,7 +197,7 @@ fn the_ends_that_a_server_brought_are_told_by_the_next_one() {
     check_told(&run, "the server's death", ("killed", None, None, "lost"));
 }
 
-/// Where a memory cgroup can be made, as root of a machine or of a container with its own.
+/// Requires a memory cgroup, as root of a machine or of a container with its own.
 #[test]
 fn own_cgroup_memory_kill_is_reported_as_a_signal() {
     let server = Server::start();

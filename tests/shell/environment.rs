@@ -1,4 +1,4 @@
-//! What a command is born with.
+//! The initial environment and descriptors of a command.
 
 use crate::harness::{Server, binary, eventually};
 use std::os::unix::process::CommandExt;
@@ -25,7 +25,7 @@ fn a_command_reads_end_of_file_from_its_input() {
 #[test]
 fn command_starts_with_clean_signals_and_descriptors() {
     let mut command = binary();
-    // What `nohup … &` of an older shell leaves: signals ignored, a descriptor open.
+    // As `nohup … &` of an older shell does: signals ignored, a descriptor open.
     // SAFETY: signal(2) and dup2(2) are async-signal-safe and touch no memory of ours.
     unsafe {
         command.pre_exec(|| {
@@ -46,7 +46,7 @@ fn command_starts_with_clean_signals_and_descriptors() {
 }
 
 #[test]
-fn a_hangup_that_was_to_be_ignored_is() {
+fn ignored_sighup_stays_ignored() {
     let mut command = binary();
     // SAFETY: signal(2) is async-signal-safe and touches no memory of ours.
     unsafe {
@@ -61,9 +61,9 @@ fn a_hangup_that_was_to_be_ignored_is() {
 }
 
 #[test]
-fn a_child_that_was_there_before_us_is_nobody_s_leftover() {
+fn inherited_child_is_not_a_leftover() {
     let mut command = std::process::Command::new("sh");
-    let start = "sleep 60 & echo $! >stranger; exec \"$0\"";
+    let start = "sleep 60 & echo $! >orphan; exec \"$0\"";
     command.args(["-c", start, env!("CARGO_BIN_EXE_llm-shell")]);
     let server = Server::start_command(command);
     let ended = server.run_to_end("(sleep 61 &); exit 0");
@@ -71,7 +71,7 @@ fn a_child_that_was_there_before_us_is_nobody_s_leftover() {
     server.post("/kill").expect(200);
     let living = server.living();
     assert!(living.len() == 1 && living[0].contains("sleep 60"), "{living:?}");
-    let stranger = std::fs::read_to_string(server.folder().join("stranger")).unwrap();
-    crate::harness::kill("KILL", stranger.trim().parse().unwrap());
-    eventually("the stranger is collected", || server.living().is_empty().then_some(()));
+    let orphan = std::fs::read_to_string(server.folder().join("orphan")).unwrap();
+    crate::harness::kill("KILL", orphan.trim().parse().unwrap());
+    eventually("the orphan is collected", || server.living().is_empty().then_some(()));
 }

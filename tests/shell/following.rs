@@ -7,7 +7,7 @@ fn follow(server: &Server, query: &str, headers: &[&str]) -> Stream {
     Stream::open(server.address(), &format!("/logs?{query}"), headers)
 }
 
-/// Prints a line for each file `goN` that appears, then ends.
+/// A command that prints a line for each file `goN` that appears, then ends.
 fn stepwise(steps: usize) -> String {
     format!(
         "echo begin; for i in $(seq {steps}); do while [ ! -e go$i ]; do sleep 0.01; done; \
@@ -32,7 +32,7 @@ fn lines_come_as_they_are_printed_until_the_command_ends() {
 }
 
 #[test]
-fn a_follow_begins_with_what_is_selected() {
+fn follow_begins_with_the_selected_lines() {
     let server = Server::start();
     server.run("seq 10; while [ ! -e go ]; do sleep 0.01; done; echo eleven");
     server.wait_for_output("10");
@@ -98,11 +98,11 @@ fn followed_redrawn_line_is_sent_in_its_latest_form() {
 }
 
 #[test]
-fn every_follower_gets_every_line_once_however_slow() {
+fn slow_followers_get_every_line_once() {
     let server = Server::start();
     server.run("while [ ! -e go ]; do sleep 0.01; done; seq 200000");
     let slow = follow(&server, "follow=true", &[]);
-    // As many as there may be.
+    // The maximum number.
     let quick: Vec<_> = (0..63).map(|_| follow(&server, "follow=true", &[])).collect();
     std::fs::write(server.folder().join("go"), "").unwrap();
     let expected: Vec<_> = (1..=200_000).map(|number| format!("{number}\n")).collect();
@@ -117,7 +117,7 @@ fn every_follower_gets_every_line_once_however_slow() {
 }
 
 #[test]
-fn a_follower_that_left_is_noticed_and_gives_its_slot_back() {
+fn disconnected_follower_returns_its_slot() {
     let server = Server::start_with(&["--max-streams", "1"]);
     server.run("echo one; sleep 60");
     let mut followed = follow(&server, "follow=true", &[]);
@@ -141,7 +141,7 @@ fn an_event_stream_is_never_silent_for_long() {
 }
 
 #[test]
-fn only_so_many_stream_or_wait_at_once_and_short_requests_go_on() {
+fn streams_and_waits_are_limited() {
     let server = Server::start_with(&["--max-streams", "2"]);
     server.run("echo one; sleep 60");
     let mut followers = [(); 2].map(|()| follow(&server, "follow=true", &[]));
@@ -160,16 +160,16 @@ fn only_so_many_stream_or_wait_at_once_and_short_requests_go_on() {
 }
 
 #[test]
-fn however_many_starts_wait_for_their_turn_others_are_answered() {
+fn waiting_starts_do_not_block_other_requests() {
     let server = Server::start();
     server.run("trap '' TERM; echo ready; while :; do sleep 1; done");
     server.wait_for_output("ready");
     let server = &server;
-    let (told, answers) = std::sync::mpsc::channel();
+    let (sender, answers) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {
-        for told in vec![told; 80] {
+        for sender in vec![sender; 80] {
             let restart = || server.post("/restart?timeout=60");
-            scope.spawn(move || told.send(restart()).unwrap());
+            scope.spawn(move || sender.send(restart()).unwrap());
         }
         for _ in 64..80 {
             let refused = answers.recv().unwrap().problem(503, "unavailable");
@@ -184,7 +184,7 @@ fn however_many_starts_wait_for_their_turn_others_are_answered() {
 }
 
 #[test]
-fn a_follower_does_not_hold_the_shutdown_up() {
+fn follower_does_not_delay_shutdown() {
     let mut server = Server::start();
     server.run("echo one; sleep 60");
     let mut followed = follow(&server, "follow=true", &[]);

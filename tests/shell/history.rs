@@ -1,4 +1,4 @@
-//! The runs that were before, across servers that ended and servers that were killed.
+//! Earlier runs, across servers that have ended or were killed.
 
 use crate::harness::{Server, binary, eventually, fixture, kill};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ fn runs_are_listed_the_newest_first() {
     let third = &all[2];
     let id = third["run_id"].as_str().unwrap();
     let mut one = server.get(&format!("/runs/{id}")).expect(200).json();
-    // How long it is silent grows.
+    // The time of silence increases.
     one["idle"] = third["idle"].clone();
     assert_eq!((&one, &one["command"]), (third, &json!("echo run 1; exit 1")));
     for _ in 0..2 {
@@ -39,7 +39,7 @@ fn runs_are_listed_the_newest_first() {
 }
 
 #[test]
-fn a_run_that_is_none_is_not_found() {
+fn unknown_run_is_not_found() {
     let server = Server::start();
     for path in ["/runs/nope", "/runs/nope/logs", "/runs/..%2F..%2Fetc%2Fpasswd/logs", "/runs/%00"]
     {
@@ -70,12 +70,12 @@ fn runs_outlive_their_server() {
 }
 
 #[test]
-fn what_a_killed_server_left_is_ended_and_told_as_lost() {
+fn runs_of_a_killed_server_are_ended_and_lost() {
     let mut server = Server::start();
     let daemon = fixture("daemon.py");
     server.run(&format!("echo mine; python3 {daemon} keep; setsid sleep 60 & sleep 60"));
     server.wait_for_output("ready");
-    // What comes and goes while the daemon is made is not waited for.
+    // Short-lived processes of the daemon's start are not awaited.
     let is_sleep = |line: &&String| line.split_once(' ').is_some_and(|it| it.1 == "sleep 60 ");
     let sleeps = |server: &Server| server.living().iter().filter(is_sleep).count();
     eventually("the tree is there", || (sleeps(&server) == 3).then_some(()));
@@ -121,7 +121,7 @@ fn removed_log_directory_is_recreated_and_locked() {
 }
 
 #[test]
-fn a_directory_that_is_removed_during_a_run_is_made_again() {
+fn directory_removed_during_a_run_is_recreated() {
     let server = Server::start();
     server
         .run("echo one; while [ ! -e go ]; do sleep 0.01; done; while sleep 0.1; do echo x; done");
@@ -157,7 +157,7 @@ fn lines_are_counted_while_the_directory_is_missing() {
     });
     assert_eq!(status()["status"], "running");
     std::fs::remove_file(&logs).unwrap();
-    eventually("it is told how many", || {
+    eventually("the number is reported", || {
         server.content("").contains("lines are missing here").then_some(())
     });
     assert_eq!(server.log().matches("dropping lines").count(), 1, "{}", server.log());
@@ -172,7 +172,7 @@ fn run_launched_during_a_crash_is_found_by_its_id() {
     server.wait();
     let ledger = server.folder().join("logs/.runs");
     let text = std::fs::read_to_string(&ledger).unwrap();
-    // As far as it is written before the launch.
+    // Truncated to what is written before the launch.
     let mut run: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     assert_eq!(run["pid"], 0);
     run["run_id"] = json!("00000000deadbeef");
@@ -196,7 +196,7 @@ fn another_program_with_the_pid_of_a_lost_run_is_not_touched() {
     let text = std::fs::read_to_string(&ledger).unwrap();
     let mut sleep = std::process::Command::new("sleep");
     let mut sleeper = sleep.arg("60").current_dir(server.folder()).spawn().unwrap();
-    // As if the pid of the run had been given to the sleeper since.
+    // As if the pid of the run had been reused by the sleeper.
     let mut run: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     run["pid"] = sleeper.id().into();
     run["start_ticks"] = json!(1);
@@ -210,7 +210,7 @@ fn another_program_with_the_pid_of_a_lost_run_is_not_touched() {
 
 /// As after a start on a full disk, where neither the run nor its pid could be recorded.
 #[test]
-fn a_run_that_is_in_no_ledger_is_ended_by_the_next_start() {
+fn unrecorded_run_is_ended_by_the_next_start() {
     let mut server = Server::start();
     server.run("(setsid sleep 60 &); exec sleep 60");
     eventually("both are there", || (server.living().len() == 2).then_some(()));
@@ -223,7 +223,7 @@ fn a_run_that_is_in_no_ledger_is_ended_by_the_next_start() {
 
 /// A command that ends its server and starts the next one on the same log directory.
 #[test]
-fn a_server_that_a_run_has_started_does_not_end_itself() {
+fn server_started_by_a_run_does_not_end_itself() {
     let mut server = Server::start();
     let pid = server.pid();
     let binary = env!("CARGO_BIN_EXE_llm-shell");
@@ -258,7 +258,7 @@ fn two_servers_never_share_a_directory() {
 }
 
 #[test]
-fn a_ledger_that_a_crash_tore_is_read_as_far_as_it_goes() {
+fn truncated_ledger_is_read_as_far_as_possible() {
     use std::io::Write;
     let mut server = Server::start();
     server.run_to_end("echo one");

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: what is sent twice is done once.
+//! `Idempotency-Key`: a repeated request is executed once.
 
 use crate::harness::raw::Client;
 use crate::harness::{Server, eventually};
@@ -10,7 +10,7 @@ fn start(server: &Server, key: &str, command: &str) -> crate::harness::Answer {
 }
 
 #[test]
-fn the_same_key_gets_the_first_answer_again() {
+fn repeated_key_returns_the_first_answer() {
     let server = Server::start();
     let first = start(&server, "one", "echo done").expect(201).text();
     server.ended();
@@ -21,13 +21,13 @@ fn the_same_key_gets_the_first_answer_again() {
 }
 
 #[test]
-fn another_request_under_the_same_key_is_refused() {
+fn reused_key_for_another_request_is_refused() {
     let server = Server::start();
     start(&server, "one", "true").expect(201);
     let detail = start(&server, "one", "false").problem(409, "conflict");
     assert!(detail.contains("\"one\""), "{detail}");
     server.ended();
-    // Each route has keys of its own.
+    // Keys are separate for each route.
     server.request("POST /restart", &["Idempotency-Key: one"], b"").expect(200);
 }
 
@@ -55,7 +55,7 @@ fn input_is_written_once() {
 }
 
 #[test]
-fn a_key_spares_no_limit() {
+fn key_does_not_bypass_limits() {
     let server = Server::start_with(&["--max-streams", "1"]);
     server.run_to_end("true");
     let head = |route: &str, bytes: u64| {
@@ -63,7 +63,7 @@ fn a_key_spares_no_limit() {
             "POST {route} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\nContent-Length: {bytes}\r\n\r\n"
         )
     };
-    // Refused by its length, before it has come.
+    // Refused for its length, before it is received.
     let mut large = Client::connect(server.address());
     large.send(head("/start", 2 * 1024 * 1024));
     assert_eq!(large.answer().status, 413);
@@ -78,7 +78,7 @@ fn a_key_spares_no_limit() {
 }
 
 #[test]
-fn what_was_refused_is_tried_again() {
+fn refused_request_can_be_repeated() {
     let server = Server::start();
     server.run("sleep 60");
     start(&server, "one", "true").problem(409, "conflict");
@@ -87,7 +87,7 @@ fn what_was_refused_is_tried_again() {
 }
 
 #[test]
-fn a_twin_waits_for_the_one_that_is_under_way() {
+fn duplicate_waits_for_the_first_request() {
     let server = Server::start();
     server.run("trap '' TERM; echo ready; while :; do sleep 0.1; done");
     server.wait_for_output("ready");
@@ -106,7 +106,7 @@ fn a_twin_waits_for_the_one_that_is_under_way() {
 }
 
 #[test]
-fn a_key_that_is_none_is_refused() {
+fn invalid_key_is_refused() {
     let server = Server::start();
     for key in ["", "a b", &"x".repeat(256)] {
         start(&server, key, "true").problem(400, "bad_request");
@@ -117,7 +117,7 @@ fn a_key_that_is_none_is_refused() {
 #[test]
 fn a_repeated_answer_has_the_form_of_the_first() {
     let server = Server::start();
-    let headers = ["Accept: text/plain", "Idempotency-Key: told"];
+    let headers = ["Accept: text/plain", "Idempotency-Key: text"];
     let body = br#"{"command": "echo hello", "wait": 60}"#;
     let ask = || server.request("POST /start", &headers, body).expect(201);
     let (first, again) = (ask(), ask());
@@ -125,7 +125,7 @@ fn a_repeated_answer_has_the_form_of_the_first() {
     assert_eq!(first.text(), again.text());
 }
 
-/// A client whose connection broke off asks again, and is told what became of it.
+/// A client whose connection broke repeats its request and gets the outcome.
 #[test]
 fn retry_of_an_aborted_wait_gets_the_end() {
     let server = Server::start();
@@ -142,7 +142,7 @@ fn retry_of_an_aborted_wait_gets_the_end() {
     std::thread::scope(|scope| {
         let again = || server.request("POST /start", &["Idempotency-Key: once"], body.as_bytes());
         let again = scope.spawn(again);
-        // Two waits: that of the one that left, and that of the one that came again.
+        // Two waits: that of the disconnected client, and that of its retry.
         let are_two = || server.get("/metrics").expect(200).text().contains("_streams 2\n");
         eventually("it waits for the first", || are_two().then_some(()));
         std::fs::write(server.folder().join("go"), "").unwrap();

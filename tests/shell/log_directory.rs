@@ -1,4 +1,4 @@
-//! Who else may have a hand in the log directory: nobody.
+//! Protection of the log directory against other users and programs.
 
 use crate::harness::{Server, binary, eventually, kill};
 use serde_json::json;
@@ -7,17 +7,17 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Starts a server in this folder, which must end with exit code 1. Gives what it said.
+/// Starts a server in this folder, asserts exit code 1, and returns its stderr.
 #[track_caller]
 fn refused(folder: &Path) -> String {
     let mut command = binary();
     command.args(["--port", "0"]).current_dir(folder);
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let status = eventually("the server ends", || child.try_wait().unwrap());
-    let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
-    assert_eq!(status.code(), Some(1), "{said}");
-    assert!(said.contains("LLM_SHELL_LOG_DIR"), "{said}");
-    said
+    let stderr = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("LLM_SHELL_LOG_DIR"), "{stderr}");
+    stderr
 }
 
 #[test]
@@ -32,16 +32,16 @@ fn a_link_in_the_log_directory_is_refused_untouched() {
             let linked =
                 if is_hard { fs::hard_link(&victim, link) } else { symlink(&victim, link) };
             linked.unwrap();
-            let said = refused(folder.path());
+            let stderr = refused(folder.path());
             let why = if is_hard { "hard link" } else { "symbolic link" };
-            assert!(said.contains(name) && said.contains(why), "{said}");
+            assert!(stderr.contains(name) && stderr.contains(why), "{stderr}");
             assert_eq!(fs::read_to_string(&victim).unwrap(), "precious", "{name}");
         }
     }
 }
 
 #[test]
-fn a_log_directory_that_is_a_link_is_refused() {
+fn symlinked_log_directory_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("elsewhere")).unwrap();
     symlink("elsewhere", folder.path().join("logs")).unwrap();
@@ -57,8 +57,8 @@ fn a_fifo_in_the_log_directory_does_not_hang_the_start() {
         fs::create_dir(&logs).unwrap();
         let made = Command::new("mkfifo").arg(logs.join(name)).status().unwrap();
         assert!(made.success());
-        let said = refused(folder.path());
-        assert!(said.contains(name) && said.contains("not a regular file"), "{said}");
+        let stderr = refused(folder.path());
+        assert!(stderr.contains(name) && stderr.contains("not a regular file"), "{stderr}");
     }
 }
 
@@ -72,13 +72,13 @@ fn a_log_directory_of_another_user_is_refused() {
             fs::write(&path, "").unwrap();
         }
         chown(&path, Some(54_321), None).expect("this test must run as root");
-        let said = refused(folder.path());
-        assert!(said.contains("belongs to another user"), "{name}: {said}");
+        let stderr = refused(folder.path());
+        assert!(stderr.contains("belongs to another user"), "{name}: {stderr}");
     }
 }
 
 #[test]
-fn a_log_directory_that_others_can_write_is_made_private() {
+fn writable_log_directory_is_made_private() {
     let mut server = Server::start();
     let logs = server.folder().join("logs");
     let mode = || fs::metadata(&logs).unwrap().permissions().mode() & 0o7777;
@@ -94,7 +94,7 @@ fn a_log_directory_that_others_can_write_is_made_private() {
 }
 
 #[test]
-fn a_forged_ledger_ends_no_stranger_and_serves_no_file() {
+fn forged_ledger_kills_and_serves_nothing() {
     let mut server = Server::start();
     server.run_to_end("echo mine");
     server.signal("TERM");
@@ -105,9 +105,9 @@ fn a_forged_ledger_ends_no_stranger_and_serves_no_file() {
         serde_json::from_str(text.lines().next().expect("a run")).unwrap();
     let entry = r#"{"timestamp":"2026-01-02T03:04:05.678901Z","line":"secret"}"#;
     fs::write(server.folder().join("x"), format!("{entry}\n")).unwrap();
-    let mut stranger = Command::new("sleep");
-    let stranger = stranger.arg("60").env("RUN_ID", "42").current_dir(server.folder());
-    let mut stranger = stranger.spawn().unwrap();
+    let mut other = Command::new("sleep");
+    let other = other.arg("60").env("RUN_ID", "42").current_dir(server.folder());
+    let mut other = other.spawn().unwrap();
     let mut forged = String::new();
     for (run_id, log) in [("42", "2026-01-02_03-04-05.log"), ("00000000deadbeef", "../x")] {
         (run["run_id"], run["log"], run["pid"]) = (json!(run_id), json!(log), json!(0));
@@ -121,7 +121,7 @@ fn a_forged_ledger_ends_no_stranger_and_serves_no_file() {
     }
     let runs = server.get("/runs").expect(200).json();
     assert_eq!(runs["runs"].as_array().unwrap().len(), 1, "{runs}");
-    assert!(stranger.try_wait().unwrap().is_none(), "the stranger lives");
-    kill("KILL", stranger.id());
-    stranger.wait().unwrap();
+    assert!(other.try_wait().unwrap().is_none(), "the other lives");
+    kill("KILL", other.id());
+    other.wait().unwrap();
 }

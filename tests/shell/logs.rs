@@ -30,7 +30,7 @@ fn the_answer_has_every_field() {
 }
 
 #[test]
-fn lines_are_the_last_so_many() {
+fn lines_parameter_returns_the_last_lines() {
     let server = Server::start();
     server.run_to_end("seq 30000");
     for (query, returned, first_line) in [
@@ -53,11 +53,11 @@ fn lines_are_the_last_so_many() {
 }
 
 #[test]
-fn seconds_are_those_of_the_last_so_many() {
+fn seconds_parameter_returns_recent_lines() {
     let server = Server::start();
     server.run("seq 5000; while [ ! -e go ]; do sleep 0.01; done; seq 5001 5010; sleep 60");
     server.wait_for_output("5000");
-    // The first part must be older than what is asked for, and that takes this long.
+    // The first part must be older than the requested period.
     eventually("the first part is two seconds old", || {
         let idle = server.get("/status").expect(200).json()["idle"].as_f64()?;
         (idle > 2.0).then_some(())
@@ -77,7 +77,7 @@ fn seconds_are_those_of_the_last_so_many() {
 }
 
 #[test]
-fn what_is_no_number_is_refused() {
+fn invalid_number_is_refused() {
     let server = Server::start();
     server.run_to_end("echo hello");
     for query in [
@@ -119,7 +119,7 @@ fn a_running_command_can_be_read() {
     server.post("/kill").expect(200);
 }
 
-/// The most memory that the server ever had resident, in KiB.
+/// Returns the server's peak resident memory, in KiB.
 fn peak_kib(server: &Server) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

@@ -1,4 +1,4 @@
-//! The LLM Shell, driven over HTTP as its users drive it.
+//! Tests of the LLM Shell over HTTP.
 
 mod conventions;
 mod cursors;
@@ -8,6 +8,7 @@ mod environment;
 mod following;
 mod history;
 mod idempotency;
+mod input;
 mod log_directory;
 mod logs;
 mod output;
@@ -17,6 +18,5 @@ mod restart;
 mod retention;
 mod shutdown;
 mod start;
-mod talking;
-mod told;
+mod text_report;
 mod workflow;

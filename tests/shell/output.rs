@@ -1,4 +1,4 @@
-//! What a command prints, and what lies on disk: contract section 2.2.
+//! Output of commands and its log on disk: contract section 2.2.
 
 use crate::harness::{Server, binary, eventually, kill, send};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ fn lines(stored: &[Value]) -> Vec<&str> {
     stored.iter().map(|entry| entry["line"].as_str().expect("a line")).collect()
 }
 
-/// A command that prints exactly these bytes.
+/// Returns a command that prints exactly these bytes.
 fn printing(bytes: &[u8]) -> String {
     let octal: Vec<_> = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
     format!("printf '{}'", octal.concat())
@@ -31,7 +31,7 @@ fn log_has_one_object_a_line_with_ascending_timestamps() {
 }
 
 #[test]
-fn stdout_and_stderr_keep_the_order_in_which_they_were_written() {
+fn stdout_and_stderr_keep_their_order() {
     let server = Server::start();
     server.run_to_end("for i in 1 2 3 4 5; do echo o$i; echo e$i >&2; done");
     let expected = ["o1", "e1", "o2", "e2", "o3", "e3", "o4", "e4", "o5", "e5"];
@@ -63,7 +63,7 @@ fn bytes_become_lines_exactly() {
 }
 
 #[test]
-fn a_character_that_is_written_in_two_halves_is_whole() {
+fn split_utf8_character_is_joined() {
     let server = Server::start();
     server.run_to_end("printf 'a\\342\\202'; sleep 0.2; printf '\\254b\\n'");
     assert_eq!(lines(&server.stored()), ["a€b"]);
@@ -109,7 +109,7 @@ fn output_reaches_disk_before_the_exit_is_reported() {
 }
 
 #[test]
-fn a_grandchild_that_floods_does_not_hold_the_end_back() {
+fn flooding_grandchild_does_not_delay_the_end() {
     let server = Server::start_with(&["--log-max-bytes", "100000000"]);
     let flood = "yes $(printf 'x%.0s' $(seq 1000))";
     let ended = server.run_to_end(&format!("({flood}) & echo mine; exit 6"));
@@ -120,7 +120,7 @@ fn a_grandchild_that_floods_does_not_hold_the_end_back() {
 }
 
 #[test]
-fn a_line_that_a_leftover_finishes_is_one_line() {
+fn line_finished_by_a_leftover_is_one_line() {
     let server = Server::start();
     server.run_to_end("printf 'begun, '; (sleep 0.5; echo finished) & exit 0");
     server.wait_for_output("finished");
@@ -140,7 +140,7 @@ fn a_prompt_is_read_before_its_line_ends() {
     assert_eq!(server.content("?lines=1"), "hello\nname? ");
     assert_eq!(server.content("?seconds=3600"), "hello\nname? ");
     server.post("/kill").expect(200);
-    // The tree is gone; that nobody holds the pipe any more is noticed a moment later.
+    // The tree is gone; the end of the pipe is noticed a moment later.
     let page = eventually("the line has ended", || {
         let page = server.get("/logs").expect(200).json();
         (page["total_lines"] == 2).then_some(page)
@@ -149,7 +149,7 @@ fn a_prompt_is_read_before_its_line_ends() {
 }
 
 #[test]
-fn the_time_since_the_last_output_is_told() {
+fn silence_is_reported() {
     let server = Server::start();
     server.run("echo hello; sleep 60");
     server.wait_for_output("hello");
@@ -160,7 +160,7 @@ fn the_time_since_the_last_output_is_told() {
 }
 
 #[test]
-fn a_log_that_is_removed_never_stops_the_command() {
+fn removed_log_never_stops_the_command() {
     let server = Server::start();
     server.run("echo before; while [ ! -e go ]; do sleep 0.01; done; echo after; sleep 60");
     server.wait_for_output("before");
@@ -169,7 +169,7 @@ fn a_log_that_is_removed_never_stops_the_command() {
     server.wait_for_output("after");
     assert_eq!(server.content(""), "before\nafter");
     assert_eq!(server.get("/status").expect(200).json()["status"], "running");
-    // The next run finds a directory again.
+    // The next run has a directory again.
     server.post("/restart").expect(200);
     server.wait_for_output("after");
     assert_eq!(server.stored().len(), 2);
@@ -177,7 +177,7 @@ fn a_log_that_is_removed_never_stops_the_command() {
 }
 
 #[test]
-fn what_others_did_to_a_log_is_passed_over() {
+fn external_changes_of_a_log_are_skipped() {
     use std::io::Write;
     let server = Server::start();
     server.run("echo before; while [ ! -e go ]; do sleep 0.01; done; echo after; sleep 60");
@@ -193,7 +193,7 @@ fn what_others_did_to_a_log_is_passed_over() {
 }
 
 #[test]
-fn a_log_that_is_emptied_goes_on() {
+fn emptied_log_continues() {
     let server = Server::start();
     server.run("echo before; while [ ! -e go ]; do sleep 0.01; done; echo after; sleep 60");
     server.wait_for_output("before");
@@ -256,7 +256,7 @@ fn logs_are_private() {
 }
 
 #[test]
-fn messages_that_nobody_reads_hold_nothing_up() {
+fn unread_log_messages_block_nothing() {
     let (unread, stderr) = std::io::pipe().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut command = binary();
@@ -271,7 +271,7 @@ fn messages_that_nobody_reads_hold_nothing_up() {
     });
     let line = line.into_iter().find(|line| line.contains("listening on")).unwrap();
     let address = line.trim().rsplit('/').next().unwrap().parse().unwrap();
-    // Far more of the access log than the pipe takes.
+    // Far more of the access log than the pipe holds.
     for _ in 0..1500 {
         let answer = send(address, "localhost", "GET /health", &[], b"");
         assert_eq!(answer.status, 200);
@@ -283,7 +283,7 @@ fn messages_that_nobody_reads_hold_nothing_up() {
 }
 
 #[test]
-fn what_a_tee_still_holds_is_told_with_the_end() {
+fn output_buffered_by_tee_is_included_in_the_end() {
     let server = Server::start_with(&["--shell", "/bin/bash"]);
     for _ in 0..20 {
         let body = json!({"command": "exec > >(tee -a log) 2>&1; echo hello; exit 0", "wait": 60});
@@ -294,7 +294,7 @@ fn what_a_tee_still_holds_is_told_with_the_end() {
 }
 
 #[test]
-fn others_that_hold_the_output_delay_the_end_by_little() {
+fn inherited_output_delays_the_end_only_briefly() {
     let server = Server::start();
     let began = std::time::Instant::now();
     let ended = server.run_to_end("sleep 60 & echo $!; exit 0");

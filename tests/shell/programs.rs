@@ -1,9 +1,9 @@
-//! Programs that people talk to, driven over the API alone, as an agent drives them.
+//! Interactive programs, driven over the API alone, as an agent drives them.
 
 use crate::harness::{Server, eventually};
 use serde_json::{Value, json};
 
-/// Someone who talks to one program and reads each byte of it once.
+/// A session with one program, which reads each byte once.
 struct Talk<'a> {
     server: &'a Server,
     next: u64,
@@ -22,20 +22,20 @@ impl<'a> Talk<'a> {
         assert_eq!(answer["written"], text.len());
     }
 
-    /// Reads on until `text` was said, and gives all that was said until then.
+    /// Reads until `text` is printed, and returns all output up to there.
     #[track_caller]
     fn hear_until(&mut self, text: &str) -> String {
-        let mut said = String::new();
+        let mut output = String::new();
         eventually(&format!("it says {text:?}"), || {
             let path = format!("/logs?after={}&wait=0.05&strip_ansi=true", self.next);
             let page = self.server.get(&path).expect(200).json();
             self.next = page["next"].as_u64().unwrap();
             if page["lines_returned"] != 0 {
-                said += page["content"].as_str().unwrap();
-                said.push('\n');
+                output += page["content"].as_str().unwrap();
+                output.push('\n');
             }
-            // A line that is open is told with each answer, as far as it is.
-            let all = said.clone() + page["prompt"].as_str().unwrap_or_default();
+            // An open line is repeated in each answer, as far as it is printed.
+            let all = output.clone() + page["prompt"].as_str().unwrap_or_default();
             all.contains(text).then_some(all)
         })
     }
@@ -46,7 +46,7 @@ impl<'a> Talk<'a> {
 }
 
 #[test]
-fn an_interpreter_is_asked_one_thing_after_another() {
+fn interpreter_answers_repeated_input() {
     let server = Server::start();
     let mut python = Talk::begin(&server, "exec python3 -iq");
     python.hear_until(">>> ");
@@ -63,7 +63,7 @@ fn an_interpreter_is_asked_one_thing_after_another() {
     python.say("Ann\n");
     assert!(python.hear_until("\n>>> ").contains("'Ann'"));
     python.say("while True: pass\n\n");
-    // The echo of an interrupt would be there before the loop is.
+    // The echo of an interrupt would precede the loop.
     python.hear_until("... ");
     eventually("it is busy", || {
         (server.get("/status").expect(200).json()["cpu_percent"].as_f64()? > 10.0).then_some(())
@@ -108,7 +108,7 @@ fn a_question_is_asked_again_until_it_is_answered() {
 }
 
 #[test]
-fn an_editor_that_takes_the_whole_screen_writes_a_file() {
+fn full_screen_editor_writes_a_file() {
     let server = Server::start();
     let file = server.folder().join("note.txt");
     let mut vi = Talk::begin(&server, "exec vi -u NONE -n note.txt");
@@ -122,7 +122,7 @@ fn an_editor_that_takes_the_whole_screen_writes_a_file() {
 }
 
 #[test]
-fn a_monitor_that_redraws_the_screen_is_looked_at_and_left() {
+fn full_screen_monitor_is_read_and_quit() {
     let server = Server::start();
     let mut top = Talk::begin(&server, "exec top -d 0.1");
     let screen = top.hear_until("PID");
@@ -133,7 +133,7 @@ fn a_monitor_that_redraws_the_screen_is_looked_at_and_left() {
 }
 
 #[test]
-fn a_pager_is_turned_and_left() {
+fn pager_scrolls_and_quits() {
     let server = Server::start();
     let mut less = Talk::begin(&server, "seq 1000 | less");
     less.hear_until("\n23\n:");
@@ -145,12 +145,12 @@ fn a_pager_is_turned_and_left() {
 
 #[test]
 fn job_control_works_on_a_terminal() {
-    // An interactive shell is deaf to SIGTERM.
+    // An interactive shell ignores SIGTERM.
     let server = Server::start_with(&["--kill-timeout", "0.2"]);
     let mut bash = Talk::begin(&server, "PS1='$ ' exec bash --norc --noprofile -i");
     bash.hear_until("$ ");
     bash.say("sleep 61\n");
-    // By then the shell has given it the terminal.
+    // By then the shell has made it the foreground job.
     let sleeps = || server.living().iter().any(|process| process.contains("sleep 61"));
     eventually("it sleeps", || sleeps().then_some(()));
     bash.say("\u{1a}");
@@ -165,12 +165,12 @@ fn job_control_works_on_a_terminal() {
 }
 
 #[test]
-fn a_development_server_is_waited_for_used_and_interrupted() {
+fn development_server_starts_serves_and_stops() {
     let server = Server::start();
     std::fs::write(server.folder().join("index.html"), "first").unwrap();
     let mut dev = Talk::begin(&server, "exec python3 -u -m http.server --bind 127.0.0.1 0");
-    let said = dev.hear_until("/) ...");
-    let port = said.split("port ").nth(1).unwrap().split(' ').next().unwrap();
+    let output = dev.hear_until("/) ...");
+    let port = output.split("port ").nth(1).unwrap().split(' ').next().unwrap();
     let fetch = || {
         let mut page = ureq::get(format!("http://127.0.0.1:{port}/")).call().unwrap();
         page.body_mut().read_to_string().unwrap()

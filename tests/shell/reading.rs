@@ -1,4 +1,4 @@
-//! GET /logs for agents: cursors, waiting, cutting, filters and forms; contract section 2.1.
+//! GET /logs for agents: cursors, waiting, truncation, filters and formats; contract section 2.1.
 
 use crate::harness::raw::Client;
 use crate::harness::{Server, eventually};
@@ -15,7 +15,7 @@ fn text(value: &Value) -> &str {
 }
 
 #[test]
-fn pages_joined_are_the_log() {
+fn joined_pages_equal_the_log() {
     let server = Server::start();
     server.run_to_end("seq 5000; printf 'no end'");
     for limit in [1000, 777, 5001] {
@@ -37,7 +37,7 @@ fn pages_joined_are_the_log() {
 }
 
 #[test]
-fn a_cursor_gives_only_what_is_new_and_a_prompt_apart() {
+fn cursor_returns_new_lines_and_the_prompt() {
     let server = Server::start();
     let command = "echo one; printf 'name? '; while [ ! -e go ]; do sleep 0.01; done; \
                    echo Ann; echo two; sleep 60";
@@ -57,7 +57,7 @@ fn a_cursor_gives_only_what_is_new_and_a_prompt_apart() {
 }
 
 #[test]
-fn a_wait_ends_with_a_line_with_the_end_or_with_its_time() {
+fn wait_ends_with_a_line_the_end_or_a_timeout() {
     let server = Server::start();
     server.run("echo one; while [ ! -e go ]; do sleep 0.01; done; echo two; sleep 0.3; exit 4");
     server.wait_for_output("one");
@@ -70,12 +70,12 @@ fn a_wait_ends_with_a_line_with_the_end_or_with_its_time() {
     });
     let ended = page(&server, "after=2&wait=60");
     assert_eq!((&ended["lines_returned"], &ended["running"]), (&json!(0), &json!(false)));
-    // What has ended is not waited for.
+    // A wait for an ended command returns at once.
     page(&server, "after=2&wait=600");
 }
 
 #[test]
-fn a_content_that_is_too_large_keeps_its_beginning_and_its_end() {
+fn oversized_content_keeps_head_and_tail() {
     let server = Server::start();
     server.run_to_end("seq 10000");
     let cut = page(&server, "max_bytes=1000");
@@ -93,7 +93,7 @@ fn a_content_that_is_too_large_keeps_its_beginning_and_its_end() {
 }
 
 #[test]
-fn a_line_that_is_too_large_by_itself_is_cut_inside() {
+fn oversized_single_line_is_truncated() {
     let server = Server::start();
     server.run_to_end("printf 'é%.0s' $(seq 5000); echo");
     let cut = page(&server, "max_bytes=300");
@@ -116,7 +116,7 @@ fn oversized_line_is_cut_at_the_same_place_in_every_form() {
 }
 
 #[test]
-fn the_end_of_a_line_that_is_cut_is_found() {
+fn truncated_line_end_can_be_found() {
     let server = Server::start();
     let flood = "head -c 17000000 /dev/zero | tr '\\0'";
     server.run_to_end(&format!("{flood} y; echo needle; {flood} z; echo; echo end"));
@@ -144,7 +144,7 @@ fn a_prompt_is_no_larger_than_the_content_may_be() {
 }
 
 #[test]
-fn a_filter_comes_behind_the_range_and_before_the_count() {
+fn filter_applies_after_range_before_count() {
     let server = Server::start();
     server.run_to_end("for i in $(seq 100); do echo \"line $i\"; done");
     let last = page(&server, "grep=5$&lines=2");
@@ -163,7 +163,7 @@ fn a_filter_comes_behind_the_range_and_before_the_count() {
 }
 
 #[test]
-fn escape_sequences_and_redrawing_can_be_left_out() {
+fn escape_sequences_and_redraws_can_be_removed() {
     let server = Server::start();
     server.run_to_end("printf '\\033[31mred\\033[0m\\n10%%\\r50%%\\r100%%\\n'");
     assert_eq!(server.content("?strip_ansi=true"), "red\n100%");
@@ -193,7 +193,7 @@ fn logs_are_served_as_text_and_as_stored_entries() {
 }
 
 #[test]
-fn parameters_that_do_not_go_together_are_refused() {
+fn conflicting_parameters_are_refused() {
     let server = Server::start();
     server.run_to_end("echo hello");
     for query in [
@@ -221,11 +221,11 @@ fn parameters_that_do_not_go_together_are_refused() {
     }
 }
 
-/// The expression has some 800 states, and the line 15 MB: half a minute of a processor.
+/// The expression has some 800 states, and the line 15 MB: half a minute of CPU time.
 #[test]
 fn a_search_ends_when_its_client_leaves() {
     let server = Server::start();
-    // Any order of the two letters, so that no state of the search comes twice.
+    // A varying order of the two letters, so that no search state repeats.
     let letters = "LC_ALL=C tr '\\000-\\177' x | LC_ALL=C tr '\\200-\\377' y";
     server.run_to_end(&format!("head -c 15000000 /dev/urandom | {letters}; echo; echo end"));
     let ticks = || {
@@ -253,7 +253,7 @@ fn a_search_ends_when_its_client_leaves() {
 }
 
 #[test]
-fn a_search_takes_the_place_of_a_stream() {
+fn search_counts_as_a_stream() {
     let server = Server::start_with(&["--max-streams", "1"]);
     server.run("echo begun; exec sleep 60");
     server.wait_for_output("begun");
@@ -269,7 +269,7 @@ fn a_search_takes_the_place_of_a_stream() {
 }
 
 #[test]
-fn what_is_cut_has_its_true_beginning_and_counts() {
+fn truncated_content_has_correct_start_and_counts() {
     let server = Server::start();
     server.run_to_end("seq 100000");
     for (query, first) in [("max_bytes=1000", 1), ("after=10&max_bytes=1000", 11)] {

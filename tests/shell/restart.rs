@@ -4,7 +4,7 @@ use crate::harness::raw::Client;
 use crate::harness::{Server, eventually};
 use serde_json::{Value, json};
 
-/// Says `ready`, then `asked` for each SIGTERM, and goes on.
+/// Prints `ready`, then `asked` for each SIGTERM, and continues.
 const STUBBORN: &str = "trap 'echo asked' TERM; echo ready; while :; do sleep 0.1; done";
 
 #[test]
@@ -34,7 +34,7 @@ fn a_restart_waits_its_timeout_then_kills() {
 }
 
 #[test]
-fn the_timeout_of_a_restart_that_names_none_is_a_setting() {
+fn default_restart_timeout_is_a_setting() {
     let server = Server::start_with(&["--default-restart-timeout", "0.3"]);
     server.run(STUBBORN);
     server.wait_for_output("ready");
@@ -44,7 +44,7 @@ fn the_timeout_of_a_restart_that_names_none_is_a_setting() {
 }
 
 #[test]
-fn what_has_ended_can_be_restarted() {
+fn ended_command_can_be_restarted() {
     let server = Server::start();
     let first = server.run_to_end("sleep 60 & exit 3");
     let second = server.post("/restart").expect(200).json();
@@ -55,7 +55,7 @@ fn what_has_ended_can_be_restarted() {
 }
 
 #[test]
-fn a_kill_cuts_the_grace_short_and_cancels_the_start() {
+fn kill_shortens_the_grace_and_cancels_the_start() {
     let server = Server::start();
     let first = server.run(STUBBORN);
     server.wait_for_output("ready");
@@ -73,7 +73,7 @@ fn a_kill_cuts_the_grace_short_and_cancels_the_start() {
 }
 
 #[test]
-fn a_kill_cancels_the_restarts_that_wait_for_their_turn_too() {
+fn kill_cancels_queued_restarts() {
     let server = Server::start();
     server.run(STUBBORN);
     server.wait_for_output("ready");
@@ -86,7 +86,7 @@ fn a_kill_cancels_the_restarts_that_wait_for_their_turn_too() {
     for restart in &mut restarts {
         restart.send(&request);
     }
-    // What they are to read is there, so that they sleep for nothing else than their turn.
+    // Their requests have arrived, so that they only wait for their turn.
     eventually("all three wait", || (server.connections() == "SSS").then_some(()));
     server.post("/kill?type=SIGKILL").expect(200);
     for mut restart in restarts {
@@ -113,7 +113,7 @@ fn twenty_restarts_at_once_leave_one_instance() {
 }
 
 #[test]
-fn a_timeout_that_is_none_is_refused_and_restarts_nothing() {
+fn invalid_timeout_restarts_nothing() {
     let server = Server::start();
     let first = server.run("sleep 60");
     for timeout in ["-1", "ten", "NaN", "inf", "86401", ""] {

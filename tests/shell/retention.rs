@@ -1,4 +1,4 @@
-//! What is kept of logs: retention and rotation.
+//! Retention and rotation of logs.
 
 use crate::harness::{Server, eventually, kill};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn bytes_of_logs(server: &Server) -> u64 {
 }
 
 #[test]
-fn only_so_many_runs_are_kept() {
+fn number_of_kept_runs_is_limited() {
     let server = Server::start_with(&["--log-keep-runs", "3"]);
     let ids: Vec<Value> =
         (0..6).map(|_| server.run_to_end("echo hello")["run_id"].clone()).collect();
@@ -31,7 +31,7 @@ fn only_so_many_runs_are_kept() {
 }
 
 #[test]
-fn old_runs_go_when_all_logs_are_too_large() {
+fn oldest_runs_are_deleted_at_the_size_limit() {
     let server = Server::start_with(&["--log-max-bytes", "1000000"]);
     for _ in 0..8 {
         server.run_to_end("yes 'a line of some length' | head -n 4000");
@@ -47,7 +47,7 @@ fn oversized_run_drops_its_oldest_lines() {
     let run = server.run_to_end("seq 100000");
     assert!(bytes_of_logs(&server) <= 1_000_000, "{} bytes", bytes_of_logs(&server));
     let id = run["run_id"].as_str().unwrap().to_owned();
-    let look = |server: &Server| {
+    let check_usage = |server: &Server| {
         let page = |query: &str| server.get(&format!("/runs/{id}/logs{query}")).expect(200).json();
         let all = page("");
         let first = all["first"].as_u64().unwrap();
@@ -58,7 +58,7 @@ fn oversized_run_drops_its_oldest_lines() {
         );
         let expected: Vec<String> = (first..=100_000).map(|number| number.to_string()).collect();
         assert!(all["content"] == expected.join("\n"));
-        // Pages, whichever part they begin in.
+        // Pages, regardless of the file they begin in.
         for after in [0, first, first + 5000, 99_990] {
             let page = page(&format!("?after={after}&limit=3"));
             let begin = after.max(first - 1) + 1;
@@ -76,21 +76,21 @@ fn oversized_run_drops_its_oldest_lines() {
         }
         assert_eq!(page("?seconds=3600")["first"], first);
     };
-    look(&server);
+    check_usage(&server);
     let mut server = server;
     server.signal("TERM");
     server.wait();
     server.start_again();
-    look(&server);
+    check_usage(&server);
 }
 
 #[test]
 fn endless_line_is_cut_at_the_log_limit() {
     let server = Server::start_with(&["--log-max-bytes", "2000000", "--max-line-bytes", "4096"]);
-    // While it goes on, the part before the present one ends with a cut.
+    // While it runs, the previous file ends with a truncated line.
     let flood = "head -c 3000000 /dev/zero | tr '\\0' y";
     server.run(&format!("{flood}; while [ ! -e go ]; do sleep 0.01; done; echo; echo end"));
-    eventually("it is told", || {
+    eventually("it is reported", || {
         server.content("").contains("y[llm-shell: this line is cut here").then_some(())
     });
     fs::write(server.folder().join("go"), "").unwrap();
@@ -125,16 +125,16 @@ fn follower_across_rotations_misses_no_line_unreported() {
 const FLOOD: &str = "yes 'a line of some length' | head -n 20000";
 
 #[test]
-fn a_run_that_floods_leaves_the_others_their_logs() {
+fn flooding_run_keeps_logs_of_other_runs() {
     let server = Server::start_with(&["--log-max-bytes", "1000000"]);
     let first = server.run_to_end("echo first; exit 3");
     let path = format!("/runs/{}", first["run_id"].as_str().unwrap());
-    // More than all logs may have, and then so many that may fill them.
+    // More than the limit of all logs, and then enough runs to fill it.
     server.run_to_end(FLOOD);
     assert!(bytes_of_logs(&server) <= 260_000, "{} bytes", bytes_of_logs(&server));
     let logs = server.get(&format!("{path}/logs")).expect(200).json();
     assert_eq!(logs["content"], "first");
-    // Each leaves an eighth of that at least.
+    // Each keeps at least an eighth of it.
     for _ in 0..9 {
         server.run_to_end(FLOOD);
         assert!(bytes_of_logs(&server) <= 1_000_000);
@@ -142,8 +142,8 @@ fn a_run_that_floods_leaves_the_others_their_logs() {
     server.get(&format!("{path}/logs?wait=abc")).problem(400, "bad_request");
     let gone = server.get(&format!("{path}/logs")).problem(410, "gone");
     assert!(gone.contains("LLM_SHELL_LOG_MAX_BYTES"), "{gone}");
-    let told = server.get(&path).expect(200).json();
-    assert_eq!((&told["exit_code"], &told["ended_by"]), (&json!(3), &json!("itself")));
+    let report = server.get(&path).expect(200).json();
+    assert_eq!((&report["exit_code"], &report["ended_by"]), (&json!(3), &json!("itself")));
     let mut server = server;
     server.signal("TERM");
     server.wait();
@@ -154,7 +154,7 @@ fn a_run_that_floods_leaves_the_others_their_logs() {
 }
 
 #[test]
-fn a_run_has_no_more_than_its_own_limit() {
+fn single_run_has_its_own_size_limit() {
     let flags = ["--log-max-bytes", "100000000", "--log-run-max-bytes", "200000"];
     let server = Server::start_with(&flags);
     server.run_to_end(FLOOD);
@@ -163,16 +163,16 @@ fn a_run_has_no_more_than_its_own_limit() {
 }
 
 #[test]
-fn the_last_thousand_ends_are_known_without_their_logs() {
+fn last_thousand_ends_outlive_their_logs() {
     let mut server = Server::start_with(&["--log-keep-runs", "2"]);
     server.run_to_end("echo real; exit 3");
-    // The start again writes each run as one line.
+    // The next start rewrites the ledger with one line per run.
     server.signal("TERM");
     server.wait();
     server.start_again();
     server.signal("TERM");
     server.wait();
-    // As many as a server has run that lived long.
+    // As many runs as a long-lived server has.
     let ledger = server.folder().join("logs/.runs");
     let line = fs::read_to_string(&ledger).unwrap().lines().last().unwrap().to_owned();
     let mut run: Value = serde_json::from_str(&line).unwrap();
@@ -193,7 +193,7 @@ fn the_last_thousand_ends_are_known_without_their_logs() {
     server.get(&format!("/runs/{:016x}", 100)).problem(404, "not_found");
 }
 
-/// Rewrites the ledger of a server that has ended, each of its runs.
+/// Rewrites each run in the ledger of a stopped server.
 fn change_ledger(server: &Server, change: impl Fn(&mut Value)) {
     let path = server.folder().join("logs/.runs");
     let text = fs::read_to_string(&path).unwrap();
@@ -206,7 +206,7 @@ fn change_ledger(server: &Server, change: impl Fn(&mut Value)) {
 }
 
 #[test]
-fn a_clock_that_was_set_back_makes_no_new_run_an_old_one() {
+fn clock_set_back_keeps_the_run_order() {
     let mut server = Server::start_with(&["--log-keep-runs", "2"]);
     let old = server.run_to_end("echo old; sleep 0.3")["run_id"].clone();
     server.signal("TERM");
@@ -217,7 +217,7 @@ fn a_clock_that_was_set_back_makes_no_new_run_an_old_one() {
     let is_log = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "log");
     let log = paths.find(is_log).unwrap();
     fs::rename(log, logs.join("2099-01-02_03-04-05.log")).unwrap();
-    // The start again writes each run as one line.
+    // The next start rewrites the ledger with one line per run.
     server.start_again();
     server.signal("TERM");
     server.wait();
@@ -243,7 +243,7 @@ fn a_clock_that_was_set_back_makes_no_new_run_an_old_one() {
 }
 
 #[test]
-fn line_numbers_hold_where_a_kill_came_amid_a_rotation() {
+fn line_numbers_survive_a_kill_during_rotation() {
     // Before the present file was renamed, and before the new one was made.
     for is_renamed in [false, true] {
         let mut server = Server::start_with(&["--log-max-bytes", "400000"]);
@@ -279,7 +279,7 @@ fn line_numbers_hold_where_a_kill_came_amid_a_rotation() {
 }
 
 #[test]
-fn a_log_that_was_moved_away_is_gone_and_its_run_is_known() {
+fn moved_log_is_gone_but_its_run_is_known() {
     let server = Server::start();
     let run = server.run_to_end("echo one; exit 4");
     fs::rename(server.log_path(), server.folder().join("moved")).unwrap();
@@ -294,7 +294,7 @@ fn a_log_that_was_moved_away_is_gone_and_its_run_is_known() {
 }
 
 #[test]
-fn a_log_that_is_moved_away_amid_a_run_goes_on_in_its_place() {
+fn log_moved_during_a_run_is_recreated() {
     let server = Server::start();
     server
         .run("echo one; while [ ! -e go ]; do sleep 0.01; done; while sleep 0.1; do echo x; done");
@@ -310,7 +310,7 @@ fn a_log_that_is_moved_away_amid_a_run_goes_on_in_its_place() {
 }
 
 #[test]
-fn a_log_that_cannot_be_rotated_stays_as_large_as_it_may_be() {
+fn unrotatable_log_stays_within_its_limit() {
     let server = Server::start_with(&["--log-max-bytes", "400000"]);
     server.run("echo begin; while [ ! -e go ]; do sleep 0.01; done; seq 50000; exec sleep 60");
     server.wait_for_output("begin");

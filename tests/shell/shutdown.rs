@@ -1,4 +1,4 @@
-//! The server's own end.
+//! Shutdown of the server.
 
 use crate::harness::{Server, eventually, processes_in};
 use std::io::{Read, Write};
@@ -36,7 +36,7 @@ fn a_second_signal_gives_no_grace() {
 }
 
 #[test]
-fn an_idle_connection_does_not_hold_the_end_up() {
+fn idle_connection_does_not_delay_shutdown() {
     let mut server = Server::start();
     let mut idle = TcpStream::connect(server.address()).unwrap();
     idle.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();

@@ -4,7 +4,7 @@ use crate::harness::{Server, binary, eventually};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Whether this is an instant as every answer gives it.
+/// Whether this is an instant in the format of the API.
 fn is_instant(value: &Value) -> bool {
     let form = "0000-00-00T00:00:00.000000Z";
     let text = value.as_str().unwrap_or_default();
@@ -47,7 +47,7 @@ fn a_status_has_every_field() {
 }
 
 #[test]
-fn before_the_first_start_there_is_nothing() {
+fn status_is_empty_before_the_first_start() {
     let server = Server::start();
     for path in ["/status", "/logs"] {
         let detail = server.get(path).problem(404, "not_found");
@@ -59,14 +59,14 @@ fn before_the_first_start_there_is_nothing() {
 }
 
 #[test]
-fn what_cannot_be_run_is_refused_and_leaves_no_trace() {
+fn invalid_start_is_refused_and_leaves_no_trace() {
     let server = Server::start();
-    for (command, said) in
+    for (command, expected) in
         [("", "empty"), (" \t\n", "empty"), ("echo a\0b", "NUL"), (&"x".repeat(131_072), "131071")]
     {
         let answer = server.post_json("/start", &json!({ "command": command }));
         let detail = answer.problem(400, "bad_request");
-        assert!(detail.contains(said), "{detail}");
+        assert!(detail.contains(expected), "{detail}");
     }
     server.get("/status").problem(404, "not_found");
     assert_eq!(server.logs_count(), 0);
@@ -97,7 +97,7 @@ fn of_concurrent_starts_exactly_one_wins() {
 }
 
 #[test]
-fn a_shell_that_is_gone_is_our_fault_and_leaves_no_trace() {
+fn missing_shell_is_a_server_error_without_trace() {
     let folder = tempfile::tempdir().unwrap();
     let shell = folder.path().join("shell");
     std::fs::copy("/bin/sh", &shell).unwrap();
@@ -147,15 +147,15 @@ fn runs_of_one_second_have_logs_and_ids_of_their_own() {
 #[test]
 fn usage_covers_the_tree() {
     let server = Server::start();
-    // The shell itself waits, and uses nothing: whatever is told is its child's, however small a
-    // part of the processors that gets.
+    // The shell itself waits and uses no CPU time: the reported usage is its child's, however small
+    // its share of the processors.
     server.run("sh -c 'while :; do :; done' & wait");
     let busy = eventually("a busy child is counted", || {
         let status = server.get("/status").expect(200).json();
         (status["cpu_percent"].as_f64()? > 0.0).then_some(status)
     });
     assert!(busy["memory_mb"].as_f64().unwrap() > 0.5, "{busy}");
-    // Samples that follow each other, each a second old at most.
+    // Consecutive samples, each at most a second old.
     for _ in 0..2 {
         let since = server.get("/status").expect(200).json()["uptime"].as_f64().unwrap();
         let next = eventually("the next sample", || {
@@ -192,7 +192,7 @@ fn metrics_are_of_the_last_command() {
 
 #[test]
 fn a_command_does_not_end_with_the_connection_that_started_it() {
-    // To the kernel its parent is the thread that made it.
+    // For the kernel its parent is the thread that started it.
     let server = Server::start();
     server.run("exec setpriv --pdeathsig KILL sh -c 'echo ready; exec sleep 60'");
     server.wait_for_output("ready");

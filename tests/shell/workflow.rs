@@ -1,4 +1,4 @@
-//! The examples of the specification, as they stand there.
+//! The examples of the specification, unchanged.
 
 use crate::harness::{Server, eventually};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ fn a_second_start_is_a_conflict() {
 #[test]
 fn a_web_server_restarts_with_a_new_log() {
     let server = Server::start();
-    // A port that was free a moment ago: http.server cannot be given one that is open.
+    // A recently free port: http.server cannot use an inherited socket.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let command = format!("exec python3 -m http.server {port} --bind 127.0.0.1");
     let answers = || TcpStream::connect(("127.0.0.1", port)).ok();

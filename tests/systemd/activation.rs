@@ -1,4 +1,4 @@
-//! A socket that systemd listens on before the server is there.
+//! Socket activation: systemd listens before the server starts.
 
 use crate::harness::{binary, eventually, kill, send};
 use nix::libc;
@@ -12,14 +12,14 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-/// The first descriptor that is handed over (`sd_listen_fds(3)`).
+/// The first passed descriptor (`sd_listen_fds(3)`).
 const FIRST: i32 = 3;
 
-/// The program under test with these sockets handed over, in a folder of its own.
+/// Returns the program under test with these sockets passed, in a folder of its own.
 fn handed(sockets: Vec<OwnedFd>, folder: &TempDir) -> Command {
     let count = i32::try_from(sockets.len()).unwrap();
     let mut command = Command::new("sh");
-    // The number has to be that of the process that takes them over.
+    // LISTEN_PID must be the pid of the process that executes.
     command.args(["-c", "LISTEN_PID=$$ exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_llm-shell")]);
     let clean = binary();
     for (name, _) in clean.get_envs() {
@@ -30,7 +30,7 @@ fn handed(sockets: Vec<OwnedFd>, folder: &TempDir) -> Command {
     // SAFETY: dup and dup2 are async-signal-safe; the descriptors live as long as the closure.
     unsafe {
         command.pre_exec(move || {
-            // Out of the way of the numbers first.
+            // Move them out of the target range first.
             let safe: [i32; 2] = [0, 1].map(|index: usize| {
                 sockets
                     .get(index)
@@ -55,12 +55,12 @@ fn end(mut server: Child) -> String {
 }
 
 #[test]
-fn inherited_tcp_socket_serves_clients_that_came_early() {
+fn inherited_tcp_socket_serves_early_clients() {
     let folder = tempfile::tempdir().unwrap();
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     let mut command = handed(vec![socket.into()], &folder);
-    // Nobody serves yet: the kernel keeps the request.
+    // No server runs yet: the kernel queues the request.
     let early =
         std::thread::spawn(move || send(address, &address.to_string(), "GET /health", &[], b""));
     let server = command.env("LLM_SHELL_PORT", "1").spawn().unwrap();
@@ -71,7 +71,7 @@ fn inherited_tcp_socket_serves_clients_that_came_early() {
 }
 
 #[test]
-fn a_unix_socket_is_taken_over_and_its_file_is_left_alone() {
+fn inherited_unix_socket_keeps_its_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
     let socket = UnixListener::bind(&path).unwrap();
@@ -97,12 +97,12 @@ fn self_check_reaches_an_abstract_socket() {
     let manager = UnixDatagram::bind(folder.path().join("notify")).unwrap();
     let mut command = handed(vec![socket.into()], &folder);
     command.env("NOTIFY_SOCKET", folder.path().join("notify")).env("WATCHDOG_USEC", "400000");
-    // Anybody can connect to such a name.
+    // Any user can connect to an abstract name.
     command.env("LLM_SHELL_TOKEN", "secret-of-16-chars");
     let server = command.spawn().unwrap();
-    let mut told = [0; 1024];
-    while !told.starts_with(b"WATCHDOG=1") {
-        manager.recv(&mut told).unwrap();
+    let mut message = [0; 1024];
+    while !message.starts_with(b"WATCHDOG=1") {
+        manager.recv(&mut message).unwrap();
     }
     let log = end(server);
     assert!(log.contains(&format!("listening on @{name}")), "{log}");
@@ -119,9 +119,9 @@ fn inherited_public_socket_needs_a_token() {
     assert!(log.contains("is \"0.0.0.0\", which is not loopback"), "{log}");
 }
 
-/// systemd makes its sockets so, unless `SocketMode=` says otherwise.
+/// The default mode of systemd's sockets, without `SocketMode=`.
 #[test]
-fn an_inherited_socket_for_everybody_needs_credentials() {
+fn inherited_open_socket_needs_credentials() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
     let socket = || {
@@ -146,33 +146,33 @@ fn an_inherited_socket_for_everybody_needs_credentials() {
 }
 
 #[test]
-fn what_is_no_listening_socket_or_not_one_alone_is_refused() {
+fn only_one_listening_socket_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let file = || OwnedFd::from(tempfile::tempfile().unwrap());
-    for (sockets, said) in [
+    for (sockets, expected) in [
         (vec![file()], "fd 3 is not a socket"),
         (vec![file(), file()], "there are 2 of them: give the .socket unit one Listen line"),
     ] {
         let output = handed(sockets, &folder).output().unwrap();
         let log = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{log}");
-        assert!(log.contains(said) && log.lines().count() == 1, "{log}");
+        assert!(log.contains(expected) && log.lines().count() == 1, "{log}");
     }
 }
 
 #[test]
-fn a_socket_for_another_process_is_left_alone() {
+fn socket_for_another_process_is_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = binary();
     command.current_dir(folder.path()).env("LLM_SHELL_PORT", "0").stderr(Stdio::piped());
     let mut server = command.env("LISTEN_FDS", "1").env("LISTEN_PID", "1").spawn().unwrap();
     let mut log = server.stderr.take().unwrap();
-    let mut said = String::new();
+    let mut stderr = String::new();
     eventually("it listens by itself", || {
         let mut bytes = [0; 512];
         let length = log.read(&mut bytes).ok()?;
-        said.push_str(&String::from_utf8_lossy(&bytes[..length]));
-        said.contains("listening on http://127.0.0.1:").then_some(())
+        stderr.push_str(&String::from_utf8_lossy(&bytes[..length]));
+        stderr.contains("listening on http://127.0.0.1:").then_some(())
     });
     kill("TERM", server.id());
     assert!(server.wait().unwrap().success());

@@ -1,10 +1,10 @@
-//! A control group for each run: nothing that a run starts gets away.
+//! Control groups of runs: no process of a run can escape.
 
 use super::group::Group;
 use crate::harness::{Astra, Server, eventually, fixture, processes_in};
 use serde_json::{Value, json};
 
-/// A daemon that nothing but its group ties to the run that started it.
+/// A daemon that only its control group connects to the run that started it.
 fn daemon() -> String {
     format!("python3 {} clear", fixture("daemon.py"))
 }
@@ -61,7 +61,7 @@ fn daemon_with_empty_environment_is_ended_after_a_crash() {
 }
 
 #[test]
-fn a_group_that_others_live_in_is_left_as_it_is() {
+fn populated_cgroup_is_left_unchanged() {
     let Some(group) = Group::make() else { return };
     let one = Server::start_command(group.binary());
     let other = Server::start_command(group.binary());
@@ -72,7 +72,7 @@ fn a_group_that_others_live_in_is_left_as_it_is() {
 }
 
 #[test]
-fn a_chain_that_forks_and_leaves_is_ended() {
+fn fork_chain_is_ended() {
     let Some(group) = Group::make() else { return };
     let server = Server::start_command(group.binary());
     server.run(&format!("python3 {} & sleep 60", fixture("fork_and_leave.py")));

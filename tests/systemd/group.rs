@@ -1,4 +1,4 @@
-//! A control group to run a server in, as systemd hands one over with `Delegate=yes`.
+//! A control group for a server, as systemd delegates one with `Delegate=yes`.
 
 use crate::harness::{binary, eventually};
 use nix::libc;
@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
-/// A control group of version 2. It is removed at its end, with those below it.
+/// A control group (version 2), removed on drop with its children.
 pub struct Group(PathBuf);
 
 impl Group {
-    /// A new group; `None`, and a word about it, where none can be made.
+    /// Creates a group; prints a message and returns `None` if that is not possible.
     pub fn make() -> Option<Self> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "));
@@ -30,21 +30,21 @@ impl Group {
         Some(Self(path))
     }
 
-    /// The program under test, to be started in it.
+    /// Returns the program under test, to be started in the group.
     pub fn binary(&self) -> Command {
         let mut command = binary();
-        let door = fs::File::create(self.0.join("cgroup.procs")).expect("the group's door");
+        let procs = fs::File::create(self.0.join("cgroup.procs")).expect("cgroup.procs");
         // SAFETY: write(2) is async-signal-safe; the descriptor lives as long as the closure.
         unsafe {
             command.pre_exec(move || {
-                let written = libc::write(door.as_raw_fd(), b"0".as_ptr().cast(), 1);
+                let written = libc::write(procs.as_raw_fd(), b"0".as_ptr().cast(), 1);
                 if written == 1 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
             })
         };
         command
     }
 
-    /// The groups in it, by name, in order.
+    /// Returns the names of its child groups, sorted.
     pub fn inner(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).expect("the group is there").flatten();
         let folders = entries.filter(|entry| entry.path().is_dir());
@@ -54,18 +54,18 @@ impl Group {
         names
     }
 
-    /// The processes in a group that is in it.
+    /// Returns the processes of a child group.
     pub fn pids(&self, inner: &str) -> Vec<u32> {
         let list = fs::read_to_string(self.0.join(inner).join("cgroup.procs")).unwrap_or_default();
         list.lines().filter_map(|line| line.parse().ok()).collect()
     }
 
-    /// Writes into a file of it.
+    /// Writes to a file of the group.
     pub fn write(&self, file: &str, value: &str) {
         fs::write(self.0.join(file), value).expect("the group is ours");
     }
 
-    /// What a file of a group that is in it says.
+    /// Reads a file of a child group.
     pub fn read(&self, inner: &str, file: &str) -> String {
         fs::read_to_string(self.0.join(inner).join(file)).unwrap_or_default().trim().to_owned()
     }
@@ -74,7 +74,7 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            // What a failed test has left behind goes with its group.
+            // Leftovers of a failed test are killed with the group.
             let _old_kernel = fs::write(self.0.join("cgroup.kill"), "1");
         }
         eventually("the group can be removed", || {

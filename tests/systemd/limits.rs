@@ -1,4 +1,4 @@
-//! What a service may use: held by the kernel, or refused with the reason.
+//! Resource limits of services: enforced by the kernel, or refused with the reason.
 
 use super::group::Group;
 use crate::harness::{Astra, Server, binary, eventually};
@@ -20,8 +20,8 @@ fn limits_without_a_control_group_end_astra_with_the_reason() {
     let Output { status, stderr, .. } = command.output().unwrap();
     let stderr = String::from_utf8(stderr).unwrap();
     assert_eq!(status.code(), Some(2), "{stderr}");
-    let said = "astra_services.json: tts.limits: cannot be held here: ";
-    assert!(stderr.lines().any(|line| line.starts_with(said)), "{stderr}");
+    let expected = "astra_services.json: tts.limits: cannot be held here: ";
+    assert!(stderr.lines().any(|line| line.starts_with(expected)), "{stderr}");
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn limits_without_a_cgroup_are_refused() {
 }
 
 #[test]
-fn check_passes_limits_that_another_machine_may_hold() {
+fn check_accepts_limits_for_other_machines() {
     let folder = tempfile::tempdir().unwrap();
     let services = limited(&json!({"memory_mb": 64, "cpu_percent": 50, "processes": 9}));
     fs::write(folder.path().join("astra_services.json"), services.to_string()).unwrap();
@@ -51,7 +51,7 @@ fn check_passes_limits_that_another_machine_may_hold() {
     assert_eq!(status.code(), Some(0));
 }
 
-/// A group in which this controller is, or is not.
+/// Creates a group with or without this controller.
 fn group(controller: &str, is_there: bool) -> Option<Group> {
     let group = Group::make()?;
     let offered = group.read(".", "cgroup.controllers");
@@ -63,7 +63,7 @@ fn group(controller: &str, is_there: bool) -> Option<Group> {
 }
 
 #[test]
-fn a_limit_whose_controller_is_missing_is_refused_by_its_name() {
+fn limit_without_its_controller_is_refused() {
     let Some(group) = group("memory", false) else { return };
     let astra = Astra::start_command(group.binary(), json!({}));
     let body = json!({"name": "tts", "config": {"cmd": "true", "limits": {"memory_mb": 64}}});
@@ -120,7 +120,7 @@ fn a_service_gets_no_more_cpu_time_than_its_limit() {
 }
 
 #[test]
-fn the_shell_tells_an_end_by_the_memory_of_its_unit_as_a_limit() {
+fn unit_memory_limit_is_reported_as_a_limit() {
     let Some(group) = group("memory", true) else { return };
     group.write("memory.max", "100000000");
     let server = Server::start_command(group.binary());

@@ -1,4 +1,4 @@
-//! At home under systemd: what it is told, what it hands over, and the units.
+//! Tests under systemd: notifications, socket activation, control groups and units.
 
 mod activation;
 mod cgroups;

@@ -1,4 +1,4 @@
-//! What systemd is told over the socket that it names.
+//! Notifications to systemd over its socket.
 
 use crate::harness::{Astra, Server, binary, eventually, kill};
 use serde_json::json;
@@ -9,7 +9,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// What systemd is for a service of `Type=notify`.
+/// A stand-in for systemd and a service of `Type=notify`.
 struct Manager {
     folder: TempDir,
     socket: UnixDatagram,
@@ -30,7 +30,7 @@ impl Manager {
         command
     }
 
-    /// All that it was told by now.
+    /// Returns all messages received so far.
     fn heard(&self) -> Vec<String> {
         let mut bytes = [0; 4096];
         while let Ok(length) = self.socket.recv(&mut bytes) {
@@ -41,14 +41,14 @@ impl Manager {
     }
 
     #[track_caller]
-    fn wait_for(&self, said: &str) {
-        eventually(&format!("systemd is told {said:?}"), || {
-            self.heard().iter().any(|told| told.contains(said)).then_some(())
+    fn wait_for(&self, expected: &str) {
+        eventually(&format!("systemd is notified of {expected:?}"), || {
+            self.heard().iter().any(|message| message.contains(expected)).then_some(())
         });
     }
 
-    fn count(&self, said: &str) -> usize {
-        self.heard().iter().filter(|told| told.contains(said)).count()
+    fn count(&self, expected: &str) -> usize {
+        self.heard().iter().filter(|message| message.contains(expected)).count()
     }
 }
 
@@ -68,11 +68,11 @@ fn systemd_is_notified_of_ready_status_and_stopping() {
     server.wait();
     manager.wait_for("STOPPING=1\n");
     assert_eq!(manager.count("READY=1"), 1);
-    assert!(manager.heard().iter().all(|told| !told.starts_with("WATCHDOG")));
+    assert!(manager.heard().iter().all(|message| !message.starts_with("WATCHDOG")));
 }
 
 #[test]
-fn systemd_is_told_how_the_services_are_and_of_a_reload() {
+fn systemd_is_notified_of_service_states_and_reloads() {
     let manager = Manager::new();
     let services = json!({
         "good": {"cmd": "exec sleep 60"},
@@ -84,7 +84,7 @@ fn systemd_is_told_how_the_services_are_and_of_a_reload() {
     manager.wait_for("STATUS=0 of 2 services are up; bad crashed\n");
     astra.signal("HUP");
     manager.wait_for("RELOADING=1\nMONOTONIC_USEC=");
-    eventually("systemd is told the end of it", || (manager.count("READY=1") == 2).then_some(()));
+    eventually("systemd is notified of its end", || (manager.count("READY=1") == 2).then_some(()));
 }
 
 #[test]
@@ -93,33 +93,33 @@ fn watchdog_is_notified_only_while_the_self_check_passes() {
     let mut command = manager.binary();
     command.env("WATCHDOG_USEC", "400000").env("LLM_SHELL_TOKEN", "secret-of-16-chars");
     let server = Server::start_command(command);
-    eventually("the watchdog is told", || (manager.count("WATCHDOG=1") >= 3).then_some(()));
+    eventually("the watchdog is notified", || (manager.count("WATCHDOG=1") >= 3).then_some(()));
     assert!(server.log().contains("GET /status"), "{}", server.log());
 }
 
-/// A socket that nobody can find any more is as bad as a server that hangs.
+/// A socket that clients cannot reach is as bad as a server that hangs.
 #[test]
-fn a_server_that_cannot_be_reached_does_not_tell_the_watchdog() {
+fn unreachable_server_does_not_notify_the_watchdog() {
     let manager = Manager::new();
     let socket = manager.folder.path().join("http");
     let mut command = manager.binary();
     command.env("WATCHDOG_USEC", "200000").env("LLM_SHELL_SOCKET", &socket);
     command.current_dir(manager.folder.path()).stderr(Stdio::piped());
     let mut server = command.spawn().unwrap();
-    eventually("the watchdog is told", || (manager.count("WATCHDOG=1") >= 1).then_some(()));
+    eventually("the watchdog is notified", || (manager.count("WATCHDOG=1") >= 1).then_some(()));
     fs::remove_file(&socket).unwrap();
     let mut log = BufReader::new(server.stderr.take().unwrap()).lines().map_while(Result::ok);
     let mut is_away = || log.any(|line| line.contains("self-check failed"));
     assert!(is_away());
-    let told = manager.count("WATCHDOG=1");
+    let count = manager.count("WATCHDOG=1");
     assert!(is_away() && is_away());
-    assert_eq!(manager.count("WATCHDOG=1"), told);
+    assert_eq!(manager.count("WATCHDOG=1"), count);
     kill("TERM", server.id());
     assert!(server.wait().unwrap().success());
 }
 
 #[test]
-fn commands_get_nothing_that_systemd_gave_to_the_server() {
+fn systemd_variables_are_not_inherited() {
     let manager = Manager::new();
     let mut command = manager.binary();
     let names = [

@@ -1,4 +1,4 @@
-//! The unit files, as systemd itself reads them.
+//! The unit files, checked by systemd.
 
 use std::fs;
 use std::path::Path;
@@ -8,14 +8,14 @@ use tempfile::TempDir;
 const UNITS: [&str; 3] =
     ["llm-shell.service", "examples/systemd/astra.service", "examples/systemd/llm-shell.socket"];
 
-/// The exposure that a hardened unit has at most, in tenths, of the hundred that systemd gives.
+/// The maximum exposure of a hardened unit, in tenths (systemd's scale ends at 100).
 const EXPOSURE_MAX: &str = "25";
 
 fn text(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("it is there")
 }
 
-/// The units in a folder, with the binary where it is here.
+/// Installs the units in a folder, with the path of this binary.
 fn installed() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for unit in UNITS {
@@ -26,7 +26,7 @@ fn installed() -> TempDir {
     folder
 }
 
-/// What `systemd-analyze` says; `None` where there is none.
+/// Runs `systemd-analyze`; returns `None` if it is not installed.
 fn analyze(arguments: &[&str], folder: &TempDir) -> Option<Output> {
     let mut command = Command::new("systemd-analyze");
     let output = command.args(arguments).current_dir(folder.path()).output();
@@ -34,20 +34,20 @@ fn analyze(arguments: &[&str], folder: &TempDir) -> Option<Output> {
 }
 
 #[test]
-fn systemd_finds_no_fault_with_the_units() {
+fn units_pass_systemd_analyze_verify() {
     let folder = installed();
     let names = UNITS.map(|unit| Path::new(unit).file_name().unwrap().to_str().unwrap());
     let paths = names.map(|name| format!("./{name}"));
     let arguments: Vec<&str> = ["verify"].into_iter().chain(paths.iter().map(|p| &**p)).collect();
     let Some(output) = analyze(&arguments, &folder) else { return };
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
-    let of_ours = said.lines().filter(|line| names.iter().any(|name| line.contains(name)));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{text}");
+    let of_ours = text.lines().filter(|line| names.iter().any(|name| line.contains(name)));
     assert_eq!(of_ours.collect::<Vec<_>>(), Vec::<&str>::new());
 }
 
 #[test]
-fn a_hardened_unit_leaves_little_open() {
+fn hardened_unit_has_a_low_exposure() {
     let folder = installed();
     for unit in ["llm-shell.service", "astra.service"] {
         let drop_ins = folder.path().join(format!("etc/systemd/system/{unit}.d"));
@@ -59,14 +59,14 @@ fn a_hardened_unit_leaves_little_open() {
         let threshold = format!("--threshold={EXPOSURE_MAX}");
         let arguments = ["security", "--offline=true", &root, &threshold, "--no-pager", unit];
         let Some(output) = analyze(&arguments, &folder) else { return };
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{said}");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}");
     }
 }
 
-/// What the units say of the server is what it is.
+/// The units contain the settings that the server relies on.
 #[test]
-fn the_units_and_the_server_agree() {
+fn units_have_the_required_settings() {
     for unit in &UNITS[..2] {
         let unit = text(unit);
         for line in ["Type=notify", "WatchdogSec=30", "Delegate=yes", "KillMode=mixed"] {

@@ -1,4 +1,4 @@
-//! What is asked of one service.
+//! Commands for one service.
 
 use super::entry::Entry;
 use super::message::{Answer, Ask, NewLogs, Verb};
@@ -16,8 +16,8 @@ use std::slice;
 use std::sync::Arc;
 
 impl Engine {
-    /// Does what a client asks, as far as that goes without waiting. Returns what is being done, in
-    /// a sentence. Adds a service whose definition the request holds.
+    /// Executes a client's command as far as that is possible without waiting. Returns what is
+    /// being done, in a sentence. Adds a service that the request defines.
     pub(super) fn handle_command(
         &mut self,
         ask: &Ask,
@@ -35,43 +35,43 @@ impl Engine {
             self.add(service.clone(), ServiceOrigin::Added, folder);
         }
         let config = added.map_or_else(|| self.config_for(ask), |service| Ok(Some(service)))?;
-        self.ask_known(ask, config).map(Answer::Done)
+        self.apply_command(ask, config).map(Answer::Done)
     }
 
-    /// Does what is asked of a service that is supervised, which is to run by `config`.
-    pub(super) fn ask_known(&mut self, ask: &Ask, config: Option<Service>) -> Result<String> {
+    /// Executes a command for a supervised service, whose next run uses `config`.
+    pub(super) fn apply_command(&mut self, ask: &Ask, config: Option<Service>) -> Result<String> {
         let name = ask.service.as_str();
         let Some(entry) = self.entries.get_mut(name) else { return Err(self.unknown(name)) };
-        let before = entry.life.state();
-        if entry.standing == ServiceOrigin::Leaving && ask.verb != Verb::Stop {
+        let before = entry.machine.state();
+        if entry.origin == ServiceOrigin::Leaving && ask.verb != Verb::Stop {
             let advice = "it is gone from the services file: wait until it has ended";
             return Err(Error::ServiceState { name: name.to_owned(), state: before, advice });
         }
         let left = entry.leftovers();
-        let is_launching = entry.life.is_launching();
+        let is_launching = entry.machine.is_launching();
         let refused = |state: ServiceState| Error::ServiceState {
             name: name.to_owned(),
             state,
             advice: advice(ask.verb, state),
         };
         let action = match ask.verb {
-            Verb::Start => Some(entry.life.start().map_err(refused)?),
-            Verb::Stop => entry.life.stop(EndedBy::Kill, left).map_err(refused)?,
-            Verb::Restart => entry.life.restart(EndedBy::Restart),
+            Verb::Start => Some(entry.machine.start().map_err(refused)?),
+            Verb::Stop => entry.machine.stop(EndedBy::Kill, left).map_err(refused)?,
+            Verb::Restart => entry.machine.restart(EndedBy::Restart),
         };
         if let Some(service) = config {
-            // One that the request has added is as it defines it.
+            // The definition of a service that the request has added needs no overrides.
             let overrides = ask.overrides.clone().filter(|_| entry.definition != service);
             entry.apply_config(service.config, overrides);
         }
-        let (predicate, message) = said(ask.verb, before, entry.life.state());
-        let (is_waiting, after) = (entry.life.is_waiting(), entry.life.state());
+        let (predicate, message) = describe_command(ask.verb, before, entry.machine.state());
+        let (is_waiting, after) = (entry.machine.is_waiting(), entry.machine.state());
         self.publish_status(name, message);
-        // Joining what is under way must not void what is due in it.
+        // Joining an operation in progress must not void its timers.
         if action.is_some() || after != before {
             self.perform(name, action);
         } else if is_waiting {
-            // What it waits for may be other than it was.
+            // Its dependencies may have changed.
             self.await_dependencies(name);
         }
         if is_launching {
@@ -85,11 +85,11 @@ impl Engine {
         Ok(format!("Service {name} {predicate}. Still running and depending on it: {still}."))
     }
 
-    /// The services that run and need this one to run, by name.
+    /// Returns the names of running services that require this one to run, sorted.
     fn dependents(&self, name: &str) -> Vec<&str> {
         let needs = |entry: &Entry| {
             let condition = entry.config.depends_on.get(name);
-            entry.life.is_up() && condition.is_some_and(|it| *it != Condition::Completed)
+            entry.machine.is_up() && condition.is_some_and(|it| *it != Condition::Completed)
         };
         let dependents = self.entries.iter().filter(|(_, entry)| needs(entry));
         let mut names: Vec<&str> = dependents.map(|(name, _)| name.as_str()).collect();
@@ -97,24 +97,23 @@ impl Engine {
         names
     }
 
-    /// Returns the service that a start with a configuration defines, where there is none of its
-    /// name.
+    /// Returns the service that a start request defines, if none with its name exists.
     fn new_service(&self, ask: &Ask) -> Result<Option<Service>> {
         let name = ask.service.as_str();
         match &ask.overrides {
             _ if self.entries.contains_key(name) => Ok(None),
             Some(fields) if ask.verb == Verb::Start && has_command(fields) => {
                 let known = self.names();
-                let service = Service::parse_new(name, fields, self.around(&known))?;
-                check_limits(slice::from_ref(&service), &self.tools.cgroups)?;
+                let service = Service::parse_new(name, fields, self.parse_context(&known))?;
+                check_limits(slice::from_ref(&service), &self.context.cgroups)?;
                 Ok(Some(service))
             }
             _ => Err(self.unknown(name)),
         }
     }
 
-    /// Returns what the next run of a service goes by, with what the request changes; `None` for a
-    /// stop.
+    /// Returns the definition for the next run of a service, with the overrides of the request;
+    /// `None` for a stop.
     pub(super) fn config_for(&self, ask: &Ask) -> Result<Option<Service>> {
         if ask.verb == Verb::Stop {
             return Ok(None);
@@ -125,12 +124,12 @@ impl Engine {
         let changed = match overrides {
             Some(overrides) => {
                 let known = self.names();
-                entry.definition.with(overrides, self.around(&known))?
+                entry.definition.with_overrides(overrides, self.parse_context(&known))?
             }
             None => entry.definition.clone(),
         };
         self.check_dependencies(&changed, overrides.is_some())?;
-        check_limits(slice::from_ref(&changed), &self.tools.cgroups)?;
+        check_limits(slice::from_ref(&changed), &self.context.cgroups)?;
         Ok(Some(changed))
     }
 
@@ -138,12 +137,12 @@ impl Engine {
         self.entries.keys().map(String::as_str).collect()
     }
 
-    pub(super) fn around<'a>(&'a self, known: &'a [&'a str]) -> ParseContext<'a> {
-        ParseContext { environment: &self.tools.environment, known }
+    pub(super) fn parse_context<'a>(&'a self, known: &'a [&'a str]) -> ParseContext<'a> {
+        ParseContext { environment: &self.context.environment, known }
     }
 
-    /// Refuses a service that would wait for itself, or, where it `is_new`, for one that there is
-    /// not. What a service that is known depends on may have left the file since.
+    /// Refuses a service that would wait for itself, or, if it `is_new`, for an unknown one. The
+    /// dependencies of a known service may have been removed from the file since.
     pub(super) fn check_dependencies(&self, changed: &Service, is_new: bool) -> Result<()> {
         if changed.config.depends_on.is_empty() {
             return Ok(());
@@ -157,8 +156,8 @@ impl Engine {
             )));
         }
         let dependencies = |entry: &Entry| {
-            // One that is down is started by its definition.
-            let is_down = entry.life.state().is_down();
+            // A service that is down is started with its definition.
+            let is_down = entry.machine.state().is_down();
             let config = if is_down { &entry.definition.config } else { &*entry.config };
             config.depends_on.keys().cloned().collect()
         };
@@ -166,27 +165,22 @@ impl Engine {
         let nodes = others.map(|(name, entry)| (name.clone(), dependencies(entry)));
         let own = changed.config.depends_on.keys().cloned().collect();
         let nodes = nodes.chain([(changed.name.clone(), own)]).collect();
-        let fault = |cycle| Error::Invalid(format!("{}.depends_on {cycle}.", changed.name));
-        Graph::new(nodes).map(drop).map_err(fault)
+        let error = |cycle| Error::Invalid(format!("{}.depends_on {cycle}.", changed.name));
+        Graph::new(nodes).map(drop).map_err(error)
     }
 
-    /// Takes a service on, without starting it.
-    pub(super) fn add(
-        &mut self,
-        definition: Service,
-        standing: ServiceOrigin,
-        logs: Arc<LogFolder>,
-    ) {
+    /// Adds a service without starting it.
+    pub(super) fn add(&mut self, definition: Service, origin: ServiceOrigin, logs: Arc<LogFolder>) {
         let (name, config) = (definition.name.clone(), Arc::clone(&definition.config));
-        let (outbox, service) = (self.outbox.clone(), name.clone());
+        let (to_engine, service) = (self.sender.clone(), name.clone());
         let on_end = move |run_id: &str, end| {
             let (service, run_id) = (service.clone(), run_id.to_owned());
-            // An engine that is gone needs to know nothing.
-            let _gone = outbox.send(Message::Ended { service, run_id, end });
+            // An engine that has ended needs no report.
+            let _gone = to_engine.send(Message::Ended { service, run_id, end });
         };
-        let it = Arc::new(self.tools.supervise(&name, Arc::clone(&config), logs, on_end));
-        self.roster.add(Arc::clone(&it));
-        let entry = Entry { standing, ..Entry::new(it, definition, config) };
+        let handle = Arc::new(self.context.supervise(&name, Arc::clone(&config), logs, on_end));
+        self.roster.add(Arc::clone(&handle));
+        let entry = Entry { origin, ..Entry::new(handle, definition, config) };
         self.entries.insert(name, Box::new(entry));
     }
 
@@ -199,8 +193,12 @@ fn has_command(fields: &Value) -> bool {
     fields.get("cmd").is_some_and(|cmd| !cmd.is_null())
 }
 
-/// Describes what a request does: as a predicate for its answer, and for the status.
-fn said(verb: Verb, before: ServiceState, after: ServiceState) -> (&'static str, &'static str) {
+/// Describes the effect of a command: as a predicate for the answer, and for the status.
+fn describe_command(
+    verb: Verb,
+    before: ServiceState,
+    after: ServiceState,
+) -> (&'static str, &'static str) {
     match (verb, before, after) {
         (Verb::Start, ..) => ("is being started", "Starting."),
         (Verb::Stop, ServiceState::Backoff, _) => {
@@ -219,7 +217,7 @@ fn said(verb: Verb, before: ServiceState, after: ServiceState) -> (&'static str,
     }
 }
 
-/// What to do where something cannot be.
+/// Returns what to do instead of an operation that the state forbids.
 fn advice(verb: Verb, state: ServiceState) -> &'static str {
     match (verb, state) {
         (Verb::Stop, _) => "there is nothing to stop",

@@ -1,4 +1,4 @@
-//! Waiting for what a service depends on.
+//! Waiting for the dependencies of a service.
 
 use super::Engine;
 use super::entry::Entry;
@@ -8,15 +8,15 @@ use crate::supervisor::service_handle::ServiceOrigin;
 use std::sync::Arc;
 
 impl Engine {
-    /// Launches a service as soon as what it depends on is there. What is down of that is started,
-    /// and what that depends on.
+    /// Launches a service as soon as its dependencies are met. Starts dependencies that are down,
+    /// and their dependencies.
     pub(super) fn await_dependencies(&mut self, name: &str) {
-        let mut to_look_at = vec![name.to_owned()];
+        let mut to_visit = vec![name.to_owned()];
         let mut to_release = Vec::new();
-        while let Some(name) = to_look_at.pop() {
+        while let Some(name) = to_visit.pop() {
             for (dependency, _) in self.unmet(&name) {
-                if self.pull_in(&dependency) {
-                    to_look_at.push(dependency);
+                if self.start_dependency(&dependency) {
+                    to_visit.push(dependency);
                 }
             }
             to_release.push(name);
@@ -26,19 +26,19 @@ impl Engine {
         }
     }
 
-    /// Starts a service that another one needs, where it is down or about to be. Whether it waits
-    /// for its own dependencies now.
-    fn pull_in(&mut self, name: &str) -> bool {
+    /// Starts a service that another one requires, if it is down or about to be. Returns whether
+    /// it now waits for its own dependencies.
+    fn start_dependency(&mut self, name: &str) -> bool {
         let Some(entry) = self.entries.get_mut(name) else { return false };
-        if entry.standing == ServiceOrigin::Leaving || self.is_closing {
+        if entry.origin == ServiceOrigin::Leaving || self.is_closing {
             return false;
         }
-        if entry.life.state() == ServiceState::Stopping {
-            entry.life.restart(EndedBy::Restart);
+        if entry.machine.state() == ServiceState::Stopping {
+            entry.machine.restart(EndedBy::Restart);
             self.publish_status(name, "Stopping; starts again for a service that depends on it.");
             return false;
         }
-        if entry.life.start_if_down().is_none() {
+        if entry.machine.start_if_down().is_none() {
             return false;
         }
         entry.apply_config(Arc::clone(&entry.definition.config), None);
@@ -47,45 +47,46 @@ impl Engine {
         true
     }
 
-    /// Launches those that wait for what has changed, and for nothing else any more.
+    /// Launches the services that waited only for the changed one.
     pub(super) fn release_waiting(&mut self, changed: &str) {
-        // Those that go on to wait are put back.
+        // Services that still wait are added again.
         for name in self.waiting.remove(changed).unwrap_or_default() {
             self.release(&name);
         }
     }
 
-    /// Whether a service waits for what it depends on.
+    /// Whether a service waits for its dependencies.
     pub(super) fn is_waiting(&self, name: &str) -> bool {
-        self.entries.get(name).is_some_and(|entry| entry.life.is_waiting())
+        self.entries.get(name).is_some_and(|entry| entry.machine.is_waiting())
     }
 
     fn release(&mut self, name: &str) {
         let unmet = self.unmet(name);
         let Some(entry) = self.entries.get_mut(name) else { return };
-        if !entry.life.is_waiting() {
+        if !entry.machine.is_waiting() {
             return;
         }
         if unmet.is_empty() {
             entry.is_blocked = false;
-            let action = entry.life.dependencies_met();
+            let action = entry.machine.dependencies_met();
             self.perform(name, action);
             return self.publish_status(name, "Starting.");
         }
-        // What is there already counts too: it may go again.
+        // Also for dependencies that are met: they may go down again.
         for dependency in entry.config.depends_on.keys() {
             self.waiting.entry(dependency.clone()).or_default().insert(name.to_owned());
         }
-        let each: Vec<String> = unmet.iter().map(|it| self.awaited(it)).collect();
-        let is_blocked = unmet.iter().any(|(dependency, _)| self.is_at_rest(dependency));
+        let each: Vec<String> = unmet.iter().map(|it| self.describe_wait(it)).collect();
+        let is_blocked = unmet.iter().any(|(dependency, _)| self.is_idle(dependency));
         if let Some(entry) = self.entries.get_mut(name) {
             entry.is_blocked = is_blocked;
         }
         self.publish_status(name, &format!("waits for {}", each.join(" and for ")));
     }
 
-    /// What a service waits for, and what to do where nothing will come of that by itself.
-    fn awaited(&self, (dependency, condition): &(String, Condition)) -> String {
+    /// Describes a condition that a service waits for, and what to do if it will not be met by
+    /// itself.
+    fn describe_wait(&self, (dependency, condition): &(String, Condition)) -> String {
         let wanted = match condition {
             Condition::Started => "started",
             Condition::Healthy => "healthy",
@@ -96,24 +97,24 @@ impl Engine {
             Some(entry) if entry.is_blocked => {
                 format!("{dependency} to be {wanted}, which {}", entry.message)
             }
-            Some(entry) if entry.life.state().is_down() => {
+            Some(entry) if entry.machine.state().is_down() => {
                 format!("{dependency} to be {wanted}, but it is {state}: fix that and start it")
             }
             _ => format!("{dependency} to be {wanted} (it is {state})"),
         }
     }
 
-    /// Whether a service is down, or waits for one that is, and nobody is about to change that.
-    fn is_at_rest(&self, name: &str) -> bool {
+    /// Whether a service is down, or waits for one that is, and nothing is about to change that.
+    fn is_idle(&self, name: &str) -> bool {
         let entry = self.entries.get(name);
-        entry.is_some_and(|entry| entry.is_blocked || entry.life.state().is_down())
+        entry.is_some_and(|entry| entry.is_blocked || entry.machine.state().is_down())
     }
 
-    /// What a service depends on that is not there yet.
+    /// Returns the unmet dependencies of a service.
     fn unmet(&self, name: &str) -> Vec<(String, Condition)> {
         let Some(entry) = self.entries.get(name) else { return Vec::new() };
         let is_unmet = |dependency: &str, condition: Condition| {
-            // One that is not supervised any more is nothing to wait for.
+            // A service that is no longer supervised is not waited for.
             self.entries.get(dependency).is_some_and(|entry| !is_met(entry, condition))
         };
         let dependencies = entry.config.depends_on.iter();
@@ -123,12 +124,12 @@ impl Engine {
     }
 }
 
-/// Whether a service is what another one waits for.
+/// Whether a service meets the condition of another one.
 fn is_met(entry: &Entry, condition: Condition) -> bool {
-    let state = entry.life.state();
+    let state = entry.machine.state();
     match condition {
-        // One that had nothing more to do has been started as well.
-        Condition::Started => entry.life.is_up() || state == ServiceState::Exited,
+        // A service that has completed has been started as well.
+        Condition::Started => entry.machine.is_up() || state == ServiceState::Exited,
         Condition::Healthy if entry.config.health_checks.is_empty() => {
             state == ServiceState::Running
         }

@@ -1,86 +1,90 @@
-//! One service, as the engine keeps it.
+//! The engine's record of a service.
 
-use super::launch::Ticket;
+use super::launch::LaunchFlags;
 use crate::process::LeftBehind;
 use crate::protocol::HealthStatus;
 use crate::runs::End;
-use crate::supervisor::life::{Leftovers, Life};
 use crate::supervisor::service_handle::{ServiceHandle, ServiceOrigin};
 use crate::supervisor::services_file::{HealthCheck, Service, ServiceConfig};
+use crate::supervisor::state_machine::{Leftovers, StateMachine};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// One service.
+/// The engine's record of a service.
 pub struct Entry {
-    /// What others see of it.
-    pub it: Arc<ServiceHandle>,
-    pub life: Life,
-    /// What the file says, or whoever added it.
+    /// View for other modules.
+    pub handle: Arc<ServiceHandle>,
+    pub machine: StateMachine,
+    /// Definition in the file, or in the request that added it.
     pub definition: Service,
-    /// What its run and its automatic restarts go by.
+    /// Configuration of its run and its automatic restarts.
     pub config: Arc<ServiceConfig>,
-    /// What a request had differ in that from the definition.
+    /// Fields of `config` that a request has overridden.
     pub overrides: Option<Value>,
-    /// How it came to be supervised, and whether it goes on to be.
-    pub standing: ServiceOrigin,
-    /// Whether it was ended because the supervisor is.
+    /// Origin, and whether it stays supervised.
+    pub origin: ServiceOrigin,
+    /// Whether it was stopped because the supervisor is shutting down.
     pub is_shut_down: bool,
-    /// The run that lives, or was last.
+    /// Id of the current or last run.
     pub run_id: Option<String>,
     pub launched_at: Instant,
-    /// The end of a run whose launch was not told yet.
+    /// End of a run whose launch is not reported yet.
     pub early_end: Option<(String, End)>,
-    /// Grows when what timers and checks were for is over.
+    /// Increases when pending timers and probes become void.
     pub generation: u64,
     pub checks: Vec<CheckState>,
-    /// What they say together.
+    /// Combined result of the checks.
     pub health: HealthStatus,
-    /// Whether they ever passed in this run.
+    /// Whether the checks ever passed in this run.
     pub was_healthy: bool,
-    /// What the run that lives was launched by: it is ended by that.
+    /// Configuration that the current run was launched with, and is stopped with.
     pub launched_by: Arc<ServiceConfig>,
-    /// Which launch is under way, or was last.
+    /// Number of the current or last launch.
     pub launch: u64,
-    /// What it is told.
-    pub ticket: Arc<Ticket>,
-    /// What of its tree could not be ended so far, although it was killed.
+    /// Flags shared with that launch.
+    pub flags: Arc<LaunchFlags>,
+    /// Processes of its tree that could not be ended so far, although they were killed.
     pub stuck: Option<Vec<LeftBehind>>,
-    /// Whether it waits for one that is down, and that nobody starts.
+    /// Whether it waits for a service that is down and that nothing starts.
     pub is_blocked: bool,
-    /// How many restarts the last launch was told with.
+    /// Number of restarts at the last launch.
     pub restarts_launched: u64,
-    /// Why it is in its state.
+    /// Reason for its state.
     pub message: String,
     pub last_restart: Option<DateTime<Utc>>,
 }
 
-/// What is known by one health check.
+/// The state of one health check.
 #[derive(Clone, Debug, Default)]
 pub struct CheckState {
-    /// What the last look found; `None` before the first.
+    /// Result of the last probe; `None` before the first.
     pub found: Option<Result<(), String>>,
-    /// Failures in a row that count.
+    /// Consecutive failures that count.
     pub failures: u32,
 }
 
 impl Entry {
-    /// Has its next run, or the one that goes on, go by these.
+    /// Sets the configuration and overrides of the current or next run.
     pub fn apply_config(&mut self, config: Arc<ServiceConfig>, overrides: Option<Value>) {
         (self.config, self.overrides) = (config, overrides);
     }
 
-    /// A service that was never started.
-    pub fn new(it: Arc<ServiceHandle>, definition: Service, config: Arc<ServiceConfig>) -> Self {
+    /// Creates the entry of a service that was never started.
+    pub fn new(
+        handle: Arc<ServiceHandle>,
+        definition: Service,
+        config: Arc<ServiceConfig>,
+    ) -> Self {
         Self {
-            it,
-            life: Life::new(),
+            handle,
+            machine: StateMachine::new(),
             definition,
             launched_by: Arc::clone(&config),
             config,
             overrides: None,
-            standing: ServiceOrigin::InFile,
+            origin: ServiceOrigin::InFile,
             is_shut_down: false,
             run_id: None,
             launched_at: Instant::now(),
@@ -91,7 +95,7 @@ impl Entry {
             was_healthy: false,
             restarts_launched: 0,
             launch: 0,
-            ticket: Arc::default(),
+            flags: Arc::default(),
             stuck: None,
             is_blocked: false,
             message: "Not started yet.".to_owned(),
@@ -99,8 +103,8 @@ impl Entry {
         }
     }
 
-    /// Takes what a look found; failures count once the start period is over.
-    pub fn take_look(&mut self, check: usize, found: Result<(), String>) {
+    /// Records the result of a probe. Failures count once the start period is over.
+    pub fn record_probe(&mut self, check: usize, found: Result<(), String>) {
         let lasted = self.lasted();
         let config = self.config.health_checks.get(check).map(|(_, check)| check);
         let (Some(config), Some(state)) = (config, self.checks.get_mut(check)) else { return };
@@ -117,8 +121,8 @@ impl Entry {
         }
     }
 
-    /// The checks that have failed as often as they may, those that restart it first: the name,
-    /// and why.
+    /// Returns a check that has reached its maximum of failures, preferably one that restarts the
+    /// service, with its name and the reason.
     pub fn failing(&self) -> Option<(&str, &HealthCheck, &str)> {
         let checks = self.config.health_checks.iter().zip(&self.checks);
         let failing = checks.filter_map(|((name, check), state)| {
@@ -128,7 +132,8 @@ impl Entry {
         failing.max_by_key(|(_, check, _)| check.restart_on_failure)
     }
 
-    /// Which check keeps it from being up, and how it fails; `None` where none has failed.
+    /// Returns a message with the check that delays its start and the reason; `None` if none has
+    /// failed.
     pub fn why_starting(&self) -> Option<String> {
         let checks = self.config.health_checks.iter().zip(&self.checks);
         let mut failing = checks.filter_map(|((name, _), state)| {
@@ -138,19 +143,19 @@ impl Entry {
         failing.next()
     }
 
-    /// Whether anything lives of its last run although that has ended.
+    /// Returns whether processes of its last run are alive although that has ended.
     pub fn leftovers(&self) -> Leftovers {
-        let run = self.it.last_run().filter(|run| run.end().is_some());
+        let run = self.handle.last_run().filter(|run| run.end().is_some());
         if run.is_some_and(|run| !run.is_gone()) { Leftovers::Live } else { Leftovers::None }
     }
 
-    /// The processes that its last run has left behind.
+    /// Returns the pids of processes that its last run has left behind.
     pub fn leftover_pids(&self) -> Vec<i32> {
-        let run = self.it.last_run().filter(|run| run.end().is_some());
+        let run = self.handle.last_run().filter(|run| run.end().is_some());
         run.map(|run| run.leftover_pids()).unwrap_or_default()
     }
 
-    /// How long the run has lived.
+    /// Returns the time since the launch of the run.
     pub fn lasted(&self) -> Duration {
         self.launched_at.elapsed()
     }

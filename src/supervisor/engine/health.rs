@@ -1,4 +1,4 @@
-//! Health checks of runs: when they look, and what follows.
+//! Health checks of runs: the schedule of probes, and the effects of their results.
 
 use super::entry::CheckState;
 use super::timers::Due;
@@ -8,22 +8,22 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a service that is not up yet is looked at, at least.
+/// The maximum interval of probes while a service is starting.
 const STARTING_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long looks that are under way in the end are waited for: a command gets SIGKILL.
-const LOOKS_TIMEOUT: Duration = Duration::from_millis(500);
+/// The maximum wait for probes in progress at shutdown; a command gets SIGKILL.
+const PROBES_TIMEOUT: Duration = Duration::from_millis(500);
 
 impl Engine {
-    /// Begins the checks of a run, and the wait for it to be up.
+    /// Starts the checks of a run, and the timer after which it counts as up.
     pub(super) fn watch(&mut self, name: &str) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         let (now, launched_at) = (Instant::now(), entry.launched_at);
         let config = Arc::clone(&entry.config);
         entry.checks = vec![CheckState::default(); config.health_checks.len()];
-        let is_settled = entry.life.state() == ServiceState::Running;
+        let is_settled = entry.machine.state() == ServiceState::Running;
         for check in 0..config.health_checks.len() {
-            self.add_timer(name, now, Due::Look(check));
+            self.add_timer(name, now, Due::Probe(check));
         }
         if is_settled {
             return;
@@ -35,33 +35,37 @@ impl Engine {
         }
     }
 
-    /// Looks with one check, on a thread of its own: one that hangs delays nobody.
-    pub(super) fn look(&mut self, name: &str, check: usize) {
+    /// Probes with one check, on a thread of its own, so that a hanging probe delays nothing else.
+    pub(super) fn probe(&mut self, name: &str, check: usize) {
         let Some(entry) = self.entries.get(name) else { return };
         let Some((check_name, config)) = entry.config.health_checks.get(check) else { return };
-        let prober = entry.it.prober(check_name);
-        let (tools, outbox) = (Arc::clone(&self.tools), self.outbox.clone());
+        let prober = entry.handle.prober(check_name);
+        let (context, to_engine) = (Arc::clone(&self.context), self.sender.clone());
         let (config, service_config) = (config.clone(), Arc::clone(&entry.config));
         let (service, generation) = (name.to_owned(), entry.generation);
-        let Some(run) = entry.it.last_run() else { return };
+        let Some(run) = entry.handle.last_run() else { return };
         let work = move || {
-            let found =
-                tools.look((&config.check, &prober), config.timeout, (&service_config, &run));
-            // An engine that is gone needs to know nothing.
-            let _gone = outbox.send(Message::ProbeFinished { service, generation, check, found });
+            let found = context.probe_check(
+                (&config.check, &prober),
+                config.timeout,
+                (&service_config, &run),
+            );
+            // An engine that has ended needs no report.
+            let _gone =
+                to_engine.send(Message::ProbeFinished { service, generation, check, found });
         };
         let thread = thread::Builder::new().name("probe".into()).stack_size(512 * 1024);
         match thread.spawn(work) {
             Ok(_) => self.probes_running += 1,
             Err(error) => {
                 log::error!("{name}: no thread for its health check: {error}");
-                self.add_timer(name, Instant::now() + STARTING_INTERVAL, Due::Look(check));
+                self.add_timer(name, Instant::now() + STARTING_INTERVAL, Due::Probe(check));
             }
         }
     }
 
-    /// A check of a run has looked.
-    pub(super) fn looked(
+    /// Handles the result of a probe.
+    pub(super) fn probe_finished(
         &mut self,
         name: &str,
         generation: u64,
@@ -70,62 +74,62 @@ impl Engine {
     ) {
         self.probes_running -= 1;
         let Some(entry) = self.entries.get_mut(name) else { return };
-        if entry.generation != generation || !entry.life.is_up() {
+        if entry.generation != generation || !entry.machine.is_up() {
             return;
         }
-        entry.take_look(check, found);
-        let is_settled = entry.life.state() == ServiceState::Running;
+        entry.record_probe(check, found);
+        let is_settled = entry.machine.state() == ServiceState::Running;
         let interval = entry.config.health_checks.get(check).map(|(_, check)| check.interval);
         let interval = interval.unwrap_or(STARTING_INTERVAL);
         let interval = if is_settled { interval } else { interval.min(STARTING_INTERVAL) };
-        self.add_timer(name, Instant::now() + interval, Due::Look(check));
+        self.add_timer(name, Instant::now() + interval, Due::Probe(check));
         if is_settled {
-            self.judge(name);
+            self.update_health(name);
         } else if self.entries.get(name).is_some_and(|it| it.health == HealthStatus::Healthy) {
             self.settle(name);
         } else if let Some(message) = self.entries.get(name).and_then(|it| it.why_starting()) {
-            self.explain(name, &message);
+            self.update_message(name, &message);
         }
     }
 
-    /// Waits for the looks that are under way, whose commands are being ended with their runs.
+    /// Waits for probes in progress, whose commands are killed with their runs.
     pub(super) fn finish_probes(&mut self) {
-        let deadline = Instant::now() + LOOKS_TIMEOUT;
+        let deadline = Instant::now() + PROBES_TIMEOUT;
         while self.probes_running > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.inbox.recv_timeout(left) {
                 Ok(Message::ProbeFinished { .. }) => self.probes_running -= 1,
                 Ok(_) => {}
-                // A look at a web page is not cut short: it leaves nothing behind.
+                // An HTTP probe is not interrupted: it leaves no process behind.
                 Err(_) => return,
             }
         }
     }
 
-    /// The run has lived for long enough, or its checks pass.
+    /// Marks a service as running: it has run long enough, or its checks pass.
     pub(super) fn settle(&mut self, name: &str) {
         let Some(entry) = self.entries.get_mut(name) else { return };
-        entry.life.settle();
+        entry.machine.settle();
         self.publish_status(name, "Running.");
     }
 
-    /// Its checks have not passed in time: it runs as it is.
+    /// Marks a service as running but unhealthy: its checks have not passed in time.
     pub(super) fn start_timed_out(&mut self, name: &str) {
         let Some(entry) = self.entries.get_mut(name) else { return };
-        if entry.life.state() != ServiceState::Starting {
+        if entry.machine.state() != ServiceState::Starting {
             return;
         }
-        entry.life.settle();
+        entry.machine.settle();
         entry.health = HealthStatus::Unhealthy;
         let seconds = entry.config.start_timeout.as_secs_f64();
         let failing = entry.checks.iter().find_map(|check| check.found.clone()?.err());
-        let why = failing.unwrap_or_else(|| "no check has answered".to_owned());
+        let why = failing.unwrap_or_else(|| "no check has catch_panic_as_error".to_owned());
         self.publish_status(name, &format!("Running, but not healthy within {seconds} s: {why}."));
-        self.judge(name);
+        self.update_health(name);
     }
 
-    /// Tells what the checks of a service that is up say, and restarts it where that is wanted.
-    fn judge(&mut self, name: &str) {
+    /// Publishes the health of a running service, and restarts it if a failed check requires that.
+    fn update_health(&mut self, name: &str) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         let Some((check, config, why)) = entry.failing() else {
             if entry.health == HealthStatus::Healthy {
@@ -138,10 +142,10 @@ impl Engine {
         if !restarts {
             return self.publish_status(name, &message);
         }
-        // A run that was never healthy does not clear the count, however long it was given.
+        // A run that was never healthy does not reset the count, however long it lasted.
         let lasted = if entry.was_healthy { entry.lasted() } else { Duration::ZERO };
         let message = format!("Stopping: its check {check} fails: {why}.");
-        let action = entry.life.fail(lasted);
+        let action = entry.machine.fail(lasted);
         self.perform(name, action);
         self.publish_status(name, &message);
     }

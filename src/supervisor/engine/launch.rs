@@ -1,8 +1,8 @@
-//! Launching runs, one after the other, and those that hang apart from the rest.
+//! Launching runs, one after the other, without being blocked by a launch that hangs.
 //!
 //! A launch takes about a millisecond, so one thread does all of them, unless one hangs: its
-//! program, its directory or its `env_file` may be on a file system that does not answer. Then
-//! another thread goes on with the queue, and the launch that hangs can be given up.
+//! program, its directory or its `env_file` may be on a file system that does not respond. Then
+//! another thread continues with the queue, and the hanging launch can be abandoned.
 
 use super::timers::Due;
 use super::{Engine, Message};
@@ -24,33 +24,32 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long the launches before it may keep a launch waiting without any being done, before
-/// another thread goes on.
+/// How long a launch may wait in the queue without progress before another thread is added.
 pub(super) const HANG_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long a launch that hangs and is given up may take to notice that itself.
+/// How long a cancelled launch may take to notice the cancellation before it is abandoned.
 pub(super) const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How many threads may launch, or hang.
+/// The maximum number of launcher threads, hanging ones included.
 const WORKERS_MAX: usize = 64;
 
-/// What the engine and a launch know of each other.
+/// Flags shared by the engine and a launch.
 #[derive(Debug, Default)]
-pub struct Ticket {
-    /// Whether it is not to take place any more.
+pub struct LaunchFlags {
+    /// Whether the launch is cancelled.
     is_cancelled: AtomicBool,
-    /// Whether it ends what the last run left behind, which takes the time that it takes.
+    /// Whether it is ending leftovers of the last run, which may take long.
     is_ending: AtomicBool,
 }
 
-/// A run to be launched.
+/// A queued launch.
 struct Launch {
-    it: Arc<ServiceHandle>,
+    handle: Arc<ServiceHandle>,
     config: Arc<ServiceConfig>,
     keep: Keep,
-    /// Which launch it is, counted over all services.
+    /// Number of the launch, counted over all services.
     number: u64,
-    ticket: Arc<Ticket>,
+    flags: Arc<LaunchFlags>,
 }
 
 #[derive(Default)]
@@ -58,26 +57,26 @@ struct Queue {
     launches: VecDeque<Launch>,
     workers: usize,
     idle: usize,
-    /// When a launch was last taken or done.
-    moved_at: Option<Instant>,
+    /// Time when a launch was last taken from the queue or completed.
+    last_progress: Option<Instant>,
     is_closed: bool,
 }
 
 type Shared = Arc<(Mutex<Queue>, Condvar)>;
 
-/// Owner of the threads `launcher`, which end when this is dropped, those that hang excepted.
+/// The owner of the threads `launcher`, which end when this is dropped, except hanging ones.
 pub struct Launcher {
     shared: Shared,
-    outbox: Sender<Message>,
+    to_engine: Sender<Message>,
 }
 
 impl Launcher {
-    /// Starts the first thread, which tells `outbox` of each launch.
+    /// Starts the first thread, which reports each launch to `to_engine`.
     ///
     /// # Errors
-    /// `System` when a thread cannot be had.
-    pub fn start(outbox: Sender<Message>) -> Result<Self> {
-        let launcher = Self { shared: Shared::default(), outbox };
+    /// `System` if a thread cannot be started.
+    pub fn start(to_engine: Sender<Message>) -> Result<Self> {
+        let launcher = Self { shared: Shared::default(), to_engine };
         launcher.add_worker()?;
         Ok(launcher)
     }
@@ -87,11 +86,11 @@ impl Launcher {
         self.shared.1.notify_one();
     }
 
-    /// Has another thread go on where all are busy and none has got on for a while.
-    fn help_where_stuck(&self) {
+    /// Adds a thread if all are busy and none has made progress for a while.
+    fn add_worker_if_stuck(&self) {
         let queue = lock(&self.shared);
-        let has_moved = queue.moved_at.is_some_and(|at| at.elapsed() < HANG_INTERVAL);
-        let is_stuck = !queue.launches.is_empty() && queue.idle == 0 && !has_moved;
+        let has_progressed = queue.last_progress.is_some_and(|at| at.elapsed() < HANG_INTERVAL);
+        let is_stuck = !queue.launches.is_empty() && queue.idle == 0 && !has_progressed;
         let may_grow = queue.workers < WORKERS_MAX;
         drop(queue);
         if is_stuck
@@ -104,9 +103,9 @@ impl Launcher {
 
     fn add_worker(&self) -> Result<()> {
         lock(&self.shared).workers += 1;
-        let (shared, outbox) = (Arc::clone(&self.shared), self.outbox.clone());
+        let (shared, to_engine) = (Arc::clone(&self.shared), self.to_engine.clone());
         let thread = thread::Builder::new().name("launcher".into()).stack_size(256 * 1024);
-        thread.spawn(move || work(&shared, &outbox)).map(drop).map_err(|error| {
+        thread.spawn(move || work(&shared, &to_engine)).map(drop).map_err(|error| {
             lock(&self.shared).workers -= 1;
             SystemError::new("start a launcher", error).into()
         })
@@ -124,21 +123,21 @@ fn lock(shared: &Shared) -> MutexGuard<'_, Queue> {
     shared.0.lock()
 }
 
-fn work(shared: &Shared, outbox: &Sender<Message>) {
+fn work(shared: &Shared, to_engine: &Sender<Message>) {
     while let Some(launch) = next(shared) {
-        launch.take_place(outbox);
-        lock(shared).moved_at = Some(Instant::now());
+        launch.run(to_engine);
+        lock(shared).last_progress = Some(Instant::now());
     }
     lock(shared).workers -= 1;
 }
 
-/// The next launch, as soon as there is one; `None` where there will be none, and for a thread that
-/// was added while others hung and is not needed any more.
+/// Waits for the next launch. Returns `None` if the queue is closed, or for an extra thread that is
+/// no longer needed.
 fn next(shared: &Shared) -> Option<Launch> {
     let mut queue = lock(shared);
     loop {
         if let Some(launch) = queue.launches.pop_front() {
-            queue.moved_at = Some(Instant::now());
+            queue.last_progress = Some(Instant::now());
             return Some(launch);
         }
         if queue.is_closed || queue.idle > 0 {
@@ -151,51 +150,53 @@ fn next(shared: &Shared) -> Option<Launch> {
 }
 
 impl Launch {
-    /// Launches it, behind the end of what the last run left: that nobody else waits for.
-    fn take_place(self, outbox: &Sender<Message>) {
-        if self.it.last_run().is_none_or(|run| run.is_gone()) {
-            return self.tell_result(outbox);
+    /// Launches the run. Leftovers of the last run are ended first, on a thread of their own, so
+    /// that other launches do not wait.
+    fn run(self, to_engine: &Sender<Message>) {
+        if self.handle.last_run().is_none_or(|run| run.is_gone()) {
+            return self.launch_and_report(to_engine);
         }
-        self.ticket.is_ending.store(true, Ordering::SeqCst);
-        let (apart, service, number) = (outbox.clone(), self.it.name().to_owned(), self.number);
+        self.flags.is_ending.store(true, Ordering::SeqCst);
+        let (sender, service, number) =
+            (to_engine.clone(), self.handle.name().to_owned(), self.number);
         let thread = thread::Builder::new().name("launcher-apart".into());
         let spawned = thread.stack_size(256 * 1024).spawn(move || {
             self.end_leftovers();
-            self.ticket.is_ending.store(false, Ordering::SeqCst);
-            self.tell_result(&apart);
+            self.flags.is_ending.store(false, Ordering::SeqCst);
+            self.launch_and_report(&sender);
         });
         if let Err(error) = spawned {
             let result =
                 Err(SystemError::new("start a thread that ends what it left behind", error).into());
-            // An engine that is gone needs to know nothing.
-            let _gone = outbox.send(Message::Launched { service, number, result });
+            // An engine that has ended needs no report.
+            let _gone = to_engine.send(Message::Launched { service, number, result });
         }
     }
 
-    fn tell_result(&self, outbox: &Sender<Message>) {
-        let what = format_args!("The launch of {}", self.it.name());
+    fn launch_and_report(&self, to_engine: &Sender<Message>) {
+        let what = format_args!("The launch of {}", self.handle.name());
         let result = catch_panic(what, || self.launch()).unwrap_or(Err(InternalError.into()));
-        let (service, number) = (self.it.name().to_owned(), self.number);
-        // An engine that is gone needs to know nothing.
-        let _gone = outbox.send(Message::Launched { service, number, result });
+        let (service, number) = (self.handle.name().to_owned(), self.number);
+        // An engine that has ended needs no report.
+        let _gone = to_engine.send(Message::Launched { service, number, result });
     }
 
-    /// Gives the id of the run.
+    /// Launches the run and returns its id.
     fn launch(&self) -> Result<String> {
-        self.it.manager().keep_logs_to(self.keep);
+        self.handle.manager().keep_logs_to(self.keep);
         let spec = SupervisorContext::run_spec(&self.config)?;
-        // ProbeFinished at behind that: a file that hangs may hang for long.
-        if self.ticket.is_cancelled.load(Ordering::SeqCst) {
+        // Checked after the `env_file` was read, because that may hang for long.
+        if self.flags.is_cancelled.load(Ordering::SeqCst) {
             return Err(runs::Error::RestartCancelled.into());
         }
-        Ok(self.it.manager().start(&spec)?.run_id)
+        Ok(self.handle.manager().start(&spec)?.run_id)
     }
 
-    /// Ends what the last run left behind, as a stop would.
+    /// Ends the leftovers of the last run, as a stop would.
     fn end_leftovers(&self) {
         let (signal, grace) = (self.config.stop_signal, self.config.stop_timeout);
-        // What cannot be ended is named by the manager, which goes on all the same.
-        let _left = self.it.manager().end(Ending { by: EndedBy::Restart, signal, grace });
+        // The manager logs processes that cannot be ended; the launch continues.
+        let _left = self.handle.manager().end(Ending { by: EndedBy::Restart, signal, grace });
     }
 }
 
@@ -203,44 +204,44 @@ impl Engine {
     pub(super) fn launch(&mut self, name: &str) {
         self.launches += 1;
         let Some(entry) = self.entries.get_mut(name) else { return };
-        if entry.life.restarts() > entry.restarts_launched {
-            entry.restarts_launched = entry.life.restarts();
+        if entry.machine.restarts() > entry.restarts_launched {
+            entry.restarts_launched = entry.machine.restarts();
             entry.last_restart = Some(chrono::Utc::now());
         }
         entry.launched_by = Arc::clone(&entry.config);
-        let (it, config) = (Arc::clone(&entry.it), Arc::clone(&entry.config));
-        (entry.launch, entry.ticket) = (self.launches, Arc::default());
-        let ticket = Arc::clone(&entry.ticket);
-        let (keep, number) = (self.tools.keep_of(&config), self.launches);
-        self.launcher.add(Launch { it, config, keep, number, ticket });
+        let (handle, config) = (Arc::clone(&entry.handle), Arc::clone(&entry.config));
+        (entry.launch, entry.flags) = (self.launches, Arc::default());
+        let flags = Arc::clone(&entry.flags);
+        let (keep, number) = (self.context.keep_of(&config), self.launches);
+        self.launcher.add(Launch { handle, config, keep, number, flags });
         self.add_timer(name, Instant::now() + HANG_INTERVAL, Due::LaunchHangs);
     }
 
-    /// A launch has not been done in the time that launches take: others are not to wait for it.
+    /// Handles a launch that takes unusually long: other launches must not wait for it.
     pub(super) fn launch_hangs(&mut self, name: &str) {
-        self.launcher.help_where_stuck();
-        if self.entries.get(name).is_some_and(|entry| entry.life.is_launching()) {
+        self.launcher.add_worker_if_stuck();
+        if self.entries.get(name).is_some_and(|entry| entry.machine.is_launching()) {
             self.add_timer(name, Instant::now() + HANG_INTERVAL, Due::LaunchHangs);
         }
     }
 
-    /// Has a launch that is under way not take place, where it has not yet, or hangs.
+    /// Cancels a launch in progress, if it has not happened yet or hangs.
     pub(super) fn cancel_launch(&mut self, name: &str) {
-        let Some(entry) = self.entries.get(name).filter(|it| it.life.is_launching()) else {
+        let Some(entry) = self.entries.get(name).filter(|it| it.machine.is_launching()) else {
             return;
         };
-        entry.ticket.is_cancelled.store(true, Ordering::SeqCst);
-        entry.it.manager().give_up_launch();
+        entry.flags.is_cancelled.store(true, Ordering::SeqCst);
+        entry.handle.manager().give_up_launch();
         self.add_timer(name, Instant::now() + GIVE_UP_TIMEOUT, Due::LaunchGivenUp);
     }
 
-    /// A launch that was cancelled has not noticed: what comes of it later is ended.
+    /// Abandons a cancelled launch that has not ended. A run that it still launches is killed.
     pub(super) fn launch_given_up(&mut self, name: &str) {
-        let Some(entry) = self.entries.get_mut(name).filter(|it| it.life.is_launching()) else {
+        let Some(entry) = self.entries.get_mut(name).filter(|it| it.machine.is_launching()) else {
             return;
         };
-        if entry.ticket.is_ending.load(Ordering::SeqCst) {
-            // What the last run left behind is being ended, which is no hang.
+        if entry.flags.is_ending.load(Ordering::SeqCst) {
+            // Leftovers of the last run are being ended: the launch does not hang.
             return self.add_timer(name, Instant::now() + GIVE_UP_TIMEOUT, Due::LaunchGivenUp);
         }
         log::warn!("{name}: its launch hangs, abandoned");

@@ -1,4 +1,4 @@
-//! What the engine is told.
+//! Messages to the engine, and its answers.
 
 use crate::logs::LogFolder;
 use crate::process::LeftBehind;
@@ -10,54 +10,54 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-/// What is wanted of a service.
+/// An operation on a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// Up.
+    /// Start it.
     Start,
-    /// Down.
+    /// Stop it.
     Stop,
-    /// Down, and up again.
+    /// Stop it and start it again.
     Restart,
 }
 
-/// What a request asks of one service.
+/// A requested operation on one service.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    /// What is wanted.
+    /// Operation.
     pub verb: Verb,
-    /// Of which service.
+    /// Name of the service.
     pub service: String,
-    /// Fields that differ for this run and its automatic restarts.
+    /// Configuration fields to override for this run and its automatic restarts.
     pub overrides: Option<Value>,
 }
 
-/// What a reload is of.
+/// A requested reload.
 #[derive(Clone, Debug)]
 pub struct Reload {
-    /// What the file says. A bulk goes by one reading of it several times.
+    /// Services of the file. A bulk operation uses one reading several times.
     pub services: Arc<Vec<Service>>,
-    /// The service that alone is reloaded; `None` for all of the file.
+    /// Only service to reload; `None` for the whole file.
     pub only: Option<String>,
 }
 
-/// What a reload does.
+/// The effect of a reload.
 #[derive(Clone, Debug, Default)]
 pub struct Reloaded {
-    /// In a sentence.
+    /// Description, in a sentence.
     pub message: String,
-    /// The services that something is being done to.
+    /// Services with an operation in progress.
     pub touched: Vec<String>,
 }
 
-/// Log directories of services to be added, by name. The client's thread opens them, so that a disk
-/// that hangs stops that thread and not the engine.
+/// Log directories of services to be added, by name. The client's thread opens them, so that a
+/// disk that hangs blocks that thread and not the engine.
 pub type NewLogs = HashMap<String, Arc<LogFolder>>;
 
 /// The engine's answer to a client.
 pub enum Answer<T> {
     Done(T),
-    /// Nothing was done: the log directories of these services are needed first.
+    /// Nothing was done: the log directories of these services are required first.
     NeedsLogs(Vec<(String, Arc<ServiceConfig>)>),
 }
 
@@ -75,7 +75,7 @@ pub enum Message {
     },
     Launched {
         service: String,
-        /// Which launch it was.
+        /// Number of the launch.
         number: u64,
         result: std::result::Result<String, Error>,
     },
@@ -88,7 +88,7 @@ pub enum Message {
         service: String,
         left: Vec<LeftBehind>,
     },
-    /// A tree could not be ended, which is tried again and again.
+    /// A tree could not be ended yet; the attempts continue.
     Stuck {
         service: String,
         left: Vec<LeftBehind>,
@@ -100,5 +100,5 @@ pub enum Message {
         found: std::result::Result<(), String>,
     },
     ShutDown,
-    Hurry,
+    ForceShutdown,
 }

@@ -1,14 +1,14 @@
-//! The engine: one thread that decides what is done to every service.
+//! The engine: one thread that controls all services.
 //!
-//! It never waits for a service. Whatever blocks is done elsewhere, and told to it when it is done:
+//! The engine never waits for a service. Blocking work is done on other threads, which report back:
 //!
-//! | file | what | done by |
+//! | file | work | thread |
 //! |---|---|---|
-//! | `launch` | a launch | the thread `launcher`, one for all, and more where one hangs |
-//! | `stop` | the ending of a tree | a thread `ending`, one for each |
-//! | `health` | a look of a health check | a thread `probe`, one for each |
+//! | `launch` | launches | `launcher`, one for all, and more if one hangs |
+//! | `stop` | stopping a process tree | `ending`, one for each |
+//! | `health` | probes of health checks | `probe`, one for each |
 //!
-//! The ends of runs come from the log writer. What is due later is kept in `timers`.
+//! The log writer reports the ends of runs. `timers` holds what is due later.
 
 mod commands;
 mod dependencies;
@@ -28,10 +28,10 @@ pub use message::{Ask, Reload, Reloaded, Verb};
 
 use super::context::SupervisorContext;
 use super::events::EventLog;
-use super::life::Action;
 use super::roster::Roster;
 use super::service_handle::ServiceOrigin;
 use super::services_file::Service;
+use super::state_machine::Action;
 use crate::catch_panic::catch_panic;
 use crate::error::InternalError;
 use crate::supervisor::error::Result;
@@ -44,70 +44,70 @@ use std::time::{Duration, Instant};
 use stop::Endings;
 use timers::{Due, Timer, Timers};
 
-/// How long the engine waits where nothing is due: only a message ends that.
+/// The maximum wait for a message if no timer is set.
 const NOTHING_DUE: Duration = Duration::from_hours(1);
 
-/// What the thread `supervisor` owns.
+/// The state owned by the thread `supervisor`.
 pub(super) struct Engine {
-    tools: Arc<SupervisorContext>,
+    context: Arc<SupervisorContext>,
     roster: Arc<Roster>,
     events: Arc<EventLog>,
     inbox: Receiver<Message>,
-    /// For those who tell it that something is done.
-    outbox: Sender<Message>,
-    /// Apart from their table, which would hold twice their size in each empty place.
+    /// Sender for the threads that report to the engine.
+    sender: Sender<Message>,
+    /// Boxed, because empty slots of the table would take the size of an entry each.
     entries: HashMap<String, Box<Entry>>,
-    /// By service, those that wait for it, and some that did once.
+    /// By service, the services that wait for it, and some that no longer do.
     waiting: HashMap<String, BTreeSet<String>>,
     timers: Timers,
     launcher: Launcher,
     endings: Endings,
-    /// How many launches were begun.
+    /// Number of launches begun.
     launches: u64,
     is_closing: bool,
-    is_hurried: bool,
-    /// How many health checks look at this moment.
+    is_forced: bool,
+    /// Number of probes in progress.
     probes_running: usize,
-    /// The last generation that was given: none is given twice, to whatever service.
+    /// Last assigned generation; unique across services.
     generation: u64,
 }
 
 impl Engine {
-    /// An engine without services.
+    /// Creates an engine without services.
     pub fn new(
-        tools: Arc<SupervisorContext>,
+        context: Arc<SupervisorContext>,
         roster: Arc<Roster>,
         events: Arc<EventLog>,
-        (outbox, inbox): (Sender<Message>, Receiver<Message>),
+        (sender, inbox): (Sender<Message>, Receiver<Message>),
     ) -> Result<Self> {
         Ok(Self {
-            launcher: Launcher::start(outbox.clone())?,
-            endings: Endings::start(outbox.clone())?,
+            launcher: Launcher::start(sender.clone())?,
+            endings: Endings::start(sender.clone())?,
             launches: 0,
-            tools,
+            context,
             roster,
             events,
             inbox,
-            outbox,
+            sender,
             entries: HashMap::new(),
             waiting: HashMap::new(),
             timers: Timers::default(),
             is_closing: false,
-            is_hurried: false,
+            is_forced: false,
             probes_running: 0,
             generation: 0,
         })
     }
 
-    /// Takes services on and starts those that are to be started.
+    /// Adds services and starts those with `autostart`.
     ///
     /// # Errors
-    /// `Log` when one cannot have logs.
+    /// `Log` if a log directory cannot be created.
     pub fn begin(&mut self, services: Vec<Service>) -> Result<()> {
         let starts = services.iter().filter(|service| service.config.autostart);
         let starts: Vec<String> = starts.map(|service| service.name.clone()).collect();
         for service in services {
-            let logs = self.tools.logs(&service.name, &service.config)?;
+            let logs = self.context.logs(&service.name, &service.config)?;
             self.add(service, ServiceOrigin::InFile, logs);
         }
         for name in &starts {
@@ -116,18 +116,18 @@ impl Engine {
         Ok(())
     }
 
-    /// Works until it was asked to shut down and everything is down.
+    /// Handles messages and timers until a shutdown was requested and all services are down.
     pub fn work(mut self) {
         while !(self.is_closing && self.is_all_down()) {
             let now = Instant::now();
             let due = self.timers.next_at().map(|at| at.saturating_duration_since(now));
             match self.inbox.recv_timeout(due.unwrap_or(NOTHING_DUE)) {
                 Ok(message) => {
-                    // What it was about stays as it was left; all other services go on.
+                    // After a panic the service concerned stays as it is; the others continue.
                     let _panicked = catch_panic("The supervisor", || self.handle(message));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                // It holds a sender itself, so that cannot be.
+                // Unreachable: the engine holds a sender itself.
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             while let Some(timer) = self.timers.pop_due(Instant::now()) {
@@ -139,13 +139,13 @@ impl Engine {
     }
 
     fn handle(&mut self, message: Message) {
-        // Whoever asked may be gone, and then his answer goes nowhere.
+        // The client may be gone; its answer is dropped then.
         match message {
             Message::Ask { ask, logs, reply } => {
-                drop(reply.send(answered(|| self.handle_command(&ask, logs))));
+                drop(reply.send(catch_panic_as_error(|| self.handle_command(&ask, logs))));
             }
             Message::Reload { reload, logs, reply } => {
-                drop(reply.send(answered(|| self.reload(reload, logs))));
+                drop(reply.send(catch_panic_as_error(|| self.reload(reload, logs))));
             }
             Message::Launched { service, number, result } => {
                 self.launched(&service, number, result);
@@ -154,10 +154,10 @@ impl Engine {
             Message::TreeGone { service, left } => self.tree_gone(&service, &left),
             Message::Stuck { service, left } => self.stuck(&service, left),
             Message::ProbeFinished { service, generation, check, found } => {
-                self.looked(&service, generation, check, found);
+                self.probe_finished(&service, generation, check, found);
             }
             Message::ShutDown => self.shut_down(),
-            Message::Hurry => self.force_shutdown(),
+            Message::ForceShutdown => self.force_shutdown(),
         }
     }
 
@@ -169,18 +169,18 @@ impl Engine {
         match timer.due {
             Due::Settle => self.settle(&timer.service),
             Due::StartTimeout => self.start_timed_out(&timer.service),
-            Due::Look(check) => self.look(&timer.service, check),
+            Due::Probe(check) => self.probe(&timer.service, check),
             Due::LaunchHangs => self.launch_hangs(&timer.service),
             Due::LaunchGivenUp => self.launch_given_up(&timer.service),
             Due::Restart => {
-                let action = entry.life.backoff_over();
+                let action = entry.machine.backoff_over();
                 self.perform(&timer.service, action);
                 self.publish_status(&timer.service, "Starting again.");
             }
         }
     }
 
-    /// Does what an event asks for.
+    /// Performs the action that an event requires.
     fn perform(&mut self, name: &str, action: Option<Action>) {
         self.begin_generation(name);
         match action {
@@ -192,7 +192,7 @@ impl Engine {
         }
     }
 
-    /// Whatever was due for a service is not any more.
+    /// Begins a new generation of a service, which invalidates its timers and probes.
     fn begin_generation(&mut self, name: &str) {
         self.generation += 1;
         if let Some(entry) = self.entries.get_mut(name) {
@@ -207,7 +207,7 @@ impl Engine {
     }
 }
 
-/// What is done for whoever asked; who asked is told where that panicked.
-fn answered<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Calls `work`, and returns an error to the client if it panics.
+fn catch_panic_as_error<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_panic("The supervisor", work).unwrap_or(Err(InternalError.into()))
 }

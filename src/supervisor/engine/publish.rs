@@ -1,4 +1,4 @@
-//! What others get to see of a service: its facts, and an event for each change.
+//! Publishing the state of services: a snapshot for readers, and an event for each change.
 
 use super::Engine;
 use crate::protocol::{HealthStatus, ServiceState};
@@ -9,71 +9,72 @@ use std::sync::Arc;
 use std::time::Instant;
 
 impl Engine {
-    /// Tells what a service is now and why, and lets those go on that wait for it.
+    /// Publishes the state of a service with the reason, and releases services that wait for it.
     pub(super) fn publish_status(&mut self, name: &str, message: &str) {
-        // Who waits for one that leaves waits until it is gone, so it is not told to be down first.
+        // Services that wait for its removal are released then, so its stop is not published first.
         if self.remove_if_leaving(name) {
             return self.release_waiting(name);
         }
         let Some(entry) = self.entries.get_mut(name) else { return };
         message.clone_into(&mut entry.message);
-        if !entry.life.is_up() {
+        if !entry.machine.is_up() {
             entry.health = HealthStatus::Unknown;
         }
-        entry.is_blocked &= entry.life.is_waiting();
-        let facts = ServiceSnapshot {
-            state: entry.life.state(),
+        entry.is_blocked &= entry.machine.is_waiting();
+        let snapshot = ServiceSnapshot {
+            state: entry.machine.state(),
             health: entry.health,
             message: entry.message.clone(),
-            restarts: entry.life.restarts(),
+            restarts: entry.machine.restarts(),
             last_restart: entry.last_restart,
-            next_restart_at: entry.life.restart_at().map(as_date),
-            standing: entry.standing,
+            next_restart_at: entry.machine.restart_at().map(as_date),
+            origin: entry.origin,
             is_blocked: entry.is_blocked,
             config: Arc::clone(&entry.config),
         };
-        let old = entry.it.replace(facts.clone());
+        let old = entry.handle.replace(snapshot.clone());
         let is_optional = entry.config.is_optional;
-        let is_newly_blocked = facts.is_blocked && !old.is_blocked;
-        if old.state != facts.state || is_newly_blocked {
-            let (from, to) = (old.state, facts.state);
-            match facts.state {
+        let is_newly_blocked = snapshot.is_blocked && !old.is_blocked;
+        if old.state != snapshot.state || is_newly_blocked {
+            let (from, to) = (old.state, snapshot.state);
+            match snapshot.state {
                 ServiceState::Fatal | ServiceState::Crashed if !is_optional => {
                     log::error!("{name}: {from} -> {to}. {message}");
                 }
                 _ => log::info!("{name}: {from} -> {to}. {message}"),
             }
-            self.events.add(name, Change::State, &facts);
+            self.events.add(name, Change::State, &snapshot);
         }
-        if old.health != facts.health {
-            self.events.add(name, Change::Health, &facts);
+        if old.health != snapshot.health {
+            self.events.add(name, Change::Health, &snapshot);
         }
-        let told = |facts: &ServiceSnapshot| (facts.state, facts.health, facts.is_blocked);
-        if told(&old) == told(&facts) {
+        let key =
+            |snapshot: &ServiceSnapshot| (snapshot.state, snapshot.health, snapshot.is_blocked);
+        if key(&old) == key(&snapshot) {
             return;
         }
-        let is_given_up = matches!(facts.state, ServiceState::Fatal | ServiceState::Crashed);
+        let is_given_up = matches!(snapshot.state, ServiceState::Fatal | ServiceState::Crashed);
         if is_given_up && !is_optional && !self.is_closing {
-            self.tools.on_fatal.tell();
+            self.context.on_fatal.notify();
         }
         self.release_waiting(name);
     }
 
-    /// Changes only what is said of why a service is in its state, which is no event.
-    pub(super) fn explain(&mut self, name: &str, message: &str) {
+    /// Replaces the message of a service, without an event.
+    pub(super) fn update_message(&mut self, name: &str, message: &str) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         message.clone_into(&mut entry.message);
-        let facts = ServiceSnapshot { message: message.to_owned(), ..entry.it.facts() };
-        entry.it.replace(facts);
+        let snapshot = ServiceSnapshot { message: message.to_owned(), ..entry.handle.snapshot() };
+        entry.handle.replace(snapshot);
     }
 
-    /// Tells that a service is gone.
-    pub(super) fn tell_removed(&self, name: &str, facts: &ServiceSnapshot) {
-        self.events.add(name, Change::Removed, facts);
+    /// Publishes the removal of a service.
+    pub(super) fn publish_removed(&self, name: &str, snapshot: &ServiceSnapshot) {
+        self.events.add(name, Change::Removed, snapshot);
     }
 }
 
-/// An instant to come, as a date.
+/// Converts a future instant to a date.
 fn as_date(at: Instant) -> DateTime<Utc> {
     Utc::now() + at.saturating_duration_since(Instant::now())
 }

@@ -1,4 +1,4 @@
-//! Going by another services file.
+//! Reloading the services file.
 
 use super::Engine;
 use super::message::{Answer, NewLogs, Reload, Reloaded};
@@ -11,11 +11,11 @@ use crate::supervisor::services_file::{Service, ServiceConfig};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What is said where there is nothing to do.
+/// The message for a reload without changes.
 const NOTHING: &str = "The file has not changed: nothing was restarted.";
 
 impl Engine {
-    /// Does what another file asks for, as far as that goes without waiting.
+    /// Applies a new version of the file as far as that is possible without waiting.
     pub(super) fn reload(&mut self, reload: Reload, logs: NewLogs) -> Result<Answer<Reloaded>> {
         if self.is_closing {
             return Err(runs::Error::ShuttingDown.into());
@@ -57,7 +57,7 @@ impl Engine {
             .iter()
             .filter_map(|it| self.entries.get(it.name()).map(|entry| entry.definition.clone()))
             .collect();
-        let added = self.entries.iter().filter(|(_, entry)| entry.standing == ServiceOrigin::Added);
+        let added = self.entries.iter().filter(|(_, entry)| entry.origin == ServiceOrigin::Added);
         let added: BTreeSet<String> = added.map(|(name, _)| name.clone()).collect();
         let plan = Plan::between(&old, &services, &added);
         let is_new = |service: &&Service| plan.start.contains(&service.name);
@@ -89,43 +89,45 @@ impl Engine {
             done.push((self.change(service, change), name));
         }
         for name in plan.stop {
-            done.push((self.leave(&name), name));
+            done.push((self.stop_removed(&name), name));
         }
         for (name, _) in starts {
             self.autostart(&name);
             done.push((Done::Started, name));
         }
-        let message = told(&done);
+        let message = summarize(&done);
         let touched = done.into_iter().filter(|(done, _)| done.takes_time());
         let touched = touched.map(|(_, name)| name).collect();
         Answer::Done(Reloaded { message, touched })
     }
 
-    /// Starts a service because its file says so.
+    /// Starts a service with `autostart`.
     pub(super) fn autostart(&mut self, name: &str) {
         let ask =
             super::Ask { verb: super::Verb::Start, service: name.to_owned(), overrides: None };
-        // It may have been started already, by one that depends on it.
-        if let Err(error) = self.config_for(&ask).and_then(|config| self.ask_known(&ask, config)) {
+        // It may have been started already, for a service that depends on it.
+        if let Err(error) =
+            self.config_for(&ask).and_then(|config| self.apply_command(&ask, config))
+        {
             log::debug!("{error}");
         }
     }
 
-    /// Has a service go by what the file says of it now. What was done to it for that.
+    /// Applies the new definition of a service. Returns what was done to the service.
     fn change(&mut self, new: Service, change: Change) -> Done {
         let name = new.name.clone();
-        let overlaid = self.overlaid(&new);
+        let overlaid = self.with_overrides(&new);
         let Some(entry) = self.entries.get_mut(&name) else { return Done::Nothing };
-        let is_back = entry.standing == ServiceOrigin::Leaving;
+        let is_back = entry.origin == ServiceOrigin::Leaving;
         let config = Arc::clone(&new.config);
-        (entry.definition, entry.standing) = (new, ServiceOrigin::InFile);
-        entry.it.replace(ServiceSnapshot { standing: entry.standing, ..entry.it.facts() });
-        let (is_down, is_up) = (entry.life.state().is_down(), entry.life.is_up());
-        let is_stopping = entry.life.state() == ServiceState::Stopping;
+        (entry.definition, entry.origin) = (new, ServiceOrigin::InFile);
+        entry.handle.replace(ServiceSnapshot { origin: entry.origin, ..entry.handle.snapshot() });
+        let (is_down, is_up) = (entry.machine.state().is_down(), entry.machine.is_up());
+        let is_stopping = entry.machine.state() == ServiceState::Stopping;
         let reason = match change {
             _ if is_back => "Starting: the file has it again.",
             Change::Nothing => return Done::Nothing,
-            // Whoever stops it wants it down: the new values are for its next start.
+            // It is being stopped and stays down: the new values apply to its next start.
             _ if is_stopping => return self.adopt(&name, overlaid, change),
             Change::Signal if is_up => return self.adopt(&name, overlaid, change),
             Change::Restart | Change::Signal if !is_down => "Restarting: the file has changed.",
@@ -136,13 +138,14 @@ impl Engine {
         Done::Restarted
     }
 
-    /// What a service goes by as long as it goes on, once the file says `new`: what it was started
-    /// with holds until its run is over, where that still fits the file.
-    fn overlaid(&self, new: &Service) -> Arc<ServiceConfig> {
+    /// Returns the configuration of the current run after a reload: `new`, with the overrides of
+    /// its start, which apply until the run is over, if they are still valid.
+    fn with_overrides(&self, new: &Service) -> Arc<ServiceConfig> {
         let overrides = self.entries.get(&new.name).and_then(|entry| entry.overrides.as_ref());
         let Some(overrides) = overrides else { return Arc::clone(&new.config) };
         let known = self.names();
-        let overlaid = new.with(overrides, self.around(&known)).map_err(Error::from);
+        let overlaid =
+            new.with_overrides(overrides, self.parse_context(&known)).map_err(Error::from);
         match overlaid.and_then(|it| self.check_dependencies(&it, true).map(|()| it)) {
             Ok(overlaid) => overlaid.config,
             Err(error) => {
@@ -152,17 +155,17 @@ impl Engine {
         }
     }
 
-    /// Has a service go by other values without ending what it runs.
+    /// Applies a configuration without ending the run.
     fn adopt(&mut self, name: &str, config: Arc<ServiceConfig>, change: Change) -> Done {
         let Some(entry) = self.entries.get_mut(name) else { return Done::Nothing };
         let checks_changed = entry.config.health_checks != config.health_checks;
-        let (overrides, is_up) = (entry.overrides.take(), entry.life.is_up());
+        let (overrides, is_up) = (entry.overrides.take(), entry.machine.is_up());
         entry.apply_config(config, overrides);
         let is_signalled = change == Change::Signal && is_up;
         if is_signalled {
             self.send_reload_signal(name);
         } else if change == Change::Adopt {
-            // What is run is as good as one of the new values: it is ended by those, too.
+            // The run counts as one with the new values, and is stopped with them, too.
             entry.launched_by = Arc::clone(&entry.config);
             if checks_changed && is_up {
                 entry.health = HealthStatus::Unknown;
@@ -174,15 +177,15 @@ impl Engine {
         }
         let message = self.entries.get(name).map(|entry| entry.message.clone());
         self.publish_status(name, &message.unwrap_or_default());
-        // One that lost its checks may be all that another one waits for, as it is.
+        // Without its checks it may already meet the condition of another service.
         self.release_waiting(name);
         if is_signalled { Done::Signalled } else { Done::Adopted }
     }
 
     fn restart_for(&mut self, name: &str, reason: &str) {
         let Some(entry) = self.entries.get_mut(name) else { return };
-        let is_launching = entry.life.is_launching();
-        let action = entry.life.restart(EndedBy::Reload);
+        let is_launching = entry.machine.is_launching();
+        let action = entry.machine.restart(EndedBy::Reload);
         self.publish_status(name, reason);
         if is_launching {
             self.cancel_launch(name);
@@ -190,14 +193,15 @@ impl Engine {
         if action.is_some() {
             self.perform(name, action);
         } else if self.is_waiting(name) {
-            // What it waits for may be other than it was.
+            // Its dependencies may have changed.
             self.await_dependencies(name);
         }
     }
 
     fn send_reload_signal(&mut self, name: &str) {
         let Some(entry) = self.entries.get(name) else { return };
-        let (Some(signal), Some(run)) = (entry.config.reload_signal, entry.it.last_run()) else {
+        let (Some(signal), Some(run)) = (entry.config.reload_signal, entry.handle.last_run())
+        else {
             return;
         };
         if let Err(error) = run.tree().signal_leader(signal) {
@@ -205,59 +209,60 @@ impl Engine {
         }
     }
 
-    /// Stops a service that is gone from the file, and forgets it then.
-    fn leave(&mut self, name: &str) -> Done {
+    /// Stops a service that is no longer in the file, to be removed afterwards.
+    fn stop_removed(&mut self, name: &str) -> Done {
         let Some(entry) = self.entries.get_mut(name) else { return Done::Nothing };
-        let is_down = entry.life.state().is_down();
-        entry.standing = ServiceOrigin::Leaving;
-        // One that is down has nothing to stop.
+        let is_down = entry.machine.state().is_down();
+        entry.origin = ServiceOrigin::Leaving;
+        // A service that is down has nothing to stop.
         let left = entry.leftovers();
-        let action = entry.life.stop(EndedBy::Reload, left).unwrap_or_default();
+        let action = entry.machine.stop(EndedBy::Reload, left).unwrap_or_default();
         self.perform(name, action);
         self.publish_status(name, "Stopping: no longer in the file.");
         if is_down && !self.entries.contains_key(name) { Done::Removed } else { Done::Stopped }
     }
 
-    /// Forgets a service that was to be, once it is down. Whether it was.
+    /// Removes a service that is no longer in the file, if it is down. Returns whether it was
+    /// removed.
     pub(super) fn remove_if_leaving(&mut self, name: &str) -> bool {
         let is_over = |entry: &super::Entry| {
-            entry.standing == ServiceOrigin::Leaving && entry.life.state().is_down()
+            entry.origin == ServiceOrigin::Leaving && entry.machine.state().is_down()
         };
         if self.is_closing || !self.entries.get(name).is_some_and(|entry| is_over(entry)) {
             return false;
         }
         if let Some(entry) = self.entries.remove(name) {
             self.roster.remove(name);
-            let (state, message) = (entry.life.state(), "Removed from the file.".to_owned());
-            let facts = ServiceSnapshot { state, message, ..entry.it.facts() };
-            entry.it.replace(facts.clone());
-            // Who follows its log is told what it was in the end.
-            entry.it.manager().close();
-            self.tell_removed(name, &facts);
+            let (state, message) = (entry.machine.state(), "Removed from the file.".to_owned());
+            let snapshot = ServiceSnapshot { state, message, ..entry.handle.snapshot() };
+            entry.handle.replace(snapshot.clone());
+            // Followers of its log receive its end.
+            entry.handle.manager().close();
+            self.publish_removed(name, &snapshot);
         }
         true
     }
 }
 
-/// What a reload does to a service.
+/// The effect of a reload on a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Done {
     Nothing,
     Started,
-    /// It is known from now on, and down.
+    /// It was added and is down.
     Added,
     Stopped,
-    /// It was down, and is forgotten.
+    /// It was down and was removed.
     Removed,
     Restarted,
     Signalled,
-    /// It goes by its new values.
+    /// Its new values apply without a restart.
     Adopted,
 }
 
 impl Done {
-    /// Each with its words, in the order in which they are told.
-    const WORDS: [(Self, &str); 7] = [
+    /// Labels, in the order of the summary.
+    const LABELS: [(Self, &str); 7] = [
         (Self::Started, "started"),
         (Self::Added, "added"),
         (Self::Stopped, "stopped"),
@@ -267,20 +272,20 @@ impl Done {
         (Self::Adopted, "changed without a restart"),
     ];
 
-    /// Whether the service is on its way to another state.
+    /// Whether the service is changing its state.
     fn takes_time(self) -> bool {
         matches!(self, Self::Started | Self::Stopped | Self::Restarted)
     }
 }
 
-/// What a reload of the whole file does, in a sentence.
-fn told(done: &[(Done, String)]) -> String {
-    let parts: Vec<String> = Done::WORDS
+/// Describes the effects of a reload of the whole file, in a sentence.
+fn summarize(done: &[(Done, String)]) -> String {
+    let parts: Vec<String> = Done::LABELS
         .iter()
-        .filter_map(|(kind, word)| {
+        .filter_map(|(kind, label)| {
             let names = done.iter().filter(|(done, _)| done == kind).map(|(_, name)| name.as_str());
             let names: Vec<&str> = names.collect();
-            (!names.is_empty()).then(|| format!("{word}: {}", names.join(", ")))
+            (!names.is_empty()).then(|| format!("{label}: {}", names.join(", ")))
         })
         .collect();
     if parts.is_empty() {

@@ -1,4 +1,4 @@
-//! What becomes of runs: launched, or not; ended by themselves.
+//! Transitions of runs: launched, failed to launch, ended by themselves.
 
 use super::Engine;
 use super::entry::Entry;
@@ -8,19 +8,19 @@ use crate::protocol::{HealthStatus, ServiceState};
 use crate::runs;
 use crate::runs::End;
 use crate::supervisor::error::{Error, Result};
-use crate::supervisor::life::Finish;
 use crate::supervisor::services_file::RestartPolicy;
+use crate::supervisor::state_machine::Finish;
 use std::time::Instant;
 
-/// What is said of processes that a service has left behind.
+/// The message about processes that a service has left behind.
 const DAEMON: &str = "still runs in the background and is not supervised: run the program in the \
                       foreground (nginx: \"daemon off;\"); stop ends it.";
 
 impl Engine {
-    /// A launch is done, or given up.
+    /// Handles a launch that has completed, failed or been abandoned.
     pub(super) fn launched(&mut self, name: &str, number: u64, result: Result<String>) {
         let Some(entry) = self.entries.get_mut(name) else { return };
-        if entry.launch != number || !entry.life.is_launching() {
+        if entry.launch != number || !entry.machine.is_launching() {
             if result.is_ok() {
                 self.end_late(name);
             }
@@ -30,23 +30,23 @@ impl Engine {
             Ok(run_id) => run_id,
             Err(error) => {
                 let policy = policy_of(entry, self.is_closing);
-                let action = entry.life.launch_failed(&policy, Instant::now());
+                let action = entry.machine.launch_failed(&policy, Instant::now());
                 self.perform(name, action);
-                let next = self.next_try(name);
+                let next = self.describe_next_restart(name);
                 let is_stopped = self.state_of(name) == Some(ServiceState::Stopped);
                 let message = match error {
                     _ if is_stopped => "Stopped before it started.".to_owned(),
                     Error::Run(runs::Error::RestartCancelled) => "Starting again.".to_owned(),
-                    error => followed_by(&format!("Could not be started: {error}"), &next),
+                    error => join_sentences(&format!("Could not be started: {error}"), &next),
                 };
                 self.publish_status(name, &message);
-                return self.go_on_shutting_down();
+                return self.continue_shutdown();
             }
         };
         entry.launched_at = Instant::now();
         entry.run_id = Some(run_id.clone());
         (entry.health, entry.was_healthy) = (HealthStatus::Unknown, false);
-        let action = entry.life.launched();
+        let action = entry.machine.launched();
         let early_end = entry.early_end.take().filter(|(id, _)| *id == run_id);
         let message = starting_message(entry);
         self.perform(name, action);
@@ -54,39 +54,39 @@ impl Engine {
             self.watch(name);
         }
         self.publish_status(name, &message);
-        // It may be all that another one waits for, though its state has not changed.
+        // Other services may wait for it although its state has not changed.
         self.release_waiting(name);
         if let Some((run_id, end)) = early_end {
             self.ended(name, &run_id, end);
         }
     }
 
-    /// The own process of a run has ended, and all that it had printed is on disk.
+    /// Handles the end of a run's own process. Its output is on disk by then.
     pub(super) fn ended(&mut self, name: &str, run_id: &str, end: End) {
         let Some(entry) = self.entries.get_mut(name) else { return };
-        if entry.life.is_launching() {
+        if entry.machine.is_launching() {
             entry.early_end = Some((run_id.to_owned(), end));
             return;
         }
-        if entry.run_id.as_deref() != Some(run_id) || !entry.life.is_up() {
-            // It was being ended: that the tree is gone is told as well.
+        if entry.run_id.as_deref() != Some(run_id) || !entry.machine.is_up() {
+            // It is being stopped: the end of the tree is reported separately.
             return;
         }
         let is_success = end.outcome == Outcome::Exited(0);
         let finish = Finish { is_success, lasted: entry.lasted() };
         let policy = policy_of(entry, self.is_closing);
-        let action = entry.life.ended(&policy, finish, Instant::now());
+        let action = entry.machine.ended(&policy, finish, Instant::now());
         let message = format!("Ended {}.", end.describe());
         self.perform(name, action);
-        let next = self.next_try(name);
-        let daemon = if is_success { self.daemon_of(name) } else { String::new() };
-        self.publish_status(name, &followed_by(&message, &format!("{daemon}{next}")));
-        self.go_on_shutting_down();
+        let next = self.describe_next_restart(name);
+        let daemon = if is_success { self.describe_daemon(name) } else { String::new() };
+        self.publish_status(name, &join_sentences(&message, &format!("{daemon}{next}")));
+        self.continue_shutdown();
     }
 
-    /// What to say of a service whose own process has ended well and has left others running, as
-    /// one does that makes itself a daemon.
-    fn daemon_of(&self, name: &str) -> String {
+    /// Describes the leftovers of a service whose own process has exited with 0, as that of a
+    /// daemon does. Empty if there are none.
+    fn describe_daemon(&self, name: &str) -> String {
         let pids = self.entries.get(name).map(|entry| entry.leftover_pids()).unwrap_or_default();
         match pids.as_slice() {
             [] => String::new(),
@@ -96,14 +96,14 @@ impl Engine {
     }
 
     pub(super) fn state_of(&self, name: &str) -> Option<ServiceState> {
-        self.entries.get(name).map(|entry| entry.life.state())
+        self.entries.get(name).map(|entry| entry.machine.state())
     }
 
-    /// What is going to happen to a service that has ended, in a sentence.
-    pub(super) fn next_try(&self, name: &str) -> String {
+    /// Describes whether and when a service that has ended is restarted.
+    pub(super) fn describe_next_restart(&self, name: &str) -> String {
         let Some(entry) = self.entries.get(name) else { return String::new() };
-        let (attempts, most) = (entry.life.attempts(), entry.config.restart_policy.max_restarts);
-        match (entry.life.state(), entry.life.restart_at()) {
+        let (attempts, most) = (entry.machine.attempts(), entry.config.restart_policy.max_restarts);
+        match (entry.machine.state(), entry.machine.restart_at()) {
             (_, Some(at)) => {
                 let left = at.saturating_duration_since(Instant::now()).as_secs_f64();
                 let seconds = (left * 10.0).ceil() / 10.0;
@@ -123,8 +123,8 @@ impl Engine {
     }
 }
 
-/// What has happened to a service, followed by what happens next, if anything does.
-pub(super) fn followed_by(message: &str, next: &str) -> String {
+/// Joins a message with a description of what happens next, if that is not empty.
+pub(super) fn join_sentences(message: &str, next: &str) -> String {
     let message = message.trim_end_matches('.');
     match next.trim_end() {
         "" => format!("{message}."),
@@ -133,7 +133,7 @@ pub(super) fn followed_by(message: &str, next: &str) -> String {
     }
 }
 
-/// What decides about restarts: nothing is restarted once the supervisor ends.
+/// Returns the restart policy of a service, which never restarts during a shutdown.
 fn policy_of(entry: &Entry, is_closing: bool) -> RestartPolicy {
     let policy = entry.config.restart_policy.clone();
     if is_closing { RestartPolicy { mode: RestartMode::Never, ..policy } } else { policy }

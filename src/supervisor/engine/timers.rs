@@ -1,27 +1,27 @@
-//! What is to happen to services later.
+//! Timers of services.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
-/// What is due.
+/// The kind of a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Due {
-    /// It has run for long enough to be up.
+    /// It has run long enough to count as up.
     Settle,
-    /// It has had long enough to become healthy.
+    /// Its time to become healthy is over.
     StartTimeout,
-    /// A health check, by its place.
-    Look(usize),
-    /// The restart that it waits for.
+    /// A probe of a health check, by its index.
+    Probe(usize),
+    /// A restart after a backoff.
     Restart,
-    /// Its launch has taken longer than launches do.
+    /// Its launch takes unusually long.
     LaunchHangs,
-    /// Its launch was cancelled and has not ended.
+    /// Its launch was cancelled and has still not ended.
     LaunchGivenUp,
 }
 
-/// Something that is due for a service, unless its generation is another by then.
+/// A timer of a service, void if the generation of the service has changed by then.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timer {
     pub at: Instant,
@@ -30,22 +30,22 @@ pub struct Timer {
     pub due: Due,
 }
 
-/// All that is to happen, the next first.
+/// All timers, the next one first.
 #[derive(Debug, Default)]
 pub struct Timers(BinaryHeap<Reverse<Timer>>);
 
 impl Timers {
-    /// Adds one.
+    /// Adds a timer.
     pub fn add(&mut self, timer: Timer) {
         self.0.push(Reverse(timer));
     }
 
-    /// When the next is due.
+    /// Returns when the next timer is due.
     pub fn next_at(&self) -> Option<Instant> {
         self.0.peek().map(|timer| timer.0.at)
     }
 
-    /// The next that is due by `now`.
+    /// Removes and returns the next timer that is due by `now`.
     pub fn pop_due(&mut self, now: Instant) -> Option<Timer> {
         if self.next_at().is_none_or(|at| at > now) {
             return None;

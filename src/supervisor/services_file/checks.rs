@@ -23,7 +23,7 @@ impl Row for Checks {
         let (single, several) = (fields.take("health_check"), fields.take("health_checks"));
         let checks = match (single, several) {
             (Some(_), Some(several)) => {
-                several.fault("stands beside health_check: put that one in here as well");
+                several.error("stands beside health_check: put that one in here as well");
                 Vec::new()
             }
             (Some(single), None) => {
@@ -79,11 +79,11 @@ impl Row for Subject {
         let subjects = ["url", "tcp", "cmd"].map(|name| (name, fields.take(name)));
         let mut given = subjects.into_iter().filter_map(|(name, node)| Some((name, node?)));
         let Some((name, node)) = given.next() else {
-            fields.fault("looks at nothing: give it a url, a tcp or a cmd");
+            fields.error("looks at nothing: give it a url, a tcp or a cmd");
             return None;
         };
         if let Some((other, node)) = given.next() {
-            node.fault(format!("stands beside {name}: make a check of its own for {other}"));
+            node.error(format!("stands beside {name}: make a check of its own for {other}"));
         }
         match name {
             "cmd" => Command.read(&node).map(Check::Command),

@@ -1,4 +1,4 @@
-//! The kinds of values that consist of others: commands, variables, dependencies, objects.
+//! The kinds of compound values: commands, variables, dependencies, objects.
 
 use super::fields::Fields;
 use super::kinds::{Kind, Word};
@@ -47,7 +47,7 @@ impl Kind for Command {
             CommandLine::Arguments(arguments) => arguments.first(),
         };
         if first.is_none_or(|first| first.trim().is_empty()) {
-            node.fault("is empty: give it something to run");
+            node.error("is empty: give it something to run");
             return None;
         }
         Some(command)
@@ -72,7 +72,7 @@ impl Kind for Command {
 fn argument<'r>(node: &Node<'r>, read: impl FnOnce(&Node<'r>) -> Option<String>) -> Option<String> {
     let text = read(node)?;
     if text.len() > COMMAND_BYTES_MAX {
-        node.fault(format!("is longer than the {COMMAND_BYTES_MAX} bytes that the kernel takes"));
+        node.error(format!("is longer than the {COMMAND_BYTES_MAX} bytes that the kernel takes"));
         return None;
     }
     Some(text)
@@ -88,7 +88,7 @@ impl Kind for Variables {
         let mut variables = BTreeMap::new();
         for entry in node.fields()?.all() {
             if entry.name.is_empty() || entry.name.contains('=') {
-                entry.key.fault("cannot be a variable: a name is not empty and has no `=`");
+                entry.key.error("cannot be a variable: a name is not empty and has no `=`");
             }
             let value = if entry.value.is_null() {
                 None
@@ -96,7 +96,7 @@ impl Kind for Variables {
                 Some(entry.value.text().unwrap_or_default())
             } else {
                 // The value is not quoted: it may be a secret.
-                entry.value.fault("must be a string, or null to remove it");
+                entry.value.error("must be a string, or null to remove it");
                 None
             };
             variables.insert(entry.name, value);
@@ -141,13 +141,13 @@ impl Kind for Dependencies {
         let mut add = |part: &Node<'_>, other: String, condition| {
             let known = part.known_services();
             if node.field().strip_suffix(".depends_on") == Some(&other) {
-                part.fault(format!("is a cycle: {other} -> {other}"));
+                part.error(format!("is a cycle: {other} -> {other}"));
             } else if !known.contains(&other) {
                 let meant = nearest::meant(&other, known.iter().map(String::as_str));
                 let hint = meant.map_or(String::new(), |it| format!(": did you mean \"{it}\"?"));
-                part.fault(format!("there is no service \"{other}\"{hint}"));
+                part.error(format!("there is no service \"{other}\"{hint}"));
             } else if dependencies.insert(other, condition).is_some() {
-                part.fault("is given twice: take one of them out");
+                part.error("is given twice: take one of them out");
             }
         };
         if node.is_list() {
@@ -181,7 +181,7 @@ impl Kind for Dependencies {
     }
 }
 
-/// What a health check probes, by a text.
+/// The target of a health check, given as text.
 pub(super) struct Target {
     pub parse: fn(&str) -> Result<Check, String>,
     pub pattern: &'static str,
@@ -191,7 +191,7 @@ impl Kind for Target {
     type Value = Check;
 
     fn read(&self, node: &Node<'_>) -> Option<Check> {
-        let check = (self.parse)(&node.full_text()?);
+        let check = (self.parse)(&node.nonempty_text()?);
         check.map_err(|wanted| node.refuse::<()>(&wanted)).ok()
     }
 
@@ -258,7 +258,7 @@ impl<T: Object> Kind for Named<T> {
             if !super::is_service_name(&entry.name) {
                 entry
                     .key
-                    .fault("cannot be a name: use letters, digits, `.`, `_` and `-`, 64 at most");
+                    .error("cannot be a name: use letters, digits, `.`, `_` and `-`, 64 at most");
             }
             Some((entry.name, T::read(&entry.value)?))
         });

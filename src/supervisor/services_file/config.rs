@@ -1,4 +1,4 @@
-//! The fields of a service, and what each of them means: the tables of [`super::table`].
+//! The fields of a service, declared as tables of [`super::table`].
 
 use super::checks::{Checks, Subject};
 use super::compound::{Command, Dependencies, Variables, nested};
@@ -199,7 +199,7 @@ object! {
 
 impl Rules for RestartPolicy {
     fn complete(&mut self, given: &Given) {
-        // A longer first delay is meant, also where no longest one is given.
+        // The default maximum must not shorten a longer first delay.
         if !given.has("max_backoff_seconds") {
             self.backoff_max = self.backoff_max.max(self.backoff);
         }
@@ -221,7 +221,7 @@ object! {
 impl Rules for LogLimits {}
 
 object_rows! {
-    /// What a run of a service may use, with all that it starts.
+    /// Resource limits of a run, for its whole process tree.
     ResourceLimits named "ResourceLimits" {
         /// MiB of memory, swap included: a run that needs more is ended.
         memory_mb =
@@ -241,7 +241,7 @@ object_rows! {
 impl Rules for ResourceLimits {}
 
 impl ServiceConfig {
-    /// Whether a running process of it has to be replaced when it becomes `new`.
+    /// Whether a running process has to be replaced when the configuration becomes `new`.
     #[must_use]
     pub fn needs_restart(&self, new: &Self) -> bool {
         Object::needs_restart(self, new)
@@ -261,11 +261,11 @@ impl ServiceConfig {
         <Self as Object>::mappings()
     }
 
-    /// What a run of it adds to the server's environment: `env` over what `env_file` holds now.
-    /// Reads that file, so it blocks for that.
+    /// Returns the variables that a run adds to the server's environment: those of `env_file` as it
+    /// is now, overridden by `env`. Blocks while that file is read.
     ///
     /// # Errors
-    /// `EnvironmentFile` where it cannot be read.
+    /// `EnvironmentFile` if it cannot be read.
     pub fn run_environment(&self) -> Result<BTreeMap<String, Option<String>>> {
         let mut environment = match &self.env_file {
             Some(path) => read_environment(path)?,
@@ -276,13 +276,13 @@ impl ServiceConfig {
     }
 }
 
-/// The largest `env_file` that is read, in bytes.
+/// The maximum size of an `env_file`, in bytes.
 const ENV_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 fn read_environment(path: &Path) -> Result<BTreeMap<String, Option<String>>> {
     let refused = |why: String| Error::EnvironmentFile { path: path.to_owned(), why };
     let found = fs::metadata(path).map_err(|error| refused(error.to_string()))?;
-    // To open anything else may block for ever.
+    // Opening anything but a regular file may block forever.
     if !found.is_file() || found.len() > ENV_FILE_BYTES_MAX {
         let why = format!("it must be a file of at most {ENV_FILE_BYTES_MAX} bytes");
         return Err(refused(why));
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn env_goes_over_what_env_file_holds_at_that_moment() {
+    fn env_overrides_the_current_env_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tts.env");
         let text = serde_json::json!({"tts": {
@@ -315,8 +315,8 @@ mod tests {
         }});
         let file = ServicesFile::parse(&text.to_string(), &[]).unwrap();
         let config = &file.services[0].config;
-        let fault = config.run_environment().unwrap_err().to_string();
-        assert!(fault.contains("tts.env") && fault.contains("No such file"), "{fault}");
+        let error = config.run_environment().unwrap_err().to_string();
+        assert!(error.contains("tts.env") && error.contains("No such file"), "{error}");
         for value in ["1", "2"] {
             fs::write(&path, format!("A=a\nB=b\n# no\nexport C='{value} x'\n")).unwrap();
             let environment = config.run_environment().unwrap();
@@ -325,7 +325,7 @@ mod tests {
             assert_eq!(environment, expected.into());
         }
         fs::write(&path, "PW=pa$$word\nNO VALUE\n").unwrap();
-        let fault = config.run_environment().unwrap_err().to_string();
-        assert!(fault.contains("line 2: expected NAME=value"), "{fault}");
+        let error = config.run_environment().unwrap_err().to_string();
+        assert!(error.contains("line 2: expected NAME=value"), "{error}");
     }
 }

@@ -1,13 +1,13 @@
-//! `${NAME}` in a text, taken from the environment.
+//! Expansion of `${NAME}` from the environment.
 
 use crate::process::COMMAND_BYTES_MAX;
 use std::ffi::{OsStr, OsString};
 
-/// Puts the environment's values where a text names them: `${NAME}`, or `${NAME:-default}` for
-/// one that is unset or empty. A `$` that no brace follows stays what it is.
+/// Expands `${NAME}` in a text, and `${NAME:-default}` with a default for unset or empty variables.
+/// A `$` without a brace is left as it is.
 ///
 /// # Errors
-/// What is wrong with the text, to be read after a field's name.
+/// A description that completes the field's name.
 pub(super) fn expand(text: &str, environment: &[(OsString, OsString)]) -> Result<String, String> {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn names_in_braces_are_replaced_and_nothing_else_is() {
+    fn only_names_in_braces_are_expanded() {
         for (text, result) in [
             ("", ""),
             ("${HOME}/x/${HOME}", "/home/a/x//home/a"),
@@ -83,8 +83,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_replaced_is_told() {
-        for (text, said) in [
+    fn invalid_references_are_reported() {
+        for (text, expected) in [
             ("${NO}", "takes `${NO}`, which is not set"),
             ("a ${HOME", "no `}` closes"),
             ("${}", "neither ${NAME} nor"),
@@ -93,8 +93,8 @@ mod tests {
             ("${HOME:?x}", "neither ${NAME} nor"),
             ("${NO:-${HOME}}", "in the default of `${NO}`"),
         ] {
-            let fault = expanded(text).unwrap_err();
-            assert!(fault.contains(said), "{text}: {fault}");
+            let error = expanded(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 impl<'r> Node<'r> {
-    /// The fields of an object.
+    /// Returns the fields of an object.
     pub(super) fn fields(&self) -> Option<Fields<'r>> {
         if !self.json().starts_with('{') {
             return self.refuse("an object");
@@ -25,7 +25,7 @@ impl<'r> Node<'r> {
             if names.insert(name.clone()) {
                 fields.entries.push(Entry { name, key, value });
             } else {
-                key.fault("is given twice: take one of them out");
+                key.error("is given twice: take one of them out");
             }
         }
         Some(fields)
@@ -35,15 +35,15 @@ impl<'r> Node<'r> {
 /// A field of an object.
 #[derive(Clone, Debug)]
 pub(super) struct Entry<'r> {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// The name as a value, for its place.
+    /// Name as a node, for its position.
     pub key: Node<'r>,
-    /// Its value.
+    /// Value.
     pub value: Node<'r>,
 }
 
-/// The fields of an object. Each is taken by its name; what is left at the end is unknown.
+/// The fields of an object. Each is taken by name; those left at the end are unknown.
 #[derive(Debug)]
 pub(super) struct Fields<'r> {
     object: Node<'r>,
@@ -52,52 +52,52 @@ pub(super) struct Fields<'r> {
 }
 
 impl<'r> Fields<'r> {
-    /// The value of a field, if it is there. One that is null is as good as left out.
+    /// Takes the value of a field, if there is one. Null counts as missing.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Node<'r>> {
         self.known.push(name);
         let place = self.entries.iter().position(|entry| entry.name == name)?;
         Some(self.entries.remove(place).value).filter(|value| !value.is_null())
     }
 
-    /// Returns the names of the fields that have a value. To be called before any is taken.
+    /// Returns the names of the fields with a value. To be called before any is taken.
     pub(super) fn given(&self) -> Given {
         let given = self.entries.iter().filter(|entry| !entry.value.is_null());
         Given(given.map(|entry| entry.name.clone()).collect())
     }
 
-    /// Notes a fault of the object itself.
-    pub(super) fn fault(&self, sentence: impl Into<String>) {
-        self.object.fault(sentence);
+    /// Notes an error of the object itself.
+    pub(super) fn error(&self, sentence: impl Into<String>) {
+        self.object.error(sentence);
     }
 
-    /// Ends the taking: every field that is left is noted as unknown.
+    /// Notes an error for each field that was not taken.
     pub(super) fn finish(self) {
         for entry in self.entries {
             let meant = nearest::meant(&entry.name, self.known.iter().copied());
-            entry.key.fault(match meant {
+            entry.key.error(match meant {
                 Some(name) => format!("is unknown: did you mean \"{name}\"?"),
                 None => format!("is unknown: the fields here are {}", self.known.join(", ")),
             });
         }
     }
 
-    /// The fields of an object whose names are free.
+    /// Returns all fields, for an object with arbitrary names.
     pub(super) fn all(self) -> Vec<Entry<'r>> {
         self.entries
     }
 }
 
-/// The names of the fields that an object gives, with a value that is not null.
+/// The names of the fields of an object that are not null.
 pub(super) struct Given(BTreeSet<String>);
 
 impl Given {
-    /// Whether a field is given.
+    /// Whether the object has this field.
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.contains(name)
     }
 }
 
-/// An object as it is written, with the texts of its names.
+/// The entries of an object, with the JSON texts of names and values.
 struct Entries<'t>(Vec<(&'t RawValue, &'t RawValue)>);
 
 impl<'de> Deserialize<'de> for Entries<'de> {

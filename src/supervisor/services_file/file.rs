@@ -1,7 +1,7 @@
-//! A whole services file: services by name.
+//! The parser of a whole services file.
 
 use super::config::ServiceConfig;
-use super::fault::{Faults, Position, without_place};
+use super::error::{Position, ServicesFileErrors, without_place};
 use super::fields::Entry;
 use super::node::{Node, Reading};
 use super::overlay::Service;
@@ -14,20 +14,20 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The longest name of a service.
+/// The maximum length of a service name, in characters.
 pub const NAME_CHARACTERS_MAX: usize = 64;
 
-/// The largest file that is read, in bytes.
+/// The maximum size of the file, in bytes.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// What is told of a name that cannot be one.
-pub(super) const NAME_FAULT: &str =
+/// The message about an invalid service name.
+pub(super) const INVALID_NAME: &str =
     "cannot be the name of a service: use letters, digits, `.`, `_` and `-`, 64 at most";
 
-/// The same as a pattern of JSON Schema; `.lock` is refused by the parser alone.
+/// The pattern of valid names in the JSON Schema; `.lock` is refused only by the parser.
 pub(super) const NAME_PATTERN: &str = r"^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$";
 
-/// Whether a text can be the name of a service. It becomes the name of a folder, too.
+/// Whether a text is a valid service name. The name becomes that of a directory, too.
 #[must_use]
 pub fn is_service_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -36,44 +36,54 @@ pub fn is_service_name(name: &str) -> bool {
         && !matches!(name, "." | ".." | ".lock")
 }
 
-/// What a services file says.
+/// The contents of a services file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServicesFile {
-    /// Its services, in the order of the file.
+    /// Services in the order of the file.
     pub services: Vec<Service>,
 }
 
 impl ServicesFile {
-    /// Reads a file. `environment` is what `${NAME}` is taken from.
+    /// Reads and parses a file. `environment` is the source of `${NAME}`.
     ///
     /// # Errors
-    /// All that is wrong with it, under its name.
-    pub fn read(path: &Path, environment: &[(OsString, OsString)]) -> Result<Self, Faults> {
+    /// All errors of the file, each with its path.
+    pub fn read(
+        path: &Path,
+        environment: &[(OsString, OsString)],
+    ) -> Result<Self, ServicesFileErrors> {
         let text = read_text(path);
-        let text = text.map_err(|why| Faults::of_whole(None, format!("cannot be read: {why}")));
+        let text = text
+            .map_err(|why| ServicesFileErrors::of_whole(None, format!("cannot be read: {why}")));
         let parsed = text.and_then(|text| Self::parse(&text, environment));
-        parsed.map_err(|faults| faults.in_file(&path.display().to_string()))
+        parsed.map_err(|errors| errors.in_file(&path.display().to_string()))
     }
 
-    /// The order among its services.
+    /// Returns the dependency graph of its services.
     #[must_use]
     pub fn graph(&self) -> Graph {
         // A file with a cycle was refused.
         graph_of(&self.services).unwrap_or_default()
     }
 
-    /// Reads the text of a file. `environment` is what `${NAME}` is taken from.
+    /// Parses the text of a file. `environment` is the source of `${NAME}`.
     ///
     /// # Errors
-    /// All that is wrong with it.
-    pub fn parse(text: &str, environment: &[(OsString, OsString)]) -> Result<Self, Faults> {
-        // What some editors put before everything.
+    /// All errors of the file.
+    pub fn parse(
+        text: &str,
+        environment: &[(OsString, OsString)],
+    ) -> Result<Self, ServicesFileErrors> {
+        // A byte order mark, which some editors write.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let raw: &RawValue = serde_json::from_str(text).map_err(|error| {
-            // Reading it whole finds better words for some faults, a comma too many above all.
+            // Parsing a value gives better messages for some errors, such as a trailing comma.
             let error = serde_json::from_str::<Value>(text).err().unwrap_or(error);
             let position = Position { line: error.line().max(1), column: error.column().max(1) };
-            Faults::of_whole(Some(position), format!("is no JSON: {}", without_place(&error)))
+            ServicesFileErrors::of_whole(
+                Some(position),
+                format!("is no JSON: {}", without_place(&error)),
+            )
         })?;
         let reading = Reading::of_file(text, environment);
         let services =
@@ -96,7 +106,7 @@ fn read_services(entries: &[Entry<'_>], reading: &Reading<'_>) -> Vec<Service> {
     let mut services = Vec::new();
     for entry in entries {
         if !is_service_name(&entry.name) {
-            entry.key.fault(NAME_FAULT);
+            entry.key.error(INVALID_NAME);
         }
         if let Some(config) = ServiceConfig::read(&entry.value) {
             services.push(Service::new(entry.name.clone(), config, entry.value.json().to_owned()));
@@ -117,7 +127,7 @@ fn note_cycle(entries: &[Entry<'_>], services: &[Service]) {
     let first = entries.iter().find(|entry| cycle.names().first() == Some(&entry.name));
     if let Some(entry) = first {
         let key = entry.key.clone().named(&format!("{}.depends_on", entry.name));
-        key.fault(cycle.to_string());
+        key.error(cycle.to_string());
     }
 }
 

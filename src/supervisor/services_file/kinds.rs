@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// A kind of value.
 pub(super) trait Kind {
-    /// What it is in the program.
+    /// The type of the parsed value.
     type Value: Clone + PartialEq;
 
     /// Reads a value. Errors are noted in the node's reading.
@@ -33,8 +33,8 @@ pub(super) trait Kind {
         self.schema(generator)
     }
 
-    /// Returns the value of a required field that is missing or invalid, so that the rest of its
-    /// object is still checked. `None` gives the object up.
+    /// Returns a value for a required field that is missing or invalid, so that the rest of its
+    /// object is still checked. With `None` the whole object is skipped.
     fn placeholder(&self) -> Option<Self::Value> {
         None
     }
@@ -45,7 +45,7 @@ pub(super) trait Kind {
     }
 }
 
-/// A value that may be left out, which is null then.
+/// A value that may be omitted, which is null then.
 pub(super) struct Optional<K>(pub K);
 
 impl<K: Kind> Kind for Optional<K> {
@@ -91,7 +91,7 @@ impl Kind for Flag {
     }
 }
 
-/// A duration in seconds, from this to [`SECONDS_MAX`].
+/// A duration in seconds, from this minimum to [`SECONDS_MAX`].
 pub(super) struct Seconds(pub f64);
 
 impl Kind for Seconds {
@@ -110,7 +110,7 @@ impl Kind for Seconds {
     }
 }
 
-/// A number of a range.
+/// A number in a range.
 pub(super) struct Number(pub RangeInclusive<f64>);
 
 impl Kind for Number {
@@ -129,10 +129,10 @@ impl Kind for Number {
     }
 }
 
-/// A whole number of a range.
+/// An integer in a range.
 pub(super) struct Whole<T>(RangeInclusive<u64>, PhantomData<T>);
 
-/// Returns the kind of whole numbers from `least` to `most`; `None` is the largest of all.
+/// Returns the kind of integers from `least` to `most`; `None` stands for no maximum.
 pub(super) fn whole<T>(least: u64, most: Option<u64>) -> Whole<T> {
     Whole(least..=most.unwrap_or(u64::MAX), PhantomData)
 }
@@ -157,14 +157,14 @@ impl<T: TryFrom<u64> + Copy + PartialEq + serde::Serialize> Kind for Whole<T> {
     }
 }
 
-/// A path, which is not empty.
+/// A path that is not empty.
 pub(super) struct Path;
 
 impl Kind for Path {
     type Value = PathBuf;
 
     fn read(&self, node: &Node<'_>) -> Option<PathBuf> {
-        node.full_text().map(PathBuf::from)
+        node.nonempty_text().map(PathBuf::from)
     }
 
     fn schema(&self, _: &mut SchemaGenerator) -> Schema {
@@ -176,7 +176,7 @@ impl Kind for Path {
     }
 }
 
-/// A word of a list.
+/// A keyword of a list.
 pub(super) struct Word<T: 'static>(pub &'static [T]);
 
 /// The kind of [`RestartMode`].
@@ -190,7 +190,7 @@ impl<T: Copy + PartialEq + std::fmt::Display + JsonSchema> Kind for Word<T> {
         let found = self.0.iter().find(|word| word.to_string() == text);
         if found.is_none() {
             let all: Vec<_> = self.0.iter().map(|word| format!("\"{word}\"")).collect();
-            node.fault(format!("must be {}, and it is {text:?}", all.join(" or ")));
+            node.error(format!("must be {}, and it is {text:?}", all.join(" or ")));
         }
         found.copied()
     }

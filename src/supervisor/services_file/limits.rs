@@ -1,23 +1,24 @@
-//! Whether what a services file limits can be limited on this machine.
+//! The check that this machine can enforce the limits of a services file.
 
-use super::fault::{Fault, Faults};
+use super::error::{ServicesFileError, ServicesFileErrors};
 use super::overlay::Service;
 use crate::process::{Cgroups, NoCgroup};
 use std::sync::Arc;
 
-/// Refuses services whose limits could not be held: to run them without would be a lie.
+/// Refuses services whose limits cannot be enforced: they must not run without them.
 ///
 /// # Errors
-/// Each limit that cannot be held, with the reason.
+/// Each limit that cannot be enforced, with the reason.
 pub fn check_limits(
     services: &[Service],
     cgroups: &Result<Arc<Cgroups>, NoCgroup>,
-) -> Result<(), Faults> {
-    let faults: Vec<Fault> = services.iter().filter_map(|it| fault(it, cgroups)).collect();
-    if faults.is_empty() { Ok(()) } else { Err(Faults::new(faults)) }
+) -> Result<(), ServicesFileErrors> {
+    let errors: Vec<ServicesFileError> =
+        services.iter().filter_map(|it| error(it, cgroups)).collect();
+    if errors.is_empty() { Ok(()) } else { Err(ServicesFileErrors::new(errors)) }
 }
 
-fn fault(service: &Service, cgroups: &Result<Arc<Cgroups>, NoCgroup>) -> Option<Fault> {
+fn error(service: &Service, cgroups: &Result<Arc<Cgroups>, NoCgroup>) -> Option<ServicesFileError> {
     let limits = &service.config.limits;
     let (field, why) = match cgroups {
         _ if limits.is_none() => return None,
@@ -28,7 +29,7 @@ fn fault(service: &Service, cgroups: &Result<Arc<Cgroups>, NoCgroup>) -> Option<
             (format!(".{limit}"), why)
         }
     };
-    Some(Fault {
+    Some(ServicesFileError {
         position: None,
         field: format!("{}.limits{field}", service.name),
         sentence: format!("cannot be held here: {why}"),

@@ -1,4 +1,4 @@
-//! The services file: what is to be supervised, read with all of its faults at once.
+//! The services file: the definitions of services. The parser reports all errors at once.
 //!
 //! `config` declares the fields, each in one row, by the means of `table`, `kinds` and `compound`.
 //! `file` reads a whole file by them and `overlay` one service, from nodes: JSON values that know
@@ -7,8 +7,8 @@
 mod checks;
 mod compound;
 mod config;
+mod error;
 mod expand;
-mod fault;
 mod fields;
 mod file;
 mod kinds;
@@ -20,7 +20,7 @@ mod schema;
 mod table;
 
 pub use config::{HealthCheck, LogLimits, RestartPolicy, ServiceConfig};
-pub use fault::{Fault, Faults, Position};
+pub use error::{Position, ServicesFileError, ServicesFileErrors};
 pub use file::{NAME_CHARACTERS_MAX, ServicesFile, is_service_name};
 pub use limits::check_limits;
 pub use overlay::{ParseContext, Service};

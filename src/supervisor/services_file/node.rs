@@ -1,7 +1,7 @@
-//! A value of a services file that knows its place.
+//! A value of a services file that knows its position.
 
+use super::error::{Position, ServicesFileError, ServicesFileErrors, without_place};
 use super::expand::expand;
-use super::fault::{Fault, Faults, Position, without_place};
 use crate::runs::SECONDS_MAX;
 use serde::de::Deserialize;
 use serde_json::value::RawValue;
@@ -10,23 +10,23 @@ use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// The longest string that is quoted where it is none of those that are wanted, in bytes.
+/// The maximum length of an invalid string quoted in an error, in bytes.
 const QUOTED_BYTES_MAX: usize = 80;
 
-/// A text that is being read, with the faults that were found so far.
+/// A text being parsed, with the errors found so far.
 #[derive(Debug)]
 pub(super) struct Reading<'t> {
-    /// The text of a file; `None` where there is none whose lines a reader could look at.
+    /// Text of the file, for positions; `None` for a request.
     file: Option<&'t str>,
     environment: &'t [(OsString, OsString)],
-    /// The services that there are, once they are known.
+    /// Names of all services, once they are known.
     known: OnceCell<Vec<String>>,
-    faults: RefCell<Vec<Fault>>,
+    errors: RefCell<Vec<ServicesFileError>>,
 }
 
 impl<'t> Reading<'t> {
     pub(super) fn of_file(file: &'t str, environment: &'t [(OsString, OsString)]) -> Self {
-        Self { file: Some(file), environment, known: OnceCell::new(), faults: RefCell::default() }
+        Self { file: Some(file), environment, known: OnceCell::new(), errors: RefCell::default() }
     }
 
     pub(super) fn of_request(
@@ -34,38 +34,38 @@ impl<'t> Reading<'t> {
         known: impl Iterator<Item = String>,
     ) -> Self {
         let known = OnceCell::from(known.collect::<Vec<_>>());
-        Self { file: None, environment, known, faults: RefCell::default() }
+        Self { file: None, environment, known, errors: RefCell::default() }
     }
 
-    /// Sets the names of the services that there are. Only the first call counts.
+    /// Sets the names of all services. Only the first call counts.
     pub(super) fn set_known(&self, names: Vec<String>) {
         let _set = self.known.set(names);
     }
 
-    /// Ends the reading: what was read, unless there is a fault in it.
-    pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, Faults> {
-        match (read, self.faults.into_inner()) {
-            (Some(read), faults) if faults.is_empty() => Ok(read),
-            (_, faults) => Err(Faults::new(faults)),
+    /// Returns the parsed value, or all errors if there are any.
+    pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, ServicesFileErrors> {
+        match (read, self.errors.into_inner()) {
+            (Some(read), errors) if errors.is_empty() => Ok(read),
+            (_, errors) => Err(ServicesFileErrors::new(errors)),
         }
     }
 
-    /// The place of a part of the text.
-    fn place(&self, part: &str) -> Option<Position> {
+    /// Returns the position of a part of the text.
+    fn position(&self, part: &str) -> Option<Position> {
         let file = self.file?;
-        // A part is borrowed from the text, so the distance of their beginnings is its place.
+        // A part is borrowed from the text, so the difference of their addresses is its offset.
         let offset = (part.as_ptr() as usize).checked_sub(file.as_ptr() as usize)?;
         Some(Position::of(file, offset))
     }
 
     fn note(&self, part: &str, field: &str, sentence: String) {
-        let (position, field) = (self.place(part), field.to_owned());
-        self.faults.borrow_mut().push(Fault { position, field, sentence });
+        let (position, field) = (self.position(part), field.to_owned());
+        self.errors.borrow_mut().push(ServicesFileError { position, field, sentence });
     }
 }
 
-/// A value, its place and its field's name. What is asked of it and not there is noted as a fault,
-/// and `None` is given.
+/// A value with its position and the name of its field. A method for a kind of value that this is
+/// not notes an error and returns `None`.
 #[derive(Clone, Debug)]
 pub(super) struct Node<'r> {
     reading: &'r Reading<'r>,
@@ -74,27 +74,27 @@ pub(super) struct Node<'r> {
 }
 
 impl<'r> Node<'r> {
-    /// The whole of a text.
+    /// Creates the node of a whole text.
     pub(super) fn whole(reading: &'r Reading<'r>, raw: &'r RawValue) -> Self {
         Self { reading, raw, field: String::new() }
     }
 
-    /// The same value under another name.
+    /// Returns this value with another field name.
     pub(super) fn named(self, field: &str) -> Self {
         Self { field: field.to_owned(), ..self }
     }
 
-    /// The name of its field; empty for the whole.
+    /// Returns the name of its field; empty for the whole text.
     pub(super) fn field(&self) -> &str {
         &self.field
     }
 
-    /// Returns the names of the services that there are.
+    /// Returns the names of all services.
     pub(super) fn known_services(&self) -> &'r [String] {
         self.reading.known.get().map_or(&[], Vec::as_slice)
     }
 
-    /// The JSON text.
+    /// Returns the JSON text.
     pub(super) fn json(&self) -> &'r str {
         self.raw.get()
     }
@@ -114,12 +114,12 @@ impl<'r> Node<'r> {
         self.json().starts_with('[')
     }
 
-    /// Notes what is wrong with it.
-    pub(super) fn fault(&self, sentence: impl Into<String>) {
+    /// Notes an error of this value.
+    pub(super) fn error(&self, sentence: impl Into<String>) {
         self.reading.note(self.json(), &self.field, sentence.into());
     }
 
-    /// Notes that it is not what it should be.
+    /// Notes that the value is not what is expected.
     pub(super) fn refuse<T>(&self, wanted: &str) -> Option<T> {
         let found = match self.json().as_bytes().first() {
             Some(b'{') => "an object",
@@ -128,45 +128,45 @@ impl<'r> Node<'r> {
             Some(b'n') => "null",
             _ => self.json(),
         };
-        self.fault(format!("must be {wanted}, and it is {found}"));
+        self.error(format!("must be {wanted}, and it is {found}"));
         None
     }
 
-    /// Whether a string is too long to be quoted, or may be a URL with a password in it.
+    /// Whether a string is too long to be quoted, or may be a URL with a password.
     fn is_long_or_secret(&self) -> bool {
         self.json().len() > QUOTED_BYTES_MAX || self.json().contains('@')
     }
 
-    /// A string as it is written.
+    /// Returns a string without expansion.
     pub(super) fn plain_text(&self) -> Option<String> {
         if !self.is_text() {
             return self.refuse("a string");
         }
         let text = self.parse::<String>()?;
         if text.contains('\0') {
-            self.fault("has a NUL in it, which no program can be given: take it out");
+            self.error("has a NUL in it, which no program can be given: take it out");
             return None;
         }
         Some(text)
     }
 
-    /// A string, with the values of the environment that it names.
+    /// Returns a string with `${NAME}` expanded.
     pub(super) fn text(&self) -> Option<String> {
         let expanded = expand(&self.plain_text()?, self.reading.environment);
-        expanded.inspect_err(|why| self.fault(why)).ok()
+        expanded.inspect_err(|why| self.error(why)).ok()
     }
 
-    /// A string with something in it.
-    pub(super) fn full_text(&self) -> Option<String> {
+    /// Returns an expanded string that is not empty.
+    pub(super) fn nonempty_text(&self) -> Option<String> {
         let text = self.text()?;
         if text.is_empty() {
-            self.fault("is empty: give it a value or take it out");
+            self.error("is empty: give it a value or take it out");
             return None;
         }
         Some(text)
     }
 
-    /// `true` or `false`.
+    /// Returns `true` or `false`.
     pub(super) fn flag(&self) -> Option<bool> {
         match self.json() {
             "true" => Some(true),
@@ -175,21 +175,21 @@ impl<'r> Node<'r> {
         }
     }
 
-    /// A duration in seconds, at least `least`, a day at most.
+    /// Returns a duration in seconds, from `least` to a day.
     pub(super) fn seconds_from(&self, least: f64) -> Option<Duration> {
         let seconds = self.number_in(&(least..=SECONDS_MAX));
         let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         time.or_else(|| self.refuse(&format!("a number of seconds from {least} to {SECONDS_MAX}")))
     }
 
-    /// A number of a range.
+    /// Returns a number in a range.
     pub(super) fn number(&self, range: &RangeInclusive<f64>) -> Option<f64> {
         let number = self.number_in(range);
         number
             .or_else(|| self.refuse(&format!("a number from {} to {}", range.start(), range.end())))
     }
 
-    /// A whole number of a range.
+    /// Returns an integer in a range.
     pub(super) fn whole_number<T>(&self, range: &RangeInclusive<u64>) -> Option<T>
     where
         T: TryFrom<u64>,
@@ -202,7 +202,7 @@ impl<'r> Node<'r> {
         })
     }
 
-    /// The values of a list.
+    /// Returns the values of a list.
     pub(super) fn items(&self) -> Option<Vec<Self>> {
         if !self.is_list() {
             return self.refuse("a list");
@@ -211,15 +211,15 @@ impl<'r> Node<'r> {
         Some(items.map(|(i, raw)| self.below(raw, format!("{}[{i}]", self.field))).collect())
     }
 
-    /// A part of it.
+    /// Creates the node of a part.
     pub(super) fn below(&self, raw: &'r RawValue, field: String) -> Self {
         Self { reading: self.reading, raw, field }
     }
 
-    /// A whole number, also where it is written with a fraction of nothing: to JSON Schema `24.0`
-    /// is an integer.
+    /// Returns an integer, which may be written with a zero fraction: in JSON Schema `24.0` is an
+    /// integer.
     pub(super) fn integer(&self) -> Option<u64> {
-        /// From here on not every whole number is a fraction's.
+        /// The largest range in which an `f64` represents every integer.
         const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
         serde_json::from_str(self.json()).ok().or_else(|| {
             let number =
@@ -232,11 +232,11 @@ impl<'r> Node<'r> {
         serde_json::from_str(self.json()).ok().filter(|number| range.contains(number))
     }
 
-    /// Takes apart what is whole JSON by now: only half of a surrogate pair is still refused.
+    /// Parses the JSON text, which is known to be valid, except for lone surrogates in strings.
     pub(super) fn parse<T: Deserialize<'r>>(&self) -> Option<T> {
         let parsed = serde_json::from_str(self.raw.get());
         let refuse = |error: serde_json::Error| {
-            self.fault(format!("cannot be read: {}", without_place(&error)));
+            self.error(format!("cannot be read: {}", without_place(&error)));
         };
         parsed.map_err(refuse).ok()
     }

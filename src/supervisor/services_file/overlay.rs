@@ -1,9 +1,9 @@
-//! A service with its text, so that single fields of it can be replaced.
+//! A service with its JSON text, so that single fields can be overridden.
 
 use super::config::ServiceConfig;
-use super::fault::Faults;
+use super::error::ServicesFileErrors;
 use super::fields::Fields;
-use super::file::{NAME_FAULT, is_service_name};
+use super::file::{INVALID_NAME, is_service_name};
 use super::node::{Node, Reading};
 use super::table::Object;
 use serde_json::Value;
@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::sync::Arc;
 
-/// What a service is read in view of.
+/// The context in which a service is parsed.
 #[derive(Clone, Copy, Debug)]
 pub struct ParseContext<'a> {
-    /// What `${NAME}` is taken from.
+    /// Source of `${NAME}`.
     pub environment: &'a [(OsString, OsString)],
-    /// The services that it can depend on.
+    /// Names of the services that it can depend on.
     pub known: &'a [&'a str],
 }
 
@@ -28,14 +28,14 @@ impl<'a> ParseContext<'a> {
     }
 }
 
-/// A service: its name, what is known of it, and the text that says so.
+/// A service: its name, its configuration, and the JSON text that defines it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
-    /// Its name, which can be that of a folder.
+    /// Name, also valid as a directory name.
     pub name: String,
-    /// What is known of it. Shared with all who go by it.
+    /// Configuration.
     pub config: Arc<ServiceConfig>,
-    /// The JSON object that says so, `${NAME}` not yet replaced.
+    /// JSON object that defines it, `${NAME}` not yet expanded.
     text: String,
 }
 
@@ -44,27 +44,35 @@ impl Service {
         Self { name, config: Arc::new(config), text }
     }
 
-    /// A service that stands in no file.
+    /// Parses a service that is not in a file.
     ///
     /// # Errors
-    /// All that is wrong with it; each fault's field begins with its name.
-    pub fn parse_new(name: &str, fields: &Value, around: ParseContext<'_>) -> Result<Self, Faults> {
+    /// All of its errors; the field of each begins with the service's name.
+    pub fn parse_new(
+        name: &str,
+        fields: &Value,
+        context: ParseContext<'_>,
+    ) -> Result<Self, ServicesFileErrors> {
         if !is_service_name(name) {
-            return Err(Faults::of_whole(None, format!("{name:?} {NAME_FAULT}")));
+            return Err(ServicesFileErrors::of_whole(None, format!("{name:?} {INVALID_NAME}")));
         }
-        Self::read(name, fields.to_string(), around)
+        Self::read(name, fields.to_string(), context)
     }
 
-    /// The same service with some of its fields replaced; `env` is added to by name. Null gives a
-    /// field its default again.
+    /// Returns a copy with some fields replaced; `env` is merged by name. Null resets a field to
+    /// its default.
     ///
     /// # Errors
-    /// All that is wrong with it then; each fault's field begins with its name.
-    pub fn with(&self, overrides: &Value, around: ParseContext<'_>) -> Result<Self, Faults> {
+    /// All errors of the result; the field of each begins with the service's name.
+    pub fn with_overrides(
+        &self,
+        overrides: &Value,
+        context: ParseContext<'_>,
+    ) -> Result<Self, ServicesFileErrors> {
         let Value::Object(overrides) = overrides else {
-            return Self::read(&self.name, overrides.to_string(), around);
+            return Self::read(&self.name, overrides.to_string(), context);
         };
-        let reading = around.reading();
+        let reading = context.reading();
         let own = self.raw().ok().and_then(|raw| Node::whole(&reading, raw).fields());
         let own = own.map(Fields::all).unwrap_or_default();
         let mut fields: Vec<(String, String)> =
@@ -78,10 +86,10 @@ impl Service {
         }
         let fields = fields.iter().map(|(name, text)| format!("{}:{text}", Value::from(&**name)));
         let text = format!("{{{}}}", fields.collect::<Vec<_>>().join(","));
-        Self::read(&self.name, text, around)
+        Self::read(&self.name, text, context)
     }
 
-    /// The JSON object that says so, `${NAME}` not yet replaced.
+    /// Returns the JSON object that defines it, `${NAME}` not yet expanded.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -94,10 +102,15 @@ impl Service {
         fields.is_some_and(|fields| fields.contains_key(field))
     }
 
-    fn read(name: &str, text: String, around: ParseContext<'_>) -> Result<Self, Faults> {
-        let unread = |error: serde_json::Error| Faults::of_whole(None, error.to_string());
+    fn read(
+        name: &str,
+        text: String,
+        context: ParseContext<'_>,
+    ) -> Result<Self, ServicesFileErrors> {
+        let unread =
+            |error: serde_json::Error| ServicesFileErrors::of_whole(None, error.to_string());
         let raw: &RawValue = serde_json::from_str(&text).map_err(unread)?;
-        let reading = around.reading();
+        let reading = context.reading();
         let config = ServiceConfig::read(&Node::whole(&reading, raw).named(name));
         let config = reading.finish(config)?;
         Ok(Self { name: name.to_owned(), config: Arc::new(config), text })
@@ -108,7 +121,7 @@ impl Service {
     }
 }
 
-/// An `env` with another laid over it. One that is no object takes its place, to be refused.
+/// Merges `over` into an `env`. A value that is no object replaces it, to be refused later.
 fn merged(text: &str, over: &Value) -> String {
     match (serde_json::from_str(text), over) {
         (Ok(Value::Object(mut own)), Value::Object(over)) => {
@@ -125,20 +138,20 @@ mod tests {
     use crate::process::CommandLine;
     use serde_json::json;
 
-    const AROUND: ParseContext<'_> = ParseContext { environment: &[], known: &["db"] };
+    const CONTEXT: ParseContext<'_> = ParseContext { environment: &[], known: &["db"] };
 
     fn service() -> Service {
         let fields = json!({
             "cmd": ["serve", "--port", "80"], "cwd": "/srv", "env": {"A": "1", "B": "2"},
         });
-        Service::parse_new("tts", &fields, AROUND).unwrap()
+        Service::parse_new("tts", &fields, CONTEXT).unwrap()
     }
 
     #[test]
-    fn fields_are_replaced_and_env_is_added_to() {
+    fn fields_are_replaced_and_env_is_merged() {
         let service = service();
         let over = json!({"cmd": "run -p 81", "env": {"B": null, "C": "3"}, "depends_on": ["db"]});
-        let changed = service.with(&over, AROUND).unwrap();
+        let changed = service.with_overrides(&over, CONTEXT).unwrap();
         assert_eq!(changed.config.command, CommandLine::Shell("run -p 81".into()));
         assert_eq!(changed.config.port, Some(81));
         assert_eq!(changed.config.directory, service.config.directory);
@@ -146,33 +159,34 @@ mod tests {
         let expected = expected.map(|(name, value)| (name.to_owned(), value.map(str::to_owned)));
         assert_eq!(changed.config.environment, expected.into());
         assert!(changed.config.depends_on.contains_key("db"));
-        assert_eq!(service.with(&json!({}), AROUND).unwrap().config, service.config);
+        assert_eq!(service.with_overrides(&json!({}), CONTEXT).unwrap().config, service.config);
     }
 
     #[test]
-    fn null_gives_a_field_its_default_again() {
-        let changed = service().with(&json!({"cwd": null, "env": null}), AROUND).unwrap();
+    fn null_resets_a_field_to_its_default() {
+        let changed =
+            service().with_overrides(&json!({"cwd": null, "env": null}), CONTEXT).unwrap();
         assert_eq!(changed.config.directory.to_str(), Some("."));
         assert!(changed.config.environment.is_empty());
     }
 
     #[test]
-    fn faults_of_a_request_name_their_fields() {
+    fn errors_of_a_request_name_their_fields() {
         let over = json!({"prot": 1, "env": {"A": 1}, "health_check": {"timeout": -1}});
-        let faults = service().with(&over, AROUND).unwrap_err().to_string();
-        for said in [
+        let errors = service().with_overrides(&over, CONTEXT).unwrap_err().to_string();
+        for expected in [
             "tts.prot: is unknown: did you mean \"port\"?",
             "tts.env.A: must be a string, or null to remove it",
             "tts.health_check: looks at nothing",
             "tts.health_check.timeout: must be a number of seconds from 0.001 to 86400, and it",
         ] {
-            assert!(faults.lines().any(|line| line.starts_with(said)), "{faults}");
+            assert!(errors.lines().any(|line| line.starts_with(expected)), "{errors}");
         }
-        let faults = service().with(&json!([]), AROUND).unwrap_err().to_string();
-        assert_eq!(faults, "tts: must be an object, and it is a list");
-        let faults = Service::parse_new("a/b", &json!({"cmd": "x"}), AROUND).unwrap_err();
-        assert!(faults.to_string().contains("\"a/b\" cannot be the name of a service"));
-        let faults = Service::parse_new("a", &json!({"cmd": null}), AROUND).unwrap_err();
-        assert_eq!(faults.to_string(), "a: has no cmd: give it something to run");
+        let errors = service().with_overrides(&json!([]), CONTEXT).unwrap_err().to_string();
+        assert_eq!(errors, "tts: must be an object, and it is a list");
+        let errors = Service::parse_new("a/b", &json!({"cmd": "x"}), CONTEXT).unwrap_err();
+        assert!(errors.to_string().contains("\"a/b\" cannot be the name of a service"));
+        let errors = Service::parse_new("a", &json!({"cmd": null}), CONTEXT).unwrap_err();
+        assert_eq!(errors.to_string(), "a: has no cmd: give it something to run");
     }
 }

@@ -1,8 +1,8 @@
-//! The port that a service listens on, as far as it can be told.
+//! The port that a service listens on, derived from its command.
 
 use crate::process::CommandLine;
 
-/// The port that a command is told to listen on: `--port N`, `--port=N` or `-p N`.
+/// Returns the port in the arguments of a command: `--port N`, `--port=N` or `-p N`.
 pub(super) fn port_of(command: &CommandLine) -> Option<u16> {
     let words: Vec<&str> = match command {
         CommandLine::Shell(text) => text.split_whitespace().collect(),
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_is_found_where_a_command_names_one() {
+    fn port_is_found_in_the_command() {
         for (text, port) in [
             ("serve --port 8080", Some(8080)),
             ("serve --port=8080 -v", Some(8080)),

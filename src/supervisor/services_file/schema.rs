@@ -1,4 +1,4 @@
-//! The JSON Schema of the services file, for editors, and that of what is shown of it.
+//! The JSON Schemas of the services file, for editors, and of its masked view.
 
 use super::config::ServiceConfig;
 use super::file::NAME_PATTERN;
@@ -65,7 +65,7 @@ mod tests {
     use serde_json::json;
     use std::collections::BTreeSet;
 
-    /// Makes a service of the fields of an object in it.
+    /// Creates a service from the fields of one of its objects.
     type Service = fn(Value) -> Value;
 
     /// Each object of the schema, with a service that has one.
@@ -89,10 +89,10 @@ mod tests {
 
     fn parse(service: &Value) -> Result<ServiceConfig, String> {
         let file = ServicesFile::parse(&json!({"a": service}).to_string(), &[]);
-        file.map(|file| (*file.services[0].config).clone()).map_err(|faults| faults.to_string())
+        file.map(|file| (*file.services[0].config).clone()).map_err(|errors| errors.to_string())
     }
 
-    /// The fields of an object of the schema, each with what is said of it.
+    /// Returns the properties of an object of the schema.
     fn properties(object: &str) -> serde_json::Map<String, Value> {
         schema()["$defs"][object]["properties"].as_object().unwrap().clone()
     }
@@ -100,8 +100,8 @@ mod tests {
     #[test]
     fn schema_and_parser_know_the_same_fields() {
         for (object, service) in OBJECTS {
-            let fault = parse(&service(json!({"an_unknown_field": 1}))).unwrap_err();
-            let (_, known) = fault.split_once("the fields here are ").unwrap();
+            let error = parse(&service(json!({"an_unknown_field": 1}))).unwrap_err();
+            let (_, known) = error.split_once("the fields here are ").unwrap();
             let known: BTreeSet<String> = known.split(", ").map(str::to_owned).collect();
             let properties = properties(object);
             assert_eq!(properties.keys().cloned().collect::<BTreeSet<_>>(), known, "{object}");
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_of_the_schema_are_those_of_the_parser() {
+    fn schema_and_parser_have_the_same_defaults() {
         let mut compared = 0;
         for (object, service) in OBJECTS {
             for (field, property) in properties(object) {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bounds_of_the_schema_are_those_of_the_parser() {
+    fn schema_and_parser_have_the_same_bounds() {
         let mut compared = 0;
         for (object, service) in OBJECTS {
             for (field, property) in properties(object) {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_signals_of_the_schema_are_those_of_the_parser() {
+    fn schema_and_parser_know_the_same_signals() {
         let pattern = regex::Regex::new(SIGNAL_NAME).unwrap();
         for number in 1..=64 {
             let text = number.to_string();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_the_schema_are_those_of_the_parser() {
+    fn schema_and_parser_know_the_same_keywords() {
         let words = |list: &str| -> Vec<String> {
             let schema = schema();
             let words = schema["$defs"][list]["enum"].as_array().unwrap();
@@ -175,7 +175,7 @@ mod tests {
         let modes = json!({"cmd": "x", "restart_policy": {"mode": "no"}});
         assert!(parse(&modes).unwrap_err().contains(&words("RestartMode").join(" or ")));
         let depends = json!({"a": {"cmd": "x", "depends_on": {"b": "no"}}, "b": {"cmd": "x"}});
-        let faults = ServicesFile::parse(&depends.to_string(), &[]).unwrap_err().to_string();
-        assert!(faults.contains(&words("Condition").join(" or ")), "{faults}");
+        let errors = ServicesFile::parse(&depends.to_string(), &[]).unwrap_err().to_string();
+        assert!(errors.contains(&words("Condition").join(" or ")), "{errors}");
     }
 }

@@ -1,6 +1,6 @@
-//! The tables of fields: an object of the services file is declared once, with all that its fields
-//! mean. Parsing, the JSON Schema, the masked view, the effect of a change and the export to
-//! Kubernetes follow from the rows.
+//! The tables of fields: each object of the services file is declared once. Parsing, the JSON
+//! Schema, the masked view, the effect of a change and the export to Kubernetes follow from the
+//! rows.
 //!
 //! A row is a field of a struct, its doc comment (the description in the schema too), and an
 //! expression that implements [`Row`], mostly a [`Field`].
@@ -15,10 +15,10 @@ use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-/// What `llm-shell export kubernetes` makes of a field.
+/// The support of a field in `llm-shell export kubernetes`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mapping {
-    /// It is expressed in the manifests; the exporter warns where that is not exact.
+    /// It is expressed in the manifests; the exporter warns if that is not exact.
     Supported,
     /// There is no equivalent. The text completes "FIELD …" in a warning.
     Unsupported(&'static str),
@@ -49,7 +49,7 @@ pub(super) trait Object: Clone + PartialEq + JsonSchema + Rules {
     fn needs_restart(&self, new: &Self) -> bool;
 }
 
-/// What holds between the fields of an object.
+/// The rules between the fields of an object.
 pub(super) trait Rules {
     /// Fills in defaults that depend on other fields.
     fn complete(&mut self, given: &Given) {
@@ -93,7 +93,7 @@ pub(super) struct Field<K> {
     mapping: Mapping,
     /// As JSON.
     default: &'static str,
-    /// The error where it is missing.
+    /// Error if it is missing.
     required: Option<&'static str>,
     needs_restart: bool,
 }
@@ -127,7 +127,7 @@ impl<K: Kind> Row for Field<K> {
         let value = match (fields.take(self.name), self.required) {
             (Some(node), _) => self.kind.read(&node),
             (None, Some(sentence)) => {
-                fields.fault(sentence);
+                fields.error(sentence);
                 None
             }
             (None, None) => None,
@@ -168,7 +168,7 @@ impl<K: Kind> Row for Field<K> {
     }
 }
 
-/// Reads a value from JSON that is no part of a file: a default.
+/// Parses a default value from JSON.
 fn parse<K: Kind>(kind: &K, json: &str) -> Option<K::Value> {
     let reading = Reading::of_request(&[], std::iter::empty());
     let raw: &RawValue = serde_json::from_str(json).ok()?;

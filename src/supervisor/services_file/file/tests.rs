@@ -1,4 +1,4 @@
-//! Services files, good and bad.
+//! Tests of valid and invalid services files.
 
 use super::super::RestartPolicy;
 use super::*;
@@ -7,20 +7,20 @@ use crate::process::CommandLine;
 use crate::protocol::{Condition, RestartMode};
 use std::time::Duration;
 
-fn parse(text: &str) -> Result<ServicesFile, Faults> {
+fn parse(text: &str) -> Result<ServicesFile, ServicesFileErrors> {
     let environment = [("PORT", "8080"), ("HOME", "/home/a")];
     ServicesFile::parse(text, &environment.map(|(name, value)| (name.into(), value.into())))
 }
 
-/// The faults of a file, a line each.
-fn faults(text: &str) -> Vec<String> {
-    let faults = parse(text).unwrap_err().in_file("f").to_string();
-    faults.lines().map(str::to_owned).collect()
+/// Returns the errors of a file, one line each.
+fn errors(text: &str) -> Vec<String> {
+    let errors = parse(text).unwrap_err().in_file("f").to_string();
+    errors.lines().map(str::to_owned).collect()
 }
 
-/// The faults of one service `a`, by what stands in it besides a cmd.
-fn faults_of(fields: &str) -> Vec<String> {
-    faults(&format!("{{\"a\":{{\"cmd\":\"x\",{fields}}}}}"))
+/// Returns the errors of a service `a` with a `cmd` and these fields.
+fn errors_of(fields: &str) -> Vec<String> {
+    errors(&format!("{{\"a\":{{\"cmd\":\"x\",{fields}}}}}"))
 }
 
 fn config_of(fields: &str) -> crate::supervisor::ServiceConfig {
@@ -42,7 +42,7 @@ const EXAMPLE: &str = r#"{
 }"#;
 
 #[test]
-fn the_example_of_the_specification_is_understood() {
+fn example_of_the_specification_is_parsed() {
     let file = parse(EXAMPLE).unwrap();
     let [service] = &file.services[..] else { panic!("{file:?}") };
     let config = &service.config;
@@ -55,7 +55,7 @@ fn the_example_of_the_specification_is_understood() {
 }
 
 #[test]
-fn what_is_left_out_or_null_has_the_documented_default() {
+fn missing_or_null_fields_have_the_documented_default() {
     let config = config_of(r#""cmd": "x", "port": null, "env": null, "log": null"#);
     assert_eq!(config, config_of(r#""cmd": "x""#));
     assert_eq!(config.directory.to_str(), Some("."));
@@ -76,7 +76,7 @@ fn what_is_left_out_or_null_has_the_documented_default() {
 }
 
 #[test]
-fn every_field_is_understood() {
+fn every_field_is_parsed() {
     let file = parse(
         r#"{"db": {"cmd": "db"}, "once": {"cmd": ["true"]}, "all": {
         "cmd": "run -p 80", "cwd": "${HOME}/all", "env": {"A": "1", "B": null, "C": ""},
@@ -114,7 +114,7 @@ fn every_field_is_understood() {
 }
 
 #[test]
-fn a_longer_first_wait_lifts_the_longest_unless_that_is_given() {
+fn longer_first_delay_raises_the_default_maximum() {
     let longest = |fields: &str| {
         let config = config_of(&format!(r#""cmd": "x", "restart_policy": {{{fields}}}"#));
         config.restart_policy.backoff_max.as_secs()
@@ -137,16 +137,16 @@ fn variables_expand_everywhere_but_in_shell_text() {
     assert_eq!(config.port, Some(8080));
     assert_eq!(config.environment["A"].as_deref(), Some("/home/a"));
     assert_eq!(config.health_checks[0].1.check.port(), Some(8080));
-    let faults = faults_of(r#""env": {"A": "${NO}"}"#);
-    assert_eq!(faults.len(), 1);
+    let errors = errors_of(r#""env": {"A": "${NO}"}"#);
+    assert_eq!(errors.len(), 1);
     assert!(
-        faults[0].starts_with("f:1:30: a.env.A: takes `${NO}`, which is not set"),
-        "{faults:?}"
+        errors[0].starts_with("f:1:30: a.env.A: takes `${NO}`, which is not set"),
+        "{errors:?}"
     );
 }
 
 #[test]
-fn all_faults_are_told_at_once_each_with_its_place() {
+fn all_errors_are_reported_with_their_position() {
     let text = r#"{
   "a": {
     "cmd": [],
@@ -158,7 +158,7 @@ fn all_faults_are_told_at_once_each_with_its_place() {
   "base": {"cmd": "x", "depends_on": ["a"], "cmd": "y"}
 }"#;
     assert_eq!(
-        faults(text),
+        errors(text),
         [
             "f:2:3: a.depends_on: is a cycle: a -> base -> a",
             "f:3:12: a.cmd: is empty: give it something to run",
@@ -177,8 +177,8 @@ fn all_faults_are_told_at_once_each_with_its_place() {
 }
 
 #[test]
-fn broken_json_is_told_with_its_place() {
-    for (text, said) in [
+fn invalid_json_is_reported_with_its_position() {
+    for (text, expected) in [
         ("", "f:1:1: is no JSON: EOF while parsing a value"),
         ("{\n\"a\": {\"cmd\": \"x\",}}", "f:2:18: is no JSON: trailing comma"),
         ("{} x", "f:1:4: is no JSON: trailing characters"),
@@ -190,18 +190,18 @@ fn broken_json_is_told_with_its_place() {
             "f:1:15: a.cmd: cannot be read: unexpected end of hex escape",
         ),
     ] {
-        let faults = faults(text);
-        assert!(faults.len() == 1 && faults[0].starts_with(said), "{text}: {faults:?}");
+        let errors = errors(text);
+        assert!(errors.len() == 1 && errors[0].starts_with(expected), "{text}: {errors:?}");
     }
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);
-    assert!(faults_of(&format!("\"cwd\": {deep}"))[0].contains("a.cwd: must be a string"));
+    assert!(errors_of(&format!("\"cwd\": {deep}"))[0].contains("a.cwd: must be a string"));
     assert!(parse("{}").unwrap().services.is_empty());
     assert!(parse("\u{feff}{}").unwrap().services.is_empty());
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
-    for (fields, said) in [
+fn invalid_values_are_refused() {
+    for (fields, expected) in [
         (r#""cwd": """#, "a.cwd: is empty"),
         (r#""cwd": "a\u0000b""#, "a.cwd: has a NUL"),
         (r#""env": {"": "x"}"#, "cannot be a variable"),
@@ -252,10 +252,10 @@ fn what_cannot_be_is_refused() {
             "a.limits.memory: is unknown: the fields here are memory_mb",
         ),
     ] {
-        let faults = faults_of(fields);
-        assert!(faults.len() == 1 && faults[0].contains(said), "{fields}: {faults:?}");
+        let errors = errors_of(fields);
+        assert!(errors.len() == 1 && errors[0].contains(expected), "{fields}: {errors:?}");
     }
-    for (cmd, said) in [
+    for (cmd, expected) in [
         ("null", "a: has no cmd"),
         ("\" \"", "a.cmd: is empty"),
         ("[\"\"]", "a.cmd: is empty"),
@@ -266,15 +266,15 @@ fn what_cannot_be_is_refused() {
         ),
         ("[\"x\", \"${\"]", "a.cmd[1]: has a `${` that no `}` closes"),
     ] {
-        let faults = faults(&format!("{{\"a\":{{\"cmd\":{cmd}}}}}"));
-        assert!(faults.len() == 1 && faults[0].contains(said), "{cmd}: {faults:?}");
+        let errors = errors(&format!("{{\"a\":{{\"cmd\":{cmd}}}}}"));
+        assert!(errors.len() == 1 && errors[0].contains(expected), "{cmd}: {errors:?}");
     }
     let long = "x".repeat(crate::process::COMMAND_BYTES_MAX + 1);
-    assert!(faults(&format!("{{\"a\":{{\"cmd\":\"{long}\"}}}}"))[0].contains("is longer than"));
+    assert!(errors(&format!("{{\"a\":{{\"cmd\":\"{long}\"}}}}"))[0].contains("is longer than"));
 }
 
 #[test]
-fn names_can_be_those_of_folders() {
+fn names_are_valid_directory_names() {
     for name in ["a", "A.b_c-9", "...", &"x".repeat(64)] {
         assert!(is_service_name(name), "{name}");
     }
@@ -284,12 +284,12 @@ fn names_can_be_those_of_folders() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named() {
-    let fault = ServicesFile::read(Path::new("/no/such.json"), &[]).unwrap_err().to_string();
-    assert!(fault.starts_with("/no/such.json: cannot be read: No such file"), "{fault}");
+fn unreadable_file_is_named() {
+    let error = ServicesFile::read(Path::new("/no/such.json"), &[]).unwrap_err().to_string();
+    assert!(error.starts_with("/no/such.json: cannot be read: No such file"), "{error}");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("latin.json");
     std::fs::write(&path, b"{\"\xe9\": 1}").unwrap();
-    let fault = ServicesFile::read(&path, &[]).unwrap_err().to_string();
-    assert!(fault.contains("latin.json: cannot be read: "), "{fault}");
+    let error = ServicesFile::read(&path, &[]).unwrap_err().to_string();
+    assert!(error.contains("latin.json: cannot be read: "), "{error}");
 }

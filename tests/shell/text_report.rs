@@ -1,12 +1,12 @@
-//! Answers as text, which are made for a model to read.
+//! Answers as text, written for models.
 
 use crate::harness::{Server, eventually};
 use serde_json::json;
 
 const TEXT: &[&str] = &["Accept: text/plain"];
 
-/// What POST /start with this body answers as text.
-fn told(server: &Server, body: &serde_json::Value) -> String {
+/// Returns the text answer of POST /start with this body.
+fn start_as_text(server: &Server, body: &serde_json::Value) -> String {
     let answer = server.request("POST /start", TEXT, body.to_string().as_bytes()).expect(201);
     assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
     answer.text()
@@ -17,9 +17,9 @@ fn status(server: &Server) -> String {
 }
 
 #[test]
-fn a_start_that_waits_tells_state_output_and_what_to_call_next() {
+fn waiting_start_reports_state_output_and_next_call() {
     let server = Server::start();
-    let text = told(&server, &json!({"command": "seq 3; exit 7", "wait": 60}));
+    let text = start_as_text(&server, &json!({"command": "seq 3; exit 7", "wait": 60}));
     let lines: Vec<_> = text.lines().collect();
     let run = server.get("/status").expect(200).json();
     let begin = format!(
@@ -30,14 +30,14 @@ fn a_start_that_waits_tells_state_output_and_what_to_call_next() {
     assert!(lines[0].starts_with(&begin) && lines[0].ends_with(" s | lines 1-3 of 3]"), "{text}");
     assert_eq!(lines[1..], ["1", "2", "3", "[ended: POST /start runs the next command]"]);
     assert_eq!(status(&server), text);
-    let silent = told(&server, &json!({"command": "exit 0", "wait": 60}));
+    let silent = start_as_text(&server, &json!({"command": "exit 0", "wait": 60}));
     assert!(silent.contains("| no lines]\n(no output)\n["), "{silent}");
 }
 
 #[test]
-fn what_runs_is_told_with_where_to_go_on() {
+fn running_command_is_reported_with_the_next_call() {
     let server = Server::start();
-    let text = told(&server, &json!({"command": "seq 3; sleep 60", "wait": 0.2}));
+    let text = start_as_text(&server, &json!({"command": "seq 3; sleep 60", "wait": 0.2}));
     assert!(text.contains(" | running | "), "{text}");
     let next = "[still running: GET /logs?after=3&wait=30 waits for more, or POST /kill]\n";
     assert!(text.ends_with(&format!("\n3\n{next}")), "{text}");
@@ -46,10 +46,10 @@ fn what_runs_is_told_with_where_to_go_on() {
 }
 
 #[test]
-fn a_question_is_told_apart_with_how_to_answer_it() {
+fn prompt_is_reported_with_how_to_answer() {
     let server = Server::start();
-    told(&server, &json!({"command": "printf 'Sure? '; read x; echo $x", "pty": true}));
-    let text = eventually("the question is told", || {
+    start_as_text(&server, &json!({"command": "printf 'Sure? '; read x; echo $x", "pty": true}));
+    let text = eventually("the prompt is reported", || {
         Some(status(&server)).filter(|text| text.contains("Sure?"))
     });
     assert!(
@@ -59,15 +59,16 @@ fn a_question_is_told_apart_with_how_to_answer_it() {
     server.request("POST /stdin", &[], b"y\n").expect(200);
     server.ended();
     assert!(status(&server).contains("\nSure? y\ny\n[ended"), "{}", status(&server));
-    let deaf = told(&server, &json!({"command": "printf 'Sure? '; sleep 60", "wait": 0.3}));
+    let deaf =
+        start_as_text(&server, &json!({"command": "printf 'Sure? '; sleep 60", "wait": 0.3}));
     assert!(deaf.contains("and it has no input") && deaf.contains("\"pty\": true"), "{deaf}");
     server.post("/kill").expect(200);
 }
 
 #[test]
-fn a_text_is_cut_with_how_to_get_the_rest() {
+fn truncated_text_names_the_call_for_the_rest() {
     let server = Server::start();
-    let text = told(&server, &json!({"command": "seq 100000", "wait": 60}));
+    let text = start_as_text(&server, &json!({"command": "seq 100000", "wait": 60}));
     assert!((30_000..34_000).contains(&text.len()), "{}", text.len());
     assert!(
         text.starts_with("[run ")
@@ -80,19 +81,19 @@ fn a_text_is_cut_with_how_to_get_the_rest() {
     let brief = status(&server);
     assert!((3_000..5_000).contains(&brief.len()), "{}", brief.len());
     let body = json!({"command": "seq 1000", "wait": 60, "max_bytes": 300});
-    assert!(told(&server, &body).len() < 500);
+    assert!(start_as_text(&server, &body).len() < 500);
 }
 
 #[test]
-fn what_was_left_behind_is_told() {
+fn leftovers_are_reported() {
     let server = Server::start();
-    let text = told(&server, &json!({"command": "sleep 60 & echo gone", "wait": 60}));
+    let text = start_as_text(&server, &json!({"command": "sleep 60 & echo gone", "wait": 60}));
     assert!(text.contains("[ended, but left ") && text.contains("POST /kill"), "{text}");
     server.post("/kill").expect(200);
 }
 
 #[test]
-fn a_client_that_likes_json_as_well_gets_json() {
+fn client_accepting_json_gets_json() {
     let server = Server::start();
     server.run_to_end("echo hello");
     for accept in [
@@ -130,14 +131,14 @@ fn report_of_an_old_run_names_the_newer_one() {
 }
 
 #[test]
-fn escape_sequences_are_taken_out_of_a_text() {
+fn escape_sequences_are_removed_from_text() {
     let server = Server::start();
     let body = json!({"command": "printf '\\033[31mred\\033[0m\\n'", "wait": 60});
-    assert!(told(&server, &body).contains("]\nred\n["));
+    assert!(start_as_text(&server, &body).contains("]\nred\n["));
 }
 
 #[test]
-fn what_a_kill_is_still_ending_is_not_told_as_left() {
+fn processes_being_killed_are_not_leftovers() {
     let server = Server::start();
     for _ in 0..10 {
         server.run("sleep 60 & sleep 60; echo never");
@@ -155,10 +156,10 @@ fn what_a_kill_is_still_ending_is_not_told_as_left() {
 fn report_names_leftovers_and_what_ends_them() {
     let server = Server::start();
     let left = json!({"command": "sleep 300 >/dev/null &", "wait": 60});
-    let text = told(&server, &left);
+    let text = start_as_text(&server, &left);
     let advice = "POST /kill ends what it left, and the next POST /start does before it runs";
     assert!(text.contains(advice), "{text}");
-    let text = told(&server, &json!({"command": "true", "wait": 60}));
+    let text = start_as_text(&server, &json!({"command": "true", "wait": 60}));
     assert!(text.contains("\n[ended processes left by the previous run: "), "{text}");
     assert!(text.contains(" (sleep 300)]\n[ended: POST /start runs the next command]\n"), "{text}");
 }

@@ -4,7 +4,7 @@ use super::services_file::RestartPolicy;
 use crate::protocol::{EndedBy, RestartMode, ServiceState};
 use std::time::{Duration, Instant};
 
-/// A phase of a service.
+/// The phase of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// Nothing runs, and nothing is about to.
@@ -103,14 +103,14 @@ pub struct Finish {
 
 /// The state of one service.
 #[derive(Clone, Debug)]
-pub struct Life {
+pub struct StateMachine {
     phase: Phase,
     /// Restarts by the policy since the count was reset.
     attempts: u32,
     restarts: u64,
 }
 
-impl Life {
+impl StateMachine {
     /// Creates the state of a service that was never started.
     #[must_use]
     pub fn new() -> Self {
@@ -200,7 +200,7 @@ impl Life {
         if self.state().is_down() { self.start().ok() } else { None }
     }
 
-    /// A client stops it, with all that its last run left. Returns `None` if nothing has to be
+    /// A client stops it, with the leftovers of its last run. Returns `None` if nothing has to be
     /// done.
     ///
     /// # Errors
@@ -379,7 +379,7 @@ impl Life {
     }
 }
 
-impl Default for Life {
+impl Default for StateMachine {
     fn default() -> Self {
         Self::new()
     }

@@ -1,4 +1,4 @@
-//! POST /stdin, /signal and /resize: commands that are talked to, on a terminal and without.
+//! POST /stdin, /signal and /resize: input for commands, with and without a terminal.
 
 use crate::harness::{Server, eventually};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ fn wait_for_prompt(server: &Server, prompt: &str) {
 }
 
 #[test]
-fn a_command_reads_what_is_written_until_the_input_ends() {
+fn command_reads_input_until_eof() {
     let server = Server::start();
     let status = start(&server, &json!({"command": "cat; echo end", "stdin": true}));
     assert_eq!((&status["stdin_open"], &status["pty"]), (&json!(true), &json!(false)));
@@ -37,7 +37,7 @@ fn a_command_reads_what_is_written_until_the_input_ends() {
 }
 
 #[test]
-fn without_being_asked_for_there_is_no_input() {
+fn input_is_closed_by_default() {
     let server = Server::start();
     server.post("/stdin").problem(404, "not_found");
     let ended = server.run_to_end("cat; echo end");
@@ -52,7 +52,7 @@ fn without_being_asked_for_there_is_no_input() {
 }
 
 #[test]
-fn written_counts_what_a_slow_reader_took() {
+fn written_counts_bytes_taken_by_a_slow_reader() {
     let server = Server::start();
     start(&server, &json!({"command": "sleep 60", "stdin": true}));
     let data = vec![b'x'; 1_000_000];
@@ -75,9 +75,9 @@ fn a_terminal_has_a_size_a_type_and_echoes() {
 }
 
 #[test]
-fn a_control_c_reaches_the_foreground_alone() {
+fn control_c_reaches_only_the_foreground() {
     let server = Server::start();
-    // The one in the foreground says that it is there.
+    // The foreground process reports that it is running.
     let command = "trap 'echo caught' INT; sh -c 'echo ready; exec sleep 60'; echo goes on";
     start(&server, &json!({"command": command, "pty": true}));
     server.wait_for_output("ready");
@@ -88,7 +88,7 @@ fn a_control_c_reaches_the_foreground_alone() {
 }
 
 #[test]
-fn another_size_is_told_to_the_program() {
+fn resize_notifies_the_program() {
     let server = Server::start();
     let command = "trap 'stty size' WINCH; echo ready; while :; do sleep 0.05; done";
     start(&server, &json!({"command": command, "pty": true}));
@@ -105,7 +105,7 @@ fn another_size_is_told_to_the_program() {
 }
 
 #[test]
-fn an_interpreter_is_talked_to() {
+fn interpreter_accepts_input() {
     let server = Server::start();
     start(&server, &json!({"command": "exec python3 -iq", "pty": true}));
     wait_for_prompt(&server, ">>> ");
@@ -141,7 +141,7 @@ fn any_signal_can_be_sent_to_the_tree() {
 }
 
 #[test]
-fn a_command_starts_where_and_with_what_it_is_told() {
+fn cwd_and_env_apply_to_the_command() {
     let server = Server::start();
     let body = json!({
         "command": "pwd; echo $ADDED; echo ${HOME-none}", "cwd": "/tmp",
@@ -211,20 +211,20 @@ fn a_start_can_wait_for_the_end_and_bring_the_output() {
 }
 
 #[test]
-fn a_run_whose_time_is_up_is_ended_and_says_so() {
+fn expired_timeout_ends_the_run_and_is_reported() {
     let server = Server::start_with(&["--kill-timeout", "0.2"]);
     let command = "trap '' TERM; echo printed; (trap '' TERM; sleep 60) & sleep 60; sleep 60";
     let body = json!({"command": command, "timeout": 0.3, "wait": 20});
     let answer = start(&server, &body);
-    let told = (&answer["status"], &answer["ended_by"], &answer["signal"]);
-    assert_eq!(told, (&json!("killed"), &json!("timeout"), &json!("SIGKILL")));
+    let actual = (&answer["status"], &answer["ended_by"], &answer["signal"]);
+    assert_eq!(actual, (&json!("killed"), &json!("timeout"), &json!("SIGKILL")));
     assert_eq!(answer["output"]["content"], "printed");
     eventually("nothing of it is left", || server.living().is_empty().then_some(()));
     let answer = start(&server, &json!({"command": "echo quick", "timeout": 30, "wait": 20}));
     assert_eq!(answer["ended_by"], "itself");
 }
 
-/// A plus in a query is a space, where nobody has encoded it.
+/// An unencoded plus in a query means a space.
 #[test]
 fn a_real_time_signal_may_be_given_with_a_bare_plus() {
     let server = Server::start();
@@ -236,12 +236,12 @@ fn a_real_time_signal_may_be_given_with_a_bare_plus() {
     server.post("/signal?type=RTMINfoo").problem(400, "bad_request");
     server.post("/signal?type=SIGRTMIN+3").expect(200);
     assert_eq!(server.ended()["exit_code"], 0);
-    // The shell itself says of its `sleep` what ended that.
+    // The shell itself reports what ended its `sleep`.
     assert!(server.content("").ends_with("\ngot it"));
 }
 
 #[test]
-fn a_terminal_that_is_left_and_opened_again_is_read() {
+fn reopened_terminal_is_read() {
     let server = Server::start();
     let command = "exec </dev/null >/dev/null 2>&1; sleep 0.3; printf 'password: ' >/dev/tty; \
                    read answer </dev/tty; echo \"got $answer\" >/dev/tty; seq 2000 >/dev/tty";

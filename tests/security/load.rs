@@ -1,9 +1,9 @@
-//! Many connections at once of clients that have shown nothing.
+//! Connection floods by unauthenticated clients.
 
 use crate::harness::raw::Client;
 use crate::harness::{Server, binary, eventually};
 
-/// More connections than the server has room for.
+/// More connections than the server accepts.
 const CROWD: usize = 600;
 
 fn catch_panic() -> Server {
@@ -12,13 +12,13 @@ fn catch_panic() -> Server {
     Server::start_command(command)
 }
 
-/// A crowd, each of which sends this and reads nothing.
+/// Opens a flood of connections, each of which sends this and reads nothing.
 fn crowd(server: &Server, bytes: &[u8]) -> Vec<Client> {
     let join = |_| {
         let mut client = Client::connect(server.address());
         rustix::net::sockopt::set_socket_recv_buffer_size(&client.socket, 2048).unwrap();
         rustix::io::ioctl_fionbio(&client.socket, true).unwrap();
-        // As much of it as the server takes before it waits for us to read.
+        // As much as the server accepts before it waits for the reader.
         let _ = std::io::Write::write(&mut client.socket, bytes);
         client
     };
@@ -26,7 +26,7 @@ fn crowd(server: &Server, bytes: &[u8]) -> Vec<Client> {
 }
 
 #[test]
-fn a_crowd_of_any_kind_refuses_nobody_else() {
+fn connection_floods_refuse_no_other_client() {
     let server = catch_panic();
     let request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
     for bytes in [
@@ -47,7 +47,7 @@ fn a_crowd_of_any_kind_refuses_nobody_else() {
 }
 
 #[test]
-fn the_log_of_a_crowd_is_limited_and_counted() {
+fn log_of_a_connection_flood_is_limited() {
     let server = catch_panic();
     let mut client = Client::connect(server.address());
     for _ in 0..500 {

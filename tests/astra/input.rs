@@ -1,4 +1,4 @@
-//! POST /stdin/{service}: services on a terminal that are talked to.
+//! POST /stdin/{service}: input for services on a terminal.
 
 use crate::harness::{Astra, eventually};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ fn wait_for_prompt(astra: &Astra) {
 }
 
 #[test]
-fn a_service_on_a_terminal_is_told_what_it_asks_for() {
+fn service_on_a_terminal_reads_input() {
     let astra = Astra::start(json!({ "web": service() }));
     wait_for_prompt(&astra);
     let written = astra.request("POST /supervisor/stdin/web", &[], b"Ann\n").expect(200).json();
@@ -39,7 +39,7 @@ fn a_service_on_a_terminal_is_told_what_it_asks_for() {
 }
 
 #[test]
-fn a_terminal_is_there_for_the_whole_tree_and_ends_with_it() {
+fn terminal_serves_the_tree_and_ends_with_it() {
     let astra = Astra::start(json!({"web": {
         "cmd": "tty; test -t 0 && test -t 1 && test -t 2 && echo \"all $TERM\"; exec sleep 60",
         "pty": true,
@@ -63,7 +63,7 @@ fn a_service_without_a_terminal_reads_nothing() {
 }
 
 #[test]
-fn what_is_no_input_is_refused() {
+fn invalid_input_is_refused() {
     let astra = Astra::start(json!({ "web": service() }));
     wait_for_prompt(&astra);
     for body in [json!({"dta": "x"}), json!({"data": 5}), json!({"data": "x", "eof": "no"})] {
@@ -77,7 +77,7 @@ fn what_is_no_input_is_refused() {
 }
 
 #[test]
-fn a_service_that_never_ran_has_no_open_input() {
+fn service_without_a_run_has_no_open_input() {
     let astra = Astra::start(json!({
         "web": {"cmd": "cat", "pty": true, "autostart": false},
     }));
