@@ -213,7 +213,8 @@ object! {
         bytes_max: Option<u64> =
             field("max_bytes", Optional(whole::<u64>(LOG_BYTES_MIN, None)), Unsupported(ONLY_NODE)),
         /// Number of runs.
-        runs_max: Option<usize> = field("keep", Optional(whole::<usize>(1, None)), Unsupported(ONLY_NODE)),
+        runs_max: Option<usize> =
+            field("keep", Optional(whole::<usize>(1, None)), Unsupported(ONLY_NODE)),
     }
 }
 

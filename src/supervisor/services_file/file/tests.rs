@@ -87,7 +87,8 @@ fn every_field_is_parsed() {
             "b": {"tcp": "x:2"}, "a": {"cmd": ["check", "it"]}, "s": {"cmd": "check it"}},
         "restart_policy": {"mode": "always", "max_restarts": 0, "backoff_seconds": 0.1,
             "backoff_multiplier": 1, "max_backoff_seconds": 2, "reset_after_seconds": 3},
-        "start_timeout": 1.5, "start_seconds": 0, "depends_on": {"db": "healthy", "once": "completed"},
+        "start_timeout": 1.5, "start_seconds": 0,
+        "depends_on": {"db": "healthy", "once": "completed"},
         "stop_signal": "INT", "stop_timeout": 86400, "reload_signal": 1, "pty": true,
         "log": {"max_bytes": 65536, "keep": 1}}}"#,
     )
