@@ -85,7 +85,8 @@ def crash(system: System, checks: Checks) -> None:
         2,
     )
     if waiting:
-        checks.same("its end is reported", (waiting["exit_code"], waiting["signal"]), (-9, "SIGKILL"))
+        end = (waiting["exit_code"], waiting["signal"])
+        checks.same("its end is reported", end, (-9, "SIGKILL"))
         checks.check("and when it is started again", waiting["next_restart_at"], waiting)
     checks.eventually("it runs again", lambda: system.service("memory")["status"] == "running")
     after = system.service("memory")

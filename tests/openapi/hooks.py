@@ -53,7 +53,7 @@ def is_command(value):
 
 
 def shorten(values, name, maximum):
-    """Limits waits to the minimum."""
+    """Limits a wait to the time that is needed to see it."""
     value = values.get(name)
     try:
         given = float(value) if isinstance(value, str) else value

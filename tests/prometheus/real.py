@@ -55,10 +55,10 @@ class Checks:
         self.check(what, done.returncode == 0, done.stdout + done.stderr)
 
 
-def eventually(attempt_once):
-    """Waits until `attempt_once` returns a true value; returns None if it never does."""
+def eventually(probe):
+    """Waits until `probe` returns a true value; returns an empty list if it never does."""
     try:
-        return wait_for(attempt_once, PATIENCE_SECONDS, rest=0.2)
+        return wait_for(probe, PATIENCE_SECONDS, rest=0.2)
     except TimeoutError:
         return []
 
@@ -130,10 +130,10 @@ def firing(prometheus: int, name: str) -> list:
     ]
 
 
-def attempt(attempt_once):
+def attempt(probe):
     """Returns its result, or None while the server does not answer."""
     try:
-        return attempt_once()
+        return probe()
     except OSError:
         return None
 
