@@ -23,7 +23,7 @@ fn form_fields_apply_to_the_started_command() {
     browser.wait_for_text("#run", "No command has been started yet");
     browser.click("Directory, environment, input, timeout");
     browser.fill("Directory", "/");
-    browser.fill("Environment, a NAME=value a line", "GREETING=hello you\nunset HOME");
+    browser.fill("Environment, one NAME=value per line", "GREETING=hello you\nunset HOME");
     browser.fill("Timeout in seconds", "0.7");
     start(&browser, "test -t 1 && echo \"$GREETING from $PWD ${HOME-nowhere}\"; sleep 60");
     browser.wait_for_text(".log", "hello you from / nowhere");
@@ -42,10 +42,10 @@ fn invalid_form_is_refused() {
     let server = Server::start();
     let browser = page(&server);
     browser.click("Directory, environment, input, timeout");
-    browser.fill("Environment, a NAME=value a line", "NONSENSE");
+    browser.fill("Environment, one NAME=value per line", "NONSENSE");
     start(&browser, "ls");
     browser.wait_for_text("#start-fault", "write NAME=value");
-    browser.fill("Environment, a NAME=value a line", " ");
+    browser.fill("Environment, one NAME=value per line", " ");
     browser.fill("Directory", "/nowhere");
     start(&browser, "ls");
     browser.wait_for_text("#start-fault", "give one that is there");
