@@ -193,3 +193,72 @@ fn every_fixture_is_used() {
         assert!(text.contains(&name), "{name} is used by no test");
     }
 }
+
+/// Words that the project does without: metaphors of its own where the field has a term, and
+/// mistakes. CONTRIBUTING.md says how to write instead.
+const BANNED_WORDS: [&str; 16] = [
+    "a LLM",
+    "asker",
+    "birth",
+    "desk",
+    "guest",
+    "hurried",
+    "hurry",
+    "mend",
+    "mended",
+    "roof",
+    "seat",
+    "seats",
+    "stranger",
+    "strangers",
+    "told",
+    "unborn",
+];
+
+/// The text of every file that people read: sources, panel, documentation. Pages of measurements are
+/// left out, because a run writes them.
+fn texts() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = files_below(&root.join("src"));
+    files.extend(CRATES.iter().flat_map(|name| files_below(&root.join("crates").join(name))));
+    files.extend(files_below(&root.join("docs")));
+    files.extend(fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()));
+    let is_text = |path: &PathBuf| {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let is_measured = ["BENCHMARKS.md", "PEERS.md"].iter().any(|name| path.ends_with(name));
+        extension.is_some_and(|it| ["rs", "md", "js", "css", "html", "toml"].contains(&it))
+            && !is_measured
+    };
+    let read = |path: PathBuf| {
+        let name = path.strip_prefix(root).unwrap().display().to_string();
+        (name, fs::read_to_string(path).unwrap())
+    };
+    files.into_iter().filter(is_text).map(read).collect()
+}
+
+#[test]
+fn banned_words_are_not_used() {
+    let pattern = format!(r"(?i)\b({})\b", BANNED_WORDS.join("|"));
+    let pattern = regex::Regex::new(&pattern).unwrap();
+    let mut found = Vec::new();
+    for (name, text) in texts() {
+        for (index, line) in text.lines().enumerate() {
+            let words = pattern.find_iter(line);
+            found.extend(words.map(|word| format!("{name}:{}: {}", index + 1, word.as_str())));
+        }
+    }
+    assert!(found.is_empty(), "{} words:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn test_names_are_short() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = ["src", "crates", "tests"].map(|name| files_below(&root.join(name)));
+    let name = regex::Regex::new(r"#\[test\]\s+(?:#\[[^\]]*\]\s+)*fn (\w+)").unwrap();
+    for path in files.into_iter().flatten().filter(|path| is_rust(path)) {
+        let text = fs::read_to_string(&path).unwrap();
+        for found in name.captures_iter(&text) {
+            assert!(found[1].len() <= 60, "{}: {} is too long", path.display(), &found[1]);
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Errors of starting, ending and talking to commands.
+//! Errors of operations on commands.
 
 use crate::error::{ErrorKind, SystemError};
 use crate::{logs, process};

@@ -14,7 +14,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A service cannot start without the variables of its file.
-    #[error("The env_file {path:?} cannot be read ({why}): mend it, or take it out.")]
+    #[error("The env_file {path:?} cannot be read ({why}): fix it, or remove it.")]
     EnvironmentFile {
         /// The path, as it was given.
         path: PathBuf,
