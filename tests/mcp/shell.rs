@@ -207,7 +207,8 @@ fn disconnect_ends_the_wait_not_the_command() {
         let mut stream = std::net::TcpStream::connect(server.address()).unwrap();
         stream.write_all(head.as_bytes()).unwrap();
         eventually("it runs", || (server.get("/status").status == 200).then_some(()));
-        let waiting = || server.get("/status?wait=1").status == 503;
+        // By the metric: a request that waits would compete for the slot.
+        let waiting = || server.get("/metrics").expect(200).text().contains("_streams 1\n");
         eventually("the one slot is taken", || waiting().then_some(()));
     }
     eventually("the slot is free again", || {
