@@ -3,12 +3,11 @@
 use super::mark::{Mark, Marks};
 use super::procfs::{ProcessInfo, Procfs};
 use super::signal::Signal;
-use super::syscall::{open_pidfd, retry};
+use super::syscall::{open_pidfd, wait_for_end};
 use super::tree::{living_children, recheck, send_signal};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -109,13 +108,4 @@ fn kill(procfs: Procfs, stray: ProcessInfo) -> Option<OwnedFd> {
     let pidfd = open_pidfd(stray.pid).ok()?;
     recheck(procfs, stray)?;
     send_signal(procfs, stray, Signal::KILL).ok().map(|()| pidfd)
-}
-
-/// Waits for the end of a process that is not ours to reap, by its pidfd.
-pub(super) fn wait_for_end(pidfd: &OwnedFd, deadline: Instant) {
-    let left = deadline.saturating_duration_since(Instant::now());
-    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-    let mut watched = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-    // A process that does not end in time is found again by the caller's next pass.
-    let _ended = retry(|| poll(&mut watched, timeout));
 }

@@ -1,14 +1,48 @@
 //! The health checks of a service: one by `health_check`, or several by `health_checks`.
 
 use super::compound::{Command, Target, named, nested};
-use super::config::HealthCheck;
 use super::fields::Fields;
-use super::kinds::Kind;
-use super::table::{Mapping, ObjectSchema, Row, nullable};
+use super::kinds::{Flag, Kind, Seconds, U32_MAX, whole};
+use super::node::Node;
+use super::object_schema::Mapping::Supported;
+use super::object_schema::{Mapping, ObjectSchema, nullable};
+use super::table::{Object, Row, Rules, field, object, object_rows};
 use crate::probe::Check;
 use crate::supervisor::Masking;
-use schemars::SchemaGenerator;
-use serde_json::{Map, Value};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// The shortest interval and timeout of a health check, in seconds.
+const INTERVAL_SECONDS_MIN: f64 = 0.1;
+const TIMEOUT_SECONDS_MIN: f64 = 0.001;
+
+object! {
+    /// A health check: exactly one of `url`, `tcp` and `cmd`.
+    pub struct HealthCheck named "HealthCheck" {
+        /// What it probes.
+        check: Check = Subject,
+        /// Seconds until a check fails.
+        timeout: Duration = field("timeout", Seconds(TIMEOUT_SECONDS_MIN), Supported).default("5"),
+        /// Seconds from one check to the next.
+        interval: Duration =
+            field("interval", Seconds(INTERVAL_SECONDS_MIN), Supported).default("10"),
+        /// Seconds after a start in which failures do not count.
+        start_period: Duration = field("start_period", Seconds(0.0), Supported).default("0"),
+        /// How many failures in a row make it unhealthy.
+        retries: u32 = field("retries", whole::<u32>(1, U32_MAX), Supported).default("3"),
+        /// Whether the service is restarted when it is unhealthy.
+        restart_on_failure: bool =
+            field("restart_on_failure", Flag, Supported).default("false"),
+    }
+}
+
+impl Rules for HealthCheck {
+    fn constraints() -> Value {
+        json!({"oneOf": [{"required": ["url"]}, {"required": ["tcp"]}, {"required": ["cmd"]}]})
+    }
+}
 
 /// The name of the single `health_check`.
 const SINGLE_NAME: &str = "http_endpoint";

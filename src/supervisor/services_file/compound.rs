@@ -2,8 +2,10 @@
 
 use super::fields::Fields;
 use super::kinds::{Kind, Word};
+use super::names::{NAME_PATTERN, is_service_name};
 use super::node::Node;
-use super::table::{Mapping, Object, View};
+use super::object_schema::Mapping;
+use super::table::{Object, View};
 use crate::nearest;
 use crate::probe::Check;
 use crate::process::{COMMAND_BYTES_MAX, CommandLine};
@@ -255,7 +257,7 @@ impl<T: Object> Kind for Named<T> {
     fn read(&self, node: &Node<'_>) -> Option<Self::Value> {
         let entries = node.fields().map(Fields::all).unwrap_or_default().into_iter();
         let read = entries.filter_map(|entry| {
-            if !super::is_service_name(&entry.name) {
+            if !is_service_name(&entry.name) {
                 entry
                     .key
                     .error("cannot be a name: use letters, digits, `.`, `_` and `-`, 64 at most");
@@ -268,7 +270,7 @@ impl<T: Object> Kind for Named<T> {
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "object", "additionalProperties": generator.subschema_for::<T>(),
-            "propertyNames": {"pattern": super::file::NAME_PATTERN},
+            "propertyNames": {"pattern": NAME_PATTERN},
         })
     }
 

@@ -1,16 +1,20 @@
 //! The fields of a service, declared as tables of [`super::table`].
 
-use super::checks::{Checks, Subject};
+use super::checks::{Checks, HealthCheck};
 use super::compound::{Command, Dependencies, Variables, nested};
 use super::fields::Given;
-use super::kinds::{Flag, MODE, Number, Optional, Path as PathKind, Seconds, SignalName, whole};
+use super::kinds::{
+    Flag, MODE, Number, Optional, Path as PathKind, Seconds, SignalName, U32_MAX, whole,
+};
 use super::node::Node;
+use super::object_schema::Mapping::{
+    Supported, Unsupported, UnsupportedInDeployment, UnsupportedInJob,
+};
+use super::object_schema::{Mapping, ObjectSchema};
 use super::port::port_of;
-use super::table::Mapping::{Supported, Unsupported, UnsupportedInDeployment, UnsupportedInJob};
-use super::table::{Mapping, Object, ObjectSchema, Row, Rules, field, object, object_rows};
+use super::table::{Object, Row, Rules, field, object, object_rows};
 use crate::env_file::{self, Variable};
 use crate::logs::LOG_BYTES_MIN;
-use crate::probe::Check;
 use crate::process::{CommandLine, ResourceLimits, Signal};
 use crate::protocol::{Condition, RestartMode};
 use crate::supervisor::Masking;
@@ -31,12 +35,6 @@ const PROCESSES_MAX: u64 = 4_194_304;
 
 /// The largest factor between two delays.
 const BACKOFF_MULTIPLIER_MAX: f64 = 1000.0;
-
-/// The shortest interval and timeout of a health check, in seconds.
-const INTERVAL_SECONDS_MIN: f64 = 0.1;
-const TIMEOUT_SECONDS_MIN: f64 = 0.001;
-
-const U32_MAX: Option<u64> = Some(u32::MAX as u64);
 
 const BACKOFF: &str = "is left out: Kubernetes waits 10 s, and twice as long each time, at most \
                        5 minutes (a Job 6)";
@@ -121,32 +119,6 @@ impl Rules for ServiceConfig {
 
     fn constraints() -> Value {
         json!({"not": {"required": ["health_check", "health_checks"]}})
-    }
-}
-
-object! {
-    /// A health check: exactly one of `url`, `tcp` and `cmd`.
-    pub struct HealthCheck named "HealthCheck" {
-        /// What it probes.
-        check: Check = Subject,
-        /// Seconds until a check fails.
-        timeout: Duration = field("timeout", Seconds(TIMEOUT_SECONDS_MIN), Supported).default("5"),
-        /// Seconds from one check to the next.
-        interval: Duration =
-            field("interval", Seconds(INTERVAL_SECONDS_MIN), Supported).default("10"),
-        /// Seconds after a start in which failures do not count.
-        start_period: Duration = field("start_period", Seconds(0.0), Supported).default("0"),
-        /// How many failures in a row make it unhealthy.
-        retries: u32 = field("retries", whole::<u32>(1, U32_MAX), Supported).default("3"),
-        /// Whether the service is restarted when it is unhealthy.
-        restart_on_failure: bool =
-            field("restart_on_failure", Flag, Supported).default("false"),
-    }
-}
-
-impl Rules for HealthCheck {
-    fn constraints() -> Value {
-        json!({"oneOf": [{"required": ["url"]}, {"required": ["tcp"]}, {"required": ["cmd"]}]})
     }
 }
 

@@ -2,7 +2,7 @@
 //! shown.
 
 use super::node::Node;
-use super::table::Mapping;
+use super::object_schema::{Mapping, nullable};
 use crate::process::Signal;
 use crate::protocol::RestartMode;
 use crate::runs::SECONDS_MAX;
@@ -64,7 +64,7 @@ impl<K: Kind> Kind for Optional<K> {
     }
 
     fn shown_schema(&self, generator: &mut SchemaGenerator) -> Schema {
-        super::table::nullable(self.0.shown_schema(generator))
+        nullable(self.0.shown_schema(generator))
     }
 
     fn mappings(&self) -> Vec<(String, Mapping)> {
@@ -131,6 +131,9 @@ impl Kind for Number {
 
 /// An integer in a range.
 pub(super) struct Whole<T>(RangeInclusive<u64>, PhantomData<T>);
+
+/// The largest number of 32 bits, as the end of a range.
+pub(super) const U32_MAX: Option<u64> = Some(u32::MAX as u64);
 
 /// Returns the kind of integers from `least` to `most`; `None` stands for no maximum.
 pub(super) fn whole<T>(least: u64, most: Option<u64>) -> Whole<T> {

@@ -3,7 +3,7 @@
 use super::config::ServiceConfig;
 use super::error::ServicesFileErrors;
 use super::fields::Fields;
-use super::file::{INVALID_NAME, is_service_name};
+use super::names::{INVALID_NAME, is_service_name};
 use super::node::{Node, Reading};
 use super::table::Object;
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! The JSON Schemas of the services file, for editors, and of its masked view.
 
 use super::config::ServiceConfig;
-use super::file::NAME_PATTERN;
+use super::names::NAME_PATTERN;
 use super::table::View;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, schema_for};
 use serde::Serialize;
