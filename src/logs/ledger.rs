@@ -256,8 +256,8 @@ impl Ledger {
         if let Some(writer) = &mut file.file
             && writer.write_all(lines.concat().as_bytes()).is_err()
         {
-            // A part of the line may be there: the next event must not follow it. If the file cannot
-            // be written anew either, that is logged.
+            // A part of the line may be there: the next event must not follow it. If the file
+            // cannot be written anew either, that is logged.
             file.is_torn = true;
         }
         file.lines += lines.len();

@@ -228,7 +228,8 @@ fn clock_set_back_keeps_the_run_order() {
     server.start_again();
     let old = format!("/runs/{}", old.as_str().unwrap());
     let uptime = server.get(&old).expect(200).json()["uptime"].as_f64().unwrap();
-    assert!((0.3..20.0).contains(&uptime), "{uptime}");
+    // It counts from the report of the launch, some milliseconds after the command began.
+    assert!((0.2..20.0).contains(&uptime), "{uptime}");
     assert_eq!(server.get(&format!("{old}/logs")).expect(200).json()["content"], "old");
     let new = ["echo one", "echo two"].map(|command| server.run_to_end(command)["run_id"].clone());
     server.get(&format!("{old}/logs")).problem(410, "gone");
