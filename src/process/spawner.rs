@@ -128,9 +128,13 @@ impl Spawners {
             return self.new_spawner();
         }
         let spawner = idle.remove(0);
-        // Those that were needed for a while and have no child any more.
+        // Those that were needed for a while and have no living child any more. The kernel hands a
+        // child that is not reaped yet to another thread.
         let procfs = self.registry.procfs();
-        for extra in idle.extract_if(.., |it| procfs.children_of_thread(it.thread).is_empty()) {
+        let lives = |child: i32| procfs.read(child).is_some_and(|process| process.state != 'Z');
+        let is_extra =
+            |it: &mut Spawner| !procfs.children_of_thread(it.thread).into_iter().any(lives);
+        for extra in idle.extract_if(.., is_extra) {
             // If it does not take the message it has ended.
             let _ended = extra.jobs.send(Message::End);
         }
