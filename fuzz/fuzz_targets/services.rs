@@ -27,7 +27,7 @@ fn read(text: &str) -> Option<ServicesFile> {
     let file = match ServicesFile::parse(text, &environment) {
         Ok(file) => file,
         Err(faults) => {
-            assert!(!faults.faults().is_empty());
+            assert!(!faults.errors().is_empty());
             assert!(faults.in_file("services.json").to_string().starts_with("services.json"));
             return None;
         }

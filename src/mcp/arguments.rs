@@ -1,6 +1,6 @@
 //! The arguments of a tool, checked.
 
-use super::tool::ToolError;
+use super::error::ToolError;
 use crate::protocol::whole_or_null;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

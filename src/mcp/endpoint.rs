@@ -3,13 +3,10 @@
 use super::era::{Era, Headers, era};
 use super::message::{Code, Message, RpcError};
 use super::methods;
-use super::service_tools::SERVICE_TOOLS;
-use super::shell_tools::SHELL_TOOLS;
-use super::tool::Tool;
-use crate::ops::{Client, Services, Shell};
+use super::toolbox::Toolbox;
+use crate::ops::Client;
 use http1::{Problem, Reply, Request, StatusCode};
 use serde_json::Value;
-use std::sync::Arc;
 
 /// The maximum size of a body.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -17,39 +14,6 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// The only revision with batches, and the maximum size of a batch.
 const BATCH_VERSION: &str = "2025-03-26";
 const BATCH_MESSAGES_MAX: usize = 50;
-
-/// The tools of one mode, with the operations they use.
-#[derive(Debug)]
-pub struct Toolbox<O: 'static> {
-    pub(super) tools: &'static [Tool<O>],
-    pub(super) instructions: &'static str,
-    pub(super) ops: Arc<O>,
-}
-
-impl Toolbox<Shell> {
-    /// Creates the tools that run commands.
-    #[must_use]
-    pub fn shell(ops: Arc<Shell>) -> Self {
-        let instructions = "Runs one shell command at a time, each with its whole process tree, \
-                            and keeps every line it prints. Start with start_command; each result \
-                            begins with a line of state and ends with what to call next. Only \
-                            `exited, exit code 0` is success. Nothing (directory, environment) \
-                            carries over from one command to the next.";
-        Self { tools: SHELL_TOOLS, instructions, ops }
-    }
-}
-
-impl Toolbox<Services> {
-    /// Creates the tools that control services.
-    #[must_use]
-    pub fn services(ops: Arc<Services>) -> Self {
-        let instructions = "Supervises the services of a file: starts them in dependency order, \
-                            restarts those that crash, checks their health. Begin with \
-                            list_services; read service_logs before you restart a service that \
-                            crashed.";
-        Self { tools: SERVICE_TOOLS, instructions, ops }
-    }
-}
 
 /// Creates the handler of POST /mcp.
 pub fn handler<O: Send + Sync>(

@@ -1,10 +1,10 @@
 //! The methods of the protocol.
 
 use super::arguments::Arguments;
-use super::endpoint::Toolbox;
 use super::era::{Era, HANDSHAKE, versions};
 use super::message::{Call, Code, RpcError};
 use super::tool::{Context, Tool, ToolResult};
+use super::toolbox::Toolbox;
 use crate::ops::Client;
 use serde_json::{Map, Value, json};
 

@@ -7,6 +7,7 @@
 mod arguments;
 mod endpoint;
 mod era;
+mod error;
 mod message;
 mod methods;
 mod runs;
@@ -15,6 +16,8 @@ mod service_tools;
 mod shell_tools;
 mod stdio;
 mod tool;
+mod toolbox;
 
-pub use endpoint::{Toolbox, handler};
+pub use endpoint::handler;
 pub use stdio::{Endpoint, Local, Remote, serve_stdio};
+pub use toolbox::Toolbox;

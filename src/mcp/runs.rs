@@ -1,6 +1,7 @@
 //! Shared parts of the LLM Shell's tools: waiting for a run, and reporting it.
 
-use super::tool::{Context, OUTPUT_BYTES_DEFAULT, ToolError, ToolResult};
+use super::error::ToolError;
+use super::tool::{Context, OUTPUT_BYTES_DEFAULT, ToolResult};
 use crate::logs::Range;
 use crate::ops::text_report::{self, Reader};
 use crate::ops::{ContinuationHint, Escapes, LogQuery, Shell, Source};

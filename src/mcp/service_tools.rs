@@ -1,10 +1,9 @@
 //! The tools of Astra.
 
 use super::arguments::{Arguments, with_wait};
+use super::error::{ToolError, empty};
 use super::service_text as text;
-use super::tool::{
-    Context, Effect, OUTPUT_BYTES_DEFAULT, Tool, ToolError, ToolResult, empty, input_of, output_of,
-};
+use super::tool::{Context, Effect, OUTPUT_BYTES_DEFAULT, Tool, ToolResult, input_of, output_of};
 use crate::logs::Range;
 use crate::ops::Error;
 use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, Services, fitting_seconds};

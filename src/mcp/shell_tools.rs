@@ -1,13 +1,12 @@
 //! The tools of the LLM Shell.
 
 use super::arguments::{Arguments, with_wait};
+use super::error::{ToolError, empty};
 use super::runs::{
     Before, RunReport, STATUS_BYTES, bytes, lines, lines_total, prompt, report, report_of,
     report_status, wait_for_end, wait_for_line, wait_for_reaction,
 };
-use super::tool::{
-    Context, Effect, OUTPUT_BYTES_DEFAULT, Tool, ToolError, ToolResult, empty, input_of, output_of,
-};
+use super::tool::{Context, Effect, OUTPUT_BYTES_DEFAULT, Tool, ToolResult, input_of, output_of};
 use crate::logs::Range;
 use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, Shell, fitting_seconds};
 use crate::process::Signal;

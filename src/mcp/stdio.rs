@@ -1,7 +1,8 @@
 //! The protocol over stdin and stdout: each line is a message to a local or remote endpoint.
 
-use super::endpoint::{self, Toolbox};
+use super::endpoint;
 use super::era::{Headers, STATELESS_VERSION_KEY};
+use super::toolbox::Toolbox;
 use crate::catch_panic::catch_panic;
 use crate::client::Client;
 use crate::ops;

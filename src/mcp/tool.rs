@@ -1,11 +1,8 @@
 //! Tools: a name, a description for a model, schemas, and a function.
 
 use super::arguments::Arguments;
-use crate::error::{ErrorKind, from_by};
+use super::error::ToolError;
 use crate::ops::Client;
-use crate::ops::{Error, with_advice};
-use crate::permits::TooManyRequests;
-use crate::{logs, runs, supervisor};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
@@ -13,9 +10,6 @@ use serde_json::{Value, json};
 /// The default limit of a tool's output, in bytes: together with the lines around it, less than 32
 /// KiB.
 pub const OUTPUT_BYTES_DEFAULT: u64 = 31 * 1024;
-
-/// The maximum size of an error text, in bytes.
-const FAILURE_BYTES_MAX: usize = 4096;
 
 /// A tool that uses the operations `O`: those of an LLM Shell, or of services.
 #[derive(Debug)]
@@ -62,62 +56,6 @@ pub struct ToolResult {
     pub text: String,
     /// The data for a program, by the tool's schema.
     pub data: Value,
-}
-
-/// The error of a tool, for a model.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ToolError(pub String);
-
-impl From<Error> for ToolError {
-    fn from(error: Error) -> Self {
-        if error.kind() == ErrorKind::Internal && !error.is_of_client_that_left() {
-            log::error!("{error}");
-        }
-        Self(with_advice(&error, advice(&error)))
-    }
-}
-
-from_by!(Error => ToolError: TooManyRequests, logs::Error, runs::Error, supervisor::Error);
-
-/// Returns what a caller of the tools can do about an error whose text is only the fact.
-fn advice(error: &Error) -> Option<String> {
-    let advice = match error {
-        Error::Run(error) => match error {
-            runs::Error::AlreadyRunning { .. } => "end it with kill, or wait for it with wait",
-            runs::Error::NeverStarted => "start one with start_command",
-            runs::Error::RestartCancelled => "start it with start_command when it is wanted",
-            runs::Error::NoSuchRun { .. } => "leave run_id out for the last command",
-            _ => return None,
-        },
-        Error::NotStartedSince { run_id } => {
-            return Some(format!(
-                "read_logs run_id={run_id} reads the last one before, and start_command starts the \
-                 next"
-            ));
-        }
-        Error::AnotherRun { run_id, .. } => {
-            return Some(format!("read_logs run_id={run_id} reads that one"));
-        }
-        Error::NoSuchServiceRun { .. } => "leave run out to read all that there are",
-        _ => return None,
-    };
-    Some(advice.to_owned())
-}
-
-/// Creates the error for an empty name.
-pub fn empty(argument: &str) -> ToolError {
-    ToolError(format!("The argument {argument} is empty: give a value, or omit it."))
-}
-
-impl ToolError {
-    /// Returns the text, truncated if it repeats something long.
-    pub fn into_text(mut self) -> String {
-        if self.0.len() > FAILURE_BYTES_MAX {
-            self.0.truncate(self.0.floor_char_boundary(FAILURE_BYTES_MAX));
-            self.0.push_str(" … (truncated)");
-        }
-        self.0
-    }
 }
 
 impl ToolResult {

@@ -3,69 +3,14 @@
 use super::client::Client;
 use super::error::{Error, Result};
 use super::log_query::{ContinuationHint, LogQuery};
-use super::run_marks::RunMark;
+use super::source::{Named, Source};
+use super::truncator::Truncator;
 use super::{service_lines, text_report, waits};
 use crate::error::SystemError;
-use crate::logs::{Fold, Line, LogSeries, LogSnapshot, Omission, Page, PageCounts, Selection};
+use crate::logs::{Page, PageCounts};
 use crate::permits::{Permit, Permits};
 use crate::protocol::{LogsResponse, ServiceLogs};
-use serde_json::Value;
 use std::io;
-use std::ops::Range;
-use std::time::Instant;
-
-/// The longest line between head and tail, without its hint, in bytes.
-const NOTE_BYTES: usize = "[...  lines,  bytes left out:  ...]".len() + 2 * 20;
-
-/// The name of a log, which decides the form of its JSON answer.
-#[derive(Clone, Debug)]
-pub enum Named {
-    /// The log of a run.
-    Run {
-        /// Path: the directory as configured, and the file in it.
-        log_file: String,
-        /// Id of the run.
-        run_id: String,
-    },
-    /// The log of a service.
-    Service {
-        /// Name of the service.
-        name: String,
-    },
-}
-
-/// A log that can be read.
-pub trait Source: Send {
-    /// Returns its name.
-    fn name(&self) -> Named;
-
-    /// Returns the range of its line numbers: greater than `start`, up to and including `end`.
-    fn line_numbers(&self) -> Range<u64>;
-
-    /// Returns the parts of it that the selection needs.
-    ///
-    /// # Errors
-    /// `Log` if a file cannot be read.
-    fn series(&self, selection: &Selection) -> Result<LogSeries>;
-
-    /// Returns whether it is complete.
-    fn is_over(&self) -> bool;
-
-    /// Waits for a change that satisfies `is_news`, for the end, or until the deadline.
-    fn wait(&self, deadline: Instant, is_news: &mut dyn FnMut(&LogSnapshot) -> bool);
-
-    /// Returns whether the process that prints it is running.
-    fn is_running(&self) -> bool;
-
-    /// Returns the state of the run or service, as JSON.
-    fn status(&self) -> Value;
-
-    /// Returns the starts and ends of runs in it, if it spans several.
-    fn run_marks(&self) -> Vec<RunMark>;
-
-    /// Returns a number that grows with each new start or end.
-    fn transition_count(&self) -> u64;
-}
 
 /// Prepares the reading of a log: clamps the cursor, and waits if the query says so. Returns the
 /// permit of a scan, to be held while the log is read.
@@ -233,70 +178,4 @@ fn write_truncated(
         put(&content)?;
     }
     Ok((counts, omitted))
-}
-
-/// A buffer that truncates content in the middle, with a line that says how to request the rest.
-pub struct Truncator<'a> {
-    fold: Fold,
-    hint: &'a ContinuationHint,
-    names_hint: bool,
-}
-
-impl<'a> Truncator<'a> {
-    /// Creates a truncator to `bytes_max` bytes.
-    pub fn new(bytes_max: usize, hint: &'a ContinuationHint) -> Self {
-        // A hint that would take most of the space is omitted.
-        let hint_bytes = hint.bytes_max();
-        let names_hint = NOTE_BYTES + hint_bytes <= bytes_max / 2;
-        let note_bytes = NOTE_BYTES + if names_hint { hint_bytes } else { 0 };
-        Self { fold: Fold::new(bytes_max, note_bytes), hint, names_hint }
-    }
-
-    /// Takes the lines of a page, each formatted by `shown`. Reads only the head and the tail of a
-    /// page that is far too long.
-    ///
-    /// # Errors
-    /// Errors of the log.
-    pub fn take(
-        &mut self,
-        page: &Page,
-        shown: impl Fn(&Line<'_>, &str) -> String,
-    ) -> io::Result<PageCounts> {
-        let side = self.fold.side_lines_max();
-        let mut push = |line: Line<'_>, text: &str| {
-            self.fold.push(line.number, &shown(&line, text));
-            Ok(())
-        };
-        let between = page.lines_known().and_then(|lines| lines.checked_sub(2 * side));
-        let Some(between) = between.filter(|lines| *lines > 0) else {
-            return page.for_each(push);
-        };
-        let head = page.first(side).for_each(&mut push)?;
-        self.fold.skip(head.next + 1, between);
-        let mut push = |line: Line<'_>, text: &str| {
-            self.fold.push(line.number, &shown(&line, text));
-            Ok(())
-        };
-        let tail = page.last(side)?.for_each(&mut push)?;
-        let lines_returned = head.lines_returned + between + tail.lines_returned;
-        Ok(PageCounts { lines_returned, first: head.first, ..tail })
-    }
-
-    /// Takes one more line.
-    pub fn push(&mut self, number: u64, text: &str) {
-        self.fold.push(number, text);
-    }
-
-    /// Returns the truncated content, and how many lines were left out. Adjusts the counts.
-    pub fn finish(self, counts: &mut PageCounts) -> (String, u64) {
-        let (content, omission) = self.fold.finish(|Omission { after, lines, bytes, .. }| {
-            let hint = self.hint.text(after, lines);
-            let hint = if self.names_hint { format!(": {hint}") } else { String::new() };
-            let bytes = bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
-            format!("[... {lines} lines{bytes} left out{hint} ...]")
-        });
-        let Some(omission) = omission else { return (content, 0) };
-        counts.lines_returned = omission.shown;
-        (content, omission.lines)
-    }
 }

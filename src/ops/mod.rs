@@ -16,14 +16,14 @@ mod service_source;
 mod service_status;
 mod services;
 mod shell;
+mod source;
 pub mod text_report;
+mod truncator;
 mod waits;
 
 pub use client::Client;
 pub use error::{Error, Result, with_advice};
-pub use log_page::{
-    Named, Source, begin_read, logs_response, prompt as log_prompt, unreadable, write_content,
-};
+pub use log_page::{begin_read, logs_response, prompt as log_prompt, unreadable, write_content};
 pub use log_query::{
     ContinuationHint, Escapes, LogQuery, LogRange, WAIT_MAX, fitting_seconds, fitting_wait,
     refuse_first,
@@ -34,4 +34,5 @@ pub use service_source::ServiceSource;
 pub use service_status::event_name;
 pub use services::Services;
 pub use shell::{Shell, Started};
+pub use source::{Named, Source};
 pub use waits::next_client_check;

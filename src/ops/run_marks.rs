@@ -1,21 +1,7 @@
 //! Starts and ends of runs in a log that spans several.
 
-use super::log_page::Source;
-use serde_json::Value;
+use super::source::{RunMark, Source};
 use std::collections::VecDeque;
-
-/// The start or the end of a run.
-#[derive(Clone, Debug)]
-pub struct RunMark {
-    /// Number of lines before it.
-    pub lines_before: u64,
-    /// Id of the run.
-    pub run_id: String,
-    /// Whether it is the end.
-    pub is_end: bool,
-    /// Data of the event.
-    pub data: Value,
-}
 
 /// The marks that are still to be sent to one client.
 #[derive(Debug, Default)]

@@ -1,8 +1,7 @@
 //! The log of one run, as a source.
 
 use super::error::Result;
-use super::log_page::{Named, Source};
-use super::run_marks::RunMark;
+use super::source::{Named, RunMark, Source};
 use crate::logs::{LogSeries, LogSnapshot, RunLog, Selection};
 use serde_json::Value;
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! Lines of a service's log in the form of its answers: `[YYYY-MM-DD HH:MM:SS] text`.
 
-use super::log_page::Truncator;
 use super::log_query::ContinuationHint;
+use super::truncator::Truncator;
 use crate::logs::{Page, PageCounts};
 use std::io;
 

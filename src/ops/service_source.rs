@@ -1,8 +1,7 @@
 //! The log of a service over all of its runs, as a source.
 
 use super::error::Result;
-use super::log_page::{Named, Source};
-use super::run_marks::RunMark;
+use super::source::{Named, RunMark, Source};
 use crate::logs::{LogSeries, LogSnapshot, RunRecord, Selection, format_instant};
 use crate::protocol::ServiceStatus;
 use crate::supervisor::ServiceHandle;

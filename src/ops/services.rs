@@ -2,10 +2,11 @@
 
 use super::client::Client;
 use super::error::{Error, Result};
-use super::log_page::{self, Named, Source};
+use super::log_page;
 use super::log_query::LogQuery;
 use super::run_source::RunSource;
 use super::service_source::ServiceSource;
+use super::source::{Named, Source};
 use super::waits;
 use crate::permits::{Permit, Permits};
 use crate::process::Signal;

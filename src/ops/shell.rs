@@ -2,9 +2,10 @@
 
 use super::client::Client;
 use super::error::{Error, Result};
-use super::log_page::{self, Named};
+use super::log_page;
 use super::log_query::{LogQuery, fitting_seconds};
 use super::run_source::RunSource;
+use super::source::Named;
 use super::waits;
 use crate::logs::RunLog;
 use crate::permits::{Permit, Permits};

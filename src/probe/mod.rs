@@ -5,6 +5,7 @@
 
 mod check;
 mod prober;
+mod reason;
 mod report;
 mod run_check;
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use super::check::Check;
 use super::prober::Prober;
+use super::reason::{io_reason, no_answer};
 use super::web;
 use crate::catch_panic::catch_panic;
 use crate::process::{CommandLine, Input, Launch, Limit, Outcome, Reaper, run_with_timeout};
 use std::ffi::OsString;
-use std::io;
 use std::net::TcpStream;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -14,12 +14,6 @@ use std::time::{Duration, Instant};
 
 /// Number of characters of a command's last line that are reported.
 const REPORTED_CHARACTERS_MAX: usize = 200;
-
-/// Error for a name without an address.
-pub(super) const UNKNOWN_HOST: &str = "the host cannot be found";
-
-/// Prefix of the standard library's errors from the resolver, for which it has no kind.
-const LOOKUP_FAILED: &str = "failed to lookup address information: ";
 
 /// The context of a probe.
 #[derive(Clone, Copy, Debug)]
@@ -55,24 +49,6 @@ pub fn probe(
         Check::Command(command) => run(command, timeout, prober, context),
     });
     found.unwrap_or_else(|| Err("the check itself failed, see the server's log".to_owned()))
-}
-
-/// Returns the error of a probe whose time is up.
-pub(super) fn no_answer(timeout: Duration) -> String {
-    format!("no answer within {} s", timeout.as_secs_f64())
-}
-
-/// Describes an error of the kernel.
-pub(super) fn io_reason(error: &io::Error, timeout: Duration) -> String {
-    match error.kind() {
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => no_answer(timeout),
-        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-        io::ErrorKind::ConnectionReset => "connection reset".to_owned(),
-        _ => match error.to_string().strip_prefix(LOOKUP_FAILED) {
-            Some(why) => format!("{UNKNOWN_HOST} ({why})"),
-            None => error.to_string(),
-        },
-    }
 }
 
 fn connect(host: &str, port: u16, timeout: Duration, prober: &Prober) -> Result<(), String> {

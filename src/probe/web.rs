@@ -1,7 +1,7 @@
 //! Probes of a URL.
 
 use super::prober::Prober;
-use super::run_check::{UNKNOWN_HOST, io_reason, no_answer};
+use super::reason::{UNKNOWN_HOST, io_reason, no_answer};
 use http::Uri;
 use std::io;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Settings files: `.env` in the working directory, or a named one.
 
-use super::load::SettingError;
+use super::error::SettingError;
 use super::table::{ENVIRONMENT_PREFIX, is_allowed_in_dotenv};
 use crate::env_file::{self, Variable};
 use nix::unistd::{Gid, Group, Uid, User};

@@ -3,6 +3,7 @@
 mod command_line;
 mod ctl;
 mod env_file;
+mod error;
 mod export;
 mod load;
 mod secret;
@@ -13,8 +14,9 @@ pub use clap_complete::Shell;
 pub use command_line::{Task, command_line, completions_of, manual_of};
 pub use ctl::Destination;
 pub use env_file::{EnvFile, RUST_LOG, is_writable_by_others};
+pub use error::SettingError;
 pub use export::ExportOptions;
-pub use load::{Loaded, SettingError, Sources, load};
+pub use load::{Loaded, Sources, load};
 pub use secret::{Secret, token};
 pub use table::{
     CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, SETTINGS, Setting, Settings,
