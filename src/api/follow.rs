@@ -1,8 +1,8 @@
 //! Followed logs: a stream of plain lines, entries, or Server-Sent Events.
 
 use super::client::{HEARTBEAT, SILENCE_MAX};
+use super::entries::{TEXT, write_entry};
 use super::log_query::{Form, NDJSON};
-use super::logs::{TEXT, write_entry};
 use crate::logs::{Line, Page, PageCounts, Range, Selection};
 use crate::ops::{LogQuery, Named, RunMarks, Source, next_client_check};
 use crate::permits::Permit;

@@ -1,8 +1,9 @@
 //! Answers with lines of a log: GET /logs and similar routes.
 
+use super::entries::{TEXT, write_entry};
 use super::follow;
 use super::log_query::{Form, LogRequest, NDJSON};
-use crate::logs::{Line, Page, PageCounts};
+use crate::logs::{Page, PageCounts};
 use crate::ops::{
     LogQuery, Named, Source, begin_read, log_prompt, service_lines, unreadable, write_content,
 };
@@ -14,8 +15,6 @@ use std::io::{self, Write};
 
 /// The media type of an answer with counts.
 const JSON: &str = "application/json";
-/// The media type of lines only.
-pub const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Answers a request for lines of a log.
 pub fn answer(
@@ -124,10 +123,4 @@ fn write_ndjson(page: &Page, to: &mut StreamBody<'_>) -> io::Result<()> {
         return page.write_stored(to).map(drop);
     }
     page.for_each(|line, text| write_entry(to, line, text)).map(drop)
-}
-
-/// Writes one entry, with its line number, on its own line.
-pub fn write_entry(to: &mut impl Write, line: Line<'_>, text: &str) -> io::Result<()> {
-    let Line { number, stamp, .. } = line;
-    writeln!(to, "{{\"n\":{number},\"timestamp\":\"{stamp}\",\"line\":{}}}", Value::from(text))
 }

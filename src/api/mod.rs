@@ -5,6 +5,7 @@ mod body;
 mod client;
 #[cfg(feature = "docs")]
 mod docs;
+mod entries;
 mod events;
 mod follow;
 mod idempotency;

@@ -1,9 +1,9 @@
 //! Output as it arrives: of one source, or of several with their names before each line.
 
 use super::console::Tone;
-use super::ctl::Server;
 use super::error::ClientError;
 use super::request::is_timeout;
+use super::server::Server;
 use super::terminal::TerminalText;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::thread;

@@ -6,6 +6,7 @@ mod ctl;
 mod error;
 mod follow;
 mod request;
+mod server;
 mod services;
 mod shell;
 mod stream;

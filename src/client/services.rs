@@ -2,9 +2,9 @@
 
 use super::command::{Lines, Start, Verb};
 use super::console::Tone;
-use super::ctl::{Outcome, Received, Server, format_duration, input};
 use super::error::ClientError;
 use super::follow::{self, Named};
+use super::server::{Outcome, Received, Server, format_duration, input};
 use super::table::{Cell, Table, number};
 use super::target::{Parameters, segment};
 use crate::protocol::{

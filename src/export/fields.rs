@@ -1,7 +1,7 @@
 //! Warnings about the fields of the services file that a manifest cannot express.
 
+use super::kind::Kind;
 use super::notes::Notes;
-use super::workload::Kind;
 use crate::supervisor::ServiceConfig;
 use crate::supervisor::services_file::Mapping::{
     Unsupported, UnsupportedInDeployment, UnsupportedInJob,

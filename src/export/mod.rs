@@ -5,10 +5,13 @@
 //! be expressed. `objects` and `pod` define the parts of the published schema that are used.
 
 mod command;
+mod context;
 mod environment;
 mod error;
 mod fields;
 mod images;
+mod kind;
+mod metadata;
 mod names;
 mod neighbours;
 mod notes;

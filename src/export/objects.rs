@@ -1,12 +1,10 @@
 //! Kubernetes objects: the parts of the published schema that are used.
 
+use super::metadata::{Metadata, Pairs};
 use super::names::Namespace;
 use super::pod::{PodTemplate, Resources};
 use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// Names with their values, as in labels, annotations and selectors.
-pub(super) type Pairs = BTreeMap<&'static str, String>;
 
 /// An object.
 #[derive(Debug, Serialize)]
@@ -17,19 +15,6 @@ pub(super) struct Object {
     pub metadata: Metadata,
     #[serde(flatten)]
     pub body: Body,
-}
-
-/// The metadata of an object.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct Metadata {
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: Pairs,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: Pairs,
 }
 
 /// The content of an object.

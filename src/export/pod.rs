@@ -1,6 +1,6 @@
 //! Kubernetes pods: the parts of the published schema that are used.
 
-use super::objects::Metadata;
+use super::metadata::Metadata;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

@@ -1,5 +1,6 @@
 //! The services of a file, as Kubernetes objects.
 
+use super::context::FileContext;
 use super::error::ExportError;
 use super::images::{Images, checked};
 use super::names::{Namespace, of_services};
@@ -7,8 +8,8 @@ use super::neighbours::Neighbours;
 use super::notes::Notes;
 use super::workload::Workload;
 use super::yaml::Manifest;
-use crate::supervisor::{Service, ServicesFile};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::supervisor::ServicesFile;
+use std::collections::BTreeSet;
 
 /// The options of an export that are not in the services file.
 #[derive(Clone, Debug)]
@@ -19,20 +20,6 @@ pub struct ServicesExport {
     pub wait_image: Option<String>,
     /// The namespace.
     pub namespace: Option<Namespace>,
-}
-
-/// The context of all services in a file.
-pub(super) struct FileContext<'a> {
-    /// All services.
-    pub services: &'a [Service],
-    /// Each service by its name, with its name in the cluster.
-    pub others: BTreeMap<&'a str, (&'a Service, &'a str)>,
-    /// The listening services.
-    pub neighbours: Neighbours<'a>,
-    /// The image that waits, if it is not the service's own.
-    pub wait_image: Option<&'a str>,
-    /// The namespace.
-    pub namespace: Option<&'a Namespace>,
 }
 
 /// Creates the objects of a file's services, in start order. Reads their `env_file`s.

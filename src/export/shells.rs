@@ -1,10 +1,11 @@
 //! One LLM Shell for each agent, as Kubernetes objects.
 
 use super::error::ExportError;
+use super::metadata::{Metadata, Pairs};
 use super::names::{Namespace, SET_BYTES_MAX, checked, checked_object};
 use super::objects::{
-    Claim, ClaimSpec, Egress, Ingress, Metadata, NetworkPolicy, Object, Pairs, Peer, PolicyPort,
-    Selector, Service, ServicePort, Spec, StatefulSet, labels,
+    Claim, ClaimSpec, Egress, Ingress, NetworkPolicy, Object, Peer, PolicyPort, Selector, Service,
+    ServicePort, Spec, StatefulSet, labels,
 };
 use super::pod::{
     Container, ContainerPort, ContainerSecurity, Content, EmptyDir, FieldOfPod, Handler, HttpGet,

@@ -1,19 +1,20 @@
 //! The objects of one service.
 
 use super::command::{argv, literal};
+use super::context::FileContext;
 use super::environment::Environment;
 use super::fields::note_unsupported;
+use super::kind::Kind;
+use super::metadata::{Metadata, Pairs};
 use super::notes::Notes;
 use super::objects::{
-    Deployment, Job, Metadata, Object, Pairs, Selector, Service as PortService, ServicePort, Spec,
-    Strategy, labels,
+    Deployment, Job, Object, Selector, Service as PortService, ServicePort, Spec, Strategy, labels,
 };
 use super::pod::{
     Container, ContainerPort, ContainerSecurity, Lifecycle, Os, PodSecurity, PodSpec, PodTemplate,
     Resources, Variable,
 };
 use super::probes::Probes;
-use super::services::FileContext;
 use super::waits;
 use crate::process::{CommandLine, ResourceLimits, Signal};
 use crate::protocol::{Condition, RestartMode};
@@ -27,23 +28,6 @@ const PORT_NAME: &str = "main";
 /// The default progress deadline of a Deployment, in seconds. It must be longer than a pod takes
 /// to count as up.
 const PROGRESS_SECONDS: u64 = 600;
-
-/// The kind of object that runs a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A service that restarts whenever it ends.
-    Deployment {
-        /// Whether it is started at once.
-        is_started: bool,
-    },
-    /// A service that ends, with a limited number of retries.
-    Job {
-        /// Whether it is started at once.
-        is_started: bool,
-        /// The number of retries after a failure.
-        retries: u32,
-    },
-}
 
 /// One service, in the context of the others.
 pub(super) struct Workload<'a> {

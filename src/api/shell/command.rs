@@ -4,7 +4,7 @@ use crate::api::accept::preferred;
 use crate::api::openapi::examples;
 use crate::api::openapi::parameters as take;
 use crate::api::route::Route;
-use crate::api::{body, logs, parameters};
+use crate::api::{body, entries, parameters};
 use crate::logs::Range;
 use crate::ops::text_report::{self, Reader};
 use crate::ops::{Escapes, LogQuery, Shell, fitting_wait, logs_response};
@@ -147,7 +147,7 @@ fn text(
     let last = shell.last_run()?;
     let newer = (last.id() != run.id()).then(|| last.id());
     let text = text_report::of_run(&snapshot.into(), &output, newer, Reader::Http);
-    Ok(Reply::bytes(code, logs::TEXT, text.into_bytes()))
+    Ok(Reply::bytes(code, entries::TEXT, text.into_bytes()))
 }
 
 fn status(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
