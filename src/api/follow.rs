@@ -23,7 +23,8 @@ const PROMPT_INTERVAL: Duration = Duration::from_millis(100);
 /// and all of its output was sent.
 pub fn answer(
     query: LogQuery,
-    (form, resumes): (Form, bool),
+    form: Form,
+    resumes: bool,
     source: Box<dyn Source>,
     permit: Permit,
 ) -> Result<Reply, Problem> {

@@ -26,7 +26,7 @@ pub fn answer(
     if follows {
         query.fit_cursor(&source.line_numbers());
         let permit = streams.take()?;
-        return follow::answer(query, (form, resumes), source, permit);
+        return follow::answer(query, form, resumes, source, permit);
     }
     let (query, permit) = begin_read(request, query, &*source, streams)?;
     // Read before the log: if it has ended, all of its lines are there.
@@ -52,12 +52,12 @@ pub fn answer(
             let name = source.name();
             if query.bytes_max.is_some() {
                 let mut body = Vec::new();
-                write_json(&page, &query, (&name, is_running), &mut body).map_err(unreadable)?;
+                write_json(&page, &query, &name, is_running, &mut body).map_err(unreadable)?;
                 return Ok(Reply::bytes(StatusCode::OK, JSON, body));
             }
             Reply::stream(StatusCode::OK, JSON, move |to: &mut StreamBody<'_>| {
                 let _permit = permit;
-                write_json(&page, &query, (&name, is_running), to)
+                write_json(&page, &query, &name, is_running, to)
             })
         }
     })
@@ -68,7 +68,8 @@ pub fn answer(
 fn write_json(
     page: &Page,
     query: &LogQuery,
-    (name, is_running): (&Named, bool),
+    name: &Named,
+    is_running: bool,
     to: &mut impl Write,
 ) -> io::Result<()> {
     let (total, hint) = (page.lines_total(), &query.continuation);

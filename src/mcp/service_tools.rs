@@ -265,7 +265,7 @@ fn logs(
     query.selection.limit = limit;
     query.wait = (wait > 0.0).then(|| Duration::from_secs_f64(wait));
     query.check()?;
-    let logs = context.ops.logs(context.client, (&name, run), query)?;
+    let logs = context.ops.logs(context.client, &name, run, query)?;
     let state = context.ops.one_status(&name)?.status;
     Ok(ToolResult { text: text::of_logs(&logs, state), data: json!(logs) })
 }

@@ -279,7 +279,8 @@ impl Services {
         &self,
         _: &Permit,
         name: &str,
-        (data, ends): (&[u8], EndsInput),
+        data: &[u8],
+        ends: EndsInput,
     ) -> Result<usize> {
         let service = self.supervisor.find(name)?;
         service.manager().write_stdin(data, ends).map_err(|error| match error {
@@ -317,7 +318,8 @@ impl Services {
     pub fn logs(
         &self,
         client: &dyn Client,
-        (name, run_id): (&str, Option<&str>),
+        name: &str,
+        run_id: Option<&str>,
         query: LogQuery,
     ) -> Result<ServiceLogs> {
         let source = self.log_of(name, run_id)?;

@@ -115,9 +115,11 @@ impl SupervisorContext {
     /// The reason of the failure, in a few words.
     pub fn probe_check(
         &self,
-        (check, prober): (&Check, &Prober),
+        check: &Check,
+        prober: &Prober,
         timeout: Duration,
-        (config, run): (&ServiceConfig, &RunView),
+        config: &ServiceConfig,
+        run: &RunView,
     ) -> Result<(), String> {
         self.within(config, run, |context| probe(check, timeout, prober, context))
     }

@@ -63,10 +63,15 @@ impl Supervisor {
         services: Vec<Service>,
     ) -> Result<Self> {
         let (context, roster) = (Arc::new(context), Arc::new(Roster::default()));
-        let (events, channel) = (Arc::new(EventLog::new()), mpsc::channel());
-        let engine = channel.0.clone();
-        let mut work =
-            Engine::new(Arc::clone(&context), Arc::clone(&roster), Arc::clone(&events), channel)?;
+        let (events, (sender, inbox)) = (Arc::new(EventLog::new()), mpsc::channel());
+        let engine = sender.clone();
+        let mut work = Engine::new(
+            Arc::clone(&context),
+            Arc::clone(&roster),
+            Arc::clone(&events),
+            sender,
+            inbox,
+        )?;
         work.begin(services)?;
         let thread = thread::Builder::new()
             .name("supervisor".into())

@@ -49,7 +49,7 @@ fn stdin(api: &Api<Services>, request: &mut Request<'_>) -> Result<Reply, Proble
     let permit = api.ops.begin_write(request, &name)?;
     api.answers.once(request, input::STDIN_BYTES_MAX, None, |request| {
         let (data, ends) = input::input(request)?;
-        let written = api.ops.write_stdin(&permit, &name, (&data, ends))?;
+        let written = api.ops.write_stdin(&permit, &name, &data, ends)?;
         Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
     })
 }

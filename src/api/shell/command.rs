@@ -114,7 +114,7 @@ fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
         return text(shell, StatusCode::CREATED, run, snapshot, bytes_max);
     }
     // Read after the state: if it has ended, all of its output is there.
-    let output = output(shell, run, (Range::All, bytes_max, Escapes::Kept))?;
+    let output = output(shell, run, Range::All, bytes_max, Escapes::Kept)?;
     let status = snapshot.into();
     Ok(Reply::json(StatusCode::CREATED, &StartResponse { status, output }))
 }
@@ -123,7 +123,9 @@ fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
 fn output(
     shell: &Shell,
     run: &RunView,
-    (range, bytes_max, escapes): (Range, Option<u64>, Escapes),
+    range: Range,
+    bytes_max: Option<u64>,
+    escapes: Escapes,
 ) -> Result<LogsResponse, Problem> {
     let query = LogQuery::of_output(run.id(), range, bytes_max, escapes)?;
     Ok(logs_response(&shell.log_of_view(run.clone()), &query)?)
@@ -143,7 +145,7 @@ fn text(
     snapshot: Snapshot,
     bytes_max: u64,
 ) -> Result<Reply, Problem> {
-    let output = output(shell, run, (Range::After(0), Some(bytes_max), Escapes::Stripped))?;
+    let output = output(shell, run, Range::After(0), Some(bytes_max), Escapes::Stripped)?;
     let last = shell.last_run()?;
     let newer = (last.id() != run.id()).then(|| last.id());
     let text = text_report::of_run(&snapshot.into(), &output, newer, Reader::Http);

@@ -45,11 +45,8 @@ impl Engine {
         let (service, generation) = (name.to_owned(), entry.generation);
         let Some(run) = entry.handle.last_run() else { return };
         let work = move || {
-            let found = context.probe_check(
-                (&config.check, &prober),
-                config.timeout,
-                (&service_config, &run),
-            );
+            let found =
+                context.probe_check(&config.check, &prober, config.timeout, &service_config, &run);
             // An engine that has ended needs no report.
             let _gone =
                 to_engine.send(Message::ProbeFinished { service, generation, check, found });

@@ -78,7 +78,8 @@ impl Engine {
         context: Arc<SupervisorContext>,
         roster: Arc<Roster>,
         events: Arc<EventLog>,
-        (sender, inbox): (Sender<Message>, Receiver<Message>),
+        sender: Sender<Message>,
+        inbox: Receiver<Message>,
     ) -> Result<Self> {
         Ok(Self {
             launcher: Launcher::start(sender.clone())?,
