@@ -47,7 +47,7 @@
 //!
 //! # How an end is reported
 //! The kernel makes the leader's pidfd readable. The log writer, which waits for it together with
-//! the pipe, writes what the pipe holds to disk, waits 100 ms for others that hold the pipe, and
+//! the pipe, writes what the pipe holds to disk, waits 100 ms for others if they hold the pipe, and
 //! only then calls the manager. The manager reaps the leader (where a debugger holds the status,
 //! the reaper does when that lets go), records the end under its `inner` lock, and wakes those who
 //! wait for it. So a client that reads "ended" finds all that was printed before. Where the disk
@@ -60,13 +60,12 @@
 //!    other while it holds one of these.
 //! 1. `operation` of a manager: over a whole start or restart.
 //! 2. `inner` of a manager: for a copy or an assignment; never across a wait, a read or a write.
-//! 3. The reaper's register of children: over one look for the dead, never over a launch; then
-//!    the list of idle spawners, for a moment.
-//! 4. The logs of old runs that are open: over the reading of one that was not.
-//! 5. The name of the last log, then what the ledger of runs knows: for a moment each. Its file has
-//!    a lock of its own, over the writing of a line.
-//! 6. How far a log is written; the inbox of the log writer; a usage meter, then its sampler:
-//!    for a moment each.
+//! 3. The reaper's registry of children: during one scan for dead ones, never during a launch; then
+//!    the list of idle spawners, briefly.
+//! 4. The cache of open logs of old runs: while one is opened.
+//! 5. The name of the last log, then the state of the ledger: briefly. The ledger's file has a lock
+//!    of its own, held while lines are written.
+//! 6. The length of a log; the inbox of the log writer; a usage meter, then its sampler: briefly.
 //!
 //! # Files
 //! `LOG_DIR/*.log` are the logs, `*.log.1` the older parts of rotated ones, `.runs` the ledger, and

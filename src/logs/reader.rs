@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 /// Number of bytes of one read: a multiple of the page size that takes little memory.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// Calls `each` with every entry of a part of the file and with its position, in order, until that
+/// Calls `each` with every entry of a part of the file and its position, in order, until `each`
 /// breaks; anything else is skipped. The part begins at a line boundary. Memory is constant: a
 /// block, or the longest entry.
 pub fn for_each_entry<F>(file: &File, part: Range<u64>, mut each: F) -> io::Result<()>

@@ -1,4 +1,4 @@
-//! The dedicated writer thread: it does nothing but read output and append it.
+//! The dedicated writer thread: it reads output, appends it, and reports ends.
 
 use super::capture::{CaptureState, NewCapture, Scratch};
 use super::disk::{DiskMonitor, STALL};
@@ -217,7 +217,7 @@ impl WriterLoop {
             let delays =
                 ready_events.map(|event| self.handle_or_recover(event.data().into(), scratch));
             let delay = delays.max().unwrap_or_default();
-            // If several runs print, reading the others is delay enough.
+            // With several runs, reading the others already delays each of them.
             if ready == 1 && !delay.is_zero() {
                 thread::sleep(delay);
             }
@@ -255,7 +255,7 @@ impl WriterLoop {
         let watch = |descriptor: Option<BorrowedFd<'_>>, token| {
             let add = |fd| self.epoll.add(fd, event(EpollFlags::EPOLLIN, token));
             match descriptor.map_or(Ok(()), add) {
-                // Added by an earlier attempt, of which the other half failed.
+                // An earlier attempt added this descriptor before it failed at the other one.
                 Err(Errno::EEXIST) => Ok(()),
                 added => added,
             }
@@ -319,8 +319,8 @@ impl WriterLoop {
         EpollTimeout::try_from(first + Duration::from_millis(1)).unwrap_or(EpollTimeout::MAX)
     }
 
-    /// Calls `handle` and catches its panics: one costs the run a part of its output, and others
-    /// nothing.
+    /// Calls `handle` and catches its panics: a panic costs its own run a part of the output, and
+    /// no other run anything.
     fn handle_or_recover(&mut self, token: Token, scratch: &mut Scratch) -> Duration {
         catch_panic(THREAD_TITLE, || self.handle(token, scratch)).unwrap_or_else(|| {
             let (Token::Output(key) | Token::End(key)) = token else { return Duration::ZERO };

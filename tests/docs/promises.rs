@@ -93,3 +93,14 @@ fn test_names_are_found_in_a_text() {
     );
     assert!(!is_a_test("docs::promises::is_a_test"));
 }
+
+#[test]
+fn files_named_in_documents_exist() {
+    let folders = "src|crates|tests|docs|benches|examples|fuzz";
+    let path = Regex::new(&format!(r"`((?:{folders})/[\w./-]*\w/?)`")).unwrap();
+    for document in documents() {
+        for found in path.captures_iter(&read(&document)) {
+            assert!(root().join(&found[1]).exists(), "{document} names {}", &found[1]);
+        }
+    }
+}

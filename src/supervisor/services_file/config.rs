@@ -60,7 +60,7 @@ object! {
         is_optional: bool = field(
             "optional",
             Flag,
-            Unsupported("is left out: nothing there is unwell because one service is"),
+            Unsupported("is left out: Kubernetes has no health of a whole system"),
         )
         .default("false"),
         /// Whether it starts with the supervisor.
