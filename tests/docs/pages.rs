@@ -126,7 +126,7 @@ fn commands_in_the_configuration_page_work() {
 #[test]
 fn session_of_the_agents_page_works() {
     let session = Session::alone().with_shell().with_copy_of("examples/agent");
-    follow(&session, "docs/agents.md", 12);
+    follow(&session, "docs/agents.md", 14);
 }
 
 #[test]
