@@ -229,7 +229,7 @@ fn start_without_a_free_wait_is_reported_as_done() {
     write!(writer, "POST /stdin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nab")
         .unwrap();
     eventually("the slot is taken", || {
-        (server.get("/status?wait=0.01").status == 503).then_some(())
+        server.get("/metrics").expect(200).text().contains("_streams 1\n").then_some(())
     });
     let text = tool_text(&server, "start_command", &json!({"command": "sleep 60", "wait": 20}));
     assert!(text.contains("wait or stream already"), "{text}");
