@@ -62,6 +62,7 @@ impl ChildRegistry {
         Self { procfs, children: Mutex::default(), changed: Condvar::new() }
     }
 
+    /// Returns the view of /proc that the children are looked up in.
     pub fn procfs(&self) -> Procfs {
         self.procfs
     }

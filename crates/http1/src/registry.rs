@@ -232,6 +232,14 @@ mod tests {
         }
     }
 
+    /// Releases a connection as soon as it is evicted, as its thread does.
+    fn release_once_evicted(registry: &Registry, conn: &ConnectionState) {
+        while conn.begin_waiting() {
+            std::thread::yield_now();
+        }
+        registry.release(conn);
+    }
+
     #[test]
     fn the_longest_idle_connection_is_evicted() {
         let registry = Registry::new(2, 2);
@@ -240,12 +248,7 @@ mod tests {
         assert!(oldest.begin_answer() && oldest.begin_waiting() && newer.begin_answer());
         // The new connection waits for the evicted one to end, so another thread must release it.
         std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while oldest.begin_waiting() {
-                    std::thread::yield_now();
-                }
-                registry.release(&oldest);
-            });
+            scope.spawn(|| release_once_evicted(&registry, &oldest));
             assert!(matches!(admit(&registry).0, Admission::Admitted(_)));
         });
         assert!(newer.begin_waiting(), "the busy one was not touched");
@@ -257,12 +260,7 @@ mod tests {
         let (oldest, _a) = admitted(&registry);
         let (newer, _b) = admitted(&registry);
         std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while oldest.begin_waiting() {
-                    std::thread::yield_now();
-                }
-                registry.release(&oldest);
-            });
+            scope.spawn(|| release_once_evicted(&registry, &oldest));
             assert!(matches!(admit(&registry).0, Admission::Admitted(_)));
         });
         assert!(newer.begin_waiting(), "one was evicted already");
