@@ -7,6 +7,7 @@
 #[macro_use]
 mod wire_enum;
 mod numbers;
+pub mod patterns;
 mod run;
 mod service;
 mod states;

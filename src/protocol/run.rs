@@ -1,6 +1,7 @@
 //! Bodies of the LLM Shell's requests and answers.
 
 use super::numbers::{whole, whole_or_null};
+use super::patterns;
 use super::states::{EndedBy, RunStatus, ServerHealth};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ pub struct StartRequest {
     /// Command, run by the shell.
     #[schemars(
         length(max = 131_071),
-        extend("pattern" = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$", "examples" = ["make -j4"])
+        extend("pattern" = patterns::TEXT_NOT_BLANK, "examples" = ["make -j4"])
     )]
     pub command: String,
     /// Working directory.
@@ -23,8 +24,8 @@ pub struct StartRequest {
     /// Variables added to the server's environment; null removes one.
     #[serde(default)]
     #[schemars(extend(
-        "propertyNames" = {"pattern": "^[^=\\u0000]+$"},
-        "additionalProperties" = {"type": ["string", "null"], "pattern": "^[^\\u0000]*$"},
+        "propertyNames" = {"pattern": patterns::VARIABLE_NAME},
+        "additionalProperties" = {"type": ["string", "null"], "pattern": patterns::TEXT},
         "examples" = [{"LANG": "C", "DISPLAY": null}],
     ))]
     pub env: BTreeMap<String, Option<String>>,

@@ -1,5 +1,6 @@
 //! Bodies of Astra's requests and answers.
 
+use super::patterns;
 use super::run::is_zero;
 use super::states::{
     BulkAction, BulkStatus, HealthStatus, OperationStatus, ReloadKind, ServiceProblem,
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 #[serde(deny_unknown_fields)]
 pub struct ServiceRequest {
     /// Name of the service.
-    #[schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$", "examples" = ["tts"]))]
+    #[schemars(extend("pattern" = patterns::SERVICE_NAME, "examples" = ["tts"]))]
     pub name: String,
     /// Fields that override the services file for this run and its automatic restarts.
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
@@ -27,7 +28,7 @@ pub struct ServiceRequest {
 #[serde(deny_unknown_fields)]
 pub struct StopRequest {
     /// Name of the service.
-    #[schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$", "examples" = ["tts"]))]
+    #[schemars(extend("pattern" = patterns::SERVICE_NAME, "examples" = ["tts"]))]
     pub name: String,
 }
 
@@ -36,7 +37,7 @@ pub struct StopRequest {
 #[serde(deny_unknown_fields)]
 pub struct ReloadRequest {
     /// Name of the service; the whole services file if omitted.
-    #[schemars(extend("pattern" = "^[A-Za-z0-9._-]{1,64}$", "examples" = ["tts"]))]
+    #[schemars(extend("pattern" = patterns::SERVICE_NAME, "examples" = ["tts"]))]
     pub name: Option<String>,
     /// What to apply.
     #[serde(rename = "type", default)]

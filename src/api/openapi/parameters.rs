@@ -1,14 +1,12 @@
 //! Parameters in queries, paths and headers, as the document describes them.
 
 use crate::process::Signal;
+use crate::protocol::patterns;
 use crate::runs::SECONDS_MAX;
 use serde_json::{Value, json};
 
 /// The longest wait of a request, in seconds.
 const WAIT_SECONDS_MAX: u32 = 600;
-
-/// Pattern of a service's name.
-const SERVICE_NAME: &str = "^[A-Za-z0-9._-]{1,64}$";
 
 /// Describes a query parameter.
 fn query(name: &str, description: &str, schema: &Value) -> Value {
@@ -91,7 +89,11 @@ pub fn expected_run_id() -> Value {
 
 /// Returns `service` of a path.
 pub fn service() -> Value {
-    path("service", "Name of the service.", &json!({"type": "string", "pattern": SERVICE_NAME}))
+    path(
+        "service",
+        "Name of the service.",
+        &json!({"type": "string", "pattern": patterns::SERVICE_NAME}),
+    )
 }
 
 /// Returns `run` of a query: one run of a service.

@@ -9,7 +9,7 @@ use super::table::{Object, View};
 use crate::nearest;
 use crate::probe::Check;
 use crate::process::{COMMAND_BYTES_MAX, CommandLine};
-use crate::protocol::Condition;
+use crate::protocol::{Condition, patterns};
 use crate::supervisor::Masking;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
@@ -26,9 +26,16 @@ pub(super) struct Command;
 #[allow(dead_code, reason = "only the schema is used")]
 enum CommandShape {
     /// A program, found by PATH where it has no slash, with its arguments.
-    Arguments(#[schemars(length(min = 1))] Vec<String>),
+    Arguments(
+        #[schemars(
+            length(min = 1),
+            extend("prefixItems" = [{"type": "string", "pattern": patterns::TEXT_NOT_BLANK}]),
+            inner(regex(pattern = patterns::TEXT))
+        )]
+        Vec<String>,
+    ),
     /// Text for the shell, which expands `$NAME` and `${NAME}` itself.
-    Shell(#[schemars(regex(pattern = r"\S"))] String),
+    Shell(#[schemars(regex(pattern = patterns::TEXT_NOT_BLANK))] String),
 }
 
 impl Kind for Command {
@@ -108,8 +115,8 @@ impl Kind for Variables {
 
     fn schema(&self, _: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "type": "object", "additionalProperties": {"type": ["string", "null"]},
-            "propertyNames": {"pattern": "^[^=]+$"},
+            "type": "object", "propertyNames": {"pattern": patterns::VARIABLE_NAME},
+            "additionalProperties": {"type": ["string", "null"], "pattern": patterns::TEXT},
         })
     }
 

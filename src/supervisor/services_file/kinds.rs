@@ -4,7 +4,7 @@
 use super::node::Node;
 use super::object_schema::{Mapping, nullable};
 use crate::process::Signal;
-use crate::protocol::RestartMode;
+use crate::protocol::{RestartMode, patterns};
 use crate::runs::SECONDS_MAX;
 use crate::supervisor::Masking;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -171,7 +171,7 @@ impl Kind for Path {
     }
 
     fn schema(&self, _: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "minLength": 1})
+        json_schema!({"type": "string", "minLength": 1, "pattern": patterns::TEXT})
     }
 
     fn show(&self, value: &PathBuf, _: &Masking) -> Value {

@@ -166,6 +166,36 @@ mod tests {
     }
 
     #[test]
+    fn schema_and_parser_take_the_same_texts() {
+        type Place = (&'static str, fn(&str) -> Value);
+        let schema = schema();
+        let pattern = |pointer: &str| {
+            let text = schema.pointer(&format!("/$defs/{pointer}")).and_then(Value::as_str);
+            regex::Regex::new(&text.unwrap().replace(r"\u0000", r"\x00")).unwrap()
+        };
+        let places: [Place; 6] = [
+            ("Command/anyOf/0/prefixItems/0/pattern", |it| json!({"cmd": [it, "a"]})),
+            ("Command/anyOf/0/items/pattern", |it| json!({"cmd": ["a", it]})),
+            ("Command/anyOf/1/pattern", |it| json!({"cmd": it})),
+            ("Service/properties/cwd/pattern", |it| json!({"cmd": "a", "cwd": it})),
+            (
+                "Service/properties/env/propertyNames/pattern",
+                |it| json!({"cmd": "a", "env": {it: "a"}}),
+            ),
+            (
+                "Service/properties/env/additionalProperties/pattern",
+                |it| json!({"cmd": "a", "env": {"A": it}}),
+            ),
+        ];
+        for (pointer, service) in places {
+            for text in ["a", " ", "a\0b", "\n", "a\nb", "\0", "A=b", "ä"] {
+                let taken = parse(&service(text)).is_ok();
+                assert_eq!(pattern(pointer).is_match(text), taken, "{pointer}: {text:?}");
+            }
+        }
+    }
+
+    #[test]
     fn schema_and_parser_know_the_same_keywords() {
         let words = |list: &str| -> Vec<String> {
             let schema = schema();
