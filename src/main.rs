@@ -53,6 +53,7 @@ fn start() -> Result<ExitCode, StartError> {
             }
         }
         Task::Check { file } => app::check(&file)?,
+        Task::Token { name, scope } => app::print_token(&name, scope)?,
         Task::Schema => app::print_schema()?,
         Task::Export(options) => {
             for warning in app::export(&options)? {

@@ -1,6 +1,7 @@
 //! The client of a request, as the operations see it.
 
-use crate::ops::Client;
+use crate::auth::Principal;
+use crate::ops::{Client, Provenance};
 use http1::Request;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +21,19 @@ impl Client for Request<'_> {
         Arc::new(self.client_watch())
     }
 
-    fn is_restricted(&self) -> bool {
-        Request::is_restricted(self)
+    fn principal(&self) -> &Principal {
+        self.identity().unwrap_or(&Principal::NOBODY)
+    }
+
+    fn provenance(&self) -> Provenance {
+        let caller = self.caller();
+        Provenance {
+            peer: caller.address().map_or_else(|| "unix".to_owned(), |it| it.to_string()),
+            uid: caller.user(),
+            route: format!("{} {}", self.method(), self.path()),
+            tool: None,
+            request_id: self.id().to_owned(),
+        }
     }
 
     /// A retry with the same Idempotency-Key gets the answer that the wait ends with.

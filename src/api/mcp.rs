@@ -2,6 +2,7 @@
 
 use super::openapi::Message;
 use super::route::{Mode, Route, Verb};
+use crate::protocol::Scope;
 use serde_json::json;
 
 /// Returns the route.
@@ -9,6 +10,7 @@ pub fn routes<O: Mode>() -> &'static [Route<O>] {
     const {
         &[Route::of_api(
             Verb::Post,
+            Scope::Read,
             "/mcp",
             |api, request| (api.mcp)(request),
             |it| {

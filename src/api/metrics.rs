@@ -1,9 +1,12 @@
 //! Resource usage of services, as JSON and as text for Prometheus.
 
-use super::route::{Mode, Route};
+use super::request_metrics;
+use super::route::{Api, Mode, Route, Verb};
 use crate::ops::Services;
 use crate::permits::Permits;
-use crate::protocol::{HealthStatus, MetricsResponse, ServiceMetrics, ServiceState, seconds};
+use crate::protocol::{
+    HealthStatus, MetricsResponse, Scope, ServiceMetrics, ServiceState, seconds,
+};
 use crate::supervisor::ServiceHandle;
 use http::StatusCode;
 use http1::{Problem, Reply, Request};
@@ -27,7 +30,7 @@ const EXAMPLE: &str = "# HELP llm_shell_runs Commands that were started.\n# TYPE
 /// Returns the route of GET /metrics.
 pub fn routes<O: Mode>() -> &'static [Route<O>] {
     const {
-        &[Route::get("/metrics", answer, |it| {
+        &[Route::of_api(Verb::Get, Scope::Read, "/metrics", answer, |it| {
             let description = "In the text of `OpenMetrics`.";
             it.does("prometheus", "server", "Metrics for Prometheus", description).answers_text(
                 (200, "All metrics."),
@@ -38,9 +41,16 @@ pub fn routes<O: Mode>() -> &'static [Route<O>] {
     }
 }
 
-fn answer<O: Mode>(ops: &O, request: &mut Request<'_>) -> Result<Reply, Problem> {
+fn answer<O: Mode>(api: &Api<O>, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
-    Ok(ops.metrics())
+    let mut all = Registry::with_prefix(O::METRICS_PREFIX);
+    register_streams(&mut all, api.ops.streams());
+    request_metrics::register(&mut all, api.guard.counts(), api.ops.audit());
+    api.ops.register_metrics(&mut all);
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    encode(&mut text, &all).unwrap_or_default();
+    Ok(Reply::bytes(StatusCode::OK, OPEN_METRICS, text.into_bytes()))
 }
 
 /// Answers with each service's metrics.
@@ -62,20 +72,17 @@ pub fn json(services: &Services, request: &mut Request<'_>) -> Result<Reply, Pro
     Ok(Reply::json(StatusCode::OK, &MetricsResponse::new(each.collect::<BTreeMap<_, _>>())))
 }
 
-/// Answers with the metrics of each service and more, for Prometheus.
-pub fn text(services: &Services) -> Reply {
+/// Registers the metrics of each service.
+pub fn register(services: &Services, all: &mut Registry) {
     let mut families = Families::default();
     for sample in samples(services) {
         families.add(&sample);
     }
-    let mut all = Registry::with_prefix("astra");
-    register_streams(&mut all, services.streams());
     families.register(all.sub_registry_with_prefix("service"));
-    open_metrics(&all)
 }
 
 /// Registers the number of streams, and its limit.
-pub fn register_streams(all: &mut Registry, streams: &Permits) {
+fn register_streams(all: &mut Registry, streams: &Permits) {
     let (taken, count_max) = streams.counts();
     let gauge = |count: usize| {
         let gauge = Gauge::<i64>::default();
@@ -84,14 +91,6 @@ pub fn register_streams(all: &mut Registry, streams: &Permits) {
     };
     all.register("streams", "Requests that wait or stream", gauge(taken));
     all.register("streams_max", "Maximum number of them", gauge(count_max));
-}
-
-/// Answers with all registered metrics.
-pub fn open_metrics(all: &Registry) -> Reply {
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    encode(&mut text, all).unwrap_or_default();
-    Reply::bytes(StatusCode::OK, OPEN_METRICS, text.into_bytes())
 }
 
 /// The metrics of one service.

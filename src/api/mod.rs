@@ -19,6 +19,7 @@ mod openapi;
 mod panel;
 mod parameters;
 mod problem;
+mod request_metrics;
 mod route;
 mod service_detail;
 mod services;

@@ -61,6 +61,7 @@ const FILES: &[File] = &files![
     "common/notices.js",
     "common/prefs.js",
     "common/row.js",
+    "common/scope.js",
     "common/session.js",
     "common/spark.js",
     "common/sse.js",

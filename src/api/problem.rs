@@ -27,6 +27,16 @@ impl From<Error> for Problem {
             }
         };
         match error {
+            Error::MissingScope { needed, .. } => {
+                let challenge = format!(
+                    "Bearer realm=\"llm-shell\", error=\"insufficient_scope\", scope=\"{needed}\""
+                );
+                // A scope is plain ASCII.
+                match HeaderValue::try_from(challenge) {
+                    Ok(challenge) => problem.with_header(header::WWW_AUTHENTICATE, challenge),
+                    Err(_) => problem,
+                }
+            }
             Error::TooManyRequests(_) => {
                 problem.with_header(header::RETRY_AFTER, HeaderValue::from(RETRY_SECONDS))
             }

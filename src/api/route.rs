@@ -5,12 +5,15 @@ use super::body;
 use super::idempotency::Answers;
 use super::openapi::Operation;
 use crate::auth::Guard;
+use crate::ops::{Audited, Change, require};
 use crate::permits::Permits;
+use crate::protocol::Scope;
 use http1::{Method, Problem, Reply, Request, Router};
+use prometheus_client::registry::Registry;
 use std::sync::{Arc, OnceLock};
 
 /// A server of one mode: the command of an LLM Shell, or services.
-pub trait Mode: Send + Sync + Sized + 'static {
+pub trait Mode: Audited + Send + Sync + Sized + 'static {
     /// Title of its `OpenAPI` document.
     const TITLE: &'static str;
     /// Groups of routes, with their descriptions.
@@ -19,14 +22,16 @@ pub trait Mode: Send + Sync + Sized + 'static {
     const ROUTES: &'static [&'static [Route<Self>]];
     /// Path of its page among the files of the panel.
     const PAGE: &'static str;
+    /// The prefix of its metrics' names.
+    const METRICS_PREFIX: &'static str;
     /// A second prefix of routes: (alias, prefix).
     const ALIAS: Option<(&'static str, &'static str)>;
 
     /// Returns the permits of requests that wait or stream.
     fn streams(&self) -> &Permits;
 
-    /// Answers GET /metrics.
-    fn metrics(&self) -> Reply;
+    /// Registers the metrics that only this mode has.
+    fn register_metrics(&self, all: &mut Registry);
 }
 
 /// Handles POST /mcp.
@@ -54,6 +59,8 @@ pub struct Route<O: 'static> {
     pub path: &'static str,
     /// Who may use it.
     pub access: Access,
+    /// The scope that a client needs.
+    pub scope: Scope,
     /// Whether a retry can carry an Idempotency-Key.
     pub retry: Retry,
     /// Description for the document.
@@ -108,42 +115,45 @@ impl<O> Clone for Handler<O> {
 impl<O> Copy for Handler<O> {}
 
 impl<O> Route<O> {
-    /// Declares a GET route.
+    /// Declares a GET route. It needs the scope `read`.
     pub const fn get(
         path: &'static str,
         handler: fn(&O, &mut Request<'_>) -> Result<Reply, Problem>,
         describe: fn(Operation<'_>) -> Operation<'_>,
     ) -> Self {
-        Self::new(Verb::Get, path, Handler::Ops(handler), describe)
+        Self::new(Verb::Get, Scope::Read, path, Handler::Ops(handler), describe)
     }
 
-    /// Declares a POST route.
+    /// Declares a POST route, and the scope it needs.
     pub const fn post(
+        scope: Scope,
         path: &'static str,
         handler: fn(&O, &mut Request<'_>) -> Result<Reply, Problem>,
         describe: fn(Operation<'_>) -> Operation<'_>,
     ) -> Self {
-        Self::new(Verb::Post, path, Handler::Ops(handler), describe)
+        Self::new(Verb::Post, scope, path, Handler::Ops(handler), describe)
     }
 
     /// Declares a route whose handler needs more than the operations.
     pub const fn of_api(
         verb: Verb,
+        scope: Scope,
         path: &'static str,
         handler: fn(&Api<O>, &mut Request<'_>) -> Result<Reply, Problem>,
         describe: fn(Operation<'_>) -> Operation<'_>,
     ) -> Self {
-        Self::new(verb, path, Handler::Api(handler), describe)
+        Self::new(verb, scope, path, Handler::Api(handler), describe)
     }
 
     const fn new(
         verb: Verb,
+        scope: Scope,
         path: &'static str,
         handler: Handler<O>,
         describe: fn(Operation<'_>) -> Operation<'_>,
     ) -> Self {
         let (access, retry, has_effect) = (Access::Guarded, Retry::WithoutKey, false);
-        Self { verb, path, access, retry, describe, handler, has_effect }
+        Self { verb, path, access, scope, retry, describe, handler, has_effect }
     }
 
     /// Lets clients without credentials use it.
@@ -198,12 +208,15 @@ impl<O: Mode> Route<O> {
             Verb::Get => Method::GET,
             Verb::Post => Method::POST,
         };
-        let handler = move |request: &mut Request<'_>| match self.retry {
-            Retry::WithoutKey | Retry::WithKeyInHandler => self.handler.handle(&api, request),
-            Retry::WithKey => {
-                let streams = Some(api.ops.streams());
-                let handle = |request: &mut Request<'_>| self.handler.handle(&api, request);
-                api.answers.once(request, body::BYTES_MAX, streams, handle)
+        let handler = move |request: &mut Request<'_>| {
+            self.check_scope(&api.ops, request)?;
+            match self.retry {
+                Retry::WithoutKey | Retry::WithKeyInHandler => self.handler.handle(&api, request),
+                Retry::WithKey => {
+                    let streams = Some(api.ops.streams());
+                    let handle = |request: &mut Request<'_>| self.handler.handle(&api, request);
+                    api.answers.once(request, body::BYTES_MAX, streams, handle)
+                }
             }
         };
         let router = router.route(method, self.path, handler);
@@ -213,6 +226,18 @@ impl<O: Mode> Route<O> {
             Access::Public => router.public(self.path),
         };
         if self.has_effect { router.acting(self.path) } else { router }
+    }
+
+    /// Refuses a client without the route's scope.
+    fn check_scope(&self, ops: &O, request: &Request<'_>) -> Result<(), Problem> {
+        if self.access != Access::Guarded {
+            return Ok(());
+        }
+        let allowed = require(request, self.scope, "This request");
+        if allowed.is_err() {
+            ops.audit().record(request, &Change::new("refused"), &allowed);
+        }
+        Ok(allowed?)
     }
 }
 

@@ -1,20 +1,15 @@
 //! Resource usage of the LLM Shell's command, as text for Prometheus.
 
-use super::metrics::{cores, open_metrics, register_streams};
-use crate::permits::Permits;
+use super::metrics::cores;
 use crate::protocol::RunStatus;
 use crate::runs::Snapshot;
-use http1::Reply;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Metric, Registry, Unit};
 use std::sync::atomic::AtomicU64;
 
-/// Answers with the metrics of the last run, if there was one, the number of runs started, and the
-/// permits of streams.
-pub fn answer(starts: u64, run: Option<&Snapshot>, streams: &Permits) -> Reply {
-    let mut all = Registry::with_prefix("llm_shell");
-    register_streams(&mut all, streams);
+/// Registers the number of runs started, and the metrics of the last run, if there was one.
+pub fn register(starts: u64, run: Option<&Snapshot>, all: &mut Registry) {
     all.register("runs", "Commands that were started", counted(starts));
     let is_running = run.is_some_and(|run| run.status() == RunStatus::Running);
     all.register("run_up", "Whether a command runs", gauge(f64::from(u8::from(is_running))));
@@ -36,7 +31,6 @@ pub fn answer(starts: u64, run: Option<&Snapshot>, streams: &Permits) -> Reply {
         let dropped = counted(run.log.dropped_lines);
         all.register("run_log_dropped_lines", "Lines that could not be written", dropped);
     }
-    open_metrics(&all)
 }
 
 fn gauge(value: f64) -> impl Metric {

@@ -1,16 +1,15 @@
 //! Astra, from startup to shutdown.
 
 use super::{
-    StartError, Startup, cgroups, end_remaining, finish, guard, keep, own_directory, serve,
-    systemd, wait_for_end,
+    StartError, Startup, at_each_hangup, audit, cgroups, end_remaining, finish, guard, keep,
+    own_directory, reload_tokens, serve, systemd, wait_for_end,
 };
 use crate::api;
-use crate::error::SystemError;
 use crate::logs::{FolderLock, LogFolder, LogWriter};
 use crate::mcp;
 use crate::ops;
-use crate::ops::Result;
 use crate::process::{self, OrphanPolicy, Reaper};
+use crate::protocol::Scope;
 use crate::settings;
 use crate::shutdown::{Hangup, ShutdownTrigger, SignalReceiver};
 use crate::supervisor::services_file::check_limits;
@@ -19,7 +18,6 @@ use http1::Listener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 /// The reason why supervision ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +68,8 @@ pub fn supervise(
     let requests = SignalReceiver::for_shutdown(Hangup::NoShutdown)?;
     let reloads = SignalReceiver::for_reload()?;
     let settings = startup.settings;
-    let guard = Arc::new(guard(&settings, &listener.place()));
+    let guard = Arc::new(guard(&settings, &listener.place(), Scope::Operate)?);
+    let audit = audit(&settings)?;
     let lock = Arc::new(FolderLock::take(&settings.log_directory)?);
     let cgroups = cgroups();
     let divided = cgroups.as_ref().ok().cloned();
@@ -96,8 +95,17 @@ pub fn supervise(
     let logs = LogFolder::all_under(&lock, &settings.log_directory, keep(&settings))?;
     crate::runs::recover(&logs, lock.id());
     let supervisor = Arc::new(Supervisor::start(context, services.file, services.services)?);
-    reload_on_sighup(reloads, Arc::clone(&supervisor))?;
-    let ops = Arc::new(ops::Services::new(Arc::clone(&supervisor), settings.streams_max));
+    let (tokens_file, reloaded) = (settings.tokens_file.clone(), Arc::clone(&supervisor));
+    let guarded = Arc::clone(&guard);
+    at_each_hangup(reloads, move || {
+        if let Some(path) = &tokens_file {
+            reload_tokens(path, &guarded);
+        }
+        reload_services(&reloaded);
+    })?;
+    let streams_max = settings.streams_max;
+    let ops = ops::Services::new(Arc::clone(&supervisor), streams_max, audit.clone());
+    let ops = Arc::new(ops);
     let mcp = Box::new(mcp::handler(mcp::Toolbox::services(Arc::clone(&ops))));
     let router = api::router(ops, guard, mcp);
     let server = serve(listener, router, "/supervisor/status", &settings)?;
@@ -107,6 +115,7 @@ pub fn supervise(
     supervisor.shut_down();
     end_remaining(&reaper, orphan_policy);
     finish(&writer, Some(&server), divided.as_deref());
+    audit.finish();
     let failed = is_fatal.load(Ordering::SeqCst);
     Ok(if failed { Ended::GivenUp } else { Ended::Requested })
 }
@@ -119,15 +128,10 @@ fn request_shutdown(is_fatal: &AtomicBool, trigger: &ShutdownTrigger) {
     }
 }
 
-/// Reloads the services file at each SIGHUP, on a thread that lives until the process ends.
-fn reload_on_sighup(mut reloads: SignalReceiver, supervisor: Arc<Supervisor>) -> Result<()> {
-    let work = move || loop {
-        reloads.wait();
-        systemd::while_reloading(|| match supervisor.reload(None) {
-            Ok(reloaded) => log::info!("{}", reloaded.message),
-            Err(error) => log::error!("reload failed, nothing changed: {error}"),
-        });
-    };
-    let thread = thread::Builder::new().name("reload".into()).stack_size(512 * 1024).spawn(work);
-    thread.map(drop).map_err(|error| SystemError::new("start a thread for reloads", error).into())
+/// Reads the services file again.
+fn reload_services(supervisor: &Supervisor) {
+    match supervisor.reload(None) {
+        Ok(reloaded) => log::info!("{}", reloaded.message),
+        Err(error) => log::error!("reload failed, nothing changed: {error}"),
+    }
 }

@@ -20,7 +20,7 @@ pub fn listen(settings: &Settings) -> std::result::Result<Listener, StartError> 
                 let set_by = "the socket inherited from systemd";
                 check_exposure(set_by, &address.ip().to_string(), &[address], settings)?;
             }
-            Place::Unix(_) if listener.is_for_others() && !has_credentials(settings) => {
+            Place::Unix(_) if listener.is_for_others() && !settings.has_credentials() => {
                 return Err(StartError::OpenSocket { place: listener.place().to_string() });
             }
             Place::Unix(_) => {}
@@ -57,17 +57,13 @@ fn check_exposure(
     addresses: &[SocketAddr],
     settings: &Settings,
 ) -> std::result::Result<(), StartError> {
-    if !has_credentials(settings) && addresses.iter().any(|address| !address.ip().is_loopback()) {
+    if !settings.has_credentials() && addresses.iter().any(|address| !address.ip().is_loopback()) {
         if !settings.insecure {
             return Err(StartError::Open { set_by: set_by.to_owned(), host: host.to_owned() });
         }
         log::warn!("no token is set: anyone who can connect to {host} gets a shell");
     }
     Ok(())
-}
-
-fn has_credentials(settings: &Settings) -> bool {
-    settings.token.is_some() || settings.basic_auth.is_some()
 }
 
 /// Returns the socket that systemd passed, if any (`sd_listen_fds(3)`).

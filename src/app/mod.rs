@@ -18,14 +18,17 @@ pub use listen::listen;
 pub use mcp::bridge;
 pub use shell::{run, run_inside};
 
-use crate::auth::{Credentials, Guard, PeerRule};
+use crate::auth::{
+    AuditFile, AuditFileError, Credentials, Guard, NewToken, PeerRule, Tokens, TokensError,
+};
 use crate::client::ClientError;
 use crate::error::{SystemError, from_by};
 use crate::export::ExportError;
 use crate::logs::{self, Keep, LogWriter};
 use crate::nearest::nearest;
-use crate::ops::{Error, Result};
+use crate::ops::{Audit, Error, Result};
 use crate::process::{self, Cgroups, NoCgroup, OrphanPolicy, Reaper};
+use crate::protocol::Scope;
 use crate::runs::STRAYS_TIMEOUT;
 use crate::settings::{
     self, ArgMatches, CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, EnvFile, Mode, Secret,
@@ -151,6 +154,12 @@ pub enum StartError {
         /// The error of the kernel.
         source: io::Error,
     },
+    /// The tokens file cannot be used.
+    #[error("LLM_SHELL_TOKENS_FILE: {0}")]
+    Tokens(#[from] TokensError),
+    /// The audit file cannot be used.
+    #[error("LLM_SHELL_AUDIT: {0}")]
+    Audit(#[from] AuditFileError),
     /// The services file is invalid.
     #[error(transparent)]
     File(#[from] ServicesFileErrors),
@@ -178,6 +187,8 @@ impl StartError {
             | Self::Open { .. }
             | Self::OpenSocket { .. }
             | Self::Host { .. }
+            | Self::Tokens(_)
+            | Self::Audit(_)
             | Self::File(_)
             | Self::Export(_) => 2,
             Self::Listen { .. } | Self::Machine(_) => 1,
@@ -273,6 +284,16 @@ pub fn check(file: &Path) -> std::result::Result<(), StartError> {
     Ok(print(names.collect::<String>().as_bytes())?)
 }
 
+/// Makes a token of 256 random bits. Prints it, and below it its line for the tokens file.
+///
+/// # Errors
+/// `Machine` if the kernel has no randomness or stdout cannot be written.
+pub fn print_token(name: &str, scope: Scope) -> std::result::Result<(), StartError> {
+    let NewToken { token, line } =
+        NewToken::make(name, scope).map_err(|e| SystemError::new("make a token", e))?;
+    Ok(print(format!("{token}\n{line}\n").as_bytes())?)
+}
+
 /// Prints the JSON Schema of the services file.
 ///
 /// # Errors
@@ -309,12 +330,45 @@ fn print(text: &[u8]) -> Result<()> {
 /// Creates the access policy from the settings. The name to listen on is an accepted host. A
 /// server that listens beyond loopback without credentials was given `--insecure`, so anyone may
 /// connect.
-fn guard(settings: &Settings, place: &Place) -> Guard {
-    let reveal = |secret: &Option<Secret>| secret.as_ref().map(|s| s.reveal().to_owned());
-    let credentials = Credentials::new(reveal(&settings.token), reveal(&settings.basic_auth));
+fn guard(
+    settings: &Settings,
+    place: &Place,
+    page_scope: Scope,
+) -> std::result::Result<Guard, TokensError> {
+    let token = settings.token.as_ref().map(Secret::reveal);
+    let basic = settings.basic_auth.as_ref().map(|pair| pair.reveal().to_owned());
+    let file = settings.tokens_file.as_deref().map(Tokens::read).transpose()?;
+    let credentials = Credentials::new(token, basic, file);
     let hosts = [&settings.allowed_hosts[..], std::slice::from_ref(&settings.host)].concat();
     let rule = if place.is_beyond_this_machine() { PeerRule::Anyone } else { PeerRule::OwnUser };
-    Guard::new(&hosts, settings.allowed_origins.clone(), credentials, rule)
+    Ok(Guard::new(&hosts, settings.allowed_origins.clone(), page_scope, credentials, rule))
+}
+
+/// Opens the audit file, if one is set.
+fn audit(settings: &Settings) -> std::result::Result<Audit, AuditFileError> {
+    let file = settings.audit.clone().map(AuditFile::open).transpose()?;
+    Ok(Audit::to(file.map(Arc::new)))
+}
+
+/// Reads the tokens file again. An invalid file changes nothing.
+fn reload_tokens(path: &Path, guard: &Guard) {
+    match Tokens::read(path) {
+        Ok(tokens) => {
+            log::info!("{}: {} tokens", path.display(), tokens.count());
+            guard.set_tokens(tokens);
+        }
+        Err(error) => log::error!("the tokens stay as they were: {error}"),
+    }
+}
+
+/// Calls `reload` at each SIGHUP, on a thread that lives until the process ends.
+fn at_each_hangup(mut hangups: SignalReceiver, reload: impl Fn() + Send + 'static) -> Result<()> {
+    let work = move || loop {
+        hangups.wait();
+        systemd::while_reloading(&reload);
+    };
+    let thread = thread::Builder::new().name("reload".into()).stack_size(512 * 1024).spawn(work);
+    thread.map(drop).map_err(|error| SystemError::new("start a thread for reloads", error).into())
 }
 
 /// Returns the retention limits from the settings.
@@ -339,7 +393,7 @@ fn serve(
     let server = Server::start(listener, router, Limits::default())
         .map_err(|e| SystemError::new("start the server", e))?;
     log::info!("listening on {place}");
-    if settings.token.is_none() && settings.basic_auth.is_none() && process::is_root() {
+    if !settings.has_credentials() && process::is_root() {
         log::warn!("running as root without credentials: any program of root can run commands");
     }
     systemd::ready(place, alive, settings);

@@ -1,15 +1,16 @@
 //! The LLM Shell, from startup to shutdown.
 
 use super::{
-    Startup, cgroups, end_remaining, finish, guard, keep, own_directory, serve, systemd,
-    wait_for_end,
+    StartError, Startup, at_each_hangup, audit, cgroups, end_remaining, finish, guard, keep,
+    own_directory, reload_tokens, serve, systemd, wait_for_end,
 };
 use crate::api;
+use crate::error::SystemError;
 use crate::logs::{LogFolder, LogWriter};
 use crate::mcp::{self, Toolbox};
-use crate::ops::Result;
-use crate::ops::Shell;
+use crate::ops::{self, Shell};
 use crate::process::{self, OrphanPolicy, Reaper};
+use crate::protocol::Scope;
 use crate::runs::{ManagerConfig, Metering, Numbering, OnEnd, ProcessManager};
 use crate::settings::Settings;
 use crate::shutdown::{Hangup, SignalReceiver};
@@ -20,10 +21,21 @@ use std::sync::Arc;
 /// until then.
 ///
 /// # Errors
-/// Startup failures of the machine.
-pub fn run(startup: Startup, listener: Listener) -> Result<()> {
-    run_with(startup, |shell, settings, _| {
-        let guard = Arc::new(guard(settings, &listener.place()));
+/// Startup failures of the machine; a tokens file or an audit file that cannot be used.
+pub fn run(startup: Startup, listener: Listener) -> Result<(), StartError> {
+    let guard = Arc::new(guard(&startup.settings, &listener.place(), Scope::Run)?);
+    let tokens_file = startup.settings.tokens_file.clone();
+    let reloads = tokens_file.map(|path| Ok((path, SignalReceiver::for_reload()?)));
+    let reloads = reloads.transpose().map_err(|error: SystemError| StartError::from(error))?;
+    let hangup = match &reloads {
+        Some(_) => Hangup::NoShutdown,
+        None => shutdown_unless_ignored(),
+    };
+    run_with(startup, hangup, |shell, settings, _| {
+        if let Some((path, reloads)) = reloads {
+            let guard = Arc::clone(&guard);
+            at_each_hangup(reloads, move || reload_tokens(&path, &guard))?;
+        }
         let mcp = Box::new(mcp::handler(Toolbox::shell(Arc::clone(&shell))));
         let router = api::router(shell, guard, mcp);
         serve(listener, router, "/status", settings).map(Some)
@@ -34,23 +46,28 @@ pub fn run(startup: Startup, listener: Listener) -> Result<()> {
 /// shutdown signal arrives; then ends what is running and closes the logs. Blocks until then.
 ///
 /// # Errors
-/// Startup failures of the machine.
-pub fn run_inside(startup: Startup) -> Result<()> {
-    run_with(startup, |shell, _, requests| {
+/// Startup failures of the machine; an audit file that cannot be used.
+pub fn run_inside(startup: Startup) -> Result<(), StartError> {
+    run_with(startup, shutdown_unless_ignored(), |shell, _, requests| {
         super::mcp::serve_tools(Toolbox::shell(shell), requests).map(|()| None)
     })
+}
+
+/// Returns the meaning of SIGHUP without a tokens file.
+fn shutdown_unless_ignored() -> Hangup {
+    if process::hangup_is_ignored() { Hangup::NoShutdown } else { Hangup::Shutdown }
 }
 
 /// Serves the operations through `open`, which may start an HTTP server.
 fn run_with(
     startup: Startup,
-    open: impl FnOnce(Arc<Shell>, &Settings, &SignalReceiver) -> Result<Option<Arc<Server>>>,
-) -> Result<()> {
+    hangup: Hangup,
+    open: impl FnOnce(Arc<Shell>, &Settings, &SignalReceiver) -> ops::Result<Option<Arc<Server>>>,
+) -> Result<(), StartError> {
     process::prepare()?;
-    let ignored = process::hangup_is_ignored();
-    let requests =
-        SignalReceiver::for_shutdown(if ignored { Hangup::NoShutdown } else { Hangup::Shutdown })?;
+    let requests = SignalReceiver::for_shutdown(hangup)?;
     let settings = startup.settings;
+    let audit = audit(&settings)?;
     let folder = Arc::new(LogFolder::open(&settings.log_directory, keep(&settings))?);
     let cgroups = cgroups().ok();
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
@@ -72,7 +89,8 @@ fn run_with(
     let manager = Arc::new(manager);
     crate::runs::recover(&[Arc::clone(&folder)], folder.lock_id());
     let (restart_timeout, streams_max) = (settings.restart_timeout, settings.streams_max);
-    let shell = Arc::new(Shell::new(Arc::clone(&manager), restart_timeout, streams_max));
+    let shell = Shell::new(Arc::clone(&manager), restart_timeout, streams_max, audit.clone());
+    let shell = Arc::new(shell);
     let server = open(shell, &settings, &requests)?;
     systemd::follow_shell(Arc::clone(&manager));
     let forced = Arc::clone(&manager);
@@ -80,5 +98,6 @@ fn run_with(
     manager.shut_down();
     end_remaining(&reaper, orphan_policy);
     finish(&writer, server.as_deref(), cgroups.as_deref());
+    audit.finish();
     Ok(())
 }

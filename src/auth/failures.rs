@@ -30,9 +30,9 @@ struct Window {
 
 /// The result of an authentication attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempt {
-    /// The credentials are valid.
-    Valid,
+pub enum Attempt<T> {
+    /// The credentials are valid, and belong to this client.
+    Valid(T),
     /// The credentials are invalid; the client may retry.
     Invalid,
     /// Too many failures: the credentials were not checked. The client may retry after this time.
@@ -40,22 +40,27 @@ pub enum Attempt {
 }
 
 impl Failures {
-    /// Calls `is_valid` to check a client's credentials, unless it has failed too often. Clients
-    /// on this machine are counted by user, others by address.
-    pub fn attempt(&self, caller: Caller<'_>, is_valid: impl FnOnce() -> bool) -> Attempt {
+    /// Calls `find` to check a client's credentials, unless it has failed too often. Clients on
+    /// this machine are counted by user, others by address.
+    pub fn attempt<T>(&self, caller: Caller<'_>, find: impl FnOnce() -> Option<T>) -> Attempt<T> {
         // The user of a remote client is unknown.
-        self.attempt_at((caller.key(), caller.user()), Instant::now(), is_valid)
+        self.attempt_at((caller.key(), caller.user()), Instant::now(), find)
     }
 
     /// Checks under the lock, so that concurrent requests get no additional attempts.
-    fn attempt_at(&self, key: Key, now: Instant, is_valid: impl FnOnce() -> bool) -> Attempt {
+    fn attempt_at<T>(
+        &self,
+        key: Key,
+        now: Instant,
+        find: impl FnOnce() -> Option<T>,
+    ) -> Attempt<T> {
         let mut windows = self.0.lock();
         windows.retain(|_, window| now.saturating_duration_since(window.started) < WINDOW);
         if let Some(window) = windows.get(&key).filter(|it| it.failures >= FAILURES_MAX) {
             return Attempt::Refused((window.started + WINDOW).saturating_duration_since(now));
         }
-        if is_valid() {
-            return Attempt::Valid;
+        if let Some(client) = find() {
+            return Attempt::Valid(client);
         }
         if windows.len() >= CLIENTS_MAX && !windows.contains_key(&key) {
             let oldest = windows.iter().min_by_key(|(_, window)| window.started);
@@ -72,6 +77,9 @@ impl Failures {
 mod tests {
     use super::*;
 
+    const RIGHT: Option<()> = Some(());
+    const WRONG: Option<()> = None;
+
     fn client(address: &str) -> Key {
         (ClientKey::of(Some(address.parse().unwrap())), None)
     }
@@ -81,16 +89,16 @@ mod tests {
         let (failures, now) = (Failures::default(), Instant::now());
         let guesser = client("192.0.2.1");
         for _ in 0..FAILURES_MAX {
-            assert_eq!(failures.attempt_at(guesser, now, || false), Attempt::Invalid);
+            assert_eq!(failures.attempt_at(guesser, now, || WRONG), Attempt::Invalid);
         }
         let later = now + Duration::from_secs(20);
-        let wait = Attempt::Refused(Duration::from_secs(40));
+        let wait = Attempt::<()>::Refused(Duration::from_secs(40));
         let compare = || panic!("it was compared");
         assert_eq!(failures.attempt_at(guesser, later, compare), wait);
         for other in [client("192.0.2.2"), (ClientKey::Local, Some(7))] {
-            assert_eq!(failures.attempt_at(other, later, || true), Attempt::Valid);
+            assert_eq!(failures.attempt_at(other, later, || RIGHT), Attempt::Valid(()));
         }
-        assert_eq!(failures.attempt_at(guesser, now + WINDOW, || true), Attempt::Valid);
+        assert_eq!(failures.attempt_at(guesser, now + WINDOW, || RIGHT), Attempt::Valid(()));
     }
 
     #[test]
@@ -98,10 +106,10 @@ mod tests {
         let (failures, now) = (Failures::default(), Instant::now());
         let local = |uid| (ClientKey::Local, Some(uid));
         for _ in 0..FAILURES_MAX {
-            assert_eq!(failures.attempt_at(local(1), now, || false), Attempt::Invalid);
+            assert_eq!(failures.attempt_at(local(1), now, || WRONG), Attempt::Invalid);
         }
-        assert!(matches!(failures.attempt_at(local(1), now, || true), Attempt::Refused(_)));
-        assert_eq!(failures.attempt_at(local(2), now, || true), Attempt::Valid);
+        assert!(matches!(failures.attempt_at(local(1), now, || RIGHT), Attempt::Refused(_)));
+        assert_eq!(failures.attempt_at(local(2), now, || RIGHT), Attempt::Valid(()));
     }
 
     #[test]
@@ -110,7 +118,7 @@ mod tests {
         for number in 0..5000_u32 {
             let address = std::net::Ipv4Addr::from(0xc000_0000 + number);
             let key = (ClientKey::of(Some(address.into())), None);
-            assert_eq!(failures.attempt_at(key, now, || false), Attempt::Invalid);
+            assert_eq!(failures.attempt_at(key, now, || WRONG), Attempt::Invalid);
         }
         assert_eq!(failures.0.lock().len(), CLIENTS_MAX);
     }

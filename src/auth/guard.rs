@@ -5,16 +5,23 @@ use super::failures::{Attempt, Failures};
 use super::host::Hosts;
 use super::origin::{Origin, Provenance, Source, source};
 use super::peer_user::PeerUsers;
+use super::principal::Principal;
+use super::request_counts::RequestCounts;
 use super::sessions::{Session, Sessions};
+use super::tokens::Tokens;
+use crate::protocol::Scope;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Method, StatusCode};
-use http1::{Access, AccessControl, Caller, Decision, Head, Privilege, Problem, Reply};
+use http1::{Access, AccessControl, Caller, Decision, Head, Identity, Problem, Reply};
+use parking_lot::RwLock;
 use rustix::process::geteuid;
+use std::any::Any;
 use std::fmt;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a browser may cache the response to a preflight, in seconds.
@@ -57,51 +64,90 @@ impl fmt::Debug for Login<'_> {
 pub struct Guard {
     hosts: Hosts,
     origins: Vec<Origin>,
-    credentials: Credentials,
+    /// Sessions begin and end under its lock, so that none outlives its token.
+    credentials: RwLock<Credentials>,
     peer_rule: PeerRule,
     failures: Failures,
     sessions: Sessions,
     users: PeerUsers,
+    counts: RequestCounts,
+    anyone: Anyone,
+}
+
+/// The clients without credentials.
+#[derive(Debug)]
+struct Anyone {
+    /// Where none are needed.
+    trusted: Arc<Principal>,
+    /// A page of an allowed origin.
+    page: Arc<Principal>,
+    /// Where credentials are set, on routes that need none.
+    stranger: Arc<Principal>,
 }
 
 impl Guard {
     /// Creates a policy that accepts `hosts` (besides addresses and `localhost`), allows pages of
-    /// `origins` (besides the server's own), and requires `credentials` if any are set. If none
-    /// are, `peer_rule` determines who may connect. Makes a connection to itself to find out how
+    /// `origins` (besides the server's own), which have `page_scope` without credentials, and
+    /// requires `credentials` if any are set. If none are, `peer_rule` determines who may connect.
+    /// Makes a connection to itself to find out how
     /// the kernel reports the user of a connection.
     #[must_use]
     pub fn new(
         hosts: &[String],
         origins: Vec<Origin>,
+        page_scope: Scope,
         credentials: Credentials,
         peer_rule: PeerRule,
     ) -> Self {
+        let page = Principal { is_restricted: true, ..Principal::nameless(page_scope) };
+        let anyone = Anyone {
+            trusted: Arc::new(Principal::nameless(Scope::Run)),
+            page: Arc::new(page),
+            stranger: Arc::new(Principal::nameless(Scope::Read)),
+        };
         Self {
             hosts: Hosts::new(hosts),
             origins,
-            credentials,
+            credentials: RwLock::new(credentials),
             peer_rule,
             failures: Failures::default(),
             sessions: Sessions::default(),
             users: PeerUsers::new(),
+            counts: RequestCounts::default(),
+            anyone,
         }
     }
 
-    /// Starts a session for a page.
+    /// Replaces the tokens of the tokens file. Ends the sessions of tokens that are gone, or have
+    /// another scope now.
+    pub fn set_tokens(&self, tokens: Tokens) {
+        let mut credentials = self.credentials.write();
+        credentials.set_file(tokens);
+        self.sessions.retain(|principal| credentials.has(principal));
+    }
+
+    /// Returns the numbers of requests.
+    #[must_use]
+    pub fn counts(&self) -> &RequestCounts {
+        &self.counts
+    }
+
+    /// Starts a session for a page. It has the scope of the credentials.
     ///
     /// # Errors
     /// 400 if no credentials are set, 401 for wrong credentials, 429 after too many failures.
     pub fn log_in(&self, login: Login<'_>, caller: Caller<'_>) -> Result<Session, Problem> {
-        if !self.credentials.are_set() {
+        let credentials = self.credentials.read();
+        if !credentials.are_set() {
             return Err(Problem::bad_request(
                 "This server has no token and no password: just use it, without logging in.",
             ));
         }
-        self.check_attempt(caller, SCRIPT_CHALLENGE, || match login {
-            Login::Token(token) => self.credentials.has_token(token),
-            Login::Password(user, password) => self.credentials.has_password(user, password),
+        let principal = self.check_attempt(caller, SCRIPT_CHALLENGE, || match login {
+            Login::Token(token) => credentials.find_token(token),
+            Login::Password(user, password) => credentials.find_password(user, password),
         })?;
-        self.sessions.begin(Instant::now()).map_err(|error| {
+        self.sessions.begin(principal, Instant::now()).map_err(|error| {
             log::error!("cannot start a session: {error}");
             Problem::internal("The session could not be started: see the server's log.")
         })
@@ -127,38 +173,43 @@ impl Guard {
         source(provenance, &self.origins)
     }
 
-    fn check_credentials(&self, head: &Head<'_>, caller: Caller<'_>) -> Result<(), Problem> {
+    fn check_credentials(
+        &self,
+        credentials: &Credentials,
+        head: &Head<'_>,
+        caller: Caller<'_>,
+    ) -> Result<Arc<Principal>, Problem> {
         let is_script = head.header("sec-fetch-dest") == Some("empty");
-        let challenge = if is_script { SCRIPT_CHALLENGE } else { self.credentials.challenge() };
+        let challenge = if is_script { SCRIPT_CHALLENGE } else { credentials.challenge() };
         let Some(sent) = head.header("authorization") else {
             return Err(unauthorized("needs credentials", challenge));
         };
-        if bearer(sent).is_some_and(|token| self.sessions.has(token, Instant::now())) {
+        if let Some(principal) =
+            bearer(sent).and_then(|token| self.sessions.find(token, Instant::now()))
+        {
             caller.trust();
-            return Ok(());
+            return Ok(principal);
         }
-        self.check_attempt(caller, challenge, || self.credentials.are_valid(sent))
+        self.check_attempt(caller, challenge, || credentials.find(sent))
     }
 
-    /// Checks credentials with `is_valid`. A connection that was authenticated before is exempt
-    /// from the limit on failures.
+    /// Finds the client of credentials with `find`. A connection that was authenticated before is
+    /// exempt from the limit on failures.
     fn check_attempt(
         &self,
         caller: Caller<'_>,
         challenge: &'static str,
-        is_valid: impl FnOnce() -> bool,
-    ) -> Result<(), Problem> {
-        let attempt = if !caller.is_trusted() {
-            self.failures.attempt(caller, is_valid)
-        } else if is_valid() {
-            Attempt::Valid
+        find: impl FnOnce() -> Option<Arc<Principal>>,
+    ) -> Result<Arc<Principal>, Problem> {
+        let attempt = if caller.is_trusted() {
+            find().map_or(Attempt::Invalid, Attempt::Valid)
         } else {
-            Attempt::Invalid
+            self.failures.attempt(caller, find)
         };
         match attempt {
-            Attempt::Valid => {
+            Attempt::Valid(principal) => {
                 caller.trust();
-                Ok(())
+                Ok(principal)
             }
             Attempt::Invalid => {
                 log::warn!("authentication failed: wrong credentials from {caller}");
@@ -171,7 +222,7 @@ impl Guard {
 
 impl AccessControl for Guard {
     fn connected(&self, caller: Caller<'_>) {
-        if self.credentials.are_set() {
+        if self.credentials.read().are_set() {
             return;
         }
         let is_own = || caller.user().is_some_and(|uid| uid == 0 || uid == geteuid().as_raw());
@@ -200,21 +251,29 @@ impl AccessControl for Guard {
                  may.",
             ));
         }
-        if !self.credentials.are_set() && !caller.is_trusted() && !access.is_public {
+        let credentials = self.credentials.read();
+        if !credentials.are_set() && !caller.is_trusted() && !access.is_public {
             return Err(other_user(caller));
         }
         if is_preflight(head) {
             return Ok(Decision::Answer(preflight_reply()));
         }
-        if access.needs_credentials && self.credentials.are_set() {
-            self.check_credentials(head, caller)?;
-            return Ok(Decision::Allow(Privilege::Full));
+        if access.needs_credentials && credentials.are_set() {
+            return Ok(Decision::Allow(self.check_credentials(&credentials, head, caller)?));
         }
-        Ok(Decision::Allow(match source {
+        let anyone = match source {
+            _ if credentials.are_set() => &self.anyone.stranger,
             // Such a page has no credentials: it may not choose what is run, or how.
-            Source::Allowed => Privilege::Restricted,
-            Source::Own | Source::Foreign => Privilege::Full,
-        }))
+            Source::Allowed => &self.anyone.page,
+            Source::Own | Source::Foreign => &self.anyone.trusted,
+        };
+        Ok(Decision::Allow(Arc::<Principal>::clone(anyone)))
+    }
+
+    fn answered(&self, identity: Option<&dyn Identity>, status: StatusCode) {
+        let principal = identity.and_then(|it| (it as &dyn Any).downcast_ref::<Principal>());
+        let known = principal.filter(|it| !std::ptr::eq(*it, &raw const *self.anyone.stranger));
+        self.counts.add(known.map(|principal| principal.scope), status);
     }
 
     fn add_headers(&self, head: &Head<'_>, access: Access, reply: Reply) -> Reply {

@@ -1,9 +1,10 @@
 //! Sessions of pages that logged in: a random token each, kept in memory.
 
+use super::principal::Principal;
+use super::tokens::random_token;
 use parking_lot::Mutex;
-use rustix::rand::{GetRandomFlags, getrandom};
-use std::fmt::Write;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 
@@ -13,9 +14,6 @@ const SESSION_LIFETIME: Duration = Duration::from_hours(12);
 /// The maximum number of sessions; beyond it the oldest ends.
 const SESSIONS_MAX: usize = 64;
 
-/// The random bytes in a token: 256 bits.
-const TOKEN_BYTES: usize = 32;
-
 /// The result of a login.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Session {
@@ -23,6 +21,8 @@ pub struct Session {
     pub token: String,
     /// How long the token is valid.
     pub lifetime: Duration,
+    /// The client.
+    pub principal: Arc<Principal>,
 }
 
 impl std::fmt::Debug for Session {
@@ -37,6 +37,7 @@ pub struct Sessions(Mutex<Vec<Entry>>);
 
 struct Entry {
     token: String,
+    principal: Arc<Principal>,
     started: Instant,
 }
 
@@ -47,33 +48,32 @@ impl std::fmt::Debug for Sessions {
 }
 
 impl Sessions {
-    /// Starts a session.
+    /// Starts a session of this client.
     ///
     /// # Errors
     /// If the kernel has no randomness.
-    pub fn begin(&self, now: Instant) -> io::Result<Session> {
-        let mut random = [0; TOKEN_BYTES];
-        // So few bytes are never returned partially, and the call blocks only early in the boot.
-        getrandom(&mut random, GetRandomFlags::empty())?;
-        let mut token = String::with_capacity(2 * TOKEN_BYTES);
-        for byte in random {
-            // Writing to a string cannot fail.
-            let _infallible = write!(token, "{byte:02x}");
-        }
+    pub fn begin(&self, principal: Arc<Principal>, now: Instant) -> io::Result<Session> {
+        let token = random_token()?;
         let mut sessions = self.0.lock();
         if sessions.len() >= SESSIONS_MAX {
             sessions.remove(0);
         }
-        sessions.push(Entry { token: token.clone(), started: now });
-        Ok(Session { token, lifetime: SESSION_LIFETIME })
+        let entry = Entry { token: token.clone(), principal: Arc::clone(&principal), started: now };
+        sessions.push(entry);
+        Ok(Session { token, lifetime: SESSION_LIFETIME, principal })
     }
 
-    /// Returns whether this is the token of an active session.
-    pub fn has(&self, token: &str, now: Instant) -> bool {
+    /// Returns the client of an active session, by the session's token.
+    pub fn find(&self, token: &str, now: Instant) -> Option<Arc<Principal>> {
         let mut sessions = self.0.lock();
         sessions
             .retain(|session| now.saturating_duration_since(session.started) < SESSION_LIFETIME);
-        sessions.iter().any(|session| session.is(token))
+        sessions.iter().find(|it| it.is(token)).map(|session| Arc::clone(&session.principal))
+    }
+
+    /// Ends the sessions of all clients but those that `is_valid` selects.
+    pub fn retain(&self, is_valid: impl Fn(&Arc<Principal>) -> bool) {
+        self.0.lock().retain(|session| is_valid(&session.principal));
     }
 
     /// Ends the session with this token. Returns whether there was one.
@@ -94,33 +94,38 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Scope;
+
+    fn begin(sessions: &Sessions, now: Instant) -> String {
+        sessions.begin(Arc::new(Principal::nameless(Scope::Read)), now).unwrap().token
+    }
 
     #[test]
     fn a_token_is_valid_while_its_session_lasts() {
         let (sessions, now) = (Sessions::default(), Instant::now());
-        let token = sessions.begin(now).unwrap().token;
+        let token = begin(&sessions, now);
         assert_eq!(token.len(), 64);
-        assert!(sessions.has(&token, now));
+        assert!(sessions.find(&token, now).is_some());
         for wrong in ["", &token[1..], &format!("{token}0")] {
-            assert!(!sessions.has(wrong, now), "{wrong}");
+            assert!(sessions.find(wrong, now).is_none(), "{wrong}");
         }
-        assert!(!sessions.has(&token, now + SESSION_LIFETIME));
+        assert!(sessions.find(&token, now + SESSION_LIFETIME).is_none());
     }
 
     #[test]
     fn an_ended_session_is_invalid() {
         let (sessions, now) = (Sessions::default(), Instant::now());
-        let [first, second] = [(); 2].map(|()| sessions.begin(now).unwrap().token);
+        let [first, second] = [(); 2].map(|()| begin(&sessions, now));
         assert!(sessions.end(&first) && !sessions.end(&first));
-        assert!(!sessions.has(&first, now) && sessions.has(&second, now));
+        assert!(sessions.find(&first, now).is_none() && sessions.find(&second, now).is_some());
     }
 
     #[test]
     fn the_oldest_session_is_dropped() {
         let (sessions, now) = (Sessions::default(), Instant::now());
-        let [first, second] = [(); 2].map(|()| sessions.begin(now).unwrap().token);
+        let [first, second] = [(); 2].map(|()| begin(&sessions, now));
         assert_ne!(first, second);
-        (1..SESSIONS_MAX).for_each(|_| drop(sessions.begin(now)));
-        assert!(!sessions.has(&first, now) && sessions.has(&second, now));
+        (1..SESSIONS_MAX).for_each(|_| drop(begin(&sessions, now)));
+        assert!(sessions.find(&first, now).is_none() && sessions.find(&second, now).is_some());
     }
 }

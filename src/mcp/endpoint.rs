@@ -4,7 +4,7 @@ use super::era::{Era, Headers, era};
 use super::message::{Code, Message, RpcError};
 use super::methods;
 use super::toolbox::Toolbox;
-use crate::ops::Client;
+use crate::ops::{Audited, Client};
 use http1::{Problem, Reply, Request, StatusCode};
 use serde_json::Value;
 
@@ -16,13 +16,13 @@ const BATCH_VERSION: &str = "2025-03-26";
 const BATCH_MESSAGES_MAX: usize = 50;
 
 /// Creates the handler of POST /mcp.
-pub fn handler<O: Send + Sync>(
+pub fn handler<O: Audited + Send + Sync>(
     toolbox: Toolbox<O>,
 ) -> impl Fn(&mut Request<'_>) -> Result<Reply, Problem> + Send + Sync {
     move |request| answer(&toolbox, request)
 }
 
-fn answer<O>(toolbox: &Toolbox<O>, request: &mut Request<'_>) -> Result<Reply, Problem> {
+fn answer<O: Audited>(toolbox: &Toolbox<O>, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let body = request.body(BODY_BYTES_MAX)?;
     let (status, answer) = match parse(&body) {
@@ -41,7 +41,7 @@ pub fn parse(body: &[u8]) -> Result<Value, RpcError> {
 
 /// Handles a message, or a batch. Returns the status, and the response if one is expected. Blocks
 /// as long as the called tool.
-pub fn handle<O>(
+pub fn handle<O: Audited>(
     toolbox: &Toolbox<O>,
     value: Value,
     headers: Result<Headers<'_>, RpcError>,
@@ -56,7 +56,7 @@ pub fn handle<O>(
     }
 }
 
-fn handle_one<O>(
+fn handle_one<O: Audited>(
     toolbox: &Toolbox<O>,
     value: Value,
     headers: Result<Headers<'_>, RpcError>,
@@ -84,7 +84,7 @@ fn handle_one<O>(
 }
 
 /// Handles a batch. None of its messages can be stateless.
-fn handle_batch<O>(
+fn handle_batch<O: Audited>(
     toolbox: &Toolbox<O>,
     batch: Vec<Value>,
     headers: &Headers<'_>,

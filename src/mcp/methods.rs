@@ -2,21 +2,22 @@
 
 use super::arguments::Arguments;
 use super::era::{Era, HANDSHAKE, versions};
+use super::error::ToolError;
 use super::message::{Call, Code, RpcError};
-use super::tool::{Context, Tool, ToolResult};
+use super::tool::{Context, Tool, ToolClient, ToolResult};
 use super::toolbox::Toolbox;
-use crate::ops::Client;
+use crate::ops::{Audited, Change, Client, require};
 use serde_json::{Map, Value, json};
 
 /// How long a client may cache the list of tools, in milliseconds: it only changes with the
-/// binary.
+/// binary and the client's scope.
 const TTL_MILLISECONDS: u64 = 3_600_000;
 
 /// Handles a request, and returns its result.
 ///
 /// # Errors
 /// The error response.
-pub fn answer<O>(
+pub fn answer<O: Audited>(
     toolbox: &Toolbox<O>,
     era: Era,
     call: &Call,
@@ -31,7 +32,7 @@ pub fn answer<O>(
             "instructions": toolbox.instructions,
         })),
         (_, "tools/list") => {
-            let list = json!({"tools": describe(toolbox)});
+            let list = json!({"tools": describe(toolbox, client)});
             if era == Era::Stateless { cacheable(list) } else { list }
         }
         (_, "tools/call") => call_tool(toolbox, call, client)?,
@@ -58,8 +59,10 @@ fn server_info() -> Value {
     json!({"name": "llm-shell", "title": "llm-shell", "version": env!("CARGO_PKG_VERSION")})
 }
 
-fn describe<O>(toolbox: &Toolbox<O>) -> Vec<Value> {
-    toolbox.tools.iter().map(Tool::describe).collect()
+/// Describes the tools that this client may use.
+fn describe<O>(toolbox: &Toolbox<O>, client: &dyn Client) -> Vec<Value> {
+    let granted = client.principal().scope;
+    toolbox.tools.iter().filter(|tool| granted >= tool.scope).map(Tool::describe).collect()
 }
 
 /// Marks a result as cacheable by this client.
@@ -76,7 +79,11 @@ fn complete(mut result: Value) -> Value {
     result
 }
 
-fn call_tool<O>(toolbox: &Toolbox<O>, call: &Call, client: &dyn Client) -> Result<Value, RpcError> {
+fn call_tool<O: Audited>(
+    toolbox: &Toolbox<O>,
+    call: &Call,
+    client: &dyn Client,
+) -> Result<Value, RpcError> {
     let name = call.param("name").and_then(Value::as_str);
     let name = name.ok_or_else(|| invalid("the name of the tool is missing"))?;
     let tool = toolbox.tools.iter().find(|tool| tool.name == name);
@@ -86,7 +93,13 @@ fn call_tool<O>(toolbox: &Toolbox<O>, call: &Call, client: &dyn Client) -> Resul
         None | Some(Value::Null) => Map::new(),
         Some(_) => return Err(invalid("arguments is not an object")),
     };
-    Ok(match (tool.call)(&Context { ops: &*toolbox.ops, client }, Arguments::new(arguments)) {
+    let client = &ToolClient { client, tool: tool.name };
+    let allowed = require(client, tool.scope, "This tool");
+    if allowed.is_err() {
+        toolbox.ops.audit().record(client, &Change::new("refused"), &allowed);
+    }
+    let call = || (tool.call)(&Context { ops: &*toolbox.ops, client }, Arguments::new(arguments));
+    Ok(match allowed.map_err(ToolError::from).and_then(|()| call()) {
         Ok(ToolResult { text, data }) => {
             let content = json!([{"type": "text", "text": text}]);
             json!({"content": content, "structuredContent": data, "isError": false})

@@ -8,7 +8,7 @@ use crate::logs::Range;
 use crate::ops::Error;
 use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, Services, fitting_seconds};
 use crate::protocol::{
-    BulkRequest, BulkResponse, ReloadRequest, ServiceLogs, ServiceRequest, StopRequest,
+    BulkRequest, BulkResponse, ReloadRequest, Scope, ServiceLogs, ServiceRequest, StopRequest,
     SystemStatus, VerbResponse, whole_or_null,
 };
 use schemars::JsonSchema;
@@ -35,6 +35,7 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
                       pid, port, uptime, CPU, memory, restarts, and the reason for its state; and \
                       the system's totals. With name, only that service.",
         effect: Effect::Reads,
+        scope: Scope::Read,
         input: input_of::<NameOrAll>,
         output: output_of::<SystemStatus>,
         call: list,
@@ -47,6 +48,7 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
                       as env; a new name with a cmd adds a service until the supervisor exits. \
                       Refused while it is up: use restart_service.",
         effect: Effect::Changes,
+        scope: Scope::Operate,
         input: || with_wait(input_of::<ServiceRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<VerbResponse>,
         call: start,
@@ -57,6 +59,7 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
         description: "Ends a service with everything it started, and waits until it is down. \
                       Cancels a pending restart. It stays down until it is started.",
         effect: Effect::Ends,
+        scope: Scope::Operate,
         input: || with_wait(input_of::<StopRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<VerbResponse>,
         call: stop,
@@ -67,6 +70,7 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
         description: "Ends a service if it is up, starts it again, and waits until it is up. \
                       config as in start_service. Read service_logs first if it crashed.",
         effect: Effect::Ends,
+        scope: Scope::Operate,
         input: || with_wait(input_of::<ServiceRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<VerbResponse>,
         call: restart,
@@ -79,6 +83,7 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
                       restarted. type=code restarts it unchanged. An invalid file changes nothing, \
                       and every error in it is reported.",
         effect: Effect::Ends,
+        scope: Scope::Operate,
         input: || with_wait(input_of::<ReloadRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<VerbResponse>,
         call: reload,
@@ -91,6 +96,7 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
                       (up to 50) as soon as there is one. To search use grep (a regular \
                       expression; (?i) ignores case). Truncated in the middle to 32 KiB.",
         effect: Effect::Reads,
+        scope: Scope::Read,
         input: || {
             let meaning = "With after: how long to wait for a line after it, in seconds.";
             with_wait(input_of::<WantedLines>(), 0.0, meaning)
@@ -105,6 +111,7 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
                       of each. Without a name: which required services keep the system from being \
                       healthy.",
         effect: Effect::Reads,
+        scope: Scope::Read,
         input: input_of::<NameOrAll>,
         output: output_of::<Health>,
         call: health,
@@ -116,6 +123,7 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
                       waits until all have settled; with parallel=false one by one. A failure of \
                       one does not stop the others.",
         effect: Effect::Ends,
+        scope: Scope::Operate,
         input: || with_wait(input_of::<BulkRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
         output: output_of::<BulkResponse>,
         call: bulk,
@@ -275,7 +283,7 @@ fn health(context: &Context<'_, Services>, arguments: Arguments) -> Result<ToolR
         let health = context.ops.health();
         return Ok(ToolResult { text: text::of_system(&health), data: json!(health) });
     };
-    let health = context.ops.check(&name)?;
+    let health = context.ops.check(context.client, &name)?;
     Ok(ToolResult { text: text::of_health(&health), data: json!(health) })
 }
 

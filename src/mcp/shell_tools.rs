@@ -11,7 +11,7 @@ use crate::logs::Range;
 use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, Shell, fitting_seconds};
 use crate::process::Signal;
 use crate::protocol::{
-    KillResponse, LogsResponse, ProcessStatus, StartRequest, StdinRequest, whole_or_null,
+    KillResponse, LogsResponse, ProcessStatus, Scope, StartRequest, StdinRequest, whole_or_null,
 };
 use crate::runs::EndsInput;
 use schemars::JsonSchema;
@@ -44,6 +44,7 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
                       cwd and env each time. Output over 32 KiB is truncated in the middle, with \
                       the call for the rest.",
         effect: Effect::Ends,
+        scope: Scope::Run,
         input: || {
             let meaning = "How long to wait for its end, in seconds.";
             with_wait(input_of::<StartRequest>(), START_WAIT_DEFAULT, meaning)
@@ -57,6 +58,7 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
         description: "Returns the state of the last command at once: running or not, exit code, \
                       what ended it, and its last lines. To wait for its end use wait.",
         effect: Effect::Reads,
+        scope: Scope::Read,
         input: input_of::<Nothing>,
         output: output_of::<RunReport>,
         call: status,
@@ -72,6 +74,7 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
                       other, and limit excludes lines. Without any of them everything, truncated \
                       in the middle to 32 KiB. Escape sequences are removed.",
         effect: Effect::Reads,
+        scope: Scope::Read,
         input: || {
             let meaning = "With after: how long to wait for a line after it, in seconds.";
             with_wait(input_of::<ReadLogs>(), 0.0, meaning)
@@ -88,6 +91,7 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
                       ends without a newline and stays silent, as a prompt does. A command that is \
                       still running is not an error: call again.",
         effect: Effect::Reads,
+        scope: Scope::Read,
         input: || {
             let meaning = "How long to wait for the end, in seconds.";
             with_wait(input_of::<OutputAfter>(), WAIT_DEFAULT, meaning)
@@ -104,6 +108,7 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
                       been quiet for a moment, at most `wait` seconds (1, up to 50). eof=true ends \
                       its input. If not all of the text is accepted, the result says so.",
         effect: Effect::Changes,
+        scope: Scope::Run,
         input: || {
             let meaning = "How long to wait for its reaction, in seconds.";
             with_wait(input_of::<StdinRequest>(), REACTION_WAIT_DEFAULT, meaning)
@@ -117,6 +122,7 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
         description: "Sends a signal, by name or number (SIGINT, HUP, 10), to the command and all \
                       of its children, without waiting for an effect. To end it use kill.",
         effect: Effect::Ends,
+        scope: Scope::Operate,
         input: input_of::<SendSignal>,
         output: output_of::<RunReport>,
         call: send_signal,
@@ -128,6 +134,7 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
                       is left after 5 s; type=SIGKILL at once. Returns when all of it is gone. \
                       Also ends processes that an ended command left running.",
         effect: Effect::Ends,
+        scope: Scope::Operate,
         input: input_of::<Kill>,
         output: output_of::<KillReport>,
         call: kill,
@@ -140,6 +147,7 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
                       number of seconds it has to exit by itself (10). Does not wait for output: \
                       wait after=0 does.",
         effect: Effect::Ends,
+        scope: Scope::Operate,
         input: input_of::<Restart>,
         output: output_of::<RunReport>,
         call: restart,
@@ -244,7 +252,7 @@ fn start(context: &Context<'_, Shell>, mut arguments: Arguments) -> Result<ToolR
     let bytes = bytes(arguments.count("max_bytes")?)?;
     // A question may be there before the start is answered.
     let began = Instant::now();
-    let started = context.ops.start(arguments.read()?, false)?;
+    let started = context.ops.start(context.client, arguments.read()?, false)?;
     // The command is running, so a failed wait is not a failure of the call.
     let waited = wait_for_end(context, &started.run, began, wait);
     let run = ProcessStatus {
@@ -321,7 +329,7 @@ fn send_input(
     let before = Before { lines: total, prompt: prompt(context, run.id())?, echoed };
     let ends = if eof { EndsInput::Yes } else { EndsInput::No };
     let permit = context.ops.streams().take()?;
-    let written = context.ops.write_stdin(&permit, data.as_bytes(), ends)?;
+    let written = context.ops.write_stdin(context.client, &permit, data.as_bytes(), ends)?;
     drop(permit);
     // The input is written, so a failed wait is not a failure of the call.
     let waited = wait_for_reaction(context, run.id(), &before, wait);
@@ -344,7 +352,7 @@ fn send_signal(
     let SendSignal { kind } = arguments.read()?;
     let wrong =
         |requested: String| ToolError(format!("The argument type is {kind:?}: give {requested}."));
-    let run = context.ops.signal(kind.parse().map_err(wrong)?)?;
+    let run = context.ops.signal(context.client, kind.parse().map_err(wrong)?)?;
     report_status(context, &run.run_id)
 }
 
@@ -358,14 +366,14 @@ fn kill(context: &Context<'_, Shell>, arguments: Arguments) -> Result<ToolResult
             return Err(ToolError(why));
         }
     };
-    let killed = context.ops.kill(signal)?;
+    let killed = context.ops.kill(context.client, signal)?;
     let run = context.ops.last_run()?;
     Ok(report_status(context, run.id())?.with("killed", json!(killed)))
 }
 
 fn restart(context: &Context<'_, Shell>, arguments: Arguments) -> Result<ToolResult, ToolError> {
     let Restart { timeout } = arguments.read()?;
-    let run = context.ops.restart(fitting_seconds("timeout", timeout)?)?;
+    let run = context.ops.restart(context.client, fitting_seconds("timeout", timeout)?)?;
     // It has printed little or nothing yet.
     let query = lines(context, &run.run_id, Range::After(0), STATUS_BYTES)?;
     report_of(context, run, query)

@@ -3,9 +3,10 @@
 use super::endpoint;
 use super::era::{Headers, STATELESS_VERSION_KEY};
 use super::toolbox::Toolbox;
+use crate::auth::Principal;
 use crate::catch_panic::catch_panic;
 use crate::client::Client;
-use crate::ops;
+use crate::ops::{self, Audited, Provenance};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -70,8 +71,13 @@ impl ops::Client for StdioClient {
         Arc::new(move || is_cancelled.load(Ordering::Relaxed))
     }
 
-    fn is_restricted(&self) -> bool {
-        false
+    fn principal(&self) -> &Principal {
+        &Principal::PARENT
+    }
+
+    fn provenance(&self) -> Provenance {
+        let uid = Some(rustix::process::getuid().as_raw());
+        Provenance { peer: "stdio".to_owned(), uid, ..Provenance::default() }
     }
 
     fn may_retry(&self) -> bool {
@@ -79,7 +85,7 @@ impl ops::Client for StdioClient {
     }
 }
 
-impl<O: Send + Sync> Endpoint for Local<O> {
+impl<O: Audited + Send + Sync> Endpoint for Local<O> {
     fn answer(&self, _: &Value, line: &[u8], is_cancelled: &Arc<AtomicBool>) -> Option<Vec<u8>> {
         let value = match endpoint::parse(line) {
             Ok(value) => value,

@@ -2,10 +2,13 @@
 
 use super::arguments::Arguments;
 use super::error::ToolError;
-use crate::ops::Client;
+use crate::auth::Principal;
+use crate::ops::{Client, Provenance};
+use crate::protocol::Scope;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// The default limit of a tool's output, in bytes: together with the lines around it, less than 32
 /// KiB.
@@ -22,6 +25,8 @@ pub struct Tool<O: 'static> {
     pub description: &'static str,
     /// Its side effects.
     pub effect: Effect,
+    /// The scope that a client needs.
+    pub scope: Scope,
     /// The JSON Schema of the arguments.
     pub input: fn() -> Value,
     /// The JSON Schema of the structured result.
@@ -36,6 +41,36 @@ pub struct Context<'a, O> {
     pub ops: &'a O,
     /// The calling client.
     pub client: &'a dyn Client,
+}
+
+/// The client of a tool.
+pub struct ToolClient<'a> {
+    /// The client.
+    pub client: &'a dyn Client,
+    /// The tool's name.
+    pub tool: &'static str,
+}
+
+impl Client for ToolClient<'_> {
+    fn has_left(&self) -> bool {
+        self.client.has_left()
+    }
+
+    fn has_left_fn(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
+        self.client.has_left_fn()
+    }
+
+    fn principal(&self) -> &Principal {
+        self.client.principal()
+    }
+
+    fn provenance(&self) -> Provenance {
+        Provenance { tool: Some(self.tool), ..self.client.provenance() }
+    }
+
+    fn may_retry(&self) -> bool {
+        self.client.may_retry()
+    }
 }
 
 /// The side effects of a tool.

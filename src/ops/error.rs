@@ -2,6 +2,7 @@
 
 use crate::error::{ErrorKind, SystemError, from_by};
 use crate::permits::TooManyRequests;
+use crate::protocol::Scope;
 use crate::{logs, process, runs, supervisor};
 
 /// The result of what can fail here.
@@ -41,6 +42,19 @@ pub enum Error {
     Restricted {
         /// What it may not do, as an infinitive.
         what: &'static str,
+    },
+    /// The client's credentials do not allow it.
+    #[error(
+        "{subject} needs the scope {needed}, and these credentials have only {granted}: use a \
+         token with that scope."
+    )]
+    MissingScope {
+        /// What needs it.
+        subject: &'static str,
+        /// The scope it needs.
+        needed: Scope,
+        /// The scope the client has.
+        granted: Scope,
     },
     /// A service that cannot be written to.
     #[error(
@@ -109,7 +123,7 @@ impl Error {
         match self {
             Self::Invalid(_) => ErrorKind::BadRequest,
             Self::NotStartedSince { .. } | Self::NoSuchServiceRun { .. } => ErrorKind::NotFound,
-            Self::Restricted { .. } => ErrorKind::Forbidden,
+            Self::Restricted { .. } | Self::MissingScope { .. } => ErrorKind::Forbidden,
             Self::AnotherRun { .. } | Self::KeyReused { .. } | Self::ServiceInput { .. } => {
                 ErrorKind::Conflict
             }

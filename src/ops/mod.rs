@@ -4,6 +4,7 @@
 //! of Astra. They take and return wire types and know neither routes nor tools: the adapters, `api`
 //! and `mcp`, phrase requests and errors for their callers.
 
+mod audit;
 mod client;
 mod error;
 mod log_page;
@@ -21,7 +22,8 @@ pub mod text_report;
 mod truncator;
 mod waits;
 
-pub use client::Client;
+pub use audit::{Audit, Audited, Change};
+pub use client::{Client, Provenance, require};
 pub use error::{Error, Result, with_advice};
 pub use log_page::{begin_read, logs_response, prompt as log_prompt, unreadable, write_content};
 pub use log_query::{

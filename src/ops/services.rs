@@ -1,6 +1,7 @@
 //! Operations on the services of Astra.
 
-use super::client::Client;
+use super::audit::{Audit, Audited, Change};
+use super::client::{Client, require};
 use super::error::{Error, Result};
 use super::log_page;
 use super::log_query::LogQuery;
@@ -9,15 +10,17 @@ use super::service_source::ServiceSource;
 use super::source::{Named, Source};
 use super::waits;
 use crate::permits::{Permit, Permits};
+use crate::probe::Check;
 use crate::process::Signal;
 use crate::protocol::{
     BulkOperation, BulkRequest, BulkResponse, BulkStatus, OperationStatus, ReloadKind,
-    ReloadRequest, ServiceHealth, ServiceLogs, ServiceRequest, ServiceStatus, StopRequest,
+    ReloadRequest, Scope, ServiceHealth, ServiceLogs, ServiceRequest, ServiceStatus, StopRequest,
     SupervisorHealth, SupervisorStatus, SystemStatus, VerbResponse, VerbStatus,
 };
 use crate::runs;
 use crate::runs::EndsInput;
 use crate::supervisor::{Ask, Bulk, ServiceOrigin, Supervisor, Verb};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +30,7 @@ pub struct Services {
     supervisor: Arc<Supervisor>,
     /// Permits of requests that wait or stream as long as the client wants.
     streams: Permits,
+    audit: Audit,
     started_at: Instant,
 }
 
@@ -34,9 +38,9 @@ impl Services {
     /// Creates the operations on a supervisor's services; at most `streams_max` requests wait or
     /// stream at once.
     #[must_use]
-    pub fn new(supervisor: Arc<Supervisor>, streams_max: usize) -> Self {
+    pub fn new(supervisor: Arc<Supervisor>, streams_max: usize, audit: Audit) -> Self {
         let (streams, started_at) = (Permits::of_streams(streams_max), Instant::now());
-        Self { supervisor, streams, started_at }
+        Self { supervisor, streams, audit, started_at }
     }
 
     /// Returns the permits of requests that wait or stream.
@@ -76,11 +80,9 @@ impl Services {
         ServiceRequest { name, config }: ServiceRequest,
         wait: Option<Duration>,
     ) -> Result<VerbResponse> {
-        if config.is_some() {
-            require_unrestricted(client, "choose a service's configuration")?;
-        }
+        self.check_may_configure(client, "start", &name, config.as_ref())?;
         let ask = Ask { verb: Verb::Start, service: name, overrides: config };
-        self.act(client, &ask, VerbStatus::Starting, wait)
+        self.act(client, "start", &ask, VerbStatus::Starting, wait)
     }
 
     /// Stops a service. With `wait`, blocks until it has settled.
@@ -94,7 +96,7 @@ impl Services {
         wait: Option<Duration>,
     ) -> Result<VerbResponse> {
         let ask = Ask { verb: Verb::Stop, service: name, overrides: None };
-        self.act(client, &ask, VerbStatus::Stopping, wait)
+        self.act(client, "stop", &ask, VerbStatus::Stopping, wait)
     }
 
     /// Restarts a service. With `wait`, blocks until it has settled.
@@ -107,16 +109,15 @@ impl Services {
         ServiceRequest { name, config }: ServiceRequest,
         wait: Option<Duration>,
     ) -> Result<VerbResponse> {
-        if config.is_some() {
-            require_unrestricted(client, "choose a service's configuration")?;
-        }
+        self.check_may_configure(client, "restart", &name, config.as_ref())?;
         let ask = Ask { verb: Verb::Restart, service: name, overrides: config };
-        self.act(client, &ask, VerbStatus::Restarting, wait)
+        self.act(client, "restart", &ask, VerbStatus::Restarting, wait)
     }
 
     fn act(
         &self,
         client: &dyn Client,
+        action: &'static str,
         ask: &Ask,
         status: VerbStatus,
         wait: Option<Duration>,
@@ -124,7 +125,10 @@ impl Services {
         self.check_may_act(client, &ask.service)?;
         let _permit = wait.map(|_| self.streams.take()).transpose()?;
         let name = ask.service.clone();
-        let message = self.supervisor.ask(ask)?;
+        let asked = self.supervisor.ask(ask).map_err(Error::from);
+        let change = Change::of_service(action, &name, ask.overrides.as_ref());
+        self.audit.record(client, &change, &asked);
+        let message = asked?;
         let mut response = VerbResponse { status, service: Some(name.clone()), message };
         if let Some(wait) = wait {
             self.wait_settled(client, std::slice::from_ref(&name), wait);
@@ -154,13 +158,16 @@ impl Services {
                 ));
             };
             let ask = Ask { verb: Verb::Restart, service: name, overrides: None };
-            return self.act(client, &ask, VerbStatus::Reloading, wait);
+            return self.act(client, "reload_code", &ask, VerbStatus::Reloading, wait);
         }
         if let Some(name) = &name {
             self.check_may_act(client, name)?;
         }
         let _permit = wait.map(|_| self.streams.take()).transpose()?;
-        let reloaded = self.supervisor.reload(name.as_deref())?;
+        let reloaded = self.supervisor.reload(name.as_deref()).map_err(Error::from);
+        let change = Change { service: name.as_deref(), ..Change::new("reload") };
+        self.audit.record(client, &change, &reloaded);
+        let reloaded = reloaded?;
         let (status, message) = (VerbStatus::Reloading, reloaded.message);
         let mut response = VerbResponse { status, service: name.clone(), message };
         if let Some(wait) = wait {
@@ -190,7 +197,15 @@ impl Services {
         services.iter().try_for_each(|name| self.check_may_act(client, name))?;
         let _permit = wait.map(|_| self.streams.take()).transpose()?;
         let bulk = Bulk { action, services, is_parallel: parallel };
-        let (operations, done) = bulk.begin(&self.supervisor)?;
+        let begun = bulk.begin(&self.supervisor).map_err(Error::from);
+        let outcomes = begun.iter().flat_map(|(operations, _)| operations).map(|it| {
+            let outcome = it.outcome.as_ref().map_or_else(|e| e.kind().as_str(), |it| it.as_str());
+            (&*it.service, outcome)
+        });
+        let services = Some(outcomes.collect());
+        let change = Change { services, ..Change::new(action.as_str()) };
+        self.audit.record(client, &change, &begun);
+        let (operations, done) = begun?;
         let is_done = wait.is_some_and(|wait| waits::wait(client, wait, |until| done.wait(until)));
         let mut operations: Vec<_> = operations.into_iter().map(BulkOperation::from).collect();
         if wait.is_some() {
@@ -213,6 +228,26 @@ impl Services {
         Ok(BulkResponse { status, operations })
     }
 
+    /// Refuses a client that may not override a service's configuration, if it does.
+    fn check_may_configure(
+        &self,
+        client: &dyn Client,
+        action: &'static str,
+        name: &str,
+        config: Option<&Value>,
+    ) -> Result<()> {
+        if config.is_none() {
+            return Ok(());
+        }
+        let allowed = require_unrestricted(client, "choose a service's configuration")
+            .and_then(|()| require(client, Scope::Run, "Overriding a service's configuration"));
+        if allowed.is_err() {
+            let change = Change::of_service(action, name, config);
+            self.audit.record(client, &change, &allowed);
+        }
+        allowed
+    }
+
     /// Refuses a restricted client that acts on a service that the file does not define.
     fn check_may_act(&self, client: &dyn Client, name: &str) -> Result<()> {
         let service = self.supervisor.find(name).ok();
@@ -230,8 +265,12 @@ impl Services {
     /// Runs the health checks of a service now. Blocks for the longest of their timeouts.
     ///
     /// # Errors
-    /// `NoSuchService`; `TooManyRequests`.
-    pub fn check(&self, name: &str) -> Result<ServiceHealth> {
+    /// `NoSuchService`; `TooManyRequests`; `MissingScope` if a check runs a command.
+    pub fn check(&self, client: &dyn Client, name: &str) -> Result<ServiceHealth> {
+        let config = self.supervisor.find(name)?.snapshot().config;
+        if config.health_checks.iter().any(|(_, it)| matches!(it.check, Check::Command(_))) {
+            require(client, Scope::Operate, "A health check that runs a command")?;
+        }
         let _permit = self.streams.take()?;
         let report = self.supervisor.check(name)?;
         Ok(ServiceHealth::new(name.to_owned(), &report))
@@ -256,7 +295,11 @@ impl Services {
     /// `NoSuchService`, `ServiceState`; `Restricted`.
     pub fn signal(&self, client: &dyn Client, name: &str, signal: Signal) -> Result<ServiceStatus> {
         require_unrestricted(client, "send a signal")?;
-        let service = self.supervisor.signal(name, signal)?;
+        let sent = self.supervisor.signal(name, signal).map_err(Error::from);
+        let signal = Some(signal.to_string());
+        let change = Change { service: Some(name), signal, ..Change::new("signal") };
+        self.audit.record(client, &change, &sent);
+        let service = sent?;
         Ok(ServiceStatus::of(&service, Some(&self.supervisor.usage())))
     }
 
@@ -277,20 +320,25 @@ impl Services {
     /// `NoSuchService`, `ServiceInput`.
     pub fn write_stdin(
         &self,
+        client: &dyn Client,
         _: &Permit,
         name: &str,
         data: &[u8],
         ends: EndsInput,
     ) -> Result<usize> {
         let service = self.supervisor.find(name)?;
-        service.manager().write_stdin(data, ends).map_err(|error| match error {
+        let written = service.manager().write_stdin(data, ends).map_err(|error| match error {
             runs::Error::NeverStarted
             | runs::Error::NotRunning { .. }
             | runs::Error::StdinNotOpen { .. } => {
                 Error::ServiceInput { name: service.name().to_owned() }
             }
             other => other.into(),
-        })
+        });
+        let bytes = Some(data.len());
+        let change = Change { service: Some(name), bytes, ..Change::new("write_stdin") };
+        self.audit.record(client, &change, &written);
+        written
     }
 
     /// Returns the log of a service: of all of its runs, or of the one given.
@@ -328,6 +376,12 @@ impl Services {
     }
 }
 
+impl Audited for Services {
+    fn audit(&self) -> &Audit {
+        &self.audit
+    }
+}
+
 fn require_unrestricted(client: &dyn Client, what: &'static str) -> Result<()> {
-    if client.is_restricted() { Err(Error::Restricted { what }) } else { Ok(()) }
+    if client.principal().is_restricted { Err(Error::Restricted { what }) } else { Ok(()) }
 }

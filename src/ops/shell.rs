@@ -1,5 +1,6 @@
 //! Operations on the command of an LLM Shell.
 
+use super::audit::{Audit, Audited, Change};
 use super::client::Client;
 use super::error::{Error, Result};
 use super::log_page;
@@ -32,6 +33,7 @@ pub struct Shell {
     starts: Permits,
     /// Permits of kills, which are accepted however many starts wait.
     kills: Permits,
+    audit: Audit,
     started_at: Instant,
 }
 
@@ -54,6 +56,7 @@ impl Shell {
         manager: Arc<ProcessManager>,
         restart_timeout: Duration,
         streams_max: usize,
+        audit: Audit,
     ) -> Self {
         let starts = ("starts and restarts wait", "try again, or kill the command");
         let kills = ("kills wait", "wait for one of them");
@@ -63,6 +66,7 @@ impl Shell {
             streams: Permits::of_streams(streams_max),
             starts: Permits::new(WAITERS_MAX, starts),
             kills: Permits::new(WAITERS_MAX, kills),
+            audit,
             started_at: Instant::now(),
         }
     }
@@ -84,14 +88,30 @@ impl Shell {
     ///
     /// # Errors
     /// Errors of `ProcessManager::start`; `Invalid` for a field out of range; `TooManyRequests`.
-    pub fn start(&self, request: StartRequest, waits: bool) -> Result<Started> {
+    pub fn start(
+        &self,
+        client: &dyn Client,
+        request: StartRequest,
+        waits: bool,
+    ) -> Result<Started> {
         let timeout = fitting_seconds("timeout", request.timeout)?;
-        let spec = request.spec(timeout)?;
+        let mut change = Change::of_start(&request);
+        let spec = request.clone().spec(timeout)?;
         let permit = waits.then(|| self.streams.take()).transpose()?;
         let start_permit = self.starts.take()?;
-        let (snapshot, run) = self.manager.start_with_handle(&spec)?;
+        let started = self.manager.start_with_handle(&spec).map_err(Error::from);
         drop(start_permit);
+        change.run_id = started.as_ref().ok().map(|(_, run)| run.id());
+        self.audit.record(client, &change, &started);
+        let (snapshot, run) = started?;
         Ok(Started { snapshot, run, _permit: permit })
+    }
+
+    /// Records a change of the last run.
+    fn record<T>(&self, client: &dyn Client, change: Change<'_>, result: &Result<T>) {
+        let run = self.manager.last_run().ok();
+        let change = Change { run_id: run.as_ref().map(RunView::id), ..change };
+        self.audit.record(client, &change, result);
     }
 
     /// Returns the last run.
@@ -129,27 +149,35 @@ impl Shell {
     ///
     /// # Errors
     /// `NeverStarted`, `AlreadyEnded`; `TooManyRequests`.
-    pub fn kill(&self, signal: Signal) -> Result<KillResponse> {
+    pub fn kill(&self, client: &dyn Client, signal: Signal) -> Result<KillResponse> {
         let _permit = self.kills.take()?;
-        Ok(KillResponse::new(self.manager.kill(signal)?, signal))
+        let killed = self.manager.kill(signal).map_err(Error::from);
+        let change = Change { signal: Some(signal.to_string()), ..Change::new("kill") };
+        self.record(client, change, &killed);
+        Ok(KillResponse::new(killed?, signal))
     }
 
     /// Ends the command and starts it again. Blocks for both.
     ///
     /// # Errors
     /// Errors of `ProcessManager::restart`; `TooManyRequests`.
-    pub fn restart(&self, timeout: Option<Duration>) -> Result<ProcessStatus> {
+    pub fn restart(&self, client: &dyn Client, timeout: Option<Duration>) -> Result<ProcessStatus> {
         let _permit = self.starts.take()?;
         let timeout = timeout.unwrap_or(self.restart_timeout);
-        Ok(self.manager.restart(timeout)?.into())
+        let restarted = self.manager.restart(timeout).map_err(Error::from);
+        self.record(client, Change::new("restart"), &restarted);
+        Ok(restarted?.into())
     }
 
     /// Sends a signal to the process tree. Does not wait for its effect.
     ///
     /// # Errors
     /// `NeverStarted`, `NotRunning`.
-    pub fn signal(&self, signal: Signal) -> Result<ProcessStatus> {
-        Ok(self.manager.signal(signal)?.snapshot().into())
+    pub fn signal(&self, client: &dyn Client, signal: Signal) -> Result<ProcessStatus> {
+        let sent = self.manager.signal(signal).map_err(Error::from);
+        let change = Change { signal: Some(signal.to_string()), ..Change::new("signal") };
+        self.record(client, change, &sent);
+        Ok(sent?.snapshot().into())
     }
 
     /// Writes to the command's stdin. Blocks up to 5 s while the program does not read; returns how
@@ -157,16 +185,27 @@ impl Shell {
     ///
     /// # Errors
     /// `NeverStarted`, `NotRunning`, `StdinNotOpen`.
-    pub fn write_stdin(&self, _: &Permit, data: &[u8], ends: EndsInput) -> Result<usize> {
-        Ok(self.manager.write_stdin(data, ends)?)
+    pub fn write_stdin(
+        &self,
+        client: &dyn Client,
+        _: &Permit,
+        data: &[u8],
+        ends: EndsInput,
+    ) -> Result<usize> {
+        let written = self.manager.write_stdin(data, ends).map_err(Error::from);
+        let change = Change { bytes: Some(data.len()), ..Change::new("write_stdin") };
+        self.record(client, change, &written);
+        written
     }
 
     /// Sets the size of the command's terminal.
     ///
     /// # Errors
     /// `NeverStarted`, `NotRunning`, `NoTerminal`.
-    pub fn resize(&self, size: TerminalSize) -> Result<ProcessStatus> {
-        Ok(self.manager.resize(size)?.snapshot().into())
+    pub fn resize(&self, client: &dyn Client, size: TerminalSize) -> Result<ProcessStatus> {
+        let resized = self.manager.resize(size).map_err(Error::from);
+        self.record(client, Change::new("resize"), &resized);
+        Ok(resized?.snapshot().into())
     }
 
     /// Returns the last `limit` runs, the newest first.
@@ -222,6 +261,12 @@ impl Shell {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime: self.started_at.elapsed().as_secs(),
         }
+    }
+}
+
+impl Audited for Shell {
+    fn audit(&self) -> &Audit {
+        &self.audit
     }
 }
 

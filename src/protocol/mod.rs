@@ -24,6 +24,6 @@ pub use service::{
 };
 pub use states::{
     BulkAction, BulkStatus, Condition, EndedBy, HealthStatus, OperationError, OperationStatus,
-    ReloadKind, RestartMode, RunStatus, ServerHealth, ServiceProblem, ServiceState,
+    ReloadKind, RestartMode, RunStatus, Scope, ServerHealth, ServiceProblem, ServiceState,
     SupervisorStatus, VerbStatus,
 };

@@ -302,6 +302,19 @@ wire_enum! {
     }
 }
 
+wire_enum! {
+    /// What a client may do. Each scope includes those before it.
+    #[derive(PartialOrd, Ord)]
+    pub enum Scope {
+        /// Read: status, logs, metrics, events.
+        Read = "read",
+        /// Also act on what there is: start, stop, restart, kill, signal, reload.
+        Operate = "operate",
+        /// Everything: also choose what is run, and write to it.
+        Run = "run",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

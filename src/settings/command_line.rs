@@ -3,7 +3,10 @@
 use super::ctl::{self, Destination};
 use super::export::{self, ExportOptions};
 use super::table::{SETTINGS, Setting};
+use crate::auth::is_name;
 use crate::client::CtlCommand;
+use crate::protocol::Scope;
+use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::path::PathBuf;
 
@@ -37,6 +40,7 @@ pub fn command_line() -> Command {
             with_help_of(&CLIENT_FLAGS, ctl::ctl()),
             mcp(),
             with_help_of(&[], check()),
+            with_help_of(&[], token()),
             with_help_of(&[], schema()),
             with_help_of(&[], export::export(services_file("file"))),
             with_help_of(&[], completions()),
@@ -110,6 +114,26 @@ fn check() -> Command {
     Command::new("check")
         .about("Check a services file: print every error, or the start order")
         .arg(file)
+}
+
+fn token() -> Command {
+    let name = Arg::new("name")
+        .value_name("NAME")
+        .required(true)
+        .value_parser(|name: &str| {
+            let expected = "letters, digits, `.`, `_` and `-`, 64 at most";
+            if is_name(name) { Ok(name.to_owned()) } else { Err(expected) }
+        })
+        .help("Name of the client, as it will be in the access log and the audit");
+    let scopes = Scope::ALL.iter().map(|scope| scope.as_str()).collect::<Vec<_>>();
+    let scope = Arg::new("scope")
+        .value_name("SCOPE")
+        .required(true)
+        .value_parser(PossibleValuesParser::new(scopes))
+        .help("What the client may do; each scope includes those before it");
+    Command::new("token")
+        .about("Make a token: print it, and below it its line for LLM_SHELL_TOKENS_FILE")
+        .args([name, scope])
 }
 
 fn schema() -> Command {
@@ -193,6 +217,13 @@ pub enum Task {
         /// The file.
         file: PathBuf,
     },
+    /// Make a token.
+    Token {
+        /// The name of the client.
+        name: String,
+        /// What it may do.
+        scope: Scope,
+    },
     /// Print the JSON Schema of the services file.
     Schema,
     /// Print manifests for an orchestrator.
@@ -228,6 +259,12 @@ impl Task {
             },
             Some(("check", flags)) => {
                 Self::Check { file: flags.get_one("file").cloned().unwrap_or_default() }
+            }
+            Some(("token", flags)) => {
+                let text = |id| flags.get_one::<String>(id).cloned().unwrap_or_default();
+                let is_it = |scope: &&Scope| scope.as_str() == text("scope");
+                let scope = Scope::ALL.iter().find(is_it).copied().unwrap_or(Scope::Read);
+                Self::Token { name: text("name"), scope }
             }
             Some(("schema", _)) => Self::Schema,
             Some(("export", flags)) => Self::Export(ExportOptions::of(flags)),

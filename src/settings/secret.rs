@@ -1,10 +1,9 @@
 //! Secret settings: never displayed, given directly, by a file or by systemd.
 
-use rustix::process::{getegid, geteuid};
+use crate::auth;
 use std::fmt;
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 /// A value that no message, log line or debug output shows.
@@ -68,14 +67,9 @@ pub(super) fn file(path: &str, read: fn(&str) -> Result<Secret, String>) -> Resu
     read(line).map_err(|expected| format!("a file that holds {expected}"))
 }
 
-/// Returns whether other users can read or change a file: by its mode, or because it belongs to
-/// one. The server's own group is exempt.
+/// Returns whether other users can read or change a file.
 pub(super) fn is_for_others(path: &str) -> bool {
-    let Ok(metadata) = fs::metadata(path) else { return false };
-    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
-    let is_foreign = metadata.uid() != uid && metadata.uid() != 0;
-    let bits = if metadata.gid() == gid && gid != 0 { 0o006 } else { 0o066 };
-    is_foreign || metadata.permissions().mode() & bits != 0
+    fs::metadata(path).is_ok_and(|metadata| auth::is_for_others(&metadata))
 }
 
 /// Sets a secret that is not set yet.

@@ -46,6 +46,10 @@ pub struct Settings {
     pub token: Option<Secret>,
     /// The `user:password` for `Authorization: Basic`.
     pub basic_auth: Option<Secret>,
+    /// The file of tokens with scopes.
+    pub tokens_file: Option<PathBuf>,
+    /// The file that gets a line for each request that changes something.
+    pub audit: Option<PathBuf>,
     /// The additional origins whose pages may send requests.
     pub allowed_origins: Vec<Origin>,
     /// The accepted host names, besides addresses and localhost.
@@ -271,6 +275,24 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        flag: Some("tokens-file"),
+        environment: "LLM_SHELL_TOKENS_FILE",
+        takes: "PATH",
+        default: "",
+        astra_default: None,
+        help: "File of tokens with scopes: lines NAME SCOPE SHA256HEX, see `llm-shell token`",
+        read: |settings, value| text(value).map(|path| settings.tokens_file = Some(path.into())),
+    },
+    Setting {
+        flag: Some("audit"),
+        environment: "LLM_SHELL_AUDIT",
+        takes: "PATH",
+        default: "",
+        astra_default: None,
+        help: "File that gets a line of JSON for each request that changes something",
+        read: |settings, value| text(value).map(|path| settings.audit = Some(path.into())),
+    },
+    Setting {
         flag: Some("allowed-origins"),
         environment: "LLM_SHELL_ALLOWED_ORIGINS",
         takes: "ORIGINS",
@@ -306,6 +328,12 @@ pub const SETTINGS: &[Setting] = &[
 const STREAMS_MAX: usize = 512;
 
 impl Settings {
+    /// Whether clients need credentials.
+    #[must_use]
+    pub fn has_credentials(&self) -> bool {
+        self.token.is_some() || self.basic_auth.is_some() || self.tokens_file.is_some()
+    }
+
     /// Returns settings without any values.
     pub(super) fn blank() -> Self {
         Self {
@@ -323,6 +351,8 @@ impl Settings {
             streams_max: 0,
             token: None,
             basic_auth: None,
+            tokens_file: None,
+            audit: None,
             allowed_origins: Vec::new(),
             allowed_hosts: Vec::new(),
             socket: None,

@@ -107,7 +107,9 @@ fn metrics_lines_are_comments_or_samples() {
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (labels, value) = line.rsplit_once(' ').unwrap();
         let is_of_service = labels.starts_with("astra_service_") && labels.contains("service=\"");
-        assert!(is_of_service || labels.starts_with("astra_streams"), "{line}");
+        let is_of_server =
+            ["astra_streams", "astra_requests_total{"].iter().any(|name| labels.starts_with(name));
+        assert!(is_of_service || is_of_server, "{line}");
         value.parse::<f64>().unwrap();
     }
     let described = |name: &str| text.contains(&format!("# HELP {name} "));

@@ -5,7 +5,7 @@ use crate::harness::{Astra, Server, binary};
 use crate::page::key;
 use serde_json::json;
 
-fn catch_panic() -> Server {
+fn server() -> Server {
     let mut command = binary();
     command.env("LLM_SHELL_TOKEN", "s3cret-token-0123").env("LLM_SHELL_BASIC_AUTH", "ann:wordword");
     Server::start_command(command)
@@ -20,7 +20,7 @@ fn page(server: &Server) -> Browser {
 
 #[test]
 fn token_logs_in_and_is_not_stored() {
-    let server = catch_panic();
+    let server = server();
     let browser = page(&server);
     browser.fill("Token", "wrong");
     browser.click("Log in");
@@ -44,7 +44,7 @@ fn token_logs_in_and_is_not_stored() {
 
 #[test]
 fn logout_requires_a_new_login() {
-    let server = catch_panic();
+    let server = server();
     let browser = page(&server);
     browser.fill("Token", "s3cret-token-0123");
     browser.click("Log in");
@@ -60,7 +60,7 @@ fn logout_requires_a_new_login() {
 
 #[test]
 fn user_and_password_log_in() {
-    let server = catch_panic();
+    let server = server();
     let browser = page(&server);
     browser.fill("User", "ann");
     browser.fill("Password", "wordword");

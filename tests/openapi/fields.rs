@@ -25,6 +25,7 @@ fn answers_of_the_shell_have_the_fields_of_the_document() {
     };
     check("GET", "/status", server.get("/status").expect(404));
     check("GET", "/health", server.get("/health"));
+    check("GET", "/whoami", server.get("/whoami").expect(200));
     let waited = server.post_json("/start", &json!({"command": "echo a", "wait": 20})).expect(201);
     check("POST", "/start", waited);
     check("GET", "/logs", server.get("/logs?after=999").expect(200));
@@ -128,6 +129,7 @@ fn answers_of_astra_have_the_fields_of_the_document() {
     check("GET", "/supervisor/health/{service}", unhealthy);
     check("GET", "/supervisor/health", astra.get("/supervisor/health").expect(503));
     check("GET", "/health", astra.get("/health").expect(503));
+    check("GET", "/whoami", astra.get("/whoami").expect(200));
     check("GET", "/supervisor/metrics", astra.get("/supervisor/metrics"));
     let signalled = astra.post("/supervisor/signal/web?type=CONT").expect(200);
     check("POST", "/supervisor/signal/{service}", signalled);

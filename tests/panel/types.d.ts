@@ -7,6 +7,13 @@ declare namespace Api {
     | "itself" | "kill" | "restart" | "reload" | "timeout" | "health" | "limit" | "shutdown"
     | "signal" | "lost";
 
+  type Scope = "read" | "operate" | "run";
+
+  interface Whoami {
+    name: string | null;
+    scope: Scope;
+  }
+
   /** How a run ended. */
   interface End {
     exit_code: number | null;
@@ -174,6 +181,7 @@ declare namespace Api {
   /** The answer of a GET of this path. */
   type AnswerOf<Path extends string> =
     Path extends `runs?${string}` ? Runs
+    : Path extends "whoami" ? Whoami
     : Path extends "supervisor/status" ? SystemStatus
     : Path extends `supervisor/services/${string}` ? ServiceDetail
     : Path extends `supervisor/health/${string}` ? ServiceHealth

@@ -29,6 +29,8 @@ pub(crate) struct Access<'a> {
     pub(crate) took: Duration,
     /// The request's id.
     pub(crate) id: &'a str,
+    /// The client's name, if it has one.
+    pub(crate) name: Option<&'a str>,
 }
 
 /// The access log, which writes to the `log` target `access`.
@@ -104,7 +106,11 @@ impl fmt::Display for Access<'_> {
             out.write_str("...")?;
         }
         let milliseconds = self.took.as_secs_f64() * 1000.0;
-        write!(out, " {} {milliseconds:.3} ms {}", self.status, self.id)
+        write!(out, " {} {milliseconds:.3} ms {}", self.status, self.id)?;
+        match self.name {
+            Some(name) => write!(out, " {name}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -115,7 +121,8 @@ mod tests {
     fn line(path: &str) -> String {
         let took = Duration::from_micros(1500);
         let peer = Peer::new(Some("192.0.2.1:40312".parse().unwrap()));
-        Access { peer: &peer, method: "GET", path, status: 200, took, id: "abc-1" }.to_string()
+        let (id, name) = ("abc-1", None);
+        Access { peer: &peer, method: "GET", path, status: 200, took, id, name }.to_string()
     }
 
     #[test]

@@ -4,8 +4,11 @@ use crate::head::Head;
 use crate::peer::Caller;
 use crate::problem::Problem;
 use crate::reply::Reply;
+use http::StatusCode;
+use std::any::Any;
 use std::fmt::Debug;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 /// An access policy, consulted before any handler is called.
 ///
@@ -29,6 +32,10 @@ pub trait AccessControl: Debug + Send + Sync {
     /// Adds headers to the response to a checked request, whether a handler's or a refusal.
     fn add_headers(&self, head: &Head<'_>, access: Access, reply: Reply) -> Reply;
 
+    /// Takes note of a response that was sent. `identity` is that of [`Decision::Allow`], `None`
+    /// if the request was refused or answered without a handler.
+    fn answered(&self, identity: Option<&dyn Identity>, status: StatusCode);
+
     /// Determines the user id of the program at the other end of a connection from this machine.
     /// Called at most once per connection, and only if [`Caller::user`] is used. Returns `None` if
     /// it cannot be determined.
@@ -49,17 +56,16 @@ pub struct Access {
 /// The decision on a request that is not refused.
 #[derive(Debug)]
 pub enum Decision {
-    /// Pass the request to its handler.
-    Allow(Privilege),
+    /// Pass the request to its handler, as one of this client.
+    Allow(Arc<dyn Identity>),
     /// Answer the request without a handler.
     Answer(Reply),
 }
 
-/// The privilege of a request; its handler sees it as [`crate::Request::is_restricted`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Privilege {
-    /// Everything that the route offers.
-    Full,
-    /// Only what the route offers to less trusted clients.
-    Restricted,
+/// What the access policy knows about a client. Handlers get it by its type, from
+/// [`crate::Request::identity`].
+pub trait Identity: Any + Debug + Send + Sync {
+    /// Returns the client's name for the access log, in visible ASCII without blanks; `None` if it
+    /// has none.
+    fn name(&self) -> Option<&str>;
 }

@@ -1,7 +1,7 @@
 //! The loop of one connection: read a head, send the response, repeat.
 
 use crate::access::Access;
-use crate::access_control::{Decision, Privilege};
+use crate::access_control::{Decision, Identity};
 use crate::body::Body;
 use crate::catch_panic::catch_panic;
 use crate::connection_state::ConnectionState;
@@ -144,8 +144,10 @@ impl Connection<'_> {
         let options =
             ResponseOptions { id: &id, version: Version::HTTP_11, head_only: false, keep: false };
         let outcome = self.writer.send(&mut self.wire, problem.into(), options);
-        let status = outcome.status.as_u16();
-        self.log(status, arrived, "-", "-", &id);
+        let (peer, took) = (&self.wire.peer, arrived.elapsed());
+        let (method, path, status) = ("-", "-", outcome.status.as_u16());
+        let line = Access { peer, method, path, status, took, id: &id, name: None };
+        self.service.access_log.write(&line);
         if outcome.whole { Next::Linger } else { Next::Close }
     }
 
@@ -153,7 +155,8 @@ impl Connection<'_> {
         let id = self.service.ids.of(head);
         let mut body = Body::new(head);
         let what = format_args!("request {id}: its handler");
-        let reply = catch_panic(what, || self.handle(head, &id, &mut body));
+        let mut identity = None;
+        let reply = catch_panic(what, || self.handle(head, &id, &mut body, &mut identity));
         let keep = head.keep_alive
             && reply.is_some()
             && body.may_be_skipped(self.wire.limits.skipped_body_bytes_max)
@@ -162,24 +165,36 @@ impl Connection<'_> {
         let options = ResponseOptions { id: &id, version: head.version, head_only, keep };
         let reply = reply.unwrap_or_else(|| failure(&id).into());
         let outcome = self.writer.send(&mut self.wire, reply, options);
-        self.log(outcome.status.as_u16(), arrived, head.method.as_str(), head.path, &id);
+        let identity = identity.as_deref();
+        if let Some(control) = self.service.router.access_control() {
+            control.answered(identity, outcome.status);
+        }
+        let (peer, took) = (&self.wire.peer, arrived.elapsed());
+        let (method, path, status) = (head.method.as_str(), head.path, outcome.status.as_u16());
+        let name = identity.and_then(Identity::name);
+        let line = Access { peer, method, path, status, took, id: &id, name };
+        self.service.access_log.write(&line);
         self.next(outcome, &mut body)
     }
 
-    fn log(&self, status: u16, arrived: Instant, method: &str, path: &str, id: &str) {
-        let (peer, took) = (&self.wire.peer, arrived.elapsed());
-        self.service.access_log.write(&Access { peer, method, path, status, took, id });
-    }
-
-    fn handle(&mut self, head: &Head<'_>, id: &str, body: &mut Body) -> Reply {
+    /// Handles a request. Leaves the client's identity in `identity`, once it is established.
+    fn handle(
+        &mut self,
+        head: &Head<'_>,
+        id: &str,
+        body: &mut Body,
+        identity: &mut Option<Arc<dyn Identity>>,
+    ) -> Reply {
         let router = &self.service.router;
         let Some(control) = router.access_control() else {
-            return self.call_handler(head, id, body, Privilege::Full);
+            return self.call_handler(head, id, body, None);
         };
         let access = router.access(&head.method, head.path);
         let caller = self.wire.caller(Some(control));
         let reply = match control.check(head, access, caller) {
-            Ok(Decision::Allow(privilege)) => self.call_handler(head, id, body, privilege),
+            Ok(Decision::Allow(known)) => {
+                self.call_handler(head, id, body, Some(&**identity.insert(known)))
+            }
             Ok(Decision::Answer(reply)) => reply,
             Err(problem) => problem.into(),
         };
@@ -191,7 +206,7 @@ impl Connection<'_> {
         head: &Head<'_>,
         id: &str,
         body: &mut Body,
-        privilege: Privilege,
+        identity: Option<&dyn Identity>,
     ) -> Reply {
         let (handler, params) = match self.service.router.find(&head.method, head.path) {
             Ok(found) => found,
@@ -200,7 +215,7 @@ impl Connection<'_> {
         let wire = &mut self.wire;
         let access_control = self.service.router.access_control();
         let mut request =
-            Request { head, id, params, body, wire, kept: None, access_control, privilege };
+            Request { head, id, params, body, wire, kept: None, access_control, identity };
         handler(&mut request).unwrap_or_else(Reply::from)
     }
 

@@ -60,7 +60,7 @@ mod standby;
 mod stream;
 mod wire;
 
-pub use access_control::{Access, AccessControl, Decision, Privilege};
+pub use access_control::{Access, AccessControl, Decision, Identity};
 pub use catch_panic::catch_panic;
 pub use head::Head;
 pub use http::header::{HeaderName, HeaderValue};

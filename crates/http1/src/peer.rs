@@ -88,6 +88,12 @@ impl Caller<'_> {
         self.key() == ClientKey::Local
     }
 
+    /// Returns its address; `None` for a Unix socket.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.peer.address
+    }
+
     /// Returns the identity by which clients are counted.
     #[must_use]
     pub fn key(&self) -> ClientKey {

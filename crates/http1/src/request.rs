@@ -1,6 +1,6 @@
 //! A request, as a handler sees it.
 
-use crate::access_control::{AccessControl, Privilege};
+use crate::access_control::{AccessControl, Identity};
 use crate::body::{Body, too_large};
 use crate::head::Head;
 use crate::peer::Caller;
@@ -9,6 +9,7 @@ use crate::query::Query;
 use crate::router::Params;
 use crate::wire::Wire;
 use http::Method;
+use std::any::Any;
 use std::sync::Arc;
 
 /// A request whose head has been received and checked; its body is read on demand.
@@ -23,8 +24,8 @@ pub struct Request<'c> {
     pub(crate) kept: Option<Vec<u8>>,
     /// The policy that determines the caller's user.
     pub(crate) access_control: Option<&'c dyn AccessControl>,
-    /// The privilege that the access policy granted.
-    pub(crate) privilege: Privilege,
+    /// What the access policy knows about the client.
+    pub(crate) identity: Option<&'c dyn Identity>,
 }
 
 impl Request<'_> {
@@ -76,13 +77,12 @@ impl Request<'_> {
         self.wire.caller(self.access_control)
     }
 
-    /// Returns whether the access policy restricts it ([`Privilege::Restricted`]).
+    /// Returns what the access policy knows about the client; `None` if there is no policy, or its
+    /// identities have another type.
     #[must_use]
-    pub fn is_restricted(&self) -> bool {
-        match self.privilege {
-            Privilege::Full => false,
-            Privilege::Restricted => true,
-        }
+    pub fn identity<T: Identity>(&self) -> Option<&T> {
+        let identity: &dyn Any = self.identity?;
+        identity.downcast_ref()
     }
 
     /// Parses the query's parameters.

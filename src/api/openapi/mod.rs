@@ -14,6 +14,7 @@ pub use operation::Operation;
 pub use shapes::Message;
 
 use super::route::{Api, Mode, Route, Verb};
+use crate::protocol::Scope;
 use http::StatusCode;
 use http1::{Problem, Reply, Request};
 use schemas::Schemas;
@@ -28,7 +29,7 @@ const CONVENTIONS: &str = "JSON is UTF-8. Instants are RFC 3339 in UTC, duration
 /// Returns the route of the document.
 pub fn routes<O: Mode>() -> &'static [Route<O>] {
     const {
-        &[Route::of_api(Verb::Get, "/openapi.json", answer, |it| {
+        &[Route::of_api(Verb::Get, Scope::Read, "/openapi.json", answer, |it| {
             it.does(
                 "openapi",
                 "server",
@@ -64,7 +65,6 @@ fn document<O: Mode>() -> Value {
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "This server."}],
-        "security": [{}, {"bearer": []}, {"basic": []}],
         "tags": tags.collect::<Vec<_>>(),
         "paths": paths,
         "components": components::<O>(schemas),
@@ -105,7 +105,9 @@ fn components<O: Mode>(schemas: Schemas) -> Value {
         "securitySchemes": {
             "bearer": {
                 "type": "http", "scheme": "bearer",
-                "description": "Where LLM_SHELL_TOKEN is set: that, or a token of `POST /login`.",
+                "description": "Where LLM_SHELL_TOKEN or LLM_SHELL_TOKENS_FILE is set: a token, or \
+                                that of a session from `POST /login`. The scope that an operation \
+                                needs is in its `security`.",
             },
             "basic": {
                 "type": "http", "scheme": "basic",

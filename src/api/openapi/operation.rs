@@ -6,6 +6,7 @@ use super::problems;
 use super::schemas::Schemas;
 use crate::api::route::{Access, Mode, Retry, Route};
 use crate::ops::Error;
+use crate::protocol::Scope;
 use http1::Problem;
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
@@ -40,7 +41,7 @@ impl<'a> Operation<'a> {
                 .refuses(reused)
                 .may(&["Timeout", "PayloadTooLarge"]);
         }
-        operation.finish(route.access)
+        operation.finish(route.access, route.scope)
     }
 
     /// Sets its id for generated clients, its group, a summary and a description.
@@ -158,11 +159,19 @@ impl<'a> Operation<'a> {
         self
     }
 
-    fn finish(self, access: Access) -> Value {
-        let mut operation = self.may(&["Forbidden", "Internal", "Unavailable"]);
+    fn finish(self, access: Access, scope: Scope) -> Value {
+        let mut operation = self.may(&["Internal", "Unavailable"]);
         if access == Access::Guarded {
             operation = operation.may(&["Unauthorized", "TooManyRequests"]);
         }
+        // Whatever credentials a client has, it may read.
+        operation = if access == Access::Guarded && scope > Scope::Read {
+            let (subject, granted) = ("This request", Scope::Read);
+            let missing = Error::MissingScope { subject, needed: scope, granted };
+            operation.refuses(problems::foreign_page()).refuses(missing)
+        } else {
+            operation.may(&["Forbidden"])
+        };
         let Self { mut about, parameters, mut answers, refusals, .. } = operation;
         for (status, problems) in refusals {
             let says = if status == 400 { "Invalid request." } else { "See `detail`." };
@@ -181,9 +190,11 @@ impl<'a> Operation<'a> {
         if !parameters.is_empty() {
             about.insert("parameters".to_owned(), parameters.into());
         }
-        if access != Access::Guarded {
-            about.insert("security".to_owned(), json!([]));
-        }
+        let security = match access {
+            Access::Guarded => json!([{}, {"bearer": [scope]}, {"basic": [scope]}]),
+            Access::Open | Access::Public => json!([]),
+        };
+        about.insert("security".to_owned(), security);
         about.insert("responses".to_owned(), answers.into());
         about.into()
     }

@@ -19,12 +19,7 @@ const COMMON: [Common; 8] = [
              says.",
         )
     }),
-    ("Forbidden", "A page of another origin, or a host that is not allowed.", || {
-        Problem::forbidden(
-            "A page of another origin asks: add that origin to LLM_SHELL_ALLOWED_ORIGINS if it \
-             may.",
-        )
-    }),
+    ("Forbidden", "A page of another origin, or a host that is not allowed.", foreign_page),
     ("MethodNotAllowed", "The path is known, the method is not.", || {
         Problem::method_not_allowed(
             "GET, HEAD",
@@ -53,6 +48,13 @@ const COMMON: [Common; 8] = [
     }),
     ("Unavailable", "Too many requests are waiting, or the server is shutting down.", busy),
 ];
+
+/// Creates the error for a page of another origin.
+pub fn foreign_page() -> Problem {
+    Problem::forbidden(
+        "A page of another origin asks: add that origin to LLM_SHELL_ALLOWED_ORIGINS if it may.",
+    )
+}
 
 /// Creates the error of a server without a free permit.
 pub fn busy() -> Problem {

@@ -7,14 +7,14 @@ use crate::api::openapi::parameters as take;
 use crate::api::route::{Api, Route, Verb};
 use crate::ops::Error;
 use crate::ops::Services;
-use crate::protocol::{ServiceState, ServiceStatus, StdinRequest, StdinResponse};
+use crate::protocol::{Scope, ServiceState, ServiceStatus, StdinRequest, StdinResponse};
 use http::StatusCode;
 use http1::{Problem, Reply, Request};
 use serde_json::json;
 
 /// Routes that send something to a service.
 pub const ROUTES: &[Route<Services>] = &[
-    Route::of_api(Verb::Post, "/supervisor/stdin/{service}", stdin, |it| {
+    Route::of_api(Verb::Post, Scope::Run, "/supervisor/stdin/{service}", stdin, |it| {
         let (summary, description) = (
             "Write to a service's terminal",
             "For a service with `\"pty\": true`; as `POST /stdin` of the LLM Shell.",
@@ -29,7 +29,7 @@ pub const ROUTES: &[Route<Services>] = &[
             .refuses(Error::ServiceInput { name: "tts".to_owned() })
     })
     .with_key_in_handler(),
-    Route::post("/supervisor/signal/{service}", signal, |it| {
+    Route::post(Scope::Operate, "/supervisor/signal/{service}", signal, |it| {
         let description = "To its whole process tree. Does not wait for its effect.";
         it.does("signalService", "services", "Send a signal to a service", description)
             .with([take::service(), take::signal_type()])
@@ -49,7 +49,7 @@ fn stdin(api: &Api<Services>, request: &mut Request<'_>) -> Result<Reply, Proble
     let permit = api.ops.begin_write(request, &name)?;
     api.answers.once(request, input::STDIN_BYTES_MAX, None, |request| {
         let (data, ends) = input::input(request)?;
-        let written = api.ops.write_stdin(&permit, &name, &data, ends)?;
+        let written = api.ops.write_stdin(request, &permit, &name, &data, ends)?;
         Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
     })
 }

@@ -11,7 +11,7 @@ use crate::ops::Services;
 use crate::permits::Permits;
 use crate::protocol::ServiceState;
 use crate::supervisor;
-use http1::Reply;
+use prometheus_client::registry::Registry;
 
 impl Mode for Services {
     const TITLE: &'static str = "Astra supervisor";
@@ -24,14 +24,15 @@ impl Mode for Services {
     const ROUTES: &'static [&'static [Route<Self>]] =
         &[state::ROUTES, verbs::ROUTES, watching::ROUTES, input::ROUTES];
     const PAGE: &'static str = "astra/index.html";
+    const METRICS_PREFIX: &'static str = "astra";
     const ALIAS: Option<(&'static str, &'static str)> = Some(("/api/supervisor", "/supervisor"));
 
     fn streams(&self) -> &Permits {
         Self::streams(self)
     }
 
-    fn metrics(&self) -> Reply {
-        metrics::text(self)
+    fn register_metrics(&self, all: &mut Registry) {
+        metrics::register(self, all);
     }
 }
 

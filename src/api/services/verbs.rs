@@ -7,7 +7,7 @@ use crate::api::{body, parameters};
 use crate::ops::Error;
 use crate::ops::Services;
 use crate::protocol::{
-    BulkRequest, BulkResponse, ReloadRequest, ServiceRequest, ServiceState, StopRequest,
+    BulkRequest, BulkResponse, ReloadRequest, Scope, ServiceRequest, ServiceState, StopRequest,
     VerbResponse,
 };
 use crate::supervisor;
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// Routes that act on services.
 pub const ROUTES: &[Route<Services>] = &[
-    Route::post("/supervisor/start", start, |it| {
+    Route::post(Scope::Operate, "/supervisor/start", start, |it| {
         it.does("startService", "services", "Start a service", START)
             .with([wait()])
             .reads::<ServiceRequest>(&json!({"name": "tts", "config": {"env": {"DEBUG": "1"}}}))
@@ -30,7 +30,7 @@ pub const ROUTES: &[Route<Services>] = &[
             .refuses(in_state(ServiceState::Running, "restart it, or leave it as it is"))
     })
     .with_key(),
-    Route::post("/supervisor/stop", stop, |it| {
+    Route::post(Scope::Operate, "/supervisor/stop", stop, |it| {
         it.does("stopService", "services", "Stop a service", STOP)
             .with([wait()])
             .reads::<StopRequest>(&json!({"name": "tts"}))
@@ -42,7 +42,7 @@ pub const ROUTES: &[Route<Services>] = &[
             .refuses(in_state(ServiceState::Stopped, "start it, or leave it as it is"))
     })
     .with_key(),
-    Route::post("/supervisor/restart", restart, |it| {
+    Route::post(Scope::Operate, "/supervisor/restart", restart, |it| {
         let answer = begun("restarting", "tts is restarting.");
         it.does("restartService", "services", "Restart a service", RESTART)
             .with([wait()])
@@ -51,7 +51,7 @@ pub const ROUTES: &[Route<Services>] = &[
             .refuses(unknown())
     })
     .with_key(),
-    Route::post("/supervisor/reload", reload, |it| {
+    Route::post(Scope::Operate, "/supervisor/reload", reload, |it| {
         let fault = "astra_services.json:3:5: tts.cmd: is empty: give it something to run.";
         let answer = begun("reloading", "tts has no changes.");
         it.does("reload", "services", "Reload the services file", RELOAD)
@@ -64,7 +64,7 @@ pub const ROUTES: &[Route<Services>] = &[
             .refuses(supervisor::Error::NotInFile { name: "tts".to_owned() })
     })
     .with_key(),
-    Route::post("/supervisor/bulk", bulk, |it| {
+    Route::post(Scope::Operate, "/supervisor/bulk", bulk, |it| {
         let request = json!({"action": "restart", "services": ["tts", "web"], "parallel": true});
         let operations = json!([
             {"service": "tts", "status": "restarting"},

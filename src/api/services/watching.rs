@@ -85,5 +85,5 @@ fn health(services: &Services, request: &mut Request<'_>) -> Result<Reply, Probl
 
 fn check(services: &Services, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
-    Ok(Reply::json(StatusCode::OK, &services.check(request.param("service"))?))
+    Ok(Reply::json(StatusCode::OK, &services.check(request, request.param("service"))?))
 }

@@ -9,7 +9,9 @@ use crate::logs::Range;
 use crate::ops::text_report::{self, Reader};
 use crate::ops::{Escapes, LogQuery, Shell, fitting_wait, logs_response};
 use crate::process::Signal;
-use crate::protocol::{KillResponse, LogsResponse, ProcessStatus, StartRequest, StartResponse};
+use crate::protocol::{
+    KillResponse, LogsResponse, ProcessStatus, Scope, StartRequest, StartResponse,
+};
 use crate::runs;
 use crate::runs::{RunView, Snapshot};
 use http::StatusCode;
@@ -23,7 +25,7 @@ const TEXT_BYTES_BRIEF: u64 = 4 * 1024;
 
 /// Routes on the command.
 pub const ROUTES: &[Route<Shell>] = &[
-    Route::post("/start", start, |it| {
+    Route::post(Scope::Run, "/start", start, |it| {
         let (run_id, command) = ("dcf70dd5071ec0f4".to_owned(), "make -j4".to_owned());
         let busy = runs::Error::AlreadyRunning { pid: 4242, run_id, command };
         let mut waited = examples::status();
@@ -47,7 +49,7 @@ pub const ROUTES: &[Route<Shell>] = &[
             .answers_text((200, ""), "text/plain", REPORT)
             .refuses(runs::Error::NeverStarted)
     }),
-    Route::post("/kill", kill, |it| {
+    Route::post(Scope::Operate, "/kill", kill, |it| {
         let how = "by a kill, with SIGTERM".to_owned();
         it.does("kill", "command", "Kill the command", KILL)
             .with([take::kill_type()])
@@ -59,7 +61,7 @@ pub const ROUTES: &[Route<Shell>] = &[
             .refuses(runs::Error::NeverStarted)
     })
     .with_key(),
-    Route::post("/restart", restart, |it| {
+    Route::post(Scope::Operate, "/restart", restart, |it| {
         it.does("restart", "command", "Restart the command", RESTART)
             .with([take::timeout()])
             .answers::<ProcessStatus>((200, "State of the new run."), &examples::status())
@@ -95,7 +97,7 @@ fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let bytes_max = body.max_bytes;
     // Validates the size before the command is started.
     LogQuery::of_output("", Range::All, bytes_max, Escapes::Kept)?;
-    let started = shell.start(body, wait.is_some())?;
+    let started = shell.start(request, body, wait.is_some())?;
     let run = &started.run;
     let is_for_model = is_for_model(request);
     let Some(wait) = wait else {
@@ -171,12 +173,12 @@ fn kill(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let signals = [("SIGTERM", Signal::TERM), ("SIGKILL", Signal::KILL)];
     let signal = parameters::choice(&mut query, "type", &signals)?.unwrap_or(Signal::TERM);
     query.finish()?;
-    Ok(Reply::json(StatusCode::OK, &shell.kill(signal)?))
+    Ok(Reply::json(StatusCode::OK, &shell.kill(request, signal)?))
 }
 
 fn restart(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let mut query = request.query()?;
     let timeout = parameters::seconds(&mut query, "timeout")?;
     query.finish()?;
-    Ok(Reply::json(StatusCode::OK, &shell.restart(timeout)?))
+    Ok(Reply::json(StatusCode::OK, &shell.restart(request, timeout)?))
 }

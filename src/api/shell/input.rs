@@ -6,7 +6,7 @@ use crate::api::openapi::examples::status;
 use crate::api::openapi::parameters as take;
 use crate::api::route::{Api, Route, Verb};
 use crate::ops::Shell;
-use crate::protocol::{ProcessStatus, Size, StdinRequest, StdinResponse};
+use crate::protocol::{ProcessStatus, Scope, Size, StdinRequest, StdinResponse};
 use crate::runs;
 use http::StatusCode;
 use http1::{Problem, Reply, Request};
@@ -14,7 +14,7 @@ use serde_json::json;
 
 /// Routes that send something to the command.
 pub const ROUTES: &[Route<Shell>] = &[
-    Route::post("/signal", signal, |it| {
+    Route::post(Scope::Operate, "/signal", signal, |it| {
         it.does(
             "signal",
             "command",
@@ -26,7 +26,7 @@ pub const ROUTES: &[Route<Shell>] = &[
         .refuses(runs::Error::NeverStarted)
         .refuses(ended())
     }),
-    Route::of_api(Verb::Post, "/stdin", stdin, |it| {
+    Route::of_api(Verb::Post, Scope::Run, "/stdin", stdin, |it| {
         let closed =
             runs::Error::StdinNotOpen { pid: 4242, how: "\"stdin\": true or \"pty\": true" };
         it.does("writeStdin", "command", "Write to stdin", STDIN)
@@ -39,7 +39,7 @@ pub const ROUTES: &[Route<Shell>] = &[
             .refuses(closed)
     })
     .with_key_in_handler(),
-    Route::post("/resize", resize, |it| {
+    Route::post(Scope::Operate, "/resize", resize, |it| {
         let summary = "Resize the terminal";
         it.does("resize", "command", summary, "For a command started with `pty`.")
             .reads::<Size>(&json!({"rows": 24, "cols": 80}))
@@ -56,19 +56,19 @@ const STDIN: &str = "The body as it is; with `Content-Type: application/json` it
 
 fn signal(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let signal = input::signal(request)?;
-    Ok(Reply::json(StatusCode::OK, &shell.signal(signal)?))
+    Ok(Reply::json(StatusCode::OK, &shell.signal(request, signal)?))
 }
 
 fn stdin(api: &Api<Shell>, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let permit = api.ops.streams().take()?;
     api.answers.once(request, input::STDIN_BYTES_MAX, None, |request| {
         let (data, ends) = input::input(request)?;
-        let written = api.ops.write_stdin(&permit, &data, ends)?;
+        let written = api.ops.write_stdin(request, &permit, &data, ends)?;
         Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
     })
 }
 
 fn resize(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let size = input::size(request)?;
-    Ok(Reply::json(StatusCode::OK, &shell.resize(size)?))
+    Ok(Reply::json(StatusCode::OK, &shell.resize(request, size)?))
 }

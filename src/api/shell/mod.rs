@@ -12,6 +12,7 @@ use crate::protocol::HealthResponse;
 use crate::runs;
 use http::StatusCode;
 use http1::{Problem, Reply, Request};
+use prometheus_client::registry::Registry;
 use serde_json::json;
 
 impl Mode for Shell {
@@ -24,15 +25,16 @@ impl Mode for Shell {
     const ROUTES: &'static [&'static [Route<Self>]] =
         &[command::ROUTES, input::ROUTES, output::ROUTES, SERVER];
     const PAGE: &'static str = "shell/index.html";
+    const METRICS_PREFIX: &'static str = "llm_shell";
     const ALIAS: Option<(&'static str, &'static str)> = None;
 
     fn streams(&self) -> &Permits {
         Self::streams(self)
     }
 
-    fn metrics(&self) -> Reply {
+    fn register_metrics(&self, all: &mut Registry) {
         let run = self.manager().status().ok();
-        shell_metrics::answer(self.manager().starts(), run.as_ref(), self.streams())
+        shell_metrics::register(self.manager().starts(), run.as_ref(), all);
     }
 }
 

@@ -52,7 +52,7 @@ function fits(verb, state, inProgress) {
 
 /** Creates a button that does nothing while it is busy. @param {() => void} act */
 export function verbButton(act) {
-  const button = el("button.small", { type: "button", "data-asks": true });
+  const button = el("button.small", { type: "button", "data-asks": true, "data-needs": "operate" });
   button.addEventListener("click", () => {
     if (!isBusy(button)) act();
   });

@@ -9,6 +9,7 @@ import { post } from "../common/api.js";
 import { confirm } from "../common/confirm.js";
 import { showLogOut } from "../common/logout.js";
 import { showDone, showError } from "../common/notices.js";
+import { followScope } from "../common/scope.js";
 
 const services = new Services();
 const actions = new Actions(services);
@@ -90,3 +91,4 @@ byId("reload").addEventListener("click", async () => {
 });
 
 services.start();
+followScope();

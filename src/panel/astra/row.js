@@ -35,7 +35,7 @@ export class ServiceRow {
     const cells = this.#cells;
     this.link = el("a.name", { href: `#${encodeURIComponent(name)}` }, name);
     this.element = el("tr", { role: "row" },
-      el("td.pick", { role: "cell" }, this.check),
+      el("td.pick", { role: "cell", "data-needs": "operate" }, this.check),
       el("th.service", { role: "rowheader", scope: "row" }, this.link, cells.message),
       cell("state", "State", cells.state),
       cell("health", "Health", cells.health),
@@ -45,7 +45,7 @@ export class ServiceRow {
       cell("restarts", "Restarts", cells.restarts),
       cell("port", "Port", cells.port),
       cell("next", "Next restart", cells.next),
-      el("td.actions", { role: "cell" }, ...this.#buttons.elements));
+      el("td.actions", { role: "cell", "data-needs": "operate" }, ...this.#buttons.elements));
     this.element.dataset.service = name;
     this.update();
   }

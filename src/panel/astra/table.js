@@ -114,8 +114,8 @@ export class Table {
       this.#heads.set(column, head);
       return head;
     });
-    const actions = el("th.actions", { role: "columnheader", scope: "col" }, el("span", {}, "Actions"));
-    const pick = el("th.pick", { role: "columnheader", scope: "col" }, this.#all);
+    const actions = el("th.actions", { role: "columnheader", scope: "col", "data-needs": "operate" }, el("span", {}, "Actions"));
+    const pick = el("th.pick", { role: "columnheader", scope: "col", "data-needs": "operate" }, this.#all);
     this.#showSort();
     return el("tr", { role: "row" }, pick, ...heads, actions);
   }

@@ -2,6 +2,7 @@
 
 import { afterPaint } from "../common/dom.js";
 import { showLogOut } from "../common/logout.js";
+import { followScope } from "../common/scope.js";
 import { showHistory } from "./history.js";
 import { RunView } from "./run.js";
 import { Runs } from "./runs.js";
@@ -40,3 +41,4 @@ runs.onChange(() => {
 
 showLogOut();
 runs.start();
+followScope();

@@ -8,6 +8,7 @@ import { count, duration, ending, lasted, memory, percent, when } from "../commo
 import { LogPanel } from "../common/logpanel.js";
 import { showError } from "../common/notices.js";
 import { makeInput } from "../common/input.js";
+import { may, onScope } from "../common/scope.js";
 import { outcome } from "./runs.js";
 
 const IN_PROGRESS = { Kill: "Killing...", Restart: "Restarting..." };
@@ -30,7 +31,7 @@ export class RunView {
   #body = el("div.run-log");
   #kill = this.#button("Kill", () => this.#end());
   #restart = this.#button("Restart", () => this.#startAgain());
-  #again = el("button.small", { type: "button" }, "Edit and run again");
+  #again = el("button.small", { type: "button", "data-needs": "run" }, "Edit and run again");
 
   /**
    * @param {import("./runs.js").Runs} runs
@@ -41,6 +42,7 @@ export class RunView {
     this.#onAgain = onAgain;
     this.#again.addEventListener("click", () => this.#shown && this.#onAgain(this.#shown));
     runs.onChange(() => this.#update());
+    onScope(() => this.#update());
     setInterval(() => document.hidden || offline() || this.#update(), 1000);
     addEventListener("resize", () => this.#resizeSoon());
     this.show(null);
@@ -83,7 +85,7 @@ export class RunView {
 
   /** @param {string} label @param {() => Promise<void>} act */
   #button(label, act) {
-    const button = el("button.small", { type: "button", "data-asks": true }, label);
+    const button = el("button.small", { type: "button", "data-asks": true, "data-needs": "operate" }, label);
     button.addEventListener("click", async () => {
       if (isBusy(button)) return;
       try {
@@ -150,7 +152,7 @@ export class RunView {
     clearTimeout(this.#resizing);
     this.#resizing = setTimeout(async () => {
       const run = this.#shown;
-      if (!run?.pty || run.status !== "running" || run !== this.#runs.newest) return;
+      if (!may("operate") || !run?.pty || run.status !== "running" || run !== this.#runs.newest) return;
       try {
         await post("resize", { rows: ROWS, cols: this.columns });
       } catch {
@@ -163,11 +165,12 @@ export class RunView {
 
   /** @param {Api.Run} run @param {boolean} acceptsInput */
   #showInput(run, acceptsInput) {
-    const key = acceptsInput ? `${run.run_id} ${run.stdin_open}` : "";
+    const canType = run.stdin_open && may("run");
+    const key = acceptsInput && may("operate") ? `${run.run_id} ${canType}` : "";
     if (key === this.#inputKey) return;
     this.#inputKey = key;
-    this.#input.replaceChildren(...(acceptsInput ? [makeInput({
-      canType: run.stdin_open,
+    this.#input.replaceChildren(...(key ? [makeInput({
+      canType,
       isTerminal: run.pty,
       signal: (type) => post(`signal?type=${type}`),
       type: (data, eof) => post("stdin", { data, eof }),
