@@ -17,7 +17,7 @@ use crate::protocol::{
 };
 use crate::runs;
 use crate::runs::EndsInput;
-use crate::supervisor::{Ask, Bulk, ServiceOrigin, Supervisor, Verb};
+use crate::supervisor::{Bulk, ServiceCommand, ServiceOrigin, Supervisor, Verb};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -69,7 +69,7 @@ impl Services {
     /// Starts a service. With `wait`, blocks until it has settled.
     ///
     /// # Errors
-    /// Errors of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
+    /// Errors of `Supervisor::send`; `Restricted`; `TooManyRequests`.
     pub fn start(
         &self,
         client: &dyn Client,
@@ -79,28 +79,28 @@ impl Services {
         if config.is_some() {
             require_unrestricted(client, "choose a service's configuration")?;
         }
-        let ask = Ask { verb: Verb::Start, service: name, overrides: config };
-        self.act(client, &ask, VerbStatus::Starting, wait)
+        let command = ServiceCommand { verb: Verb::Start, service: name, overrides: config };
+        self.act(client, &command, VerbStatus::Starting, wait)
     }
 
     /// Stops a service. With `wait`, blocks until it has settled.
     ///
     /// # Errors
-    /// Errors of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
+    /// Errors of `Supervisor::send`; `Restricted`; `TooManyRequests`.
     pub fn stop(
         &self,
         client: &dyn Client,
         StopRequest { name }: StopRequest,
         wait: Option<Duration>,
     ) -> Result<VerbResponse> {
-        let ask = Ask { verb: Verb::Stop, service: name, overrides: None };
-        self.act(client, &ask, VerbStatus::Stopping, wait)
+        let command = ServiceCommand { verb: Verb::Stop, service: name, overrides: None };
+        self.act(client, &command, VerbStatus::Stopping, wait)
     }
 
     /// Restarts a service. With `wait`, blocks until it has settled.
     ///
     /// # Errors
-    /// Errors of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
+    /// Errors of `Supervisor::send`; `Restricted`; `TooManyRequests`.
     pub fn restart(
         &self,
         client: &dyn Client,
@@ -110,21 +110,21 @@ impl Services {
         if config.is_some() {
             require_unrestricted(client, "choose a service's configuration")?;
         }
-        let ask = Ask { verb: Verb::Restart, service: name, overrides: config };
-        self.act(client, &ask, VerbStatus::Restarting, wait)
+        let command = ServiceCommand { verb: Verb::Restart, service: name, overrides: config };
+        self.act(client, &command, VerbStatus::Restarting, wait)
     }
 
     fn act(
         &self,
         client: &dyn Client,
-        ask: &Ask,
+        command: &ServiceCommand,
         status: VerbStatus,
         wait: Option<Duration>,
     ) -> Result<VerbResponse> {
-        self.check_may_act(client, &ask.service)?;
+        self.check_may_act(client, &command.service)?;
         let _permit = wait.map(|_| self.streams.take()).transpose()?;
-        let name = ask.service.clone();
-        let message = self.supervisor.ask(ask)?;
+        let name = command.service.clone();
+        let message = self.supervisor.send(command)?;
         let mut response = VerbResponse { status, service: Some(name.clone()), message };
         if let Some(wait) = wait {
             self.wait_settled(client, std::slice::from_ref(&name), wait);
@@ -140,7 +140,7 @@ impl Services {
     /// configuration. With `wait`, blocks until all services concerned have settled.
     ///
     /// # Errors
-    /// Errors of `Supervisor::reload` and `Supervisor::ask`; `TooManyRequests`.
+    /// Errors of `Supervisor::reload` and `Supervisor::send`; `TooManyRequests`.
     pub fn reload(
         &self,
         client: &dyn Client,
@@ -153,8 +153,8 @@ impl Services {
                     "A reload of the type code is of one service: give its name.".to_owned(),
                 ));
             };
-            let ask = Ask { verb: Verb::Restart, service: name, overrides: None };
-            return self.act(client, &ask, VerbStatus::Reloading, wait);
+            let command = ServiceCommand { verb: Verb::Restart, service: name, overrides: None };
+            return self.act(client, &command, VerbStatus::Reloading, wait);
         }
         if let Some(name) = &name {
             self.check_may_act(client, name)?;
