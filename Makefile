@@ -139,8 +139,10 @@ check: python
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
-	CUSTOM_LIBFUZZER_PATH=$(CURDIR)/not-linked CARGO_TARGET_DIR=$(TARGET) cargo check --quiet \
-		--manifest-path fuzz/Cargo.toml
+	for package in fuzz crates/http1/fuzz; do \
+		CUSTOM_LIBFUZZER_PATH=$(CURDIR)/not-linked CARGO_TARGET_DIR=$(TARGET) \
+			cargo check --quiet --manifest-path $$package/Cargo.toml || exit 1; \
+	done
 
 # Licences, doubled crates and sources of what we stand on, by deny.toml. It reads the crates of all
 # systems, of which a build has fetched those of this one.
@@ -189,18 +191,21 @@ bench-http:
 		--axum target/axum/release/axum-reference \
 		--fastapi 'target/fastapi/bin/python benches/http/fastapi_reference.py'
 
-# libFuzzer over the whole server, the services file and the log engine, so long for each target:
+# libFuzzer over the HTTP server, the services file, the log engine and MCP, so long for each target:
 # `make fuzz FUZZ_SECONDS=300`. Threads that are ending while the process exits look like leaks;
 # `make mutations` counts the real ones.
 FUZZ_SECONDS := 60
-FUZZ_TARGETS := connection query headers body services log_lines message
+FUZZ_TARGETS := $(addprefix crates/http1/fuzz/,connection query headers body) \
+	$(addprefix fuzz/,services log_lines message)
 
 fuzz:
 	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-	for target in $(FUZZ_TARGETS); do \
-		mkdir -p fuzz/corpus/$$target && ASAN_OPTIONS=detect_leaks=0 \
+	for path in $(FUZZ_TARGETS); do \
+		package=$${path%/*}; target=$${path##*/}; \
+		mkdir -p $$package/corpus/$$target && ASAN_OPTIONS=detect_leaks=0 \
 			RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=fuzz/target \
-			cargo fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+			cargo fuzz run --fuzz-dir $$package $$target \
+			$$package/corpus/$$target $$package/seeds/$$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; \
 	done
 

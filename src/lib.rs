@@ -19,7 +19,7 @@
 //! | 2 | [`process`]: spawning, signals, /proc · [`logs`]: the log engine |
 //! | 1 | [`error`]: kinds of errors, errors of the system · [`catch_panic`]: caught panics |
 //! | 0 | [`http1`]: the HTTP/1.1 server · [`env_file`]: `NAME=value` · [`nearest`]: similar names |
-//! | 0 | [`printable`]: escaping for terminals · [`protocol`]: wire types |
+//! | 0 | [`printable`]: escaping for terminals · [`protocol`]: wire types · `syscall`: retries |
 //!
 //! # Threads
 //! | name | owner | work | ends |
@@ -100,3 +100,4 @@ pub mod runs;
 pub mod settings;
 pub mod shutdown;
 pub mod supervisor;
+mod syscall;

@@ -10,7 +10,7 @@ const CRATES: [&str; 1] = ["http1"];
 /// The layers from the bottom up: modules, and the crate http1. A module may import those of lower
 /// layers, none of its own or of a higher one.
 const LAYERS: [&[&str]; 10] = [
-    &["env_file", "http1", "nearest", "printable", "protocol"],
+    &["env_file", "http1", "nearest", "printable", "protocol", "syscall"],
     &["error", "catch_panic"],
     &["permits", "process", "logs", "auth"],
     &["runs", "probe"],

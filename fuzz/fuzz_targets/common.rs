@@ -12,7 +12,6 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 /// What lets a request in.
-#[allow(dead_code, reason = "not every target wants in")]
 pub const TOKEN: &str = "Authorization: Bearer fuzz-fuzz-fuzz-fuzz\r\n";
 
 /// Sends `bytes` on a connection of their own and reads until its end, which must come in time

@@ -3,7 +3,7 @@
 use super::client::{HEARTBEAT, SILENCE_MAX};
 use crate::ops::{Services, event_name, next_client_check};
 use crate::protocol::EventBody;
-use crate::supervisor::{EventLog, News};
+use crate::supervisor::{EventBatch, EventLog};
 use http::StatusCode;
 use http1::{Problem, Reply, Request, StreamBody};
 use serde_json::json;
@@ -30,7 +30,7 @@ fn send(events: &EventLog, mut after: u64, to: &mut StreamBody<'_>) -> io::Resul
     to.flush()?;
     let mut sent_at = Instant::now();
     loop {
-        let News { events: new, has_gap, is_closed } =
+        let EventBatch { events: new, has_gap, is_closed } =
             events.wait_after(after, next_client_check());
         if has_gap {
             write!(to, "event: missed\ndata: {}\n\n", json!({"advice": "ask for the status"}))?;

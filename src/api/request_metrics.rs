@@ -14,7 +14,7 @@ struct By {
 }
 
 /// Registers the numbers of requests by the scope of their client, `none` if it is unknown, and by
-/// outcome; and the number of lines that the audit lost, if there is one.
+/// outcome; and the number of lines that the audit lost.
 pub fn register(all: &mut Registry, counts: &RequestCounts, audit: &Audit) {
     let requests = Family::<By, Counter>::default();
     for scope in SCOPES {
@@ -25,9 +25,7 @@ pub fn register(all: &mut Registry, counts: &RequestCounts, audit: &Audit) {
         }
     }
     all.register("requests", "Requests, by scope of the client and by outcome", requests);
-    if let Some(lost) = audit.lost_lines() {
-        let counter: Counter = Counter::default();
-        counter.inc_by(lost);
-        all.register("audit_lost_lines", "Lines that the audit file misses", counter);
-    }
+    let lost: Counter = Counter::default();
+    lost.inc_by(audit.lost_lines());
+    all.register("audit_lost_lines", "Lines that the audit file misses", lost);
 }

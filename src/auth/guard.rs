@@ -82,7 +82,7 @@ struct Anyone {
     /// A page of an allowed origin.
     page: Arc<Principal>,
     /// Where credentials are set, on routes that need none.
-    stranger: Arc<Principal>,
+    unknown: Arc<Principal>,
 }
 
 impl Guard {
@@ -103,7 +103,7 @@ impl Guard {
         let anyone = Anyone {
             trusted: Arc::new(Principal::nameless(Scope::Run)),
             page: Arc::new(page),
-            stranger: Arc::new(Principal::nameless(Scope::Read)),
+            unknown: Arc::new(Principal::nameless(Scope::Read)),
         };
         Self {
             hosts: Hosts::new(hosts),
@@ -262,7 +262,7 @@ impl AccessControl for Guard {
             return Ok(Decision::Allow(self.check_credentials(&credentials, head, caller)?));
         }
         let anyone = match source {
-            _ if credentials.are_set() => &self.anyone.stranger,
+            _ if credentials.are_set() => &self.anyone.unknown,
             // Such a page has no credentials: it may not choose what is run, or how.
             Source::Allowed => &self.anyone.page,
             Source::Own | Source::Foreign => &self.anyone.trusted,
@@ -272,7 +272,7 @@ impl AccessControl for Guard {
 
     fn answered(&self, identity: Option<&dyn Identity>, status: StatusCode) {
         let principal = identity.and_then(|it| (it as &dyn Any).downcast_ref::<Principal>());
-        let known = principal.filter(|it| !std::ptr::eq(*it, &raw const *self.anyone.stranger));
+        let known = principal.filter(|it| !std::ptr::eq(*it, &raw const *self.anyone.unknown));
         self.counts.add(known.map(|principal| principal.scope), status);
     }
 

@@ -7,6 +7,7 @@ use super::follow;
 use super::server::{Outcome, Received, Server, format_duration, input};
 use super::table::{Cell, Table, number};
 use super::target::Parameters;
+use crate::process::CommandLine;
 use crate::protocol::{KillResponse, ProcessStatus, RunStatus};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -106,14 +107,7 @@ fn command_of(args: &[String]) -> String {
     if let [text] = args {
         return text.clone();
     }
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    let quoted = args.iter().map(|word| {
-        if !word.is_empty() && word.chars().all(is_plain) {
-            return word.clone();
-        }
-        format!("'{}'", word.replace('\'', "'\\''"))
-    });
-    quoted.collect::<Vec<_>>().join(" ")
+    CommandLine::Arguments(args.to_vec()).to_string()
 }
 
 fn wait_for_end(server: &Server<'_>, seconds: f64) -> Result<Run, ClientError> {

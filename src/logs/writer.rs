@@ -9,8 +9,8 @@ use super::run_log::RunLog;
 use super::wake::{CaptureKey, Token, epoll_to_wake, event};
 use crate::catch_panic::catch_panic;
 use crate::error::SystemError;
+use crate::syscall::is_readable;
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::EventFd;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -356,9 +356,4 @@ impl WriterLoop {
         }
         delay
     }
-}
-
-fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
-    let mut polled = [PollFd::new(descriptor, PollFlags::POLLIN)];
-    poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }

@@ -109,10 +109,10 @@ impl Audit {
         Self(file)
     }
 
-    /// Returns the number of lines that were lost; `None` without a file.
+    /// Returns the number of lines that were lost.
     #[must_use]
-    pub fn lost_lines(&self) -> Option<u64> {
-        self.0.as_ref().map(|file| file.lost())
+    pub fn lost_lines(&self) -> u64 {
+        self.0.as_ref().map_or(0, |file| file.lost())
     }
 
     /// Adds a line about a change and its outcome. Does not wait for the disk.

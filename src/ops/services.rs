@@ -19,7 +19,7 @@ use crate::protocol::{
 };
 use crate::runs;
 use crate::runs::EndsInput;
-use crate::supervisor::{Ask, Bulk, ServiceOrigin, Supervisor, Verb};
+use crate::supervisor::{Bulk, ServiceCommand, ServiceOrigin, Supervisor, Verb};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -73,7 +73,7 @@ impl Services {
     /// Starts a service. With `wait`, blocks until it has settled.
     ///
     /// # Errors
-    /// Errors of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
+    /// Errors of `Supervisor::send`; `Restricted`; `TooManyRequests`.
     pub fn start(
         &self,
         client: &dyn Client,
@@ -81,28 +81,28 @@ impl Services {
         wait: Option<Duration>,
     ) -> Result<VerbResponse> {
         self.check_may_configure(client, "start", &name, config.as_ref())?;
-        let ask = Ask { verb: Verb::Start, service: name, overrides: config };
-        self.act(client, "start", &ask, VerbStatus::Starting, wait)
+        let command = ServiceCommand { verb: Verb::Start, service: name, overrides: config };
+        self.act(client, "start", &command, VerbStatus::Starting, wait)
     }
 
     /// Stops a service. With `wait`, blocks until it has settled.
     ///
     /// # Errors
-    /// Errors of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
+    /// Errors of `Supervisor::send`; `Restricted`; `TooManyRequests`.
     pub fn stop(
         &self,
         client: &dyn Client,
         StopRequest { name }: StopRequest,
         wait: Option<Duration>,
     ) -> Result<VerbResponse> {
-        let ask = Ask { verb: Verb::Stop, service: name, overrides: None };
-        self.act(client, "stop", &ask, VerbStatus::Stopping, wait)
+        let command = ServiceCommand { verb: Verb::Stop, service: name, overrides: None };
+        self.act(client, "stop", &command, VerbStatus::Stopping, wait)
     }
 
     /// Restarts a service. With `wait`, blocks until it has settled.
     ///
     /// # Errors
-    /// Errors of `Supervisor::ask`; `Restricted`; `TooManyRequests`.
+    /// Errors of `Supervisor::send`; `Restricted`; `TooManyRequests`.
     pub fn restart(
         &self,
         client: &dyn Client,
@@ -110,25 +110,25 @@ impl Services {
         wait: Option<Duration>,
     ) -> Result<VerbResponse> {
         self.check_may_configure(client, "restart", &name, config.as_ref())?;
-        let ask = Ask { verb: Verb::Restart, service: name, overrides: config };
-        self.act(client, "restart", &ask, VerbStatus::Restarting, wait)
+        let command = ServiceCommand { verb: Verb::Restart, service: name, overrides: config };
+        self.act(client, "restart", &command, VerbStatus::Restarting, wait)
     }
 
     fn act(
         &self,
         client: &dyn Client,
         action: &'static str,
-        ask: &Ask,
+        command: &ServiceCommand,
         status: VerbStatus,
         wait: Option<Duration>,
     ) -> Result<VerbResponse> {
-        self.check_may_act(client, &ask.service)?;
+        self.check_may_act(client, &command.service)?;
         let _permit = wait.map(|_| self.streams.take()).transpose()?;
-        let name = ask.service.clone();
-        let asked = self.supervisor.ask(ask).map_err(Error::from);
-        let change = Change::of_service(action, &name, ask.overrides.as_ref());
-        self.audit.record(client, &change, &asked);
-        let message = asked?;
+        let name = command.service.clone();
+        let sent = self.supervisor.send(command).map_err(Error::from);
+        let change = Change::of_service(action, &name, command.overrides.as_ref());
+        self.audit.record(client, &change, &sent);
+        let message = sent?;
         let mut response = VerbResponse { status, service: Some(name.clone()), message };
         if let Some(wait) = wait {
             self.wait_settled(client, std::slice::from_ref(&name), wait);
@@ -144,7 +144,7 @@ impl Services {
     /// configuration. With `wait`, blocks until all services concerned have settled.
     ///
     /// # Errors
-    /// Errors of `Supervisor::reload` and `Supervisor::ask`; `TooManyRequests`.
+    /// Errors of `Supervisor::reload` and `Supervisor::send`; `TooManyRequests`.
     pub fn reload(
         &self,
         client: &dyn Client,
@@ -157,8 +157,8 @@ impl Services {
                     "A reload of the type code is of one service: give its name.".to_owned(),
                 ));
             };
-            let ask = Ask { verb: Verb::Restart, service: name, overrides: None };
-            return self.act(client, "reload_code", &ask, VerbStatus::Reloading, wait);
+            let command = ServiceCommand { verb: Verb::Restart, service: name, overrides: None };
+            return self.act(client, "reload_code", &command, VerbStatus::Reloading, wait);
         }
         if let Some(name) = &name {
             self.check_may_act(client, name)?;

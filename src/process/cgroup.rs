@@ -3,10 +3,11 @@
 //! The kernel does not allow processes in a group whose children have controllers, so this process
 //! moves into a leaf, `server`, and each run gets a sibling of it, `run-ID`.
 
+use super::pidfd::open_pidfd;
 use super::procfs::{Procfs, cgroup_path, own_cgroup_directory};
 use super::resource_limits::{Controller, ResourceLimits, SWAP};
 use super::signal::Signal;
-use super::syscall::{open_pidfd, retry};
+use crate::syscall::retry;
 use nix::unistd::Pid;
 use rustix::process::pidfd_send_signal;
 use std::fs::{self, File};

@@ -3,10 +3,11 @@
 use super::child::{PendingChild, PendingPid};
 use super::leader::Leader;
 use super::outcome::Outcome;
+use super::pidfd::open_pidfd;
 use super::procfs::{ProcessInfo, Procfs};
 use super::signal::Signal;
-use super::syscall::{open_pidfd, retry};
 use crate::catch_panic::catch_panic;
+use crate::syscall::retry;
 use nix::unistd::Pid;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use rustix::process::{WaitId, WaitIdOptions, pidfd_send_signal, waitid};

@@ -4,8 +4,7 @@ use super::child::Child;
 use super::outcome::Outcome;
 use super::procfs::{ProcessInfo, Procfs};
 use super::signal::Signal;
-use super::syscall::retry;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use crate::syscall::{is_readable, retry};
 use nix::unistd::Pid;
 use rustix::process::{WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 use std::io;
@@ -49,8 +48,7 @@ impl Leader {
     /// Whether the process has ended, collected or not. Does not block.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        let mut watched = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
-        retry(|| poll(&mut watched, PollTimeout::ZERO)).is_ok_and(|ready| ready > 0)
+        is_readable(self.pidfd.as_fd())
     }
 
     /// Returns a descriptor that becomes readable when the process has ended.

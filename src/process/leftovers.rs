@@ -1,9 +1,9 @@
 //! Processes that outlived a killed server: found again, and killed.
 
 use super::mark::{Mark, Marks};
+use super::pidfd::{open_pidfd, wait_for_end};
 use super::procfs::{ProcessInfo, Procfs};
 use super::signal::Signal;
-use super::syscall::{open_pidfd, wait_for_end};
 use super::tree::{living_children, recheck, send_signal};
 use std::collections::{BTreeSet, HashSet};
 use std::fs;

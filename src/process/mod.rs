@@ -20,6 +20,7 @@ mod leader;
 mod leftovers;
 mod mark;
 mod outcome;
+mod pidfd;
 mod procfs;
 mod reaper;
 mod remaining;
@@ -31,7 +32,6 @@ mod signal;
 mod spawn;
 mod spawner;
 mod stdin;
-mod syscall;
 mod terminal;
 #[cfg(test)]
 pub mod tests;

@@ -5,8 +5,8 @@ use super::launch::Launch;
 use super::leader::Leader;
 use super::outcome::Outcome;
 use super::reaper::{Launched, Reaper};
-use super::syscall::retry;
 use super::tree::{OrphanPolicy, Tree};
+use crate::syscall::{is_readable, retry};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -155,11 +155,6 @@ fn wait(
     // A failure is like a wait that was too short: the caller's deadline ends it.
     let _unknown = retry(|| poll(&mut watched, timeout.unwrap_or(PollTimeout::MAX)));
     watched[0].any().unwrap_or(false)
-}
-
-fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
-    let mut watched = [PollFd::new(descriptor, PollFlags::POLLIN)];
-    retry(|| poll(&mut watched, PollTimeout::ZERO)).is_ok_and(|ready| ready > 0)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 use super::child::{Child, PendingChild};
 use super::children::ChildRegistry;
 use super::exec::ExecArgs;
-use super::syscall::retry;
+use crate::syscall::retry;
 use nix::errno::Errno;
 use nix::libc::{self, c_int, c_void};
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};

@@ -1,7 +1,7 @@
 //! The writing side of a command's input.
 
-use super::syscall::retry;
 use super::terminal::{self, TerminalSize};
+use crate::syscall::retry;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

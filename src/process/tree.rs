@@ -3,10 +3,10 @@
 use super::cgroup::{RunCgroup, run_id_of};
 use super::leader::Leader;
 use super::mark::{Mark, Marks};
+use super::pidfd::open_pidfd;
 use super::procfs::{ProcessInfo, Procfs, is_ending};
 use super::reaper::Reaper;
 use super::signal::Signal;
-use super::syscall::open_pidfd;
 use nix::errno::Errno;
 use nix::libc;
 use rustix::process::pidfd_send_signal;

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Number of characters of a command that are quoted in a message.
-const QUOTED_CHARACTERS_MAX: usize = 80;
+/// Maximum number of characters of a command that a message shows.
+const SHOWN_CHARACTERS_MAX: usize = 80;
 
 /// Time that a kill waits for the end of a process that has ended to be recorded. The writer does
 /// that as soon as it has written to disk what the pipe holds.
@@ -390,7 +390,7 @@ fn refused(refusal: Refusal, run: Option<&Run>) -> Error {
         (Refusal::Cancelled, _) => Error::RestartCancelled,
         (Refusal::Running, Some(run)) => {
             let (pid, run_id) = (run.leader.pid(), run.id.clone());
-            Error::AlreadyRunning { pid, run_id, command: quoted(&run.command) }
+            Error::AlreadyRunning { pid, run_id, command: shortened(&run.command) }
         }
         (Refusal::Running | Refusal::NeverStarted, _) => Error::NeverStarted,
     }
@@ -401,8 +401,8 @@ fn already_ended(run: &Run, end: &End) -> Error {
 }
 
 /// Returns a command for a message: its beginning, if it is long.
-fn quoted(command: &str) -> String {
-    match command.char_indices().nth(QUOTED_CHARACTERS_MAX) {
+fn shortened(command: &str) -> String {
+    match command.char_indices().nth(SHOWN_CHARACTERS_MAX) {
         Some((end, _)) => format!("{}…", &command[..end]),
         None => command.to_owned(),
     }
@@ -413,8 +413,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_commands_are_quoted_by_their_beginning() {
-        assert_eq!(quoted("ls"), "ls");
-        assert_eq!(quoted(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
+    fn long_commands_are_shortened_to_their_beginning() {
+        assert_eq!(shortened("ls"), "ls");
+        assert_eq!(shortened(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
     }
 }

@@ -3,9 +3,12 @@
 use super::env_file::{EnvFile, RUST_LOG};
 use super::error::SettingError;
 use super::secret;
-use super::table::{CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, SETTINGS, Setting, Settings};
+use super::table::{
+    CREDENTIALS_DIRECTORY, ENVIRONMENT_PREFIX, Mode, SETTINGS, Setting, Settings, Values,
+};
 use crate::process;
 use clap::ArgMatches;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
@@ -43,27 +46,40 @@ const FROM_CREDENTIALS: &str = "systemd credential";
 /// # Errors
 /// The first invalid value, in the order of the table, with its name and source.
 pub fn load(sources: &Sources<'_>) -> Result<Loaded, SettingError> {
-    let mut loaded =
-        Loaded { settings: Settings::blank(), from_file: Vec::new(), warnings: Vec::new() };
+    let mut found = FoundValues::default();
     for setting in SETTINGS {
-        apply(setting, &mut loaded, sources)?;
+        apply(setting, &mut found, sources)?;
     }
+    let FoundValues { mut values, set_by, mut from_file, mut warnings } = found;
     let is_set = |file: &EnvFile| file.value(RUST_LOG).is_some();
     if sources.env_file.is_some_and(is_set) && variable(sources, RUST_LOG).is_none() {
-        loaded.from_file.push(RUST_LOG);
+        from_file.push(RUST_LOG);
     }
-    loaded.settings.insecure = sources.flags.get_flag("insecure");
-    take_credentials(&mut loaded.settings, sources)?;
+    take_credentials(&mut values, sources)?;
+    let built = values.build(sources.flags.get_flag("insecure"), set_by);
+    let settings = built.map_err(|setting| SettingError::Empty {
+        setting: setting.to_owned(),
+        source_name: FROM_DEFAULT.to_owned(),
+    })?;
     let names = sources.environment.iter().filter_map(|(name, _)| name.to_str());
-    loaded.warnings.extend(unknown(names, FROM_ENVIRONMENT));
+    warnings.extend(unknown(names, FROM_ENVIRONMENT));
     if let Some(file) = sources.env_file {
         let names = file.variables.iter().map(|it| it.name.as_str());
-        loaded.warnings.extend(unknown(names, &file.name));
-        loaded.warnings.extend(file.ignored.iter().map(|name| {
+        warnings.extend(unknown(names, &file.name));
+        warnings.extend(file.ignored.iter().map(|name| {
             format!("{name} in {} is ignored: set it by its flag or in the environment", file.name)
         }));
     }
-    Ok(loaded)
+    Ok(Loaded { settings, from_file, warnings })
+}
+
+/// The values found so far.
+#[derive(Default)]
+struct FoundValues {
+    values: Values,
+    set_by: BTreeMap<&'static str, String>,
+    from_file: Vec<&'static str>,
+    warnings: Vec<String>,
 }
 
 /// The value found for a setting.
@@ -99,15 +115,15 @@ fn find(setting: &Setting, sources: &Sources<'_>, from_file: &mut Vec<&str>) -> 
 
 fn apply(
     setting: &Setting,
-    loaded: &mut Loaded,
+    so_far: &mut FoundValues,
     sources: &Sources<'_>,
 ) -> Result<(), SettingError> {
-    let Some(found) = find(setting, sources, &mut loaded.from_file) else { return Ok(()) };
+    let Some(found) = find(setting, sources, &mut so_far.from_file) else { return Ok(()) };
     let Found { name, source_name, value } = found;
     if value.is_empty() {
         return Err(SettingError::Empty { setting: name, source_name });
     }
-    match (setting.read)(&mut loaded.settings, &value) {
+    match (setting.read)(&mut so_far.values, &value) {
         Err(expected) if setting.is_secret() => {
             Err(SettingError::Secret { setting: name, source_name, expected })
         }
@@ -115,7 +131,7 @@ fn apply(
         Ok(()) => {
             if source_name != FROM_DEFAULT {
                 let set_by = format!("{name} ({source_name})");
-                loaded.settings.set_by.insert(setting.environment, set_by);
+                so_far.set_by.insert(setting.environment, set_by);
             }
             if setting.environment == "LLM_SHELL_SHELL" && !is_program(&value, sources) {
                 let expected = "an executable program".to_owned();
@@ -124,11 +140,11 @@ fn apply(
             let file = if setting.holds_secret_file() {
                 Some((&*value, format!("{name} ({source_name})")))
             } else {
-                let is_in_file = setting.is_secret() && loaded.from_file.last() == Some(&&*name);
+                let is_in_file = setting.is_secret() && so_far.from_file.last() == Some(&&*name);
                 is_in_file.then(|| (&*source_name, source_name.clone()))
             };
             if let Some((_, shown)) = file.filter(|(path, _)| secret::is_for_others(path)) {
-                loaded.warnings.push(format!(
+                so_far.warnings.push(format!(
                     "{shown} holds a secret, but other users can read or change the file: \
                      chmod 600"
                 ));
@@ -152,11 +168,11 @@ fn variable(sources: &Sources<'_>, name: &str) -> Option<String> {
 
 /// Takes the secrets that systemd passes (`LoadCredential=llm-shell.token:…`), unless they are set
 /// otherwise.
-fn take_credentials(settings: &mut Settings, sources: &Sources<'_>) -> Result<(), SettingError> {
+fn take_credentials(values: &mut Values, sources: &Sources<'_>) -> Result<(), SettingError> {
     let Some(folder) = variable(sources, CREDENTIALS_DIRECTORY) else { return Ok(()) };
     let slots = [
-        ("llm-shell.token", &mut settings.token, secret::token as fn(&str) -> _),
-        ("llm-shell.basic-auth", &mut settings.basic_auth, secret::password),
+        ("llm-shell.token", &mut values.token, secret::token as fn(&str) -> _),
+        ("llm-shell.basic-auth", &mut values.basic_auth, secret::password),
     ];
     for (name, slot, read) in slots {
         let path = format!("{folder}/{name}");

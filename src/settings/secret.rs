@@ -72,12 +72,12 @@ pub(super) fn is_for_others(path: &str) -> bool {
     fs::metadata(path).is_ok_and(|metadata| auth::is_for_others(&metadata))
 }
 
-/// Sets a secret that is not set yet.
-pub(super) fn set(slot: &mut Option<Secret>, secret: Secret) -> Result<(), String> {
+/// Sets a value that is not set yet. Only a secret can be set twice: directly and by a file.
+pub(super) fn set<T>(slot: &mut Option<T>, value: T) -> Result<(), String> {
     if slot.is_some() {
         return Err("no file, because the same secret is given directly".to_owned());
     }
-    *slot = Some(secret);
+    *slot = Some(value);
     Ok(())
 }
 

@@ -17,51 +17,6 @@ pub const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 /// The minimum size of the pieces that long lines are cut into, in bytes.
 const LINE_BYTES_MIN: usize = 64;
 
-/// The settings of a server.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
-    /// The address or name to listen on.
-    pub host: String,
-    /// The TCP port to listen on; 0 lets the kernel choose.
-    pub port: u16,
-    /// The directory of the logs.
-    pub log_directory: PathBuf,
-    /// The time from SIGTERM to SIGKILL in a restart without a timeout.
-    pub restart_timeout: Duration,
-    /// The time from SIGTERM to SIGKILL in a kill and at shutdown.
-    pub kill_timeout: Duration,
-    /// The shell that runs commands.
-    pub shell: PathBuf,
-    /// The maximum size of a stored line; longer ones are stored in pieces.
-    pub line_bytes_max: usize,
-    /// The number of runs whose logs are kept.
-    pub log_runs_max: usize,
-    /// The maximum size of all logs, in bytes.
-    pub log_bytes_max: u64,
-    /// The maximum size of one run's log, in bytes.
-    pub log_run_bytes_max: u64,
-    /// The maximum number of requests that wait or stream.
-    pub streams_max: usize,
-    /// The token for `Authorization: Bearer`.
-    pub token: Option<Secret>,
-    /// The `user:password` for `Authorization: Basic`.
-    pub basic_auth: Option<Secret>,
-    /// The file of tokens with scopes.
-    pub tokens_file: Option<PathBuf>,
-    /// The file that gets a line for each request that changes something.
-    pub audit: Option<PathBuf>,
-    /// The additional origins whose pages may send requests.
-    pub allowed_origins: Vec<Origin>,
-    /// The accepted host names, besides addresses and localhost.
-    pub allowed_hosts: Vec<String>,
-    /// The Unix socket to listen on instead of host and port.
-    pub socket: Option<PathBuf>,
-    /// Whether to allow unauthenticated access from other machines.
-    pub insecure: bool,
-    /// The source of each setting, for messages: for `LLM_SHELL_HOST`, `--host (command line)`.
-    pub set_by: BTreeMap<&'static str, String>,
-}
-
 /// The mode of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -123,209 +78,287 @@ pub struct Setting {
     pub astra_default: Option<&'static str>,
     /// The help text.
     pub help: &'static str,
-    /// Parses a value into the settings; the error says what was expected.
-    pub(super) read: fn(&mut Settings, &str) -> Result<(), String>,
+    /// Parses and sets a value; the error says what was expected.
+    pub(super) read: fn(&mut Values, &str) -> Result<(), String>,
 }
 
-/// All settings with a value, in display order.
-pub const SETTINGS: &[Setting] = &[
-    Setting {
-        flag: Some("host"),
-        environment: "LLM_SHELL_HOST",
-        takes: "ADDRESS",
-        default: "127.0.0.1",
-        astra_default: None,
-        help: "Address to listen on",
-        read: |settings, value| text(value).map(|host| settings.host = host.into()),
-    },
-    Setting {
-        flag: Some("port"),
-        environment: "LLM_SHELL_PORT",
-        takes: "PORT",
-        default: "8000",
-        astra_default: Some("7031"),
-        help: "Port to listen on; 0 picks a free one, which the first log line names",
-        read: |settings, value| {
-            let port = value.parse().map_err(|_| "a whole number from 0 to 65535".to_owned())?;
-            settings.port = port;
-            Ok(())
-        },
-    },
-    Setting {
-        flag: Some("log-dir"),
-        environment: "LLM_SHELL_LOG_DIR",
-        takes: "DIRECTORY",
-        default: "logs",
-        astra_default: Some("logs/astra"),
-        help: "Directory of the logs; created if missing",
-        read: |settings, value| text(value).map(|path| settings.log_directory = path.into()),
-    },
-    Setting {
-        flag: Some("default-restart-timeout"),
-        environment: "LLM_SHELL_DEFAULT_RESTART_TIMEOUT",
-        takes: "SECONDS",
-        default: "10",
-        astra_default: None,
-        help: "Seconds from SIGTERM to SIGKILL in a restart without a timeout",
-        read: |settings, value| seconds(value).map(|time| settings.restart_timeout = time),
-    },
-    Setting {
-        flag: Some("kill-timeout"),
-        environment: "LLM_SHELL_KILL_TIMEOUT",
-        takes: "SECONDS",
-        default: "5",
-        astra_default: None,
-        help: "Seconds from SIGTERM to SIGKILL in a kill and at shutdown",
-        read: |settings, value| seconds(value).map(|time| settings.kill_timeout = time),
-    },
-    Setting {
-        flag: Some("shell"),
-        environment: "LLM_SHELL_SHELL",
-        takes: "PROGRAM",
-        default: "/bin/sh",
-        astra_default: None,
-        help: "Shell that runs commands, with -c",
-        read: |settings, value| text(value).map(|path| settings.shell = path.into()),
-    },
-    Setting {
-        flag: Some("max-line-bytes"),
-        environment: "LLM_SHELL_MAX_LINE_BYTES",
-        takes: "BYTES",
-        default: "65536",
-        astra_default: None,
-        help: "Maximum size of a stored line in bytes; longer lines are stored in pieces",
-        read: |settings, value| bytes(value).map(|bytes| settings.line_bytes_max = bytes),
-    },
-    Setting {
-        flag: Some("log-keep-runs"),
-        environment: "LLM_SHELL_LOG_KEEP_RUNS",
-        takes: "COUNT",
-        default: "100",
-        astra_default: None,
-        help: "Number of runs whose logs are kept; the oldest are deleted first",
-        read: |settings, value| runs(value).map(|runs| settings.log_runs_max = runs),
-    },
-    Setting {
-        flag: Some("log-max-bytes"),
-        environment: "LLM_SHELL_LOG_MAX_BYTES",
-        takes: "BYTES",
-        default: "1073741824",
-        astra_default: None,
-        help: "Maximum size of all logs in bytes; logs of ended runs are deleted, oldest first",
-        read: |settings, value| log_bytes(value).map(|bytes| settings.log_bytes_max = bytes),
-    },
-    Setting {
-        flag: Some("log-run-max-bytes"),
-        environment: "LLM_SHELL_LOG_RUN_MAX_BYTES",
-        takes: "BYTES",
-        default: "268435456",
-        astra_default: None,
-        help: "Maximum size of one log in bytes, at most a quarter of all; drops its oldest lines",
-        read: |settings, value| log_bytes(value).map(|bytes| settings.log_run_bytes_max = bytes),
-    },
-    Setting {
-        flag: Some("max-streams"),
-        environment: "LLM_SHELL_MAX_STREAMS",
-        takes: "COUNT",
-        default: "64",
-        astra_default: None,
-        help: "Maximum number of requests that wait or stream; the next gets 503",
-        read: |settings, value| count(value).map(|count| settings.streams_max = count),
-    },
-    Setting {
-        flag: None,
-        environment: "LLM_SHELL_TOKEN",
-        takes: "TOKEN",
-        default: "",
-        astra_default: None,
-        help: "Token that requests must carry (Authorization: Bearer)",
-        read: |settings, value| token(value).and_then(|token| set(&mut settings.token, token)),
-    },
-    Setting {
-        flag: Some("token-file"),
-        environment: "LLM_SHELL_TOKEN_FILE",
-        takes: "FILE",
-        default: "",
-        astra_default: None,
-        help: "File with the token",
-        read: |settings, value| {
-            file(value, token).and_then(|token| set(&mut settings.token, token))
-        },
-    },
-    Setting {
-        flag: None,
-        environment: "LLM_SHELL_BASIC_AUTH",
-        takes: "USER:PASSWORD",
-        default: "",
-        astra_default: None,
-        help: "User and password that requests must carry (Authorization: Basic)",
-        read: |settings, value| {
-            password(value).and_then(|password| set(&mut settings.basic_auth, password))
-        },
-    },
-    Setting {
-        flag: Some("basic-auth-file"),
-        environment: "LLM_SHELL_BASIC_AUTH_FILE",
-        takes: "FILE",
-        default: "",
-        astra_default: None,
-        help: "File with user:password",
-        read: |settings, value| {
-            file(value, password).and_then(|password| set(&mut settings.basic_auth, password))
-        },
-    },
-    Setting {
-        flag: Some("tokens-file"),
-        environment: "LLM_SHELL_TOKENS_FILE",
-        takes: "PATH",
-        default: "",
-        astra_default: None,
-        help: "File of tokens with scopes: lines NAME SCOPE SHA256HEX, see `llm-shell token`",
-        read: |settings, value| text(value).map(|path| settings.tokens_file = Some(path.into())),
-    },
-    Setting {
-        flag: Some("audit"),
-        environment: "LLM_SHELL_AUDIT",
-        takes: "PATH",
-        default: "",
-        astra_default: None,
-        help: "File that gets a line of JSON for each request that changes something",
-        read: |settings, value| text(value).map(|path| settings.audit = Some(path.into())),
-    },
-    Setting {
-        flag: Some("allowed-origins"),
-        environment: "LLM_SHELL_ALLOWED_ORIGINS",
-        takes: "ORIGINS",
-        default: "",
-        astra_default: Some("http://localhost:3000,http://127.0.0.1:3000"),
-        help: "Comma-separated origins whose pages may send requests",
-        read: |settings, value| {
-            let origins = value.split(',').map(|origin| origin.trim().parse());
-            origins.collect::<Result<_, _>>().map(|origins| settings.allowed_origins = origins)
-        },
-    },
-    Setting {
-        flag: Some("allowed-hosts"),
-        environment: "LLM_SHELL_ALLOWED_HOSTS",
-        takes: "NAMES",
-        default: "",
-        astra_default: None,
-        help: "Comma-separated host names to accept besides addresses and localhost",
-        read: |settings, value| names(value).map(|names| settings.allowed_hosts = names),
-    },
-    Setting {
-        flag: Some("socket"),
-        environment: "LLM_SHELL_SOCKET",
-        takes: "PATH",
-        default: "",
-        astra_default: None,
-        help: "Unix socket to listen on instead of host and port",
-        read: |settings, value| text(value).map(|path| settings.socket = Some(path.into())),
-    },
-];
+/// Declares the fields of [`Settings`], each with the rows that set it. A row begins with the
+/// function that parses its value; the error says what was expected. A `required` field has a
+/// default in its row, an `optional` one may stay unset, and an `or_empty` one is empty then.
+macro_rules! settings {
+    ($(
+        $(#[doc = $doc:literal])+
+        $field:ident: $kind:ident $type:ty {
+            $( $read:expr => { $($column:ident: $value:expr,)+ } )+
+        }
+    )+) => {
+        /// The settings of a server.
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct Settings {
+            $( $(#[doc = $doc])+ pub $field: settings!(@type $kind $type), )+
+            /// Whether to allow unauthenticated access from other machines.
+            pub insecure: bool,
+            /// The source of each setting, for messages: for `LLM_SHELL_HOST`, `--host (command
+            /// line)`.
+            pub set_by: BTreeMap<&'static str, String>,
+        }
 
-/// The upper limit of concurrent waits and streams: the server has 512 connections.
-const STREAMS_MAX: usize = 512;
+        /// The values that rows have set.
+        #[derive(Debug, Default)]
+        pub(super) struct Values {
+            $( pub(super) $field: Option<$type>, )+
+        }
+
+        /// All settings with a value, in display order.
+        pub const SETTINGS: &[Setting] = &[$($(
+            Setting {
+                $($column: $value,)+
+                read: |values, value| {
+                    $read(value).and_then(|value| set(&mut values.$field, value))
+                },
+            },
+        )+)+];
+
+        impl Values {
+            /// Returns the settings, if every required value is set; otherwise the name of the one
+            /// that is not.
+            pub(super) fn build(
+                self,
+                insecure: bool,
+                set_by: BTreeMap<&'static str, String>,
+            ) -> Result<Settings, &'static str> {
+                Ok(Settings {
+                    $( $field: settings!(@build $kind self.$field, stringify!($field)), )+
+                    insecure,
+                    set_by,
+                })
+            }
+        }
+    };
+    (@type optional $type:ty) => { Option<$type> };
+    (@type $kind:ident $type:ty) => { $type };
+    (@build required $value:expr, $name:expr) => { $value.ok_or($name)? };
+    (@build optional $value:expr, $name:expr) => { $value };
+    (@build or_empty $value:expr, $name:expr) => { $value.unwrap_or_default() };
+}
+
+settings! {
+    /// The address or name to listen on.
+    host: required String {
+        text => {
+            flag: Some("host"),
+            environment: "LLM_SHELL_HOST",
+            takes: "ADDRESS",
+            default: "127.0.0.1",
+            astra_default: None,
+            help: "Address to listen on",
+        }
+    }
+    /// The TCP port to listen on; 0 lets the kernel choose.
+    port: required u16 {
+        port => {
+            flag: Some("port"),
+            environment: "LLM_SHELL_PORT",
+            takes: "PORT",
+            default: "8000",
+            astra_default: Some("7031"),
+            help: "Port to listen on; 0 picks a free one, which the first log line names",
+        }
+    }
+    /// The directory of the logs.
+    log_directory: required PathBuf {
+        path => {
+            flag: Some("log-dir"),
+            environment: "LLM_SHELL_LOG_DIR",
+            takes: "DIRECTORY",
+            default: "logs",
+            astra_default: Some("logs/astra"),
+            help: "Directory of the logs; created if missing",
+        }
+    }
+    /// The time from SIGTERM to SIGKILL in a restart without a timeout.
+    restart_timeout: required Duration {
+        seconds => {
+            flag: Some("default-restart-timeout"),
+            environment: "LLM_SHELL_DEFAULT_RESTART_TIMEOUT",
+            takes: "SECONDS",
+            default: "10",
+            astra_default: None,
+            help: "Seconds from SIGTERM to SIGKILL in a restart without a timeout",
+        }
+    }
+    /// The time from SIGTERM to SIGKILL in a kill and at shutdown.
+    kill_timeout: required Duration {
+        seconds => {
+            flag: Some("kill-timeout"),
+            environment: "LLM_SHELL_KILL_TIMEOUT",
+            takes: "SECONDS",
+            default: "5",
+            astra_default: None,
+            help: "Seconds from SIGTERM to SIGKILL in a kill and at shutdown",
+        }
+    }
+    /// The shell that runs commands.
+    shell: required PathBuf {
+        path => {
+            flag: Some("shell"),
+            environment: "LLM_SHELL_SHELL",
+            takes: "PROGRAM",
+            default: "/bin/sh",
+            astra_default: None,
+            help: "Shell that runs commands, with -c",
+        }
+    }
+    /// The maximum size of a stored line; longer ones are stored in pieces.
+    line_bytes_max: required usize {
+        bytes => {
+            flag: Some("max-line-bytes"),
+            environment: "LLM_SHELL_MAX_LINE_BYTES",
+            takes: "BYTES",
+            default: "65536",
+            astra_default: None,
+            help: "Maximum size of a stored line in bytes; longer lines are stored in pieces",
+        }
+    }
+    /// The number of runs whose logs are kept.
+    log_runs_max: required usize {
+        runs => {
+            flag: Some("log-keep-runs"),
+            environment: "LLM_SHELL_LOG_KEEP_RUNS",
+            takes: "COUNT",
+            default: "100",
+            astra_default: None,
+            help: "Number of runs whose logs are kept; the oldest are deleted first",
+        }
+    }
+    /// The maximum size of all logs, in bytes.
+    log_bytes_max: required u64 {
+        log_bytes => {
+            flag: Some("log-max-bytes"),
+            environment: "LLM_SHELL_LOG_MAX_BYTES",
+            takes: "BYTES",
+            default: "1073741824",
+            astra_default: None,
+            help: "Maximum size of all logs in bytes; logs of ended runs are deleted, oldest first",
+        }
+    }
+    /// The maximum size of one run's log, in bytes.
+    log_run_bytes_max: required u64 {
+        log_bytes => {
+            flag: Some("log-run-max-bytes"),
+            environment: "LLM_SHELL_LOG_RUN_MAX_BYTES",
+            takes: "BYTES",
+            default: "268435456",
+            astra_default: None,
+            help: "Maximum size of one log in bytes, at most a quarter of all; drops its oldest \
+                   lines",
+        }
+    }
+    /// The maximum number of requests that wait or stream.
+    streams_max: required usize {
+        count => {
+            flag: Some("max-streams"),
+            environment: "LLM_SHELL_MAX_STREAMS",
+            takes: "COUNT",
+            default: "64",
+            astra_default: None,
+            help: "Maximum number of requests that wait or stream; the next gets 503",
+        }
+    }
+    /// The token for `Authorization: Bearer`.
+    token: optional Secret {
+        token => {
+            flag: None,
+            environment: "LLM_SHELL_TOKEN",
+            takes: "TOKEN",
+            default: "",
+            astra_default: None,
+            help: "Token that requests must carry (Authorization: Bearer)",
+        }
+        |value| file(value, token) => {
+            flag: Some("token-file"),
+            environment: "LLM_SHELL_TOKEN_FILE",
+            takes: "FILE",
+            default: "",
+            astra_default: None,
+            help: "File with the token",
+        }
+    }
+    /// The `user:password` for `Authorization: Basic`.
+    basic_auth: optional Secret {
+        password => {
+            flag: None,
+            environment: "LLM_SHELL_BASIC_AUTH",
+            takes: "USER:PASSWORD",
+            default: "",
+            astra_default: None,
+            help: "User and password that requests must carry (Authorization: Basic)",
+        }
+        |value| file(value, password) => {
+            flag: Some("basic-auth-file"),
+            environment: "LLM_SHELL_BASIC_AUTH_FILE",
+            takes: "FILE",
+            default: "",
+            astra_default: None,
+            help: "File with user:password",
+        }
+    }
+    /// The file of tokens with scopes.
+    tokens_file: optional PathBuf {
+        path => {
+            flag: Some("tokens-file"),
+            environment: "LLM_SHELL_TOKENS_FILE",
+            takes: "PATH",
+            default: "",
+            astra_default: None,
+            help: "File of tokens with scopes: lines NAME SCOPE SHA256HEX, see `llm-shell token`",
+        }
+    }
+    /// The file that gets a line for each request that changes something.
+    audit: optional PathBuf {
+        path => {
+            flag: Some("audit"),
+            environment: "LLM_SHELL_AUDIT",
+            takes: "PATH",
+            default: "",
+            astra_default: None,
+            help: "File that gets a line of JSON for each request that changes something",
+        }
+    }
+    /// The additional origins whose pages may send requests.
+    allowed_origins: or_empty Vec<Origin> {
+        origins => {
+            flag: Some("allowed-origins"),
+            environment: "LLM_SHELL_ALLOWED_ORIGINS",
+            takes: "ORIGINS",
+            default: "",
+            astra_default: Some("http://localhost:3000,http://127.0.0.1:3000"),
+            help: "Comma-separated origins whose pages may send requests",
+        }
+    }
+    /// The accepted host names, besides addresses and localhost.
+    allowed_hosts: or_empty Vec<String> {
+        names => {
+            flag: Some("allowed-hosts"),
+            environment: "LLM_SHELL_ALLOWED_HOSTS",
+            takes: "NAMES",
+            default: "",
+            astra_default: None,
+            help: "Comma-separated host names to accept besides addresses and localhost",
+        }
+    }
+    /// The Unix socket to listen on instead of host and port.
+    socket: optional PathBuf {
+        path => {
+            flag: Some("socket"),
+            environment: "LLM_SHELL_SOCKET",
+            takes: "PATH",
+            default: "",
+            astra_default: None,
+            help: "Unix socket to listen on instead of host and port",
+        }
+    }
+}
 
 impl Settings {
     /// Whether clients need credentials.
@@ -333,36 +366,26 @@ impl Settings {
     pub fn has_credentials(&self) -> bool {
         self.token.is_some() || self.basic_auth.is_some() || self.tokens_file.is_some()
     }
-
-    /// Returns settings without any values.
-    pub(super) fn blank() -> Self {
-        Self {
-            host: String::new(),
-            set_by: BTreeMap::new(),
-            port: 0,
-            log_directory: PathBuf::new(),
-            restart_timeout: Duration::ZERO,
-            kill_timeout: Duration::ZERO,
-            shell: PathBuf::new(),
-            line_bytes_max: 0,
-            log_runs_max: 0,
-            log_bytes_max: 0,
-            log_run_bytes_max: 0,
-            streams_max: 0,
-            token: None,
-            basic_auth: None,
-            tokens_file: None,
-            audit: None,
-            allowed_origins: Vec::new(),
-            allowed_hosts: Vec::new(),
-            socket: None,
-            insecure: false,
-        }
-    }
 }
 
-fn text(value: &str) -> Result<&str, String> {
-    if value.contains('\0') { Err("text without a NUL".to_owned()) } else { Ok(value) }
+/// The upper limit of concurrent waits and streams: the server has 512 connections.
+const STREAMS_MAX: usize = 512;
+
+fn text(value: &str) -> Result<String, String> {
+    let text = (!value.contains('\0')).then(|| value.to_owned());
+    text.ok_or_else(|| "text without a NUL".to_owned())
+}
+
+fn path(value: &str) -> Result<PathBuf, String> {
+    text(value).map(PathBuf::from)
+}
+
+fn port(value: &str) -> Result<u16, String> {
+    value.parse().map_err(|_| "a whole number from 0 to 65535".to_owned())
+}
+
+fn origins(value: &str) -> Result<Vec<Origin>, String> {
+    value.split(',').map(|origin| origin.trim().parse()).collect()
 }
 
 fn seconds(value: &str) -> Result<Duration, String> {

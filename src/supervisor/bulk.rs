@@ -84,9 +84,9 @@ impl Bulk {
     /// `TooManyRequests` if 32 are running already; for a reload those of the file.
     pub fn begin(mut self, supervisor: &Arc<Supervisor>) -> Result<(Vec<Operation>, Done)> {
         let mut step = match self.action {
-            BulkAction::Start => Step::Ask(Verb::Start),
-            BulkAction::Stop => Step::Ask(Verb::Stop),
-            BulkAction::Restart => Step::Ask(Verb::Restart),
+            BulkAction::Start => Step::Command(Verb::Start),
+            BulkAction::Stop => Step::Command(Verb::Stop),
+            BulkAction::Restart => Step::Command(Verb::Restart),
             BulkAction::Reload => Step::ReloadFrom(supervisor.read()?),
         };
         let permit = supervisor.begin_bulk()?;
@@ -168,7 +168,7 @@ impl Bulk {
 
 /// The action on each service.
 enum Step {
-    Ask(Verb),
+    Command(Verb),
     ReloadFrom(Reading),
 }
 
@@ -178,7 +178,7 @@ impl Step {
         let mut failures = Vec::new();
         for name in group {
             let done = match self {
-                Self::Ask(verb) => supervisor.ask_without_overrides(*verb, name).map(drop),
+                Self::Command(verb) => supervisor.send_without_overrides(*verb, name).map(drop),
                 Self::ReloadFrom(reading) => supervisor.reload_from(reading, name).map(drop),
             };
             if let Err(error) = done {

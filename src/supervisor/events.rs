@@ -57,7 +57,7 @@ pub struct EventLog {
 
 /// The events since a given one.
 #[derive(Debug)]
-pub struct News {
+pub struct EventBatch {
     /// The events.
     pub events: Vec<Arc<Event>>,
     /// Whether some events are no longer kept.
@@ -104,7 +104,7 @@ impl EventLog {
 
     /// Returns the events after the event `id`. Blocks until there is one, or until `deadline`.
     #[must_use]
-    pub fn wait_after(&self, id: u64, deadline: Instant) -> News {
+    pub fn wait_after(&self, id: u64, deadline: Instant) -> EventBatch {
         // An id that was never assigned: the gap is all that can be reported.
         let is_foreign = |inner: &Inner| id >= inner.next;
         let nothing_new = |inner: &mut Inner| {
@@ -114,7 +114,7 @@ impl EventLog {
         self.changed.wait_while_until(&mut inner, nothing_new, deadline);
         let first_kept = inner.next - inner.events.len() as u64;
         let new = inner.events.iter().filter(|event| event.id > id);
-        News {
+        EventBatch {
             events: new.cloned().collect(),
             has_gap: is_foreign(&inner) || id + 1 < first_kept,
             is_closed: inner.is_closed,

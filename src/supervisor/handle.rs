@@ -1,7 +1,7 @@
 //! The interface of the supervisor, used by clients of the engine.
 
 use super::context::SupervisorContext;
-use super::engine::{Answer, Ask, Engine, Message, NewLogs, Reload, Reloaded, Verb};
+use super::engine::{Answer, Engine, Message, NewLogs, Reload, Reloaded, ServiceCommand, Verb};
 use super::events::EventLog;
 use super::roster::Roster;
 use super::service_handle::{ServiceHandle, ServiceSnapshot};
@@ -122,16 +122,20 @@ impl Supervisor {
     /// # Errors
     /// `NoSuchService`; `ServiceState` if its state forbids it; `Invalid` for invalid overrides;
     /// `ShuttingDown`.
-    pub fn ask(&self, ask: &Ask) -> Result<String> {
-        self.ask_with_logs(|logs, reply| Message::Ask { ask: ask.clone(), logs, reply })
+    pub fn send(&self, command: &ServiceCommand) -> Result<String> {
+        self.send_with_logs(|logs, reply| Message::Command {
+            command: command.clone(),
+            logs,
+            reply,
+        })
     }
 
     /// Requests an operation on a service without overrides.
     ///
     /// # Errors
-    /// As [`Self::ask`].
-    pub fn ask_without_overrides(&self, verb: Verb, service: &str) -> Result<String> {
-        self.ask(&Ask { verb, service: service.to_owned(), overrides: None })
+    /// As [`Self::send`].
+    pub fn send_without_overrides(&self, verb: Verb, service: &str) -> Result<String> {
+        self.send(&ServiceCommand { verb, service: service.to_owned(), overrides: None })
     }
 
     /// Reads the services file again and applies it: the service `only`, or all of it. Blocks
@@ -186,12 +190,12 @@ impl Supervisor {
     fn apply_config(&self, reading: &Reading, only: Option<&str>) -> Result<Reloaded> {
         let (services, only) = (Arc::clone(&reading.services), only.map(str::to_owned));
         let reload = Reload { services, only };
-        self.ask_with_logs(|logs, reply| Message::Reload { reload: reload.clone(), logs, reply })
+        self.send_with_logs(|logs, reply| Message::Reload { reload: reload.clone(), logs, reply })
     }
 
     /// Sends a message to the engine, and again with the log directories of the services that it
     /// adds, if any. Blocks while those are opened.
-    fn ask_with_logs<T>(
+    fn send_with_logs<T>(
         &self,
         message: impl Fn(NewLogs, SyncSender<Result<Answer<T>>>) -> Message,
     ) -> Result<T> {

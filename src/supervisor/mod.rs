@@ -20,9 +20,9 @@ mod state_machine;
 
 pub use bulk::{Bulk, Done, Operation};
 pub use context::{OnFatal, SupervisorContext};
-pub use engine::{Ask, Reloaded, Verb};
+pub use engine::{Reloaded, ServiceCommand, Verb};
 pub use error::Error;
-pub use events::{Change as EventKind, Event, EventLog, News};
+pub use events::{Change as EventKind, Event, EventBatch, EventLog};
 pub use graph::{Cycle, Graph};
 pub use handle::Supervisor;
 pub use masking::Masking;

@@ -108,7 +108,9 @@ fn metrics_lines_are_comments_or_samples() {
         let (labels, value) = line.rsplit_once(' ').unwrap();
         let is_of_service = labels.starts_with("astra_service_") && labels.contains("service=\"");
         let is_of_server =
-            ["astra_streams", "astra_requests_total{"].iter().any(|name| labels.starts_with(name));
+            ["astra_streams", "astra_requests_total{", "astra_audit_lost_lines_total"]
+                .iter()
+                .any(|name| labels.starts_with(name));
         assert!(is_of_service || is_of_server, "{line}");
         value.parse::<f64>().unwrap();
     }

@@ -23,7 +23,7 @@ const RUN_BY_OTHERS: [(&str, &str); 1] =
     [("examples/astra/README.md", "make example: tests/astra/readme.py, on the whole system")];
 
 /// The blocks marked as `not-run`: the page, the beginning of the block, and the reason.
-const NOT_RUN: [(&str, &str, &str); 12] = [
+const NOT_RUN: [(&str, &str, &str); 13] = [
     ("README.md", "cargo install", "builds and writes to the machine"),
     ("README.md", "llm-shell   #", "the test starts it"),
     ("README.md", "llm-shell astra", "the test starts it, with the file that stands above it"),
@@ -31,6 +31,11 @@ const NOT_RUN: [(&str, &str, &str); 12] = [
     ("docs/operators.md", "cargo install", "builds and writes to the machine"),
     ("docs/operators.md", "useradd", "needs systemd; tests/systemd verifies these units"),
     ("docs/operators.md", "openssl", "needs systemd; security::secrets has the credential"),
+    (
+        "docs/operators.md",
+        "llm-shell token",
+        "writes to the machine; security::scopes does what it says",
+    ),
     ("docs/CONTAINERS.md", "docker run", "needs a daemon; tests/container does what it says"),
     ("docs/CONTAINERS.md", "docker run", "the same, of Astra"),
     ("docs/KUBERNETES.md", "kubectl", "needs a cluster"),

@@ -5,7 +5,7 @@
 //! state (3), the parent (4), the session (6), the kernel's flags (9), the number of threads (20),
 //! the start in clock ticks since boot (22), and where the environment lies in the memory (50, 51).
 
-use super::super::syscall::retry;
+use crate::syscall::retry;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;

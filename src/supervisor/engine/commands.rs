@@ -1,7 +1,7 @@
 //! Commands for one service.
 
 use super::entry::Entry;
-use super::message::{Answer, Ask, NewLogs, Verb};
+use super::message::{Answer, NewLogs, ServiceCommand, Verb};
 use super::{Engine, Message};
 use crate::logs::LogFolder;
 use crate::protocol::Condition;
@@ -20,13 +20,13 @@ impl Engine {
     /// being done, in a sentence. Adds a service that the request defines.
     pub(super) fn handle_command(
         &mut self,
-        ask: &Ask,
+        command: &ServiceCommand,
         mut logs: NewLogs,
     ) -> Result<Answer<String>> {
         if self.is_closing {
             return Err(runs::Error::ShuttingDown.into());
         }
-        let added = self.new_service(ask)?;
+        let added = self.new_service(command)?;
         if let Some(service) = &added {
             let Some(folder) = logs.remove(&service.name) else {
                 let needed = (service.name.clone(), Arc::clone(&service.config));
@@ -34,16 +34,20 @@ impl Engine {
             };
             self.add(service.clone(), ServiceOrigin::Added, folder);
         }
-        let config = added.map_or_else(|| self.config_for(ask), |service| Ok(Some(service)))?;
-        self.apply_command(ask, config).map(Answer::Done)
+        let config = added.map_or_else(|| self.config_for(command), |service| Ok(Some(service)))?;
+        self.apply_command(command, config).map(Answer::Done)
     }
 
     /// Executes a command for a supervised service, whose next run uses `config`.
-    pub(super) fn apply_command(&mut self, ask: &Ask, config: Option<Service>) -> Result<String> {
-        let name = ask.service.as_str();
+    pub(super) fn apply_command(
+        &mut self,
+        command: &ServiceCommand,
+        config: Option<Service>,
+    ) -> Result<String> {
+        let name = command.service.as_str();
         let Some(entry) = self.entries.get_mut(name) else { return Err(self.unknown(name)) };
         let before = entry.machine.state();
-        if entry.origin == ServiceOrigin::Leaving && ask.verb != Verb::Stop {
+        if entry.origin == ServiceOrigin::Leaving && command.verb != Verb::Stop {
             let advice = "it is gone from the services file: wait until it has ended";
             return Err(Error::ServiceState { name: name.to_owned(), state: before, advice });
         }
@@ -52,19 +56,19 @@ impl Engine {
         let refused = |state: ServiceState| Error::ServiceState {
             name: name.to_owned(),
             state,
-            advice: advice(ask.verb, state),
+            advice: advice(command.verb, state),
         };
-        let action = match ask.verb {
+        let action = match command.verb {
             Verb::Start => Some(entry.machine.start().map_err(refused)?),
             Verb::Stop => entry.machine.stop(EndedBy::Kill, left).map_err(refused)?,
             Verb::Restart => entry.machine.restart(EndedBy::Restart),
         };
         if let Some(service) = config {
             // The definition of a service that the request has added needs no overrides.
-            let overrides = ask.overrides.clone().filter(|_| entry.definition != service);
+            let overrides = command.overrides.clone().filter(|_| entry.definition != service);
             entry.apply_config(service.config, overrides);
         }
-        let (predicate, message) = describe_command(ask.verb, before, entry.machine.state());
+        let (predicate, message) = describe_command(command.verb, before, entry.machine.state());
         let (is_waiting, after) = (entry.machine.is_waiting(), entry.machine.state());
         self.publish_status(name, message);
         // Joining an operation in progress must not void its timers.
@@ -77,7 +81,8 @@ impl Engine {
         if is_launching {
             self.cancel_launch(name);
         }
-        let dependents = if ask.verb == Verb::Stop { self.dependents(name) } else { Vec::new() };
+        let dependents =
+            if command.verb == Verb::Stop { self.dependents(name) } else { Vec::new() };
         if dependents.is_empty() {
             return Ok(format!("Service {name} {predicate}."));
         }
@@ -98,11 +103,11 @@ impl Engine {
     }
 
     /// Returns the service that a start request defines, if none with its name exists.
-    fn new_service(&self, ask: &Ask) -> Result<Option<Service>> {
-        let name = ask.service.as_str();
-        match &ask.overrides {
+    fn new_service(&self, command: &ServiceCommand) -> Result<Option<Service>> {
+        let name = command.service.as_str();
+        match &command.overrides {
             _ if self.entries.contains_key(name) => Ok(None),
-            Some(fields) if ask.verb == Verb::Start && has_command(fields) => {
+            Some(fields) if command.verb == Verb::Start && has_command(fields) => {
                 let known = self.names();
                 let service = Service::parse_new(name, fields, self.parse_context(&known))?;
                 check_limits(slice::from_ref(&service), &self.context.cgroups)?;
@@ -114,13 +119,13 @@ impl Engine {
 
     /// Returns the definition for the next run of a service, with the overrides of the request;
     /// `None` for a stop.
-    pub(super) fn config_for(&self, ask: &Ask) -> Result<Option<Service>> {
-        if ask.verb == Verb::Stop {
+    pub(super) fn config_for(&self, command: &ServiceCommand) -> Result<Option<Service>> {
+        if command.verb == Verb::Stop {
             return Ok(None);
         }
-        let name = ask.service.as_str();
+        let name = command.service.as_str();
         let Some(entry) = self.entries.get(name) else { return Err(self.unknown(name)) };
-        let overrides = ask.overrides.as_ref();
+        let overrides = command.overrides.as_ref();
         let changed = match overrides {
             Some(overrides) => {
                 let known = self.names();

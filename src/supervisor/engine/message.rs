@@ -23,7 +23,7 @@ pub enum Verb {
 
 /// A requested operation on one service.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct ServiceCommand {
     /// Operation.
     pub verb: Verb,
     /// Name of the service.
@@ -63,8 +63,8 @@ pub enum Answer<T> {
 
 /// A message to the engine.
 pub enum Message {
-    Ask {
-        ask: Ask,
+    Command {
+        command: ServiceCommand,
         logs: NewLogs,
         reply: SyncSender<Result<Answer<String>>>,
     },

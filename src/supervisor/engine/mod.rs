@@ -24,7 +24,7 @@ mod stop;
 mod timers;
 
 pub(super) use message::{Answer, Message, NewLogs};
-pub use message::{Ask, Reload, Reloaded, Verb};
+pub use message::{Reload, Reloaded, ServiceCommand, Verb};
 
 use super::context::SupervisorContext;
 use super::events::EventLog;
@@ -142,8 +142,8 @@ impl Engine {
     fn handle(&mut self, message: Message) {
         // The client may be gone; its answer is dropped then.
         match message {
-            Message::Ask { ask, logs, reply } => {
-                drop(reply.send(catch_panic_as_error(|| self.handle_command(&ask, logs))));
+            Message::Command { command, logs, reply } => {
+                drop(reply.send(catch_panic_as_error(|| self.handle_command(&command, logs))));
             }
             Message::Reload { reload, logs, reply } => {
                 drop(reply.send(catch_panic_as_error(|| self.reload(reload, logs))));

@@ -103,11 +103,14 @@ impl Engine {
 
     /// Starts a service with `autostart`.
     pub(super) fn autostart(&mut self, name: &str) {
-        let ask =
-            super::Ask { verb: super::Verb::Start, service: name.to_owned(), overrides: None };
+        let command = super::ServiceCommand {
+            verb: super::Verb::Start,
+            service: name.to_owned(),
+            overrides: None,
+        };
         // It may have been started already, for a service that depends on it.
         if let Err(error) =
-            self.config_for(&ask).and_then(|config| self.apply_command(&ask, config))
+            self.config_for(&command).and_then(|config| self.apply_command(&command, config))
         {
             log::debug!("{error}");
         }

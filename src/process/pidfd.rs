@@ -1,5 +1,6 @@
-//! System calls with the handling that each use of them needs.
+//! Pidfds: opening one, and waiting for the end of its process.
 
+use crate::syscall::retry;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
@@ -7,18 +8,6 @@ use rustix::process::{PidfdFlags, pidfd_open};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
-
-/// Repeats a call that a signal interrupted: SIGCHLD may come to any thread.
-pub(super) fn retry<T, E: Into<io::Error> + Copy>(
-    mut call: impl FnMut() -> Result<T, E>,
-) -> Result<T, E> {
-    loop {
-        match call() {
-            Err(error) if error.into().kind() == io::ErrorKind::Interrupted => {}
-            done => return done,
-        }
-    }
-}
 
 /// Opens a pidfd of a process that cannot be reaped meanwhile, or that the caller checks
 /// afterwards.
