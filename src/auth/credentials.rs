@@ -112,7 +112,7 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (tokens, password) = (&self.tokens, self.password.is_some());
         let mut shown = out.debug_struct("Credentials");
-        shown.field("tokens", tokens).field("password", &password).finish()
+        shown.field("tokens", tokens).field("password", &password).finish_non_exhaustive()
     }
 }
 

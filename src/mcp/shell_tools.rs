@@ -252,7 +252,7 @@ fn start(context: &Context<'_, Shell>, mut arguments: Arguments) -> Result<ToolR
     let bytes = bytes(arguments.count("max_bytes")?)?;
     // A question may be there before the start is answered.
     let began = Instant::now();
-    let started = context.ops.start(context.client, arguments.read()?, false)?;
+    let started = context.ops.start(context.client, &arguments.read()?, false)?;
     // The command is running, so a failed wait is not a failure of the call.
     let waited = wait_for_end(context, &started.run, began, wait);
     let run = ProcessStatus {

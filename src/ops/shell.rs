@@ -91,11 +91,11 @@ impl Shell {
     pub fn start(
         &self,
         client: &dyn Client,
-        request: StartRequest,
+        request: &StartRequest,
         waits: bool,
     ) -> Result<Started> {
         let timeout = fitting_seconds("timeout", request.timeout)?;
-        let mut change = Change::of_start(&request);
+        let mut change = Change::of_start(request);
         let spec = request.clone().spec(timeout)?;
         let permit = waits.then(|| self.streams.take()).transpose()?;
         let start_permit = self.starts.take()?;

@@ -20,7 +20,8 @@ impl TokensFile {
     pub fn new() -> Self {
         let file = Self { folder: tempfile::tempdir().unwrap(), headers: Vec::new() };
         let made = SCOPES.map(|scope| make(scope, scope));
-        file.write(&made.iter().map(|(_, line)| format!("{line}\n")).collect::<String>());
+        let lines = made.each_ref().map(|(_, line)| line.as_str());
+        file.write(&format!("{}\n", lines.join("\n")));
         let headers = made.map(|(token, _)| format!("Authorization: Bearer {token}")).into();
         Self { headers, ..file }
     }

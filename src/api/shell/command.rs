@@ -97,7 +97,7 @@ fn start(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let bytes_max = body.max_bytes;
     // Validates the size before the command is started.
     LogQuery::of_output("", Range::All, bytes_max, Escapes::Kept)?;
-    let started = shell.start(request, body, wait.is_some())?;
+    let started = shell.start(request, &body, wait.is_some())?;
     let run = &started.run;
     let is_for_model = is_for_model(request);
     let Some(wait) = wait else {
