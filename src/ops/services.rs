@@ -150,7 +150,7 @@ impl Services {
         if kind == ReloadKind::Code {
             let Some(name) = name else {
                 return Err(Error::Invalid(
-                    "A reload of the type code is of one service: give its name.".to_owned(),
+                    "A reload of type code restarts one service: give its name.".to_owned(),
                 ));
             };
             let ask = Ask { verb: Verb::Restart, service: name, overrides: None };

@@ -81,7 +81,7 @@ pub(super) fn is_for_others(path: &str) -> bool {
 /// Sets a secret that is not set yet.
 pub(super) fn set(slot: &mut Option<Secret>, secret: Secret) -> Result<(), String> {
     if slot.is_some() {
-        return Err("no file, because the same secret is given directly".to_owned());
+        return Err("no file, because the secret is also given directly".to_owned());
     }
     *slot = Some(secret);
     Ok(())
