@@ -31,18 +31,18 @@ impl SystemError {
 
 /// A bug in the server: the work panicked.
 #[derive(Debug, thiserror::Error)]
-#[error("The server failed at this: look into its log, and report what you find.")]
+#[error("The server failed to do this: see its log, and report the error there as a bug.")]
 pub struct InternalError;
 
 /// Returns the advice for an error of the kernel.
 fn advice(error: &io::Error) -> &'static str {
     match Errno::from_io_error(error) {
         Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE) => {
-            ": see whether the machine is out of processes, memory or descriptors, and try again"
+            ": check whether the machine is out of processes, memory or descriptors, and try again"
         }
-        Some(Errno::NOSPC | Errno::DQUOT) => ": make room there, and try again",
-        Some(Errno::TIMEDOUT | Errno::IO) => ": see whether its disk or its network is there",
-        Some(Errno::PERM | Errno::ACCESS) => ": see what the server's user may do",
+        Some(Errno::NOSPC | Errno::DQUOT) => ": free some space there, and try again",
+        Some(Errno::TIMEDOUT | Errno::IO) => ": check whether its disk or network is available",
+        Some(Errno::PERM | Errno::ACCESS) => ": check the permissions of the server's user",
         _ => ": the kernel's log (dmesg) may say more",
     }
 }

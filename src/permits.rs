@@ -14,7 +14,7 @@ pub struct Permits {
 
 /// The error that all permits are taken.
 #[derive(Debug, thiserror::Error)]
-#[error("{count_max} {doing} already: {advice}.")]
+#[error("{count_max} {doing}: {advice}.")]
 pub struct TooManyRequests {
     /// How many there are.
     count_max: usize,
@@ -39,7 +39,10 @@ impl Permits {
     /// Creates the permits of requests that wait or stream as long as the client wants.
     #[must_use]
     pub fn of_streams(count_max: usize) -> Self {
-        let full = ("requests wait or stream", "try again, or raise LLM_SHELL_MAX_STREAMS");
+        let full = (
+            "requests are already waiting or streaming",
+            "try again, or raise LLM_SHELL_MAX_STREAMS",
+        );
         Self::new(count_max, full)
     }
 
@@ -78,7 +81,7 @@ mod tests {
         let permits = Permits::new(2, ("requests are busy", "try again"));
         let (_first, second) = (permits.take().unwrap(), permits.take().unwrap());
         let refused = permits.take().unwrap_err().to_string();
-        assert_eq!(refused, "2 requests are busy already: try again.");
+        assert_eq!(refused, "2 requests are busy: try again.");
         assert_eq!(permits.counts(), (2, 2));
         drop(second);
         assert_eq!(permits.counts(), (1, 2));

@@ -35,7 +35,7 @@ def subject(name: str):
 def page(results: dict) -> str:
     notes, subjects = read_notes(), results["subjects"]
     parts = [
-        "# Benchmarks: ours beside others\n",
+        "# Benchmarks: llm-shell and other programs\n",
         notes["how"],
         "\n".join(f"- {what}: {fact}" for what, fact in results["machine"].items()) + "\n",
         *([BUSY] if is_busy(results["machine"]) else []),
@@ -46,7 +46,7 @@ def page(results: dict) -> str:
     for name in [name for name in SUBJECTS if name in subjects]:
         shown = [table for table in subject(name).TABLES if table.series in subjects[name]]
         parts += [write(table, subjects[name][table.series]) for table in shown]
-    parts += ["## What the others do not do\n", notes["peers"]]
+    parts += ["## Limits of the other programs\n", notes["peers"]]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -68,7 +68,7 @@ def targets(subjects: dict, notes: dict[str, str]) -> str:
             why = notes.get(target.key, "No reason is known yet.\n").replace("\n", " ").strip()
             missed.append(f"- **{target.what}**: {why}")
     if missed:
-        lines += ["", "What was missed, and why:\n", *missed]
+        lines += ["", "Missed targets, and why:\n", *missed]
     return "\n".join(lines) + "\n"
 
 

@@ -44,7 +44,7 @@ def measure(binary: pathlib.Path, folder: pathlib.Path) -> None:
             shell.get("/health", headers=HEADERS)
         table = [("all of them answer", f"{time.monotonic() - began:.2f} s")]
         pids = [shell.pid for shell in shells]
-        table += cost("at rest", pids)
+        table += cost("idle", pids)
         spent = cpu_seconds(pids)
         time.sleep(IDLE_SECONDS)
         spent = cpu_seconds(pids) - spent
@@ -137,7 +137,7 @@ def cost(when: str, pids: list[int]) -> list[tuple[str, str]]:
     threads = sum(len(os.listdir(f"/proc/{pid}/task")) for pid in pids) / len(pids)
     files = sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids) / len(pids)
     return [
-        (f"{when}: memory of each, PSS, RSS, private and written", f"{pss}, {rss}, {dirty} MiB"),
+        (f"{when}: memory of each, PSS, RSS, private dirty", f"{pss}, {rss}, {dirty} MiB"),
         (f"{when}: threads, descriptors of each", f"{threads:.1f}, {files:.1f}"),
     ]
 

@@ -83,12 +83,12 @@ def main():
     print(f"| lines in the logs | {count['lines']:,} |")
     print(f"| lines missing, doubled or garbled before the last | {count['wrong']} |")
     print(f"| logs whose last line was torn | {count['torn']} |")
-    print(f"| logs whose lines GET /runs/{{id}}/logs counted otherwise | {count['miscounted']} |")
+    print(f"| logs whose lines GET /runs/{{id}}/logs counted differently | {count['miscounted']} |")
     print(f"| times that a part of the command outlived the server | {count['outlived'] - 1} |")
     print(f"| processes left when the next server answered | {count['alive']} |")
-    print(f"| runs told as killed, ended by `lost` | {count['lost']} |")
+    print(f"| runs reported as killed, ended by `lost` | {count['lost']} |")
     print(
-        "| slowest start to first answer, with the ending of what was left "
+        "| slowest start to first answer, including ending leftover processes "
         f"| {slowest * 1000:.0f} ms |"
     )
 

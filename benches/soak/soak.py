@@ -119,7 +119,7 @@ def measure(mode, seconds, chance):
             sum(client.gone for client in clients),
             True,
         ),
-        ("answers that should not have been", *none_of(sum((c.wrong for c in clients), []))),
+        ("unexpected answers", *none_of(sum((c.wrong for c in clients), []))),
         ("processes of commands and services killed", chaos.killed, True),
         ("times the server was killed", served.downs, True),
         ("slowest start of the server", f"{served.slowest_start:.2f} s", True),

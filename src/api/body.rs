@@ -51,7 +51,7 @@ pub fn open_json<T: DeserializeOwned>(
 
 fn parse<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Error> {
     let refused =
-        |why: String| Error::Invalid(format!("The body is refused ({why}): send {example}."));
+        |why: String| Error::Invalid(format!("The body is invalid ({why}): send {example}."));
     // Serde would fill the fields of an object from an array, by their order.
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return Err(refused("it is an array at line 1 column 1".to_owned()));
@@ -97,7 +97,7 @@ mod tests {
             ("{\"command\":\"ls\",\"command\":\"ls\"}", "duplicate field `command`"),
             (" [\"ls\"]", "it is an array"),
             ("\"ls\"", "the body must be an object, got a string"),
-            ("{\"command\":\"ls\"", "refused (EOF while parsing an object"),
+            ("{\"command\":\"ls\"", "invalid (EOF while parsing an object"),
             ("{}", "missing field `command`"),
             ("{\"command\":\"\u{1}\"}", "control character"),
         ] {

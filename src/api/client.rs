@@ -10,7 +10,7 @@ use std::time::Duration;
 pub const SILENCE_MAX: Duration = Duration::from_secs(15);
 
 /// A comment that ends the silence; clients of event streams ignore it.
-pub const HEARTBEAT: &[u8] = b": still here\n\n";
+pub const HEARTBEAT: &[u8] = b": keep-alive\n\n";
 
 impl Client for Request<'_> {
     fn has_left(&self) -> bool {

@@ -33,7 +33,7 @@ fn send(events: &EventLog, mut after: u64, to: &mut StreamBody<'_>) -> io::Resul
         let EventBatch { events: new, has_gap, is_closed } =
             events.wait_after(after, next_client_check());
         if has_gap {
-            write!(to, "event: missed\ndata: {}\n\n", json!({"advice": "ask for the status"}))?;
+            write!(to, "event: missed\ndata: {}\n\n", json!({"advice": "read the status"}))?;
         }
         for event in &new {
             let body = serde_json::to_string(&EventBody::from(&**event))?;

@@ -186,7 +186,10 @@ impl Stream<'_, '_> {
             Form::Events => write!(self.to, "event: cursor_reset\ndata: {data}\n\n"),
             Form::Ndjson => writeln!(self.to, "{data}"),
             Form::Json | Form::Text => {
-                writeln!(self.to, "[... the cursor is of another log: from the first line ...]")
+                writeln!(
+                    self.to,
+                    "[... the cursor belongs to another log: starting at the first line ...]"
+                )
             }
         }
     }

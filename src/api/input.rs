@@ -28,8 +28,9 @@ pub fn signal(request: &Request<'_>) -> Result<Signal, Problem> {
     let mut query = request.query()?;
     let signal = parameters::signal(&mut query, "type")?;
     query.finish()?;
-    let missing =
-        || Error::Invalid("There is no signal to send: give type=SIGINT or another.".into());
+    let missing = || {
+        Error::Invalid("The parameter type is missing: give a signal such as type=SIGINT.".into())
+    };
     Ok(signal.ok_or_else(missing)?)
 }
 

@@ -97,9 +97,12 @@ impl LogRequest {
         let is_content = matches!(form, Form::Json | Form::Text);
         refuse_first(&[
             (wait.is_some() && follows, "wait and follow exclude each other: give one"),
-            (follows && limit.is_some(), "follow has no end: leave limit out"),
-            (follows && bytes_max.is_some(), "follow has no end: leave max_bytes out"),
-            (bytes_max.is_some() && !is_content, "max_bytes is for content: leave it out"),
+            (follows && limit.is_some(), "a followed log has no end: omit limit"),
+            (follows && bytes_max.is_some(), "a followed log has no end: omit max_bytes"),
+            (
+                bytes_max.is_some() && !is_content,
+                "only the forms json and text can be cut: omit max_bytes",
+            ),
         ])?;
         Ok(Self { query, form, follows, resumes: resumed.is_some(), run_id })
     }

@@ -14,7 +14,7 @@ use serde_json::json;
 
 /// Body of POST /login: the token, or the user and the password.
 #[derive(Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "expected a token alone, or a user and a password")]
+#[serde(untagged, expecting = "expected either a token, or a user and a password")]
 pub enum LoginRequest {
     /// If a token is set.
     Token(TokenLogin),
@@ -93,10 +93,9 @@ pub fn routes<O: Mode>() -> &'static [Route<O>] {
 const LOGIN: &str = "For the web panel, if a token or a password is set. 429 after ten wrong \
                      attempts within a minute.";
 const SESSION: &str = "Token of the session, for `Authorization: Bearer`.";
-const NOTHING_SET: &str =
-    "This server has no token and no password: just use it, without logging in.";
-const WRONG: &str = "This server does not know these credentials: send them in Authorization, as \
-                     its WWW-Authenticate says.";
+const NOTHING_SET: &str = "This server requires no credentials: use it without logging in.";
+const WRONG: &str = "These credentials are wrong: send the right ones in Authorization, as \
+                     WWW-Authenticate describes.";
 const NO_SESSION: &str =
     "The request has no session to end: send the token that POST /login returned.";
 

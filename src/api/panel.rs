@@ -89,7 +89,7 @@ pub fn routes<O: Mode>() -> &'static [Route<O>] {
             })
             .open(),
             Route::get("/panel/{folder}/{file}", file, |it| {
-                let missing = "The panel has no file \"astra/x.js\": begin at /.";
+                let missing = "The panel has no file \"astra/x.js\": open / instead.";
                 let description = "Styles, scripts and pictures.";
                 it.does("panelFile", "server", "Files of the web panel", description)
                     .with([parameters::folder(), parameters::file()])
@@ -115,7 +115,7 @@ fn file<O>(_: &O, request: &mut Request<'_>) -> Result<Reply, Problem> {
 
 fn find(path: &str) -> Result<Reply, Problem> {
     let Some(file) = FILES.iter().find(|file| file.path == path) else {
-        return Err(Problem::not_found(format!("The panel has no file {path:?}: begin at /.")));
+        return Err(Problem::not_found(format!("The panel has no file {path:?}: open / instead.")));
     };
     let reply = Reply::bytes(StatusCode::OK, media_type(file.path), file.content.into());
     let header = |reply: Reply, name: HeaderName, value| {

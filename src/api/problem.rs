@@ -53,21 +53,22 @@ fn advice(error: &Error) -> Option<String> {
         Error::Run(error) => match error {
             runs::Error::AlreadyRunning { .. } => "end it with POST /kill, or wait for it",
             runs::Error::NeverStarted => "start one with POST /start",
-            runs::Error::RestartCancelled => "start it with POST /start when it is wanted",
-            runs::Error::NoSuchRun { .. } => "GET /runs lists those that there are",
+            runs::Error::RestartCancelled => "use POST /start to start it",
+            runs::Error::NoSuchRun { .. } => "GET /runs lists all runs",
             _ => return None,
         },
         Error::NotStartedSince { run_id } => {
             return Some(format!(
-                "GET /runs/{run_id} is the last one before, and POST /start starts the next"
+                "GET /runs/{run_id} shows the last run before that, and POST /start starts a new \
+                 one"
             ));
         }
         Error::AnotherRun { run_id, .. } => {
-            return Some(format!("GET /runs/{run_id}/logs reads that one"));
+            return Some(format!("GET /runs/{run_id}/logs reads the other run"));
         }
         Error::NoSuchServiceRun { .. } => {
-            "leave run out to read all that there are, or follow it as text/event-stream, which \
-             names each"
+            "omit run to read all runs, or follow the log as text/event-stream, which names each \
+             run"
         }
         _ => return None,
     };

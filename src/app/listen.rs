@@ -77,7 +77,8 @@ fn inherited() -> std::result::Result<Option<Listener>, StartError> {
         0 => return Ok(None),
         1 => {}
         count => {
-            let why = format!("there are {count} of them: give the .socket unit one Listen line");
+            let why =
+                format!("there are {count} of them: use a single Listen line in the .socket unit");
             return Err(refused(io::Error::other(why)));
         }
     }

@@ -57,7 +57,7 @@ pub(super) fn follow_shell(manager: Arc<ProcessManager>) {
     let line = |manager: &ProcessManager| match manager.last_run() {
         Err(_) => "no command was started yet".to_owned(),
         Ok(run) => match run.end() {
-            None => format!("process {} runs: {}", run.pid(), run.command()),
+            None => format!("process {} is running: {}", run.pid(), run.command()),
             Some(end) => {
                 format!("process {} ended {}: {}", run.pid(), end.describe(), run.command())
             }

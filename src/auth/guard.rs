@@ -35,6 +35,14 @@ const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, Las
 /// over a page that has a form for it.
 const SCRIPT_CHALLENGE: &str = "Bearer realm=\"llm-shell\"";
 
+/// The detail of a 401 for a request without credentials.
+const MISSING_CREDENTIALS: &str = "This server requires credentials: send them in Authorization, \
+                                   as WWW-Authenticate describes.";
+
+/// The detail of a 401 for a request with wrong credentials.
+const WRONG_CREDENTIALS: &str = "These credentials are wrong: send the right ones in \
+                                 Authorization, as WWW-Authenticate describes.";
+
 /// Who may connect if no credentials are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerRule {
@@ -140,7 +148,7 @@ impl Guard {
         let credentials = self.credentials.read();
         if !credentials.are_set() {
             return Err(Problem::bad_request(
-                "This server has no token and no password: just use it, without logging in.",
+                "This server requires no credentials: use it without logging in.",
             ));
         }
         let principal = self.check_attempt(caller, SCRIPT_CHALLENGE, || match login {
@@ -182,7 +190,7 @@ impl Guard {
         let is_script = head.header("sec-fetch-dest") == Some("empty");
         let challenge = if is_script { SCRIPT_CHALLENGE } else { credentials.challenge() };
         let Some(sent) = head.header("authorization") else {
-            return Err(unauthorized("needs credentials", challenge));
+            return Err(unauthorized(MISSING_CREDENTIALS, challenge));
         };
         if let Some(principal) =
             bearer(sent).and_then(|token| self.sessions.find(token, Instant::now()))
@@ -213,7 +221,7 @@ impl Guard {
             }
             Attempt::Invalid => {
                 log::warn!("authentication failed: wrong credentials from {caller}");
-                Err(unauthorized("does not know these credentials", challenge))
+                Err(unauthorized(WRONG_CREDENTIALS, challenge))
             }
             Attempt::Refused(wait) => Err(too_many_failures(wait)),
         }
@@ -247,8 +255,8 @@ impl AccessControl for Guard {
         let source = self.source(head, access);
         if source == Source::Foreign {
             return Err(Problem::forbidden(
-                "A page of another origin asks: add that origin to LLM_SHELL_ALLOWED_ORIGINS if it \
-                 may.",
+                "The request comes from a page of another origin: add that origin to \
+                 LLM_SHELL_ALLOWED_ORIGINS to allow it.",
             ));
         }
         let credentials = self.credentials.read();
@@ -325,11 +333,8 @@ fn bearer(authorization: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_start_matches(' '))
 }
 
-fn unauthorized(what: &str, challenge: &'static str) -> Problem {
-    Problem::unauthorized(format!(
-        "This server {what}: send them in Authorization, as its WWW-Authenticate says."
-    ))
-    .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+fn unauthorized(detail: &'static str, challenge: &'static str) -> Problem {
+    Problem::unauthorized(detail).with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
 fn is_preflight(head: &Head<'_>) -> bool {

@@ -45,7 +45,7 @@ type Second = [u8; "2026-01-02T03:04:05".len()];
 
 /// Text that ends a line larger than its log may be.
 const CUT_NOTICE: &str =
-    "[llm-shell: this line is cut here, because it is larger than its log may be]";
+    "[llm-shell: this line is cut here, because it exceeds the size limit of its log]";
 
 /// Number of times that retention is enforced while a part of the log fills up.
 const CHECKS_PER_PART: u64 = 8;

@@ -29,7 +29,7 @@ pub fn open_directory(path: &Path) -> Result<()> {
     let failed = |doing| move |source: Errno| log_error(path, doing, source.into());
     let directory = walk(path).map_err(|error| match error {
         // The error of the kernel for a symbolic link that it may not follow.
-        Errno::NOTDIR if has_link(path) => refused(path, "its path has a symbolic link"),
+        Errno::NOTDIR if has_link(path) => refused(path, "its path contains a symbolic link"),
         error => failed("created")(error),
     })?;
     let status = rustix::fs::fstat(&directory).map_err(failed("read"))?;
@@ -41,7 +41,7 @@ pub fn open_directory(path: &Path) -> Result<()> {
         return Ok(());
     }
     if mode.contains(Mode::SVTX) && is_used_for_something_else(path) {
-        return Err(refused(path, "everybody may write to it"));
+        return Err(refused(path, "everyone can write to it"));
     }
     rustix::fs::fchmod(&directory, PRIVATE).map_err(failed("made private"))?;
     log::warn!("others could write to {}: changed its mode to 0700", path.display());
@@ -95,7 +95,7 @@ fn check(status: &rustix::fs::Stat) -> std::result::Result<(), &'static str> {
         return Err("it belongs to another user");
     }
     if status.st_nlink > 1 {
-        return Err("it has another name elsewhere (a hard link)");
+        return Err("it has another hard link");
     }
     Ok(())
 }
@@ -192,7 +192,7 @@ mod tests {
         fs::write(place.path().join("file of somebody"), "").unwrap();
         fs::set_permissions(place.path(), fs::Permissions::from_mode(0o1777)).unwrap();
         let error = open_directory(place.path()).unwrap_err().to_string();
-        assert!(error.contains("everybody may write to it"), "{error}");
+        assert!(error.contains("everyone can write to it"), "{error}");
         let mode = fs::metadata(place.path()).unwrap().permissions().mode() & 0o7777;
         assert_eq!(mode, 0o1777, "it is left as it is");
     }

@@ -11,7 +11,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A log file or its directory cannot be used.
-    #[error("The log {path} cannot be {doing} ({source}): see LLM_SHELL_LOG_DIR and its rights.")]
+    #[error(
+        "The log {path} cannot be {doing} ({source}): check LLM_SHELL_LOG_DIR and its permissions."
+    )]
     File {
         /// The file or directory.
         path: PathBuf,
@@ -22,7 +24,7 @@ pub enum Error {
     },
     /// A log, its directory, or what belongs to them is not what we would have made.
     #[error(
-        "The log {path} is refused, because {why}: remove it, or choose another directory with \
+        "The log {path} cannot be used because {why}: remove it, or choose another directory with \
          LLM_SHELL_LOG_DIR."
     )]
     Refused {
@@ -33,7 +35,7 @@ pub enum Error {
     },
     /// Another server has the log directory.
     #[error(
-        "The log directory {path} belongs to another server{}: give this one another, see \
+        "The log directory {path} is in use by another server{}: choose a different one with \
          LLM_SHELL_LOG_DIR.",
         holder.map_or(String::new(), |pid: i32| format!(" (process {pid})"))
     )]

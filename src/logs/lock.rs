@@ -147,7 +147,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let _lock = FolderLock::take(place.path()).unwrap();
         let refused = FolderLock::take(place.path()).unwrap_err().to_string();
-        let own = format!("belongs to another server (process {})", std::process::id());
+        let own = format!("is in use by another server (process {})", std::process::id());
         assert!(refused.contains(&own), "{refused}");
     }
 }

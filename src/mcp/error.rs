@@ -29,20 +29,20 @@ fn advice(error: &Error) -> Option<String> {
         Error::Run(error) => match error {
             runs::Error::AlreadyRunning { .. } => "end it with kill, or wait for it with wait",
             runs::Error::NeverStarted => "start one with start_command",
-            runs::Error::RestartCancelled => "start it with start_command when it is wanted",
-            runs::Error::NoSuchRun { .. } => "leave run_id out for the last command",
+            runs::Error::RestartCancelled => "use start_command to start it",
+            runs::Error::NoSuchRun { .. } => "omit run_id for the last command",
             _ => return None,
         },
         Error::NotStartedSince { run_id } => {
             return Some(format!(
-                "read_logs run_id={run_id} reads the last one before, and start_command starts the \
-                 next"
+                "read_logs run_id={run_id} reads the last run before that, and start_command \
+                 starts a new one"
             ));
         }
         Error::AnotherRun { run_id, .. } => {
-            return Some(format!("read_logs run_id={run_id} reads that one"));
+            return Some(format!("read_logs run_id={run_id} reads the other run"));
         }
-        Error::NoSuchServiceRun { .. } => "leave run out to read all that there are",
+        Error::NoSuchServiceRun { .. } => "omit run to read all runs",
         _ => return None,
     };
     Some(advice.to_owned())

@@ -99,8 +99,8 @@ impl<O: Audited + Send + Sync> Endpoint for Local<O> {
         let client = StdioClient(Arc::clone(is_cancelled));
         let handle = || endpoint::handle(&self.0, value, Ok(headers), &client).1;
         let answer = catch_panic(format_args!("a message on stdin"), handle).unwrap_or_else(|| {
-            let why = "The server failed to handle this message: look into its log, and report \
-                       what you find.";
+            let why = "The server failed to handle this message: see its log, and report the error \
+                       there as a bug.";
             Some(error_response(&sent["id"], INTERNAL, why))
         });
         answer.map(|answer| answer.to_string().into_bytes())

@@ -13,13 +13,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There was no run since the server was started, but there were some before.
-    #[error("No command was started since this server was")]
+    #[error("No command has been started since the server started")]
     NotStartedSince {
         /// The last run before.
         run_id: String,
     },
     /// Another run is asked for than the last one.
-    #[error("The last command is the run {last:?} and not {run_id:?}")]
+    #[error("The last command is run {last:?}, not {run_id:?}")]
     AnotherRun {
         /// The run that is asked for.
         run_id: String,
@@ -58,8 +58,8 @@ pub enum Error {
     },
     /// A service that cannot be written to.
     #[error(
-        "{name} has no open input: give it \"pty\": true in the services file, or in the config of \
-         its start, and start it."
+        "{name} has no open input: set \"pty\": true in the services file, or in the config of a \
+         start, and start it."
     )]
     ServiceInput {
         /// The service.
@@ -67,8 +67,8 @@ pub enum Error {
     },
     /// A key that came with another request before.
     #[error(
-        "The Idempotency-Key {key:?} came with another request within the last 10 minutes: give \
-         each request its own."
+        "The Idempotency-Key {key:?} was used for another request within the last 10 minutes: use \
+         a new key for each request."
     )]
     KeyReused {
         /// The key.

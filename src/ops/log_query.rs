@@ -225,7 +225,7 @@ impl LogQuery {
 /// `Invalid` with that reason.
 pub fn refuse_first(reasons: &[(bool, &str)]) -> Result<()> {
     match reasons.iter().find(|(applies, _)| *applies) {
-        Some((_, why)) => Err(Error::Invalid(format!("The parameters do not go together: {why}."))),
+        Some((_, why)) => Err(Error::Invalid(format!("Invalid combination of parameters: {why}."))),
         None => Ok(()),
     }
 }

@@ -154,7 +154,7 @@ impl Services {
         if kind == ReloadKind::Code {
             let Some(name) = name else {
                 return Err(Error::Invalid(
-                    "A reload of the type code is of one service: give its name.".to_owned(),
+                    "A reload of type code restarts one service: give its name.".to_owned(),
                 ));
             };
             let command = ServiceCommand { verb: Verb::Restart, service: name, overrides: None };

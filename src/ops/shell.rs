@@ -58,8 +58,8 @@ impl Shell {
         streams_max: usize,
         audit: Audit,
     ) -> Self {
-        let starts = ("starts and restarts wait", "try again, or kill the command");
-        let kills = ("kills wait", "wait for one of them");
+        let starts = ("starts and restarts are already waiting", "try again, or kill the command");
+        let kills = ("kills are already waiting", "wait for one of them");
         Self {
             manager,
             restart_timeout,

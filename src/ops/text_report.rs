@@ -116,7 +116,7 @@ fn lines(output: &LogsResponse) -> String {
     let lines = match (output.first, output.total_lines) {
         // Lines in between do not match the filter.
         (Some(first), total) if *lines_returned < (next + 1).saturating_sub(first) => {
-            format!("{lines_returned} of the lines {first}-{next} of {total}")
+            format!("{lines_returned} of lines {first}-{next} of {total}")
         }
         (Some(first), total) => format!("lines {first}-{next} of {total}"),
         (None, 0) => "no lines".to_owned(),
@@ -147,8 +147,7 @@ fn next_call(
             [] => format!("ended: {start} runs the next command"),
             pids if is_ended_whole => format!("ended, and {} is being ended", pids_of(pids)),
             pids => format!(
-                "ended, but left {} running: {kill} ends what it left, and the next {start} does \
-                 before it runs anything",
+                "ended, but left {} running: {kill} ends these processes, as does the next {start}",
                 pids_of(pids)
             ),
         };
@@ -273,8 +272,8 @@ mod tests {
         let mut status = ended("itself", 0, None);
         status["leftover_pids"] = json!([5, 6]);
         let report = report(status, json!({}));
-        assert!(report.contains("left 5, 6 running: POST /kill ends what it left"), "{report}");
-        assert!(report.contains("and the next POST /start does"), "{report}");
+        assert!(report.contains("left 5, 6 running: POST /kill ends these processes"), "{report}");
+        assert!(report.contains(", as does the next POST /start"), "{report}");
     }
 
     #[test]

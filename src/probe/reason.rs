@@ -7,7 +7,7 @@ use std::time::Duration;
 const LOOKUP_FAILED: &str = "failed to lookup address information: ";
 
 /// Error for a name without an address.
-pub(super) const UNKNOWN_HOST: &str = "the host cannot be found";
+pub(super) const UNKNOWN_HOST: &str = "the host cannot be resolved";
 
 /// Describes an error of the kernel.
 pub(super) fn io_reason(error: &io::Error, timeout: Duration) -> String {

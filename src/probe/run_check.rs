@@ -76,7 +76,7 @@ fn run(
 ) -> Result<(), String> {
     if let Some(pid) = prober.remaining_pid() {
         return Err(format!(
-            "process {pid} of the last check cannot be ended: no other is started"
+            "process {pid} of the previous check cannot be killed: no new check is started"
         ));
     }
     let launch = Launch {

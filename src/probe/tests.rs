@@ -76,7 +76,7 @@ fn urls_are_healthy_by_status() {
         assert_eq!(get(server_of(answer), PATIENT), found, "{answer}");
     }
     let why = get(server_of("SSH-2.0-OpenSSH_9.9\r\n\r\n"), PATIENT).unwrap_err();
-    assert!(why.starts_with("no HTTP: "), "{why}");
+    assert!(why.starts_with("not an HTTP response: "), "{why}");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn unknown_hosts_are_reported() {
     let url = Check::http("http://no.such.host.invalid/").unwrap();
     for check in [Check::tcp("no.such.host.invalid:80").unwrap(), url] {
         let why = probe_once(&check, PATIENT).unwrap_err();
-        assert!(why.starts_with("the host cannot be found"), "{why}");
+        assert!(why.starts_with("the host cannot be resolved"), "{why}");
     }
 }
 

@@ -79,8 +79,8 @@ fn reason(error: &Error, timeout: Duration) -> String {
         Error::Io(error) => io_reason(error, timeout),
         Error::HostNotFound => UNKNOWN_HOST.to_owned(),
         Error::TooManyRedirects => format!("more than {REDIRECTS_MAX} redirects"),
-        Error::LargeResponseHeader(..) => "the head of the answer is too large".to_owned(),
-        Error::Protocol(error) => format!("no HTTP: {error}"),
+        Error::LargeResponseHeader(..) => "the response head is too large".to_owned(),
+        Error::Protocol(error) => format!("not an HTTP response: {error}"),
         other => other.to_string(),
     }
 }

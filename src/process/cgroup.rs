@@ -225,19 +225,22 @@ pub enum NoCgroup {
     #[error("/proc belongs to another pid namespace")]
     ForeignProc,
     /// Other processes, or another server, are in it too.
-    #[error("other processes are in our control group {path} too: give the server its own")]
+    #[error(
+        "our control group {path} also contains other processes: give the server a control \
+         group of its own"
+    )]
     Shared {
         /// Directory of the group.
         path: PathBuf,
     },
     /// systemd manages the group itself.
-    #[error("systemd keeps our control group {path} to itself: give the unit Delegate=yes")]
+    #[error("systemd does not delegate our control group {path}: set Delegate=yes in the unit")]
     NotDelegated {
         /// Directory of the group.
         path: PathBuf,
     },
     /// The kernel does not permit it.
-    #[error("our control group {path} cannot be divided ({source}): give the unit Delegate=yes")]
+    #[error("cannot create control groups below {path} ({source}): set Delegate=yes in the unit")]
     NotWritable {
         /// Directory of the group.
         path: PathBuf,

@@ -11,7 +11,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The kernel refused to run the shell.
-    #[error("The shell {shell} could not be run ({source}): see LLM_SHELL_SHELL and the limits.")]
+    #[error(
+        "The shell {shell} could not be run ({source}): check LLM_SHELL_SHELL and the resource \
+         limits."
+    )]
     SpawnShell {
         /// The shell that was to run the command.
         shell: PathBuf,
@@ -20,8 +23,8 @@ pub enum Error {
     },
     /// The kernel refused to run a program.
     #[error(
-        "The program {program:?} could not be run ({source}): see that it is there, by its path \
-         or by PATH, and that it may be executed."
+        "The program {program:?} could not be run ({source}): check that it exists, at this path \
+         or in PATH, and is executable."
     )]
     SpawnProgram {
         /// The program that was to run.
@@ -31,15 +34,18 @@ pub enum Error {
     },
     /// Arguments and environment together are more than the kernel hands over.
     #[error(
-        "The command and its environment are together more than the kernel takes ({source}): make \
-         env smaller, or put it into a file."
+        "The command and its environment exceed the kernel's size limit ({source}): make env \
+         smaller, or put values into a file."
     )]
     EnvironmentTooLarge {
         /// What the kernel said.
         source: io::Error,
     },
     /// A command cannot start in what is no directory.
-    #[error("The directory {path:?} cannot be started in ({source}): give one that is there.")]
+    #[error(
+        "The working directory {path:?} cannot be used ({source}): give a directory that \
+         exists and is accessible."
+    )]
     Directory {
         /// The path, as it was given.
         path: PathBuf,

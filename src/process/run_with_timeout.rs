@@ -32,7 +32,7 @@ const FORCE_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 /// The result of a command.
 #[derive(Clone, Debug)]
 pub struct Ended {
-    /// Exit status; `None` if it was killed because its time was up.
+    /// Exit status; `None` if it was killed because its timeout expired.
     pub outcome: Option<Outcome>,
     /// The end of its output, 4 KiB at most.
     pub output: Vec<u8>,

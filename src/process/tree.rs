@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const PASSES_MAX: usize = 8;
 
 /// Reason for not listing what is left of a tree.
-const UNSEEN: &str = "/proc cannot be read, so that its other processes are unknown";
+const UNSEEN: &str = "/proc cannot be read, so its other processes are unknown";
 
 /// Reason why the status of a leader that has ended is unknown.
 const HELD: &str = "it has ended, but a debugger (strace, gdb) still holds its exit status";

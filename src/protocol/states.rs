@@ -30,7 +30,7 @@ wire_enum! {
         Reload = "reload",
         /// Its health checks failed.
         Health = "health",
-        /// The kernel killed it because it used up its memory limit.
+        /// The kernel killed it because it exceeded its memory limit.
         Limit = "limit",
         /// The server shut down.
         Shutdown = "shutdown",

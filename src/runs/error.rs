@@ -11,14 +11,16 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A command without a visible character.
-    #[error("The command is empty: give the shell something to run.")]
+    #[error("The command is empty: give a command to run.")]
     CommandBlank,
     /// No shell can be handed a NUL: it ends a C string.
-    #[error("The command has a NUL character in it: no shell can take one, so remove it.")]
+    #[error(
+        "The command contains a NUL character, which cannot be passed to a program: remove it."
+    )]
     CommandHasNul,
     /// The kernel takes no longer argument.
     #[error(
-        "The command has {bytes} bytes and the kernel takes at most {bytes_max}: put it into a \
+        "The command has {bytes} bytes, but the kernel accepts at most {bytes_max}: put it into a \
          script and run that."
     )]
     CommandTooLong {
@@ -68,20 +70,20 @@ pub enum Error {
         how: &'static str,
     },
     /// What runs is on no terminal.
-    #[error(
-        "Process {pid} is on no terminal, which alone has a size: start it with \"pty\": true."
-    )]
+    #[error("Process {pid} has no terminal to resize: start it with \"pty\": true.")]
     NoTerminal {
         /// The command's own process.
         pid: i32,
     },
     /// The server is on its way out.
-    #[error("The server is shutting down and starts nothing more: ask the next one.")]
+    #[error(
+        "The server is shutting down and starts no more commands: try again after its restart."
+    )]
     ShuttingDown,
     /// The log of a run was removed; the run itself is known.
     #[error(
-        "The log of the run {run_id:?} is gone: it was removed, or made room for others (see \
-         LLM_SHELL_LOG_KEEP_RUNS and LLM_SHELL_LOG_MAX_BYTES)."
+        "The log of the run {run_id:?} is gone: it was deleted, possibly to stay within \
+         LLM_SHELL_LOG_KEEP_RUNS or LLM_SHELL_LOG_MAX_BYTES."
     )]
     LogGone {
         /// The run's id.

@@ -38,12 +38,12 @@ impl End {
             EndedBy::Itself => "by itself",
             EndedBy::Kill => "by a kill",
             EndedBy::Restart => "by a restart",
-            EndedBy::Timeout => "because its time was up",
+            EndedBy::Timeout => "because its timeout expired",
             EndedBy::Reload => "by a reload",
             EndedBy::Health => "because its health checks failed",
-            EndedBy::Limit => "because it used up its memory limit",
+            EndedBy::Limit => "because it exceeded its memory limit",
             EndedBy::Shutdown => "by the shutdown",
-            EndedBy::Signal => "by a signal from elsewhere",
+            EndedBy::Signal => "by a signal from another process",
             EndedBy::Lost => "with its server",
         };
         match self.outcome {

@@ -109,8 +109,8 @@ fn check_variable(name: &str, value: Option<&str>) -> Result<()> {
     if bytes > COMMAND_BYTES_MAX {
         let shown: String = name.chars().take(NAME_CHARACTERS_SHOWN).collect();
         return Err(Error::Invalid(format!(
-            "The variable {shown:?} has {bytes} bytes with its name, and the kernel takes at most \
-             {COMMAND_BYTES_MAX}: put the value into a file and give its path."
+            "The variable {shown:?} has {bytes} bytes with its name, but the kernel accepts at \
+             most {COMMAND_BYTES_MAX}: put the value into a file and give its path."
         )));
     }
     Ok(())

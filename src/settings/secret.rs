@@ -75,7 +75,7 @@ pub(super) fn is_for_others(path: &str) -> bool {
 /// Sets a value that is not set yet. Only a secret can be set twice: directly and by a file.
 pub(super) fn set<T>(slot: &mut Option<T>, value: T) -> Result<(), String> {
     if slot.is_some() {
-        return Err("no file, because the same secret is given directly".to_owned());
+        return Err("no file, because the secret is also given directly".to_owned());
     }
     *slot = Some(value);
     Ok(())

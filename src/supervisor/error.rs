@@ -31,8 +31,8 @@ pub enum Error {
     },
     /// A service stands in no file, so it cannot be read again.
     #[error(
-        "The services file has no {name:?}: add it there, or reload it with the type code, which \
-         restarts it as it is."
+        "The services file has no {name:?}: add it there, or reload it with type code, which \
+         restarts it unchanged."
     )]
     NotInFile {
         /// The service.
@@ -92,6 +92,6 @@ fn offer(name: &str, known: &[String]) -> String {
     match (&offered[..], known.len()) {
         ([], _) => "there are none".to_owned(),
         (all, count) if all.len() == count => format!("there are {}", all.join(", ")),
-        (some, count) => format!("of {count} the nearest are {}", some.join(", ")),
+        (some, count) => format!("the nearest of {count} are {}", some.join(", ")),
     }
 }

@@ -80,7 +80,10 @@ impl Supervisor {
             .map_err(|error| SystemError::new("start the supervisor", error))?;
         let (thread, readings, meter) =
             (Mutex::new(Some(thread)), Mutex::new(0), BatchUsageMeter::new(Arc::default()));
-        let bulks = Permits::new(BULKS_MAX, ("bulk operations run", "wait for one of them"));
+        let bulks = Permits::new(
+            BULKS_MAX,
+            ("bulk operations are already running", "wait for one of them"),
+        );
         let additions = Mutex::new(());
         Ok(Self {
             context,

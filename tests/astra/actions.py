@@ -27,7 +27,7 @@ def restart(system: System, checks: Checks) -> None:
         "and one restart", system.service("tts")["restart_count"], after["restart_count"] + 1
     )
     unknown = system.call("POST", "/restart", {"name": "nobody"})
-    refused(checks, "restart of an unknown service", unknown, 404, "the nearest are memory")
+    refused(checks, "restart of an unknown service", unknown, 404, "the nearest of 7 are memory")
     refused(checks, "restart of nothing", system.call("POST", "/restart", {}), 400, "name")
     refused(
         checks,

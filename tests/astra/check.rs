@@ -42,10 +42,10 @@ fn check_reports_every_error_and_exits_with_2() {
     assert_eq!((code, &*stdout), (Some(2), ""));
     let lines: Vec<&str> = stderr.lines().collect();
     assert_eq!(lines.len(), 3, "{stderr}");
-    assert_eq!(lines[0], "bad.json:2:17: tts.cmd: is empty: give it something to run");
+    assert_eq!(lines[0], "bad.json:2:17: tts.cmd: is empty: give a command to run");
     let unknown = "tts.restart_polcy: is unknown: did you mean \"restart_policy\"?";
     assert_eq!(lines[1], format!("bad.json:3:3: {unknown}"));
-    assert!(lines[2].starts_with("bad.json:4:16: tts.env.A: takes `${LLM_SHELL_TOKEN}`, which"));
+    assert!(lines[2].starts_with("bad.json:4:16: tts.env.A: uses `${LLM_SHELL_TOKEN}`, which"));
 }
 
 #[test]

@@ -45,7 +45,7 @@ def faults_of(value: Any, shape: Any, where: str) -> list[str]:
     shape, a dict of required fields (others may be present), or a value that it must equal."""
     if isinstance(shape, dict):
         if not isinstance(value, dict):
-            return [f"{where} is no object"]
+            return [f"{where} is not an object"]
         return [
             fault
             for name, inner in shape.items()
@@ -57,7 +57,7 @@ def faults_of(value: Any, shape: Any, where: str) -> list[str]:
         ]
     if isinstance(shape, list):
         if not isinstance(value, list):
-            return [f"{where} is no list"]
+            return [f"{where} is not a list"]
         return [
             fault
             for number, item in enumerate(value)

@@ -274,7 +274,7 @@ fn overrides_survive_a_reload_of_other_fields() {
         "health_check": {"cmd": "test $A = 2", "interval": 0.1},
     }))}));
     let answer = reload(&astra, &json!({"name": "web"}));
-    assert!(message_of(&answer).contains("except for fields that it was started with"), "{answer}");
+    assert!(message_of(&answer).contains("except to fields that its start overrides"), "{answer}");
     let report = astra.wait_until("web", "checked", |it| it["health"] != "unknown");
     assert_eq!((astra.pid_of("web"), &report["optional"]), (pid, &json!(true)));
     let config = astra.get("/supervisor/services/web").expect(200).json()["config"].clone();

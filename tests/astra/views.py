@@ -25,7 +25,7 @@ def status(system: System, checks: Checks) -> None:
     checks.same("six of seven run", answer.json["system"]["running_services"], 6)
     checks.shape("/status/tts: its shape", system.call("GET", "/status/tts").json, SERVICE)
     unknown = system.call("GET", "/status/nobody")
-    refused(checks, "the status of an unknown service", unknown, 404, "the nearest are memory")
+    refused(checks, "the status of an unknown service", unknown, 404, "the nearest of 7 are memory")
 
 
 def logs(system: System, checks: Checks) -> None:
@@ -43,7 +43,7 @@ def logs(system: System, checks: Checks) -> None:
     after = system.call("GET", f"/logs/memory?after={answer.json['next']}&wait=0").json
     checks.same("nothing is after the last", after["logs"], [])
     unknown = system.call("GET", "/logs/nobody")
-    refused(checks, "logs of an unknown service", unknown, 404, "the nearest are memory")
+    refused(checks, "logs of an unknown service", unknown, 404, "the nearest of 7 are memory")
     refused(checks, "less than no lines", system.call("GET", "/logs/tts?lines=-1"), 400, "lines")
     found: list[str] = []
     thread = reader(system, "/logs/tts?follow=true&lines=0", found.append)

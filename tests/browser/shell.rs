@@ -48,7 +48,7 @@ fn invalid_form_is_refused() {
     browser.fill("Environment, one NAME=value per line", " ");
     browser.fill("Directory", "/nowhere");
     start(&browser, "ls");
-    browser.wait_for_text("#start-fault", "give one that is there");
+    browser.wait_for_text("#start-fault", "give a directory that exists");
     browser.fill("Directory", " ");
     start(&browser, "sleep 60");
     browser.wait_for_text(".run-head", "running");

@@ -93,7 +93,7 @@ fn image_variables_and_ports_match_the_settings() {
     let file = Dockerfile::read();
     for (name, value) in file.environment() {
         let setting = SETTINGS.iter().find(|setting| setting.environment == name);
-        let setting = setting.unwrap_or_else(|| panic!("{name} is no setting"));
+        let setting = setting.unwrap_or_else(|| panic!("{name} is not a setting"));
         assert_ne!(setting.default, value, "{name} is that anyway");
     }
     let port = SETTINGS.iter().find(|setting| setting.flag == Some("port")).unwrap();
@@ -128,6 +128,6 @@ fn container_page_matches_the_image() {
     }
     for word in regex::Regex::new("LLM_SHELL_[A-Z_]+").unwrap().find_iter(&page) {
         let is_setting = SETTINGS.iter().any(|setting| setting.environment == word.as_str());
-        assert!(is_setting, "{} is no setting", word.as_str());
+        assert!(is_setting, "{} is not a setting", word.as_str());
     }
 }

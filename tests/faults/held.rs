@@ -136,7 +136,7 @@ fn unkillable_check_is_not_duplicated() {
     become_root_by(&astra.folder().join("program"));
     astra.ask("start", "web").expect(200);
     let refused = astra.wait_until("web", "refused", |status| {
-        status["message"].as_str().unwrap().contains("cannot be ended")
+        status["message"].as_str().unwrap().contains("cannot be killed")
     });
     let held: Vec<_> =
         astra.living().into_iter().filter(|line| line.contains("sleep 600")).collect();

@@ -149,7 +149,7 @@ fn panic_in_a_request_is_reported_to_its_client() {
     bad["autostart"] = json!(false);
     let astra = astra_that_panics_at("bad: stopped -> starting", json!({ "bad": bad }));
     let detail = astra.ask("start", "bad").problem(500, "internal");
-    assert!(detail.contains("look into its log"), "{detail}");
+    assert!(detail.contains("see its log"), "{detail}");
     assert_eq!(astra.settle("stop", "bad"), "stopped");
     assert_eq!(astra.settle("start", "bad"), "running");
 }

@@ -30,7 +30,7 @@ fn services_are_listed_with_their_states() {
     let one = call(&astra, "list_services", &json!({"name": "web"}));
     assert_eq!(one.data["services"].as_object().unwrap().len(), 1);
     assert!(
-        refused(&astra, "list_services", &json!({"name": "nope"})).contains("of 4 the nearest are")
+        refused(&astra, "list_services", &json!({"name": "nope"})).contains("the nearest of 4 are")
     );
 }
 

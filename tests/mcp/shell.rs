@@ -141,7 +141,7 @@ fn long_output_is_truncated_with_the_next_call() {
     let found = tool_text(&server, "read_logs", &json!({"grep": "7", "max_bytes": 600}));
     let omission = found.lines().find(|line| line.contains("left out")).unwrap();
     assert!(omission.ends_with(" grep=\"7\" ...]"), "{omission}");
-    assert!(found.lines().next().unwrap().contains(" of the lines 7-100000 of 100000"), "{found}");
+    assert!(found.lines().next().unwrap().contains(" of lines 7-100000 of 100000"), "{found}");
     let brief = tool_text(&server, "read_logs", &json!({"max_bytes": 300}));
     assert!(brief.len() < 600, "{brief}");
     let prompt = json!({"command": "head -c 100000 /dev/zero | tr '\\0' x", "wait": 20});
@@ -232,7 +232,7 @@ fn start_without_a_free_wait_is_reported_as_done() {
         server.get("/metrics").expect(200).text().contains("_streams 1\n").then_some(())
     });
     let text = tool_text(&server, "start_command", &json!({"command": "sleep 60", "wait": 20}));
-    assert!(text.contains("wait or stream already"), "{text}");
+    assert!(text.contains("requests are already waiting or streaming"), "{text}");
     assert!(text.contains(" | running | "), "{text}");
     drop(writer);
     server.post("/kill").expect(200);

@@ -29,7 +29,7 @@ REASONS = {
     "POST /kill": "has already ended",
     "POST /logout": "has no session to end",
     "GET /runs/{run_id}/logs": "is gone",
-    "POST /supervisor/reload": "of one service: give its name",
+    "POST /supervisor/reload": "restarts one service: give its name",
     "POST /supervisor/start": "is not in the services file",
 }
 GUESSES_MAX = 5

@@ -17,7 +17,7 @@ fn an_unknown_path_names_the_nearest_three_routes() {
 
 /// Returns the parameters that a route lists when it refuses an unknown one.
 fn taken(detail: &str) -> BTreeSet<&str> {
-    match detail.split_once("this route knows ") {
+    match detail.split_once("this route accepts ") {
         Some((_, known)) => known.trim_end_matches('.').split(", ").collect(),
         None => BTreeSet::new(),
     }

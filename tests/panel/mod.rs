@@ -106,7 +106,7 @@ fn unknown_panel_paths_are_not_found() {
     let server = Server::start();
     for path in ["/panel/common/nope.js", "/panel/..%2F..%2Fapi/panel.rs", "/panel/shell/%00"] {
         let detail = server.get(path).problem(404, "not_found");
-        assert!(detail.contains("begin at /"), "{detail}");
+        assert!(detail.contains("open / instead"), "{detail}");
     }
     for path in ["/panel", "/panel/common", "/panel/common/deep/dom.js"] {
         server.get(path).problem(404, "not_found");

@@ -106,7 +106,7 @@ fn login_token_is_valid_until_logout() {
     log_in("{\"user\":\"ann\"}").problem(400, "bad_request");
     for neither in ["{}", "{\"user\":\"ann\"}", "{\"token\":\"a\",\"user\":\"ann\"}"] {
         let detail = log_in(neither).problem(400, "bad_request");
-        assert!(detail.contains("expected a token alone, or a user and a password"), "{detail}");
+        assert!(detail.contains("expected either a token, or a user and a password"), "{detail}");
     }
 }
 

@@ -224,5 +224,5 @@ fn full_disk_behind_stdout_is_reported() {
     let stderr = String::from_utf8(done.stderr).unwrap();
     assert_eq!(done.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("No space left on device"), "{stderr}");
-    assert!(stderr.contains("make room") && !stderr.contains("processes"), "{stderr}");
+    assert!(stderr.contains("free some space") && !stderr.contains("processes"), "{stderr}");
 }

@@ -56,7 +56,9 @@ fn a_stream_of_another_run_starts_at_the_first_line() {
         assert_eq!(resumed(&id).event().data["line"], "b", "{id}");
     }
     let plain = server.get("/logs?follow=true&after=100").expect(200).text();
-    assert!(plain.starts_with("[... the cursor is of another log") && plain.ends_with("a\nb\n"));
+    assert!(
+        plain.starts_with("[... the cursor belongs to another log") && plain.ends_with("a\nb\n")
+    );
     let entries = server.get("/logs?follow=true&after=100&format=ndjson").expect(200).text();
     let first: Value = serde_json::from_str(entries.lines().next().unwrap()).unwrap();
     assert_eq!((&first["cursor_reset"], entries.lines().count()), (&json!(true), 3));

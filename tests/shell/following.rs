@@ -136,7 +136,7 @@ fn an_event_stream_is_never_silent_for_long() {
     server.run("sleep 60");
     let mut followed = follow(&server, "follow=true", &["Accept: text/event-stream"]);
     // It comes after 15 s; a line is waited for 20.
-    assert_eq!(followed.line(), ": still here");
+    assert_eq!(followed.line(), ": keep-alive");
     server.post("/kill").expect(200);
 }
 
@@ -173,7 +173,7 @@ fn waiting_starts_do_not_block_other_requests() {
         }
         for _ in 64..80 {
             let refused = answers.recv().unwrap().problem(503, "unavailable");
-            assert!(refused.contains("restarts wait already"), "{refused}");
+            assert!(refused.contains("restarts are already waiting"), "{refused}");
         }
         server.get("/status").expect(200);
         server.post("/kill?type=SIGKILL").expect(200);

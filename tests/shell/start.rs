@@ -131,7 +131,7 @@ fn too_large_environment_is_a_bad_request() {
         (0..4).map(|i| (format!("BIG{i}"), "x".repeat(100_000).into())).collect();
     let body = json!({"command": "true", "env": many});
     let detail = server.post_json("/start", &body).problem(400, "bad_request");
-    assert!(detail.contains("more than the kernel takes"), "{detail}");
+    assert!(detail.contains("exceed the kernel's size limit"), "{detail}");
 }
 
 #[test]

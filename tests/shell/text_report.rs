@@ -157,7 +157,7 @@ fn report_names_leftovers_and_what_ends_them() {
     let server = Server::start();
     let left = json!({"command": "sleep 300 >/dev/null &", "wait": 60});
     let text = start_as_text(&server, &left);
-    let advice = "POST /kill ends what it left, and the next POST /start does before it runs";
+    let advice = "POST /kill ends these processes, as does the next POST /start";
     assert!(text.contains(advice), "{text}");
     let text = start_as_text(&server, &json!({"command": "true", "wait": 60}));
     assert!(text.contains("\n[ended processes left by the previous run: "), "{text}");

@@ -151,7 +151,7 @@ fn only_one_listening_socket_is_accepted() {
     let file = || OwnedFd::from(tempfile::tempfile().unwrap());
     for (sockets, expected) in [
         (vec![file()], "fd 3 is not a socket"),
-        (vec![file(), file()], "there are 2 of them: give the .socket unit one Listen line"),
+        (vec![file(), file()], "there are 2 of them: use a single Listen line in the .socket unit"),
     ] {
         let output = handed(sockets, &folder).output().unwrap();
         let log = String::from_utf8(output.stderr).unwrap();

@@ -20,7 +20,7 @@ fn limits_without_a_control_group_end_astra_with_the_reason() {
     let Output { status, stderr, .. } = command.output().unwrap();
     let stderr = String::from_utf8(stderr).unwrap();
     assert_eq!(status.code(), Some(2), "{stderr}");
-    let expected = "astra_services.json: tts.limits: cannot be held here: ";
+    let expected = "astra_services.json: tts.limits: cannot be enforced: ";
     assert!(stderr.lines().any(|line| line.starts_with(expected)), "{stderr}");
 }
 
@@ -31,13 +31,13 @@ fn limits_without_a_cgroup_are_refused() {
     let limits = json!({"processes": 9});
     let body = json!({"name": "new", "config": {"cmd": "true", "limits": limits}});
     let detail = astra.post_json("/supervisor/start", &body).problem(400, "bad_request");
-    assert!(detail.starts_with("new.limits: cannot be held here: "), "{detail}");
+    assert!(detail.starts_with("new.limits: cannot be enforced: "), "{detail}");
     let body = json!({"name": "tts", "config": {"limits": limits}});
     let detail = astra.post_json("/supervisor/restart", &body).problem(400, "bad_request");
-    assert!(detail.starts_with("tts.limits: cannot be held here: "), "{detail}");
+    assert!(detail.starts_with("tts.limits: cannot be enforced: "), "{detail}");
     astra.write(limited(&limits));
     let detail = astra.post_json("/supervisor/reload", &json!({})).problem(400, "bad_request");
-    assert!(detail.contains("services.json: tts.limits: cannot be held here: "), "{detail}");
+    assert!(detail.contains("services.json: tts.limits: cannot be enforced: "), "{detail}");
     assert_eq!(astra.pid_of("tts"), pid);
     astra.get("/supervisor/status/new").problem(404, "not_found");
 }
@@ -68,7 +68,7 @@ fn limit_without_its_controller_is_refused() {
     let astra = Astra::start_command(group.binary(), json!({}));
     let body = json!({"name": "tts", "config": {"cmd": "true", "limits": {"memory_mb": 64}}});
     let detail = astra.post_json("/supervisor/start", &body).problem(400, "bad_request");
-    let why = "cannot be held here: our control group was given no memory controller.";
+    let why = "cannot be enforced: our control group does not have the memory controller.";
     assert_eq!(detail, format!("tts.limits.memory_mb: {why}"));
 }
 

@@ -61,7 +61,7 @@ fn systemd_is_notified_of_ready_status_and_stopping() {
     manager.wait_for("STATUS=no command was started yet\n");
     let run = server.run("sleep 60\n# WATCHDOG=trigger");
     let pid = run["process_pid"].as_u64().unwrap();
-    manager.wait_for(&format!("STATUS=process {pid} runs: sleep 60 # WATCHDOG=trigger\n"));
+    manager.wait_for(&format!("STATUS=process {pid} is running: sleep 60 # WATCHDOG=trigger\n"));
     server.post("/kill").expect(200);
     manager.wait_for(&format!("STATUS=process {pid} ended by a kill, with SIGTERM: sleep 60"));
     server.signal("TERM");

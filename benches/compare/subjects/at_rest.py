@@ -12,7 +12,8 @@ TABLES = [
     Table(
         "At rest",
         "The release binary with all features, stripped. Resident: VmRSS a second after the first "
-        "answer. First answer: from exec until `GET /health` was answered, asked each millisecond.",
+        "answer. First answer: from exec until `GET /health` was answered, polled every "
+        "millisecond.",
         "rest",
         {
             "binary, MB": "binary_mb",

@@ -15,9 +15,9 @@ FLOOR = "spawn, wait, and again"
 TABLES = [
     Table(
         "Crash to next start",
-        "A service that lives for 1.5 s and crashes, with the least delay that each supervisor can "
-        "be told. All of them run at once for 40 s, so that what else happens falls on all alike; "
-        "the spread is over the crashes. Milliseconds.",
+        "A service that lives for 1.5 s and crashes, with the shortest delay that each supervisor "
+        "can be configured to. All of them run at once for 40 s, so that other load affects all "
+        "alike; the spread is over the crashes. Milliseconds.",
         "crash",
         {"ms": "ms"},
         [Against("floor = 1", "ms", FLOOR, ratio_of_medians)],

@@ -13,7 +13,7 @@ SPECIFICATION = "the specification's program"
 TABLES = [
     Table(
         "POST /start to the command's first act",
-        "A static program that notes when it is there, started in turn by both servers. "
+        "A static program that records when it starts, started in turn by both servers. "
         "Milliseconds, from the sending of the request.",
         "start",
         {"first act": "act_ms", "answer": "answer_ms"},

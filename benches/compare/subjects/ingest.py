@@ -31,10 +31,10 @@ _BESIDE_CAT = [
 TABLES = [
     Table(
         "Ingest",
-        "`emit --lines 5000000 --bytes 100`, in writes of 64 KiB, from the emitter's first "
-        "byte until all is in the file: for ours until `GET /status?wait` says that the "
+        "`emit --lines 5000000 --bytes 100`, in writes of 64 KiB, from the emitter's first byte "
+        "until everything is in the file: for ours until `GET /status?wait` reports that the "
         "command has ended, for filters (`emit | …`) until they have ended, for other daemons "
-        "until the last line can be read. Slow ones had fewer lines. CPU is that of the "
+        "until the last line can be read. Slow programs got fewer lines. CPU is that of the "
         "process that writes the log, with its supervisors.",
         "plain",
         {**_COLUMNS, "entries for 1,000 lines": "entries", "the first begins with": "line"},

@@ -15,9 +15,10 @@ GRACE_SECONDS = 3
 
 TABLES = [
     Table(
-        "What is left behind",
+        "Processes left behind",
         "A service starts a process that forks twice into a session of its own. Then the "
-        "supervisor is asked to end, and what lives 3 s after it has ended is counted.",
+        "supervisor is told to stop, and the processes still running 3 s after it has ended are "
+        "counted.",
         "left",
         {"processes left": "left"},
     )

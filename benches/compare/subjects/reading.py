@@ -17,7 +17,8 @@ SECONDS = 600
 TABLES = [
     Table(
         "Reading a log of 1 GB",
-        "A command of ours prints 6,500,000 lines of 100 bytes (0.99 GB on disk), waits 6 s, "
+        "A command of the LLM Shell prints 6,500,000 lines of 100 bytes (0.99 GB on disk), waits "
+        "6 s, "
         "and prints 100 more. Whole HTTP calls on one connection, each 20 times, in turn.",
         "calls",
         {"ms": "ms", "lines returned": "lines"},

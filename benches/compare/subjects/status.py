@@ -23,15 +23,15 @@ TABLES = [
     Table(
         "Status of a command, 16 connections",
         "`wrk -t1 -c16 --latency` on `GET /status` while a command sleeps. All servers write "
-        "their access log, a line a request, to /dev/null.",
+        "their access log, one line per request, to /dev/null.",
         "shell",
         _COLUMNS,
         [Against("the specification's = 1", "rate", "the specification's program")],
     ),
     Table(
         "Status of seven services, 16 connections",
-        "The same on `GET /supervisor/status`, and on XML-RPC `getAllProcessInfo`; `pm2 jlist` "
-        "is the program itself, once after the other.",
+        "The same on `GET /supervisor/status`, and on XML-RPC `getAllProcessInfo`; `pm2 jlist` is "
+        "the program itself, run repeatedly.",
         "astra",
         _COLUMNS,
         [Against("the specification's = 1", "rate", "the specification's program")],

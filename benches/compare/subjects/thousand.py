@@ -17,9 +17,9 @@ UP_SECONDS_MAX = 60
 TABLES = [
     Table(
         "1,000 idle services",
-        "`sleep 100000` a thousand times, each with its log. All up: a thousand processes are "
-        "there. PSS and idle CPU: of all processes of the supervisor, for 10 s. All ended: "
-        "from the request to the supervisor until nothing sleeps any more.",
+        "`sleep 100000` a thousand times, each with its log. All up: a thousand processes exist. "
+        "PSS and idle CPU: of all processes of the supervisor, for 10 s. All ended: from the "
+        "request to the supervisor until no `sleep` is left.",
         "services",
         {
             "all up, s": "up_s",
@@ -31,7 +31,7 @@ TABLES = [
         [Against("all up, prototype = 1", "up_s", "prototype: one thread, pipes and pidfds")],
     ),
     Table(
-        "1,000 services, asked about",
+        "Status of 1,000 services",
         "Ours: `GET /supervisor/status` with a new sample of all trees, and again within a "
         "second, which shares it. What the sample costs is the difference.",
         "asked",

@@ -15,7 +15,8 @@ RATE = 1000
 TABLES = [
     Table(
         "Printed to visible",
-        "`emit --rate 1000`, 3,000 lines, each with the instant of its printing. A program reads "
+        "`emit --rate 1000`, 3,000 lines, each with the time at which it was printed. A program "
+        "reads "
         "the log without a pause (which keeps one core busy) and compares. Microseconds.",
         "visible",
         {"p50": "p50_us", "p99": "p99_us"},

@@ -151,8 +151,8 @@ impl BodyError {
                 "The request's body ended before its announced end: send all of it.",
             ),
             Self::Malformed(expected) => Problem::bad_request(format!(
-                "The request's chunked body is malformed where {expected} was expected: \
-                 see RFC 9112, 7.1."
+                "The request's chunked body is malformed (expected {expected}): see RFC 9112, \
+                 section 7.1."
             )),
         }
     }
@@ -160,6 +160,7 @@ impl BodyError {
 
 pub(crate) fn too_large(bytes_max: usize) -> Problem {
     Problem::payload_too_large(format!(
-        "The request's body is over the {bytes_max} bytes that this route takes: send less."
+        "The request's body is larger than the {bytes_max} bytes that this route accepts: send a \
+         smaller one."
     ))
 }

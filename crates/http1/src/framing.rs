@@ -240,7 +240,7 @@ impl ChunkState {
             Self::SizeEnd | Self::TrailerEnd | Self::End => "LF after CR",
             Self::Data | Self::DataReturn | Self::DataEnd => "CR LF after a chunk's data",
             Self::Trailer | Self::MoreTrailer => "text in a trailer",
-            Self::Done => "nothing more",
+            Self::Done => "the end of the body",
         }
     }
 }

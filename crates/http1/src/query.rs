@@ -60,8 +60,8 @@ impl Query {
             return Ok(());
         };
         let advice = match self.known.as_slice() {
-            [] => "this route takes none, so leave it out".to_owned(),
-            known => format!("this route knows {}", known.join(", ")),
+            [] => "this route takes none, so omit it".to_owned(),
+            known => format!("this route accepts {}", known.join(", ")),
         };
         Err(Problem::bad_request(format!("Unknown query parameter {}: {advice}.", shown(name))))
     }
@@ -71,7 +71,7 @@ fn reject_repeated(pairs: &[(String, String)]) -> Result<(), Problem> {
     for (index, (name, _)) in pairs.iter().enumerate() {
         if pairs[..index].iter().any(|(earlier, _)| earlier == name) {
             return Err(Problem::bad_request(format!(
-                "The query parameter {} comes twice: send it once.",
+                "The query parameter {} is repeated: send it only once.",
                 shown(name)
             )));
         }
@@ -116,7 +116,7 @@ mod tests {
         query.take("lines");
         query.take("seconds");
         let detail = detail(query.finish());
-        assert_eq!(detail, "Unknown query parameter \"lnes\": this route knows lines, seconds.");
+        assert_eq!(detail, "Unknown query parameter \"lnes\": this route accepts lines, seconds.");
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn a_repeated_parameter_is_refused_by_name() {
         let detail = detail(Query::parse(Some("a=1&lines=1&lines=2")));
-        assert!(detail.contains("\"lines\" comes twice"), "{detail}");
+        assert!(detail.contains("\"lines\" is repeated"), "{detail}");
     }
 
     #[test]

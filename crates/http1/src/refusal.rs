@@ -58,7 +58,7 @@ impl Refusals {
 
     fn answer(&mut self, id: &str) -> Vec<u8> {
         let problem =
-            Problem::unavailable("Every connection of this server is busy: try again in a second.");
+            Problem::unavailable("All connections of this server are busy: try again in a second.");
         let reply = Reply::from(problem.with_header(RETRY_AFTER, HeaderValue::from_static("1")));
         let mut out = Vec::new();
         if let Content::Bytes(body) = reply.content {

@@ -114,7 +114,7 @@ impl Reply {
     }
 
     fn new(status: StatusCode, content_type: Option<&'static str>, content: Content) -> Self {
-        debug_assert!(!status.is_informational(), "{status} is no answer");
+        debug_assert!(!status.is_informational(), "{status} is not a final status");
         Self { status, content_type, headers: Vec::new(), content }
     }
 }

@@ -90,8 +90,8 @@ impl ResponseWriter {
 /// Returns the 500 for a request whose handler failed.
 pub(crate) fn failure(id: &str) -> Problem {
     Problem::internal(format!(
-        "The server failed to handle this request: look up its id {id} in the server's log, and \
-         report what you find."
+        "The server failed to handle this request: look up the id {id} in the server's log, and \
+         report the error there as a bug."
     ))
 }
 

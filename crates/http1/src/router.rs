@@ -95,7 +95,7 @@ impl Router {
     where
         H: Fn(&mut Request<'_>) -> Result<Reply, Problem> + Send + Sync + 'static,
     {
-        debug_assert!(pattern.starts_with('/'), "{pattern} is no path");
+        debug_assert!(pattern.starts_with('/'), "{pattern} is not a path");
         self.routes.push(Route { method, pattern, handler: Box::new(handler) });
         self
     }
@@ -239,7 +239,7 @@ impl Router {
             return self.not_found(path);
         }
         let allowed = allowed.join(", ");
-        let detail = format!("This path does not know the method {method}: use {allowed}.");
+        let detail = format!("This path does not support the method {method}: use {allowed}.");
         Problem::method_not_allowed(&allowed, detail)
     }
 }

@@ -60,7 +60,7 @@ pub fn routes<O: Mode>() -> &'static [Route<O>] {
             })
             .open(),
             Route::get("/docs/{file}", file, |it| {
-                let missing = "The page /docs has no file \"page.css\": ask for /docs itself.";
+                let missing = "There is no file \"page.css\" below /docs: open /docs itself.";
                 it.does("docsFile", "server", "Files of Swagger UI", "Styles and scripts.")
                     .with([parameters::file()])
                     .answers_text((200, "A script."), "text/javascript", "window.onload = …")
@@ -86,7 +86,7 @@ fn file<O>(_: &O, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let name = request.param("file");
     let Some(file) = FILES.iter().find(|file| file.name == name) else {
-        let detail = format!("The page /docs has no file {name:?}: ask for /docs itself.");
+        let detail = format!("There is no file {name:?} below /docs: open /docs itself.");
         return Err(Problem::not_found(detail));
     };
     let reply = Reply::bytes(StatusCode::OK, file.media_type, file.bytes.to_vec())

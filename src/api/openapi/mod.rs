@@ -21,10 +21,10 @@ use schemas::Schemas;
 use serde_json::{Map, Value, json};
 
 /// Description of the whole API.
-const CONVENTIONS: &str = "JSON is UTF-8. Instants are RFC 3339 in UTC, durations are seconds. \
+const CONVENTIONS: &str = "JSON is UTF-8. Timestamps are RFC 3339 in UTC, durations are seconds. \
     Unknown fields and parameters are refused with 400, unknown paths with 404 and other methods \
     with 405; HEAD answers wherever GET does. Every error is `application/problem+json`: `detail` \
-    says what was wrong and what to do, `code` is a stable word.";
+                           says what was wrong and what to do, `code` is a stable identifier.";
 
 /// Returns the route of the document.
 pub fn routes<O: Mode>() -> &'static [Route<O>] {

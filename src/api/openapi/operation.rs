@@ -31,7 +31,7 @@ impl<'a> Operation<'a> {
         let (parameters, answers, refusals) = (Vec::new(), Map::new(), BTreeMap::new());
         let operation = Self { schemas, about: Map::new(), parameters, answers, refusals };
         // Every route refuses unknown parameters.
-        let unknown = "Unknown query parameter \"wiat\": this route takes none, so leave it out.";
+        let unknown = "Unknown query parameter \"wiat\": this route takes none, so omit it.";
         let operation = operation.refuses(Problem::bad_request(unknown));
         let mut operation = (route.describe)(operation);
         if route.retry != Retry::WithoutKey {

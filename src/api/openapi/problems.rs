@@ -13,25 +13,26 @@ type Common = (&'static str, &'static str, fn() -> Problem);
 
 /// Errors that many routes can answer with.
 const COMMON: [Common; 8] = [
-    ("Unauthorized", "Credentials are set, and none or wrong ones were sent.", || {
+    ("Unauthorized", "Credentials are required, and none or wrong ones were sent.", || {
         Problem::unauthorized(
-            "This server needs credentials: send them in Authorization, as its WWW-Authenticate \
-             says.",
+            "This server requires credentials: send them in Authorization, as WWW-Authenticate \
+             describes.",
         )
     }),
     ("Forbidden", "A page of another origin, or a host that is not allowed.", foreign_page),
-    ("MethodNotAllowed", "The path is known, the method is not.", || {
+    ("MethodNotAllowed", "The path exists, but does not support the method.", || {
         Problem::method_not_allowed(
             "GET, HEAD",
-            "This path does not know the method DELETE: use GET, HEAD.",
+            "This path does not support the method DELETE: use GET, HEAD.",
         )
     }),
-    ("Timeout", "The body did not come in time.", || {
+    ("Timeout", "The body did not arrive in time.", || {
         Problem::timeout("The request's body was not complete within 30 s: send it faster.")
     }),
     ("PayloadTooLarge", "The body is larger than the route takes.", || {
         Problem::payload_too_large(
-            "The request's body is over the 1048576 bytes that this route takes: send less.",
+            "The request's body is larger than the 1048576 bytes that this route accepts: send a \
+             smaller one.",
         )
     }),
     ("TooManyRequests", "Ten wrong credentials within a minute came from this address.", || {
@@ -42,8 +43,8 @@ const COMMON: [Common; 8] = [
     }),
     ("Internal", "The server or the machine failed.", || {
         Problem::internal(
-            "The log logs/2026-01-02_03-04-05.log cannot be read (Input/output error): see \
-             LLM_SHELL_LOG_DIR and its rights.",
+            "The log logs/2026-01-02_03-04-05.log cannot be read (Input/output error): check \
+             LLM_SHELL_LOG_DIR and its permissions.",
         )
     }),
     ("Unavailable", "Too many requests are waiting, or the server is shutting down.", busy),
@@ -52,14 +53,15 @@ const COMMON: [Common; 8] = [
 /// Creates the error for a page of another origin.
 pub fn foreign_page() -> Problem {
     Problem::forbidden(
-        "A page of another origin asks: add that origin to LLM_SHELL_ALLOWED_ORIGINS if it may.",
+        "The request comes from a page of another origin: add that origin to \
+         LLM_SHELL_ALLOWED_ORIGINS to allow it.",
     )
 }
 
 /// Creates the error of a server without a free permit.
 pub fn busy() -> Problem {
     Problem::unavailable(
-        "64 requests wait or stream already: try again, or raise LLM_SHELL_MAX_STREAMS.",
+        "64 requests are already waiting or streaming: try again, or raise LLM_SHELL_MAX_STREAMS.",
     )
 }
 
@@ -83,7 +85,7 @@ impl JsonSchema for ProblemCode {
         let codes: Vec<_> = codes.chain(others.into_iter().map(|make| make("").code())).collect();
         json_schema!({
             "type": "string",
-            "description": "What went wrong, as a stable word.",
+            "description": "What went wrong, as a stable identifier.",
             "enum": codes,
         })
     }

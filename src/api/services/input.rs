@@ -30,7 +30,7 @@ pub const ROUTES: &[Route<Services>] = &[
     })
     .with_key_in_handler(),
     Route::post(Scope::Operate, "/supervisor/signal/{service}", signal, |it| {
-        let description = "To its whole process tree. Does not wait for its effect.";
+        let description = "Sends it to the whole process tree, without waiting for its effect.";
         it.does("signalService", "services", "Send a signal to a service", description)
             .with([take::service(), take::signal_type()])
             .answers::<ServiceStatus>((200, "Its state."), &examples::service())

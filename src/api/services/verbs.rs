@@ -52,7 +52,7 @@ pub const ROUTES: &[Route<Services>] = &[
     })
     .with_key(),
     Route::post(Scope::Operate, "/supervisor/reload", reload, |it| {
-        let fault = "astra_services.json:3:5: tts.cmd: is empty: give it something to run.";
+        let fault = "astra_services.json:3:5: tts.cmd: is empty: give a command to run.";
         let answer = begun("reloading", "tts has no changes.");
         it.does("reload", "services", "Reload the services file", RELOAD)
             .with([wait()])

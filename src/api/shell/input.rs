@@ -19,7 +19,7 @@ pub const ROUTES: &[Route<Shell>] = &[
             "signal",
             "command",
             "Send a signal",
-            "To the whole process tree. Does not wait for its effect.",
+            "Sends it to the whole process tree, without waiting for its effect.",
         )
         .with([take::signal_type()])
         .answers::<ProcessStatus>((200, "Its state."), &status())

@@ -38,8 +38,8 @@ impl Engine {
         let done = self.change(new.clone(), change);
         let message = match done {
             Done::Adopted if has_overrides => {
-                "Changes apply from now on, except for fields that it was started with; nothing \
-                 was restarted."
+                "Changes apply from now on, except to fields that its start overrides; nothing was \
+                 restarted."
             }
             Done::Adopted => "Changes apply from now on; nothing was restarted.",
             Done::Signalled => "Sent its reload signal.",
@@ -128,7 +128,7 @@ impl Engine {
         let (is_down, is_up) = (entry.machine.state().is_down(), entry.machine.is_up());
         let is_stopping = entry.machine.state() == ServiceState::Stopping;
         let reason = match change {
-            _ if is_back => "Starting: the file has it again.",
+            _ if is_back => "Starting: it is in the services file again.",
             Change::Nothing => return Done::Nothing,
             // It is being stopped and stays down: the new values apply to its next start.
             _ if is_stopping => return self.adopt(&name, overlaid, change),

@@ -57,7 +57,9 @@ impl Row for Checks {
         let (single, several) = (fields.take("health_check"), fields.take("health_checks"));
         let checks = match (single, several) {
             (Some(_), Some(several)) => {
-                several.error("stands beside health_check: put that one in here as well");
+                several.error(
+                    "cannot be combined with health_check: move that check into health_checks",
+                );
                 Vec::new()
             }
             (Some(single), None) => {
@@ -113,11 +115,13 @@ impl Row for Subject {
         let subjects = ["url", "tcp", "cmd"].map(|name| (name, fields.take(name)));
         let mut given = subjects.into_iter().filter_map(|(name, node)| Some((name, node?)));
         let Some((name, node)) = given.next() else {
-            fields.error("looks at nothing: give it a url, a tcp or a cmd");
+            fields.error("needs exactly one of url, tcp or cmd");
             return None;
         };
         if let Some((other, node)) = given.next() {
-            node.error(format!("stands beside {name}: make a check of its own for {other}"));
+            node.error(format!(
+                "cannot be combined with {name}: define a separate check for {other}"
+            ));
         }
         match name {
             "cmd" => Command.read(&node).map(Check::Command),

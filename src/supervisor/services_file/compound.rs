@@ -56,7 +56,7 @@ impl Kind for Command {
             CommandLine::Arguments(arguments) => arguments.first(),
         };
         if first.is_none_or(|first| first.trim().is_empty()) {
-            node.error("is empty: give it something to run");
+            node.error("is empty: give a command to run");
             return None;
         }
         Some(command)
@@ -81,7 +81,7 @@ impl Kind for Command {
 fn argument<'r>(node: &Node<'r>, read: impl FnOnce(&Node<'r>) -> Option<String>) -> Option<String> {
     let text = read(node)?;
     if text.len() > COMMAND_BYTES_MAX {
-        node.error(format!("is longer than the {COMMAND_BYTES_MAX} bytes that the kernel takes"));
+        node.error(format!("is longer than the {COMMAND_BYTES_MAX} bytes that the kernel accepts"));
         return None;
     }
     Some(text)
@@ -97,7 +97,9 @@ impl Kind for Variables {
         let mut variables = BTreeMap::new();
         for entry in node.fields()?.all() {
             if entry.name.is_empty() || entry.name.contains('=') {
-                entry.key.error("cannot be a variable: a name is not empty and has no `=`");
+                entry
+                    .key
+                    .error("is not a valid variable name: it must not be empty or contain `=`");
             }
             let value = if entry.value.is_null() {
                 None
@@ -156,7 +158,7 @@ impl Kind for Dependencies {
                 let hint = meant.map_or(String::new(), |it| format!(": did you mean \"{it}\"?"));
                 part.error(format!("there is no service \"{other}\"{hint}"));
             } else if dependencies.insert(other, condition).is_some() {
-                part.error("is given twice: take one of them out");
+                part.error("is given twice: remove one of them");
             }
         };
         if node.is_list() {
@@ -265,9 +267,9 @@ impl<T: Object> Kind for Named<T> {
         let entries = node.fields().map(Fields::all).unwrap_or_default().into_iter();
         let read = entries.filter_map(|entry| {
             if !is_service_name(&entry.name) {
-                entry
-                    .key
-                    .error("cannot be a name: use letters, digits, `.`, `_` and `-`, 64 at most");
+                entry.key.error(
+                    "is not a valid name: use letters, digits, `.`, `_` and `-`, 64 at most",
+                );
             }
             Some((entry.name, T::read(&entry.value)?))
         });

@@ -36,16 +36,16 @@ const PROCESSES_MAX: u64 = 4_194_304;
 /// The largest factor between two delays.
 const BACKOFF_MULTIPLIER_MAX: f64 = 1000.0;
 
-const BACKOFF: &str = "is left out: Kubernetes waits 10 s, and twice as long each time, at most \
-                       5 minutes (a Job 6)";
-const ONLY_NODE: &str = "is left out: how much of a log is kept is a setting of the node";
+const BACKOFF: &str = "is left out: Kubernetes waits 10 s, then twice as long each time, up to 5 \
+                       minutes (6 for a Job)";
+const ONLY_NODE: &str = "is left out: log retention is set on the node";
 
 object! {
     /// A service.
     pub struct ServiceConfig named "Service" {
         /// Command: an array (a program and its arguments), or text for the shell.
         command: CommandLine = field("cmd", Command, Supported)
-            .required("has no cmd: give it something to run")
+            .required("has no cmd: give a command to run")
             .restarts(),
         /// Working directory; a relative one is relative to the supervisor's.
         directory: PathBuf = field("cwd", PathKind, Supported).default("\".\"").restarts(),
@@ -60,7 +60,7 @@ object! {
         is_optional: bool = field(
             "optional",
             Flag,
-            Unsupported("is left out: Kubernetes has no health of a whole system"),
+            Unsupported("is left out: Kubernetes has no system-wide health"),
         )
         .default("false"),
         /// Whether it starts with the supervisor.
@@ -132,7 +132,7 @@ object! {
             MODE,
             // "always" is what a Deployment does.
             UnsupportedInDeployment(
-                "is on-failure, and a Deployment starts again after exit code 0 too",
+                "is on-failure, but a Deployment also restarts after exit code 0",
             ),
         )
         .default("\"on-failure\""),
@@ -140,7 +140,7 @@ object! {
         max_restarts: u32 = field(
             "max_restarts",
             whole::<u32>(0, U32_MAX),
-            UnsupportedInDeployment("is left out: a Deployment is never given up"),
+            UnsupportedInDeployment("is left out: a Deployment restarts without limit"),
         )
         .default("3"),
         /// Seconds before the first restart.
@@ -161,8 +161,8 @@ object! {
             "reset_after_seconds",
             Seconds(0.0),
             Unsupported(
-                "is left out: a run of 10 minutes clears the count of a pod, and none that of a \
-                 Job",
+                "is left out: a pod's count is reset after it has run for 10 minutes, a Job's \
+                 never",
             ),
         )
         .default("60"),
@@ -205,7 +205,7 @@ object_rows! {
         processes = field(
             "processes",
             Optional(whole::<u64>(1, Some(PROCESSES_MAX))),
-            Unsupported("is left out: how many processes a pod may have is a setting of the node"),
+            Unsupported("is left out: the number of processes in a pod is limited by the node"),
         ),
     }
 }

@@ -13,13 +13,13 @@ pub(super) fn expand(text: &str, environment: &[(OsString, OsString)]) -> Result
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         let Some((inside, behind)) = after.split_once('}') else {
-            return Err("has a `${` that no `}` closes".to_owned());
+            return Err("has a `${` without a closing `}`".to_owned());
         };
         expanded += before;
         expanded += &value(inside, environment)?;
         rest = behind;
         if expanded.len() > COMMAND_BYTES_MAX {
-            return Err(format!("has more than {COMMAND_BYTES_MAX} bytes once it is expanded"));
+            return Err(format!("has more than {COMMAND_BYTES_MAX} bytes after expansion"));
         }
     }
     Ok(expanded + rest)
@@ -36,16 +36,16 @@ fn value(inside: &str, environment: &[(OsString, OsString)]) -> Result<String, S
         ));
     }
     if default.is_some_and(|default| default.contains("${")) {
-        return Err(format!("has a `${{` in the default of `${{{name}}}`, where none can be"));
+        return Err(format!("has a `${{` in the default of `${{{name}}}`, which is not supported"));
     }
     let found = environment.iter().find(|(found, _)| found == OsStr::new(name));
     let found = found.map(|(_, value)| value.to_str());
     match (found, default) {
         (None | Some(Some("")), Some(default)) => Ok(default.to_owned()),
         (Some(Some(value)), _) => Ok(value.to_owned()),
-        (Some(None), _) => Err(format!("takes `${{{name}}}`, whose value is not UTF-8")),
+        (Some(None), _) => Err(format!("uses `${{{name}}}`, whose value is not UTF-8")),
         (None, None) => Err(format!(
-            "takes `${{{name}}}`, which is not set: set it, or write ${{{name}:-default}}"
+            "uses `${{{name}}}`, which is not set: set it, or write ${{{name}:-default}}"
         )),
     }
 }
@@ -85,8 +85,8 @@ mod tests {
     #[test]
     fn invalid_references_are_reported() {
         for (text, expected) in [
-            ("${NO}", "takes `${NO}`, which is not set"),
-            ("a ${HOME", "no `}` closes"),
+            ("${NO}", "uses `${NO}`, which is not set"),
+            ("a ${HOME", "without a closing `}`"),
             ("${}", "neither ${NAME} nor"),
             ("${1}", "neither ${NAME} nor"),
             ("${HOME-x}", "neither ${NAME} nor"),

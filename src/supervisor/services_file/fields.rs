@@ -25,7 +25,7 @@ impl<'r> Node<'r> {
             if names.insert(name.clone()) {
                 fields.entries.push(Entry { name, key, value });
             } else {
-                key.error("is given twice: take one of them out");
+                key.error("is given twice: remove one of them");
             }
         }
         Some(fields)
@@ -76,7 +76,7 @@ impl<'r> Fields<'r> {
             let meant = nearest::meant(&entry.name, self.known.iter().copied());
             entry.key.error(match meant {
                 Some(name) => format!("is unknown: did you mean \"{name}\"?"),
-                None => format!("is unknown: the fields here are {}", self.known.join(", ")),
+                None => format!("is unknown: the known fields are {}", self.known.join(", ")),
             });
         }
     }

@@ -64,7 +64,7 @@ impl ServicesFile {
             let position = Position { line: error.line().max(1), column: error.column().max(1) };
             ServicesFileErrors::of_whole(
                 Some(position),
-                format!("is no JSON: {}", without_place(&error)),
+                format!("invalid JSON: {}", without_place(&error)),
             )
         })?;
         let reading = Reading::of_file(text, environment);
@@ -78,7 +78,7 @@ fn read_text(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
     if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(io::Error::other(format!("it has more than {FILE_BYTES_MAX} bytes")));
+        return Err(io::Error::other(format!("it is larger than {FILE_BYTES_MAX} bytes")));
     }
     Ok(text)
 }

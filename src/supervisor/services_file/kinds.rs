@@ -193,7 +193,7 @@ impl<T: Copy + PartialEq + std::fmt::Display + JsonSchema> Kind for Word<T> {
         let found = self.0.iter().find(|word| word.to_string() == text);
         if found.is_none() {
             let all: Vec<_> = self.0.iter().map(|word| format!("\"{word}\"")).collect();
-            node.error(format!("must be {}, and it is {text:?}", all.join(" or ")));
+            node.error(format!("must be {}, got {text:?}", all.join(" or ")));
         }
         found.copied()
     }

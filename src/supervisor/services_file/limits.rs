@@ -25,13 +25,13 @@ fn error(service: &Service, cgroups: &Result<Arc<Cgroups>, NoCgroup>) -> Option<
         Err(none) => (String::new(), none.to_string()),
         Ok(cgroups) => {
             let (limit, controller) = cgroups.missing_for(limits)?;
-            let why = format!("our control group was given no {controller} controller");
+            let why = format!("our control group does not have the {controller} controller");
             (format!(".{limit}"), why)
         }
     };
     Some(ServicesFileError {
         position: None,
         field: format!("{}.limits{field}", service.name),
-        sentence: format!("cannot be held here: {why}"),
+        sentence: format!("cannot be enforced: {why}"),
     })
 }

@@ -5,7 +5,7 @@ pub const NAME_CHARACTERS_MAX: usize = 64;
 
 /// The message about an invalid service name.
 pub(super) const INVALID_NAME: &str =
-    "cannot be the name of a service: use letters, digits, `.`, `_` and `-`, 64 at most";
+    "is not a valid service name: use letters, digits, `.`, `_` and `-`, 64 at most";
 
 /// The pattern of valid names in the JSON Schema; `.lock` is refused only by the parser.
 pub(super) const NAME_PATTERN: &str = r"^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$";

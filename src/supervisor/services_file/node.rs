@@ -128,7 +128,7 @@ impl<'r> Node<'r> {
             Some(b'n') => "null",
             _ => self.json(),
         };
-        self.error(format!("must be {wanted}, and it is {found}"));
+        self.error(format!("must be {wanted}, got {found}"));
         None
     }
 
@@ -144,7 +144,7 @@ impl<'r> Node<'r> {
         }
         let text = self.parse::<String>()?;
         if text.contains('\0') {
-            self.error("has a NUL in it, which no program can be given: take it out");
+            self.error("contains a NUL character, which cannot be passed to a program: remove it");
             return None;
         }
         Some(text)
@@ -160,7 +160,7 @@ impl<'r> Node<'r> {
     pub(super) fn nonempty_text(&self) -> Option<String> {
         let text = self.text()?;
         if text.is_empty() {
-            self.error("is empty: give it a value or take it out");
+            self.error("is empty: give it a value or remove it");
             return None;
         }
         Some(text)

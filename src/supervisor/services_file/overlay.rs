@@ -177,16 +177,16 @@ mod tests {
         for expected in [
             "tts.prot: is unknown: did you mean \"port\"?",
             "tts.env.A: must be a string, or null to remove it",
-            "tts.health_check: looks at nothing",
-            "tts.health_check.timeout: must be a number of seconds from 0.001 to 86400, and it",
+            "tts.health_check: needs exactly one of url",
+            "tts.health_check.timeout: must be a number of seconds from 0.001 to 86400, got",
         ] {
             assert!(errors.lines().any(|line| line.starts_with(expected)), "{errors}");
         }
         let errors = service().with_overrides(&json!([]), CONTEXT).unwrap_err().to_string();
-        assert_eq!(errors, "tts: must be an object, and it is a list");
+        assert_eq!(errors, "tts: must be an object, got a list");
         let errors = Service::parse_new("a/b", &json!({"cmd": "x"}), CONTEXT).unwrap_err();
-        assert!(errors.to_string().contains("\"a/b\" cannot be the name of a service"));
+        assert!(errors.to_string().contains("\"a/b\" is not a valid service name"));
         let errors = Service::parse_new("a", &json!({"cmd": null}), CONTEXT).unwrap_err();
-        assert_eq!(errors.to_string(), "a: has no cmd: give it something to run");
+        assert_eq!(errors.to_string(), "a: has no cmd: give a command to run");
     }
 }

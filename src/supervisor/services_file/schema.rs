@@ -26,8 +26,8 @@ impl JsonSchema for FileShape {
         json_schema!({
             "type": "object",
             "description": "Services by name: letters, digits, `.`, `_` and `-`, 64 at most. \
-                            `${NAME}` and `${NAME:-default}` are taken from the environment in \
-                            every string but a `cmd` for the shell.",
+                            `${NAME}` and `${NAME:-default}` are replaced from the environment in \
+                            every string except a `cmd` for the shell.",
             "propertyNames": {"pattern": NAME_PATTERN},
             "additionalProperties": generator.subschema_for::<ServiceConfig>(),
         })
@@ -101,7 +101,7 @@ mod tests {
     fn schema_and_parser_know_the_same_fields() {
         for (object, service) in OBJECTS {
             let error = parse(&service(json!({"an_unknown_field": 1}))).unwrap_err();
-            let (_, known) = error.split_once("the fields here are ").unwrap();
+            let (_, known) = error.split_once("the known fields are ").unwrap();
             let known: BTreeSet<String> = known.split(", ").map(str::to_owned).collect();
             let properties = properties(object);
             assert_eq!(properties.keys().cloned().collect::<BTreeSet<_>>(), known, "{object}");

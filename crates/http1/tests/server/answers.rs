@@ -86,8 +86,8 @@ fn an_unknown_query_parameter_is_refused_by_name() {
     let served = Served::start();
     let mut client = served.client();
     for (query, expected) in [
-        ("lnes=1", "Unknown query parameter \"lnes\": this route knows lines."),
-        ("lines=1&lines=2", "The query parameter \"lines\" comes twice: send it once."),
+        ("lnes=1", "Unknown query parameter \"lnes\": this route accepts lines."),
+        ("lines=1&lines=2", "The query parameter \"lines\" is repeated: send it only once."),
         ("lines=%ff", "The query is not UTF-8 when percent-decoded: encode it as UTF-8."),
     ] {
         let answer = client.get(&format!("/seen?{query}"));

@@ -139,10 +139,7 @@ fn variables_expand_everywhere_but_in_shell_text() {
     assert_eq!(config.health_checks[0].1.check.port(), Some(8080));
     let errors = errors_of(r#""env": {"A": "${NO}"}"#);
     assert_eq!(errors.len(), 1);
-    assert!(
-        errors[0].starts_with("f:1:30: a.env.A: takes `${NO}`, which is not set"),
-        "{errors:?}"
-    );
+    assert!(errors[0].starts_with("f:1:30: a.env.A: uses `${NO}`, which is not set"), "{errors:?}");
 }
 
 #[test]
@@ -161,17 +158,17 @@ fn all_errors_are_reported_with_their_position() {
         errors(text),
         [
             "f:2:3: a.depends_on: is a cycle: a -> base -> a",
-            "f:3:12: a.cmd: is empty: give it something to run",
+            "f:3:12: a.cmd: is empty: give a command to run",
             "f:4:5: a.prot: is unknown: did you mean \"port\"?",
-            "f:5:29: a.health_check.url: must be a URL such as http://localhost:8080/health, and \
-             it is \"ftp://x\"",
-            "f:5:51: a.health_check.timeout: must be a number of seconds from 0.001 to 86400, and \
-             it is \"5\"",
+            "f:5:29: a.health_check.url: must be a URL such as http://localhost:8080/health, got \
+             \"ftp://x\"",
+            "f:5:51: a.health_check.timeout: must be a number of seconds from 0.001 to 86400, got \
+             \"5\"",
             "f:6:28: a.depends_on[1]: there is no service \"bse\": did you mean \"base\"?",
-            "f:8:3: é/é: cannot be the name of a service: use letters, digits, `.`, `_` and `-`, \
+            "f:8:3: é/é: is not a valid service name: use letters, digits, `.`, `_` and `-`, \
              64 at most",
-            "f:8:29: c: must be an object, and it is 5",
-            "f:9:45: base.cmd: is given twice: take one of them out",
+            "f:8:29: c: must be an object, got 5",
+            "f:9:45: base.cmd: is given twice: remove one of them",
         ]
     );
 }
@@ -179,12 +176,12 @@ fn all_errors_are_reported_with_their_position() {
 #[test]
 fn invalid_json_is_reported_with_its_position() {
     for (text, expected) in [
-        ("", "f:1:1: is no JSON: EOF while parsing a value"),
-        ("{\n\"a\": {\"cmd\": \"x\",}}", "f:2:18: is no JSON: trailing comma"),
-        ("{} x", "f:1:4: is no JSON: trailing characters"),
-        ("{\"a\": {\"cmd\": \"\t\"}}", "f:1:16: is no JSON: control character"),
-        ("[]", "f:1:1: must be an object, and it is a list"),
-        (" null", "f:1:2: must be an object, and it is null"),
+        ("", "f:1:1: invalid JSON: EOF while parsing a value"),
+        ("{\n\"a\": {\"cmd\": \"x\",}}", "f:2:18: invalid JSON: trailing comma"),
+        ("{} x", "f:1:4: invalid JSON: trailing characters"),
+        ("{\"a\": {\"cmd\": \"\t\"}}", "f:1:16: invalid JSON: control character"),
+        ("[]", "f:1:1: must be an object, got a list"),
+        (" null", "f:1:2: must be an object, got null"),
         (
             "{\"a\": {\"cmd\": \"\\ud800\"}}",
             "f:1:15: a.cmd: cannot be read: unexpected end of hex escape",
@@ -203,18 +200,18 @@ fn invalid_json_is_reported_with_its_position() {
 fn invalid_values_are_refused() {
     for (fields, expected) in [
         (r#""cwd": """#, "a.cwd: is empty"),
-        (r#""cwd": "a\u0000b""#, "a.cwd: has a NUL"),
-        (r#""env": {"": "x"}"#, "cannot be a variable"),
-        (r#""env": {"A=B": "x"}"#, "a.env.A=B: cannot be a variable"),
-        (r#""env": {"A\u0000": "x"}"#, "a.env: has a NUL"),
+        (r#""cwd": "a\u0000b""#, "a.cwd: contains a NUL"),
+        (r#""env": {"": "x"}"#, "is not a valid variable name"),
+        (r#""env": {"A=B": "x"}"#, "a.env.A=B: is not a valid variable name"),
+        (r#""env": {"A\u0000": "x"}"#, "a.env: contains a NUL"),
         (r#""env": {"A": 1}"#, "a.env.A: must be a string, or null to remove it"),
         (r#""env": {"A": "x", "A": "y"}"#, "a.env.A: is given twice"),
-        (r#""port": 0"#, "a.port: must be a whole number from 1 to 65535, and it is 0"),
+        (r#""port": 0"#, "a.port: must be a whole number from 1 to 65535, got 0"),
         (r#""port": 65536"#, "a.port: must be a whole number"),
         (r#""port": 80.5"#, "a.port: must be a whole number"),
         (r#""port": -1"#, "a.port: must be a whole number"),
-        (r#""optional": "no""#, "a.optional: must be true or false, and it is \"no\""),
-        (r#""stop_timeout": 86401"#, "a number of seconds from 0 to 86400, and it is 86401"),
+        (r#""optional": "no""#, "a.optional: must be true or false, got \"no\""),
+        (r#""stop_timeout": 86401"#, "a number of seconds from 0 to 86400, got 86401"),
         (r#""stop_timeout": 1e999"#, "a.stop_timeout: must be a number of seconds"),
         (r#""start_timeout": -1"#, "a.start_timeout: must be a number of seconds"),
         (r#""stop_signal": "SIGNOTHING""#, "a.stop_signal: must be a signal such as"),
@@ -226,17 +223,20 @@ fn invalid_values_are_refused() {
         (r#""restart_policy": []"#, "a.restart_policy: must be an object"),
         (r#""log": {"max_bytes": 1}"#, "a.log.max_bytes: must be a whole number from 65536"),
         (r#""log": {"keep": 0}"#, "a.log.keep: must be a whole number from 1"),
-        (r#""log": {"files": 0}"#, "a.log.files: is unknown: the fields here are max_bytes, keep"),
-        (r#""health_check": {}"#, "a.health_check: looks at nothing"),
-        (r#""health_check": {"url": "http://x", "tcp": "x:1"}"#, "tcp: stands beside url"),
+        (r#""log": {"files": 0}"#, "a.log.files: is unknown: the known fields are max_bytes, keep"),
+        (r#""health_check": {}"#, "a.health_check: needs exactly one of url"),
+        (
+            r#""health_check": {"url": "http://x", "tcp": "x:1"}"#,
+            "tcp: cannot be combined with url",
+        ),
         (r#""health_check": {"tcp": "x"}"#, "tcp: must be a host and a port such as"),
         (r#""health_check": {"cmd": []}"#, "a.health_check.cmd: is empty"),
         (r#""health_check": {"cmd": "x", "retries": 0}"#, "must be a whole number from 1 to"),
         (r#""health_check": {"cmd": "x", "interval": 0}"#, "seconds from 0.1 to 86400"),
-        (r#""health_checks": {"a b": {"cmd": "x"}}"#, "a.health_checks.a b: cannot be a name"),
+        (r#""health_checks": {"a b": {"cmd": "x"}}"#, "a.health_checks.a b: is not a valid name"),
         (
             r#""health_check": {"cmd": "x"}, "health_checks": {}"#,
-            "a.health_checks: stands beside health_check",
+            "a.health_checks: cannot be combined with health_check",
         ),
         (r#""depends_on": ["a"]"#, "a.depends_on[0]: is a cycle: a -> a"),
         (r#""depends_on": ["b"]"#, "a.depends_on[0]: there is no service \"b\""),
@@ -249,7 +249,7 @@ fn invalid_values_are_refused() {
         (r#""limits": {"memory_mb": 0}"#, "a.limits.memory_mb: must be a whole number from 1"),
         (
             r#""limits": {"memory": 9}"#,
-            "a.limits.memory: is unknown: the fields here are memory_mb",
+            "a.limits.memory: is unknown: the known fields are memory_mb",
         ),
     ] {
         let errors = errors_of(fields);
@@ -259,12 +259,9 @@ fn invalid_values_are_refused() {
         ("null", "a: has no cmd"),
         ("\" \"", "a.cmd: is empty"),
         ("[\"\"]", "a.cmd: is empty"),
-        ("[\"x\", 5]", "a.cmd[1]: must be a string, and it is 5"),
-        (
-            "{}",
-            "a.cmd: must be a list of arguments, or a string for the shell, and it is an object",
-        ),
-        ("[\"x\", \"${\"]", "a.cmd[1]: has a `${` that no `}` closes"),
+        ("[\"x\", 5]", "a.cmd[1]: must be a string, got 5"),
+        ("{}", "a.cmd: must be a list of arguments, or a string for the shell, got an object"),
+        ("[\"x\", \"${\"]", "a.cmd[1]: has a `${` without a closing `}`"),
     ] {
         let errors = errors(&format!("{{\"a\":{{\"cmd\":{cmd}}}}}"));
         assert!(errors.len() == 1 && errors[0].contains(expected), "{cmd}: {errors:?}");
