@@ -37,7 +37,7 @@ fn changes_of_the_shell_are_audited() {
         server.request(head, &[tokens.header(scope)], body.as_bytes())
     };
     let start = json!({
-        "command": "read line; echo $line", "env": {"KEY": "hush-1"}, "stdin": true, "cwd": "/",
+        "command": "read line; exec sleep 60", "env": {"KEY": "hush-1"}, "stdin": true, "cwd": "/",
     });
     let run_id = ask("run", "POST /start", &start.to_string()).expect(201).json()["run_id"].clone();
     ask("run", "POST /stdin", "hush-2\n").expect(200);
@@ -59,7 +59,7 @@ fn changes_of_the_shell_are_audited() {
         [
             json!({
                 "token": "run", "route": "POST /start", "action": "start", "outcome": "ok",
-                "command": "read line; echo $line", "env": ["KEY"], "cwd": "/",
+                "command": "read line; exec sleep 60", "env": ["KEY"], "cwd": "/",
             }),
             json!({
                 "token": "run", "route": "POST /stdin", "action": "write_stdin", "bytes": 7,
