@@ -159,8 +159,8 @@ package:
 	@said=$$(cargo package --workspace --locked --allow-dirty --no-verify 2>&1); status=$$?; \
 	echo "$$said"; case "$$said" in *warning*) exit 1;; esac; exit $$status
 	mkdir -p $(PACKAGE)/http1
-	cd $(PACKAGE) && tar -xzf ../llm-shell-[0-9]*.crate --strip-components=1 && \
-		tar -xzf ../llm-shell-http1-*.crate -C http1 --strip-components=1
+	cd $(PACKAGE) && tar -xzmf ../llm-shell-[0-9]*.crate --strip-components=1 && \
+		tar -xzmf ../llm-shell-http1-*.crate -C http1 --strip-components=1
 	printf '%s\n' >>$(PACKAGE)/Cargo.toml '[workspace]' 'members = ["http1"]' \
 		'[patch.crates-io]' 'llm-shell-http1.path = "http1"'
 	CARGO_TARGET_DIR=$(TARGET) cargo check --quiet --offline --workspace --lib --bins --tests \

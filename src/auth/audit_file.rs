@@ -127,6 +127,7 @@ impl Writer {
     fn reopen(&mut self) -> io::Result<()> {
         let (file, length) = open_for_appending(&self.path)?;
         (self.file, self.length) = (Some(file), length);
+        self.is_torn &= length > 0;
         Ok(())
     }
 
@@ -171,7 +172,6 @@ impl Writer {
                 renamed => renamed?,
             }
         }
-        self.is_torn = false;
         self.reopen()
     }
 }

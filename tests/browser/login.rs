@@ -166,5 +166,8 @@ fn page_of_astra_shows_only_the_buttons_of_the_scope() {
     for hidden in ["Restart web", "Stop web", "Reload all", "Select web", "Start web"] {
         assert!(!shown.contains(hidden), "{shown}");
     }
+    browser.open(&format!("http://{}/", astra.address()));
+    browser.wait_for_text("tr[data-service=web]", "running");
+    wait_for_scope(&browser, "read");
     browser.expect_quiet_console();
 }
