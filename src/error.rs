@@ -60,6 +60,8 @@ pub enum ErrorKind {
     Gone,
     /// It does not fit the state of things.
     Conflict,
+    /// There are as many as may be.
+    TooMany,
     /// It cannot be done now, and may be done later.
     Unavailable,
     /// The fault is ours or the machine's.
@@ -76,6 +78,7 @@ impl ErrorKind {
             Self::NotFound => "not_found",
             Self::Gone => "gone",
             Self::Conflict => "conflict",
+            Self::TooMany => "too_many_requests",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
         }

@@ -86,6 +86,7 @@ pub mod catch_panic;
 pub mod client;
 pub mod env_file;
 pub mod error;
+pub mod event_log;
 pub mod export;
 pub mod logs;
 pub mod mcp;

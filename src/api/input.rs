@@ -1,31 +1,79 @@
 //! Input, signals and terminal sizes, read from requests.
 
 use super::{body, parameters};
-use crate::ops::Error;
+use crate::logs::Range;
+use crate::ops::{
+    Error, Escapes, LogQuery, OutputMark, RunSource, Until, fitting_wait, logs_response, wait_until,
+};
 use crate::process::{Signal, TerminalSize};
-use crate::protocol::{Size, StdinRequest};
-use crate::runs::EndsInput;
-use http1::{Problem, Request};
+use crate::protocol::{LogsResponse, Size, StdinRequest, StdinResponse};
+use crate::runs::{EndsInput, Written};
+use http1::{Problem, Query, Request};
+use std::time::Duration;
 
 /// The longest input of one request, in bytes.
 pub const STDIN_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Reads the input: from JSON if the Content-Type says so, else the body as it is.
-pub fn input(request: &mut Request<'_>) -> Result<(Vec<u8>, EndsInput), Problem> {
-    request.query()?.finish()?;
-    let media_type = request.header("content-type").unwrap_or_default();
-    let media_type = media_type.split(';').next().unwrap_or_default().trim();
-    if !media_type.eq_ignore_ascii_case("application/json") {
-        return Ok((request.body(STDIN_BYTES_MAX)?, EndsInput::No));
+/// Input for a command, and the wait for its reaction.
+pub struct Input {
+    /// The bytes.
+    pub data: Vec<u8>,
+    /// Whether they are the last.
+    pub ends: EndsInput,
+    wait: Option<Duration>,
+    until: Until,
+    bytes_max: Option<u64>,
+}
+
+impl Input {
+    /// Reads the input: from JSON if the Content-Type says so, else the body as it is. The query
+    /// has `wait`, `until` and `max_bytes`, which JSON may have as well.
+    pub fn read(request: &mut Request<'_>, mut query: Query) -> Result<Self, Problem> {
+        let wait = parameters::wait(&mut query, "wait")?;
+        let (until, bytes_max) = (query.take("until"), parameters::count(&mut query, "max_bytes")?);
+        query.finish()?;
+        let media_type = request.header("content-type").unwrap_or_default();
+        let media_type = media_type.split(';').next().unwrap_or_default().trim();
+        let is_json = media_type.eq_ignore_ascii_case("application/json");
+        let (data, ends, wait, until, bytes_max) = if is_json {
+            let example = "{\"data\": \"y\\n\", \"eof\": false}";
+            let body: StdinRequest = body::json_up_to(request, example, STDIN_BYTES_MAX)?;
+            let ends = if body.eof { EndsInput::Yes } else { EndsInput::No };
+            let wait = wait.or(fitting_wait("wait", body.wait)?);
+            (body.data.into_bytes(), ends, wait, until.or(body.until), bytes_max.or(body.max_bytes))
+        } else {
+            (request.body(STDIN_BYTES_MAX)?, EndsInput::No, wait, until, bytes_max)
+        };
+        let until = parameters::until_of(until.as_deref(), wait, request)?.unwrap_or(Until::Line);
+        // Validates the size before anything is written.
+        LogQuery::of_output(String::new(), Range::All, bytes_max, Escapes::Kept)?;
+        Ok(Self { data, ends, wait, until, bytes_max })
     }
-    let example = "{\"data\": \"y\\n\", \"eof\": false}";
-    let StdinRequest { data, eof } = body::json_up_to(request, example, STDIN_BYTES_MAX)?;
-    Ok((data.into_bytes(), if eof { EndsInput::Yes } else { EndsInput::No }))
+
+    /// Waits for the reaction, and returns the answer. `path` is that of the run's log.
+    pub fn answer(
+        &self,
+        request: &Request<'_>,
+        written: &Written,
+        path: String,
+    ) -> Result<StdinResponse, Problem> {
+        let Some(wait) = self.wait else {
+            return Ok(StdinResponse { written: written.bytes, output: None });
+        };
+        let (source, mark) =
+            (RunSource::of_view(written.run.clone()), OutputMark::of_input(written));
+        let waited = wait_until(request, &source, &mark, &self.until, wait)?;
+        let range = Range::After(mark.lines());
+        let query = LogQuery::of_output(path, range, self.bytes_max, Escapes::Kept)?;
+        let output = logs_response(&source, &query)?;
+        let (reason, matched_line) = (Some(waited.reason), waited.matched_line);
+        let output = Some(LogsResponse { reason, matched_line, ..output });
+        Ok(StdinResponse { written: written.bytes, output })
+    }
 }
 
 /// Reads the signal to send.
-pub fn signal(request: &Request<'_>) -> Result<Signal, Problem> {
-    let mut query = request.query()?;
+pub fn signal(mut query: Query) -> Result<Signal, Problem> {
     let signal = parameters::signal(&mut query, "type")?;
     query.finish()?;
     let missing = || {
@@ -35,8 +83,8 @@ pub fn signal(request: &Request<'_>) -> Result<Signal, Problem> {
 }
 
 /// Reads the new size of a terminal.
-pub fn size(request: &mut Request<'_>) -> Result<TerminalSize, Problem> {
-    request.query()?.finish()?;
+pub fn size(request: &mut Request<'_>, query: Query) -> Result<TerminalSize, Problem> {
+    query.finish()?;
     let size: Size = body::json(request, "{\"rows\": 24, \"cols\": 80}")?;
     Ok(size.try_into()?)
 }

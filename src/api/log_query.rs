@@ -3,8 +3,8 @@
 use super::accept::preferred;
 use super::parameters;
 use crate::logs::Range;
-use crate::ops::Error;
-use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, refuse_first};
+use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, Until, refuse_first};
+use crate::runs;
 use http1::{Problem, Query, Request};
 
 /// The media type of one entry per line.
@@ -84,6 +84,7 @@ impl LogRequest {
             None => given.or(default)?,
         };
         let wait = parameters::wait(&mut query, "wait")?;
+        let until = parameters::until(&mut query, wait, request)?;
         let bytes_max = parameters::count(&mut query, "max_bytes")?;
         let (grep, strips) = (query.take("grep"), parameters::flag(&mut query, "strip_ansi")?);
         query.finish()?;
@@ -91,6 +92,7 @@ impl LogRequest {
         let hint = continuation(request, of, run_id.as_deref(), grep.as_deref(), escapes);
         let mut query = LogQuery::new(request, range, grep.as_deref(), escapes, hint)?;
         (query.selection.limit, query.wait) = (limit, wait);
+        query.until = until.unwrap_or(Until::Line);
         query.cursor_reset = resumed.is_some_and(|cursor| cursor.is_of_another_run);
         let query = query.limited_to(bytes_max)?;
         query.check()?;
@@ -133,7 +135,7 @@ impl Cursor {
 fn same_run(run_id: Option<String>, last: &str) -> Result<Option<String>, Problem> {
     match run_id {
         Some(run_id) if run_id != last => {
-            Err(Error::AnotherRun { run_id, last: last.to_owned() }.into())
+            Err(runs::Error::AnotherRun { run_id, last: last.to_owned() }.into())
         }
         run_id => Ok(run_id),
     }

@@ -5,7 +5,8 @@ use super::follow;
 use super::log_query::{Form, LogRequest, NDJSON};
 use crate::logs::{Page, PageCounts};
 use crate::ops::{
-    LogQuery, Named, Source, begin_read, log_prompt, service_lines, unreadable, write_content,
+    LogQuery, Named, Source, Waited, begin_read, log_prompt, service_lines, unreadable,
+    write_content,
 };
 use crate::permits::Permits;
 use http::StatusCode;
@@ -115,6 +116,12 @@ fn write_json(
     }
     if query.cursor_reset {
         to.write_all(b",\"cursor_reset\":true")?;
+    }
+    if let Some(Waited { reason, matched_line }) = &query.waited {
+        write!(to, ",\"reason\":\"{reason}\"")?;
+        if let Some(line) = matched_line {
+            write!(to, ",\"matched_line\":{}", Value::from(&**line))?;
+        }
     }
     to.write_all(b"}\n")
 }

@@ -1,10 +1,9 @@
 //! Query parameters: parsed, or refused with what is expected.
 
-use crate::ops::Error;
-use crate::ops::{fitting_seconds, fitting_wait};
+use crate::ops::{self, Error, Until, fitting_seconds, fitting_wait, refuse_first};
 use crate::process::Signal;
 use crate::runs::SECONDS_MAX;
-use http1::{Problem, Query};
+use http1::{Problem, Query, Request};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -33,6 +32,28 @@ pub fn flag(query: &mut Query, name: &str) -> Result<bool, Problem> {
 pub fn wait(query: &mut Query, name: &str) -> Result<Option<Duration>, Problem> {
     let number: Option<f64> = parse(query, name, WAIT_WANTED)?;
     Ok(fitting_wait(name, number)?)
+}
+
+/// Takes what ends a wait, if given.
+pub fn until(
+    query: &mut Query,
+    wait: Option<Duration>,
+    client: &Request<'_>,
+) -> Result<Option<Until>, Problem> {
+    let until = query.take("until");
+    Ok(until_of(until.as_deref(), wait, client)?)
+}
+
+/// Parses what ends a wait, if given.
+pub fn until_of(
+    until: Option<&str>,
+    wait: Option<Duration>,
+    client: &Request<'_>,
+) -> ops::Result<Option<Until>> {
+    let Some(until) = until else { return Ok(None) };
+    let until = Until::parse(until, client)?;
+    refuse_first(&[(wait.is_none(), "until needs wait: give the longest time to wait")])?;
+    Ok(Some(until))
 }
 
 /// Describes a valid wait.

@@ -18,6 +18,7 @@ impl From<Error> for Problem {
             ErrorKind::NotFound => Self::not_found(detail),
             ErrorKind::Gone => Self::gone(detail),
             ErrorKind::Conflict => Self::conflict(detail),
+            ErrorKind::TooMany => Self::too_many_requests(detail),
             ErrorKind::Unavailable => Self::unavailable(detail),
             // The client has left, so the answer is not read; nothing has failed.
             ErrorKind::Internal if error.is_of_client_that_left() => Self::internal(detail),
@@ -55,6 +56,16 @@ fn advice(error: &Error) -> Option<String> {
             runs::Error::NeverStarted => "start one with POST /start",
             runs::Error::RestartCancelled => "use POST /start to start it",
             runs::Error::NoSuchRun { .. } => "GET /runs lists all runs",
+            runs::Error::AnotherRun { run_id, .. } => {
+                return Some(format!("the routes below /runs/{run_id} act on that one"));
+            }
+            runs::Error::NameTaken { name, .. } => {
+                return Some(format!("end it with POST /runs/{name}/kill, or use another name"));
+            }
+            runs::Error::TooManyRuns { .. } => "end one with POST /runs/{run}/kill",
+            runs::Error::StillLives { run_id } => {
+                return Some(format!("end it with POST /runs/{run_id}/kill"));
+            }
             _ => return None,
         },
         Error::NotStartedSince { run_id } => {
@@ -62,9 +73,6 @@ fn advice(error: &Error) -> Option<String> {
                 "GET /runs/{run_id} shows the last run before that, and POST /start starts a new \
                  one"
             ));
-        }
-        Error::AnotherRun { run_id, .. } => {
-            return Some(format!("GET /runs/{run_id}/logs reads the other run"));
         }
         Error::NoSuchServiceRun { .. } => {
             "omit run to read all runs, or follow the log as text/event-stream, which names each \

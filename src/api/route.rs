@@ -77,6 +77,8 @@ pub enum Verb {
     Get,
     /// POST.
     Post,
+    /// DELETE.
+    Delete,
 }
 
 /// Who may use a route.
@@ -132,6 +134,16 @@ impl<O> Route<O> {
         describe: fn(Operation<'_>) -> Operation<'_>,
     ) -> Self {
         Self::new(Verb::Post, scope, path, Handler::Ops(handler), describe)
+    }
+
+    /// Declares a DELETE route, and the scope it needs.
+    pub const fn delete(
+        scope: Scope,
+        path: &'static str,
+        handler: fn(&O, &mut Request<'_>) -> Result<Reply, Problem>,
+        describe: fn(Operation<'_>) -> Operation<'_>,
+    ) -> Self {
+        Self::new(Verb::Delete, scope, path, Handler::Ops(handler), describe)
     }
 
     /// Declares a route whose handler needs more than the operations.
@@ -207,6 +219,7 @@ impl<O: Mode> Route<O> {
         let method = match self.verb {
             Verb::Get => Method::GET,
             Verb::Post => Method::POST,
+            Verb::Delete => Method::DELETE,
         };
         let handler = move |request: &mut Request<'_>| {
             self.check_scope(&api.ops, request)?;

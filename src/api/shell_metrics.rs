@@ -1,18 +1,38 @@
-//! Resource usage of the LLM Shell's command, as text for Prometheus.
+//! The runs of the LLM Shell, and the usage of its foreground command, as text for Prometheus.
 
 use super::metrics::cores;
-use crate::protocol::RunStatus;
-use crate::runs::Snapshot;
+use crate::protocol::{EndedBy, RunStatus};
+use crate::runs::RunSet;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Metric, Registry, Unit};
 use std::sync::atomic::AtomicU64;
 
-/// Registers the number of runs started, and the metrics of the last run, if there was one.
-pub fn register(starts: u64, run: Option<&Snapshot>, all: &mut Registry) {
-    all.register("runs", "Commands that were started", counted(starts));
-    let is_running = run.is_some_and(|run| run.status() == RunStatus::Running);
-    all.register("run_up", "Whether a command runs", gauge(f64::from(u8::from(is_running))));
+/// The label of ended runs. There are as many values as causes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndLabel {
+    ended_by: &'static str,
+}
+
+/// Registers the numbers of runs, and the metrics of the last foreground run, if there was one.
+pub fn register(runs: &RunSet, all: &mut Registry) {
+    let events = runs.events();
+    all.register("runs", "Commands that were started", counted(events.starts()));
+    let ends = Family::<EndLabel, Counter>::default();
+    for (cause, count) in events.ends() {
+        let label = EndLabel { ended_by: EndedBy::as_str(cause) };
+        ends.get_or_create(&label).inc_by(count);
+    }
+    all.register("runs_ended", "Commands that have ended, by cause", ends);
+    #[allow(clippy::cast_precision_loss, reason = "there are at most some thousand")]
+    let live = runs.live().len() as f64;
+    all.register("runs_live", "Commands that are running", gauge(live));
+    let run = runs.foreground().status().ok();
+    let is_running = run.as_ref().is_some_and(|run| run.status() == RunStatus::Running);
+    let running = gauge(f64::from(u8::from(is_running)));
+    all.register("run_up", "Whether a foreground command runs", running);
     if let Some(run) = run {
         let cpu = gauge(run.usage.cpu_percent / 100.0);
         all.register_with_unit("run_cpu", "Busy cores, of its whole tree", cores(), cpu);

@@ -78,7 +78,7 @@ pub fn supervise(
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
     let (is_fatal, trigger) = (Arc::new(AtomicBool::new(false)), requests.trigger()?);
     let noted = Arc::clone(&is_fatal);
-    let (orphan_policy, reaper) = (OrphanPolicy::of_one_command(), Arc::new(Reaper::start()?));
+    let (orphan_policy, reaper) = (OrphanPolicy::detect(), Arc::new(Reaper::start()?));
     let on_fatal = move || request_shutdown(&noted, &trigger);
     let context = SupervisorContext {
         shell: settings.shell.clone(),

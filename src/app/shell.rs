@@ -8,10 +8,10 @@ use crate::api;
 use crate::error::SystemError;
 use crate::logs::{LogFolder, LogWriter};
 use crate::mcp::{self, Toolbox};
-use crate::ops::{self, Shell};
-use crate::process::{self, OrphanPolicy, Reaper};
+use crate::ops::{self, Shell, ShellConfig};
+use crate::process::{self, OrphanPolicy, Orphans, Reaper};
 use crate::protocol::Scope;
-use crate::runs::{ManagerConfig, Metering, Numbering, OnEnd, ProcessManager};
+use crate::runs::{ManagerConfig, Metering, Numbering, Observer, RunSet};
 use crate::settings::Settings;
 use crate::shutdown::{Hangup, SignalReceiver};
 use http1::{Listener, Server};
@@ -49,7 +49,7 @@ pub fn run(startup: Startup, listener: Listener) -> Result<(), StartError> {
 /// Startup failures of the machine; an audit file that cannot be used.
 pub fn run_inside(startup: Startup) -> Result<(), StartError> {
     run_with(startup, shutdown_unless_ignored(), |shell, _, requests| {
-        super::mcp::serve_tools(Toolbox::shell(shell), requests).map(|()| None)
+        super::mcp::serve_tools(Toolbox::shell(shell).for_one_client(), requests).map(|()| None)
     })
 }
 
@@ -72,30 +72,37 @@ fn run_with(
     let cgroups = cgroups().ok();
     let writer = Arc::new(LogWriter::start(settings.line_bytes_max)?);
     let reaper = Arc::new(Reaper::start()?);
-    let orphan_policy = OrphanPolicy::of_one_command();
+    let orphan_policy = OrphanPolicy::detect();
+    let orphans = match orphan_policy {
+        OrphanPolicy::Belong => Orphans::Strays(Arc::default()),
+        OrphanPolicy::AreForeign => Orphans::Attributed,
+    };
     let config = ManagerConfig {
         shell: settings.shell.clone(),
         environment: startup.environment.into(),
         directory: own_directory()?,
         kill_grace: settings.kill_timeout,
         cgroups: cgroups.clone(),
-        orphan_policy,
+        orphans,
         numbering: Numbering::PerRun,
         metering: Metering::Own(Arc::default()),
-        on_end: OnEnd::default(),
+        observer: Observer::default(),
     };
-    let (folder_of, writer_of) = (Arc::clone(&folder), Arc::clone(&writer));
-    let manager = ProcessManager::new(config, folder_of, writer_of, Arc::clone(&reaper));
-    let manager = Arc::new(manager);
     crate::runs::recover(&[Arc::clone(&folder)], folder.lock_id());
-    let (restart_timeout, streams_max) = (settings.restart_timeout, settings.streams_max);
-    let shell = Shell::new(Arc::clone(&manager), restart_timeout, streams_max, audit.clone());
-    let shell = Arc::new(shell);
+    let (writer_of, reaper_of) = (Arc::clone(&writer), Arc::clone(&reaper));
+    let runs = RunSet::new(config, folder, writer_of, reaper_of, settings.runs_max);
+    let runs = Arc::new(runs);
+    let config = ShellConfig {
+        restart_timeout: settings.restart_timeout,
+        clears_environment: settings.clears_environment,
+        streams_max: settings.streams_max,
+    };
+    let shell = Arc::new(Shell::new(Arc::clone(&runs), config, audit.clone()));
     let server = open(shell, &settings, &requests)?;
-    systemd::follow_shell(Arc::clone(&manager));
-    let forced = Arc::clone(&manager);
+    systemd::follow_shell(Arc::clone(&runs));
+    let forced = Arc::clone(&runs);
     wait_for_end(requests, server.as_deref(), move || forced.force_shutdown());
-    manager.shut_down();
+    runs.shut_down();
     end_remaining(&reaper, orphan_policy);
     finish(&writer, server.as_deref(), cgroups.as_deref());
     audit.finish();

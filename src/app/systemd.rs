@@ -4,7 +4,7 @@
 use super::credentials::authorization;
 use crate::client::Client;
 use crate::protocol::ServiceState;
-use crate::runs::ProcessManager;
+use crate::runs::RunSet;
 use crate::settings::Settings;
 use crate::supervisor::Supervisor;
 use http1::Place;
@@ -53,21 +53,27 @@ fn client_for(place: &Place, authorization: Option<String>) -> Client {
 
 /// Keeps the status line of the LLM Shell up to date, at each start and end of a command. Spawns a
 /// thread that lives until the process exits.
-pub(super) fn follow_shell(manager: Arc<ProcessManager>) {
-    let line = |manager: &ProcessManager| match manager.last_run() {
-        Err(_) => "no command was started yet".to_owned(),
-        Ok(run) => match run.end() {
+pub(super) fn follow_shell(runs: Arc<RunSet>) {
+    follow(move || {
+        let last = runs.events().log().last_id();
+        set_status(&runs_line(&runs));
+        let _news = runs.events().log().wait_after(last, Instant::now() + EVENT_TIMEOUT);
+    });
+}
+
+fn runs_line(runs: &RunSet) -> String {
+    let live = runs.live();
+    match (&live[..], runs.foreground().last_run()) {
+        ([], Err(_)) => "no command is running".to_owned(),
+        ([run], _) => format!("process {} is running: {}", run.pid(), run.command()),
+        ([_, _, ..], _) => format!("{} commands are running", live.len()),
+        ([], Ok(run)) => match run.end() {
             None => format!("process {} is running: {}", run.pid(), run.command()),
             Some(end) => {
                 format!("process {} ended {}: {}", run.pid(), end.describe(), run.command())
             }
         },
-    };
-    follow(move || {
-        let transitions = manager.transition_count();
-        set_status(&line(&manager));
-        manager.wait_for_transition(transitions, Instant::now() + EVENT_TIMEOUT);
-    });
+    }
 }
 
 /// Keeps the status line of Astra up to date, as [`follow_shell`] does.

@@ -345,7 +345,10 @@ fn is_preflight(head: &Head<'_>) -> bool {
 
 fn preflight_reply() -> Reply {
     Reply::empty(StatusCode::NO_CONTENT)
-        .with_header(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST"))
+        .with_header(
+            ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static("GET, HEAD, POST, DELETE"),
+        )
         .with_header(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS))
         .with_header(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(PREFLIGHT_MAX_AGE))
 }

@@ -24,4 +24,4 @@ pub use origin::Origin;
 pub use principal::Principal;
 pub use request_counts::{Outcome, RequestCounts, SCOPES};
 pub use sessions::Session;
-pub use tokens::{NewToken, Tokens, TokensError, is_for_others, is_name};
+pub use tokens::{NewToken, Tokens, TokensError, is_for_others};

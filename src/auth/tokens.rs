@@ -1,7 +1,7 @@
 //! Tokens with scopes: made at random, kept as SHA-256 digests in a file.
 
 use super::principal::Principal;
-use crate::protocol::Scope;
+use crate::protocol::{Scope, is_name};
 use rustix::process::{getegid, geteuid};
 use rustix::rand::{GetRandomFlags, getrandom};
 use sha2::{Digest, Sha256};
@@ -16,9 +16,6 @@ use subtle::{Choice, ConstantTimeEq};
 
 /// The random bytes in a token: 256 bits.
 const TOKEN_BYTES: usize = 32;
-
-/// The maximum length of a token's name, in characters.
-const NAME_CHARS_MAX: usize = 64;
 
 /// The maximum size of a tokens file: about 10,000 tokens.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -205,13 +202,6 @@ impl NewToken {
         let line = format!("{name} {scope} {}", hex(&fingerprint(&token)));
         Ok(Self { token, line })
     }
-}
-
-/// Returns whether a token can have this name.
-#[must_use]
-pub fn is_name(name: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=NAME_CHARS_MAX).contains(&name.len()) && name.bytes().all(is_plain)
 }
 
 /// Returns the scope with this name.

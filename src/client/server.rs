@@ -108,7 +108,7 @@ impl Server<'_> {
 
     /// Writes to a program, and prints how much was written.
     pub fn write(&self, target: &str, data: &[u8]) -> Result<Outcome, ClientError> {
-        let Received { json, body: StdinResponse { written } } =
+        let Received { json, body: StdinResponse { written, .. } } =
             self.read(&self.client.post_bytes(target, data)?)?;
         if !self.print_json(&json) {
             self.console.say(&format!("{written} of {} bytes written", data.len()));

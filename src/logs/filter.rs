@@ -33,8 +33,18 @@ impl Filter {
         strips_ansi: bool,
         is_abandoned: Option<IsAbandoned>,
     ) -> Result<Self> {
-        let grep = grep.map(|grep| Grep::new(grep, is_abandoned)).transpose()?;
+        let grep = grep.map(|grep| Grep::new("grep", grep, is_abandoned)).transpose()?;
         Ok(Self { grep, strips_ansi })
+    }
+
+    /// Creates a filter that keeps lines which match an expression, without their escape sequences.
+    /// `name` is that of the parameter.
+    ///
+    /// # Errors
+    /// `Input` if the expression is invalid or too large.
+    pub fn matching(name: &str, expression: &str, is_abandoned: IsAbandoned) -> Result<Self> {
+        let grep = Some(Grep::new(name, expression, Some(is_abandoned))?);
+        Ok(Self { grep, strips_ansi: true })
     }
 
     /// Whether every line passes unchanged.

@@ -8,7 +8,8 @@ use super::lock::FolderLock;
 use super::retention::{self, Keep};
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// A directory for logs. It belongs to one server at a time.
 #[derive(Debug)]
@@ -20,6 +21,31 @@ pub struct LogFolder {
     pub(super) latest: Mutex<(String, u64)>,
     /// The lock that keeps other servers out.
     lock: Arc<FolderLock>,
+    output: OutputWatch,
+}
+
+/// The callback for output of any run.
+#[derive(Default)]
+struct OutputWatch {
+    /// Number of threads that wait for output.
+    watchers: AtomicUsize,
+    callback: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+/// A registration of a thread that waits for output of any run.
+#[derive(Debug)]
+pub struct OutputWatcher(Arc<LogFolder>);
+
+impl Drop for OutputWatcher {
+    fn drop(&mut self) {
+        self.0.output.watchers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl std::fmt::Debug for OutputWatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("OutputWatch").field(&self.watchers).finish()
+    }
 }
 
 impl LogFolder {
@@ -46,7 +72,7 @@ impl LogFolder {
         let ledger = Ledger::open(path, keep.records_max, Arc::clone(lock.disk()))?;
         let (latest, lock) = (Mutex::default(), Arc::clone(lock));
         let (path, keep) = (path.to_owned(), Mutex::new(keep));
-        Ok(Self { path, keep, ledger, latest, lock })
+        Ok(Self { path, keep, ledger, latest, lock, output: OutputWatch::default() })
     }
 
     /// Takes all directories with a ledger in one that is locked already.
@@ -83,6 +109,39 @@ impl LogFolder {
     #[must_use]
     pub fn shown_name(&self, log: &str) -> String {
         self.path.join(log).to_string_lossy().into_owned()
+    }
+
+    /// Sets what is called at each output of a run while there is an `OutputWatcher`. It must not
+    /// block. Only the first call has an effect.
+    pub fn on_output(&self, callback: Box<dyn Fn() + Send + Sync>) {
+        let _set_before = self.output.callback.set(callback);
+    }
+
+    /// Has the callback of `on_output` called until the registration is dropped.
+    #[must_use]
+    pub fn watch_output(self: &Arc<Self>) -> OutputWatcher {
+        self.output.watchers.fetch_add(1, Ordering::SeqCst);
+        OutputWatcher(Arc::clone(self))
+    }
+
+    /// Announces output of a run.
+    pub(super) fn announce_output(&self) {
+        if self.output.watchers.load(Ordering::SeqCst) > 0
+            && let Some(callback) = self.output.callback.get()
+        {
+            callback();
+        }
+    }
+
+    /// Removes the log of a run that is over, and forgets the run.
+    pub fn forget(&self, run_id: &str) {
+        let Some(run) = self.ledger.run(run_id) else { return };
+        if !self.disk().is_stalled() {
+            let operation = self.disk().begin();
+            retention::remove(&self.path, &run.log);
+            drop(operation);
+        }
+        self.ledger.forgotten(run_id);
     }
 
     /// Returns the monitor of the disk that it is on.

@@ -47,16 +47,16 @@ impl fmt::Debug for Grep {
 }
 
 impl Grep {
-    /// Compiles an expression.
+    /// Compiles an expression, which is the value of the parameter `name`.
     ///
     /// # Errors
     /// `Input` if the expression is invalid or too large.
-    pub fn new(expression: &str, is_abandoned: Option<IsAbandoned>) -> Result<Self> {
+    pub fn new(name: &str, expression: &str, is_abandoned: Option<IsAbandoned>) -> Result<Self> {
         let built = regex::RegexBuilder::new(expression).size_limit(REGEX_BYTES_MAX).build();
         let regex = built.map_err(|error| {
             let why = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
             Error::Pattern(format!(
-                "The parameter grep is not a regular expression ({why}): correct it."
+                "The parameter {name} is not a regular expression ({why}): correct it."
             ))
         })?;
         let automaton = Search::automaton(expression);
@@ -131,7 +131,7 @@ mod tests {
         ) {
             let text = long(&text);
             let expected = Regex::new(expression).unwrap().is_match(&text);
-            let found = Grep::new(expression, None).unwrap().is_match(&text).unwrap();
+            let found = Grep::new("grep", expression, None).unwrap().is_match(&text).unwrap();
             prop_assert_eq!(found, expected);
         }
     }
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn abandoned_searches_end() {
         let gone: IsAbandoned = Arc::new(|| true);
-        let grep = Grep::new("x[xy]{400}[wv]", Some(gone)).unwrap();
+        let grep = Grep::new("grep", "x[xy]{400}[wv]", Some(gone)).unwrap();
         let text = "xy".repeat(4 * 1024 * 1024);
         assert_eq!(grep.is_match(&text).unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
         let many = (0..1_000_000).map(|_| grep.is_match("xyxyxy")).find(io::Result::is_err);

@@ -140,6 +140,13 @@ impl Ledger {
         self.inner().runs.iter().find(|run| run.run_id == run_id).cloned()
     }
 
+    /// Returns the newest run with this name.
+    #[must_use]
+    pub fn newest_named(&self, name: &str) -> Option<RunRecord> {
+        let inner = self.inner();
+        inner.runs.iter().rev().find(|run| run.name.as_deref() == Some(name)).cloned()
+    }
+
     /// Records a run that is about to be launched: if the server is killed in the middle of that,
     /// its processes are found by its id.
     pub fn started(&self, run: RunRecord) {
@@ -154,6 +161,11 @@ impl Ledger {
     /// Records that a run could not be launched, which removes it.
     pub fn failed(&self, run_id: &str) {
         self.record(Event::Failed { run_id: run_id.to_owned() });
+    }
+
+    /// Forgets a run that is over.
+    pub(super) fn forgotten(&self, run_id: &str) {
+        self.record(Event::Forgotten { run_id: run_id.to_owned() });
     }
 
     /// Records an end in memory; `save` writes it.

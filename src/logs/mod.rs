@@ -45,7 +45,7 @@ pub use entry::PIECE_BYTES_MAX;
 pub use error::Error;
 pub use filter::Filter;
 pub use fold::{FOLD_BYTES_MIN, Fold, Omission};
-pub use folder::LogFolder;
+pub use folder::{LogFolder, OutputWatcher};
 pub use ledger::Ledger;
 pub use lines::{JOINED_BYTES_MAX, Line};
 pub use lock::FolderLock;

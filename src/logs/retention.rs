@@ -54,15 +54,20 @@ pub fn enforce(folder: &Path, keep: Keep, active: &str, ledger: &Ledger) -> Vec<
         if !is_too_much(runs, bytes) {
             break;
         }
-        for file in [log.clone(), older_name(&log)] {
-            // A log that was never rotated has no older part; one that is gone already is fine.
-            let _missing = fs::remove_file(folder.join(file));
-        }
+        remove(folder, &log);
         runs -= 1;
         bytes -= log_bytes;
         removed.push(log);
     }
     removed
+}
+
+/// Removes the files of a log.
+pub fn remove(folder: &Path, log: &str) {
+    for file in [log.to_owned(), older_name(log)] {
+        // A log that was never rotated has no older part; one that is gone already is fine.
+        let _missing = fs::remove_file(folder.join(file));
+    }
 }
 
 /// Returns the names of the files of all logs in a directory, whatever their type.

@@ -200,6 +200,7 @@ impl RunLog {
         if self.watchers.load(Ordering::SeqCst) > 0 {
             self.changed.notify_all();
         }
+        self.folder.announce_output();
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -240,7 +241,8 @@ impl RunLog {
 
 impl LogSnapshot {
     /// Returns the snapshot of a log without lines.
-    pub(super) fn of_nothing() -> Self {
+    #[must_use]
+    pub fn of_nothing() -> Self {
         Self {
             lines: 0,
             lines_gone: 0,

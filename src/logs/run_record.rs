@@ -1,7 +1,7 @@
 //! Records of runs, and the lines of the ledger that carry them.
 
 use super::names::is_log;
-use crate::protocol::EndedBy;
+use crate::protocol::{EndedBy, is_run_id};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::time::Duration;
@@ -11,6 +11,9 @@ use std::time::Duration;
 pub struct RunRecord {
     /// The run's id.
     pub run_id: String,
+    /// Its name, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The command, as text.
     pub command: String,
     /// Its working directory.
@@ -142,6 +145,9 @@ pub(super) enum Event {
     Failed {
         run_id: String,
     },
+    Forgotten {
+        run_id: String,
+    },
     Ended {
         run_id: String,
         end: EndRecord,
@@ -172,8 +178,7 @@ impl RunRecord {
     /// Whether its names have our form: the log is in this directory, and the id is one that no
     /// other program gives to its processes.
     pub(super) fn has_valid_names(&self) -> bool {
-        let is_id = |id: &str| id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_id(&self.run_id) && is_log(&self.log)
+        is_run_id(&self.run_id) && is_log(&self.log)
     }
 }
 
@@ -193,7 +198,9 @@ impl Event {
                     run.leader = Some(leader);
                 }
             }
-            Self::Failed { run_id } => runs.retain(|run| run.run_id != run_id),
+            Self::Failed { run_id } | Self::Forgotten { run_id } => {
+                runs.retain(|run| run.run_id != run_id);
+            }
             Self::Ended { run_id, end, ended_as } => {
                 if let Some(run) = runs.iter_mut().rev().find(|run| run.run_id == run_id) {
                     (run.end, run.ended_as) = (Some(end), ended_as);

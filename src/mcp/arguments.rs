@@ -1,8 +1,6 @@
 //! The arguments of a tool, checked.
 
 use super::error::ToolError;
-use crate::protocol::whole_or_null;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -33,15 +31,6 @@ impl Arguments {
         })
     }
 
-    /// Removes a whole number and returns it.
-    pub fn count(&mut self, name: &str) -> Result<Option<u64>, ToolError> {
-        let Some(given) = self.0.remove(name).filter(|given| !given.is_null()) else {
-            return Ok(None);
-        };
-        let invalid = || ToolError(format!("The argument {name} is {given}: give a whole number."));
-        serde_json::from_value::<Whole>(given.clone()).map(|it| it.0).map_err(|_| invalid())
-    }
-
     /// Deserializes the remaining arguments.
     pub fn read<T: DeserializeOwned>(self) -> Result<T, ToolError> {
         serde_path_to_error::deserialize(Value::Object(self.0)).map_err(|error| {
@@ -50,15 +39,11 @@ impl Arguments {
     }
 }
 
-/// A whole number, with or without a fraction of zero.
-#[derive(Deserialize)]
-struct Whole(#[serde(deserialize_with = "whole_or_null")] Option<u64>);
-
 /// Adds the property `wait` to a schema.
-pub fn with_wait(mut schema: Value, default: f64, meaning: &str) -> Value {
+pub fn with_wait(mut schema: Value, default: f64) -> Value {
     schema["properties"]["wait"] = json!({
-        "type": "number", "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": default,
-        "description": meaning,
+        "type": "number", "maximum": WAIT_SECONDS_MAX, "default": default,
+        "description": "Seconds.",
     });
     schema
 }

@@ -30,17 +30,20 @@ fn advice(error: &Error) -> Option<String> {
             runs::Error::AlreadyRunning { .. } => "end it with kill, or wait for it with wait",
             runs::Error::NeverStarted => "start one with start_command",
             runs::Error::RestartCancelled => "use start_command to start it",
-            runs::Error::NoSuchRun { .. } => "omit run_id for the last command",
+            runs::Error::NoSuchRun { .. } | runs::Error::AnotherRun { .. } => {
+                "list_runs lists all runs"
+            }
+            runs::Error::NameTaken { name, .. } => {
+                return Some(format!("end it with kill run={name}, or use another name"));
+            }
+            runs::Error::TooManyRuns { .. } => "end one with kill",
             _ => return None,
         },
         Error::NotStartedSince { run_id } => {
             return Some(format!(
-                "read_logs run_id={run_id} reads the last run before that, and start_command \
+                "read_logs run={run_id} reads the last run before that, and start_command \
                  starts a new one"
             ));
-        }
-        Error::AnotherRun { run_id, .. } => {
-            return Some(format!("read_logs run_id={run_id} reads the other run"));
         }
         Error::NoSuchServiceRun { .. } => "omit run to read all runs",
         _ => return None,

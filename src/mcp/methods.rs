@@ -98,9 +98,16 @@ fn call_tool<O: Audited>(
     if allowed.is_err() {
         toolbox.ops.audit().record(client, &Change::new("refused"), &allowed);
     }
-    let call = || (tool.call)(&Context { ops: &*toolbox.ops, client }, Arguments::new(arguments));
+    let call = || {
+        (tool.call)(
+            &Context { ops: &*toolbox.ops, client, client_runs: toolbox.client_runs.as_ref() },
+            Arguments::new(arguments),
+        )
+    };
     Ok(match allowed.map_err(ToolError::from).and_then(|()| call()) {
-        Ok(ToolResult { text, data }) => {
+        Ok(ToolResult { text, mut data }) => {
+            // Many clients pass only one of the two to the model.
+            data["text"] = text.clone().into();
             let content = json!([{"type": "text", "text": text}]);
             json!({"content": content, "structuredContent": data, "isError": false})
         }

@@ -20,9 +20,6 @@ use std::time::Duration;
 /// The default wait for a service to settle, in seconds.
 const VERB_WAIT_DEFAULT: f64 = 20.0;
 
-/// The description of that wait.
-const VERB_WAIT: &str = "How long to wait until it has settled, in seconds.";
-
 /// The default number of log lines.
 const LINES_DEFAULT: u64 = 100;
 
@@ -49,7 +46,7 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
                       Refused while it is up: use restart_service.",
         effect: Effect::Changes,
         scope: Scope::Operate,
-        input: || with_wait(input_of::<ServiceRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
+        input: || with_wait(input_of::<ServiceRequest>(), VERB_WAIT_DEFAULT),
         output: output_of::<VerbResponse>,
         call: start,
     },
@@ -60,7 +57,7 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
                       Cancels a pending restart. It stays down until it is started.",
         effect: Effect::Ends,
         scope: Scope::Operate,
-        input: || with_wait(input_of::<StopRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
+        input: || with_wait(input_of::<StopRequest>(), VERB_WAIT_DEFAULT),
         output: output_of::<VerbResponse>,
         call: stop,
     },
@@ -71,7 +68,7 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
                       config as in start_service. Read service_logs first if it crashed.",
         effect: Effect::Ends,
         scope: Scope::Operate,
-        input: || with_wait(input_of::<ServiceRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
+        input: || with_wait(input_of::<ServiceRequest>(), VERB_WAIT_DEFAULT),
         output: output_of::<VerbResponse>,
         call: restart,
     },
@@ -84,7 +81,7 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
                       and every error in it is reported.",
         effect: Effect::Ends,
         scope: Scope::Operate,
-        input: || with_wait(input_of::<ReloadRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
+        input: || with_wait(input_of::<ReloadRequest>(), VERB_WAIT_DEFAULT),
         output: output_of::<VerbResponse>,
         call: reload,
     },
@@ -97,10 +94,7 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
                       expression; (?i) ignores case). Truncated in the middle to 32 KiB.",
         effect: Effect::Reads,
         scope: Scope::Read,
-        input: || {
-            let meaning = "With after: how long to wait for a line after it, in seconds.";
-            with_wait(input_of::<WantedLines>(), 0.0, meaning)
-        },
+        input: || with_wait(input_of::<WantedLines>(), 0.0),
         output: output_of::<ServiceLogs>,
         call: logs,
     },
@@ -124,7 +118,7 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
                       one does not stop the others.",
         effect: Effect::Ends,
         scope: Scope::Operate,
-        input: || with_wait(input_of::<BulkRequest>(), VERB_WAIT_DEFAULT, VERB_WAIT),
+        input: || with_wait(input_of::<BulkRequest>(), VERB_WAIT_DEFAULT),
         output: output_of::<BulkResponse>,
         call: bulk,
     },

@@ -3,269 +3,235 @@
 use super::arguments::{Arguments, with_wait};
 use super::error::{ToolError, empty};
 use super::runs::{
-    Before, RunReport, STATUS_BYTES, bytes, lines, lines_total, prompt, report, report_of,
-    report_status, wait_for_end, wait_for_line, wait_for_reaction,
+    bytes, id_of, lines, lines_total, report, report_of, report_status, run_of, run_schema,
+    until_of, wait_for,
 };
-use super::tool::{Context, Effect, OUTPUT_BYTES_DEFAULT, Tool, ToolResult, input_of, output_of};
+use super::shell_arguments::{
+    Kill, ListRuns, OneOrMany, RUNS_DEFAULT, ReadLogs, Restart, SendInput, SendSignal,
+    StartCommand, WaitForRuns,
+};
+use super::tool::{Context, Effect, OUTPUT_BYTES_DEFAULT, Tool, ToolResult, input_of};
 use crate::logs::Range;
-use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, Shell, fitting_seconds};
-use crate::process::Signal;
-use crate::protocol::{
-    KillResponse, LogsResponse, ProcessStatus, Scope, StartRequest, StdinRequest, whole_or_null,
+use crate::ops::text_report::{self, Frame};
+use crate::ops::{
+    ContinuationHint, Escapes, LogQuery, LogRange, OutputMark, Place, RunsQuery, Shell, Until,
+    WaitFor, Which, fitting_seconds,
 };
-use crate::runs::EndsInput;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use crate::process::Signal;
+use crate::protocol::{ProcessStatus, RunRequest, RunStatus, RunsWaitResponse, Scope};
+use crate::runs::{EndsInput, FoundRun};
 use serde_json::json;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The default wait for the end of a started command, in seconds: most commands have ended by
 /// then.
 const START_WAIT_DEFAULT: f64 = 10.0;
 
 /// The default duration of the tool `wait`, in seconds.
-const WAIT_DEFAULT: f64 = 30.0;
+const WAIT_DEFAULT: f64 = 50.0;
 
 /// The default time for a program to react to input, in seconds.
-const REACTION_WAIT_DEFAULT: f64 = 1.0;
+const REACTION_WAIT_DEFAULT: f64 = 5.0;
+
+/// The silence after which a reaction is complete.
+const REACTION_SILENCE: Duration = Duration::from_millis(300);
 
 /// The tools, in the order in which they are needed.
 pub const SHELL_TOOLS: &[Tool<Shell>] = &[
     Tool {
         name: "start_command",
         title: "Start a command",
-        description: "Runs a shell command and waits for its end, at most `wait` seconds (10, up \
-                      to 50); returns its state and its output. One command runs at a time: while \
-                      one is running, this is refused; processes left by an ended one are ended \
-                      first. For a server or a long build give wait=0 or let the wait expire, then \
-                      use read_logs or wait. If it may prompt, give pty=true: this returns early \
-                      when the output ends without a newline and stays silent, as a prompt does, \
-                      and send_input answers it. Directory and environment do not carry over: give \
-                      cwd and env each time. Output over 32 KiB is truncated in the middle, with \
-                      the call for the rest.",
-        effect: Effect::Ends,
+        description: "Runs a command with /bin/sh -c (or LLM_SHELL_SHELL) beside all others, and \
+                      waits for its end, at most `wait` seconds; returns its state and output. \
+                      For a server give until=match:REGEX of its ready line. For a program that \
+                      asks give pty=true: the wait also ends at a question. Nothing carries over \
+                      to the next command. Runs end with the server; logs are kept up to a total \
+                      size, the oldest deleted first.",
+        effect: Effect::Changes,
         scope: Scope::Run,
-        input: || {
-            let meaning = "How long to wait for its end, in seconds.";
-            with_wait(input_of::<StartRequest>(), START_WAIT_DEFAULT, meaning)
-        },
-        output: output_of::<RunReport>,
+        input: || with_wait(input_of::<StartCommand>(), START_WAIT_DEFAULT),
+        output: run_schema,
         call: start,
     },
     Tool {
-        name: "get_status",
-        title: "Show the command",
-        description: "Returns the state of the last command at once: running or not, exit code, \
-                      what ended it, and its last lines. To wait for its end use wait.",
+        name: "wait",
+        title: "Wait for runs",
+        description: "Waits until the run ends (or asks, or until=…), at most `wait` seconds, and \
+                      returns its state and the output after line `after`. With several runs: \
+                      until all, or any, have ended. Still running is no error: call again.",
         effect: Effect::Reads,
         scope: Scope::Read,
-        input: input_of::<Nothing>,
-        output: output_of::<RunReport>,
-        call: status,
+        input: || with_wait(input_of::<WaitForRuns>(), WAIT_DEFAULT),
+        output: run_schema,
+        call: wait,
     },
     Tool {
         name: "read_logs",
         title: "Read output",
-        description: "Returns lines of the command's output. With after=N only the lines after \
-                      line N, and with wait as well (up to 50 s) as soon as there is one; a prompt \
-                      without a newline does not end that wait, see wait. The last result gives \
-                      the next N. To search use grep (a regular expression, (?i) ignores case) \
-                      with limit; for the end use lines=50. after, lines and seconds exclude each \
-                      other, and limit excludes lines. Without any of them everything, truncated \
-                      in the middle to 32 KiB. Escape sequences are removed.",
+        description: "Returns lines of a run's output: all, or those selected; what is over \
+                      max_bytes is cut in the middle. Escape sequences are removed.",
         effect: Effect::Reads,
         scope: Scope::Read,
-        input: || {
-            let meaning = "With after: how long to wait for a line after it, in seconds.";
-            with_wait(input_of::<ReadLogs>(), 0.0, meaning)
-        },
-        output: output_of::<RunReport>,
+        input: || with_wait(input_of::<ReadLogs>(), 0.0),
+        output: run_schema,
         call: read_logs,
     },
     Tool {
-        name: "wait",
-        title: "Wait for the end",
-        description: "Waits until the command has ended, at most `wait` seconds (30, up to 50), \
-                      and returns its state and its output after line `after`: give the number in \
-                      the last result, else all output is repeated. Returns early when new output \
-                      ends without a newline and stays silent, as a prompt does. A command that is \
-                      still running is not an error: call again.",
-        effect: Effect::Reads,
-        scope: Scope::Read,
-        input: || {
-            let meaning = "How long to wait for the end, in seconds.";
-            with_wait(input_of::<OutputAfter>(), WAIT_DEFAULT, meaning)
-        },
-        output: output_of::<RunReport>,
-        call: wait,
-    },
-    Tool {
         name: "send_input",
-        title: "Write to the command",
-        description: "Writes text to the command, which must have been started with stdin or pty; \
-                      end it with a newline to press Enter (\"y\\n\"). On a terminal control \
-                      characters work as keys: \"\\u0003\" is ^C. Returns its output until it has \
-                      been quiet for a moment, at most `wait` seconds (1, up to 50). eof=true ends \
-                      its input. If not all of the text is accepted, the result says so.",
+        title: "Write to a run",
+        description: "Writes text to a run that was started with stdin or pty (end it with \\n to \
+                      press Enter), and returns what it prints until it is quiet, or until=….",
         effect: Effect::Changes,
         scope: Scope::Run,
-        input: || {
-            let meaning = "How long to wait for its reaction, in seconds.";
-            with_wait(input_of::<StdinRequest>(), REACTION_WAIT_DEFAULT, meaning)
-        },
-        output: output_of::<InputReport>,
+        input: || with_wait(input_of::<SendInput>(), REACTION_WAIT_DEFAULT),
+        output: run_schema,
         call: send_input,
     },
     Tool {
         name: "send_signal",
         title: "Send a signal",
-        description: "Sends a signal, by name or number (SIGINT, HUP, 10), to the command and all \
-                      of its children, without waiting for an effect. To end it use kill.",
+        description: "Sends a signal to a run and its children, without waiting. To end it use \
+                      kill.",
         effect: Effect::Ends,
         scope: Scope::Operate,
         input: input_of::<SendSignal>,
-        output: output_of::<RunReport>,
+        output: run_schema,
         call: send_signal,
     },
     Tool {
         name: "kill",
-        title: "End the command",
-        description: "Ends the command with everything it started: SIGTERM, and SIGKILL for what \
-                      is left after 5 s; type=SIGKILL at once. Returns when all of it is gone. \
-                      Also ends processes that an ended command left running.",
+        title: "End a run",
+        description: "Ends a run with everything it started: SIGTERM, then SIGKILL after 5 s. \
+                      Returns when all is gone. Also ends what an ended run left behind.",
         effect: Effect::Ends,
         scope: Scope::Operate,
         input: input_of::<Kill>,
-        output: output_of::<KillReport>,
+        output: run_schema,
         call: kill,
     },
     Tool {
         name: "restart",
-        title: "Start it again",
-        description: "Ends the last command if it is still running, and starts it again with the \
-                      same directory, environment and terminal, and a new log. `timeout` is the \
-                      number of seconds it has to exit by itself (10). Does not wait for output: \
-                      wait after=0 does.",
+        title: "Start a run again",
+        description: "Ends a run if it still runs, and starts its command again the same way, as \
+                      a new run with a new id and log.",
         effect: Effect::Ends,
         scope: Scope::Operate,
         input: input_of::<Restart>,
-        output: output_of::<RunReport>,
+        output: run_schema,
         call: restart,
+    },
+    Tool {
+        name: "list_runs",
+        title: "List runs",
+        description: "Lists runs, the newest first, with state, age and command.",
+        effect: Effect::Reads,
+        scope: Scope::Read,
+        input: input_of::<ListRuns>,
+        output: run_schema,
+        call: list_runs,
     },
 ];
 
-/// The result of `send_input`.
-#[derive(Serialize, JsonSchema)]
-struct InputReport {
-    /// Number of bytes that the program has accepted.
-    written: u64,
-    /// State of the run.
-    run: ProcessStatus,
-    /// Output since then.
-    output: LogsResponse,
-}
-
-/// The result of `kill`.
-#[derive(Serialize, JsonSchema)]
-struct KillReport {
-    /// What was ended, and what survived.
-    killed: KillResponse,
-    /// State of the run.
-    run: ProcessStatus,
-    /// Its last lines.
-    output: LogsResponse,
-}
-
-/// No arguments.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
-
-/// The arguments of `read_logs`.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ReadLogs {
-    /// Only lines after this one: the number in the last result.
-    #[serde(default, deserialize_with = "whole_or_null")]
-    after: Option<u64>,
-    /// Only the last N lines.
-    #[serde(default, deserialize_with = "whole_or_null")]
-    lines: Option<u64>,
-    /// Only lines of the last N seconds.
-    seconds: Option<f64>,
-    /// At most N lines, from the first on.
-    #[serde(default, deserialize_with = "whole_or_null")]
-    limit: Option<u64>,
-    /// Only lines that match this regular expression.
-    grep: Option<String>,
-    /// Maximum size in bytes: beginning and end are kept.
-    #[serde(default, deserialize_with = "whole_or_null")]
-    #[schemars(range(min = 256, max = 1_048_576), extend("default" = OUTPUT_BYTES_DEFAULT))]
-    max_bytes: Option<u64>,
-    /// The run to read, by its id; the last one if omitted.
-    run_id: Option<String>,
-}
-
-/// The arguments of `wait`.
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct OutputAfter {
-    /// Only lines after this one: the number in the last result.
-    #[serde(default, deserialize_with = "whole_or_null")]
-    after: Option<u64>,
-    /// Maximum size in bytes: beginning and end are kept.
-    #[serde(default, deserialize_with = "whole_or_null")]
-    #[schemars(range(min = 256, max = 1_048_576), extend("default" = OUTPUT_BYTES_DEFAULT))]
-    max_bytes: Option<u64>,
-}
-
-/// The arguments of `send_signal`.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct SendSignal {
-    /// Name (with or without SIG) or number.
-    #[serde(rename = "type")]
-    kind: String,
-}
-
-/// The arguments of `kill`.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Kill {
-    /// SIGTERM, then SIGKILL for what is left, or SIGKILL at once.
-    #[serde(rename = "type")]
-    #[schemars(extend("enum" = ["SIGTERM", "SIGKILL", null], "default" = "SIGTERM"))]
-    kind: Option<String>,
-}
-
-/// The arguments of `restart`.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Restart {
-    /// Seconds until SIGKILL.
-    #[schemars(range(min = 0, max = 86_400), extend("default" = 10))]
-    timeout: Option<f64>,
-}
-
 fn start(context: &Context<'_, Shell>, mut arguments: Arguments) -> Result<ToolResult, ToolError> {
     let wait = arguments.wait(START_WAIT_DEFAULT)?;
-    let bytes = bytes(arguments.count("max_bytes")?)?;
+    let given: StartCommand = arguments.read()?;
+    let (bytes, until) = (bytes(given.max_bytes)?, until_of(context, given.until.as_deref())?);
+    let StartCommand { command, name, cwd, env, stdin, pty, timeout, .. } = given;
+    let request = RunRequest {
+        command,
+        name,
+        cwd,
+        env,
+        clear_env: None,
+        stdin,
+        pty,
+        timeout,
+        wait: None,
+        until: None,
+        max_bytes: None,
+    };
     // A question may be there before the start is answered.
     let began = Instant::now();
-    let started = context.ops.start(context.client, &arguments.read()?, false)?;
+    let started = context.ops.start(context.client, &request, Place::Beside, false)?;
+    let run = &started.run;
+    if let Some(runs) = context.client_runs {
+        runs.set_last(run.id());
+    }
     // The command is running, so a failed wait is not a failure of the call.
-    let waited = wait_for_end(context, &started.run, began, wait);
-    let run = ProcessStatus {
+    let waited = wait_for(context, run, (&OutputMark::default(), began), until, wait);
+    let status = ProcessStatus {
         ended_leftovers: ProcessStatus::from(started.snapshot).ended_leftovers,
-        ..context.ops.run(started.run.id())?
+        ..run.snapshot().into()
     };
-    let query = lines(context, &run.run_id, Range::After(0), bytes)?;
-    Ok(report_of(context, run, query)?.with_note(waited.err()))
+    let query = lines(context, run.id(), Range::After(0), bytes)?;
+    report_of(context, status, query, &notes(waited))
 }
 
-fn status(context: &Context<'_, Shell>, arguments: Arguments) -> Result<ToolResult, ToolError> {
-    let Nothing {} = arguments.read()?;
-    report_status(context, context.ops.last_run()?.id())
+/// Returns the notes on a wait: the line that matched, or why there was no wait.
+fn notes(waited: Result<Option<String>, ToolError>) -> Vec<String> {
+    match waited {
+        Ok(None) => Vec::new(),
+        Ok(Some(line)) => vec![format!("matched: {line}")],
+        Err(error) => vec![error.into_text()],
+    }
+}
+
+fn wait(context: &Context<'_, Shell>, mut arguments: Arguments) -> Result<ToolResult, ToolError> {
+    let seconds = arguments.wait(WAIT_DEFAULT)?;
+    let WaitForRuns { run, wanted, until, after, max_bytes } = arguments.read()?;
+    let run = match run {
+        Some(OneOrMany::Many(names)) => {
+            let has_more = until.is_some() || after.is_some();
+            return wait_for_many(context, &names, wanted.as_deref(), has_more, seconds);
+        }
+        Some(OneOrMany::One(run)) => Some(run),
+        None => None,
+    };
+    let (bytes, until) = (bytes(max_bytes)?, until_of(context, until.as_deref())?);
+    let found = run_of(context, run.as_deref())?;
+    let mut waited = Ok(None);
+    if let FoundRun::Managed(managed) = &found {
+        let mark = OutputMark::after(after.unwrap_or(0));
+        waited = Ok(wait_for(context, &managed.run, (&mark, Instant::now()), until, seconds)?);
+    }
+    let query = lines(context, id_of(&found), Range::After(after.unwrap_or(0)), bytes)?;
+    report(context, &found, query, &notes(waited))
+}
+
+fn wait_for_many(
+    context: &Context<'_, Shell>,
+    names: &[String],
+    wanted: Option<&str>,
+    has_more: bool,
+    seconds: f64,
+) -> Result<ToolResult, ToolError> {
+    let wanted = match wanted {
+        None | Some("all") => WaitFor::All,
+        Some("any") => WaitFor::Any,
+        Some(other) => {
+            return Err(ToolError(format!("The argument for is {other:?}: give all or any.")));
+        }
+    };
+    if has_more {
+        return Err(ToolError("The arguments until and after need one run: name one.".to_owned()));
+    }
+    let wait = Duration::from_secs_f64(seconds);
+    let RunsWaitResponse { runs, ended } =
+        context.ops.wait_for_runs(context.client, names, wanted, wait)?;
+    let first = format!("{} of {} runs have ended", ended.len(), runs.len());
+    let lines: Vec<String> = runs.iter().map(text_report::line_of).collect();
+    let running: Vec<&str> = runs
+        .iter()
+        .filter(|run| run.status == RunStatus::Running)
+        .map(|run| run.run_id.as_str())
+        .collect();
+    let last = if running.is_empty() {
+        "read_logs run=… reads the output of each".to_owned()
+    } else {
+        format!("still running: wait run={}", json!(running))
+    };
+    let text = Frame::new().around(&first, &lines.join("\n"), &last);
+    Ok(ToolResult { text, data: json!({}) })
 }
 
 fn read_logs(
@@ -274,46 +240,41 @@ fn read_logs(
 ) -> Result<ToolResult, ToolError> {
     let wait = arguments.wait(0.0)?;
     let requested: ReadLogs = arguments.read()?;
-    let run_id = match requested.run_id {
-        Some(run_id) if run_id.is_empty() => return Err(empty("run_id")),
-        Some(run_id) => run_id,
-        None => context.ops.last_run()?.id().to_owned(),
-    };
+    if requested.run.as_deref() == Some("") {
+        return Err(empty("run"));
+    }
+    let found = run_of(context, requested.run.as_deref())?;
     let is_filtered = requested.grep.is_some() || requested.seconds.is_some();
     let (after, lines) = match (requested.after, requested.lines) {
         // Selected by number, so that a line without newline stays separate.
         (None, Some(count @ 1..)) if !is_filtered => {
-            (Some(lines_total(context, &run_id)?.saturating_sub(count)), None)
+            (Some(lines_total(context, &found)?.saturating_sub(count)), None)
         }
         (None, None) if requested.seconds.is_none() => (Some(0), None),
         given => given,
     };
     let seconds = fitting_seconds("seconds", requested.seconds)?;
     let range = LogRange { lines, seconds, after }.or(Range::All)?;
-    let (tool, grep) = (format!("read_logs run_id={run_id}"), requested.grep.as_deref());
+    let (tool, grep) = (format!("read_logs run={}", id_of(&found)), requested.grep.as_deref());
     let hint = ContinuationHint::call(tool, None, grep);
     let mut query = LogQuery::new(context.client, range, grep, Escapes::Stripped, hint)?
         .limited_to(Some(bytes(requested.max_bytes)?))?;
     query.selection.limit = requested.limit;
-    query.check()?;
-    if let Some(after) = requested.after {
-        wait_for_line(context, &run_id, after, wait)?;
-    } else if wait > 0.0 {
-        return Err(ToolError(
-            "The argument wait needs after: give the number in the last result.".into(),
-        ));
+    let until = until_of(context, requested.until.as_deref())?;
+    if until.is_some() && wait == 0.0 {
+        return Err(ToolError("The argument until needs wait: give both.".to_owned()));
     }
-    report(context, &run_id, query)
-}
-
-fn wait(context: &Context<'_, Shell>, mut arguments: Arguments) -> Result<ToolResult, ToolError> {
-    let seconds = arguments.wait(WAIT_DEFAULT)?;
-    let OutputAfter { after, max_bytes } = arguments.read()?;
-    let bytes = bytes(max_bytes)?;
-    let run = context.ops.last_run()?;
-    wait_for_end(context, &run, Instant::now(), seconds)?;
-    let query = lines(context, run.id(), Range::After(after.unwrap_or(0)), bytes)?;
-    report(context, run.id(), query)
+    if wait > 0.0 {
+        if requested.after.is_none() {
+            return Err(ToolError(
+                "The argument wait needs after: give the number in the last result.".into(),
+            ));
+        }
+        (query.wait, query.until) =
+            (Some(Duration::from_secs_f64(wait)), until.unwrap_or(Until::Line));
+    }
+    query.check()?;
+    report(context, &found, query, &[])
 }
 
 fn send_input(
@@ -321,60 +282,103 @@ fn send_input(
     mut arguments: Arguments,
 ) -> Result<ToolResult, ToolError> {
     let wait = arguments.wait(REACTION_WAIT_DEFAULT)?;
-    let run = context.ops.last_run()?;
-    let StdinRequest { data, eof } = arguments.read()?;
-    let total = lines_total(context, run.id())?;
-    let is_on_terminal = run.snapshot().is_on_terminal;
-    let echoed = if is_on_terminal { data.matches(['\n', '\r']).count() as u64 } else { 0 };
-    let before = Before { lines: total, prompt: prompt(context, run.id())?, echoed };
+    let SendInput { run, text, eof, until } = arguments.read()?;
+    let until = until_of(context, until.as_deref())?.unwrap_or(Until::Idle(REACTION_SILENCE));
+    let found = run_of(context, run.as_deref())?;
     let ends = if eof { EndsInput::Yes } else { EndsInput::No };
     let permit = context.ops.streams().take()?;
-    let written = context.ops.write_stdin(context.client, &permit, data.as_bytes(), ends)?;
+    let which = Which::Run(id_of(&found));
+    let written = context.ops.write_stdin(context.client, &permit, which, text.as_bytes(), ends)?;
     drop(permit);
     // The input is written, so a failed wait is not a failure of the call.
-    let waited = wait_for_reaction(context, run.id(), &before, wait);
-    let rest = (written < data.len()).then(|| {
-        let bytes = data.len();
-        ToolError(format!(
-            "{written} of {bytes} bytes were accepted: the program is not reading. Send the rest \
-             later."
-        ))
-    });
-    let query = lines(context, run.id(), Range::After(total), OUTPUT_BYTES_DEFAULT)?;
-    let result = report(context, run.id(), query)?;
-    Ok(result.with_note(rest.or(waited.err())).with("written", json!(written)))
+    let mark = OutputMark::of_input(&written);
+    let waited = wait_for(context, &written.run, (&mark, Instant::now()), Some(until), wait);
+    let mut notes = notes(waited);
+    if written.bytes < text.len() {
+        let (bytes, all) = (written.bytes, text.len());
+        notes.push(format!(
+            "{bytes} of {all} bytes were accepted: the program is not reading. Send the rest later."
+        ));
+    }
+    let query = lines(context, id_of(&found), Range::After(mark.lines()), OUTPUT_BYTES_DEFAULT)?;
+    report(context, &found, query, &notes)
 }
 
 fn send_signal(
     context: &Context<'_, Shell>,
     arguments: Arguments,
 ) -> Result<ToolResult, ToolError> {
-    let SendSignal { kind } = arguments.read()?;
+    let SendSignal { run, kind } = arguments.read()?;
     let wrong =
         |requested: String| ToolError(format!("The argument type is {kind:?}: give {requested}."));
-    let run = context.ops.signal(context.client, kind.parse().map_err(wrong)?)?;
-    report_status(context, &run.run_id)
+    let signal = kind.parse().map_err(wrong)?;
+    let found = run_of(context, run.as_deref())?;
+    context.ops.signal(context.client, Which::Run(id_of(&found)), signal)?;
+    report_status(context, &found)
 }
 
 fn kill(context: &Context<'_, Shell>, arguments: Arguments) -> Result<ToolResult, ToolError> {
-    let Kill { kind } = arguments.read()?;
+    let Kill { run, kind } = arguments.read()?;
     let signal = match kind.as_deref() {
         None | Some("SIGTERM") => Signal::TERM,
         Some("SIGKILL") => Signal::KILL,
         Some(other) => {
-            let why = format!("The argument type is {other:?}: give SIGTERM or SIGKILL.");
-            return Err(ToolError(why));
+            return Err(ToolError(format!(
+                "The argument type is {other:?}: give SIGTERM or SIGKILL."
+            )));
         }
     };
-    let killed = context.ops.kill(context.client, signal)?;
-    let run = context.ops.last_run()?;
-    Ok(report_status(context, run.id())?.with("killed", json!(killed)))
+    let found = run_of(context, run.as_deref())?;
+    let killed = context.ops.kill(context.client, Which::Run(id_of(&found)), signal)?;
+    let mut notes = Vec::new();
+    if !killed.left.is_empty() {
+        let left = killed.left.iter().map(|left| format!("{} ({})", left.pid, left.why));
+        notes.push(format!("not ended: {}", left.collect::<Vec<_>>().join(", ")));
+    }
+    if !killed.ended_leftovers.is_empty() {
+        let ended = killed.ended_leftovers.iter();
+        let ended: Vec<_> = ended.map(|it| format!("{} ({})", it.pid, it.command)).collect();
+        notes.push(format!("ended what it had left running: {}", ended.join(", ")));
+    }
+    let after = lines_total(context, &found)?.saturating_sub(KILL_LINES);
+    let query = lines(context, id_of(&found), Range::After(after), KILL_BYTES)?;
+    report(context, &found, query, &notes)
 }
 
+/// The output that the result of a kill has: its last lines.
+const KILL_LINES: u64 = 10;
+const KILL_BYTES: u64 = 4 * 1024;
+
 fn restart(context: &Context<'_, Shell>, arguments: Arguments) -> Result<ToolResult, ToolError> {
-    let Restart { timeout } = arguments.read()?;
-    let run = context.ops.restart(context.client, fitting_seconds("timeout", timeout)?)?;
-    // It has printed little or nothing yet.
-    let query = lines(context, &run.run_id, Range::After(0), STATUS_BYTES)?;
-    report_of(context, run, query)
+    let Restart { run, timeout } = arguments.read()?;
+    let timeout = fitting_seconds("timeout", timeout)?;
+    let found = run_of(context, run.as_deref())?;
+    let new = context.ops.restart(context.client, Which::Run(id_of(&found)), timeout)?;
+    if let Some(runs) = context.client_runs {
+        runs.set_last(&new.run_id);
+    }
+    let query = lines(context, &new.run_id, Range::After(0), OUTPUT_BYTES_DEFAULT)?;
+    report_of(context, new, query, &[])
+}
+
+fn list_runs(context: &Context<'_, Shell>, arguments: Arguments) -> Result<ToolResult, ToolError> {
+    let ListRuns { name, status, limit, before } = arguments.read()?;
+    let status = status.map(|given| {
+        let known = RunStatus::ALL.iter().find(|it| it.as_str() == given).copied();
+        known.ok_or_else(|| {
+            ToolError(format!("The argument status is {given:?}: give running, exited or killed."))
+        })
+    });
+    let limit = limit.unwrap_or(RUNS_DEFAULT);
+    let query = RunsQuery { limit, before, name, status: status.transpose()? };
+    let list = context.ops.list(query)?;
+    let lines: Vec<String> = list.runs.iter().map(text_report::line_of).collect();
+    let body = if lines.is_empty() { "(no runs)".to_owned() } else { lines.join("\n") };
+    let last = match list.next {
+        Some(next) => format!("more: list_runs before={next}"),
+        None => "read_logs run=… reads the output of one".to_owned(),
+    };
+    let first = format!("{} of {} runs", list.runs.len(), list.total);
+    let text = Frame::new().around(&first, &body, &last);
+    Ok(ToolResult { text, data: json!({}) })
 }

@@ -5,6 +5,7 @@ use super::error::ToolError;
 use crate::auth::Principal;
 use crate::ops::{Client, Provenance};
 use crate::protocol::Scope;
+use parking_lot::Mutex;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
@@ -41,6 +42,24 @@ pub struct Context<'a, O> {
     pub ops: &'a O,
     /// The calling client.
     pub client: &'a dyn Client,
+    /// The runs of the client, if the tools serve only one.
+    pub client_runs: Option<&'a ClientRuns>,
+}
+
+/// The runs that one client has started.
+#[derive(Debug, Default)]
+pub struct ClientRuns(Mutex<Option<String>>);
+
+impl ClientRuns {
+    /// Returns the id of the last one.
+    pub fn last(&self) -> Option<String> {
+        self.0.lock().clone()
+    }
+
+    /// Sets the id of the last one.
+    pub fn set_last(&self, run_id: &str) {
+        *self.0.lock() = Some(run_id.to_owned());
+    }
 }
 
 /// The client of a tool.
@@ -89,27 +108,8 @@ pub enum Effect {
 pub struct ToolResult {
     /// The text for a model.
     pub text: String,
-    /// The data for a program, by the tool's schema.
+    /// Further fields of the structured result, by the tool's schema.
     pub data: Value,
-}
-
-impl ToolResult {
-    /// Adds a note before the last line, if something was not done.
-    #[must_use]
-    pub fn with_note(mut self, failure: Option<ToolError>) -> Self {
-        if let Some(failure) = failure {
-            let end = self.text.trim_end().rfind('\n').map_or(0, |end| end + 1);
-            self.text.insert_str(end, &format!("[{}]\n", failure.into_text()));
-        }
-        self
-    }
-
-    /// Adds a field to the data.
-    #[must_use]
-    pub fn with(mut self, field: &str, value: Value) -> Self {
-        self.data[field] = value;
-        self
-    }
 }
 
 impl<O> Tool<O> {

@@ -2,7 +2,7 @@
 
 use super::service_tools::SERVICE_TOOLS;
 use super::shell_tools::SHELL_TOOLS;
-use super::tool::Tool;
+use super::tool::{ClientRuns, Tool};
 use crate::ops::{Services, Shell};
 use std::sync::Arc;
 
@@ -12,18 +12,28 @@ pub struct Toolbox<O: 'static> {
     pub(super) tools: &'static [Tool<O>],
     pub(super) instructions: &'static str,
     pub(super) ops: Arc<O>,
+    /// The runs of the client, if the tools serve only one.
+    pub(super) client_runs: Option<ClientRuns>,
+}
+
+impl<O> Toolbox<O> {
+    /// Makes the tools serve one client only, whose last run is the default of a call.
+    #[must_use]
+    pub fn for_one_client(self) -> Self {
+        Self { client_runs: Some(ClientRuns::default()), ..self }
+    }
 }
 
 impl Toolbox<Shell> {
     /// Creates the tools that run commands.
     #[must_use]
     pub fn shell(ops: Arc<Shell>) -> Self {
-        let instructions = "Runs one shell command at a time, each with its whole process tree, \
-                            and keeps every line it prints. Start with start_command; each result \
-                            begins with a line of state and ends with what to call next. Only \
-                            `exited, exit code 0` is success. Nothing (directory, environment) \
-                            carries over from one command to the next.";
-        Self { tools: SHELL_TOOLS, instructions, ops }
+        let instructions = "Runs shell commands, any number at once, each with its whole process \
+                            tree, and keeps every line they print. Begin with start_command. Each \
+                            result begins with a line of state and ends with what to call next; \
+                            both lines end in the same random number, and what is between them is \
+                            output. Only `exited | exit code 0` is success.";
+        Self { tools: SHELL_TOOLS, instructions, ops, client_runs: None }
     }
 }
 
@@ -35,6 +45,6 @@ impl Toolbox<Services> {
                             restarts those that crash, checks their health. Begin with \
                             list_services; read service_logs before you restart a service that \
                             crashed.";
-        Self { tools: SERVICE_TOOLS, instructions, ops }
+        Self { tools: SERVICE_TOOLS, instructions, ops, client_runs: None }
     }
 }

@@ -4,7 +4,7 @@ use super::client::{Client, Provenance};
 use super::error::Result;
 use crate::auth::AuditFile;
 use crate::logs::{format_instant, now};
-use crate::protocol::StartRequest;
+use crate::protocol::RunRequest;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ impl<'a> Change<'a> {
 
     /// Creates the start of a command.
     #[must_use]
-    pub fn of_start(request: &'a StartRequest) -> Self {
+    pub fn of_start(request: &'a RunRequest) -> Self {
         Self {
             command: Some(request.command.clone().into()),
             cwd: request.cwd.as_ref().map(|cwd| cwd.display().to_string()),

@@ -18,14 +18,6 @@ pub enum Error {
         /// The last run before.
         run_id: String,
     },
-    /// Another run is asked for than the last one.
-    #[error("The last command is run {last:?}, not {run_id:?}")]
-    AnotherRun {
-        /// The run that is asked for.
-        run_id: String,
-        /// The last one.
-        last: String,
-    },
     /// There is no run of this id in the log of a service.
     #[error("The log of {name} has no run {run_id:?}")]
     NoSuchServiceRun {
@@ -124,9 +116,7 @@ impl Error {
             Self::Invalid(_) => ErrorKind::BadRequest,
             Self::NotStartedSince { .. } | Self::NoSuchServiceRun { .. } => ErrorKind::NotFound,
             Self::Restricted { .. } | Self::MissingScope { .. } => ErrorKind::Forbidden,
-            Self::AnotherRun { .. } | Self::KeyReused { .. } | Self::ServiceInput { .. } => {
-                ErrorKind::Conflict
-            }
+            Self::KeyReused { .. } | Self::ServiceInput { .. } => ErrorKind::Conflict,
             Self::TooManyRequests(_) => ErrorKind::Unavailable,
             Self::Supervisor(error) => error.kind(),
             Self::Run(error) => error.kind(),

@@ -5,7 +5,8 @@ use super::error::{Error, Result};
 use super::log_query::{ContinuationHint, LogQuery};
 use super::source::{Named, Source};
 use super::truncator::Truncator;
-use super::{service_lines, text_report, waits};
+use super::until::{OutputMark, wait_until};
+use super::{service_lines, text_report};
 use crate::error::SystemError;
 use crate::logs::{Page, PageCounts};
 use crate::permits::{Permit, Permits};
@@ -16,7 +17,7 @@ use std::io;
 /// permit of a scan, to be held while the log is read.
 ///
 /// # Errors
-/// `TooManyRequests` if no permit is free.
+/// `TooManyRequests` if no permit is free; `Log` if the log cannot be read.
 pub fn begin_read(
     client: &dyn Client,
     mut query: LogQuery,
@@ -27,24 +28,11 @@ pub fn begin_read(
     // A scan may take as long as a wait.
     let scans = !query.selection.filter.passes_all();
     let permit = (scans || query.wait.is_some()).then(|| streams.take()).transpose()?;
-    wait_for_news(client, &query, source);
+    if let (Some(wait), Some(cursor)) = (query.wait, query.selection.range.cursor()) {
+        let mark = OutputMark::after(cursor);
+        query.waited = Some(wait_until(client, source, &mark, &query.until, wait)?);
+    }
     Ok((query, permit.filter(|_| scans)))
-}
-
-/// Waits for a line after the cursor, or for the end of the run.
-fn wait_for_news(client: &dyn Client, query: &LogQuery, source: &dyn Source) {
-    let (Some(wait), Some(cursor)) = (query.wait, query.selection.range.cursor()) else { return };
-    let was_running = source.is_running();
-    waits::wait(client, wait, |until| {
-        let mut is_enough = source.is_over();
-        if !is_enough {
-            source.wait(until, &mut |snapshot| {
-                is_enough = snapshot.lines > cursor || (was_running && snapshot.is_over);
-                is_enough
-            });
-        }
-        is_enough || source.is_over()
-    });
 }
 
 /// Reads lines of a run's log.
@@ -82,6 +70,8 @@ pub fn logs_response(source: &dyn Source, query: &LogQuery) -> Result<LogsRespon
         prompt: prompt.map(str::to_owned),
         skipped: page.lines_skipped(),
         cursor_reset: query.cursor_reset,
+        reason: query.waited.as_ref().map(|waited| waited.reason),
+        matched_line: query.waited.as_ref().and_then(|waited| waited.matched_line.clone()),
     })
 }
 
@@ -118,6 +108,8 @@ pub fn service_logs(source: &dyn Source, query: &LogQuery) -> Result<ServiceLogs
         prompt: prompt(&unfinished, query.bytes_max).map(str::to_owned),
         skipped: page.lines_skipped(),
         cursor_reset: query.cursor_reset,
+        reason: query.waited.as_ref().map(|waited| waited.reason),
+        matched_line: query.waited.as_ref().and_then(|waited| waited.matched_line.clone()),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::client::Client;
 use super::error::{Error, Result};
+use super::until::{Until, Waited};
 use crate::logs::{FOLD_BYTES_MIN, Filter, Range, Selection, now};
 use crate::runs::SECONDS_MAX;
 use serde_json::Value;
@@ -86,8 +87,12 @@ pub struct LogQuery {
     pub selection: Selection,
     /// The largest content, in bytes.
     pub bytes_max: Option<usize>,
-    /// The longest wait for a line after the cursor.
+    /// The longest wait for output after the cursor.
     pub wait: Option<Duration>,
+    /// What ends that wait, besides the end of the run.
+    pub until: Until,
+    /// How it has ended.
+    pub waited: Option<Waited>,
     /// Whether the cursor was of another run, or beyond the log, and was set to its beginning.
     pub cursor_reset: bool,
     /// How to request lines that were left out.
@@ -155,25 +160,35 @@ impl LogQuery {
         let strips = escapes == Escapes::Stripped;
         let filter = Filter::new(grep, strips, Some(client.has_left_fn()))?;
         let selection = Selection { range, limit: None, filter };
-        Ok(Self { selection, bytes_max: None, wait: None, cursor_reset: false, continuation })
+        Ok(Self {
+            selection,
+            bytes_max: None,
+            wait: None,
+            until: Until::Line,
+            waited: None,
+            cursor_reset: false,
+            continuation,
+        })
     }
 
-    /// Creates a query of the output that an answer has beside a run's state.
+    /// Creates a query of the output that an answer has beside a run's state. `path` is that of the
+    /// log.
     ///
     /// # Errors
     /// `Invalid` for a size out of range.
     pub fn of_output(
-        run_id: &str,
+        path: String,
         range: Range,
         bytes_max: Option<u64>,
         escapes: Escapes,
     ) -> Result<Self> {
         let filter = Filter::new(None, escapes == Escapes::Stripped, None)?;
-        let path = format!("/runs/{run_id}/logs");
         Self {
             selection: Selection { range, limit: None, filter },
             bytes_max: Some(CONTENT_BYTES_MAX),
             wait: None,
+            until: Until::Line,
+            waited: None,
             cursor_reset: false,
             continuation: ContinuationHint::Request { path, filters: String::new() },
         }

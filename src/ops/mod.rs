@@ -9,6 +9,7 @@ mod client;
 mod error;
 mod log_page;
 mod log_query;
+mod run_events;
 mod run_marks;
 mod run_source;
 mod run_status;
@@ -20,6 +21,7 @@ mod shell;
 mod source;
 pub mod text_report;
 mod truncator;
+mod until;
 mod waits;
 
 pub use audit::{Audit, Audited, Change};
@@ -30,11 +32,15 @@ pub use log_query::{
     ContinuationHint, Escapes, LogQuery, LogRange, WAIT_MAX, fitting_seconds, fitting_wait,
     refuse_first,
 };
+
+pub use run_events::OpenPrompts;
 pub use run_marks::RunMarks;
 pub use run_source::RunSource;
+pub use run_status::status_of;
 pub use service_source::ServiceSource;
 pub use service_status::event_name;
 pub use services::Services;
-pub use shell::{Shell, Started};
+pub use shell::{Place, RunsQuery, Shell, ShellConfig, Started, WAITED_RUNS_MAX, WaitFor, Which};
 pub use source::{Named, Source};
+pub use until::{OutputMark, Until, Waited, wait_until};
 pub use waits::next_client_check;

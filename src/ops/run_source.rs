@@ -3,6 +3,8 @@
 use super::error::Result;
 use super::source::{Named, RunMark, Source};
 use crate::logs::{LogSeries, LogSnapshot, RunLog, Selection};
+use crate::protocol::ProcessStatus;
+use crate::runs::RunView;
 use serde_json::Value;
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,6 +18,17 @@ pub struct RunSource {
     pub log: Arc<RunLog>,
     /// The state of its run, as JSON.
     pub status: Box<dyn Fn() -> Value + Send>,
+}
+
+impl RunSource {
+    /// Creates the source of a run's log, which stays the same when another run is started.
+    #[must_use]
+    pub fn of_view(run: RunView) -> Self {
+        let log = Arc::clone(run.log());
+        let name = Named::Run { log_file: log.name().to_owned(), run_id: run.id().to_owned() };
+        let status = Box::new(move || ProcessStatus::from(run.snapshot()).json());
+        Self { name, log, status }
+    }
 }
 
 impl Source for RunSource {

@@ -1,15 +1,15 @@
 //! Conversions between bodies of the LLM Shell and the state of runs.
 
 use super::error::{Error, Result};
-use crate::logs::{format_instant, now};
+use super::log_query::fitting_seconds;
+use crate::logs::{RunRecord, format_instant, now};
 use crate::process::{Input, Signal, TerminalSize};
 use crate::protocol::{
-    EndedBy, KillResponse, Leftover, ProcessStatus, Pty, RunStatus, Size, StartRequest,
-    UnkilledProcess, seconds,
+    EndedBy, KillResponse, Leftover, ProcessStatus, Pty, RunRequest, RunStatus, Size,
+    UnkilledProcess, is_run_name, seconds,
 };
-use crate::runs::{EndedLeftover, KillReport, PastRun, RunInfo, RunSpec, Snapshot};
+use crate::runs::{EndedLeftover, FoundRun, KillReport, PastRun, RunInfo, RunSpec, Snapshot};
 use serde_json::Value;
-use std::time::Duration;
 
 impl TryFrom<Size> for TerminalSize {
     type Error = Error;
@@ -26,21 +26,29 @@ impl TryFrom<Size> for TerminalSize {
     }
 }
 
-impl StartRequest {
-    /// Returns the specification of the run.
+impl RunRequest {
+    /// Returns the specification of the run. `clears_environment` is the default of `clear_env`.
     ///
     /// # Errors
-    /// `Invalid` for a terminal without a size.
-    pub fn spec(self, timeout: Option<Duration>) -> Result<RunSpec> {
+    /// `Invalid` for a terminal without a size, a duration out of range, or an invalid name.
+    pub fn spec(&self, clears_environment: bool) -> Result<RunSpec> {
+        let timeout = fitting_seconds("timeout", self.timeout)?;
+        if let Some(name) = self.name.as_deref().filter(|name| !is_run_name(name)) {
+            return Err(Error::Invalid(format!(
+                "The name {name:?} is invalid: use 1 to 64 letters, digits, `.`, `_` and `-`; not \
+                 `.`, `..`, `wait` or 16 hexadecimal digits."
+            )));
+        }
         let input = match self.pty {
             Pty::Of(size) => Input::Terminal(size.try_into()?),
             Pty::Is(true) => Input::Terminal(TerminalSize::default()),
             Pty::Is(false) if self.stdin => Input::Pipe,
             Pty::Is(false) => Input::Nothing,
         };
-        let (directory, environment) = (self.cwd, self.env);
-        let spec = RunSpec::shell(&self.command);
-        Ok(RunSpec { directory, environment, input, timeout, ..spec })
+        let (directory, environment) = (self.cwd.clone(), self.env.clone());
+        let clears_environment = self.clear_env.unwrap_or(clears_environment);
+        let (name, spec) = (self.name.clone(), RunSpec::shell(&self.command));
+        Ok(RunSpec { name, directory, clears_environment, environment, input, timeout, ..spec })
     }
 }
 
@@ -58,6 +66,7 @@ impl From<Snapshot> for ProcessStatus {
             command: run.command,
             log_file: run.log_name,
             run_id: run.run_id,
+            name: run.name,
             uptime: seconds(run.uptime),
             cpu_percent: run.usage.cpu_percent,
             memory_mb: run.usage.memory_mb,
@@ -82,6 +91,15 @@ impl From<RunInfo> for ProcessStatus {
     }
 }
 
+impl From<FoundRun> for ProcessStatus {
+    fn from(run: FoundRun) -> Self {
+        match run {
+            FoundRun::Managed(found) => Self::from(found.run.snapshot()),
+            FoundRun::Past(past) => Self::of_the_past(*past),
+        }
+    }
+}
+
 impl ProcessStatus {
     /// Converts to a JSON value.
     #[must_use]
@@ -98,11 +116,7 @@ impl ProcessStatus {
         let end = run.end.as_ref();
         let silence = end.and_then(|end| end.output_at).map(|at| (now() - at).to_std());
         let idle = silence.map(|silence| seconds(silence.unwrap_or_default()));
-        let status = match end {
-            None => RunStatus::Running,
-            Some(end) if end.ended_by == EndedBy::Itself => RunStatus::Exited,
-            Some(_) => RunStatus::Killed,
-        };
+        let status = status_of(&run);
         Self {
             process_pid: run.leader.map_or(0, |leader| leader.pid),
             status,
@@ -115,6 +129,7 @@ impl ProcessStatus {
             command: run.command,
             log_file: log_name,
             run_id: run.run_id,
+            name: run.name,
             uptime,
             cpu_percent: 0.0,
             memory_mb: 0.0,
@@ -126,6 +141,16 @@ impl ProcessStatus {
             ended_leftovers: Vec::new(),
             log_pending: false,
         }
+    }
+}
+
+/// Returns whether a run goes on, and if not, how it ended.
+#[must_use]
+pub fn status_of(run: &RunRecord) -> RunStatus {
+    match &run.end {
+        None => RunStatus::Running,
+        Some(end) if end.ended_by == EndedBy::Itself => RunStatus::Exited,
+        Some(_) => RunStatus::Killed,
     }
 }
 

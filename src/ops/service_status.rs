@@ -14,13 +14,14 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 impl From<&Event> for EventBody {
-    fn from(event: &Event) -> Self {
+    fn from(entry: &Event) -> Self {
+        let event = &entry.event;
         Self {
             service: event.service.clone(),
             status: event.state,
             health: event.health,
             message: event.message.clone(),
-            at: format_instant(event.at),
+            at: format_instant(entry.at),
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::protocol::{
 };
 use crate::runs;
 use crate::runs::EndsInput;
+use crate::runs::Written;
 use crate::supervisor::{Bulk, ServiceCommand, ServiceOrigin, Supervisor, Verb};
 use serde_json::Value;
 use std::sync::Arc;
@@ -313,8 +314,8 @@ impl Services {
         Ok(self.streams.take()?)
     }
 
-    /// Writes to a service's terminal. Blocks up to 5 s while the program does not read; returns
-    /// how many bytes it took. The permit is that of [`Self::begin_write`].
+    /// Writes to a service's terminal. Blocks up to 5 s while the program does not read. The
+    /// permit is that of [`Self::begin_write`].
     ///
     /// # Errors
     /// `NoSuchService`, `ServiceInput`.
@@ -325,16 +326,18 @@ impl Services {
         name: &str,
         data: &[u8],
         ends: EndsInput,
-    ) -> Result<usize> {
+    ) -> Result<Written> {
         let service = self.supervisor.find(name)?;
-        let written = service.manager().write_stdin(data, ends).map_err(|error| match error {
-            runs::Error::NeverStarted
-            | runs::Error::NotRunning { .. }
-            | runs::Error::StdinNotOpen { .. } => {
-                Error::ServiceInput { name: service.name().to_owned() }
-            }
-            other => other.into(),
-        });
+        let written =
+            service.manager().write_stdin(data, ends, None).map_err(|error| match error {
+                runs::Error::NeverStarted
+                | runs::Error::NotRunning { .. }
+                | runs::Error::StdinNotOpen { .. } => {
+                    Error::ServiceInput { name: service.name().to_owned() }
+                }
+                other => other.into(),
+            });
+        let written: Result<Written> = written;
         let bytes = Some(data.len());
         let change = Change { service: Some(name), bytes, ..Change::new("write_stdin") };
         self.audit.record(client, &change, &written);

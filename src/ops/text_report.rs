@@ -1,10 +1,16 @@
 //! Text reports of runs for models: a line of state, the output, and a line with the next call.
 
+use crate::printable::printable;
 use crate::protocol::{EndedBy, LogsResponse, ProcessStatus, RunStatus};
 use std::fmt::Write;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::ops::RangeInclusive;
 
 /// The most of an unfinished line that is shown, from its end, in bytes: a prompt is short.
 const PROMPT_BYTES_MAX: usize = 512;
+
+/// The most of a command that a list shows, in bytes.
+const COMMAND_BYTES_MAX: usize = 80;
 
 /// The most leftover processes that are named.
 const PROCESSES_MAX: usize = 10;
@@ -19,11 +25,11 @@ pub enum Reader {
 }
 
 impl Reader {
-    /// Returns the call that waits for more output.
-    fn wait_call(self, after: u64) -> String {
+    /// Returns the call that waits for the end and returns the lines after one.
+    fn wait_call(self, after: u64, run_id: &str) -> String {
         match self {
-            Self::Http => format!("GET /logs?after={after}&wait=30 waits for more"),
-            Self::Tools => format!("wait after={after}"),
+            Self::Http => format!("GET /runs/{run_id}/logs?after={after}&wait=60&until=end"),
+            Self::Tools => format!("wait run={run_id} after={after}"),
         }
     }
 
@@ -31,24 +37,75 @@ impl Reader {
     fn read_call(self, after: u64, run_id: &str) -> String {
         match self {
             Self::Http => format!("GET /runs/{run_id}/logs?after={after}&max_bytes=32768"),
-            Self::Tools => format!("read_logs run_id={run_id} after={after}"),
+            Self::Tools => format!("read_logs run={run_id} after={after}"),
         }
     }
 
-    /// Returns the call that reports the last run.
-    fn status_call(self) -> &'static str {
+    /// Returns the call that lists runs.
+    fn list_call(self) -> &'static str {
         match self {
-            Self::Http => "GET /status",
-            Self::Tools => "get_status",
+            Self::Http => "GET /runs",
+            Self::Tools => "list_runs",
         }
     }
 
-    /// Returns the calls that start a command, write to it, and end it.
-    fn command_calls(self) -> [&'static str; 3] {
+    /// Returns the call that starts a command.
+    fn start_call(self) -> &'static str {
         match self {
-            Self::Http => ["POST /start", "POST /stdin", "POST /kill"],
-            Self::Tools => ["start_command", "send_input", "kill"],
+            Self::Http => "POST /start",
+            Self::Tools => "start_command",
         }
+    }
+
+    /// Returns the call that writes to a run.
+    fn input_call(self, run_id: &str) -> String {
+        match self {
+            Self::Http => format!("POST /runs/{run_id}/stdin"),
+            Self::Tools => format!("send_input run={run_id}"),
+        }
+    }
+
+    /// Returns the call that ends a run.
+    fn kill_call(self, run_id: &str) -> String {
+        match self {
+            Self::Http => format!("POST /runs/{run_id}/kill"),
+            Self::Tools => format!("kill run={run_id}"),
+        }
+    }
+}
+
+/// The lines around the output in a report. Both end with the same random number, so that no output
+/// can contain them; and what is between them has no character that people cannot see.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame(u32);
+
+/// The Unicode tag characters: models read them, people do not see them.
+const TAG_CHARACTERS: RangeInclusive<char> = '\u{e0000}'..='\u{e007f}';
+
+impl Frame {
+    /// Creates a frame with a new number.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, reason = "any 32 of the random bits will do")]
+    pub fn new() -> Self {
+        // Seeded by the operating system's randomness.
+        Self(RandomState::new().build_hasher().finish() as u32)
+    }
+
+    /// Returns a report: a first line, a body, and a last line.
+    #[must_use]
+    pub fn around(self, first: &str, body: &str, last: &str) -> String {
+        let Self(number) = self;
+        let body: String = body.chars().filter(|c| !TAG_CHARACTERS.contains(c)).collect();
+        let end = if body.is_empty() || body.ends_with('\n') { "" } else { "\n" };
+        let plain = |line: &str| line.replace(|c: char| c.is_control(), " ");
+        let (first, last) = (plain(first), plain(last));
+        format!("[{first} | #{number:08x}]\n{body}{end}[{last} | #{number:08x}]\n")
+    }
+}
+
+impl Default for Frame {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -64,48 +121,66 @@ pub fn end_of(text: &str, bytes_max: usize) -> &str {
     &text[text.ceil_char_boundary(text.len().saturating_sub(bytes_max))..]
 }
 
-/// Returns the state of a run, its output and the next call; `newer` is the last run if this is not
-/// it.
+/// Returns the state of a run, its output and the next call. `notes` are further lines after the
+/// output.
 #[must_use]
 pub fn of_run(
     status: &ProcessStatus,
     output: &LogsResponse,
-    newer: Option<&str>,
+    notes: &[String],
     reader: Reader,
 ) -> String {
-    let mut text = format!("[{} | {}]\n", state(status), lines(output));
+    let first = format!("{} | {}", state(status), lines(output));
+    let mut body = String::new();
     let prompt = prompt_of(output.prompt.as_deref());
     for part in [&*output.content, prompt].into_iter().filter(|part| !part.is_empty()) {
-        text.push_str(part);
-        text.push('\n');
+        body.push_str(part);
+        body.push('\n');
     }
     if output.content.is_empty() && prompt.is_empty() {
-        text.push_str("(no output)\n");
+        body.push_str("(no output)\n");
     }
     if !status.ended_leftovers.is_empty() {
         let ended = status.ended_leftovers.iter().map(|it| format!("{} ({})", it.pid, it.command));
         let ended = listed(&ended.collect::<Vec<_>>());
-        let _in_memory = writeln!(text, "[ended processes left by the previous run: {ended}]");
+        let _in_memory = writeln!(body, "[ended processes left by the previous run: {ended}]");
     }
-    let _in_memory = writeln!(text, "[{}]", next_call(status, output, newer, reader));
-    text
+    for note in notes {
+        let _in_memory = writeln!(body, "[{note}]");
+    }
+    Frame::new().around(&first, &body, &next_call(status, output, reader))
 }
 
-/// Formats the state: `run 7 | exited, exit code 1 | pid 4242 | 12.3 s`
+/// Formats a run in a list: `7 dev | running | 12.3 s | npm run dev`
+#[must_use]
+pub fn line_of(status: &ProcessStatus) -> String {
+    let name = status.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+    let command = printable(&status.command).replace('\n', " ");
+    let end = command.floor_char_boundary(COMMAND_BYTES_MAX);
+    let cut = if end < command.len() { "…" } else { "" };
+    let ProcessStatus { run_id, uptime, .. } = status;
+    format!("{run_id}{name} | {} | {uptime:.1} s | {}{cut}", how(status), &command[..end])
+}
+
+/// Formats the state: `run 7 | exited | exit code 1 | 12.3 s`
 fn state(status: &ProcessStatus) -> String {
+    let ProcessStatus { run_id, uptime, log_dropped_lines: lost, .. } = status;
+    let lost = if *lost > 0 { format!(" | {lost} lines lost") } else { String::new() };
+    let pending = if status.log_pending { " | its last output is not on disk yet" } else { "" };
+    format!("run {run_id} | {} | {uptime:.1} s{lost}{pending}", how(status))
+}
+
+/// Formats whether it runs, and how it has ended: `exited | exit code 1`
+fn how(status: &ProcessStatus) -> String {
     let how = match (status.status, status.ended_by) {
         (RunStatus::Killed, Some(by)) => format!("killed ({by})"),
         (status, _) => status.to_string(),
     };
-    let with = match (&status.signal, status.exit_code) {
-        (Some(signal), _) => format!(", {signal}"),
-        (None, Some(code)) => format!(", exit code {code}"),
-        (None, None) => String::new(),
-    };
-    let ProcessStatus { run_id, process_pid: pid, uptime, log_dropped_lines: lost, .. } = status;
-    let lost = if *lost > 0 { format!(" | {lost} lines lost") } else { String::new() };
-    let pending = if status.log_pending { " | its last output is not on disk yet" } else { "" };
-    format!("run {run_id} | {how}{with} | pid {pid} | {uptime:.1} s{lost}{pending}")
+    match (&status.signal, status.exit_code) {
+        (Some(signal), _) => format!("{how} | {signal}"),
+        (None, Some(code)) => format!("{how} | exit code {code}"),
+        (None, None) => how,
+    }
 }
 
 /// Formats the range of lines: `lines 121-180 of 180`
@@ -125,39 +200,30 @@ fn lines(output: &LogsResponse) -> String {
     lines + &skipped + reset
 }
 
-fn next_call(
-    status: &ProcessStatus,
-    output: &LogsResponse,
-    newer: Option<&str>,
-    reader: Reader,
-) -> String {
-    if let Some(newer) = newer {
-        return format!("run {newer} is newer: {} shows it", reader.status_call());
-    }
+fn next_call(status: &ProcessStatus, output: &LogsResponse, reader: Reader) -> String {
+    let run_id = &*status.run_id;
     if status.ended_by == Some(EndedBy::Restart) {
-        return format!("ended for a restart: {} shows the next run", reader.status_call());
+        return format!("ended for a restart: {} shows the next run", reader.list_call());
     }
-    let [start, answer, kill] = reader.command_calls();
+    let (start, kill) = (reader.start_call(), reader.kill_call(run_id));
     if output.next < output.total_lines && status.status != RunStatus::Running {
-        return format!("more lines: {}", reader.read_call(output.next, &status.run_id));
+        return format!("more lines: {}", reader.read_call(output.next, run_id));
     }
     if status.status != RunStatus::Running {
         let is_ended_whole = status.ended_by.is_some_and(EndedBy::ends_tree);
         return match &status.leftover_pids[..] {
             [] => format!("ended: {start} runs the next command"),
             pids if is_ended_whole => format!("ended, and {} is being ended", pids_of(pids)),
-            pids => format!(
-                "ended, but left {} running: {kill} ends these processes, as does the next {start}",
-                pids_of(pids)
-            ),
+            pids => format!("ended, but left {} running: {kill} ends these", pids_of(pids)),
         };
     }
-    let more = reader.wait_call(output.next);
+    let more = reader.wait_call(output.next, run_id);
     match (output.prompt.is_some(), status.stdin_open) {
         (true, true) => format!(
-            "still running, its last line is open{}: {answer} if that is a question, else {more}, \
-             or {kill}",
-            silence(status)
+            "still running, its last line is open{}: {} if that is a question, else {more}, or \
+             {kill}",
+            silence(status),
+            reader.input_call(run_id)
         ),
         (true, false) => format!(
             "still running, its last line is open{}, and it has no input: {more}; if that is a \
@@ -207,7 +273,10 @@ mod tests {
             to.as_object_mut().unwrap().extend(from.as_object().unwrap().clone());
         }
         let whole: ProcessStatus = serde_json::from_value(whole).unwrap();
-        of_run(&whole, &serde_json::from_value(page).unwrap(), None, Reader::Http)
+        let text = of_run(&whole, &serde_json::from_value(page).unwrap(), &[], Reader::Http);
+        let number = text[..text.find("]\n").unwrap()].rsplit('#').next().unwrap().to_owned();
+        assert_eq!((number.len(), text.matches(&format!(" | #{number}]\n")).count()), (8, 2));
+        text.replace(&format!(" | #{number}"), "")
     }
 
     fn ended(by: &str, exit_code: i32, signal: Option<&str>) -> Value {
@@ -218,10 +287,10 @@ mod tests {
     #[test]
     fn state_line_has_the_end() {
         for (status, said) in [
-            (json!({}), "[run 7 | running | pid 4242 | 12.3 s | no lines]"),
-            (ended("itself", 1, None), "exited, exit code 1 |"),
-            (ended("timeout", -15, Some("SIGTERM")), "killed (timeout), SIGTERM |"),
-            (ended("kill", 0, None), "killed (kill), exit code 0 |"),
+            (json!({}), "[run 7 | running | 12.3 s | no lines]"),
+            (ended("itself", 1, None), "exited | exit code 1 |"),
+            (ended("timeout", -15, Some("SIGTERM")), "killed (timeout) | SIGTERM |"),
+            (ended("kill", 0, None), "killed (kill) | exit code 0 |"),
             (json!({"status": "killed", "ended_by": "lost"}), "| killed (lost) |"),
             (json!({"log_dropped_lines": 3}), "12.3 s | 3 lines lost |"),
         ] {
@@ -237,8 +306,8 @@ mod tests {
         });
         assert_eq!(
             report(json!({}), page),
-            "[run 7 | running | pid 4242 | 12.3 s | lines 121-180 of 180]\na\nb\n[still running: \
-             GET /logs?after=180&wait=30 waits for more, or POST /kill]\n"
+            "[run 7 | running | 12.3 s | lines 121-180 of 180]\na\nb\n[still running: GET \
+             /runs/7/logs?after=180&wait=60&until=end, or POST /runs/7/kill]\n"
         );
         let report = report(ended("itself", 0, None), json!({}));
         assert!(report.ends_with("]\n(no output)\n[ended: POST /start runs the next command]\n"));
@@ -262,7 +331,9 @@ mod tests {
     fn report_marks_prompts_and_whether_stdin_is_open() {
         let page = json!({"prompt": "Sure? "});
         let open = report(json!({"stdin_open": true}), page.clone());
-        assert!(open.contains("\nSure? \n[still running, its last line is open: POST /stdin if"));
+        assert!(
+            open.contains("\nSure? \n[still running, its last line is open: POST /runs/7/stdin")
+        );
         let closed = report(json!({}), page);
         assert!(closed.contains("start it with \"pty\": true to answer"), "{closed}");
     }
@@ -272,8 +343,7 @@ mod tests {
         let mut status = ended("itself", 0, None);
         status["leftover_pids"] = json!([5, 6]);
         let report = report(status, json!({}));
-        assert!(report.contains("left 5, 6 running: POST /kill ends these processes"), "{report}");
-        assert!(report.contains(", as does the next POST /start"), "{report}");
+        assert!(report.contains("left 5, 6 running: POST /runs/7/kill ends these"), "{report}");
     }
 
     #[test]
@@ -281,7 +351,7 @@ mod tests {
         let page = json!({"first": 1, "next": 2, "total_lines": 9, "lines_returned": 2});
         let running = report(json!({}), page.clone());
         assert!(running.ends_with(
-            "\n[still running: GET /logs?after=2&wait=30 waits for more, or POST /kill]\n"
+            "\n[still running: GET /runs/7/logs?after=2&wait=60&until=end, or POST /runs/7/kill]\n"
         ));
         let over = report(ended("itself", 0, None), page);
         assert!(over.ends_with("[more lines: GET /runs/7/logs?after=2&max_bytes=32768]\n"));

@@ -28,6 +28,7 @@ mod resource_limits;
 mod run_with_timeout;
 mod sampler;
 mod setup;
+mod siblings;
 mod signal;
 mod spawn;
 mod spawner;
@@ -55,8 +56,9 @@ pub use sampler::Sampler;
 pub use setup::{
     close_memory, exit_at_once, hangup_is_ignored, is_root, prepare, raise_descriptor_limit,
 };
+pub use siblings::{Launching, Siblings};
 pub use signal::Signal;
 pub use stdin::{Stdin, StdinClosed};
 pub use terminal::{Input, TerminalSize};
-pub use tree::{LeftBehind, OrphanPolicy, Tree};
+pub use tree::{LeftBehind, OrphanPolicy, Orphans, Tree};
 pub use usage::{BatchUsage, BatchUsageMeter, Usage, UsageMeter};

@@ -5,7 +5,7 @@ use super::launch::Launch;
 use super::leader::Leader;
 use super::outcome::Outcome;
 use super::reaper::{Launched, Reaper};
-use super::tree::{OrphanPolicy, Tree};
+use super::tree::{Orphans, Tree};
 use crate::syscall::{is_readable, retry};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
@@ -62,7 +62,7 @@ pub fn run_with_timeout(reaper: &Reaper, mut launch: Launch, limit: Limit<'_>) -
     let is_over = || Instant::now() >= deadline || limit.until.is_some_and(is_readable);
     let Launched { leader, descriptors, stdin: _none } = reaper.launch(launch, &is_over)?;
     let leader = Arc::new(leader);
-    let tree = Tree::new(Arc::clone(&leader), &id, OrphanPolicy::AreForeign);
+    let tree = Tree::new(Arc::clone(&leader), &id, Orphans::Attributed, None);
     let mut output = Tail::default();
     let is_in_time =
         output.read_until(File::from(descriptors.output), &descriptors.end, deadline, limit.until);

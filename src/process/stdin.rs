@@ -56,6 +56,18 @@ impl Stdin {
         self.is_terminal
     }
 
+    /// Returns the number of lines that this input is echoed as: none in a pipe, and none while a
+    /// password is read. A program that reads key by key is taken to echo lines itself.
+    #[must_use]
+    pub fn echoed_lines(&self, data: &[u8]) -> u64 {
+        let open = self.lock().descriptor.clone().filter(|_| self.is_terminal);
+        let is_echoed = open.is_some_and(|open| terminal::echoes_lines(open.as_fd()));
+        if !is_echoed {
+            return 0;
+        }
+        data.iter().filter(|byte| matches!(**byte, b'\n' | b'\r')).count() as u64
+    }
+
     /// Whether it can be written to, as far as is known. Does not block.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -3,6 +3,7 @@
 
 use nix::libc;
 use nix::pty::{Winsize, openpty};
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
@@ -50,6 +51,15 @@ impl TerminalSize {
 /// Value of `TERM`, unless the environment has one.
 pub(super) const TERMINAL_TYPE: &str = "xterm-256color";
 
+/// Whether what is written to a terminal comes back as output: unless it reads lines without echo,
+/// as for a password.
+pub(super) fn echoes_lines(terminal: BorrowedFd<'_>) -> bool {
+    tcgetattr(terminal).is_ok_and(|settings| {
+        let reads_lines = settings.local_flags.contains(LocalFlags::ICANON);
+        !reads_lines || settings.local_flags.intersects(LocalFlags::ECHO | LocalFlags::ECHONL)
+    })
+}
+
 /// Opens a terminal; returns our side and the command's.
 pub(super) fn open(size: TerminalSize) -> io::Result<(OwnedFd, OwnedFd)> {
     let pair = openpty(&size.kernel_form(), None)?;
@@ -80,7 +90,7 @@ pub(super) fn resize(terminal: BorrowedFd<'_>, size: TerminalSize) -> io::Result
 /// line.
 pub(super) fn end_of_file(terminal: BorrowedFd<'_>) -> u8 {
     const CONTROL_D: u8 = 4;
-    let settings = nix::sys::termios::tcgetattr(terminal);
+    let settings = tcgetattr(terminal);
     let character = settings.map(|it| it.control_chars[libc::VEOF]);
     character.unwrap_or(CONTROL_D)
 }

@@ -6,6 +6,7 @@ use super::mark::{Mark, Marks};
 use super::pidfd::open_pidfd;
 use super::procfs::{ProcessInfo, Procfs, is_ending};
 use super::reaper::Reaper;
+use super::siblings::{Launching, Siblings};
 use super::signal::Signal;
 use nix::errno::Errno;
 use nix::libc;
@@ -26,23 +27,22 @@ const UNSEEN: &str = "/proc cannot be read, so its other processes are unknown";
 /// Reason why the status of a leader that has ended is unknown.
 const HELD: &str = "it has ended, but a debugger (strace, gdb) still holds its exit status";
 
-/// Which of our orphans belong to a run.
+/// Whose our orphans without a sign of their run are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrphanPolicy {
-    /// All of them: this server runs one command at a time and is nobody else's init.
+    /// Of our runs: nobody else could have started them.
     Belong,
-    /// Only those with the run's mark, in its control group, or in its session: we inherit orphans
-    /// of programs that we never started.
+    /// Unknown: we inherit orphans of programs that we never started.
     AreForeign,
 }
 
 impl OrphanPolicy {
-    /// Returns the policy of a server that runs one command at a time, at its start. As PID 1 it
-    /// inherits the orphans of programs that others started in its namespace; and if it has
-    /// children before it started any, a program that ran before it in this process started them
-    /// (`sh -c 'something & exec llm-shell'`). Else every orphan is the command's.
+    /// Returns the policy of a server at its start. As PID 1 it inherits the orphans of programs
+    /// that others started in its namespace; and if it has children before it started any, a
+    /// program that ran before it in this process started them (`sh -c 'something & exec
+    /// llm-shell'`). Else every orphan is of a run.
     #[must_use]
-    pub fn of_one_command() -> Self {
+    pub fn detect() -> Self {
         let is_init = std::process::id() == 1;
         let has_children = Procfs::detect().orphans().is_none_or(|orphans| !orphans.is_empty());
         if is_init || has_children { Self::AreForeign } else { Self::Belong }
@@ -60,48 +60,98 @@ pub struct LeftBehind {
 
 /// The processes of one run: its leader, the leader's descendants, and its orphans.
 #[derive(Clone, Debug)]
-pub struct Tree {
+pub struct Tree(Arc<TreeState>);
+
+#[derive(Debug)]
+pub(super) struct TreeState {
     leader: Arc<Leader>,
     /// The mark of all processes of the run.
     mark: Mark,
-    orphan_policy: OrphanPolicy,
+    orphans: Orphans,
     /// Whether another run has replaced it: orphans are no longer its own.
-    is_sealed: Arc<AtomicBool>,
+    is_sealed: AtomicBool,
     /// Whether no process of it was found once: then none ever lives again.
-    was_gone: Arc<AtomicBool>,
+    was_gone: AtomicBool,
     /// The control group of all its processes, if it has one.
     cgroup: Option<Arc<RunCgroup>>,
 }
 
-impl Tree {
-    /// Creates the tree of a run that was launched with this id as the last of its marks.
+/// The orphans that belong to a run.
+#[derive(Clone, Debug)]
+pub enum Orphans {
+    /// Those that carry a sign of it; and those without any, if no other run could have started
+    /// them.
+    Strays(Arc<Siblings>),
+    /// Only those with its mark, in its control group, or in its session.
+    Attributed,
+}
+
+impl Orphans {
+    /// Announces a run with this id that is about to be launched.
     #[must_use]
-    pub fn new(leader: Arc<Leader>, id: &str, orphan_policy: OrphanPolicy) -> Self {
+    pub fn launching(&self, id: &str) -> Option<Launching> {
+        match self {
+            Self::Strays(siblings) => Some(siblings.launching(id)),
+            Self::Attributed => None,
+        }
+    }
+}
+
+impl Tree {
+    /// Creates the tree of a run that was launched with this id as the last of its marks, in this
+    /// control group.
+    #[must_use]
+    pub fn new(
+        leader: Arc<Leader>,
+        id: &str,
+        orphans: Orphans,
+        cgroup: Option<Arc<RunCgroup>>,
+    ) -> Self {
+        let (is_sealed, was_gone) = (AtomicBool::new(false), AtomicBool::new(false));
         let mark = Mark::of(id);
-        let (is_sealed, was_gone) = (Arc::default(), Arc::default());
-        Self { leader, mark, orphan_policy, is_sealed, was_gone, cgroup: None }
+        let state = Arc::new(TreeState { leader, mark, orphans, is_sealed, was_gone, cgroup });
+        if let Orphans::Strays(siblings) = &state.orphans {
+            siblings.add(&state);
+        }
+        Self(state)
     }
 
-    /// Sets the control group of the tree, if it has one.
-    #[must_use]
-    pub fn in_cgroup(self, cgroup: Option<Arc<RunCgroup>>) -> Self {
-        Self { cgroup, ..self }
+    pub(super) fn of(state: Arc<TreeState>) -> Self {
+        Self(state)
+    }
+
+    /// Whether both are the tree of the same run.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether its leader lives.
+    pub(super) fn is_running(&self) -> bool {
+        !self.0.leader.has_ended()
+    }
+
+    pub(super) fn is_sealed(&self) -> bool {
+        self.0.is_sealed.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn was_gone(&self) -> bool {
+        self.0.was_gone.load(Ordering::SeqCst)
     }
 
     /// Whether the kernel has killed one of its processes because its memory was used up.
     #[must_use]
     pub fn has_run_out_of_memory(&self) -> bool {
-        self.cgroup.as_ref().is_some_and(|cgroup| cgroup.has_run_out_of_memory())
+        self.0.cgroup.as_ref().is_some_and(|cgroup| cgroup.has_run_out_of_memory())
     }
 
     /// Marks it as about to be replaced by another run: later orphans are not its own.
     pub fn seal(&self) {
-        self.is_sealed.store(true, Ordering::SeqCst);
+        self.0.is_sealed.store(true, Ordering::SeqCst);
     }
 
     /// Marks it as not replaced after all.
     pub fn unseal(&self) {
-        self.is_sealed.store(false, Ordering::SeqCst);
+        self.0.is_sealed.store(false, Ordering::SeqCst);
     }
 
     /// Whether none of its processes lives. Exact: a living process of the tree descends from the
@@ -109,22 +159,22 @@ impl Tree {
     /// If /proc shows nothing this returns false, because nobody can know.
     #[must_use]
     pub fn is_gone(&self, reaper: &Reaper) -> bool {
-        if self.was_gone.load(Ordering::SeqCst) {
+        if self.was_gone() {
             return true;
         }
         // Loaded first: a tree that is sealed meanwhile has orphans that nobody checked.
-        let is_sealed = self.is_sealed.load(Ordering::SeqCst);
-        let is_gone = self.leader.has_ended()
+        let is_sealed = self.is_sealed();
+        let is_gone = self.0.leader.has_ended()
             && self.orphans(reaper).is_some_and(|orphans| orphans.is_empty());
-        if is_gone && !is_sealed && !self.is_sealed.load(Ordering::SeqCst) {
-            self.was_gone.store(true, Ordering::SeqCst);
+        if is_gone && !is_sealed && !self.is_sealed() {
+            self.0.was_gone.store(true, Ordering::SeqCst);
         }
         is_gone
     }
 
     /// Whether /proc shows nothing, so that only the leader can be reached.
     fn is_invisible(&self, reaper: &Reaper) -> bool {
-        !self.is_sealed.load(Ordering::SeqCst) && reaper.procfs().orphans().is_none()
+        !self.is_sealed() && reaper.procfs().orphans().is_none()
     }
 
     /// Returns the pids of all living processes, parents before children. One that is forked
@@ -136,24 +186,24 @@ impl Tree {
 
     /// Returns the session of the leader, as a number under /proc, unless that was reused.
     pub(super) fn session(&self, procfs: Procfs) -> Option<i32> {
-        let session = self.leader.info()?.number;
-        self.leader.has_session(session, procfs).then_some(session)
+        let session = self.0.leader.info()?.number;
+        self.0.leader.has_session(session, procfs).then_some(session)
     }
 
     /// Returns the mark of its processes.
     pub(super) fn mark(&self) -> &Mark {
-        &self.mark
+        &self.0.mark
     }
 
     /// Returns the pid of its leader.
     pub(super) fn leader_pid(&self) -> i32 {
-        self.leader.pid()
+        self.0.leader.pid()
     }
 
     /// Returns the number of its leader under /proc, which differs from the pid if /proc belongs to
     /// another namespace; `None` once the leader has ended.
     pub(super) fn leader_number(&self) -> Option<i32> {
-        self.leader.info().filter(|_| !self.leader.has_ended()).map(|process| process.number)
+        self.0.leader.info().filter(|_| !self.0.leader.has_ended()).map(|process| process.number)
     }
 
     /// Sends a signal to the leader alone. Does not wait for the effect.
@@ -161,7 +211,7 @@ impl Tree {
     /// # Errors
     /// The error of the kernel.
     pub fn signal_leader(&self, signal: Signal) -> io::Result<()> {
-        self.leader.signal(signal)
+        self.0.leader.signal(signal)
     }
 
     /// Sends a signal once to every process of the tree, parents first: a shell whose child ends
@@ -194,12 +244,12 @@ impl Tree {
     /// known.
     #[must_use]
     pub fn left_behind(&self, reaper: &Reaper) -> Vec<LeftBehind> {
-        if let Some(cgroup) = &self.cgroup {
+        if let Some(cgroup) = &self.0.cgroup {
             cgroup.kill();
         }
         if self.is_invisible(reaper) {
             self.signal_leader_alone(Signal::KILL);
-            return vec![LeftBehind { pid: self.leader.pid(), why: UNSEEN }];
+            return vec![LeftBehind { pid: self.0.leader.pid(), why: UNSEEN }];
         }
         let explain = |member: ProcessInfo| {
             let sent = send_signal(reaper.procfs(), member, Signal::KILL);
@@ -211,14 +261,14 @@ impl Tree {
     /// Returns the leader as held by a debugger, for one that has ended without a known status.
     #[must_use]
     pub fn held_by_debugger(&self) -> LeftBehind {
-        LeftBehind { pid: self.leader.pid(), why: HELD }
+        LeftBehind { pid: self.0.leader.pid(), why: HELD }
     }
 
     /// Sends a signal to the leader by its pidfd: the only process that can be reached if /proc
     /// shows nothing.
     fn signal_leader_alone(&self, signal: Signal) {
         // It fails only if the leader has ended.
-        let _ended = self.leader.signal(signal);
+        let _ended = self.0.leader.signal(signal);
     }
 
     /// Calls `act` once for every process of the tree, parents first.
@@ -237,7 +287,7 @@ impl Tree {
 
     pub(super) fn members(&self, reaper: &Reaper) -> Vec<ProcessInfo> {
         let procfs = reaper.procfs();
-        let leader = self.leader.info().filter(|_| !self.leader.has_ended());
+        let leader = self.0.leader.info().filter(|_| !self.0.leader.has_ended());
         let orphans = self.orphans(reaper).unwrap_or_default();
         let mut members: Vec<ProcessInfo> = leader.into_iter().chain(orphans).collect();
         let mut next = 0;
@@ -251,26 +301,36 @@ impl Tree {
 
     /// Returns its living orphans; `None` if /proc shows nothing.
     fn orphans(&self, reaper: &Reaper) -> Option<Vec<ProcessInfo>> {
-        if self.is_sealed.load(Ordering::SeqCst) {
+        if self.is_sealed() {
             return Some(Vec::new());
         }
-        let orphans = reaper.living_orphans()?.into_iter();
+        let orphans = reaper.living_orphans()?.into_iter().filter(|orphan| orphan.state != 'Z');
         let procfs = reaper.procfs();
-        Some(orphans.filter(|orphan| orphan.state != 'Z' && self.has(*orphan, procfs)).collect())
+        match &self.0.orphans {
+            Orphans::Attributed => Some(orphans.filter(|it| self.has(*it, procfs)).collect()),
+            Orphans::Strays(siblings) => {
+                let others = siblings.others(self);
+                if others.is_empty() {
+                    return Some(orphans.collect());
+                }
+                let is_own = |it: &ProcessInfo| self.has(*it, procfs) || others.leave(*it, procfs);
+                Some(orphans.filter(is_own).collect())
+            }
+        }
     }
 
-    /// Whether an orphan belongs to this tree. One that is ending shows no environment: it counts
-    /// as long as it is there, because its children are not ours before it is gone. A session
-    /// counts only without a mark, since its number may have been reused.
+    /// Whether an orphan carries a sign of this tree. One that is ending shows no environment: it
+    /// counts as long as it is there, because its children are not ours before it is gone.
     fn has(&self, orphan: ProcessInfo, procfs: Procfs) -> bool {
-        if self.orphan_policy == OrphanPolicy::Belong {
-            return true;
-        }
-        let marks = Marks::read(orphan.number);
-        marks.has(&self.mark)
-            || self.cgroup.as_ref().is_some_and(|cgroup| cgroup.has(orphan.number))
-            || (marks.is_empty() && self.leader.has_session(orphan.session, procfs))
-            || is_ending(orphan.number)
+        self.owns(orphan, &Marks::read(orphan.number), procfs) || is_ending(orphan.number)
+    }
+
+    /// Whether an orphan with these marks belongs to this tree. A session counts only without a
+    /// mark, since its number may have been reused.
+    pub(super) fn owns(&self, orphan: ProcessInfo, marks: &Marks, procfs: Procfs) -> bool {
+        marks.has(&self.0.mark)
+            || self.0.cgroup.as_ref().is_some_and(|cgroup| cgroup.has(orphan.number))
+            || (marks.is_empty() && self.0.leader.has_session(orphan.session, procfs))
     }
 }
 

@@ -157,7 +157,7 @@ fn round_to_tenth(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{launch_of, reaper};
-    use super::super::{CommandLine, Descriptors, OrphanPolicy, Signal};
+    use super::super::{CommandLine, Descriptors, Orphans, Signal};
     use super::*;
     use std::fs::File;
     use std::io::Read;
@@ -171,7 +171,7 @@ mod tests {
         output.read_exact(&mut [0]).unwrap();
         let leader = Arc::new(launched.leader);
         let id = format!("usage-{}", leader.pid());
-        (Tree::new(leader, &id, OrphanPolicy::AreForeign), launched.descriptors)
+        (Tree::new(leader, &id, Orphans::Attributed, None), launched.descriptors)
     }
 
     #[test]

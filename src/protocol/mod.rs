@@ -6,16 +6,19 @@
 
 #[macro_use]
 mod wire_enum;
+mod names;
 mod numbers;
 pub mod patterns;
 mod run;
 mod service;
 mod states;
 
+pub use names::{NAME_CHARACTERS_MAX, is_name, is_run_id, is_run_name};
 pub use numbers::{seconds, whole_or_null};
 pub use run::{
-    HealthResponse, KillResponse, Leftover, LogsResponse, ProcessStatus, Pty, RunsResponse, Size,
-    StartRequest, StartResponse, StdinRequest, StdinResponse, UnkilledProcess,
+    HealthResponse, KillResponse, Leftover, LogsResponse, ProcessStatus, Pty, RunEventBody,
+    RunRequest, RunsResponse, RunsWaitResponse, Size, StartRequest, StartResponse, StdinRequest,
+    StdinResponse, UnkilledProcess, WaitedStatus,
 };
 pub use service::{
     BulkOperation, BulkRequest, BulkResponse, EventBody, MetricsResponse, ReloadRequest,
@@ -25,5 +28,5 @@ pub use service::{
 pub use states::{
     BulkAction, BulkStatus, Condition, EndedBy, HealthStatus, OperationError, OperationStatus,
     ReloadKind, RestartMode, RunStatus, Scope, ServerHealth, ServiceProblem, ServiceState,
-    SupervisorStatus, VerbStatus,
+    SupervisorStatus, VerbStatus, WaitReason,
 };

@@ -3,6 +3,8 @@
 
 /// A service's name; `.`, `..` and `.lock` are valid only as names that no service has.
 pub const SERVICE_NAME: &str = "^[A-Za-z0-9._-]{1,64}$";
+/// A run's name, which is neither a run id nor a part of another path.
+pub const RUN_NAME: &str = r"^(?!(\.{1,2}|wait|[0-9A-Fa-f]{16})$)[A-Za-z0-9._-]{1,64}$";
 /// Text for a C string, which ends at a NUL.
 pub const TEXT: &str = r"^[^\u0000]*$";
 /// Text for a C string that is more than whitespace.

@@ -2,49 +2,109 @@
 
 use super::numbers::{whole, whole_or_null};
 use super::patterns;
-use super::states::{EndedBy, RunStatus, ServerHealth};
+use super::states::{EndedBy, RunStatus, ServerHealth, WaitReason};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Body of POST /start.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StartRequest {
-    /// Command, run by the shell.
-    #[schemars(
-        length(max = 131_071),
-        extend("pattern" = patterns::TEXT_NOT_BLANK, "examples" = ["make -j4"])
-    )]
-    pub command: String,
-    /// Working directory.
-    #[schemars(with = "Option<String>")]
-    pub cwd: Option<PathBuf>,
-    /// Variables added to the server's environment; null removes one.
-    #[serde(default)]
-    #[schemars(extend(
-        "propertyNames" = {"pattern": patterns::VARIABLE_NAME},
-        "additionalProperties" = {"type": ["string", "null"], "pattern": patterns::TEXT},
-        "examples" = [{"LANG": "C", "DISPLAY": null}],
-    ))]
-    pub env: BTreeMap<String, Option<String>>,
-    /// Whether stdin stays open for input.
-    #[serde(default)]
-    pub stdin: bool,
-    /// Whether it runs on a terminal, or the size of the terminal.
-    #[serde(default)]
-    pub pty: Pty,
-    /// Seconds after which it is killed.
-    #[schemars(range(min = 0, max = 86_400))]
-    pub timeout: Option<f64>,
-    /// Seconds to wait for its end before the answer.
-    #[schemars(range(min = 0, max = 600))]
-    pub wait: Option<f64>,
-    /// Maximum size of the output in that answer, in bytes.
-    #[serde(default, deserialize_with = "whole_or_null")]
-    #[schemars(range(min = 256, max = 1_048_576))]
-    pub max_bytes: Option<u64>,
+/// Defines the body of a request that starts a command: the common fields, and those of one route.
+macro_rules! start_request {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            /// Command, run by the shell.
+            #[schemars(
+                length(max = 131_071),
+                extend("pattern" = patterns::TEXT_NOT_BLANK, "examples" = ["make -j4"])
+            )]
+            pub command: String,
+            $($(#[$field_meta])* pub $field: $type,)*
+            /// Working directory.
+            #[schemars(with = "Option<String>")]
+            pub cwd: Option<PathBuf>,
+            /// Variables added to the server's environment; null removes one.
+            #[serde(default)]
+            #[schemars(extend(
+                "propertyNames" = {"pattern": patterns::VARIABLE_NAME},
+                "additionalProperties" = {"type": ["string", "null"], "pattern": patterns::TEXT},
+                "examples" = [{"LANG": "C", "DISPLAY": null}],
+            ))]
+            pub env: BTreeMap<String, Option<String>>,
+            /// Whether it gets of the server's environment only PATH, HOME, USER, LANG and TERM.
+            pub clear_env: Option<bool>,
+            /// Whether stdin stays open for input.
+            #[serde(default)]
+            pub stdin: bool,
+            /// Whether it runs on a terminal, or the size of the terminal.
+            #[serde(default)]
+            pub pty: Pty,
+            /// Seconds after which it is killed.
+            #[schemars(range(min = 0, max = 86_400))]
+            pub timeout: Option<f64>,
+            /// Seconds to wait before the answer, which then has the output.
+            #[schemars(range(min = 0, max = 600))]
+            pub wait: Option<f64>,
+            /// What ends that wait, besides the end of the run: `line`, `end`, `match:REGEX` or
+            /// `idle:SECONDS`.
+            #[schemars(extend("default" = "end"))]
+            pub until: Option<String>,
+            /// Maximum size of the output in that answer, in bytes.
+            #[serde(default, deserialize_with = "whole_or_null")]
+            #[schemars(range(min = 256, max = 1_048_576))]
+            pub max_bytes: Option<u64>,
+        }
+    };
+}
+
+start_request! {
+    /// Body of POST /start.
+    pub struct StartRequest {}
+}
+
+start_request! {
+    /// Body of POST /runs.
+    pub struct RunRequest {
+        /// Name by which the run is found: 1 to 64 of `A-Z a-z 0-9 . _ -`, and not the form of an
+        /// id.
+        #[schemars(with = "Option<String>", extend("pattern" = patterns::RUN_NAME))]
+        pub name: Option<String>,
+    }
+}
+
+impl From<StartRequest> for RunRequest {
+    fn from(request: StartRequest) -> Self {
+        let StartRequest {
+            command,
+            cwd,
+            env,
+            clear_env,
+            stdin,
+            pty,
+            timeout,
+            wait,
+            until,
+            max_bytes,
+        } = request;
+        Self {
+            command,
+            name: None,
+            cwd,
+            env,
+            clear_env,
+            stdin,
+            pty,
+            timeout,
+            wait,
+            until,
+            max_bytes,
+        }
+    }
 }
 
 /// Whether a command runs on a terminal.
@@ -87,6 +147,17 @@ pub struct StdinRequest {
     /// Whether stdin is closed after it.
     #[serde(default)]
     pub eof: bool,
+    /// Seconds to wait for what the command prints then, before the answer, which then has it.
+    #[schemars(range(min = 0, max = 600))]
+    pub wait: Option<f64>,
+    /// What ends that wait, besides the end of the run: `line`, `end`, `match:REGEX` or
+    /// `idle:SECONDS`.
+    #[schemars(extend("default" = "line"))]
+    pub until: Option<String>,
+    /// Maximum size of the output in that answer, in bytes.
+    #[serde(default, deserialize_with = "whole_or_null")]
+    #[schemars(range(min = 256, max = 1_048_576))]
+    pub max_bytes: Option<u64>,
 }
 
 /// Answer to POST /stdin.
@@ -94,6 +165,9 @@ pub struct StdinRequest {
 pub struct StdinResponse {
     /// Number of bytes that the program took.
     pub written: usize,
+    /// What was printed since. Omitted without `wait`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<LogsResponse>,
 }
 
 /// The state of a run.
@@ -121,6 +195,8 @@ pub struct ProcessStatus {
     pub ended_by: Option<EndedBy>,
     /// Id of the run; the command has it as `RUN_ID` in its environment.
     pub run_id: String,
+    /// Name of the run, if it was started with one.
+    pub name: Option<String>,
     /// Seconds from its start to its end, or to now.
     pub uptime: f64,
     /// CPU usage of its process tree, 100 per busy core.
@@ -192,6 +268,12 @@ pub struct LogsResponse {
     /// Omitted otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cursor_reset: bool,
+    /// What ended the wait. Omitted without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<WaitReason>,
+    /// The line that matched, without escape sequences. Omitted unless `reason` is `match`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched_line: Option<String>,
 }
 
 /// Answer to POST /start with `wait`.
@@ -204,11 +286,68 @@ pub struct StartResponse {
     pub output: LogsResponse,
 }
 
+/// State of a run, after a wait for its output or its end.
+#[derive(Debug, JsonSchema, Serialize)]
+pub struct WaitedStatus {
+    /// State of the run.
+    #[serde(flatten)]
+    pub status: ProcessStatus,
+    /// What ended the wait. Omitted without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<WaitReason>,
+    /// The line that matched, without escape sequences. Omitted unless `reason` is `match`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matched_line: Option<String>,
+}
+
 /// Answer to GET /runs.
 #[derive(Debug, JsonSchema, Serialize)]
 pub struct RunsResponse {
     /// Newest first.
     pub runs: Vec<ProcessStatus>,
+    /// Number of all runs that the request selects.
+    pub total: usize,
+    /// Pass it as `before` for the runs before these; null if there are none.
+    pub next: Option<String>,
+}
+
+/// Answer to GET /runs/wait.
+#[derive(Debug, JsonSchema, Serialize)]
+pub struct RunsWaitResponse {
+    /// The runs, in the order of the request.
+    pub runs: Vec<ProcessStatus>,
+    /// Ids of those that have ended.
+    pub ended: Vec<String>,
+}
+
+/// Data of an event of GET /events of an LLM Shell.
+#[derive(Debug, JsonSchema, Serialize)]
+pub struct RunEventBody {
+    /// Id of the run.
+    pub run_id: String,
+    /// Name of the run, if it has one.
+    pub name: Option<String>,
+    /// Command, as it was sent.
+    pub command: String,
+    /// PID of its own process.
+    pub process_pid: i32,
+    /// Time of the event.
+    #[schemars(extend("format" = "date-time"))]
+    pub at: String,
+    /// State of the run.
+    pub status: RunStatus,
+    /// Exit status, or minus the number of the signal that ended it.
+    pub exit_code: Option<i32>,
+    /// Name of the signal that ended it.
+    pub signal: Option<String>,
+    /// Cause of its end.
+    pub ended_by: Option<EndedBy>,
+    /// The unfinished line. Only of a prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// Number of lines before it. Only of a prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
 }
 
 /// Answer to POST /kill.

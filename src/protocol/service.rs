@@ -2,6 +2,7 @@
 
 use super::patterns;
 use super::run::is_zero;
+use super::states::WaitReason;
 use super::states::{
     BulkAction, BulkStatus, HealthStatus, OperationStatus, ReloadKind, ServiceProblem,
     ServiceState, SupervisorStatus, VerbStatus,
@@ -277,4 +278,10 @@ pub struct ServiceLogs {
     /// True if `after` is beyond the log: `logs` starts at the first line. Omitted otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cursor_reset: bool,
+    /// What ended the wait. Omitted without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<WaitReason>,
+    /// The line that matched, without escape sequences. Omitted unless `reason` is `match`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched_line: Option<String>,
 }

@@ -41,6 +41,22 @@ wire_enum! {
     }
 }
 
+wire_enum! {
+    /// The cause of the end of a wait.
+    pub enum WaitReason {
+        /// A line was printed.
+        Line = "line",
+        /// The run has ended.
+        End = "end",
+        /// A line matched.
+        Match = "match",
+        /// Nothing was printed for a while.
+        Idle = "idle",
+        /// The time was up.
+        Timeout = "timeout",
+    }
+}
+
 impl EndedBy {
     /// Returns whether the whole process tree is ended too, so that no process is left on purpose.
     #[must_use]

@@ -1,7 +1,7 @@
 //! Configuration of a manager.
 
-use super::run::End;
-use crate::process::{Cgroups, OrphanPolicy, Sampler, UsageMeter};
+use super::run::{End, RunView};
+use crate::process::{Cgroups, Orphans, Sampler, UsageMeter};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,15 +32,14 @@ pub struct ManagerConfig {
     pub kill_grace: Duration,
     /// The parent of each run's control group, if the server may divide one.
     pub cgroups: Option<Arc<Cgroups>>,
-    /// Which orphans belong to the run.
-    pub orphan_policy: OrphanPolicy,
+    /// Which orphans belong to its runs.
+    pub orphans: Orphans,
     /// How lines are numbered.
     pub numbering: Numbering,
     /// How the usage of its runs is sampled.
     pub metering: Metering,
-    /// Called when the end of a run's own process is recorded, with the run's id, on the log
-    /// writer's thread: it must not block.
-    pub on_end: OnEnd,
+    /// Receives the starts and ends of its runs.
+    pub observer: Observer,
 }
 
 /// How the usage of a manager's runs is sampled.
@@ -62,15 +61,28 @@ impl Metering {
     }
 }
 
-/// The callback for ends, if there is one.
+/// The receiver of a manager's starts and ends, if there is one.
 #[derive(Clone, Default)]
-pub struct OnEnd(pub Option<Arc<EndCallback>>);
+pub struct Observer(pub Option<Arc<dyn RunObserver>>);
 
-/// A callback with the run's id and its end.
-pub type EndCallback = dyn Fn(&str, End) + Send + Sync;
+/// A receiver of the starts and ends of runs. It must not block: ends come on the log writer's
+/// thread.
+pub trait RunObserver: Send + Sync {
+    /// A run was launched. Comes before its end.
+    fn started(&self, _run: &RunView) {}
 
-impl std::fmt::Debug for OnEnd {
+    /// The end of a run's own process was recorded.
+    fn ended(&self, run: &RunView, end: End);
+}
+
+impl<F: Fn(&str, End) + Send + Sync> RunObserver for F {
+    fn ended(&self, run: &RunView, end: End) {
+        self(run.id(), end);
+    }
+}
+
+impl std::fmt::Debug for Observer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("OnEnd").field(&self.0.is_some()).finish()
+        f.debug_tuple("Observer").field(&self.0.is_some()).finish()
     }
 }

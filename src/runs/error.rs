@@ -53,6 +53,43 @@ pub enum Error {
     /// A kill came while a restart waited for the old run to end.
     #[error("A kill ended the command during the restart's grace, so it was not started again")]
     RestartCancelled,
+    /// Another run is asked for than the last one.
+    #[error("The last command is run {last:?}, not {run_id:?}")]
+    AnotherRun {
+        /// The run that is asked for.
+        run_id: String,
+        /// The last one.
+        last: String,
+    },
+    /// A live run has the name that another is to have.
+    #[error("The run {run_id} is still running with the name {name:?}")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// The run that has it.
+        run_id: String,
+    },
+    /// As many runs live as may.
+    #[error("{live} runs are running, which is the maximum (LLM_SHELL_MAX_RUNS)")]
+    TooManyRuns {
+        /// How many live.
+        live: usize,
+    },
+    /// A run that cannot be forgotten.
+    #[error("The run {run_id} is still running, or has left processes behind")]
+    StillLives {
+        /// The run.
+        run_id: String,
+    },
+    /// A run whose environment is not known any more.
+    #[error(
+        "The run {run_id} cannot be started again, because its environment is no longer known: \
+         start a new one."
+    )]
+    NotRestartable {
+        /// The run.
+        run_id: String,
+    },
     /// Nothing runs that could be sent something.
     #[error("Process {pid} has ended ({how}): start a command first.")]
     NotRunning {
@@ -121,7 +158,12 @@ impl Error {
             | Self::Invalid(_) => ErrorKind::BadRequest,
             Self::NeverStarted | Self::NoSuchRun { .. } => ErrorKind::NotFound,
             Self::LogGone { .. } => ErrorKind::Gone,
+            Self::TooManyRuns { .. } => ErrorKind::TooMany,
             Self::AlreadyRunning { .. }
+            | Self::AnotherRun { .. }
+            | Self::NameTaken { .. }
+            | Self::StillLives { .. }
+            | Self::NotRestartable { .. }
             | Self::RestartCancelled
             | Self::NotRunning { .. }
             | Self::StdinNotOpen { .. }

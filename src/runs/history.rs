@@ -3,7 +3,7 @@
 use super::config::Numbering;
 use super::error::{Error, Result};
 use super::process_manager::{Inner, ProcessManager};
-use super::run::{RunView, Snapshot};
+use super::run::{RunView, Snapshot, describe_end};
 use crate::logs;
 use crate::logs::{
     EndRecord, Keep, LogFolder, LogSeries, LogSnapshot, OlderPart, Range, RunLog, RunRecord, now,
@@ -31,6 +31,7 @@ pub(super) struct RunStart<'a> {
     pub command: &'a CommandLine,
     pub directory: &'a Path,
     pub is_on_terminal: bool,
+    pub name: Option<&'a str>,
 }
 
 /// A run, current or old.
@@ -51,19 +52,24 @@ pub struct PastRun {
     pub log_name: String,
 }
 
-impl ProcessManager {
-    /// Returns the last `count` runs, the newest first. Blocks for a sample of the last one's
-    /// usage.
+impl PastRun {
+    /// Describes its end in a few words, for messages.
     #[must_use]
-    pub fn runs(&self, count: usize) -> Vec<RunInfo> {
-        let last = self.last_run().ok();
-        let info = |record: RunRecord| match &last {
-            Some(last) if last.run.id == record.run_id => RunInfo::Last(Box::new(last.snapshot())),
-            _ => self.past(record),
-        };
-        self.folder.ledger().last_runs(count).into_iter().map(info).collect()
+    pub fn describe_end(&self) -> String {
+        self.record.end.as_ref().map_or_else(
+            || "it is being started".to_owned(),
+            |end| describe_end(end.ended_by, end.exit_code, end.signal.as_deref()),
+        )
     }
 
+    /// Returns the pid of its own process; 0 if it is not known.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.record.leader.map_or(0, |leader| leader.pid)
+    }
+}
+
+impl ProcessManager {
     /// Sets the limits of its logs from now on.
     pub fn keep_logs_to(&self, keep: Keep) {
         self.folder.set_keep(keep);
@@ -73,17 +79,6 @@ impl ProcessManager {
     #[must_use]
     pub fn run_records(&self) -> Vec<RunRecord> {
         self.folder.ledger().runs()
-    }
-
-    /// Returns one run.
-    ///
-    /// # Errors
-    /// `NoSuchRun`.
-    pub fn run(&self, run_id: &str) -> Result<RunInfo> {
-        if let Some(last) = self.last_run_of(run_id) {
-            return Ok(RunInfo::Last(Box::new(last.snapshot())));
-        }
-        self.record_of(run_id).map(|record| self.past(record))
     }
 
     /// Returns the log of one run. Reads all of it unless it was read before.
@@ -230,6 +225,7 @@ impl ProcessManager {
             command: begin.command.to_string(),
             cwd: begin.directory.to_string_lossy().into_owned(),
             pty: begin.is_on_terminal,
+            name: begin.name.map(str::to_owned),
             leader: None,
             boot_id: boot_id().to_owned(),
             created_at: begin.at,
@@ -241,11 +237,6 @@ impl ProcessManager {
             ended_as: 0,
             is_log_gone: false,
         });
-    }
-
-    fn past(&self, record: RunRecord) -> RunInfo {
-        let log_name = self.folder.shown_name(&record.log);
-        RunInfo::Past(Box::new(PastRun { record, log_name }))
     }
 
     fn last_run_of(&self, run_id: &str) -> Option<RunView> {

@@ -1,5 +1,6 @@
 //! Launch of a run, and giving it up if it hangs.
 
+use super::config::Observer;
 use super::error::Result;
 use super::history::RunStart;
 use super::process_manager::{Inner, ProcessManager};
@@ -79,6 +80,9 @@ impl ProcessManager {
         let (manager, log) = (Arc::clone(self), Arc::clone(&run.log));
         let view = RunView { run: Arc::clone(&run), reaper: Arc::clone(&self.reaper) };
         let on_end = Arc::new(RunEnd::of(manager, run));
+        if let Observer(Some(observer)) = &self.config.observer {
+            observer.started(&view);
+        }
         self.writer.capture(Capture { output, end, terminal, log, on_end });
         // Last, so that neither the command nor whoever waits for the answer is delayed.
         self.folder.enforce_retention(view.run.log.file_name());
@@ -94,8 +98,10 @@ impl ProcessManager {
             command: &spec.command,
             directory: &directory,
             is_on_terminal: spec.input.is_terminal(),
+            name: spec.name.as_deref(),
         };
         self.record_start(&id, begin, &log);
+        let launching = self.config.orphans.launching(&id);
         let launched = self.group_for(&id, spec).and_then(|cgroup| {
             let launch = Launch {
                 command: spec.command.clone(),
@@ -117,7 +123,10 @@ impl ProcessManager {
         let leader = Arc::new(launched.leader);
         let (pid, start_ticks) = (leader.pid(), leader.start_ticks());
         self.folder.ledger().launched(&id, Leader { pid, start_ticks });
-        let tree = Tree::new(Arc::clone(&leader), &id, self.config.orphan_policy).in_cgroup(cgroup);
+        let orphans = self.config.orphans.clone();
+        let tree = Tree::new(Arc::clone(&leader), &id, orphans, cgroup);
+        // Its tree is known from here on.
+        drop(launching);
         let run = Run {
             id,
             command: spec.command.to_string(),

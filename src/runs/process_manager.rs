@@ -133,17 +133,19 @@ impl ProcessManager {
     }
 
     /// Ends the present run with `grace` between SIGTERM and SIGKILL, then starts its command
-    /// again, with a log of its own; also if it had ended. Blocks for all of that.
+    /// again, with a log of its own; also if it had ended. Blocks for all of that. With `only`,
+    /// nothing is done unless that is its id.
     ///
     /// # Errors
-    /// `NeverStarted`; `RestartCancelled` if a kill came meanwhile; `AlreadyRunning` if the run
-    /// cannot be ended; `ShuttingDown`; `Directory`, `Log`, `SpawnShell` and `SpawnProgram` if the
-    /// machine refuses.
-    pub fn restart(self: &Arc<Self>, grace: Duration) -> Result<Snapshot> {
+    /// `NeverStarted`; `AnotherRun`; `RestartCancelled` if a kill came meanwhile; `AlreadyRunning`
+    /// if the run cannot be ended; `ShuttingDown`; `Directory`, `Log`, `SpawnShell` and
+    /// `SpawnProgram` if the machine refuses.
+    pub fn restart(self: &Arc<Self>, grace: Duration, only: Option<&str>) -> Result<Snapshot> {
         let kills = self.inner().state.kills();
         let _operation = self.operation.lock();
         let mut inner = self.wait_until_settled();
         let run = inner.run.clone().ok_or(Error::NeverStarted)?;
+        run.check_is(only)?;
         if inner.state.kills() != kills {
             // A kill came while this one waited for another restart.
             return Err(Error::RestartCancelled);
@@ -154,14 +156,14 @@ impl ProcessManager {
         self.end_and_launch(Some(&run), &run.spec).map(|(snapshot, _)| snapshot)
     }
 
-    /// Ends the run with this signal, and the grace of a kill unless that is SIGKILL. Blocks as
-    /// `end` does.
+    /// Ends the run with this signal, and the grace of a kill unless that is SIGKILL; only the run
+    /// with the id `only`, if that is given. Blocks as `end` does.
     ///
     /// # Errors
-    /// Those of `end`.
-    pub fn kill(&self, signal: Signal) -> Result<KillReport> {
+    /// Those of `end`, and `AnotherRun`.
+    pub fn kill(&self, signal: Signal, only: Option<&str>) -> Result<KillReport> {
         let grace = if signal == Signal::KILL { Duration::ZERO } else { self.config.kill_grace };
-        self.end(Ending { by: EndedBy::Kill, signal, grace })
+        self.end_run(Ending { by: EndedBy::Kill, signal, grace }, only)
     }
 
     /// Ends the whole tree of the present run, or what an ended one left behind. Blocks until none
@@ -182,12 +184,15 @@ impl ProcessManager {
         pids.map(|pid| EndedLeftover { pid, command: command_of(pid) }).collect()
     }
 
-    /// Ends the run as `end` does, but only if it is `only`, if that is given.
-    pub(super) fn end_run(&self, ending: Ending, only: Option<&Run>) -> Result<KillReport> {
+    /// Ends the run as `end` does, but only if its id is `only`, if that is given.
+    pub(super) fn end_run(&self, ending: Ending, only: Option<&str>) -> Result<KillReport> {
         let Ending { by, signal, grace } = ending;
         let mut inner = self.wait_for_launch(grace);
         if inner.run.as_ref().is_some_and(|run| run.leader.has_ended()) {
             inner = self.wait_for_record(inner);
+        }
+        if let Some(run) = &inner.run {
+            run.check_is(only)?;
         }
         let over = inner.run.clone().filter(|_| inner.state.is_quiet());
         drop(inner);
@@ -197,9 +202,8 @@ impl ProcessManager {
             return Err(already_ended(&run, end));
         }
         let mut inner = self.wait_for_launch(grace);
-        let is_it = |only: &Run| inner.run.as_ref().is_some_and(|run| run.id == only.id);
-        if only.is_some_and(|only| !is_it(only)) {
-            return Err(Error::NeverStarted);
+        if let Some(run) = &inner.run {
+            run.check_is(only)?;
         }
         let claim = inner.state.claim_end(by, Instant::now() + grace);
         let (run, joined) = (inner.run.clone(), inner.state.endings_done());
@@ -270,6 +274,21 @@ impl ProcessManager {
         self.transition_count.fetch_add(1, Ordering::SeqCst);
         if let Ok(run) = self.last_run() {
             run.log().announce();
+        }
+    }
+
+    /// Whether an operation on its run is in progress. Does not block.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        !self.inner().state.is_quiet()
+    }
+
+    /// Forgets the last run, if it has this id and is over. Does not block.
+    pub fn forget(&self, run_id: &str) {
+        let mut inner = self.inner();
+        let is_it = |run: &mut Arc<Run>| run.id == run_id && run.end.get().is_some();
+        if inner.state.is_quiet() && inner.run.take_if(is_it).is_some() {
+            inner.state.forget();
         }
     }
 

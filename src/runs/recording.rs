@@ -1,8 +1,8 @@
 //! Recording and publication of a run's end.
 
-use super::config::OnEnd;
+use super::config::Observer;
 use super::process_manager::ProcessManager;
-use super::run::{End, Run};
+use super::run::{End, Run, RunView};
 use crate::catch_panic::catch_panic;
 use crate::logs::{self, EndRecord, Moment};
 use crate::process::Outcome;
@@ -101,8 +101,9 @@ impl Ending {
         manager.transition_count.fetch_add(1, Ordering::SeqCst);
         run.log.set_over();
         manager.announce_change();
-        if let OnEnd(Some(on_end)) = &manager.config.on_end {
-            on_end(&run.id, end);
+        if let Observer(Some(observer)) = &manager.config.observer {
+            let (run, reaper) = (Arc::clone(run), Arc::clone(&manager.reaper));
+            observer.ended(&RunView { run, reaper }, end);
         }
         // After all that others wait for.
         log::info!("run {} ended {}", run.id, end.describe());

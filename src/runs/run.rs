@@ -1,5 +1,6 @@
 //! One execution of a command: its facts, its end, and snapshots of it.
 
+use super::error::{Error, Result};
 use super::spec::RunSpec;
 use crate::logs::{LogSnapshot, RunLog};
 use crate::process::{Leader, Outcome, Reaper, Stdin, Tree, Usage, UsageMeter};
@@ -34,28 +35,29 @@ impl End {
     /// Describes the end in a few words, for messages.
     #[must_use]
     pub fn describe(&self) -> String {
-        let by = match self.by {
-            EndedBy::Itself => "by itself",
-            EndedBy::Kill => "by a kill",
-            EndedBy::Restart => "by a restart",
-            EndedBy::Timeout => "because its timeout expired",
-            EndedBy::Reload => "by a reload",
-            EndedBy::Health => "because its health checks failed",
-            EndedBy::Limit => "because it exceeded its memory limit",
-            EndedBy::Shutdown => "by the shutdown",
-            EndedBy::Signal => "by a signal from another process",
-            EndedBy::Lost => "with its server",
-        };
-        match self.outcome {
-            Outcome::Exited(code) => format!("{by}, with exit code {code}"),
-            Outcome::Signalled(_) => {
-                format!("{by}, with {}", self.outcome.signal().unwrap_or_default())
-            }
-            Outcome::Unknown if self.by == EndedBy::Lost => {
-                "with an unknown exit status".to_owned()
-            }
-            Outcome::Unknown => format!("{by}, with an unknown exit status"),
-        }
+        describe_end(self.by, self.outcome.exit_code(), self.outcome.signal().as_deref())
+    }
+}
+
+/// Describes an end in a few words, for messages.
+pub(super) fn describe_end(by: EndedBy, exit_code: Option<i32>, signal: Option<&str>) -> String {
+    let cause = match by {
+        EndedBy::Itself => "by itself",
+        EndedBy::Kill => "by a kill",
+        EndedBy::Restart => "by a restart",
+        EndedBy::Timeout => "because its timeout expired",
+        EndedBy::Reload => "by a reload",
+        EndedBy::Health => "because its health checks failed",
+        EndedBy::Limit => "because it exceeded its memory limit",
+        EndedBy::Shutdown => "by the shutdown",
+        EndedBy::Signal => "by a signal from another process",
+        EndedBy::Lost => "with its server",
+    };
+    match (signal, exit_code) {
+        (Some(signal), _) => format!("{cause}, with {signal}"),
+        (None, Some(code)) => format!("{cause}, with exit code {code}"),
+        (None, None) if by == EndedBy::Lost => "with an unknown exit status".to_owned(),
+        (None, None) => format!("{cause}, with an unknown exit status"),
     }
 }
 
@@ -79,6 +81,18 @@ pub(super) struct Run {
     pub end: OnceLock<End>,
 }
 
+impl Run {
+    /// Checks that it has the id `only`, if that is given.
+    pub fn check_is(&self, only: Option<&str>) -> Result<()> {
+        match only {
+            Some(run_id) if run_id != self.id => {
+                Err(Error::AnotherRun { run_id: run_id.to_owned(), last: self.id.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// A handle of a run, which stays the same when another is started.
 #[derive(Clone, Debug)]
 pub struct RunView {
@@ -87,6 +101,14 @@ pub struct RunView {
 }
 
 impl RunView {
+    /// Checks that it has the id `only`, if that is given.
+    ///
+    /// # Errors
+    /// `AnotherRun`.
+    pub fn check_is(&self, only: Option<&str>) -> Result<()> {
+        self.run.check_is(only)
+    }
+
     /// Returns its log.
     #[must_use]
     pub fn log(&self) -> &Arc<RunLog> {
@@ -103,6 +125,18 @@ impl RunView {
     #[must_use]
     pub fn command(&self) -> &str {
         &self.run.command
+    }
+
+    /// Returns its name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.run.spec.name.as_deref()
+    }
+
+    /// Returns its specification.
+    #[must_use]
+    pub fn spec(&self) -> &RunSpec {
+        &self.run.spec
     }
 
     /// Returns its id.
@@ -184,6 +218,8 @@ pub struct Snapshot {
     pub command: String,
     /// Its id in our answers and, as `RUN_ID`, in its environment.
     pub run_id: String,
+    /// Its name, if it has one.
+    pub name: Option<String>,
     /// Its working directory.
     pub directory: PathBuf,
     /// The time of its start.
@@ -227,6 +263,7 @@ impl Snapshot {
             pid: run.leader.pid(),
             command: run.command.clone(),
             run_id: run.id.clone(),
+            name: run.spec.name.clone(),
             directory: run.directory.clone(),
             created_at: run.created_at,
             uptime: end.map_or_else(|| run.began.elapsed(), |end| end.lasted),

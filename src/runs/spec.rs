@@ -10,14 +10,21 @@ use std::time::Duration;
 /// Number of characters of a variable's name that are shown in an error.
 const NAME_CHARACTERS_SHOWN: usize = 80;
 
+/// The variables that a run has even if it clears the environment.
+const BASIC_VARIABLES: [&str; 5] = ["PATH", "HOME", "USER", "LANG", "TERM"];
+
 /// The specification of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunSpec {
+    /// The name by which requests may refer to it.
+    pub name: Option<String>,
     /// The command.
     pub command: CommandLine,
     /// The working directory; `None` for the server's own, which relative ones are resolved
     /// against.
     pub directory: Option<PathBuf>,
+    /// Whether it gets of the server's environment only what every program expects.
+    pub clears_environment: bool,
     /// Changes to the server's environment; `None` removes a name.
     pub environment: BTreeMap<String, Option<String>>,
     /// The kind of input.
@@ -35,8 +42,10 @@ impl RunSpec {
     pub fn shell(command: &str) -> Self {
         let command = CommandLine::Shell(command.to_owned());
         Self {
+            name: None,
             command,
             directory: None,
+            clears_environment: false,
             environment: BTreeMap::new(),
             input: Input::Nothing,
             timeout: None,
@@ -75,8 +84,12 @@ impl RunSpec {
         own: &[(OsString, OsString)],
         run_id: &str,
     ) -> Vec<(OsString, OsString)> {
-        let is_kept =
-            |name: &OsString| name.to_str().is_none_or(|name| !self.environment.contains_key(name));
+        let is_inherited = |name: &OsString| {
+            !self.clears_environment || BASIC_VARIABLES.iter().any(|basic| name == basic)
+        };
+        let is_changed =
+            |name: &OsString| name.to_str().is_some_and(|name| self.environment.contains_key(name));
+        let is_kept = |name: &OsString| is_inherited(name) && !is_changed(name);
         let kept = own.iter().filter(|(name, _)| is_kept(name)).cloned();
         let added =
             self.environment.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));

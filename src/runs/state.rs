@@ -210,6 +210,11 @@ impl State {
         wanted.unwrap_or(alone)
     }
 
+    /// Forgets the run that has ended.
+    pub fn forget(&mut self) {
+        self.life = Life::Never;
+    }
+
     /// Whether there is no grace any more.
     pub fn is_forced(&self) -> bool {
         self.is_forced

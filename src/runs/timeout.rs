@@ -35,7 +35,7 @@ impl ProcessManager {
         let grace = self.config.kill_grace;
         let ending = Ending { by: EndedBy::Timeout, signal: Signal::TERM, grace };
         // If it has ended meanwhile there is nothing to do, and another run is left alone.
-        if let Err(nothing_to_end) = self.end_run(ending, Some(run)) {
+        if let Err(nothing_to_end) = self.end_run(ending, Some(&run.id)) {
             log::debug!("{nothing_to_end}");
         }
     }

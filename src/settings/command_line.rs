@@ -3,9 +3,9 @@
 use super::ctl::{self, Destination};
 use super::export::{self, ExportOptions};
 use super::table::{SETTINGS, Setting};
-use crate::auth::is_name;
 use crate::client::CtlCommand;
 use crate::protocol::Scope;
+use crate::protocol::is_name;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::path::PathBuf;

@@ -254,6 +254,28 @@ settings! {
                    lines",
         }
     }
+    /// The maximum number of runs that live at once.
+    runs_max: required usize {
+        live_runs => {
+            flag: Some("max-runs"),
+            environment: "LLM_SHELL_MAX_RUNS",
+            takes: "COUNT",
+            default: "64",
+            astra_default: None,
+            help: "Maximum number of commands running at once; the next POST /runs gets 429",
+        }
+    }
+    /// Whether commands get a small environment unless the request says otherwise.
+    clears_environment: required bool {
+        boolean => {
+            flag: Some("clear-env"),
+            environment: "LLM_SHELL_CLEAR_ENV",
+            takes: "BOOL",
+            default: "false",
+            astra_default: None,
+            help: "Start commands with PATH, HOME, USER, LANG and TERM only",
+        }
+    }
     /// The maximum number of requests that wait or stream.
     streams_max: required usize {
         count => {
@@ -368,6 +390,9 @@ impl Settings {
     }
 }
 
+/// The largest valid number of runs that live at once: each has a few descriptors.
+const LIVE_RUNS_MAX: usize = 10_000;
+
 /// The upper limit of concurrent waits and streams: the server has 512 connections.
 const STREAMS_MAX: usize = 512;
 
@@ -405,6 +430,15 @@ fn bytes(value: &str) -> Result<usize, String> {
 fn count(value: &str) -> Result<usize, String> {
     let number = value.parse().ok().filter(|n| (1..=STREAMS_MAX).contains(n));
     number.ok_or_else(|| format!("a whole number from 1 to {STREAMS_MAX}"))
+}
+
+fn live_runs(value: &str) -> Result<usize, String> {
+    let number = value.parse().ok().filter(|number| (1..=LIVE_RUNS_MAX).contains(number));
+    number.ok_or_else(|| format!("a whole number from 1 to {LIVE_RUNS_MAX}"))
+}
+
+fn boolean(value: &str) -> Result<bool, String> {
+    value.parse().map_err(|_| "true or false".to_owned())
 }
 
 fn runs(value: &str) -> Result<usize, String> {

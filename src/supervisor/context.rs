@@ -4,11 +4,9 @@ use super::service_handle::ServiceHandle;
 use super::services_file::ServiceConfig;
 use crate::logs::{FolderLock, Keep, LogFolder, LogWriter};
 use crate::probe::{Check, HealthReport, ProbeContext, Prober, probe};
-use crate::process::{
-    Cgroups, Input, NoCgroup, OrphanPolicy, Reaper, ResourceLimits, TerminalSize,
-};
+use crate::process::{Cgroups, Input, NoCgroup, Orphans, Reaper, ResourceLimits, TerminalSize};
 use crate::runs::{
-    End, ManagerConfig, Metering, Numbering, OnEnd, ProcessManager, RunSpec, RunView,
+    End, ManagerConfig, Metering, Numbering, Observer, ProcessManager, RunSpec, RunView,
 };
 use crate::supervisor::error::Error;
 use std::ffi::OsString;
@@ -99,10 +97,10 @@ impl SupervisorContext {
             directory: self.directory.clone(),
             kill_grace: config.stop_timeout,
             cgroups: self.cgroups.as_ref().ok().cloned(),
-            orphan_policy: OrphanPolicy::AreForeign,
+            orphans: Orphans::Attributed,
             numbering: Numbering::Continuous,
             metering: Metering::Elsewhere,
-            on_end: OnEnd(Some(Arc::new(on_end))),
+            observer: Observer(Some(Arc::new(on_end))),
         };
         let (writer, reaper) = (Arc::clone(&self.writer), Arc::clone(&self.reaper));
         let manager = Arc::new(ProcessManager::new(manager, logs, writer, reaper));
@@ -168,6 +166,8 @@ impl SupervisorContext {
         run_id: &str,
     ) -> Vec<(OsString, OsString)> {
         let spec = RunSpec {
+            name: None,
+            clears_environment: false,
             command: config.command.clone(),
             directory: None,
             environment: config.run_environment().unwrap_or_else(|_| config.environment.clone()),
@@ -184,6 +184,8 @@ impl SupervisorContext {
     /// `EnvironmentFile` if that cannot be read.
     pub fn run_spec(config: &ServiceConfig) -> Result<RunSpec, Error> {
         Ok(RunSpec {
+            name: None,
+            clears_environment: false,
             command: config.command.clone(),
             directory: Some(config.directory.clone()),
             environment: config.run_environment()?,

@@ -2,7 +2,7 @@
 
 use super::context::SupervisorContext;
 use super::engine::{Answer, Engine, Message, NewLogs, Reload, Reloaded, ServiceCommand, Verb};
-use super::events::EventLog;
+use super::events::ServiceEvents;
 use super::roster::Roster;
 use super::service_handle::{ServiceHandle, ServiceSnapshot};
 use super::services_file::{Service, ServicesFile, check_limits};
@@ -26,7 +26,7 @@ use std::time::Instant;
 pub struct Supervisor {
     context: Arc<SupervisorContext>,
     roster: Arc<Roster>,
-    events: Arc<EventLog>,
+    events: Arc<ServiceEvents>,
     engine: Sender<Message>,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Path of the services file.
@@ -63,7 +63,7 @@ impl Supervisor {
         services: Vec<Service>,
     ) -> Result<Self> {
         let (context, roster) = (Arc::new(context), Arc::new(Roster::default()));
-        let (events, (sender, inbox)) = (Arc::new(EventLog::new()), mpsc::channel());
+        let (events, (sender, inbox)) = (Arc::new(ServiceEvents::new()), mpsc::channel());
         let engine = sender.clone();
         let mut work = Engine::new(
             Arc::clone(&context),
@@ -115,7 +115,7 @@ impl Supervisor {
 
     /// Returns the log of service events.
     #[must_use]
-    pub fn events(&self) -> &Arc<EventLog> {
+    pub fn events(&self) -> &Arc<ServiceEvents> {
         &self.events
     }
 

@@ -22,7 +22,7 @@ pub use bulk::{Bulk, Done, Operation};
 pub use context::{OnFatal, SupervisorContext};
 pub use engine::{Reloaded, ServiceCommand, Verb};
 pub use error::Error;
-pub use events::{Change as EventKind, Event, EventBatch, EventLog};
+pub use events::{Change as EventKind, Event, ServiceChange, ServiceEvents};
 pub use graph::{Cycle, Graph};
 pub use handle::Supervisor;
 pub use masking::Masking;

@@ -96,7 +96,8 @@ fn without_numbers(text: &str) -> String {
 
 /// Removes ids, numbers and repeated spaces from a text.
 fn masked(text: &str) -> String {
-    let text = Regex::new("[0-9a-f]{16}|[0-9]+").unwrap().replace_all(text.trim(), "N");
+    let text =
+        Regex::new("[0-9a-f]{16}|#[0-9a-f]{8}|[0-9]+").unwrap().replace_all(text.trim(), "N");
     let spaces = Regex::new("[ \r]+(\n|$)?|\r").unwrap();
     spaces
         .replace_all(&text, |found: &regex::Captures<'_>| {

@@ -139,12 +139,6 @@ impl Astra {
         Stream::open(self.address(), path, &[])
     }
 
-    /// Opens an event stream of this path.
-    #[track_caller]
-    pub fn events(&self, path: &str) -> Stream {
-        Stream::open(self.address(), path, &["Accept: text/event-stream"])
-    }
-
     /// Writes an empty file into the server's folder, which a service may wait for.
     pub fn touch(&self, name: &str) {
         fs::write(self.folder().join(name), "").expect("the folder can be written");

@@ -1,6 +1,7 @@
 //! A running binary, in a folder of its own, on a port chosen by the kernel.
 
 use super::client::{Answer, send};
+use super::stream::Stream;
 use super::{eventually, processes_in};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -59,6 +60,12 @@ impl Instance {
         let (child, log) = spawn(&mut self.command);
         (self.pid, self.child, self.log) = (child.id(), child, log);
         self.address = self.find_address();
+    }
+
+    /// Opens an event stream of this path.
+    #[track_caller]
+    pub fn events(&self, path: &str) -> Stream {
+        Stream::open(self.address, path, &["Accept: text/event-stream"])
     }
 
     fn find_address(&self) -> SocketAddr {

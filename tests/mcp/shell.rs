@@ -17,24 +17,23 @@ fn tools_have_descriptions_and_schemas() {
         names,
         [
             "start_command",
-            "get_status",
-            "read_logs",
             "wait",
+            "read_logs",
             "send_input",
             "send_signal",
             "kill",
-            "restart"
+            "restart",
+            "list_runs"
         ]
     );
     for tool in tools {
         let (input, output) = (&tool["inputSchema"], &tool["outputSchema"]);
         assert_eq!((&input["type"], &output["type"]), (&json!("object"), &json!("object")));
         assert_eq!(input["additionalProperties"], false, "{tool}");
-        assert!(tool["description"].as_str().unwrap().len() > 80, "{tool}");
-        for field in input["properties"].as_object().into_iter().flatten() {
-            assert!(field.1["description"].is_string(), "{tool}: {}", field.0);
-        }
+        assert!(tool["description"].as_str().unwrap().len() > 40, "{tool}");
     }
+    // Some 2,000 tokens of OpenAI's o200k, of which 2,500 are the budget.
+    assert!(listed.to_string().len() < 9_000, "{}", listed.to_string().len());
     let start = &tools[0]["inputSchema"];
     assert_eq!(
         (&start["required"], &start["properties"]["wait"]["maximum"]),
@@ -42,7 +41,7 @@ fn tools_have_descriptions_and_schemas() {
     );
     let hints = |name: usize| tools[name]["annotations"].clone();
     assert_eq!(
-        (&hints(1)["readOnlyHint"], &hints(6)["destructiveHint"]),
+        (&hints(1)["readOnlyHint"], &hints(5)["destructiveHint"]),
         (&json!(true), &json!(true))
     );
 }
@@ -51,15 +50,19 @@ fn tools_have_descriptions_and_schemas() {
 fn a_command_is_run_to_its_end_in_one_call() {
     let server = Server::start();
     let given = call(&server, "start_command", &json!({"command": "seq 3; exit 4"}));
-    let run = &given.data["run"];
-    let (id, pid) = (run["run_id"].as_str().unwrap(), &run["process_pid"]);
+    let id = given.data["run"].as_str().unwrap();
     let lines: Vec<_> = given.text.lines().collect();
-    assert!(lines[0].starts_with(&format!("[run {id} | exited, exit code 4 | pid {pid} | ")));
-    assert!(lines[0].ends_with(" s | lines 1-3 of 3]"), "{}", given.text);
-    assert_eq!(lines[1..], ["1", "2", "3", "[ended: start_command runs the next command]"]);
-    assert_eq!(given.data["output"]["content"], "1\n2\n3");
+    assert!(lines[0].starts_with(&format!("[run {id} | exited | exit code 4 | ")));
+    let number = &lines[0][lines[0].len() - 13..];
+    assert!(lines[0].ends_with(&format!(" s | lines 1-3 of 3{number}")), "{}", given.text);
+    let last = format!("[ended: start_command runs the next command{number}");
+    assert_eq!(lines[1..], ["1", "2", "3", &last]);
+    let expected = json!({
+        "text": given.text, "run": id, "state": "exited", "exit_code": 4, "next": 3,
+    });
+    assert_eq!(given.data, expected);
     let silent = tool_text(&server, "start_command", &json!({"command": "true"}));
-    assert!(silent.contains("| no lines]\n(no output)\n["), "{silent}");
+    assert!(silent.contains("| no lines | #") && silent.contains("]\n(no output)\n["));
 }
 
 #[test]
@@ -70,25 +73,23 @@ fn tools_start_wait_read_restart_and_end_a_server() {
     assert!(text.contains(" | running | "), "{text}");
     // A number beyond the output belongs to another run.
     let text = tool_text(&server, "read_logs", &json!({"after": 7, "wait": 20}));
-    assert!(text.contains("| lines 1-1 of 1, after= was beyond them]\nstarting\n"), "{text}");
-    let text = tool_text(&server, "read_logs", &json!({"after": 1, "wait": 20}));
-    assert!(
-        text.contains("| lines 2-2 of 2]\nready\n[still running: wait after=2, or kill]"),
-        "{text}"
-    );
+    assert!(text.contains("| lines 1-1 of 1, after= was beyond them | #"), "{text}");
+    assert!(text.contains("]\nstarting\n"), "{text}");
+    let given = call(&server, "read_logs", &json!({"after": 1, "wait": 20}));
+    let (text, run) = (given.text, given.data["run"].as_str().unwrap().to_owned());
+    assert!(text.contains("| lines 2-2 of 2 | #"), "{text}");
+    let next = format!("]\nready\n[still running: wait run={run} after=2, or kill run={run} | #");
+    assert!(text.contains(&next), "{text}");
     let text = tool_text(&server, "read_logs", &json!({"after": 2, "wait": 0.1}));
-    assert!(text.contains("| none of 2 lines]\n(no output)\n"), "{text}");
+    assert!(text.contains("| none of 2 lines | #") && text.contains("]\n(no output)\n"), "{text}");
     let text = tool_text(&server, "read_logs", &json!({"grep": "^rea"}));
     assert!(text.contains("]\nready\n["), "{text}");
-    let busy = refused(&server, "start_command", &json!({"command": "ls"}));
-    assert!(busy.contains("is still running"), "{busy}");
-    assert!(busy.ends_with("end it with kill, or wait for it with wait."), "{busy}");
-    let before = call(&server, "get_status", &json!({})).data["run"]["process_pid"].clone();
-    let after = call(&server, "restart", &json!({"timeout": 1}));
-    assert_ne!(after.data["run"]["process_pid"], before);
+    let restarted = call(&server, "restart", &json!({"timeout": 1}));
+    assert_ne!(restarted.data["run"], run);
     let text = tool_text(&server, "kill", &json!({}));
-    assert!(text.contains("| killed (kill), SIGTERM |"), "{text}");
-    assert!(refused(&server, "kill", &json!({})).contains("already ended"));
+    assert!(text.contains("| killed (kill) | SIGTERM |"), "{text}");
+    let again = json!({"run": restarted.data["run"]});
+    assert!(refused(&server, "kill", &again).contains("already ended"));
     assert_eq!(server.living(), Vec::<String>::new());
 }
 
@@ -100,12 +101,12 @@ fn a_question_ends_the_wait_and_is_answered() {
     let asked =
         tool_text(&server, "start_command", &json!({"command": command, "pty": true, "wait": 50}));
     assert!(asked.contains("\nSure? \n[still running, its last line is open (silent"), "{asked}");
-    let answered = tool_text(&server, "send_input", &json!({"data": "y\n", "wait": 20}));
+    let answered = tool_text(&server, "send_input", &json!({"text": "y\n", "wait": 20}));
     assert!(answered.contains("\nSure? y\nyou said y\nMore? \n[still running"), "{answered}");
     assert!(began.elapsed().as_secs() < 40, "the waits were not waited to their ends");
-    tool_text(&server, "send_input", &json!({"data": "n\n"}));
+    tool_text(&server, "send_input", &json!({"text": "n\n"}));
     let ended = tool_text(&server, "wait", &json!({}));
-    assert!(ended.contains("| exited, exit code 0 |"), "{ended}");
+    assert!(ended.contains("| exited | exit code 0 |"), "{ended}");
 }
 
 #[test]
@@ -117,7 +118,7 @@ fn signal_is_sent_and_its_effect_reported() {
     tool_text(&server, "start_command", &json!({"command": command, "wait": 0}));
     tool_text(&server, "read_logs", &json!({"after": 0, "wait": 20}));
     let given = call(&server, "send_signal", &json!({"type": "USR1"}));
-    assert_eq!(given.data["run"]["status"], "running");
+    assert_eq!(given.data["state"], "running");
     let text = tool_text(&server, "read_logs", &json!({"after": 1, "wait": 20}));
     assert!(text.contains("caught"), "{text}");
     assert!(refused(&server, "send_signal", &json!({"type": "NOPE"})).contains("NOPE"));
@@ -135,7 +136,7 @@ fn long_output_is_truncated_with_the_next_call() {
         value.to_owned()
     };
     let after: u64 = named("after=").parse().unwrap();
-    let rest = json!({"run_id": named("run_id="), "after": after, "limit": 2});
+    let rest = json!({"run": named("run="), "after": after, "limit": 2});
     let rest = tool_text(&server, "read_logs", &rest);
     assert!(rest.contains(&format!("]\n{}\n{}\n[more lines: read_logs", after + 1, after + 2)));
     let found = tool_text(&server, "read_logs", &json!({"grep": "7", "max_bytes": 600}));
@@ -152,7 +153,7 @@ fn long_output_is_truncated_with_the_next_call() {
 fn invalid_calls_are_refused_with_detail() {
     let server = Server::start();
     for (tool, arguments, expected) in [
-        ("get_status", json!({}), "start one with start_command."),
+        ("wait", json!({}), "start one with start_command."),
         ("start_command", json!({}), "missing field `command`"),
         ("start_command", json!({"comand": "ls"}), "unknown field `comand`"),
         ("start_command", json!({"command": " "}), "command is empty"),
@@ -161,9 +162,12 @@ fn invalid_calls_are_refused_with_detail() {
         ("start_command", json!({"command": "ls", "wait": "1"}), "give 0 to 50"),
         ("start_command", json!({"command": "ls", "max_bytes": 5}), "256"),
         ("start_command", json!({"command": "ls", "cwd": "/no/such"}), "/no/such"),
-        ("get_status", json!({"all": true}), "unknown field `all`"),
+        ("list_runs", json!({"all": true}), "unknown field `all`"),
+        ("list_runs", json!({"status": "dead"}), "give running, exited or killed"),
+        ("start_command", json!({"command": "ls", "until": "x"}), "match:REGEX"),
+        ("start_command", json!({"command": "ls", "name": "a b"}), "\"a b\" is invalid"),
         ("wait", json!({"seconds": 5}), "unknown field `seconds`"),
-        ("read_logs", json!({"run_id": "../x"}), "no run"),
+        ("read_logs", json!({"run": "../x"}), "no run"),
     ] {
         let why = refused(&server, tool, &arguments);
         assert!(why.contains(expected), "{tool} {arguments}: {why}");
@@ -173,7 +177,7 @@ fn invalid_calls_are_refused_with_detail() {
     for (tool, arguments, expected) in [
         ("read_logs", json!({"lines": 1, "after": 1}), "exclude each other"),
         ("kill", json!({"type": "SIGHUP"}), "SIGTERM or SIGKILL"),
-        ("send_input", json!({"data": "x"}), "has ended"),
+        ("send_input", json!({"text": "x"}), "has ended"),
     ] {
         let why = refused(&server, tool, &arguments);
         assert!(why.contains(expected), "{tool} {arguments}: {why}");
@@ -195,7 +199,7 @@ fn escape_sequences_are_removed() {
 #[test]
 fn disconnect_ends_the_wait_not_the_command() {
     let server = Server::start_with(&["--max-streams", "1"]);
-    let params = json!({"name": "start_command", "_meta": meta(), "arguments": {"command": "sleep 60", "wait": 50}});
+    let params = json!({"name": "start_command", "_meta": meta(), "arguments": {"command": "sleep 60", "name": "sleeper", "wait": 50}});
     let body = request("tools/call", &params).to_string();
     let headers = stateless_headers("tools/call", Some("start_command")).join("\r\n");
     let head = format!(
@@ -206,17 +210,18 @@ fn disconnect_ends_the_wait_not_the_command() {
         use std::io::Write as _;
         let mut stream = std::net::TcpStream::connect(server.address()).unwrap();
         stream.write_all(head.as_bytes()).unwrap();
-        eventually("it runs", || (server.get("/status").status == 200).then_some(()));
+        let has_run = || server.get("/runs").json()["total"] == 1;
+        eventually("it runs", || has_run().then_some(()));
         // By the metric: a request that waits would compete for the slot.
         let waiting = || server.get("/metrics").expect(200).text().contains("_streams 1\n");
         eventually("the one slot is taken", || waiting().then_some(()));
     }
     eventually("the slot is free again", || {
-        (server.get("/status?wait=0.01").status == 200).then_some(())
+        (server.get("/runs/sleeper?wait=0.01").status == 200).then_some(())
     });
-    let status: Value = server.get("/status").expect(200).json();
+    let status: Value = server.get("/runs/sleeper").expect(200).json();
     assert_eq!(status["status"], "running");
-    server.post("/kill").expect(200);
+    server.post("/runs/sleeper/kill").expect(200);
 }
 
 #[test]
@@ -235,7 +240,7 @@ fn start_without_a_free_wait_is_reported_as_done() {
     assert!(text.contains("requests are already waiting or streaming"), "{text}");
     assert!(text.contains(" | running | "), "{text}");
     drop(writer);
-    server.post("/kill").expect(200);
+    tool_text(&server, "kill", &json!({}));
 }
 
 #[test]
@@ -243,7 +248,7 @@ fn wait_ignores_the_echo() {
     let server = Server::start();
     let command = "printf 'Name? '; read x; sleep 0.7; echo got $x; sleep 60";
     tool_text(&server, "start_command", &json!({"command": command, "pty": true, "wait": 20}));
-    let text = tool_text(&server, "send_input", &json!({"data": "bob\n", "wait": 20}));
+    let text = tool_text(&server, "send_input", &json!({"text": "bob\n", "wait": 20}));
     assert!(text.contains("\nName? bob\ngot bob\n["), "{text}");
     tool_text(&server, "kill", &json!({}));
 }
@@ -255,7 +260,7 @@ fn open_line_ends_no_wait_after_eof() {
     tool_text(&server, "start_command", &json!({"command": command, "stdin": true, "wait": 0}));
     tool_text(&server, "send_input", &json!({"eof": true}));
     let text = tool_text(&server, "wait", &json!({"wait": 30}));
-    assert!(text.contains("| exited, exit code 0 |"), "{text}");
+    assert!(text.contains("| exited | exit code 0 |"), "{text}");
 }
 
 #[test]
@@ -273,7 +278,7 @@ fn earlier_open_line_ends_no_wait() {
 fn unread_input_is_reported() {
     let server = Server::start();
     tool_text(&server, "start_command", &json!({"command": "sleep 60", "stdin": true, "wait": 0}));
-    let given = call(&server, "send_input", &json!({"data": "x".repeat(300_000), "wait": 0}));
+    let given = call(&server, "send_input", &json!({"text": "x".repeat(300_000), "wait": 0}));
     assert!(given.text.contains("of 300000 bytes were accepted"), "{}", given.text);
     tool_text(&server, "kill", &json!({}));
 }

@@ -98,7 +98,7 @@ fn short_request_overtakes_long_and_cancelled_is_silent() {
     let mut wait = request("tools/call", &json!({"name": "wait", "arguments": {"wait": 50}}));
     wait["id"] = json!("long");
     speaker.say(&wait);
-    let text = speaker.call(2, "get_status", &json!({}));
+    let text = speaker.call(2, "list_runs", &json!({}));
     assert!(text.contains(" | running | "), "{text}");
     let cancelled = json!({
         "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "long"},
@@ -200,7 +200,7 @@ fn oversized_message_is_refused() {
     speaker.say(&request("tools/call", &json!({"name": "x".repeat(17 * 1024 * 1024)})));
     let refused = speaker.hear();
     assert_eq!((&refused["error"]["code"], &refused["id"]), (&json!(-32600), &Value::Null));
-    let text = speaker.call(2, "get_status", &json!({}));
+    let text = speaker.call(2, "list_runs", &json!({}));
     assert!(text.contains(" | running | "), "{text}");
     assert!(speaker.leave().success());
 }

@@ -5,7 +5,7 @@ use crate::harness::{Answer, Astra, Server, binary, eventually};
 use serde_json::json;
 
 /// Fields not produced here: they need a process that survives SIGKILL, or a frozen disk.
-const WITHSTANDING: [&str; 7] = [
+const WITHSTANDING: [&str; 9] = [
     "KillResponse.left",
     "UnkilledProcess.pid",
     "UnkilledProcess.why",
@@ -13,6 +13,8 @@ const WITHSTANDING: [&str; 7] = [
     "StartResponse.log_pending",
     "StartResponse.ended_leftovers",
     "ServiceStatus.log_pending",
+    "WaitedStatus.log_pending",
+    "WaitedStatus.ended_leftovers",
 ];
 
 #[test]
@@ -45,8 +47,20 @@ fn answers_of_the_shell_have_the_fields_of_the_document() {
     check("POST", "/kill", server.post("/kill").expect(200));
     check("GET", "/runs", server.get("/runs").expect(200));
     let run_id = started.json()["run_id"].as_str().unwrap().to_owned();
-    check("GET", "/runs/{run_id}", server.get(&format!("/runs/{run_id}")).expect(200));
-    check("GET", "/runs/{run_id}/logs", server.get(&format!("/runs/{run_id}/logs")).expect(200));
+    check("GET", "/runs/{run}", server.get(&format!("/runs/{run_id}")).expect(200));
+    check("GET", "/runs/{run}/logs", server.get(&format!("/runs/{run_id}/logs")).expect(200));
+    let mut events = server.events("/events");
+    events.line();
+    check_runs(&server, &check);
+    let asks = json!({"command": "printf 'name? '; exec sleep 60"});
+    server.post_json("/runs", &asks).expect(201);
+    loop {
+        let event = events.event();
+        document.check_named("RunEventBody", &event.data);
+        if event.name == "prompt" {
+            break;
+        }
+    }
     check("POST", "/login", server.post_json("/login", &json!({"token": "a"})).expect(400));
     document.check("POST", "/login", &login());
     server.run_to_end("sleep 60 >/dev/null &");
@@ -57,6 +71,30 @@ fn answers_of_the_shell_have_the_fields_of_the_document() {
     let mut unseen = document.unseen();
     unseen.retain(|it| !WITHSTANDING.contains(&it.as_str()));
     assert!(unseen.is_empty(), "described, and in no answer: {unseen:?}");
+}
+
+/// Checks the answers of the routes of runs beside the foreground command.
+fn check_runs(server: &Server, check: &impl Fn(&str, &str, Answer) -> Answer) {
+    let asks = json!({
+        "command": "printf 'name? '; read name; echo hello $name; exec sleep 60", "name": "asks",
+        "pty": true, "wait": 20, "until": "match:name",
+    });
+    check("POST", "/runs", server.post_json("/runs", &asks).expect(201));
+    check("POST", "/runs", server.post_json("/runs", &asks).expect(409));
+    let answered = server.request("POST /runs/asks/stdin?wait=20", &[], b"ann\n").expect(200);
+    check("POST", "/runs/{run}/stdin", answered);
+    let matched = server.get("/runs/asks?wait=20&until=match:hello").expect(200);
+    check("GET", "/runs/{run}", matched);
+    let size = json!({"rows": 30, "cols": 100});
+    check("POST", "/runs/{run}/resize", server.post_json("/runs/asks/resize", &size).expect(200));
+    check("POST", "/runs/{run}/signal", server.post("/runs/asks/signal?type=CONT").expect(200));
+    check("POST", "/runs/{run}/restart", server.post("/runs/asks/restart?timeout=1").expect(200));
+    check("DELETE", "/runs/{run}", server.request("DELETE /runs/asks", &[], b"").expect(409));
+    check("POST", "/runs/{run}/kill", server.post("/runs/asks/kill").expect(200));
+    check("GET", "/runs/wait", server.get("/runs/wait?run=asks&wait=1").expect(200));
+    let page = server.get("/runs?limit=1&name=asks&status=killed").expect(200);
+    check("GET", "/runs", page);
+    server.request("DELETE /runs/asks", &[], b"").expect(204);
 }
 
 /// Returns the answer to a login.
@@ -78,6 +116,7 @@ fn answers_of_astra_have_the_fields_of_the_document() {
         },
         "lost": {"cmd": "exit 3", "restart_policy": {"mode": "never"}},
         "flood": {"cmd": "seq 20000", "log": {"max_bytes": 65536}},
+        "asks": {"cmd": "printf 'name? '; read x; echo hello; exec sleep 60", "pty": true},
         "rest": {"cmd": "true", "depends_on": ["web"], "autostart": false},
         "checked": {
             "cmd": "true",
@@ -134,9 +173,17 @@ fn answers_of_astra_have_the_fields_of_the_document() {
     let signalled = astra.post("/supervisor/signal/web?type=CONT").expect(200);
     check("POST", "/supervisor/signal/{service}", signalled);
     check("POST", "/supervisor/stdin/{service}", astra.post("/supervisor/stdin/web").expect(409));
+    let matched = astra.get("/supervisor/logs/asks?after=0&wait=20&until=match:name").expect(200);
+    check("GET", "/supervisor/logs/{service}", matched);
+    let input = "POST /supervisor/stdin/asks?wait=20&until=match:hello";
+    let answered = astra.request(input, &[], b"ann\n").expect(200);
+    check("POST", "/supervisor/stdin/{service}", answered);
     document.check_named("EventBody", &events.event().data);
     document.check("POST", "/login", &login());
     let mut unseen = document.unseen();
-    unseen.retain(|it| it != "StdinResponse.written" && !WITHSTANDING.contains(&it.as_str()));
+    // Of the answer to input, which is never of an old cursor.
+    let never = ["cursor_reset", "prompt", "skipped"].map(|field| format!("LogsResponse.{field}"));
+    unseen.retain(|it| !never.contains(it));
+    unseen.retain(|it| !WITHSTANDING.contains(&it.as_str()));
     assert!(unseen.is_empty(), "described, and in no answer: {unseen:?}");
 }

@@ -54,7 +54,7 @@ fn the_document_of_the_shell_has_every_parameter() {
     let server = Server::start();
     let document = Document::of(&server.get("/openapi.json").expect(200));
     let run_id = server.run_to_end("true")["run_id"].as_str().unwrap().to_owned();
-    let filled = |path: &str| path.replace("{run_id}", &run_id).replace("{file}", "page.js");
+    let filled = |path: &str| path.replace("{run}", &run_id).replace("{file}", "page.js");
     check(&server, &document, filled);
 }
 

@@ -160,7 +160,7 @@ fn allowed_origin_gets_cors_headers() {
     let answer = server.request("OPTIONS /start", &preflight, b"").expect(204);
     for (name, value) in [
         ("access-control-allow-origin", "http://localhost:3000"),
-        ("access-control-allow-methods", "GET, HEAD, POST"),
+        ("access-control-allow-methods", "GET, HEAD, POST, DELETE"),
         ("vary", "Origin"),
     ] {
         assert_eq!(answer.header(name), Some(value));

@@ -181,8 +181,8 @@ fn tools_require_their_scope() {
         let names = tools.as_array().unwrap().iter().map(|it| it["name"].to_string());
         names.collect::<Vec<_>>().join(" ").replace('"', "")
     });
-    assert_eq!(listed[0], "get_status read_logs wait");
-    assert_eq!(listed[1], "get_status read_logs wait send_signal kill restart");
+    assert_eq!(listed[0], "wait read_logs list_runs");
+    assert_eq!(listed[1], "wait read_logs send_signal kill restart list_runs");
     assert!(listed[2].starts_with("start_command ") && listed[2].contains("send_input"));
     let start = json!({"name": "start_command", "arguments": {"command": "touch pwned"}});
     let refused = call("operate", "tools/call", start)["result"].clone();

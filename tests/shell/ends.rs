@@ -31,7 +31,7 @@ fn check(server: &Server, what: &str, expected: End) {
     let (status, code, signal, by) = expected;
     let with = signal.map_or_else(|| format!("exit code {}", code.unwrap()), str::to_owned);
     let by = if status == "killed" { format!(" ({by})") } else { String::new() };
-    assert!(text.contains(&format!("| {status}{by}, {with} |")), "{what}: {text}");
+    assert!(text.contains(&format!("| {status}{by} | {with} |")), "{what}: {text}");
 }
 
 #[track_caller]

@@ -58,7 +58,7 @@ fn systemd_is_notified_of_ready_status_and_stopping() {
     let mut server = Server::start_command(manager.binary());
     server.get("/health").expect(200);
     manager.wait_for("READY=1\n");
-    manager.wait_for("STATUS=no command was started yet\n");
+    manager.wait_for("STATUS=no command is running\n");
     let run = server.run("sleep 60\n# WATCHDOG=trigger");
     let pid = run["process_pid"].as_u64().unwrap();
     manager.wait_for(&format!("STATUS=process {pid} is running: sleep 60 # WATCHDOG=trigger\n"));

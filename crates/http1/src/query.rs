@@ -15,12 +15,24 @@ pub struct Query {
 }
 
 impl Query {
+    /// Parses the text after the `?`, without repeated parameters; `None` if there is none. Does
+    /// not block.
+    ///
+    /// # Errors
+    /// Those of [`Self::parse_with_repeated`].
+    pub(crate) fn parse(text: Option<&str>) -> Result<Self, Problem> {
+        Self::parse_with_repeated(text, &[])
+    }
+
     /// Parses the text after the `?`; `None` if there is none. Does not block.
     ///
     /// # Errors
-    /// 400 for a repeated parameter, for bytes that are not UTF-8, and for more than 100
-    /// parameters.
-    pub(crate) fn parse(text: Option<&str>) -> Result<Self, Problem> {
+    /// 400 for a repeated parameter that is not in `repeatable`, for bytes that are not UTF-8, and
+    /// for more than 100 parameters.
+    pub(crate) fn parse_with_repeated(
+        text: Option<&str>,
+        repeatable: &[&str],
+    ) -> Result<Self, Problem> {
         let Some(text) = text.filter(|text| !text.is_empty()) else {
             return Ok(Self::default());
         };
@@ -36,7 +48,7 @@ impl Query {
                 "The query has more than {QUERY_PARAMETERS_MAX} parameters: send fewer."
             )));
         }
-        reject_repeated(&left)?;
+        reject_repeated(&left, repeatable)?;
         Ok(Self { left, known: Vec::new() })
     }
 
@@ -47,7 +59,14 @@ impl Query {
         }
         self.known.push(name.to_owned());
         let index = self.left.iter().position(|(sent, _)| sent == name)?;
-        Some(self.left.swap_remove(index).1)
+        Some(self.left.remove(index).1)
+    }
+
+    /// Takes all values of `name`, decoded, in their order.
+    pub fn take_all(&mut self, name: &str) -> Vec<String> {
+        self.known.push(name.to_owned());
+        let taken = self.left.extract_if(.., |(sent, _)| sent == name);
+        taken.map(|(_, value)| value).collect()
     }
 
     /// Checks that every parameter was taken.
@@ -67,9 +86,11 @@ impl Query {
     }
 }
 
-fn reject_repeated(pairs: &[(String, String)]) -> Result<(), Problem> {
+fn reject_repeated(pairs: &[(String, String)], repeatable: &[&str]) -> Result<(), Problem> {
     for (index, (name, _)) in pairs.iter().enumerate() {
-        if pairs[..index].iter().any(|(earlier, _)| earlier == name) {
+        if !repeatable.contains(&name.as_str())
+            && pairs[..index].iter().any(|(earlier, _)| earlier == name)
+        {
             return Err(Problem::bad_request(format!(
                 "The query parameter {} is repeated: send it only once.",
                 shown(name)

@@ -59,9 +59,16 @@ impl Request<'_> {
     /// in the route's pattern gives `""`.
     #[must_use]
     pub fn param(&self, name: &str) -> &str {
-        let found = self.params.iter().find(|(known, _)| *known == name);
+        let found = self.param_if_any(name);
         debug_assert!(found.is_some(), "this route's pattern has no {{{name}}}");
-        found.map_or("", |(_, value)| value)
+        found.unwrap_or_default()
+    }
+
+    /// Returns the decoded value of `{name}`; `None` if the route's pattern does not have it.
+    #[must_use]
+    pub fn param_if_any(&self, name: &str) -> Option<&str> {
+        let found = self.params.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.as_str())
     }
 
     /// Returns the request's id, which is in the response and the log: the client's own
@@ -92,6 +99,14 @@ impl Request<'_> {
     /// parameters.
     pub fn query(&self) -> Result<Query, Problem> {
         Query::parse(self.head.query)
+    }
+
+    /// Parses the query's parameters, of which `repeatable` may be sent several times.
+    ///
+    /// # Errors
+    /// Those of [`Self::query`].
+    pub fn query_with_repeated(&self, repeatable: &[&str]) -> Result<Query, Problem> {
+        Query::parse_with_repeated(self.head.query, repeatable)
     }
 
     /// Reads the whole body, at most `bytes_max` bytes. Blocks until it has arrived, at most

@@ -85,6 +85,7 @@ fn add<O: Mode>(paths: &mut Map<String, Value>, route: &Route<O>, schemas: &mut 
     let method = match route.verb {
         Verb::Get => "get",
         Verb::Post => "post",
+        Verb::Delete => "delete",
     };
     item[method] = Operation::of(route, schemas);
 }

@@ -1,7 +1,8 @@
 //! Parameters in queries, paths and headers, as the document describes them.
 
+use crate::ops::WAITED_RUNS_MAX;
 use crate::process::Signal;
-use crate::protocol::patterns;
+use crate::protocol::{RunStatus, patterns};
 use crate::runs::SECONDS_MAX;
 use serde_json::{Value, json};
 
@@ -71,20 +72,82 @@ pub fn signal_type() -> Value {
 }
 
 /// Returns `limit`: the number of runs.
-pub fn runs_limit() -> Value {
+fn runs_limit() -> Value {
     let schema = json!({"type": "integer", "minimum": 0, "maximum": u64::MAX, "default": 20});
     query("limit", "Maximum number of runs.", &schema)
 }
 
-/// Returns `run_id` of a path.
-pub fn run_id() -> Value {
-    path("run_id", "Id of the run.", &json!({"type": "string", "minLength": 1}))
+/// Returns `run` of a path.
+pub fn named_run() -> Value {
+    let description = "Id of the run, or its name: the newest run with that name.";
+    path("run", description, &json!({"type": "string", "minLength": 1}))
 }
 
-/// Returns `run_id` of a query: the run that is expected to be the last one.
+/// Returns `run_id` of a query: the run that is expected to be the foreground command's.
 pub fn expected_run_id() -> Value {
-    let description = "Run that is expected to be the last one; 409 if another one is.";
+    let description = "Run that is expected to be that of the foreground command; 409 if another \
+                       one is.";
     query("run_id", description, &json!({"type": "string"}))
+}
+
+/// Returns the parameters of a list of runs.
+pub fn of_runs() -> Vec<Value> {
+    let status = json!({"type": "string", "enum": RunStatus::ALL});
+    vec![
+        runs_limit(),
+        query("before", "Only runs before the one with this id.", &json!({"type": "string"})),
+        query("name", "Only runs with this name.", &json!({"type": "string"})),
+        query("status", "Only runs in this state.", &status),
+    ]
+}
+
+/// Returns the parameters of a wait for several runs.
+pub fn of_runs_wait() -> Vec<Value> {
+    let runs = json!({
+        "type": "array", "items": {"type": "string"}, "minItems": 1,
+        "maxItems": WAITED_RUNS_MAX,
+    });
+    let wanted = json!({"type": "string", "enum": ["any", "all"], "default": "all"});
+    let mut run = query("run", "Id or name of a run; repeat it for several.", &runs);
+    run["required"] = true.into();
+    vec![
+        run,
+        query("for", "How many of them have to end.", &wanted),
+        wait("Seconds to wait before the answer."),
+    ]
+}
+
+/// Returns `until`: what ends a wait. `default` is its value if it is not given.
+pub fn until(default: &str) -> Value {
+    let schema = json!({
+        "type": "string", "default": default,
+        "pattern": "^(line|end|match:.+|idle:[0-9]+([.][0-9]+)?)$",
+        "examples": ["match:(?i)listening", "idle:2"],
+    });
+    let description = "What ends the wait, besides the end of the run: `line`; `end`; \
+                       `match:REGEX`, a line or prompt that matches; `idle:SECONDS`, silence after \
+                       some output.";
+    query("until", description, &schema)
+}
+
+/// Returns the parameters of a wait for the reaction to input.
+pub fn of_input() -> Vec<Value> {
+    vec![wait("Seconds to wait for output before the answer."), until("line"), bytes_max()]
+}
+
+/// Returns `max_bytes`.
+fn bytes_max() -> Value {
+    let bytes = json!({"type": "integer", "minimum": 256, "maximum": 1_048_576});
+    query("max_bytes", "Cut the content in the middle to N bytes, with a marker.", &bytes)
+}
+
+/// Returns the parameters of a wait for a run's output.
+pub fn of_wait() -> Vec<Value> {
+    vec![
+        wait("Seconds to wait before the answer."),
+        until("end"),
+        count("after", "With `until`: only what is printed after this line counts."),
+    ]
 }
 
 /// Returns `service` of a path.
@@ -127,7 +190,6 @@ pub fn last_event_id(description: &str) -> Value {
 /// Returns the parameters of every route with lines of a log.
 pub fn of_logs() -> Vec<Value> {
     let form = json!({"type": "string", "enum": ["json", "text", "ndjson"]});
-    let bytes = json!({"type": "integer", "minimum": 256, "maximum": 1_048_576});
     let regex = json!({"type": "string", "examples": ["(?i)error|warning"]});
     vec![
         count("lines", "The last N lines; 0 means all. Not with `seconds`, `after` or `limit`."),
@@ -138,14 +200,15 @@ pub fn of_logs() -> Vec<Value> {
              new. A number beyond the log gives all of it, with `cursor_reset`.",
         ),
         count("limit", "At most N lines. Not with `lines` or `follow`."),
-        wait("With `after`: seconds to wait for a new line or the end before the answer."),
+        wait("With `after`: seconds to wait before the answer."),
+        until("line"),
         query("grep", "Lines that match this regular expression (Rust regex syntax).", &regex),
         flag(
             "strip_ansi",
             "Without escape sequences and text overwritten after a carriage return. Not a terminal \
              emulator.",
         ),
-        query("max_bytes", "Cut the content in the middle to N bytes, with a marker.", &bytes),
+        bytes_max(),
         query(
             "format",
             "Form of the answer; `Accept` chooses it otherwise. `ndjson` has one entry per line: \

@@ -1,7 +1,7 @@
 //! Routes that send signals and input to services.
 
 use super::{in_state, unknown};
-use crate::api::input;
+use crate::api::input::{self, Input};
 use crate::api::openapi::examples;
 use crate::api::openapi::parameters as take;
 use crate::api::route::{Api, Route, Verb};
@@ -21,6 +21,7 @@ pub const ROUTES: &[Route<Services>] = &[
         );
         it.does("writeServiceStdin", "services", summary, description)
             .with([take::service()])
+            .with(take::of_input())
             .reads::<StdinRequest>(&json!({"data": "y\n", "eof": false}))
             .or_nothing()
             .reads_raw(&["text/plain", "application/octet-stream"])
@@ -40,7 +41,7 @@ pub const ROUTES: &[Route<Services>] = &[
 ];
 
 fn signal(services: &Services, request: &mut Request<'_>) -> Result<Reply, Problem> {
-    let signal = input::signal(request)?;
+    let signal = input::signal(request.query()?)?;
     Ok(Reply::json(StatusCode::OK, &services.signal(request, request.param("service"), signal)?))
 }
 
@@ -48,8 +49,10 @@ fn stdin(api: &Api<Services>, request: &mut Request<'_>) -> Result<Reply, Proble
     let name = request.param("service").to_owned();
     let permit = api.ops.begin_write(request, &name)?;
     api.answers.once(request, input::STDIN_BYTES_MAX, None, |request| {
-        let (data, ends) = input::input(request)?;
-        let written = api.ops.write_stdin(request, &permit, &name, &data, ends)?;
-        Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
+        let input = Input::read(request, request.query()?)?;
+        let (data, ends) = (&input.data, input.ends);
+        let written = api.ops.write_stdin(request, &permit, &name, data, ends)?;
+        let path = format!("/supervisor/logs/{name}");
+        Ok(Reply::json(StatusCode::OK, &input.answer(request, &written, path)?))
     })
 }

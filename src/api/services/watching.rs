@@ -40,7 +40,7 @@ pub const ROUTES: &[Route<Services>] = &[
         it.does("metrics", "watching", "Resource usage of services", description)
             .answers::<MetricsResponse>((200, "Usage of each."), &metrics)
     }),
-    Route::get("/supervisor/events", events::answer, |it| {
+    Route::get("/supervisor/events", events::of_services, |it| {
         it.does("events", "watching", "Stream events", EVENTS)
             .with([take::last_event_id("Resumes after this event.")])
             .refers_to::<EventBody>()

@@ -6,20 +6,21 @@ mod output;
 
 use super::route::{Mode, Route};
 use super::shell_metrics;
-use crate::ops::Shell;
+use crate::ops::{Shell, Which};
 use crate::permits::Permits;
 use crate::protocol::HealthResponse;
 use crate::runs;
 use http::StatusCode;
-use http1::{Problem, Reply, Request};
+use http1::{Problem, Query, Reply, Request};
 use prometheus_client::registry::Registry;
 use serde_json::json;
 
 impl Mode for Shell {
     const TITLE: &'static str = "LLM Shell";
     const TAGS: &'static [(&'static str, &'static str)] = &[
-        ("command", "The command that is running, or ran last."),
-        ("logs", "Runs and their output."),
+        ("command", "The foreground command: the one that is running, or ran last."),
+        ("runs", "All runs, each by its id or name."),
+        ("logs", "The output of runs."),
         ("server", "The server itself."),
     ];
     const ROUTES: &'static [&'static [Route<Self>]] =
@@ -33,8 +34,7 @@ impl Mode for Shell {
     }
 
     fn register_metrics(&self, all: &mut Registry) {
-        let run = self.manager().status().ok();
-        shell_metrics::register(self.manager().starts(), run.as_ref(), all);
+        shell_metrics::register(self.runs(), all);
     }
 }
 
@@ -49,6 +49,36 @@ const SERVER: &[Route<Shell>] = &[Route::get("/health", health, |it| {
 fn health(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     Ok(Reply::json(StatusCode::OK, &shell.health()))
+}
+
+/// The run that a request names.
+enum RunOf {
+    /// That of the foreground command, if it has this id.
+    Foreground(Option<String>),
+    /// The one with this id or name.
+    Named(String),
+}
+
+impl RunOf {
+    fn which(&self) -> Which<'_> {
+        match self {
+            Self::Foreground(run_id) => Which::Foreground(run_id.as_deref()),
+            Self::Named(run) => Which::Run(run),
+        }
+    }
+}
+
+/// Returns the run that a request names: in its path, or else as the `run_id` of the query.
+fn run_of(request: &Request<'_>, query: &mut Query) -> RunOf {
+    match request.param_if_any("run") {
+        Some(run) => RunOf::Named(run.to_owned()),
+        None => RunOf::Foreground(query.take("run_id")),
+    }
+}
+
+/// Returns the error of a run that is not known.
+fn no_such() -> runs::Error {
+    runs::Error::NoSuchRun { run_id: "dcf70dd5071ec0f4".to_owned() }
 }
 
 fn ended() -> runs::Error {

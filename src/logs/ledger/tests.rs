@@ -25,6 +25,7 @@ fn log_name(number: u32) -> String {
 
 fn run(number: u32) -> RunRecord {
     RunRecord {
+        name: None,
         run_id: format!("{number:016x}"),
         command: "true".into(),
         cwd: "/".into(),

@@ -27,7 +27,7 @@ pub(super) use message::{Answer, Message, NewLogs};
 pub use message::{Reload, Reloaded, ServiceCommand, Verb};
 
 use super::context::SupervisorContext;
-use super::events::EventLog;
+use super::events::ServiceEvents;
 use super::roster::Roster;
 use super::service_handle::ServiceOrigin;
 use super::services_file::Service;
@@ -51,7 +51,7 @@ const NOTHING_DUE: Duration = Duration::from_hours(1);
 pub(super) struct Engine {
     context: Arc<SupervisorContext>,
     roster: Arc<Roster>,
-    events: Arc<EventLog>,
+    events: Arc<ServiceEvents>,
     inbox: Receiver<Message>,
     /// Sender for the threads that report to the engine.
     sender: Sender<Message>,
@@ -77,7 +77,7 @@ impl Engine {
     pub fn new(
         context: Arc<SupervisorContext>,
         roster: Arc<Roster>,
-        events: Arc<EventLog>,
+        events: Arc<ServiceEvents>,
         sender: Sender<Message>,
         inbox: Receiver<Message>,
     ) -> Result<Self> {

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::protocol::{HealthStatus, ServiceState};
-use crate::supervisor::events::Change;
+use crate::supervisor::events::{Change, ServiceChange};
 use crate::supervisor::service_handle::ServiceSnapshot;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -43,10 +43,10 @@ impl Engine {
                 }
                 _ => log::info!("{name}: {from} -> {to}. {message}"),
             }
-            self.events.add(name, Change::State, &snapshot);
+            self.events.add(ServiceChange::new(name, Change::State, &snapshot));
         }
         if old.health != snapshot.health {
-            self.events.add(name, Change::Health, &snapshot);
+            self.events.add(ServiceChange::new(name, Change::Health, &snapshot));
         }
         let key =
             |snapshot: &ServiceSnapshot| (snapshot.state, snapshot.health, snapshot.is_blocked);
@@ -70,7 +70,7 @@ impl Engine {
 
     /// Publishes the removal of a service.
     pub(super) fn publish_removed(&self, name: &str, snapshot: &ServiceSnapshot) {
-        self.events.add(name, Change::Removed, snapshot);
+        self.events.add(ServiceChange::new(name, Change::Removed, snapshot));
     }
 }
 

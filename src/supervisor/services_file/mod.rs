@@ -26,7 +26,7 @@ pub use config::{LogLimits, RestartPolicy, ServiceConfig};
 pub use error::{Position, ServicesFileError, ServicesFileErrors};
 pub use file::ServicesFile;
 pub use limits::check_limits;
-pub use names::{NAME_CHARACTERS_MAX, is_service_name};
+pub use names::is_service_name;
 pub use object_schema::Mapping;
 pub use overlay::{ParseContext, Service};
 pub use schema::{ShownConfig, schema};
