@@ -4,7 +4,7 @@ use super::accept::preferred;
 use super::parameters;
 use crate::logs::Range;
 use crate::ops::Error;
-use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, refuse_first};
+use crate::ops::{ContinuationHint, Escapes, LineNumbers, LogQuery, LogRange, refuse_first};
 use http1::{Problem, Query, Request};
 
 /// The media type of one entry per line.
@@ -78,7 +78,10 @@ impl LogRequest {
             lines: parameters::count(&mut query, "lines")?,
             seconds: parameters::seconds(&mut query, "seconds")?,
             after: parameters::count(&mut query, "after")?,
+            since: parameters::instant(&mut query, "since")?,
+            before: parameters::instant(&mut query, "before")?,
         };
+        let before = given.before;
         let range = match resumed {
             Some(resumed) => Range::After(resumed.line),
             None => given.or(default)?,
@@ -86,11 +89,19 @@ impl LogRequest {
         let wait = parameters::wait(&mut query, "wait")?;
         let bytes_max = parameters::count(&mut query, "max_bytes")?;
         let (grep, strips) = (query.take("grep"), parameters::flag(&mut query, "strip_ansi")?);
+        let context = parameters::count(&mut query, "context")?;
+        let numbers = match parameters::flag(&mut query, "numbers")? {
+            true => LineNumbers::Shown,
+            false => LineNumbers::Hidden,
+        };
         query.finish()?;
         let escapes = if strips { Escapes::Stripped } else { Escapes::Kept };
-        let hint = continuation(request, of, run_id.as_deref(), grep.as_deref(), escapes);
-        let mut query = LogQuery::new(request, range, grep.as_deref(), escapes, hint)?;
-        (query.selection.limit, query.wait) = (limit, wait);
+        let form_of_lines = FormOfLines { grep: grep.as_deref(), context, numbers, escapes };
+        let hint = continuation(request, of, run_id.as_deref(), form_of_lines);
+        let query = LogQuery::new(request, range, grep.as_deref(), escapes, hint)?;
+        let mut query = query.with_context(context)?;
+        (query.selection.limit, query.wait, query.numbers) = (limit, wait, numbers);
+        query.selection.before = before;
         query.cursor_reset = resumed.is_some_and(|cursor| cursor.is_of_another_run);
         let query = query.limited_to(bytes_max)?;
         query.check()?;
@@ -98,6 +109,11 @@ impl LogRequest {
         refuse_first(&[
             (wait.is_some() && follows, "wait and follow exclude each other: give one"),
             (follows && limit.is_some(), "a followed log has no end: omit limit"),
+            (follows && before.is_some(), "a followed log has no end: omit before"),
+            (
+                follows && context.is_some(),
+                "the lines after a match are not there yet in a followed log: omit context",
+            ),
             (follows && bytes_max.is_some(), "a followed log has no end: omit max_bytes"),
             (
                 bytes_max.is_some() && !is_content,
@@ -155,14 +171,22 @@ fn form(query: &mut Query, accept: Option<&str>, follows: bool) -> Result<Form, 
     Ok(preferred(accept, offers).unwrap_or(default))
 }
 
+/// The parameters that decide which lines of a range are shown, and how.
+#[derive(Clone, Copy)]
+struct FormOfLines<'a> {
+    grep: Option<&'a str>,
+    context: Option<u64>,
+    numbers: LineNumbers,
+    escapes: Escapes,
+}
+
 /// Returns how to request omitted lines: by the id of this run, which may not be the last one by
 /// then.
 fn continuation(
     request: &Request<'_>,
     of: LogOf<'_>,
     run_id: Option<&str>,
-    grep: Option<&str>,
-    escapes: Escapes,
+    lines: FormOfLines<'_>,
 ) -> ContinuationHint {
     let (path, run_id) = match of {
         LogOf::LastRun(run_id) | LogOf::Run(run_id) => (format!("/runs/{run_id}/logs"), None),
@@ -172,10 +196,16 @@ fn continuation(
     if let Some(run_id) = run_id {
         filters.append_pair("run", run_id);
     }
-    if let Some(grep) = grep {
+    if let Some(grep) = lines.grep {
         filters.append_pair("grep", grep);
     }
-    if escapes == Escapes::Stripped {
+    if let Some(context) = lines.context {
+        filters.append_pair("context", &context.to_string());
+    }
+    if lines.numbers == LineNumbers::Shown {
+        filters.append_pair("numbers", "true");
+    }
+    if lines.escapes == Escapes::Stripped {
         filters.append_pair("strip_ansi", "true");
     }
     let filters = filters.finish();

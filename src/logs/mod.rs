@@ -7,6 +7,7 @@
 mod append;
 mod block;
 mod capture;
+mod context;
 mod directory;
 mod disk;
 mod end_notice;
@@ -40,6 +41,7 @@ mod tests;
 mod wake;
 mod writer;
 
+pub use context::CONTEXT_LINES_MAX;
 pub use end_notice::OnEnd;
 pub use entry::PIECE_BYTES_MAX;
 pub use error::Error;
@@ -47,7 +49,7 @@ pub use filter::Filter;
 pub use fold::{FOLD_BYTES_MIN, Fold, Omission};
 pub use folder::LogFolder;
 pub use ledger::Ledger;
-pub use lines::{JOINED_BYTES_MAX, Line};
+pub use lines::{JOINED_BYTES_MAX, Line, Place};
 pub use lock::FolderLock;
 pub use page::{Page, PageCounts, Range, Selection};
 pub use retention::{Keep, LOG_BYTES_MIN};

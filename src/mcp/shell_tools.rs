@@ -289,7 +289,7 @@ fn read_logs(
         given => given,
     };
     let seconds = fitting_seconds("seconds", requested.seconds)?;
-    let range = LogRange { lines, seconds, after }.or(Range::All)?;
+    let range = LogRange { lines, seconds, after, ..LogRange::default() }.or(Range::All)?;
     let (tool, grep) = (format!("read_logs run_id={run_id}"), requested.grep.as_deref());
     let hint = ContinuationHint::call(tool, None, grep);
     let mut query = LogQuery::new(context.client, range, grep, Escapes::Stripped, hint)?

@@ -16,6 +16,7 @@ mod programs;
 mod reading;
 mod restart;
 mod retention;
+mod searching;
 mod shutdown;
 mod start;
 mod text_report;

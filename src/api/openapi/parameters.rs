@@ -1,5 +1,6 @@
 //! Parameters in queries, paths and headers, as the document describes them.
 
+use crate::logs::CONTEXT_LINES_MAX;
 use crate::process::Signal;
 use crate::protocol::patterns;
 use crate::runs::SECONDS_MAX;
@@ -128,6 +129,10 @@ pub fn last_event_id(description: &str) -> Value {
 pub fn of_logs() -> Vec<Value> {
     let form = json!({"type": "string", "enum": ["json", "text", "ndjson"]});
     let bytes = json!({"type": "integer", "minimum": 256, "maximum": 1_048_576});
+    let instant = json!({
+        "type": "string", "format": "date-time", "examples": ["2026-01-02T03:04:05Z"],
+    });
+    let context = json!({"type": "integer", "minimum": 0, "maximum": CONTEXT_LINES_MAX});
     let regex = json!({"type": "string", "examples": ["(?i)error|warning"]});
     vec![
         count("lines", "The last N lines; 0 means all. Not with `seconds`, `after` or `limit`."),
@@ -137,9 +142,27 @@ pub fn of_logs() -> Vec<Value> {
             "Lines with a number greater than this: pass `next` of the last answer for what is \
              new. A number beyond the log gives all of it, with `cursor_reset`.",
         ),
+        query(
+            "since",
+            "Lines stamped at this instant or later (RFC 3339). Not with `lines`, `seconds` or \
+             `after`.",
+            &instant,
+        ),
+        query(
+            "before",
+            "Lines stamped before this instant. As `since`; not with `follow`.",
+            &instant,
+        ),
         count("limit", "At most N lines. Not with `lines` or `follow`."),
         wait("With `after`: seconds to wait for a new line or the end before the answer."),
         query("grep", "Lines that match this regular expression (Rust regex syntax).", &regex),
+        query(
+            "context",
+            "With `grep`: lines on each side of a match, as `grep -C`; a line `--` stands for what \
+             is left out. A context line is cut at 64 KiB. Not with `follow`.",
+            &context,
+        ),
+        flag("numbers", "Prefix each line with its number: `N:`, or `N-` if it is context."),
         flag(
             "strip_ansi",
             "Without escape sequences and text overwritten after a carriage return. Not a terminal \
