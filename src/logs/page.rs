@@ -342,7 +342,9 @@ impl Page {
             let (number, text) = (self.lines_end + 1, &*self.snapshot.prompt);
             let place = Place::default();
             let is_cut_and_wanted = None;
-            take(Line { number, stamp: "", text, is_ended: false, is_cut_and_wanted, place })?;
+            // It was the last one, whatever the caller returns.
+            let _last =
+                take(Line { number, stamp: "", text, is_ended: false, is_cut_and_wanted, place })?;
         }
         Ok(())
     }
