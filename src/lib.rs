@@ -18,6 +18,7 @@
 //! | 2 | [`permits`]: limits of concurrent requests · [`auth`]: who may use the server |
 //! | 2 | [`process`]: spawning, signals, /proc · [`logs`]: the log engine |
 //! | 1 | [`error`]: kinds of errors, errors of the system · [`catch_panic`]: caught panics |
+//! | 1 | [`keys`]: keys of a terminal by name |
 //! | 0 | [`http1`]: the HTTP/1.1 server · [`env_file`]: `NAME=value` · [`nearest`]: similar names |
 //! | 0 | [`printable`]: escaping for terminals · [`protocol`]: wire types · `syscall`: retries |
 //!
@@ -90,6 +91,7 @@ pub mod client;
 pub mod env_file;
 pub mod error;
 pub mod export;
+pub mod keys;
 pub mod logs;
 pub mod mcp;
 pub mod nearest;
