@@ -10,17 +10,29 @@ use http1::{Problem, Request};
 /// The longest input of one request, in bytes.
 pub const STDIN_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Input for a command.
+pub struct Input {
+    /// Bytes to write.
+    pub data: Vec<u8>,
+    /// Names of keys whose bytes follow.
+    pub keys: Vec<String>,
+    /// Whether the input ends after them.
+    pub ends: EndsInput,
+}
+
 /// Reads the input: from JSON if the Content-Type says so, else the body as it is.
-pub fn input(request: &mut Request<'_>) -> Result<(Vec<u8>, EndsInput), Problem> {
+pub fn input(request: &mut Request<'_>) -> Result<Input, Problem> {
     request.query()?.finish()?;
     let media_type = request.header("content-type").unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
-        return Ok((request.body(STDIN_BYTES_MAX)?, EndsInput::No));
+        let data = request.body(STDIN_BYTES_MAX)?;
+        return Ok(Input { data, keys: Vec::new(), ends: EndsInput::No });
     }
     let example = "{\"data\": \"y\\n\", \"eof\": false}";
-    let StdinRequest { data, eof } = body::json_up_to(request, example, STDIN_BYTES_MAX)?;
-    Ok((data.into_bytes(), if eof { EndsInput::Yes } else { EndsInput::No }))
+    let StdinRequest { data, keys, eof } = body::json_up_to(request, example, STDIN_BYTES_MAX)?;
+    let ends = if eof { EndsInput::Yes } else { EndsInput::No };
+    Ok(Input { data: data.into_bytes(), keys, ends })
 }
 
 /// Reads the signal to send.

@@ -2,10 +2,11 @@
 
 use super::accept::preferred;
 use super::parameters;
+use super::terminal::TerminalForm;
 use crate::logs::Range;
 use crate::ops::Error;
 use crate::ops::{ContinuationHint, Escapes, LineNumbers, LogQuery, LogRange, refuse_first};
-use http1::{Problem, Query, Request};
+use http1::{Problem, Request};
 
 /// The media type of one entry per line.
 pub const NDJSON: &str = "application/x-ndjson";
@@ -49,6 +50,8 @@ pub struct LogRequest {
     pub follows: bool,
     /// Whether an interrupted event stream is resumed.
     pub resumes: bool,
+    /// Set if the terminal of the run is wanted instead of its lines.
+    pub terminal: Option<TerminalForm>,
     /// Restricts a service's log to one run.
     pub run_id: Option<String>,
 }
@@ -65,8 +68,14 @@ impl LogRequest {
             LogOf::Run(_) => None,
             LogOf::Service => query.take("run"),
         };
+        let format = query.take("format");
+        let accept = request.header("accept");
+        if let Some(terminal) = TerminalForm::take(&mut query, accept, format.as_deref())? {
+            query.finish()?;
+            return Self::of_terminal(request, terminal, run_id);
+        }
         let follows = parameters::flag(&mut query, "follow")?;
-        let form = form(&mut query, request.header("accept"), follows)?;
+        let form = form(format, accept, follows)?;
         let resumed = request.header("last-event-id").filter(|_| form == Form::Events);
         let resumed = resumed.and_then(|id| Cursor::read(id, of));
         let limit = parameters::count(&mut query, "limit")?;
@@ -120,7 +129,19 @@ impl LogRequest {
                 "only the forms json and text can be cut: omit max_bytes",
             ),
         ])?;
-        Ok(Self { query, form, follows, resumes: resumed.is_some(), run_id })
+        Ok(Self { query, form, follows, resumes: resumed.is_some(), terminal: None, run_id })
+    }
+
+    fn of_terminal(
+        request: &Request<'_>,
+        terminal: TerminalForm,
+        run_id: Option<String>,
+    ) -> Result<Self, Problem> {
+        let (path, filters) = (request.path().to_owned(), String::new());
+        let hint = ContinuationHint::Request { path, filters };
+        let query = LogQuery::new(request, Range::All, None, Escapes::Kept, hint)?;
+        let (form, follows, resumes) = (Form::Json, false, false);
+        Ok(Self { query, form, follows, resumes, terminal: Some(terminal), run_id })
     }
 }
 
@@ -155,9 +176,16 @@ fn same_run(run_id: Option<String>, last: &str) -> Result<Option<String>, Proble
     }
 }
 
-fn form(query: &mut Query, accept: Option<&str>, follows: bool) -> Result<Form, Problem> {
+fn form(format: Option<String>, accept: Option<&str>, follows: bool) -> Result<Form, Problem> {
     let forms = [("json", Form::Json), ("text", Form::Text), ("ndjson", Form::Ndjson)];
-    if let Some(form) = parameters::choice(query, "format", &forms)? {
+    if let Some(format) = format {
+        let form = forms.iter().find(|(name, _)| *name == format).map(|(_, form)| *form);
+        let refused = || {
+            Error::Invalid(format!(
+                "The parameter format is {format:?}: give json or text or ndjson or screen or raw."
+            ))
+        };
+        let form = form.ok_or_else(refused)?;
         // A stream has no JSON form; text is what curl shows best.
         return Ok(if follows && form == Form::Json { Form::Text } else { form });
     }

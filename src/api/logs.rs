@@ -3,6 +3,7 @@
 use super::entries::{TEXT, write_entry};
 use super::follow;
 use super::log_query::{Form, LogRequest, NDJSON};
+use super::terminal;
 use crate::logs::{Page, PageCounts};
 use crate::ops::{
     LineNumbers, LogQuery, Named, Source, begin_read, log_prompt, service_lines, unreadable,
@@ -19,11 +20,14 @@ const JSON: &str = "application/json";
 
 /// Answers a request for lines of a log.
 pub fn answer(
-    LogRequest { mut query, form, follows, resumes, .. }: LogRequest,
+    LogRequest { mut query, form, follows, resumes, terminal, .. }: LogRequest,
     source: Box<dyn Source>,
     streams: &Permits,
     request: &Request<'_>,
 ) -> Result<Reply, Problem> {
+    if let Some(form) = terminal {
+        return terminal::answer(form, &*source, streams);
+    }
     if follows {
         query.fit_cursor(&source.line_numbers());
         let permit = streams.take()?;

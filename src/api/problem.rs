@@ -66,6 +66,7 @@ fn advice(error: &Error) -> Option<String> {
         Error::AnotherRun { run_id, .. } => {
             return Some(format!("GET /runs/{run_id}/logs reads the other run"));
         }
+        Error::TerminalGone { .. } => "its lines may still be: omit format",
         Error::NoSuchServiceRun { .. } => {
             "omit run to read all runs, or follow the log as text/event-stream, which names each \
              run"

@@ -103,8 +103,8 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
         name: "send_input",
         title: "Write to the command",
         description: "Writes text to the command, which must have been started with stdin or pty; \
-                      end it with a newline to press Enter (\"y\\n\"). On a terminal control \
-                      characters work as keys: \"\\u0003\" is ^C. Returns its output until it has \
+                      end it with a newline to press Enter (\"y\\n\"). On a terminal press keys \
+                      by name: keys=[\"ctrl-c\",\"up\",\"enter\"]. Returns its output until it has \
                       been quiet for a moment, at most `wait` seconds (1, up to 50). eof=true ends \
                       its input. If not all of the text is accepted, the result says so.",
         effect: Effect::Changes,
@@ -322,14 +322,17 @@ fn send_input(
 ) -> Result<ToolResult, ToolError> {
     let wait = arguments.wait(REACTION_WAIT_DEFAULT)?;
     let run = context.ops.last_run()?;
-    let StdinRequest { data, eof } = arguments.read()?;
+    let StdinRequest { data, keys, eof } = arguments.read()?;
     let total = lines_total(context, run.id())?;
     let is_on_terminal = run.snapshot().is_on_terminal;
-    let echoed = if is_on_terminal { data.matches(['\n', '\r']).count() as u64 } else { 0 };
+    let enters = keys.iter().filter(|key| key.eq_ignore_ascii_case("enter")).count();
+    let echoed = data.matches(['\n', '\r']).count() + enters;
+    let echoed = if is_on_terminal { echoed as u64 } else { 0 };
     let before = Before { lines: total, prompt: prompt(context, run.id())?, echoed };
     let ends = if eof { EndsInput::Yes } else { EndsInput::No };
+    let data = context.ops.with_keys(data.into_bytes(), &keys)?;
     let permit = context.ops.streams().take()?;
-    let written = context.ops.write_stdin(context.client, &permit, data.as_bytes(), ends)?;
+    let written = context.ops.write_stdin(context.client, &permit, &data, ends)?;
     drop(permit);
     // The input is written, so a failed wait is not a failure of the call.
     let waited = wait_for_reaction(context, run.id(), &before, wait);

@@ -9,6 +9,7 @@ mod wire_enum;
 mod numbers;
 pub mod patterns;
 mod run;
+mod screen;
 mod service;
 mod states;
 
@@ -17,6 +18,7 @@ pub use run::{
     HealthResponse, KillResponse, Leftover, LogsResponse, ProcessStatus, Pty, RunsResponse, Size,
     StartRequest, StartResponse, StdinRequest, StdinResponse, UnkilledProcess,
 };
+pub use screen::{ScreenCursor, ScreenResponse};
 pub use service::{
     BulkOperation, BulkRequest, BulkResponse, EventBody, MetricsResponse, ReloadRequest,
     ServiceHealth, ServiceLogs, ServiceMetrics, ServiceRequest, ServiceStatus, StopRequest,

@@ -19,5 +19,6 @@ mod retention;
 mod searching;
 mod shutdown;
 mod start;
+mod terminal;
 mod text_report;
 mod workflow;

@@ -127,7 +127,7 @@ pub fn last_event_id(description: &str) -> Value {
 
 /// Returns the parameters of every route with lines of a log.
 pub fn of_logs() -> Vec<Value> {
-    let form = json!({"type": "string", "enum": ["json", "text", "ndjson"]});
+    let form = json!({"type": "string", "enum": ["json", "text", "ndjson", "screen", "raw"]});
     let bytes = json!({"type": "integer", "minimum": 256, "maximum": 1_048_576});
     let instant = json!({
         "type": "string", "format": "date-time", "examples": ["2026-01-02T03:04:05Z"],
@@ -165,21 +165,29 @@ pub fn of_logs() -> Vec<Value> {
         flag("numbers", "Prefix each line with its number: `N:`, or `N-` if it is context."),
         flag(
             "strip_ansi",
-            "Without escape sequences and text overwritten after a carriage return. Not a terminal \
-             emulator.",
+            "Without escape sequences and text overwritten after a carriage return. For what a \
+             terminal shows see `format=screen`.",
         ),
         query("max_bytes", "Cut the content in the middle to N bytes, with a marker.", &bytes),
         query(
             "format",
             "Form of the answer; `Accept` chooses it otherwise. `ndjson` has one entry per line: \
-             `{\"n\",\"timestamp\",\"line\"}`.",
+             `{\"n\",\"timestamp\",\"line\"}`. Of a run on a terminal, without the parameters for \
+             lines: `screen` is the screen as it is now, as JSON or, by `Accept: text/plain`, its \
+             lines; `raw` has the bytes as printed, of which the last 4 MiB are kept.",
             &form,
+        ),
+        count(
+            "from",
+            "With `format=raw`: the position to start at, by default 0; what is no longer kept is \
+             skipped. The header `X-Raw-From` has the position of the first byte of the answer, \
+             `X-Raw-Next`, unless it is followed, that of the next one.",
         ),
         flag(
             "follow",
             "Stream until the end: text, NDJSON, or Server-Sent Events for `Accept: \
              text/event-stream` (`id: RUN_ID:N` per line; `event: prompt`, `event: cursor_reset`, \
-             `event: end`). Not with `wait`, `limit` or `max_bytes`.",
+             `event: end`). Not with `wait`, `limit`, `before`, `context` or `max_bytes`.",
         ),
         last_event_id(
             "With `follow` as Server-Sent Events: resumes after this event; an id of another run \

@@ -1,7 +1,7 @@
 //! Routes that send signals and input to services.
 
 use super::{in_state, unknown};
-use crate::api::input;
+use crate::api::input::{self, Input};
 use crate::api::openapi::examples;
 use crate::api::openapi::parameters as take;
 use crate::api::route::{Api, Route, Verb};
@@ -48,7 +48,8 @@ fn stdin(api: &Api<Services>, request: &mut Request<'_>) -> Result<Reply, Proble
     let name = request.param("service").to_owned();
     let permit = api.ops.begin_write(request, &name)?;
     api.answers.once(request, input::STDIN_BYTES_MAX, None, |request| {
-        let (data, ends) = input::input(request)?;
+        let Input { data, keys, ends } = input::input(request)?;
+        let data = api.ops.with_keys(&name, data, &keys)?;
         let written = api.ops.write_stdin(request, &permit, &name, &data, ends)?;
         Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
     })

@@ -1,7 +1,7 @@
 //! Routes that send signals, input and terminal sizes to the command.
 
 use super::ended;
-use crate::api::input;
+use crate::api::input::{self, Input};
 use crate::api::openapi::examples::status;
 use crate::api::openapi::parameters as take;
 use crate::api::route::{Api, Route, Verb};
@@ -50,9 +50,9 @@ pub const ROUTES: &[Route<Shell>] = &[
     }),
 ];
 
-const STDIN: &str = "The body as it is; with `Content-Type: application/json` its `data`, and \
-                     `eof` closes stdin after it. If the program does not read for 5 s, `written` \
-                     is less than was sent.";
+const STDIN: &str = "The body as it is; with `Content-Type: application/json` its `data` and \
+                     `keys`, and `eof` closes stdin after them. If the program does not read for \
+                     5 s, `written` is less than was sent.";
 
 fn signal(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let signal = input::signal(request)?;
@@ -62,7 +62,8 @@ fn signal(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
 fn stdin(api: &Api<Shell>, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let permit = api.ops.streams().take()?;
     api.answers.once(request, input::STDIN_BYTES_MAX, None, |request| {
-        let (data, ends) = input::input(request)?;
+        let Input { data, keys, ends } = input::input(request)?;
+        let data = api.ops.with_keys(data, &keys)?;
         let written = api.ops.write_stdin(request, &permit, &data, ends)?;
         Ok(Reply::json(StatusCode::OK, &StdinResponse { written }))
     })
