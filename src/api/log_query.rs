@@ -99,10 +99,8 @@ impl LogRequest {
         let bytes_max = parameters::count(&mut query, "max_bytes")?;
         let (grep, strips) = (query.take("grep"), parameters::flag(&mut query, "strip_ansi")?);
         let context = parameters::count(&mut query, "context")?;
-        let numbers = match parameters::flag(&mut query, "numbers")? {
-            true => LineNumbers::Shown,
-            false => LineNumbers::Hidden,
-        };
+        let shows_numbers = parameters::flag(&mut query, "numbers")?;
+        let numbers = if shows_numbers { LineNumbers::Shown } else { LineNumbers::Hidden };
         query.finish()?;
         let escapes = if strips { Escapes::Stripped } else { Escapes::Kept };
         let form_of_lines = FormOfLines { grep: grep.as_deref(), context, numbers, escapes };

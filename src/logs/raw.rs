@@ -405,7 +405,9 @@ mod tests {
         ) {
             let place = tempfile::tempdir().unwrap();
             let (raw, mut writer) = store(&place.path().join("raw"), 512);
-            pieces.iter().for_each(|piece| writer.append(piece));
+            for piece in &pieces {
+                writer.append(piece);
+            }
             let all = pieces.concat();
             let kept = raw.positions();
             prop_assert_eq!(kept.end, all.len() as u64);

@@ -7,7 +7,7 @@ use super::runs::{
     report_status, wait_for_end, wait_for_line, wait_for_reaction,
 };
 use super::tool::{Context, Effect, OUTPUT_BYTES_DEFAULT, Tool, ToolResult, input_of, output_of};
-use crate::logs::Range;
+use crate::logs::{CONTEXT_LINES_MAX, Range};
 use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, Shell, fitting_seconds};
 use crate::process::Signal;
 use crate::protocol::{
@@ -198,6 +198,10 @@ struct ReadLogs {
     limit: Option<u64>,
     /// Only lines that match this regular expression.
     grep: Option<String>,
+    /// With grep: also the N lines on each side of a match.
+    #[serde(default, deserialize_with = "whole_or_null")]
+    #[schemars(range(min = 0, max = CONTEXT_LINES_MAX))]
+    context: Option<u64>,
     /// Maximum size in bytes: beginning and end are kept.
     #[serde(default, deserialize_with = "whole_or_null")]
     #[schemars(range(min = 256, max = 1_048_576), extend("default" = OUTPUT_BYTES_DEFAULT))]
@@ -290,9 +294,11 @@ fn read_logs(
     };
     let seconds = fitting_seconds("seconds", requested.seconds)?;
     let range = LogRange { lines, seconds, after, ..LogRange::default() }.or(Range::All)?;
-    let (tool, grep) = (format!("read_logs run_id={run_id}"), requested.grep.as_deref());
+    let around = requested.context.map(|lines| format!(" context={lines}")).unwrap_or_default();
+    let (tool, grep) = (format!("read_logs run_id={run_id}{around}"), requested.grep.as_deref());
     let hint = ContinuationHint::call(tool, None, grep);
     let mut query = LogQuery::new(context.client, range, grep, Escapes::Stripped, hint)?
+        .with_context(requested.context)?
         .limited_to(Some(bytes(requested.max_bytes)?))?;
     query.selection.limit = requested.limit;
     query.check()?;

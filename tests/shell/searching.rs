@@ -171,7 +171,7 @@ fn instants_select_lines_by_their_stamps() {
     assert!(cut["content"].as_str().unwrap().ends_with(&**expected(early, late).last().unwrap()));
     assert_eq!(page(&server, &both)["first"], 16);
     // Another time zone, its plus not encoded.
-    let zoned = format!("{}+01:00", late.replace("Z", ""));
+    let zoned = format!("{}+01:00", late.replace('Z', ""));
     assert_eq!(page(&server, &format!("since={zoned}"))["lines_returned"], 60);
     assert_eq!(page(&server, "before=2020-01-02T03:04:05Z")["lines_returned"], 0);
 }

@@ -113,11 +113,8 @@ fn editor_is_operated_by_keys() {
 fn pager_is_operated_by_keys() {
     needs("less");
     let server = Server::start();
-    fs::write(
-        server.folder().join("numbers"),
-        (1..=200).map(|n| format!("{n}\n")).collect::<String>(),
-    )
-    .unwrap();
+    let numbers: Vec<String> = (1..=200).map(|number| number.to_string()).collect();
+    fs::write(server.folder().join("numbers"), numbers.join("\n")).unwrap();
     start(&server, "exec env LESS= LESSHISTFILE=- less numbers", 11, 40);
     let first_is = |number: &'static str| {
         move |lines: &[String]| lines.first().is_some_and(|line| line == number)
