@@ -18,6 +18,7 @@
 //! | 2 | [`permits`]: limits of concurrent requests · [`auth`]: who may use the server |
 //! | 2 | [`process`]: spawning, signals, /proc · [`logs`]: the log engine |
 //! | 1 | [`error`]: kinds of errors, errors of the system · [`catch_panic`]: caught panics |
+//! | 1 | [`keys`]: keys of a terminal by name |
 //! | 0 | [`http1`]: the HTTP/1.1 server · [`env_file`]: `NAME=value` · [`nearest`]: similar names |
 //! | 0 | [`printable`]: escaping for terminals · [`protocol`]: wire types · `syscall`: retries |
 //!
@@ -26,6 +27,7 @@
 //! |---|---|---|---|
 //! | `main` | the process | waits for signals | with the process |
 //! | `log-writer` | [`logs::LogWriter`] | reads output, appends it, reports ends | `finish` |
+//! | `screen-feeder` | [`logs::RawOutput`] | feeds an emulator what is dropped | with that |
 //! | `log-ends` | [`logs::LogWriter`] | reports ends while the disk does not respond | `finish` |
 //! | `reaper` | [`process::Reaper`] | reaps orphans, and statuses a debugger held | drop |
 //! | `spawner` | [`process::Reaper`] | spawns children; more where one hangs | with its children |
@@ -65,11 +67,13 @@
 //! 4. The cache of open logs of old runs: while one is opened.
 //! 5. The name of the last log, then the state of the ledger: briefly. The ledger's file has a lock
 //!    of its own, held while lines are written.
-//! 6. The length of a log; the inbox of the log writer; a usage meter, then its sampler: briefly.
+//! 6. The emulator of a terminal, while it is fed; then its raw output, briefly.
+//! 7. The length of a log; the inbox of the log writer; a usage meter, then its sampler: briefly.
 //!
 //! # Files
-//! `LOG_DIR/*.log` are the logs, `*.log.1` the older parts of rotated ones, `.runs` the ledger, and
-//! `.lock` excludes other servers. Only [`logs`] opens them.
+//! `LOG_DIR/*.log` are the logs, `*.log.1` the older parts of rotated ones, `*.log.raw` the
+//! output of terminals as printed, `.runs` the ledger, and `.lock` excludes other servers. Only
+//! [`logs`] opens them.
 //!
 //! # Web panel
 //! `src/panel` holds its files as they are served: `shell` and `astra` are the two pages, `common`
@@ -88,6 +92,7 @@ pub mod env_file;
 pub mod error;
 pub mod event_log;
 pub mod export;
+pub mod keys;
 pub mod logs;
 pub mod mcp;
 pub mod nearest;

@@ -11,7 +11,7 @@ const CRATES: [&str; 1] = ["http1"];
 /// layers, none of its own or of a higher one.
 const LAYERS: [&[&str]; 10] = [
     &["env_file", "http1", "nearest", "printable", "protocol", "syscall"],
-    &["error", "event_log", "catch_panic"],
+    &["error", "event_log", "catch_panic", "keys"],
     &["permits", "process", "logs", "auth"],
     &["runs", "probe"],
     &["supervisor"],

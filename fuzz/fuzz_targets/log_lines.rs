@@ -145,7 +145,7 @@ fn ended_lines(log: &Arc<RunLog>, range: Range) -> Vec<String> {
 
 fn page(log: &Arc<RunLog>, range: Range) -> Page {
     let filter = Filter::new(None, false, None).expect("no filter");
-    let selection = Selection { range, limit: None, filter };
+    let selection = Selection { range, before: None, limit: None, filter };
     Page::select(&LogSeries::of(Arc::clone(log)), selection).expect("it can be read")
 }
 

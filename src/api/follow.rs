@@ -4,7 +4,7 @@ use super::client::{HEARTBEAT, SILENCE_MAX};
 use super::entries::{TEXT, write_entry};
 use super::log_query::{Form, NDJSON};
 use crate::logs::{Line, Page, PageCounts, Range, Selection};
-use crate::ops::{LogQuery, Named, RunMarks, Source, next_client_check};
+use crate::ops::{LineNumbers, LogQuery, Named, RunMarks, Source, next_client_check};
 use crate::permits::Permit;
 use http::StatusCode;
 use http1::{Problem, Reply, StreamBody};
@@ -42,7 +42,7 @@ pub fn answer(
         Form::Ndjson => NDJSON,
         Form::Json | Form::Text => TEXT,
     };
-    let selection = query.selection;
+    let (selection, numbers) = (query.selection, query.numbers);
     let run_id = if let Named::Run { run_id, .. } = source.name() { Some(run_id) } else { None };
     Ok(Reply::stream(StatusCode::OK, content_type, move |to| {
         // Returned when the stream ends, however it ends.
@@ -51,6 +51,7 @@ pub fn answer(
         let mut stream = Stream {
             to,
             form,
+            numbers,
             id_prefix: run_id.as_ref().map_or_else(String::new, |run_id| format!("{run_id}:")),
             cursor,
             prompt: String::new(),
@@ -75,6 +76,7 @@ pub fn answer(
 struct Stream<'a, 'b> {
     to: &'a mut StreamBody<'b>,
     form: Form,
+    numbers: LineNumbers,
     /// Prefix of the line number in the id of an event.
     id_prefix: String,
     /// Number of the last line read.
@@ -93,7 +95,8 @@ impl Stream<'_, '_> {
         loop {
             let is_over = source.is_over();
             let range = Range::After(self.cursor);
-            let next = Selection { range, limit: None, filter: selection.filter.clone() };
+            let next =
+                Selection { range, before: None, limit: None, filter: selection.filter.clone() };
             let series = source.series(&next).map_err(io::Error::other)?;
             let page = Page::select(&series, next).map_err(io::Error::other)?;
             self.runs.renew(source);
@@ -162,7 +165,7 @@ impl Stream<'_, '_> {
                 self.to.write_all(b"\n")
             }
             Form::Ndjson => write_entry(self.to, line, text),
-            Form::Json | Form::Text => writeln!(self.to, "{text}"),
+            Form::Json | Form::Text => writeln!(self.to, "{}", self.numbers.line(&line, text)),
         }
     }
 
@@ -212,7 +215,9 @@ impl Stream<'_, '_> {
         match self.form {
             Form::Events => write!(self.to, "event: end\ndata: {}\n\n", source.status()),
             Form::Json | Form::Text if counts.unfinished.is_empty() => Ok(()),
-            Form::Json | Form::Text => writeln!(self.to, "{}", counts.unfinished),
+            Form::Json | Form::Text => {
+                writeln!(self.to, "{}", self.numbers.unfinished(counts))
+            }
             Form::Ndjson => Ok(()),
         }
     }

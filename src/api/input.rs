@@ -18,6 +18,8 @@ pub const STDIN_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub struct Input {
     /// The bytes.
     pub data: Vec<u8>,
+    /// Names of keys whose bytes follow.
+    pub keys: Vec<String>,
     /// Whether they are the last.
     pub ends: EndsInput,
     wait: Option<Duration>,
@@ -35,19 +37,21 @@ impl Input {
         let media_type = request.header("content-type").unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().trim();
         let is_json = media_type.eq_ignore_ascii_case("application/json");
-        let (data, ends, wait, until, bytes_max) = if is_json {
+        let body = if is_json {
             let example = "{\"data\": \"y\\n\", \"eof\": false}";
-            let body: StdinRequest = body::json_up_to(request, example, STDIN_BYTES_MAX)?;
-            let ends = if body.eof { EndsInput::Yes } else { EndsInput::No };
-            let wait = wait.or(fitting_wait("wait", body.wait)?);
-            (body.data.into_bytes(), ends, wait, until.or(body.until), bytes_max.or(body.max_bytes))
+            body::json_up_to(request, example, STDIN_BYTES_MAX)?
         } else {
-            (request.body(STDIN_BYTES_MAX)?, EndsInput::No, wait, until, bytes_max)
+            StdinRequest::default()
         };
+        let StdinRequest { data, keys, eof, .. } = body;
+        let data = if is_json { data.into_bytes() } else { request.body(STDIN_BYTES_MAX)? };
+        let ends = if eof { EndsInput::Yes } else { EndsInput::No };
+        let wait = wait.or(fitting_wait("wait", body.wait)?);
+        let (until, bytes_max) = (until.or(body.until), bytes_max.or(body.max_bytes));
         let until = parameters::until_of(until.as_deref(), wait, request)?.unwrap_or(Until::Line);
         // Validates the size before anything is written.
         LogQuery::of_output(String::new(), Range::All, bytes_max, Escapes::Kept)?;
-        Ok(Self { data, ends, wait, until, bytes_max })
+        Ok(Self { data, keys, ends, wait, until, bytes_max })
     }
 
     /// Waits for the reaction, and returns the answer. `path` is that of the run's log.

@@ -2,10 +2,13 @@
 
 use super::accept::preferred;
 use super::parameters;
+use super::terminal::TerminalForm;
 use crate::logs::Range;
-use crate::ops::{ContinuationHint, Escapes, LogQuery, LogRange, Until, refuse_first};
+use crate::ops::{
+    ContinuationHint, Error, Escapes, LineNumbers, LogQuery, LogRange, Until, refuse_first,
+};
 use crate::runs;
-use http1::{Problem, Query, Request};
+use http1::{Problem, Request};
 
 /// The media type of one entry per line.
 pub const NDJSON: &str = "application/x-ndjson";
@@ -49,6 +52,8 @@ pub struct LogRequest {
     pub follows: bool,
     /// Whether an interrupted event stream is resumed.
     pub resumes: bool,
+    /// Set if the terminal of the run is wanted instead of its lines.
+    pub terminal: Option<TerminalForm>,
     /// Restricts a service's log to one run.
     pub run_id: Option<String>,
 }
@@ -65,8 +70,14 @@ impl LogRequest {
             LogOf::Run(_) => None,
             LogOf::Service => query.take("run"),
         };
+        let format = query.take("format");
+        let accept = request.header("accept");
+        if let Some(terminal) = TerminalForm::take(&mut query, accept, format.as_deref())? {
+            query.finish()?;
+            return Self::of_terminal(request, terminal, run_id);
+        }
         let follows = parameters::flag(&mut query, "follow")?;
-        let form = form(&mut query, request.header("accept"), follows)?;
+        let form = form(format, accept, follows)?;
         let resumed = request.header("last-event-id").filter(|_| form == Form::Events);
         let resumed = resumed.and_then(|id| Cursor::read(id, of));
         let limit = parameters::count(&mut query, "limit")?;
@@ -78,7 +89,10 @@ impl LogRequest {
             lines: parameters::count(&mut query, "lines")?,
             seconds: parameters::seconds(&mut query, "seconds")?,
             after: parameters::count(&mut query, "after")?,
+            since: parameters::instant(&mut query, "since")?,
+            before: parameters::instant(&mut query, "before")?,
         };
+        let before = given.before;
         let range = match resumed {
             Some(resumed) => Range::After(resumed.line),
             None => given.or(default)?,
@@ -87,12 +101,18 @@ impl LogRequest {
         let until = parameters::until(&mut query, wait, request)?;
         let bytes_max = parameters::count(&mut query, "max_bytes")?;
         let (grep, strips) = (query.take("grep"), parameters::flag(&mut query, "strip_ansi")?);
+        let context = parameters::count(&mut query, "context")?;
+        let shows_numbers = parameters::flag(&mut query, "numbers")?;
+        let numbers = if shows_numbers { LineNumbers::Shown } else { LineNumbers::Hidden };
         query.finish()?;
         let escapes = if strips { Escapes::Stripped } else { Escapes::Kept };
-        let hint = continuation(request, of, run_id.as_deref(), grep.as_deref(), escapes);
-        let mut query = LogQuery::new(request, range, grep.as_deref(), escapes, hint)?;
-        (query.selection.limit, query.wait) = (limit, wait);
+        let form_of_lines = FormOfLines { grep: grep.as_deref(), context, numbers, escapes };
+        let hint = continuation(request, of, run_id.as_deref(), form_of_lines);
+        let query = LogQuery::new(request, range, grep.as_deref(), escapes, hint)?;
+        let mut query = query.with_context(context)?;
+        (query.selection.limit, query.wait, query.numbers) = (limit, wait, numbers);
         query.until = until.unwrap_or(Until::Line);
+        query.selection.before = before;
         query.cursor_reset = resumed.is_some_and(|cursor| cursor.is_of_another_run);
         let query = query.limited_to(bytes_max)?;
         query.check()?;
@@ -100,13 +120,30 @@ impl LogRequest {
         refuse_first(&[
             (wait.is_some() && follows, "wait and follow exclude each other: give one"),
             (follows && limit.is_some(), "a followed log has no end: omit limit"),
+            (follows && before.is_some(), "a followed log has no end: omit before"),
+            (
+                follows && context.is_some(),
+                "the lines after a match are not there yet in a followed log: omit context",
+            ),
             (follows && bytes_max.is_some(), "a followed log has no end: omit max_bytes"),
             (
                 bytes_max.is_some() && !is_content,
                 "only the forms json and text can be cut: omit max_bytes",
             ),
         ])?;
-        Ok(Self { query, form, follows, resumes: resumed.is_some(), run_id })
+        Ok(Self { query, form, follows, resumes: resumed.is_some(), terminal: None, run_id })
+    }
+
+    fn of_terminal(
+        request: &Request<'_>,
+        terminal: TerminalForm,
+        run_id: Option<String>,
+    ) -> Result<Self, Problem> {
+        let (path, filters) = (request.path().to_owned(), String::new());
+        let hint = ContinuationHint::Request { path, filters };
+        let query = LogQuery::new(request, Range::All, None, Escapes::Kept, hint)?;
+        let (form, follows, resumes) = (Form::Json, false, false);
+        Ok(Self { query, form, follows, resumes, terminal: Some(terminal), run_id })
     }
 }
 
@@ -141,9 +178,16 @@ fn same_run(run_id: Option<String>, last: &str) -> Result<Option<String>, Proble
     }
 }
 
-fn form(query: &mut Query, accept: Option<&str>, follows: bool) -> Result<Form, Problem> {
+fn form(format: Option<String>, accept: Option<&str>, follows: bool) -> Result<Form, Problem> {
     let forms = [("json", Form::Json), ("text", Form::Text), ("ndjson", Form::Ndjson)];
-    if let Some(form) = parameters::choice(query, "format", &forms)? {
+    if let Some(format) = format {
+        let form = forms.iter().find(|(name, _)| *name == format).map(|(_, form)| *form);
+        let refused = || {
+            Error::Invalid(format!(
+                "The parameter format is {format:?}: give json or text or ndjson or screen or raw."
+            ))
+        };
+        let form = form.ok_or_else(refused)?;
         // A stream has no JSON form; text is what curl shows best.
         return Ok(if follows && form == Form::Json { Form::Text } else { form });
     }
@@ -157,14 +201,22 @@ fn form(query: &mut Query, accept: Option<&str>, follows: bool) -> Result<Form, 
     Ok(preferred(accept, offers).unwrap_or(default))
 }
 
+/// The parameters that decide which lines of a range are shown, and how.
+#[derive(Clone, Copy)]
+struct FormOfLines<'a> {
+    grep: Option<&'a str>,
+    context: Option<u64>,
+    numbers: LineNumbers,
+    escapes: Escapes,
+}
+
 /// Returns how to request omitted lines: by the id of this run, which may not be the last one by
 /// then.
 fn continuation(
     request: &Request<'_>,
     of: LogOf<'_>,
     run_id: Option<&str>,
-    grep: Option<&str>,
-    escapes: Escapes,
+    lines: FormOfLines<'_>,
 ) -> ContinuationHint {
     let (path, run_id) = match of {
         LogOf::LastRun(run_id) | LogOf::Run(run_id) => (format!("/runs/{run_id}/logs"), None),
@@ -174,10 +226,16 @@ fn continuation(
     if let Some(run_id) = run_id {
         filters.append_pair("run", run_id);
     }
-    if let Some(grep) = grep {
+    if let Some(grep) = lines.grep {
         filters.append_pair("grep", grep);
     }
-    if escapes == Escapes::Stripped {
+    if let Some(context) = lines.context {
+        filters.append_pair("context", &context.to_string());
+    }
+    if lines.numbers == LineNumbers::Shown {
+        filters.append_pair("numbers", "true");
+    }
+    if lines.escapes == Escapes::Stripped {
         filters.append_pair("strip_ansi", "true");
     }
     let filters = filters.finish();

@@ -3,10 +3,11 @@
 use super::entries::{TEXT, write_entry};
 use super::follow;
 use super::log_query::{Form, LogRequest, NDJSON};
+use super::terminal;
 use crate::logs::{Page, PageCounts};
 use crate::ops::{
-    LogQuery, Named, Source, Waited, begin_read, log_prompt, service_lines, unreadable,
-    write_content,
+    LineNumbers, LogQuery, Named, Source, Waited, begin_read, log_prompt, service_lines,
+    unreadable, write_content,
 };
 use crate::permits::Permits;
 use http::StatusCode;
@@ -19,11 +20,14 @@ const JSON: &str = "application/json";
 
 /// Answers a request for lines of a log.
 pub fn answer(
-    LogRequest { mut query, form, follows, resumes, .. }: LogRequest,
+    LogRequest { mut query, form, follows, resumes, terminal, .. }: LogRequest,
     source: Box<dyn Source>,
     streams: &Permits,
     request: &Request<'_>,
 ) -> Result<Reply, Problem> {
+    if let Some(form) = terminal {
+        return terminal::answer(form, &*source, streams);
+    }
     if follows {
         query.fit_cursor(&source.line_numbers());
         let permit = streams.take()?;
@@ -45,7 +49,7 @@ pub fn answer(
                 has_text = true;
                 to.write_all(text.as_bytes())
             };
-            write_content(&page, query.bytes_max, &query.continuation, &mut put)?;
+            write_content(&page, &query, &mut put)?;
             // Ends the last line, even if it is empty.
             if has_text { to.write_all(b"\n") } else { Ok(()) }
         }),
@@ -73,20 +77,21 @@ fn write_json(
     is_running: bool,
     to: &mut impl Write,
 ) -> io::Result<()> {
-    let (total, hint) = (page.lines_total(), &query.continuation);
+    let total = page.lines_total();
     let (counts, omitted) = match name {
         Named::Run { log_file, run_id } => {
             let (name, run_id) = (Value::from(&**log_file), Value::from(&**run_id));
             write!(to, "{{\"log_file\":{name},\"run_id\":{run_id},\"total_lines\":{total},")?;
             to.write_all(b"\"content\":\"")?;
-            let content = if page.is_plain() && query.bytes_max.is_none() {
+            let is_plain = page.is_plain() && query.numbers == LineNumbers::Hidden;
+            let content = if is_plain && query.bytes_max.is_none() {
                 (page.write_escaped(to)?, 0)
             } else {
                 let mut put = |text: &str| {
                     let quoted = serde_json::to_string(text)?;
                     to.write_all(&quoted.as_bytes()[1..quoted.len() - 1])
                 };
-                write_content(page, query.bytes_max, hint, &mut put)?
+                write_content(page, query, &mut put)?
             };
             to.write_all(b"\"")?;
             content
@@ -98,12 +103,12 @@ fn write_json(
             let mut put = |line: &str| {
                 write!(to, "{}{}", std::mem::replace(&mut comma, ","), Value::from(line))
             };
-            let lines = service_lines::write(page, query.bytes_max, hint, &mut put)?;
+            let lines = service_lines::write(page, query, &mut put)?;
             to.write_all(b"]")?;
             lines
         }
     };
-    let PageCounts { lines_returned, first, next, unfinished, is_cut: is_line_cut } = counts;
+    let PageCounts { lines_returned, first, next, unfinished, is_cut: is_line_cut, .. } = counts;
     let is_cut = omitted > 0 || is_line_cut;
     write!(to, ",\"lines_returned\":{lines_returned},\"first\":{},", Value::from(first))?;
     write!(to, "\"next\":{next},\"truncated\":{is_cut},\"omitted_lines\":{omitted},")?;

@@ -25,6 +25,7 @@ mod service_detail;
 mod services;
 mod shell;
 mod shell_metrics;
+mod terminal;
 mod wrong_type;
 
 pub use route::{McpHandler, router};

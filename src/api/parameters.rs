@@ -3,6 +3,7 @@
 use crate::ops::{self, Error, Until, fitting_seconds, fitting_wait, refuse_first};
 use crate::process::Signal;
 use crate::runs::SECONDS_MAX;
+use chrono::{DateTime, Datelike, Utc};
 use http1::{Problem, Query, Request};
 use std::str::FromStr;
 use std::time::Duration;
@@ -21,6 +22,22 @@ pub fn seconds(query: &mut Query, name: &str) -> Result<Option<Duration>, Proble
 /// Describes a valid number of seconds.
 fn seconds_wanted() -> String {
     format!("a number of seconds from 0 to {SECONDS_MAX}")
+}
+
+/// Takes an instant.
+pub fn instant(query: &mut Query, name: &str) -> Result<Option<DateTime<Utc>>, Problem> {
+    let Some(given) = query.take(name) else { return Ok(None) };
+    // The plus of +01:00 decodes to a space if the client did not encode it.
+    let zone_plus = given.rfind(' ').filter(|at| *at > "2026-01-02 ".len());
+    let text = match zone_plus {
+        Some(at) => format!("{}+{}", &given[..at], &given[at + 1..]),
+        None => given.clone(),
+    };
+    let read = DateTime::parse_from_rfc3339(&text).map(|instant| instant.to_utc());
+    // Other years have another form in a log.
+    let fits = |instant: &DateTime<Utc>| (0..10_000).contains(&instant.year());
+    let wanted = "an instant in RFC 3339 such as 2026-01-02T03:04:05Z";
+    read.ok().filter(fits).map(Some).ok_or_else(|| refused(name, &given, wanted))
 }
 
 /// Takes `true` or `false`; false if not given.

@@ -74,6 +74,7 @@ fn advice(error: &Error) -> Option<String> {
                  one"
             ));
         }
+        Error::TerminalGone { .. } => "its lines may still be: omit format",
         Error::NoSuchServiceRun { .. } => {
             "omit run to read all runs, or follow the log as text/event-stream, which names each \
              run"

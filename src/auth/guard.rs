@@ -31,6 +31,9 @@ const PREFLIGHT_MAX_AGE: &str = "600";
 const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, \
                                MCP-Protocol-Version, Mcp-Method, Mcp-Name, X-Request-Id";
 
+/// The headers of an answer that such a page may read in addition to the safelisted ones.
+const EXPOSED_HEADERS: &str = "X-Request-Id, Retry-After, X-Raw-From, X-Raw-Next";
+
 /// The challenge for scripts of a page: Basic would make the browser prompt for a password itself,
 /// over a page that has a form for it.
 const SCRIPT_CHALLENGE: &str = "Bearer realm=\"llm-shell\"";
@@ -294,7 +297,7 @@ impl AccessControl for Guard {
             Some(origin) if self.source(head, access) == Source::Allowed => {
                 reply.with_header(ACCESS_CONTROL_ALLOW_ORIGIN, origin).with_header(
                     ACCESS_CONTROL_EXPOSE_HEADERS,
-                    HeaderValue::from_static("X-Request-Id, Retry-After"),
+                    HeaderValue::from_static(EXPOSED_HEADERS),
                 )
             }
             _ => reply,

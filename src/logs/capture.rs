@@ -4,6 +4,7 @@ use super::append::Appender;
 use super::block::{BLOCK_MARGIN, Encoder, LastPiece};
 use super::end_notice::EndNotice;
 use super::pace::Pace;
+use super::raw::RawWriter;
 use super::run_log::RunLog;
 use super::stamp::{LogClock, Moment, Stamp};
 use crate::catch_panic::catch_panic;
@@ -90,6 +91,8 @@ pub struct CaptureState {
     /// The end of the run, if it is not reported yet.
     ended: Option<SeenEnd>,
     appender: Appender,
+    /// Keeps the output as printed, of a terminal.
+    raw: Option<RawWriter>,
     /// The unfinished line, as far as it was read.
     held: Vec<u8>,
     /// Whether the output is our side of a terminal, not a pipe.
@@ -115,6 +118,10 @@ impl CaptureState {
             end: Some(capture.end),
             terminal: capture.terminal,
             ended: None,
+            raw: capture
+                .log
+                .raw()
+                .map(|raw| RawWriter::new(raw.clone(), capture.log.disk().clone())),
             appender: Appender::new(capture.log),
             notice: capture.notice,
             held: Vec::new(),
@@ -231,13 +238,21 @@ impl CaptureState {
         if let Some(ended) = self.ended {
             self.report_end(ended.at);
         }
+        self.finish_raw();
         self.appender.log().set_closed();
+    }
+
+    fn finish_raw(&mut self) {
+        if let Some(raw) = &mut self.raw {
+            raw.finish();
+        }
     }
 
     /// Ends the capture: no more output will come.
     fn close(&mut self, scratch: &mut Scratch) {
         self.output = None;
         self.end_line(scratch, LastPiece::EndsLine);
+        self.finish_raw();
         self.appender.log().set_closed();
     }
 
@@ -273,6 +288,10 @@ impl CaptureState {
             }
         };
         self.read_at = Instant::now();
+        if let Some(raw) = &mut self.raw {
+            // Before the lines are announced: who waits for both finds both.
+            raw.append(&scratch.buffer[held..held + bytes]);
+        }
         let stamp = self.clock.read();
         self.store(scratch, held + bytes, &stamp);
         ReadOutcome::Bytes(bytes)

@@ -73,6 +73,11 @@ pub fn create_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(path)
 }
 
+/// Creates a new file to be read and written anywhere, mode 0600.
+pub fn create_rewritable_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
 /// Refuses a file that is not a regular file of ours with one name. A missing file is accepted.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 use super::error::Result;
 use super::grep::{Grep, IsAbandoned};
+use super::lines::Line;
 use super::long_line::Search;
 use std::borrow::Cow;
 use std::io;
@@ -19,6 +20,7 @@ const COLUMNS_MAX: usize = 4096;
 pub struct Filter {
     grep: Option<Grep>,
     strips_ansi: bool,
+    context: u64,
 }
 
 impl Filter {
@@ -34,7 +36,19 @@ impl Filter {
         is_abandoned: Option<IsAbandoned>,
     ) -> Result<Self> {
         let grep = grep.map(|grep| Grep::new("grep", grep, is_abandoned)).transpose()?;
-        Ok(Self { grep, strips_ansi })
+        Ok(Self { grep, strips_ansi, context: 0 })
+    }
+
+    /// Lets this many lines pass on each side of a line that matches.
+    #[must_use]
+    pub fn with_context(self, context: u64) -> Self {
+        Self { context, ..self }
+    }
+
+    /// Returns the number of lines that pass on each side of one that matches.
+    #[must_use]
+    pub fn context(&self) -> u64 {
+        if self.passes_all() { 0 } else { self.context }
     }
 
     /// Creates a filter that keeps lines which match an expression, without their escape sequences.
@@ -44,7 +58,7 @@ impl Filter {
     /// `Input` if the expression is invalid or too large.
     pub fn matching(name: &str, expression: &str, is_abandoned: IsAbandoned) -> Result<Self> {
         let grep = Some(Grep::new(name, expression, Some(is_abandoned))?);
-        Ok(Self { grep, strips_ansi: true })
+        Ok(Self { grep, strips_ansi: true, context: 0 })
     }
 
     /// Whether every line passes unchanged.
@@ -70,6 +84,20 @@ impl Filter {
             None => true,
         };
         Ok(is_wanted.then_some(text))
+    }
+
+    /// Returns what is left of a line, and whether it matches.
+    ///
+    /// # Errors
+    /// `ConnectionAborted` if nobody waits for the answer any more.
+    pub(super) fn examine<'a>(&self, line: &Line<'a>) -> io::Result<(Cow<'a, str>, bool)> {
+        let text = self.strip(line.text);
+        let is_match = match (line.is_cut_and_wanted, &self.grep) {
+            (Some(is_wanted), _) => is_wanted,
+            (None, Some(grep)) => grep.is_match(&text)?,
+            (None, None) => true,
+        };
+        Ok((text, is_match))
     }
 
     /// Strips the beginning of a line, whether it matches or not.

@@ -1,5 +1,7 @@
 //! Truncation of text that is too large: its beginning, its end, and one line between that says so.
 
+use std::collections::VecDeque;
+
 /// The smallest size to which a text can be cut, in bytes: the line between needs most of it.
 pub const FOLD_BYTES_MIN: usize = 256;
 
@@ -16,6 +18,8 @@ pub struct Fold {
     end: String,
     tail_from: usize,
     tail: Side,
+    /// The separators in the tail: which line each is before, counted from 1, and its bytes.
+    separators: VecDeque<(u64, usize)>,
     /// Number of the first line that is not whole in the head.
     first_left_out: Option<u64>,
     lines: u64,
@@ -63,6 +67,7 @@ impl Fold {
             end: String::new(),
             tail_from: 0,
             tail: Side::default(),
+            separators: VecDeque::new(),
             first_left_out: None,
             lines: 0,
             bytes: 0,
@@ -86,23 +91,32 @@ impl Fold {
         if fitted {
             self.keep_head("");
         }
-        self.end.clear();
-        (self.tail_from, self.tail) = (0, Side::default());
+        self.clear_tail();
     }
 
     /// Adds a line.
     pub fn push(&mut self, number: u64, text: &str) {
+        self.add(number, "", text);
+    }
+
+    /// Adds a line with a separator before it, on a line of its own that does not count.
+    pub fn push_after(&mut self, number: u64, separator: &str, text: &str) {
+        self.add(number, &format!("{separator}\n"), text);
+    }
+
+    fn add(&mut self, number: u64, separator: &str, text: &str) {
         let fitted = self.fits();
         self.lines += 1;
-        self.bytes += text.len() + 1;
-        self.push_to_head(number, text);
+        self.bytes += separator.len() + text.len() + 1;
+        self.push_to_head(number, separator, text);
         if self.fits() {
+            self.begin.push_str(separator);
             self.begin.push_str(text);
             self.begin.push('\n');
         } else if fitted {
             self.keep_head(text);
         }
-        self.push_to_tail(text);
+        self.push_to_tail(separator, text);
     }
 
     /// Returns the text, with the line of `note` in place of what is left out, and the omission.
@@ -131,12 +145,12 @@ impl Fold {
         self.bytes <= self.bytes_max + 1 && !self.has_gap
     }
 
-    fn push_to_head(&mut self, number: u64, text: &str) {
+    fn push_to_head(&mut self, number: u64, separator: &str, text: &str) {
         if self.first_left_out.is_some() {
             return;
         }
-        if self.head.bytes + text.len() < self.half {
-            self.head.bytes += text.len() + 1;
+        if self.head.bytes + separator.len() + text.len() < self.half {
+            self.head.bytes += separator.len() + text.len() + 1;
             self.head.lines += 1;
             return;
         }
@@ -163,27 +177,50 @@ impl Fold {
         self.begin.shrink_to_fit();
     }
 
-    fn push_to_tail(&mut self, text: &str) {
+    fn push_to_tail(&mut self, separator: &str, text: &str) {
         let begin = text.ceil_char_boundary((text.len() + 1).saturating_sub(self.half));
         if begin > 0 {
-            self.end.clear();
-            (self.tail_from, self.tail) = (0, Side { is_cut: true, ..Side::default() });
+            self.clear_tail();
+            self.tail.is_cut = true;
+        } else if !separator.is_empty() {
+            self.separators.push_back((self.lines, separator.len()));
+            self.end.push_str(separator);
+            self.tail.bytes += separator.len();
         }
         self.end.push_str(&text[begin..]);
         self.end.push('\n');
         self.tail.bytes += text.len() - begin + 1;
         self.tail.lines += 1;
-        while self.tail.bytes > self.half && self.tail.lines > 1 {
-            let first = self.end[self.tail_from..].find('\n').map_or(0, |newline| newline + 1);
-            self.tail_from += first;
-            self.tail.bytes -= first;
-            self.tail.lines -= 1;
-            self.tail.is_cut = false;
-        }
+        while self.tail.bytes > self.half && self.drop_from_tail() {}
         if self.tail_from > self.half {
             self.end.drain(..self.tail_from);
             self.tail_from = 0;
         }
+    }
+
+    /// Drops the separator at the beginning of the tail, or the first line if there is none.
+    /// Returns false if there is only one line left.
+    fn drop_from_tail(&mut self) -> bool {
+        let first = self.lines + 1 - self.tail.lines;
+        let separator = self.separators.pop_front_if(|(line, _)| *line == first);
+        let dropped = match separator {
+            Some((_, bytes)) => bytes,
+            None if self.tail.lines > 1 => {
+                self.tail.lines -= 1;
+                self.tail.is_cut = false;
+                self.end[self.tail_from..].find('\n').map_or(0, |newline| newline + 1)
+            }
+            None => return false,
+        };
+        self.tail_from += dropped;
+        self.tail.bytes -= dropped;
+        true
+    }
+
+    fn clear_tail(&mut self) {
+        self.end.clear();
+        self.separators.clear();
+        (self.tail_from, self.tail) = (0, Side::default());
     }
 }
 
@@ -252,6 +289,39 @@ mod tests {
             // does not have: what is shown and what is left out is all there is.
             let here = head.trim_end_matches('\n').len() + tail.trim_start_matches('\n').len();
             prop_assert!(here + omission.bytes.expect("they were seen") <= all.len() + 1);
+        }
+
+        #[test]
+        fn separators_are_kept_whole_and_not_counted(
+            lines in proptest::collection::vec((any::<bool>(), "[aé]{0,20}|[a-z]{200,400}"), 1..90),
+            bytes_max in FOLD_BYTES_MIN..1500,
+        ) {
+            let mut fold = Fold::new(bytes_max, NOTE_BYTES);
+            let mut all = String::new();
+            for ((is_apart, text), number) in lines.iter().zip(1..) {
+                if *is_apart && number > 1 {
+                    fold.push_after(number, "--", text);
+                    all += "--\n";
+                } else {
+                    fold.push(number, text);
+                }
+                all += text;
+                all.push('\n');
+            }
+            let (content, omission) = fold.finish(note);
+            prop_assert!(content.len() <= bytes_max, "{} bytes", content.len());
+            let Some(omission) = omission else {
+                prop_assert_eq!(content.trim_end(), all.trim_end());
+                return Ok(());
+            };
+            let (head, tail) = content.split_once(&note(omission)).expect("the line between");
+            prop_assert!(all.starts_with(head.trim_end_matches('\n')));
+            prop_assert!(all.trim_end().ends_with(tail.trim()));
+            let shown = head.lines().chain(tail.split('\n').skip(1));
+            let shown = shown.filter(|line| *line != "--").count() as u64;
+            let is_cut = omission.lines + shown > lines.len() as u64;
+            prop_assert!(shown == omission.shown || is_cut, "{} {:?}", shown, omission);
+            prop_assert!(omission.lines + omission.shown >= lines.len() as u64);
         }
 
         #[test]

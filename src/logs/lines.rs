@@ -35,6 +35,17 @@ pub struct Line<'a> {
     pub is_ended: bool,
     /// If the line is longer than the text: whether the whole of it matches the filter.
     pub is_cut_and_wanted: Option<bool>,
+    /// Its place among those that are shown.
+    pub place: Place,
+}
+
+/// The place of a line among those that are shown around matches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Whether it is shown only because a line near it matches.
+    pub is_context: bool,
+    /// Whether lines are left out between it and the one shown before it.
+    pub follows_gap: bool,
 }
 
 /// Calls `each` with every line of the spans, in order, until that breaks. The first has the number
@@ -131,7 +142,8 @@ impl Joined {
         let beyond = self.beyond.take();
         let is_cut_and_wanted = beyond.map(|it| it.search.is_none_or(Search::finish));
         let (number, stamp, text) = (self.number, &*self.stamp, &*self.text);
-        Line { number, stamp, text, is_ended, is_cut_and_wanted }
+        let place = Place::default();
+        Line { number, stamp, text, is_ended, is_cut_and_wanted, place }
     }
 
     fn begin_next(&mut self) {

@@ -22,6 +22,17 @@ pub fn older_name(log: &str) -> String {
     format!("{log}.1")
 }
 
+/// Returns the name of the file with the bytes of a terminal, beside its log.
+pub fn raw_name(log: &str) -> String {
+    format!("{log}.raw")
+}
+
+/// Returns the name of the log that a file belongs to; `None` if it belongs to none.
+pub fn log_of_file(name: &str) -> Option<&str> {
+    let other = name.strip_suffix(".1").or_else(|| name.strip_suffix(".raw"));
+    Some(other.unwrap_or(name)).filter(|log| is_log(log))
+}
+
 /// Whether a name has the form of `log_name`.
 pub fn is_log(name: &str) -> bool {
     let Some(stem) = name.strip_suffix(".log") else { return false };
@@ -43,6 +54,17 @@ pub fn name_order(name: &str) -> (&str, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_a_log_are_recognized() {
+        let log = "2026-01-02_03-04-05.log";
+        for name in [log.to_owned(), older_name(log), raw_name(log)] {
+            assert_eq!(log_of_file(&name), Some(log));
+        }
+        for name in ["notes.log", ".raw", "2026-01-02_03-04-05.log.2"] {
+            assert_eq!(log_of_file(name), None);
+        }
+    }
 
     #[test]
     fn only_names_in_the_form_of_log_name_are_logs() {

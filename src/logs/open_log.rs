@@ -5,6 +5,7 @@ use super::error::{Error, Result};
 use super::folder::LogFolder;
 use super::index::{Index, Mark};
 use super::names::{log_name, older_name};
+use super::raw::{RawOutput, raw_path};
 use super::reader::for_each_entry;
 use super::run_log::{Part, RunLog, Written};
 use super::run_record::{OlderPart, RunRecord};
@@ -117,7 +118,15 @@ fn reopen(path: &Path, run: &RunRecord, folder: Arc<LogFolder>) -> Result<RunLog
         is_over: true,
         is_closed: true,
     };
-    Ok(RunLog::of(path.to_owned(), written, run.lines_before, folder))
+    let log = RunLog::of(path.to_owned(), written, run.lines_before, folder);
+    if run.pty {
+        match RawOutput::open(raw_path(path)) {
+            Ok(raw) => log.set_raw(raw),
+            Err(error) if is_missing(&error) => {}
+            Err(error) => log::warn!("{error}"),
+        }
+    }
+    Ok(log)
 }
 
 /// Returns the number of lines that ended before a file of a run's log. The ledger records a

@@ -1,14 +1,16 @@
 //! Pages: a selection of the lines of a log, and their text.
 
+use super::context::Context;
 use super::error::{Error, Result};
 use super::filter::Filter;
-use super::lines::{JoinedText, Line, Span, for_each_line};
+use super::lines::{JoinedText, Line, Place, Span, for_each_line};
 use super::position::{line_at, position_after};
 use super::reader::{for_each_entry, start_of_last, start_since};
 use super::run_log::{LogSnapshot, Part};
 use super::series::LogSeries;
 use super::stamp::stamp_of;
 use chrono::{DateTime, Utc};
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -40,6 +42,8 @@ impl Range {
 pub struct Selection {
     /// The range to select from.
     pub range: Range,
+    /// The instant before which the lines ended, if there is a limit.
+    pub before: Option<DateTime<Utc>>,
     /// Maximum number of lines, from the first on.
     pub limit: Option<u64>,
     /// The filter for each line.
@@ -52,6 +56,7 @@ impl Selection {
     pub fn reach(&self) -> Range {
         match self.range {
             Range::Last(_) if !self.filter.passes_all() => Range::All,
+            Range::After(lines) => Range::After(lines.saturating_sub(self.filter.context())),
             range => range,
         }
     }
@@ -65,6 +70,8 @@ pub struct Page {
     spans: Vec<Span>,
     /// Number of lines before the first of the spans.
     lines_before: u64,
+    /// Number of lines before the end of the range.
+    lines_end: u64,
     /// Number of lines that pass the filter and are skipped, so that the last ones are left.
     skipped: u64,
 }
@@ -80,6 +87,8 @@ pub struct PageCounts {
     pub next: u64,
     /// The unfinished line, if the page reached it; maybe empty.
     pub unfinished: String,
+    /// Its place among the lines that are shown.
+    pub unfinished_place: Place,
     /// Whether the end of a line is missing, because the line is too long.
     pub is_cut: bool,
 }
@@ -98,12 +107,20 @@ impl Page {
     fn find(log: &LogSeries, selection: Selection) -> io::Result<Self> {
         let mut snapshot = log.snapshot();
         end_runs_where_others_begin(log, &mut snapshot.parts)?;
-        let whole = snapshot.parts.iter().map(|part| span(part, 0)).collect();
         let lines_before = snapshot.parts.first().map_or(0, |part| part.lines_before);
-        let mut page = Self { lines_before, snapshot, selection, spans: whole, skipped: 0 };
+        let mut lines_end = snapshot.lines;
+        if let Some(before) = selection.before {
+            lines_end = end_before(log, &mut snapshot.parts, before)?.unwrap_or(lines_end);
+        }
+        let spans = snapshot.parts.iter().map(|part| span(part, 0)).collect();
+        let mut page = Self { lines_before, lines_end, snapshot, selection, spans, skipped: 0 };
         match page.selection.range {
             Range::All => {}
-            Range::After(lines) => page.begin_after(log, lines)?,
+            Range::After(lines) => {
+                // A match before the cursor has context after it.
+                let context = page.selection.filter.context();
+                page.begin_after(log, lines.saturating_sub(context))?;
+            }
             Range::Since(instant) => page.begin_since(log, instant)?,
             Range::Last(count) if page.selection.filter.passes_all() => {
                 page.begin_with_last(count)?;
@@ -125,7 +142,7 @@ impl Page {
     #[must_use]
     pub fn lines_known(&self) -> Option<u64> {
         let is_known = self.selection.filter.passes_all() && self.selection.limit.is_none();
-        is_known.then(|| self.snapshot.lines.saturating_sub(self.lines_before))
+        is_known.then(|| self.lines_end.saturating_sub(self.lines_before))
     }
 
     /// Returns the first `count` lines of the page.
@@ -256,12 +273,15 @@ impl Page {
         let limit = self.selection.limit.unwrap_or(u64::MAX);
         let (mut counts, mut to_skip, mut is_cut) = (self.counts(0), self.skipped, limit == 0);
         if is_cut {
-            counts.next = self.lines_before;
+            counts.next = self.lines_before.max(self.selection.range.cursor().unwrap_or(0));
             return Ok(counts);
         }
         self.for_each_passing(|line, text| {
             if !line.is_ended {
-                text.clone_into(&mut counts.unfinished);
+                if counts.unfinished.is_empty() {
+                    counts.unfinished_place = line.place;
+                }
+                counts.unfinished += text;
                 counts.is_cut |= line.is_cut_and_wanted.is_some();
                 return Ok(ControlFlow::Continue(()));
             }
@@ -279,10 +299,6 @@ impl Page {
             (counts.next, is_cut) = (line.number, true);
             Ok(ControlFlow::Break(()))
         })?;
-        if !is_cut && self.has_prompt() {
-            let filter = &self.selection.filter;
-            counts.unfinished += &filter.apply(&self.snapshot.prompt)?.unwrap_or_default();
-        }
         Ok(counts)
     }
 
@@ -292,39 +308,61 @@ impl Page {
             Range::All | Range::Last(_) | Range::After(_) => true,
             Range::Since(instant) => self.snapshot.output_at.is_some_and(|at| at >= instant),
         };
-        is_young && !self.snapshot.prompt.is_empty()
+        let is_old_enough = self.selection.before.is_none_or(|before| {
+            self.snapshot.output_at.is_some_and(|output_at| output_at < before)
+        });
+        is_young && is_old_enough && !self.snapshot.prompt.is_empty()
     }
 
+    /// Calls `each` with every line that passes the filter, the unfinished one last, in one or two
+    /// pieces.
     fn for_each_passing<F>(&self, mut each: F) -> io::Result<()>
     where
         F: FnMut(Line<'_>, &str) -> io::Result<ControlFlow<()>>,
     {
         let filter = &self.selection.filter;
-        for_each_line(&self.spans, self.lines_before, filter, |line| {
-            let left = match line.is_cut_and_wanted {
-                None => filter.apply(line.text)?,
-                Some(is_wanted) => is_wanted.then(|| filter.strip(line.text)),
+        let hidden_to = self.selection.range.cursor().unwrap_or(0);
+        let mut context = match filter.context() {
+            0 => None,
+            lines => Some(Context::new(lines, hidden_to)),
+        };
+        let is_over = Cell::new(false);
+        let mut take = |line: Line<'_>| {
+            let (text, is_match) = filter.examine(&line)?;
+            let flow = match &mut context {
+                Some(context) => context.take(line, &text, is_match, &mut each)?,
+                None if is_match => each(line, &text)?,
+                None => ControlFlow::Continue(()),
             };
-            match left {
-                Some(text) => each(line, &text),
-                None => Ok(ControlFlow::Continue(())),
-            }
-        })
+            is_over.set(flow.is_break());
+            Ok(flow)
+        };
+        for_each_line(&self.spans, self.lines_before, filter, &mut take)?;
+        if self.has_prompt() && !is_over.get() {
+            let (number, text) = (self.lines_end + 1, &*self.snapshot.prompt);
+            let place = Place::default();
+            let is_cut_and_wanted = None;
+            // It was the last one, whatever the caller returns.
+            let _last =
+                take(Line { number, stamp: "", text, is_ended: false, is_cut_and_wanted, place })?;
+        }
+        Ok(())
     }
 
     fn counts(&self, lines_returned: u64) -> PageCounts {
         PageCounts {
             lines_returned,
             first: (lines_returned > 0).then_some(self.lines_before + 1),
-            next: self.snapshot.lines,
+            next: self.lines_end,
             unfinished: String::new(),
+            unfinished_place: Place::default(),
             is_cut: false,
         }
     }
 
     fn begin_with_last(&mut self, count: u64) -> io::Result<()> {
         let mut lines_left = count;
-        let mut lines_end = self.snapshot.lines;
+        let mut lines_end = self.lines_end;
         for (index, part) in self.snapshot.parts.iter().enumerate().rev() {
             let lines = lines_end - part.lines_before;
             if lines_left <= lines {
@@ -389,6 +427,27 @@ fn end_runs_where_others_begin(log: &LogSeries, parts: &mut [Part]) -> io::Resul
         }
     }
     Ok(())
+}
+
+/// Cuts off the lines that ended at `before` or later. Returns the number of lines before those;
+/// `None` if there are none.
+fn end_before(
+    log: &LogSeries,
+    parts: &mut Vec<Part>,
+    before: DateTime<Utc>,
+) -> io::Result<Option<u64>> {
+    let before = stamp_of(before);
+    for index in 0..parts.len() {
+        let part = &mut parts[index];
+        let at = start_since(&part.file, part.bytes, &before)?;
+        if at < part.bytes {
+            let lines = line_at(log, part, at)?;
+            part.bytes = at;
+            parts.truncate(index + 1);
+            return Ok(Some(lines));
+        }
+    }
+    Ok(None)
 }
 
 fn span(part: &Part, from: u64) -> Span {

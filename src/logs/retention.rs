@@ -1,7 +1,7 @@
 //! Retention: removal of logs of ended runs when there are too many, or when all are too large.
 
 use super::ledger::Ledger;
-use super::names::{is_log, name_order, older_name};
+use super::names::{log_of_file, name_order, older_name, raw_name};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -64,8 +64,8 @@ pub fn enforce(folder: &Path, keep: Keep, active: &str, ledger: &Ledger) -> Vec<
 
 /// Removes the files of a log.
 pub fn remove(folder: &Path, log: &str) {
-    for file in [log.to_owned(), older_name(log)] {
-        // A log that was never rotated has no older part; one that is gone already is fine.
+    for file in [log.to_owned(), older_name(log), raw_name(log)] {
+        // Not every log has the other files; one that is gone already is fine.
         let _missing = fs::remove_file(folder.join(file));
     }
 }
@@ -74,18 +74,17 @@ pub fn remove(folder: &Path, log: &str) {
 pub fn files_of_logs(folder: &Path) -> impl Iterator<Item = String> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
     let names = files.filter_map(|file| file.file_name().into_string().ok());
-    names.filter(|name| is_log(name.strip_suffix(".1").unwrap_or(name)))
+    names.filter(|name| log_of_file(name).is_some())
 }
 
-/// Returns the bytes of each log, with its older part. Each file is read by its name in the open
+/// Returns the bytes of each log, with its other files. Each file is read by its name in the open
 /// directory, once, because that is done at each start.
 fn logs_in(folder: &Path) -> HashMap<String, u64> {
     let mut logs = HashMap::new();
     for file in fs::read_dir(folder).into_iter().flatten().flatten() {
         let Ok(name) = file.file_name().into_string() else { continue };
         // An older part alone is a log too: a crash prevented its new file.
-        let log = name.strip_suffix(".1").unwrap_or(&name);
-        if is_log(log) {
+        if let Some(log) = log_of_file(&name) {
             *logs.entry(log.to_owned()).or_default() += file.metadata().map_or(0, |it| it.len());
         }
     }
@@ -108,14 +107,18 @@ mod tests {
         let fill =
             || names.iter().for_each(|n| fs::write(folder.path().join(n), [0; 100]).unwrap());
         fill();
+        // The bytes of a terminal count as its log, and are removed with it.
+        let raw = folder.path().join(raw_name(names[0]));
+        fs::write(&raw, [0; 50]).unwrap();
         fs::write(folder.path().join("notes.log"), [0; 5000]).unwrap();
         let ledger = Ledger::open(folder.path(), 1, std::sync::Arc::default()).unwrap();
         let enforce = |runs_max, bytes_max, active| {
             let keep = Keep { runs_max, bytes_max, run_bytes_max: bytes_max, records_max: 1 };
             enforce(folder.path(), keep, active, &ledger)
         };
-        assert_eq!(enforce(4, 400, names[3]), Vec::<String>::new());
-        assert_eq!(enforce(3, 400, names[3]), [names[0]]);
+        assert_eq!(enforce(4, 450, names[3]), Vec::<String>::new());
+        assert_eq!(enforce(4, 449, names[3]), [names[0]]);
+        assert!(!raw.exists());
         assert_eq!(enforce(3, 299, names[1]), [names[2]]);
         fill();
         assert_eq!(enforce(1, 1, names[0]).len(), 3);

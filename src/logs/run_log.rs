@@ -3,13 +3,15 @@
 use super::disk::DiskMonitor;
 use super::folder::LogFolder;
 use super::index::Index;
+use super::raw::{RawOutput, raw_path};
+use super::raw_file::ScreenSize;
 use chrono::{DateTime, Utc};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The log of one run: its open files, and how far they are written. It stays readable while
@@ -28,6 +30,8 @@ pub struct RunLog {
     watchers: AtomicUsize,
     /// Whether the run has ended, and output of it is not on disk yet.
     is_behind: AtomicBool,
+    /// The output as printed, if the run is on a terminal and it is kept.
+    raw: OnceLock<Arc<RawOutput>>,
 }
 
 /// A file of a log, which has one until it is rotated.
@@ -129,13 +133,31 @@ impl RunLog {
         let name = path.to_string_lossy().into_owned();
         let (written, changed) = (Mutex::new(written), Condvar::new());
         let (watchers, is_behind) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { folder, path, name, lines_before, written, changed, watchers, is_behind }
+        let raw = OnceLock::new();
+        Self { folder, path, name, lines_before, written, changed, watchers, is_behind, raw }
     }
 
     /// Returns the file's name for users: the log directory as it was set, and the file in it.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Keeps the output as printed as well, because the run is on a terminal of this size.
+    pub fn keep_raw(&self, size: ScreenSize) {
+        let bytes_max = self.folder.part_bytes_max();
+        self.set_raw(RawOutput::new(raw_path(&self.path), bytes_max, size));
+    }
+
+    pub(super) fn set_raw(&self, raw: RawOutput) {
+        // Called once for each log, before anybody else has it.
+        let _first = self.raw.set(Arc::new(raw));
+    }
+
+    /// Returns the output as printed; `None` if the run is not on a terminal, or it is not kept.
+    #[must_use]
+    pub fn raw(&self) -> Option<&Arc<RawOutput>> {
+        self.raw.get()
     }
 
     /// Returns the range of its lines: those after the start, up to and including the end. Does not

@@ -58,7 +58,11 @@ fn page_of(
     grep: Option<&str>,
 ) -> (Vec<(u64, String)>, u64) {
     let filter = Filter::new(grep, false, None).unwrap();
-    let page = Page::select(log, Selection { range, limit, filter }).unwrap();
+    page_of_selection(log, Selection { range, before: None, limit, filter })
+}
+
+fn page_of_selection(log: &LogSeries, selection: Selection) -> (Vec<(u64, String)>, u64) {
+    let page = Page::select(log, selection).unwrap();
     let mut lines = Vec::new();
     let counts = page
         .for_each(|line, text| {
@@ -153,5 +157,55 @@ proptest! {
             cursor = next;
         }
         prop_assert_eq!(joined, passing);
+    }
+    #[test]
+    fn pages_with_context_and_bounds_equal_those_of_the_model(
+        lines in lines(),
+        runs in 1_usize..4,
+        (since, before) in (0_i64..130, 0_i64..130),
+        count in 1_u64..40,
+        context in 0_u64..5,
+        grep in prop_oneof![2 => Just("^a"), 1 => Just("bb")],
+    ) {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Arc::new(LogFolder::open(place.path(), keep(u64::MAX)).unwrap());
+        let log = series_of(&folder, &lines, runs);
+        let passes = |text: &str| match grep {
+            "^a" => text.starts_with('a'),
+            _ => text.contains("bb"),
+        };
+        let select = |range, before: Option<i64>, limit| {
+            let filter = Filter::new(Some(grep), false, None).unwrap().with_context(context);
+            let before = before.map(instant);
+            page_of_selection(&log, Selection { range, before, limit, filter })
+        };
+        // The model: line N is stamped with second N - 1.
+        let within = |from: u64, to: u64| -> Vec<u64> {
+            let inside = |number: &u64| *number > from && *number <= to;
+            let numbered = (1_u64..).zip(&lines).filter(|(number, _)| inside(number));
+            let matches = numbered.filter(|(_, text)| passes(text)).map(|(number, _)| number);
+            let matches: Vec<u64> = matches.collect();
+            let near = |it: &u64| matches.iter().any(|other| it.abs_diff(*other) <= context);
+            (1..=lines.len() as u64).filter(inside).filter(near).collect()
+        };
+        let numbers = |page: Vec<(u64, String)>| -> Vec<u64> {
+            page.into_iter().map(|(number, _)| number).collect()
+        };
+        let total = lines.len() as u64;
+        let (from, to) = (u64::try_from(since).unwrap(), u64::try_from(before).unwrap());
+        let (page, next) = select(Range::Since(instant(since)), Some(before), None);
+        prop_assert_eq!((numbers(page), next), (within(from, to), to.min(total)));
+        let all = within(0, total);
+        let last = all[all.len().saturating_sub(usize::try_from(count).unwrap())..].to_vec();
+        prop_assert_eq!(numbers(select(Range::Last(count), None, None).0), last);
+        // Pages joined are the whole.
+        let (mut joined, mut cursor) = (Vec::new(), 0);
+        while cursor < total {
+            let (page, next) = select(Range::After(cursor), None, Some(count));
+            joined.extend(numbers(page));
+            prop_assert!(next > cursor);
+            cursor = next;
+        }
+        prop_assert_eq!(joined, all);
     }
 }

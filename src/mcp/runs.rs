@@ -4,9 +4,12 @@ use super::error::ToolError;
 use super::tool::{Context, OUTPUT_BYTES_DEFAULT, ToolResult};
 use crate::logs::Range;
 use crate::ops::text_report::{self, Reader};
-use crate::ops::{ContinuationHint, Escapes, LogQuery, OutputMark, RunsQuery, Shell, Until, Which};
+use crate::ops::{
+    ContinuationHint, Escapes, LogQuery, OutputMark, RunsQuery, Shell, Source, Until, Which,
+    terminal_of,
+};
 use crate::process::Stdin;
-use crate::protocol::{ProcessStatus, RunStatus};
+use crate::protocol::{ProcessStatus, RunStatus, ScreenResponse};
 use crate::runs::{FoundRun, RunView};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -112,7 +115,6 @@ pub fn wait_for(
 
 /// Returns the number of lines that a run has printed.
 pub fn lines_total(context: &Context<'_, Shell>, run: &FoundRun) -> Result<u64, ToolError> {
-    use crate::ops::Source;
     Ok(context.ops.log_of(run.clone())?.line_numbers().end)
 }
 
@@ -157,5 +159,26 @@ pub fn report_of(
     if let Some(prompt) = output.prompt {
         data["prompt"] = text_report::prompt_of(Some(&prompt)).into();
     }
+    Ok(ToolResult { text, data })
+}
+
+/// Reports the state of a run with what its terminal shows.
+pub fn report_screen(
+    context: &Context<'_, Shell>,
+    run: &FoundRun,
+) -> Result<ToolResult, ToolError> {
+    let status = ProcessStatus::from(run.clone());
+    let source = context.ops.log_of(run.clone())?;
+    let screen = ScreenResponse::from(terminal_of(&source)?.1.screen());
+    let next = source.line_numbers().end;
+    let ScreenResponse { rows, cols, cursor, .. } = &screen;
+    let place = format!(
+        "screen of {rows} rows, {cols} columns | cursor in row {}, column {}",
+        cursor.row, cursor.col
+    );
+    let lines: Vec<&str> = screen.lines.iter().map(|line| line.trim_end()).collect();
+    let body = lines.join("\n");
+    let text = text_report::of_screen(&status, &place, body.trim_end(), next, Reader::Tools);
+    let data = json!({"run": status.run_id, "state": status.status, "next": next});
     Ok(ToolResult { text, data })
 }

@@ -258,7 +258,7 @@ fn logs(
     }
     let seconds = fitting_seconds("seconds", requested.seconds)?;
     let default = if limit.is_none() { Range::Last(LINES_DEFAULT) } else { Range::All };
-    let range = LogRange { lines, seconds, after }.or(default)?;
+    let range = LogRange { lines, seconds, after, ..LogRange::default() }.or(default)?;
     let (run, grep) = (run.as_deref(), grep.as_deref());
     let hint = ContinuationHint::call(format!("service_logs name={name}"), run, grep);
     let bytes_max = max_bytes.unwrap_or(OUTPUT_BYTES_DEFAULT);

@@ -81,6 +81,12 @@ pub struct ReadLogs {
     pub limit: Option<u64>,
     /// Regex; (?i) ignores case.
     pub grep: Option<String>,
+    /// Lines around each match.
+    #[serde(default, deserialize_with = "whole_or_null")]
+    pub context: Option<u64>,
+    /// The terminal's screen as it is now, instead of lines.
+    #[serde(default)]
+    pub screen: bool,
     /// With after and wait.
     pub until: Option<String>,
     #[serde(default, deserialize_with = "whole_or_null")]
@@ -95,6 +101,9 @@ pub struct SendInput {
     pub run: Option<String>,
     #[serde(default)]
     pub text: String,
+    /// Keys to press after it, on a terminal: ctrl-c, up, enter.
+    #[serde(default)]
+    pub keys: Vec<String>,
     /// Close stdin after it.
     #[serde(default)]
     pub eof: bool,

@@ -3,8 +3,8 @@
 use super::arguments::{Arguments, with_wait};
 use super::error::{ToolError, empty};
 use super::runs::{
-    bytes, id_of, lines, lines_total, report, report_of, report_status, run_of, run_schema,
-    until_of, wait_for,
+    bytes, id_of, lines, lines_total, report, report_of, report_screen, report_status, run_of,
+    run_schema, until_of, wait_for,
 };
 use super::shell_arguments::{
     Kill, ListRuns, OneOrMany, RUNS_DEFAULT, ReadLogs, Restart, SendInput, SendSignal,
@@ -80,7 +80,8 @@ pub const SHELL_TOOLS: &[Tool<Shell>] = &[
         name: "send_input",
         title: "Write to a run",
         description: "Writes text to a run that was started with stdin or pty (end it with \\n to \
-                      press Enter), and returns what it prints until it is quiet, or until=….",
+                      press Enter), then presses keys, and returns what it prints until it is \
+                      quiet, or until=….",
         effect: Effect::Changes,
         scope: Scope::Run,
         input: || with_wait(input_of::<SendInput>(), REACTION_WAIT_DEFAULT),
@@ -244,6 +245,9 @@ fn read_logs(
         return Err(empty("run"));
     }
     let found = run_of(context, requested.run.as_deref())?;
+    if requested.screen {
+        return report_screen(context, &found);
+    }
     let is_filtered = requested.grep.is_some() || requested.seconds.is_some();
     let (after, lines) = match (requested.after, requested.lines) {
         // Selected by number, so that a line without newline stays separate.
@@ -254,10 +258,13 @@ fn read_logs(
         given => given,
     };
     let seconds = fitting_seconds("seconds", requested.seconds)?;
-    let range = LogRange { lines, seconds, after }.or(Range::All)?;
-    let (tool, grep) = (format!("read_logs run={}", id_of(&found)), requested.grep.as_deref());
+    let range = LogRange { lines, seconds, after, ..LogRange::default() }.or(Range::All)?;
+    let grep = requested.grep.as_deref();
+    let around = requested.context.map(|lines| format!(" context={lines}")).unwrap_or_default();
+    let tool = format!("read_logs run={}{around}", id_of(&found));
     let hint = ContinuationHint::call(tool, None, grep);
     let mut query = LogQuery::new(context.client, range, grep, Escapes::Stripped, hint)?
+        .with_context(requested.context)?
         .limited_to(Some(bytes(requested.max_bytes)?))?;
     query.selection.limit = requested.limit;
     let until = until_of(context, requested.until.as_deref())?;
@@ -282,20 +289,21 @@ fn send_input(
     mut arguments: Arguments,
 ) -> Result<ToolResult, ToolError> {
     let wait = arguments.wait(REACTION_WAIT_DEFAULT)?;
-    let SendInput { run, text, eof, until } = arguments.read()?;
+    let SendInput { run, text, keys, eof, until } = arguments.read()?;
     let until = until_of(context, until.as_deref())?.unwrap_or(Until::Idle(REACTION_SILENCE));
     let found = run_of(context, run.as_deref())?;
     let ends = if eof { EndsInput::Yes } else { EndsInput::No };
     let permit = context.ops.streams().take()?;
     let which = Which::Run(id_of(&found));
-    let written = context.ops.write_stdin(context.client, &permit, which, text.as_bytes(), ends)?;
+    let input = context.ops.with_keys(which, text.into_bytes(), &keys)?;
+    let written = context.ops.write_stdin(context.client, &permit, which, &input, ends)?;
     drop(permit);
     // The input is written, so a failed wait is not a failure of the call.
     let mark = OutputMark::of_input(&written);
     let waited = wait_for(context, &written.run, (&mark, Instant::now()), Some(until), wait);
     let mut notes = notes(waited);
-    if written.bytes < text.len() {
-        let (bytes, all) = (written.bytes, text.len());
+    if written.bytes < input.len() {
+        let (bytes, all) = (written.bytes, input.len());
         notes.push(format!(
             "{bytes} of {all} bytes were accepted: the program is not reading. Send the rest later."
         ));

@@ -66,6 +66,12 @@ pub enum Error {
         /// The key.
         key: String,
     },
+    /// The output of a terminal that is no longer kept.
+    #[error("What the terminal of run {run_id:?} got is no longer kept")]
+    TerminalGone {
+        /// The run.
+        run_id: String,
+    },
     /// A value that cannot be used.
     #[error("{0}")]
     Invalid(String),
@@ -114,6 +120,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Invalid(_) => ErrorKind::BadRequest,
+            Self::TerminalGone { .. } => ErrorKind::Gone,
             Self::NotStartedSince { .. } | Self::NoSuchServiceRun { .. } => ErrorKind::NotFound,
             Self::Restricted { .. } | Self::MissingScope { .. } => ErrorKind::Forbidden,
             Self::KeyReused { .. } | Self::ServiceInput { .. } => ErrorKind::Conflict,

@@ -2,13 +2,14 @@
 
 use super::client::Client;
 use super::error::{Error, Result};
-use super::log_query::{ContinuationHint, LogQuery};
+use super::line_form::GAP;
+use super::log_query::LogQuery;
 use super::source::{Named, Source};
 use super::truncator::Truncator;
 use super::until::{OutputMark, wait_until};
 use super::{service_lines, text_report};
 use crate::error::SystemError;
-use crate::logs::{Page, PageCounts};
+use crate::logs::{Page, PageCounts, Place};
 use crate::permits::{Permit, Permits};
 use crate::protocol::{LogsResponse, ServiceLogs};
 use std::io;
@@ -48,9 +49,8 @@ pub fn logs_response(source: &dyn Source, query: &LogQuery) -> Result<LogsRespon
         content.push_str(text);
         Ok(())
     };
-    let (counts, omitted_lines) =
-        write_content(&page, query.bytes_max, &query.continuation, &mut put).map_err(unreadable)?;
-    let PageCounts { lines_returned, first, next, unfinished, is_cut } = counts;
+    let (counts, omitted_lines) = write_content(&page, query, &mut put).map_err(unreadable)?;
+    let PageCounts { lines_returned, first, next, unfinished, is_cut, .. } = counts;
     let prompt = page.has_cursor().then(|| prompt(&unfinished, query.bytes_max)).flatten();
     let (log_file, run_id) = match source.name() {
         Named::Run { log_file, run_id } => (log_file, run_id),
@@ -88,9 +88,8 @@ pub fn service_logs(source: &dyn Source, query: &LogQuery) -> Result<ServiceLogs
         Ok(())
     };
     let (counts, omitted_lines) =
-        service_lines::write(&page, query.bytes_max, &query.continuation, &mut put)
-            .map_err(unreadable)?;
-    let PageCounts { lines_returned, first, next, unfinished, is_cut } = counts;
+        service_lines::write(&page, query, &mut put).map_err(unreadable)?;
+    let PageCounts { lines_returned, first, next, unfinished, is_cut, .. } = counts;
     let service = match source.name() {
         Named::Service { name } => name,
         Named::Run { run_id, .. } => run_id,
@@ -133,37 +132,42 @@ pub fn prompt(unfinished: &str, bytes_max: Option<usize>) -> Option<&str> {
 /// Errors of `put` and of the log.
 pub fn write_content(
     page: &Page,
-    bytes_max: Option<usize>,
-    hint: &ContinuationHint,
+    query: &LogQuery,
     put: &mut impl FnMut(&str) -> io::Result<()>,
 ) -> io::Result<(PageCounts, u64)> {
-    if let Some(bytes_max) = bytes_max {
-        return write_truncated(page, bytes_max, hint, put);
+    if let Some(bytes_max) = query.bytes_max {
+        return write_truncated(page, query, bytes_max, put);
     }
     let mut is_first = true;
-    let mut put = |text: &str| {
+    let mut put = |text: &str, place: Place| {
         if !std::mem::take(&mut is_first) {
+            put("\n")?;
+        }
+        if place.follows_gap {
+            put(GAP)?;
             put("\n")?;
         }
         put(text)
     };
-    let counts = page.for_each(|_, text| put(text))?;
+    let counts = page.for_each(|line, text| put(&query.numbers.line(&line, text), line.place))?;
     if !page.has_cursor() && !counts.unfinished.is_empty() {
-        put(&counts.unfinished)?;
+        put(&query.numbers.unfinished(&counts), counts.unfinished_place)?;
     }
     Ok((counts, 0))
 }
 
 fn write_truncated(
     page: &Page,
+    query: &LogQuery,
     bytes_max: usize,
-    hint: &ContinuationHint,
     put: &mut impl FnMut(&str) -> io::Result<()>,
 ) -> io::Result<(PageCounts, u64)> {
-    let mut truncator = Truncator::new(bytes_max, hint);
-    let mut counts = truncator.take(page, |_, text| text.to_owned())?;
+    let mut truncator = Truncator::new(bytes_max, &query.continuation);
+    let numbers = query.numbers;
+    let mut counts = truncator.take(page, |line, text| numbers.line(line, text).into_owned())?;
     if !page.has_cursor() && !counts.unfinished.is_empty() {
-        truncator.push(counts.next + 1, &counts.unfinished);
+        let unfinished = numbers.unfinished(&counts);
+        truncator.push(counts.next + 1, counts.unfinished_place, &unfinished);
     }
     let (content, omitted) = truncator.finish(&mut counts);
     if !content.is_empty() {

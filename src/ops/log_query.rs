@@ -2,9 +2,11 @@
 
 use super::client::Client;
 use super::error::{Error, Result};
+use super::line_form::LineNumbers;
 use super::until::{Until, Waited};
-use crate::logs::{FOLD_BYTES_MIN, Filter, Range, Selection, now};
+use crate::logs::{CONTEXT_LINES_MAX, FOLD_BYTES_MIN, Filter, Range, Selection, now};
 use crate::runs::SECONDS_MAX;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::ops;
 use std::time::Duration;
@@ -58,14 +60,24 @@ pub struct LogRange {
     pub seconds: Option<Duration>,
     /// The lines after this line number.
     pub after: Option<u64>,
+    /// The lines stamped at this instant or later.
+    pub since: Option<DateTime<Utc>>,
+    /// The lines stamped before this instant.
+    pub before: Option<DateTime<Utc>>,
 }
 
 impl LogRange {
-    /// Returns the range; `default` if nothing is given.
+    /// Returns the range, without its limit `before`; `default` if nothing is given.
     ///
     /// # Errors
     /// `Invalid` if more than one is given.
     pub fn or(self, default: Range) -> Result<Range> {
+        if self.since.is_some() || self.before.is_some() {
+            let excluded = self.lines.is_some() || self.seconds.is_some() || self.after.is_some();
+            let why = "since and before exclude lines, seconds and after: give one kind of range";
+            refuse_first(&[(excluded, why)])?;
+            return Ok(self.since.map_or(Range::All, Range::Since));
+        }
         match (self.lines, self.seconds, self.after) {
             (None, None, None) => Ok(default),
             (Some(0), None, None) => Ok(Range::All),
@@ -93,6 +105,8 @@ pub struct LogQuery {
     pub until: Until,
     /// How it has ended.
     pub waited: Option<Waited>,
+    /// Whether lines begin with their numbers.
+    pub numbers: LineNumbers,
     /// Whether the cursor was of another run, or beyond the log, and was set to its beginning.
     pub cursor_reset: bool,
     /// How to request lines that were left out.
@@ -159,16 +173,35 @@ impl LogQuery {
     ) -> Result<Self> {
         let strips = escapes == Escapes::Stripped;
         let filter = Filter::new(grep, strips, Some(client.has_left_fn()))?;
-        let selection = Selection { range, limit: None, filter };
+        let selection = Selection { range, before: None, limit: None, filter };
         Ok(Self {
             selection,
             bytes_max: None,
             wait: None,
             until: Until::Line,
             waited: None,
+            numbers: LineNumbers::default(),
             cursor_reset: false,
             continuation,
         })
+    }
+
+    /// Adds this many lines on each side of a line that matches, if given.
+    ///
+    /// # Errors
+    /// `Invalid` if there are too many, or no expression to match.
+    pub fn with_context(mut self, context: Option<u64>) -> Result<Self> {
+        let Some(lines) = context else { return Ok(self) };
+        let lacks_grep = self.selection.filter.passes_all();
+        refuse_first(&[(lacks_grep, "context needs grep: it gives the lines around a match")])?;
+        if lines > CONTEXT_LINES_MAX {
+            let max = CONTEXT_LINES_MAX;
+            return Err(Error::Invalid(format!(
+                "The parameter context is {lines}: give 0 to {max}."
+            )));
+        }
+        self.selection.filter = self.selection.filter.with_context(lines);
+        Ok(self)
     }
 
     /// Creates a query of the output that an answer has beside a run's state. `path` is that of the
@@ -184,11 +217,12 @@ impl LogQuery {
     ) -> Result<Self> {
         let filter = Filter::new(None, escapes == Escapes::Stripped, None)?;
         Self {
-            selection: Selection { range, limit: None, filter },
+            selection: Selection { range, before: None, limit: None, filter },
             bytes_max: Some(CONTENT_BYTES_MAX),
             wait: None,
             until: Until::Line,
             waited: None,
+            numbers: LineNumbers::default(),
             cursor_reset: false,
             continuation: ContinuationHint::Request { path, filters: String::new() },
         }

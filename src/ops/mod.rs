@@ -7,6 +7,7 @@
 mod audit;
 mod client;
 mod error;
+mod line_form;
 mod log_page;
 mod log_query;
 mod run_events;
@@ -19,6 +20,7 @@ mod service_status;
 mod services;
 mod shell;
 mod source;
+mod terminal;
 pub mod text_report;
 mod truncator;
 mod until;
@@ -27,6 +29,7 @@ mod waits;
 pub use audit::{Audit, Audited, Change};
 pub use client::{Client, Provenance, require};
 pub use error::{Error, Result, with_advice};
+pub use line_form::LineNumbers;
 pub use log_page::{begin_read, logs_response, prompt as log_prompt, unreadable, write_content};
 pub use log_query::{
     ContinuationHint, Escapes, LogQuery, LogRange, WAIT_MAX, fitting_seconds, fitting_wait,
@@ -42,5 +45,6 @@ pub use service_status::event_name;
 pub use services::Services;
 pub use shell::{Place, RunsQuery, Shell, ShellConfig, Started, WAITED_RUNS_MAX, WaitFor, Which};
 pub use source::{Named, Source};
+pub use terminal::terminal_of;
 pub use until::{OutputMark, Until, Waited, wait_until};
 pub use waits::next_client_check;

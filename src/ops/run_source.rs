@@ -56,6 +56,10 @@ impl Source for RunSource {
         !self.is_over()
     }
 
+    fn last_log(&self) -> Option<Arc<RunLog>> {
+        Some(Arc::clone(&self.log))
+    }
+
     fn status(&self) -> Value {
         (self.status)()
     }

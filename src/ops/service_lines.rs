@@ -1,8 +1,9 @@
 //! Lines of a service's log in the form of its answers: `[YYYY-MM-DD HH:MM:SS] text`.
 
-use super::log_query::ContinuationHint;
+use super::line_form::GAP;
+use super::log_query::LogQuery;
 use super::truncator::Truncator;
-use crate::logs::{Page, PageCounts};
+use crate::logs::{Line, Page, PageCounts};
 use std::io;
 
 /// Passes each line to `put`. Returns the counts, and how many lines were left out.
@@ -11,16 +12,23 @@ use std::io;
 /// Errors of `put` and of the log.
 pub fn write(
     page: &Page,
-    bytes_max: Option<usize>,
-    hint: &ContinuationHint,
+    query: &LogQuery,
     put: &mut impl FnMut(&str) -> io::Result<()>,
 ) -> io::Result<(PageCounts, u64)> {
-    let Some(bytes_max) = bytes_max else {
-        let counts = page.for_each(|line, text| put(&stamped(line.stamp, text)))?;
+    let shown = |line: &Line<'_>, text: &str| {
+        query.numbers.line(line, &stamped(line.stamp, text)).into_owned()
+    };
+    let Some(bytes_max) = query.bytes_max else {
+        let counts = page.for_each(|line, text| {
+            if line.place.follows_gap {
+                put(GAP)?;
+            }
+            put(&shown(&line, text))
+        })?;
         return Ok((counts, 0));
     };
-    let mut truncator = Truncator::new(bytes_max, hint);
-    let mut counts = truncator.take(page, |line, text| stamped(line.stamp, text))?;
+    let mut truncator = Truncator::new(bytes_max, &query.continuation);
+    let mut counts = truncator.take(page, shown)?;
     let (content, omitted) = truncator.finish(&mut counts);
     if !content.is_empty() {
         content.split('\n').try_for_each(put)?;

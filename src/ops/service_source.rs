@@ -2,7 +2,7 @@
 
 use super::error::Result;
 use super::source::{Named, RunMark, Source};
-use crate::logs::{LogSeries, LogSnapshot, RunRecord, Selection, format_instant};
+use crate::logs::{LogSeries, LogSnapshot, RunLog, RunRecord, Selection, format_instant};
 use crate::protocol::ServiceStatus;
 use crate::supervisor::ServiceHandle;
 use serde_json::{Value, json};
@@ -36,6 +36,10 @@ impl Source for ServiceSource {
 
     fn is_running(&self) -> bool {
         self.0.last_run().is_some_and(|run| !run.log().snapshot().is_over)
+    }
+
+    fn last_log(&self) -> Option<Arc<RunLog>> {
+        self.0.last_run().map(|run| Arc::clone(run.log()))
     }
 
     fn status(&self) -> Value {

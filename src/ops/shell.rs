@@ -17,8 +17,8 @@ use crate::protocol::{
     RunsWaitResponse, ServerHealth,
 };
 use crate::runs::{
-    self, EndsInput, FoundRun, ManagedRun, ProcessManager, RunFilter, RunSet, RunView, Snapshot,
-    Written,
+    self, EndsInput, FoundRun, ManagedRun, PastRun, ProcessManager, RunFilter, RunSet, RunView,
+    Snapshot, Written,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -171,8 +171,10 @@ impl Shell {
     pub fn last_run(&self) -> Result<RunView> {
         let foreground = self.runs.foreground();
         foreground.last_run().map_err(|error| match foreground.run_records().first() {
-            Some(last) => Error::NotStartedSince { run_id: last.run_id.clone() },
-            None => error.into(),
+            Some(last) if self.runs.events().starts() == 0 => {
+                Error::NotStartedSince { run_id: last.run_id.clone() }
+            }
+            _ => error.into(),
         })
     }
 
@@ -196,7 +198,7 @@ impl Shell {
     fn manager_of(
         &self,
         which: Which<'_>,
-        past: fn(i32, String) -> runs::Error,
+        past: fn(&PastRun) -> runs::Error,
     ) -> Result<(Arc<ProcessManager>, Option<String>)> {
         match which {
             Which::Foreground(only) => {
@@ -207,13 +209,13 @@ impl Shell {
                     let only = Some(found.run.id().to_owned());
                     Ok((found.manager, only))
                 }
-                FoundRun::Past(run) => Err(past(run.pid(), run.describe_end()).into()),
+                FoundRun::Past(run) => Err(past(&run).into()),
             },
         }
     }
 
     fn running_manager(&self, which: Which<'_>) -> Result<(Arc<ProcessManager>, Option<String>)> {
-        self.manager_of(which, |pid, how| runs::Error::NotRunning { pid, how })
+        self.manager_of(which, PastRun::not_running)
     }
 
     /// Records a change of the run that a manager has, or that was asked for.
@@ -315,8 +317,7 @@ impl Shell {
         signal: Signal,
     ) -> Result<KillResponse> {
         let _permit = self.kills.take()?;
-        let already_ended = |pid, how| runs::Error::AlreadyEnded { pid, how };
-        let (manager, only) = self.manager_of(which, already_ended)?;
+        let (manager, only) = self.manager_of(which, PastRun::already_ended)?;
         let killed = manager.kill(signal, only.as_deref()).map_err(Error::from);
         let change = Change { signal: Some(signal.to_string()), ..Change::new("kill") };
         self.record(client, change, (&manager, only.as_deref()), &killed);

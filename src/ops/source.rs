@@ -1,9 +1,10 @@
 //! Logs that can be read: those of runs and of services.
 
 use super::error::Result;
-use crate::logs::{LogSeries, LogSnapshot, Selection};
+use crate::logs::{LogSeries, LogSnapshot, RunLog, Selection};
 use serde_json::Value;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The name of a log, which decides the form of its JSON answer.
@@ -45,6 +46,9 @@ pub trait Source: Send {
 
     /// Returns whether the process that prints it is running.
     fn is_running(&self) -> bool;
+
+    /// Returns the log of the last run in it; `None` if there was none.
+    fn last_log(&self) -> Option<Arc<RunLog>>;
 
     /// Returns the state of the run or service, as JSON.
     fn status(&self) -> Value;

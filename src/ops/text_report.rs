@@ -151,6 +151,26 @@ pub fn of_run(
     Frame::new().around(&first, &body, &next_call(status, output, reader))
 }
 
+/// Returns the state of a run, what its terminal shows, and the next call. `next` is the number of
+/// lines that it has printed.
+#[must_use]
+pub fn of_screen(
+    status: &ProcessStatus,
+    place: &str,
+    screen: &str,
+    next: u64,
+    reader: Reader,
+) -> String {
+    let run_id = &*status.run_id;
+    let last = if status.status == RunStatus::Running {
+        let (input, kill) = (reader.input_call(run_id), reader.kill_call(run_id));
+        format!("still running: {input}, {}, or {kill}", reader.wait_call(next, run_id))
+    } else {
+        format!("ended: {} runs the next command", reader.start_call())
+    };
+    Frame::new().around(&format!("{} | {place}", state(status)), screen, &last)
+}
+
 /// Formats a run in a list: `7 dev | running | 12.3 s | npm run dev`
 #[must_use]
 pub fn line_of(status: &ProcessStatus) -> String {

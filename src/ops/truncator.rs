@@ -1,7 +1,8 @@
 //! Content that is truncated in the middle.
 
+use super::line_form::GAP;
 use super::log_query::ContinuationHint;
-use crate::logs::{Fold, Line, Omission, Page, PageCounts};
+use crate::logs::{Fold, Line, Omission, Page, PageCounts, Place};
 use std::io;
 
 /// The longest line between head and tail, without its hint, in bytes.
@@ -36,7 +37,7 @@ impl<'a> Truncator<'a> {
     ) -> io::Result<PageCounts> {
         let side = self.fold.side_lines_max();
         let mut push = |line: Line<'_>, text: &str| {
-            self.fold.push(line.number, &shown(&line, text));
+            self.push(line.number, line.place, &shown(&line, text));
             Ok(())
         };
         let between = page.lines_known().and_then(|lines| lines.checked_sub(2 * side));
@@ -46,7 +47,7 @@ impl<'a> Truncator<'a> {
         let head = page.first(side).for_each(&mut push)?;
         self.fold.skip(head.next + 1, between);
         let mut push = |line: Line<'_>, text: &str| {
-            self.fold.push(line.number, &shown(&line, text));
+            self.push(line.number, line.place, &shown(&line, text));
             Ok(())
         };
         let tail = page.last(side)?.for_each(&mut push)?;
@@ -55,8 +56,12 @@ impl<'a> Truncator<'a> {
     }
 
     /// Takes one more line.
-    pub fn push(&mut self, number: u64, text: &str) {
-        self.fold.push(number, text);
+    pub fn push(&mut self, number: u64, place: Place, text: &str) {
+        if place.follows_gap {
+            self.fold.push_after(number, GAP, text);
+        } else {
+            self.fold.push(number, text);
+        }
     }
 
     /// Returns the truncated content, and how many lines were left out. Adjusts the counts.

@@ -201,8 +201,12 @@ impl Watch<'_> {
 
     /// Returns the first line that matches, of those that were not compared yet.
     fn find(&mut self, filter: &Filter) -> Result<Option<String>> {
-        let selection =
-            Selection { range: Range::After(self.scanned), limit: Some(1), filter: filter.clone() };
+        let selection = Selection {
+            range: Range::After(self.scanned),
+            before: None,
+            limit: Some(1),
+            filter: filter.clone(),
+        };
         let page = Page::select(&self.source.series(&selection)?, selection)?;
         let mut matched = None;
         let counts = page.for_each(|_, text| {

@@ -10,6 +10,7 @@ mod names;
 mod numbers;
 pub mod patterns;
 mod run;
+mod screen;
 mod service;
 mod states;
 
@@ -20,6 +21,7 @@ pub use run::{
     RunRequest, RunsResponse, RunsWaitResponse, Size, StartRequest, StartResponse, StdinRequest,
     StdinResponse, UnkilledProcess, WaitedStatus,
 };
+pub use screen::{ScreenCursor, ScreenResponse};
 pub use service::{
     BulkOperation, BulkRequest, BulkResponse, EventBody, MetricsResponse, ReloadRequest,
     ServiceHealth, ServiceLogs, ServiceMetrics, ServiceRequest, ServiceStatus, StopRequest,

@@ -138,12 +138,17 @@ pub struct Size {
 }
 
 /// Body of POST /stdin, as JSON.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StdinRequest {
     /// Text to write.
     #[serde(default)]
     pub data: String,
+    /// Keys to press after it, on a terminal: enter, tab, shift-tab, esc, space, backspace, delete,
+    /// insert, up, down, left, right, home, end, page-up, page-down, f1 to f12, ctrl-c, alt-x, or a
+    /// character.
+    #[serde(default)]
+    pub keys: Vec<String>,
     /// Whether stdin is closed after it.
     #[serde(default)]
     pub eof: bool,

@@ -62,6 +62,18 @@ impl PastRun {
         )
     }
 
+    /// Returns the error of a request that needs it to run.
+    #[must_use]
+    pub fn not_running(&self) -> Error {
+        Error::NotRunning { pid: self.pid(), how: self.describe_end() }
+    }
+
+    /// Returns the error of a kill.
+    #[must_use]
+    pub fn already_ended(&self) -> Error {
+        Error::AlreadyEnded { pid: self.pid(), how: self.describe_end() }
+    }
+
     /// Returns the pid of its own process; 0 if it is not known.
     #[must_use]
     pub fn pid(&self) -> i32 {

@@ -3,7 +3,7 @@
 use super::error::{Error, Result};
 use super::process_manager::ProcessManager;
 use super::run::RunView;
-use crate::logs::LogSnapshot;
+use crate::logs::{LogSnapshot, ScreenSize};
 use crate::process::{Signal, Stdin, TerminalSize};
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,10 @@ impl ProcessManager {
     pub fn resize(&self, size: TerminalSize, only: Option<&str>) -> Result<RunView> {
         let run = self.living_run(only)?;
         let terminal = run.stdin().filter(|stdin| stdin.is_terminal());
+        if let Some(raw) = run.log().raw().filter(|_| terminal.is_some()) {
+            // Before the program hears of it: what it then prints is for the new size.
+            raw.resize(ScreenSize { rows: size.rows, cols: size.cols });
+        }
         let resized = terminal.is_some_and(|terminal: &Stdin| terminal.resize(size).is_ok());
         if resized { Ok(run) } else { Err(Error::NoTerminal { pid: run.pid() }) }
     }

@@ -8,8 +8,8 @@ use super::recording::RunEnd;
 use super::run::{Run, RunView, Snapshot, new_run_id};
 use super::spec::RunSpec;
 use crate::error::SystemError;
-use crate::logs::{Capture, Leader, now};
-use crate::process::{Descriptors, Launch, RunCgroup, Tree};
+use crate::logs::{Capture, Leader, ScreenSize, now};
+use crate::process::{Descriptors, Input, Launch, RunCgroup, Tree};
 use parking_lot::MutexGuard;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -93,6 +93,9 @@ impl ProcessManager {
         let (created_at, id) = (now(), new_run_id());
         let directory = spec.directory_in(&self.config.directory);
         let log = Arc::new(self.folder.new_log(created_at, self.lines_before())?);
+        if let Input::Terminal(size) = spec.input {
+            log.keep_raw(ScreenSize { rows: size.rows, cols: size.cols });
+        }
         let begin = RunStart {
             at: created_at,
             command: &spec.command,

@@ -296,3 +296,45 @@ fn tail_includes_a_prompt() {
     assert!(why.len() < 5000, "{}", why.len());
     tool_text(&server, "kill", &json!({}));
 }
+
+#[test]
+fn keys_are_pressed_by_name() {
+    let server = Server::start();
+    let command = "stty -icanon -echo -icrnl; echo ready; exec cat -v";
+    let start = json!({"command": command, "pty": true, "wait": 20, "until": "match:ready"});
+    tool_text(&server, "start_command", &start);
+    let keys = json!({"text": "yes", "keys": ["up", "ctrl-c"]});
+    let text = refused(&server, "send_input", &json!({"keys": ["entr"]}));
+    assert!(text.contains("did you mean \"enter\"?"), "{text}");
+    // The terminal still takes ^C as a signal.
+    tool_text(&server, "send_input", &keys);
+    let ended = tool_text(&server, "wait", &json!({}));
+    assert!(ended.contains("| killed (signal) | SIGINT |"), "{ended}");
+    tool_text(&server, "start_command", &json!({"command": "sleep 60", "wait": 0}));
+    let text = refused(&server, "send_input", &json!({"keys": ["enter"]}));
+    assert!(text.contains("needs a terminal"), "{text}");
+    tool_text(&server, "kill", &json!({}));
+}
+
+#[test]
+fn the_screen_of_a_terminal_is_shown() {
+    let server = Server::start();
+    let command = "printf 'one\\ntwo\\033[1;1Hnew'; exec sleep 60";
+    let start = json!({"command": command, "pty": true, "wait": 20, "until": "match:new"});
+    tool_text(&server, "start_command", &start);
+    let text = tool_text(&server, "read_logs", &json!({"screen": true}));
+    let place = "| screen of 24 rows, 80 columns | cursor in row 0, column 3 | #";
+    assert!(text.contains(place) && text.contains("]\nnew\ntwo\n[still running"), "{text}");
+    tool_text(&server, "kill", &json!({}));
+}
+
+#[test]
+fn matches_are_shown_with_their_context() {
+    let server = Server::start();
+    server.run_to_end("seq 1000");
+    let text = tool_text(&server, "read_logs", &json!({"grep": "^(100|500)$", "context": 1}));
+    assert!(text.contains("]\n99\n100\n101\n--\n499\n500\n501\n"), "{text}");
+    let cut = json!({"grep": "0$", "context": 1, "max_bytes": 600});
+    let text = tool_text(&server, "read_logs", &cut);
+    assert!(text.contains(" context=1 ") && text.contains(" grep=\"0$\""), "{text}");
+}

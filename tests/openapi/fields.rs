@@ -38,6 +38,7 @@ fn answers_of_the_shell_have_the_fields_of_the_document() {
     let started = check("POST", "/start", server.post_json("/start", &asks).expect(201));
     server.wait_for_output("name?");
     check("GET", "/logs", server.get("/logs?after=0").expect(200));
+    check("GET", "/logs", server.get("/logs?format=screen").expect(200));
     check("GET", "/status", server.get("/status").expect(200));
     check("POST", "/stdin", server.request("POST /stdin", &[], b"ann\n").expect(200));
     let size = json!({"rows": 30, "cols": 100});
@@ -114,6 +115,7 @@ fn answers_of_astra_have_the_fields_of_the_document() {
             "health_check": {"cmd": ["false"], "interval": 0.1},
             "start_timeout": 0.1,
         },
+        "screen": {"cmd": "exec sleep 60", "pty": true},
         "lost": {"cmd": "exit 3", "restart_policy": {"mode": "never"}},
         "flood": {"cmd": "seq 20000", "log": {"max_bytes": 65536}},
         "asks": {"cmd": "printf 'name? '; read x; echo hello; exec sleep 60", "pty": true},
@@ -156,6 +158,8 @@ fn answers_of_astra_have_the_fields_of_the_document() {
     }
     astra.wait_for_line("web", "up");
     check("GET", "/supervisor/logs/{service}", astra.get("/supervisor/logs/web"));
+    let screen = astra.get("/supervisor/logs/screen?format=screen").expect(200);
+    check("GET", "/supervisor/logs/{service}", screen);
     astra.wait_for("flood", "exited");
     for after in [0, 99_999] {
         let path = format!("/supervisor/logs/flood?limit=1&after={after}");

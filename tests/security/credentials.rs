@@ -1,7 +1,7 @@
 //! Tokens and passwords.
 
 use crate::harness::raw::Client;
-use crate::harness::{Answer, Server, binary};
+use crate::harness::{Answer, Server, binary, eventually};
 
 const TOKEN: &str = "Authorization: Bearer s3cret-token-0123";
 /// `ann:pass:word`
@@ -64,9 +64,12 @@ fn login_is_blocked_after_ten_failures() {
     get(&server, "/status", &[&session]).expect(404);
     authenticated.send(&ask);
     assert_eq!(authenticated.answer().status, 404, "it was right on this connection before");
+    let failed = "authentication failed: wrong credentials from 127.0.0.1:";
+    let failures = || server.log().matches(failed).count();
+    eventually("each failure is logged", || (failures() >= 10).then_some(()));
+    server.get("/health").expect(200);
+    assert_eq!(failures(), 10, "{}", server.log());
     let log = server.log();
-    let failures = log.matches("authentication failed: wrong credentials from 127.0.0.1:").count();
-    assert_eq!(failures, 10, "{log}");
     assert!(!log.contains("s3cret"), "{log}");
 }
 

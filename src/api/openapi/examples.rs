@@ -44,6 +44,14 @@ pub fn logs() -> Value {
     })
 }
 
+/// Returns the screen of a terminal.
+pub fn screen() -> Value {
+    json!({
+        "rows": 2, "cols": 40, "cursor": {"row": 1, "col": 6},
+        "lines": ["Hello World", "name?"], "title": null,
+    })
+}
+
 /// Returns the status of a running service.
 pub fn service() -> Value {
     json!({

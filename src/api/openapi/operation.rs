@@ -1,12 +1,12 @@
 //! The description of one route in the document.
 
-use super::examples::{ENTRY, EVENTS};
+use super::examples::{self, ENTRY, EVENTS};
 use super::parameters::idempotency_key;
 use super::problems;
 use super::schemas::Schemas;
 use crate::api::route::{Access, Mode, Retry, Route};
 use crate::ops::Error;
-use crate::protocol::Scope;
+use crate::protocol::{Scope, ScreenResponse};
 use http1::Problem;
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
@@ -126,7 +126,9 @@ impl<'a> Operation<'a> {
 
     /// Adds the other forms of an answer with lines of a log.
     pub fn forms_of_logs(self) -> Self {
-        self.answers_text((200, ""), "text/plain", "Hello World")
+        self.or_answers::<ScreenResponse>((200, "With `format=screen`."), &examples::screen())
+            .answers_text((200, ""), "text/plain", "Hello World")
+            .answers_text((200, ""), "application/octet-stream", "\u{1b}[1mHello\u{1b}[m World\r\n")
             .answers_text((200, ""), "application/x-ndjson", ENTRY)
             .answers_text((200, ""), "text/event-stream", EVENTS)
             .answers_nothing((204, "Resumed event stream that had already ended."))

@@ -1,5 +1,6 @@
 //! Parameters in queries, paths and headers, as the document describes them.
 
+use crate::logs::CONTEXT_LINES_MAX;
 use crate::ops::WAITED_RUNS_MAX;
 use crate::process::Signal;
 use crate::protocol::{RunStatus, patterns};
@@ -189,7 +190,11 @@ pub fn last_event_id(description: &str) -> Value {
 
 /// Returns the parameters of every route with lines of a log.
 pub fn of_logs() -> Vec<Value> {
-    let form = json!({"type": "string", "enum": ["json", "text", "ndjson"]});
+    let form = json!({"type": "string", "enum": ["json", "text", "ndjson", "screen", "raw"]});
+    let instant = json!({
+        "type": "string", "format": "date-time", "examples": ["2026-01-02T03:04:05Z"],
+    });
+    let context = json!({"type": "integer", "minimum": 0, "maximum": CONTEXT_LINES_MAX});
     let regex = json!({"type": "string", "examples": ["(?i)error|warning"]});
     vec![
         count("lines", "The last N lines; 0 means all. Not with `seconds`, `after` or `limit`."),
@@ -199,27 +204,53 @@ pub fn of_logs() -> Vec<Value> {
             "Lines with a number greater than this: pass `next` of the last answer for what is \
              new. A number beyond the log gives all of it, with `cursor_reset`.",
         ),
+        query(
+            "since",
+            "Lines stamped at this instant or later (RFC 3339). Not with `lines`, `seconds` or \
+             `after`.",
+            &instant,
+        ),
+        query(
+            "before",
+            "Lines stamped before this instant. As `since`; not with `follow`.",
+            &instant,
+        ),
         count("limit", "At most N lines. Not with `lines` or `follow`."),
         wait("With `after`: seconds to wait before the answer."),
         until("line"),
         query("grep", "Lines that match this regular expression (Rust regex syntax).", &regex),
+        query(
+            "context",
+            "With `grep`: lines on each side of a match, as `grep -C`; a line `--` stands for what \
+             is left out. A context line is cut at 64 KiB. Not with `follow`.",
+            &context,
+        ),
+        flag("numbers", "Prefix each line with its number: `N:`, or `N-` if it is context."),
         flag(
             "strip_ansi",
-            "Without escape sequences and text overwritten after a carriage return. Not a terminal \
-             emulator.",
+            "Without escape sequences and text overwritten after a carriage return. For what a \
+             terminal shows see `format=screen`.",
         ),
         bytes_max(),
         query(
             "format",
             "Form of the answer; `Accept` chooses it otherwise. `ndjson` has one entry per line: \
-             `{\"n\",\"timestamp\",\"line\"}`.",
+             `{\"n\",\"timestamp\",\"line\"}`. Of a run on a terminal, without the parameters for \
+             lines: `screen` is the screen as it is now, as JSON or, by `Accept: text/plain`, its \
+             lines; `raw` has the bytes as printed, of which the last 4 MiB are kept.",
             &form,
+        ),
+        count(
+            "from",
+            "With `format=raw`: the position to start at, by default 0; what is no longer kept is \
+             skipped. The header `X-Raw-From` has the position of the first byte of the answer, \
+             `X-Raw-Next`, unless it is followed, that of the next one.",
         ),
         flag(
             "follow",
             "Stream until the end: text, NDJSON, or Server-Sent Events for `Accept: \
              text/event-stream` (`id: RUN_ID:N` per line; `event: prompt`, `event: cursor_reset`, \
-             `event: end`). Not with `wait`, `limit` or `max_bytes`.",
+             `event: end`). Not with `wait`, `limit`, `before`, `context` or `max_bytes`.",
         ),
         last_event_id(
             "With `follow` as Server-Sent Events: resumes after this event; an id of another run \

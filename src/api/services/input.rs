@@ -49,9 +49,9 @@ fn stdin(api: &Api<Services>, request: &mut Request<'_>) -> Result<Reply, Proble
     let name = request.param("service").to_owned();
     let permit = api.ops.begin_write(request, &name)?;
     api.answers.once(request, input::STDIN_BYTES_MAX, None, |request| {
-        let input = Input::read(request, request.query()?)?;
-        let (data, ends) = (&input.data, input.ends);
-        let written = api.ops.write_stdin(request, &permit, &name, data, ends)?;
+        let mut input = Input::read(request, request.query()?)?;
+        let data = api.ops.with_keys(&name, std::mem::take(&mut input.data), &input.keys)?;
+        let written = api.ops.write_stdin(request, &permit, &name, &data, input.ends)?;
         let path = format!("/supervisor/logs/{name}");
         Ok(Reply::json(StatusCode::OK, &input.answer(request, &written, path)?))
     })

@@ -51,11 +51,11 @@ pub const ROUTES: &[Route<Shell>] = &[
 
 const SIGNAL: &str = "Sends it to the whole process tree, without waiting for its effect.";
 
-const STDIN: &str = "The body as it is; with `Content-Type: application/json` its `data`, and \
-                     `eof` closes stdin after it. If the program does not read for 5 s, `written` \
-                     is less than was sent. With `wait` the answer comes when a line was printed \
-                     since (or `until` says so), and has the `output`; the echo of a terminal does \
-                     not count.";
+const STDIN: &str = "The body as it is; with `Content-Type: application/json` its `data` and \
+                     `keys`, and `eof` closes stdin after them. If the program does not read for \
+                     5 s, `written` is less than was sent. With `wait` the answer comes when a \
+                     line was printed since (or `until` says so), and has the `output`; the echo \
+                     of a terminal does not count.";
 
 const RESIZE: &str = "For a command started with `pty`.";
 
@@ -102,9 +102,9 @@ fn stdin(api: &Api<Shell>, request: &mut Request<'_>) -> Result<Reply, Problem> 
     api.answers.once(request, input::STDIN_BYTES_MAX, None, |request| {
         let mut query = request.query()?;
         let run = run_of(request, &mut query);
-        let input = Input::read(request, query)?;
-        let (data, ends) = (&input.data, input.ends);
-        let written = api.ops.write_stdin(request, &permit, run.which(), data, ends)?;
+        let mut input = Input::read(request, query)?;
+        let data = api.ops.with_keys(run.which(), std::mem::take(&mut input.data), &input.keys)?;
+        let written = api.ops.write_stdin(request, &permit, run.which(), &data, input.ends)?;
         let path = format!("/runs/{}/logs", written.run.id());
         Ok(Reply::json(StatusCode::OK, &input.answer(request, &written, path)?))
     })

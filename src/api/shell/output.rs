@@ -63,6 +63,7 @@ fn of_lines(operation: Operation<'_>) -> Operation<'_> {
         .answers::<LogsResponse>((200, "The lines, in the requested form."), &examples::logs())
         .with(take::of_logs())
         .refuses(Error::Invalid(examples::EXCLUDED.to_owned()))
+        .refuses(Error::TerminalGone { run_id: "dcf70dd5071ec0f4".to_owned() })
         .forms_of_logs()
 }
 
