@@ -1,13 +1,14 @@
 //! Launch of a command, in a session of its own, with stdout and stderr as one stream.
 
-use super::cgroup::{self, RunCgroup};
+use super::cgroup::RunCgroup;
 use super::child::{Child, PendingChild};
+use super::child_setup::{ChildSetup, PassedDescriptors};
 use super::children::ChildRegistry;
 use super::command_line::CommandLine;
 use super::error::{Error, Result};
 use super::exec::ExecArgs;
-use super::mark::{Mark, mark_environment, mark_limit};
-use super::setup::restore_descriptor_limit;
+use super::mark::{Mark, mark_environment, marked_limit};
+use super::setup::original_descriptor_limit;
 use super::spawn::SpawnRequest;
 use super::stdin::Stdin;
 use super::terminal::{self, Input, TERMINAL_TYPE, TerminalSize};
@@ -16,7 +17,7 @@ use nix::libc;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -88,22 +89,24 @@ impl Launch {
 
     fn make_child(&self, registry: &ChildRegistry, pending: &PendingChild) -> io::Result<Spawned> {
         let exec_args = self.exec_args()?;
-        let limit = self.marks.last().map(|id| Mark::of(id).limit());
         let directory = CString::new(self.directory.as_os_str().as_bytes())?;
         let Streams { theirs: (input, printed), output, stdin, terminal } = match self.input {
             Input::Terminal(size) => connect_terminal(size)?,
             Input::Nothing | Input::Pipe => self.connect_pipes()?,
         };
-        let procs = self.cgroup.as_ref().map(|cgroup| cgroup.open_procs()).transpose()?;
-        let begin = || {
-            procs.as_ref().map_or(Ok(()), cgroup::enter)?;
-            begin()?;
-            limit.into_iter().for_each(mark_limit);
-            if self.input.is_terminal() { terminal::take_control() } else { Ok(()) }
+        let setup = ChildSetup {
+            cgroup_procs: self.cgroup.as_ref().map(|cgroup| cgroup.open_procs()).transpose()?,
+            descriptor_limit: original_descriptor_limit(),
+            run_mark: self.marks.last().and_then(|id| marked_limit(&Mark::of(id))),
+            controlling_terminal: terminal.as_ref().map(OwnedFd::try_clone).transpose()?,
+            descriptors: PassedDescriptors::new(vec![
+                (input, libc::STDIN_FILENO),
+                (printed.try_clone()?, libc::STDOUT_FILENO),
+                (printed, libc::STDERR_FILENO),
+            ])?,
+            directory,
         };
-        let streams = [input.as_fd(), printed.as_fd(), printed.as_fd()];
-        let request = SpawnRequest { streams, directory, begin: &begin, exec_args, pending };
-        let child = request.spawn(registry)?;
+        let child = SpawnRequest { setup, exec_args, pending }.spawn(registry)?;
         Ok(Spawned { child, output, stdin, terminal })
     }
 
@@ -174,28 +177,9 @@ fn connect_terminal(size: TerminalSize) -> io::Result<Streams> {
     Ok(Streams { theirs: (theirs.try_clone()?, theirs), output: ours, stdin, terminal })
 }
 
-/// Runs in the child before its exec: begins a session and resets every signal to its default. (A
-/// handler of ours would end with exec; but a signal that was *ignored* when we were started, by
-/// nohup or a background job, would stay ignored.) Async-signal-safe.
-fn begin() -> io::Result<()> {
-    nix::unistd::setsid()?;
-    restore_descriptor_limit();
-    // The kernel's `sigaction`, all zeros: SIG_DFL, no flags, an empty mask.
-    let default = [0_u64; 4];
-    for number in 1..=libc::SIGRTMAX() {
-        // SAFETY: the kernel reads 32 bytes, which are there, and installs no code; the mask has
-        // the size that it expects. It refuses SIGKILL and SIGSTOP, which is harmless. (The C
-        // library's signal(3) refuses its own two as well, and those can be ignored like any.)
-        unsafe {
-            let old = std::ptr::null_mut::<u64>();
-            libc::syscall(libc::SYS_rt_sigaction, number, default.as_ptr(), old, 8_usize)
-        };
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::procfs::{Procfs, own_thread_number};
     use super::super::tests::{launch_of, reaper};
     use super::super::{Limit, run_with_timeout};
     use super::*;
@@ -205,6 +189,14 @@ mod tests {
 
     #[test]
     fn failed_exec_leaves_no_child() {
+        // On a thread of its own, with a registry of its own: the children of other tests that run
+        // at the same time must not be counted.
+        let registry = ChildRegistry::new(Procfs::detect());
+        let fail = |launch: Launch| {
+            let error = launch.spawn(&registry, &PendingChild::default()).map(drop).unwrap_err();
+            let thread = own_thread_number().unwrap();
+            (error, registry.procfs().children_of_thread(thread))
+        };
         for (arguments, directory, error) in [
             (["/nowhere/at/all"], "/", libc::ENOENT),
             (["nowhere-at-all"], "/", libc::ENOENT),
@@ -213,14 +205,15 @@ mod tests {
         ] {
             let command = CommandLine::Arguments(arguments.map(str::to_owned).into());
             let launch = Launch { directory: directory.into(), ..launch_of(command) };
-            let before = reaper().leaders_count();
-            let (Error::SpawnProgram { source, .. } | Error::Directory { source, .. }) =
-                reaper().launch(launch, &|| false).map(drop).unwrap_err()
+            let failed = std::thread::scope(|scope| scope.spawn(|| fail(launch)).join().unwrap());
+            let (Error::SpawnProgram { source, .. } | Error::Directory { source, .. }, children) =
+                failed
             else {
                 panic!("{arguments:?} in {directory}: another error");
             };
             assert_eq!(source.raw_os_error(), Some(error), "{arguments:?} in {directory}");
-            assert!(reaper().leaders_count() <= before, "{arguments:?} in {directory}");
+            assert_eq!(children, [0; 0], "{arguments:?} in {directory}");
+            assert_eq!(registry.leaders_count(), 0, "{arguments:?} in {directory}");
         }
     }
 

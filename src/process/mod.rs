@@ -10,14 +10,17 @@
 
 mod cgroup;
 mod child;
+mod child_setup;
 mod children;
 mod command_line;
 mod connections;
 mod error;
 mod exec;
+mod keeper;
 mod launch;
 mod leader;
 mod leftovers;
+mod local_keeper;
 mod mark;
 mod outcome;
 mod pidfd;
