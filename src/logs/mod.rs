@@ -15,6 +15,7 @@ mod entry;
 mod error;
 mod escape;
 mod filter;
+mod flush;
 mod fold;
 mod folder;
 mod grep;

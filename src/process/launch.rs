@@ -9,6 +9,7 @@ use super::error::{Error, Result};
 use super::exec::ExecArgs;
 use super::mark::{Mark, mark_environment, marked_limit};
 use super::setup::original_descriptor_limit;
+use super::shell_control::{Control, ShellControl};
 use super::spawn::SpawnRequest;
 use super::stdin::Stdin;
 use super::terminal::{self, Input, TERMINAL_TYPE, TerminalSize};
@@ -42,6 +43,8 @@ pub struct Launch {
     pub environment: Vec<(OsString, OsString)>,
     /// The kind of input.
     pub input: Input,
+    /// How the process is controlled.
+    pub control: Control,
     /// The control group to start the command in.
     pub cgroup: Option<Arc<RunCgroup>>,
     /// The ids by which the processes of the command are found again: those of what it is a part
@@ -58,6 +61,8 @@ pub(super) struct Spawned {
     pub stdin: Option<Stdin>,
     /// The command's side of its terminal, if it has one.
     pub terminal: Option<OwnedFd>,
+    /// Our side of the control of a shell, if it is one.
+    pub control: Option<ShellControl>,
 }
 
 /// Both sides of a command's streams.
@@ -94,20 +99,23 @@ impl Launch {
             Input::Terminal(size) => connect_terminal(size)?,
             Input::Nothing | Input::Pipe => self.connect_pipes()?,
         };
+        let (control, descriptors) = match self.control {
+            Control::None => (None, standard_streams(input, printed)?),
+            Control::Shell => {
+                let (control, descriptors) = ShellControl::open(input, printed)?;
+                (Some(control), descriptors)
+            }
+        };
         let setup = ChildSetup {
             cgroup_procs: self.cgroup.as_ref().map(|cgroup| cgroup.open_procs()).transpose()?,
             descriptor_limit: original_descriptor_limit(),
             run_mark: self.marks.last().and_then(|id| marked_limit(&Mark::of(id))),
             controlling_terminal: terminal.as_ref().map(OwnedFd::try_clone).transpose()?,
-            descriptors: PassedDescriptors::new(vec![
-                (input, libc::STDIN_FILENO),
-                (printed.try_clone()?, libc::STDOUT_FILENO),
-                (printed, libc::STDERR_FILENO),
-            ])?,
+            descriptors,
             directory,
         };
         let child = SpawnRequest { setup, exec_args, pending }.spawn(registry)?;
-        Ok(Spawned { child, output, stdin, terminal })
+        Ok(Spawned { child, output, stdin, terminal, control })
     }
 
     fn exec_args(&self) -> io::Result<ExecArgs> {
@@ -132,11 +140,17 @@ impl Launch {
         let (output, printed) = io::pipe()?;
         // Over the pipe quota an unprivileged user gets EPERM, and the pipe stays at 64 KiB.
         let _smaller = rustix::pipe::fcntl_setpipe_size(&output, PIPE_BYTES);
-        let (input, stdin) = if self.input == Input::Nothing {
-            (File::open("/dev/null")?.into(), None)
-        } else {
-            let (reader, writer) = io::pipe()?;
-            (reader.into(), Some(Stdin::pipe(writer.into())?))
+        let (input, stdin) = match (self.control, self.input) {
+            (Control::Shell, _) => {
+                let reader = OwnedFd::from(io::pipe()?.0);
+                let stdin = Stdin::closed_pipe(&reader)?;
+                (reader, Some(stdin))
+            }
+            (Control::None, Input::Nothing) => (File::open("/dev/null")?.into(), None),
+            (Control::None, _) => {
+                let (reader, writer) = io::pipe()?;
+                (reader.into(), Some(Stdin::pipe(writer.into())?))
+            }
         };
         let theirs = (input, printed.into());
         Ok(Streams { theirs, output: output.into(), stdin, terminal: None })
@@ -168,6 +182,15 @@ impl Launch {
 fn is_shortage(source: &io::Error) -> bool {
     let shortages = [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE];
     source.raw_os_error().is_some_and(|error| shortages.contains(&error))
+}
+
+/// Returns the streams of a command as descriptors 0, 1 and 2.
+fn standard_streams(input: OwnedFd, printed: OwnedFd) -> io::Result<PassedDescriptors> {
+    PassedDescriptors::new(vec![
+        (input, libc::STDIN_FILENO),
+        (printed.try_clone()?, libc::STDOUT_FILENO),
+        (printed, libc::STDERR_FILENO),
+    ])
 }
 
 fn connect_terminal(size: TerminalSize) -> io::Result<Streams> {

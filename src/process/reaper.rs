@@ -7,6 +7,7 @@ use super::leader::Leader;
 use super::local_keeper::LocalKeeper;
 use super::outcome::Outcome;
 use super::procfs::{ProcessInfo, Procfs};
+use super::shell_control::ShellControl;
 use super::stdin::Stdin;
 use crate::error::SystemError;
 use std::io;
@@ -23,6 +24,8 @@ pub struct Launched {
     pub descriptors: Descriptors,
     /// Writing side of the command's input, if it has any.
     pub stdin: Option<Stdin>,
+    /// Our side of the control of a shell, if it is one.
+    pub control: Option<ShellControl>,
 }
 
 /// The descriptors that the capture of a command's output has to watch.
@@ -73,10 +76,11 @@ impl Reaper {
             // A process that cannot be seen could not be ended.
             return Err(SystemError::new("read /proc (mount it)", io::ErrorKind::NotFound).into());
         }
-        let Spawned { child, output, stdin, terminal } = self.keeper.spawn(launch, is_given_up)?;
+        let Spawned { child, output, stdin, terminal, control } =
+            self.keeper.spawn(launch, is_given_up)?;
         let leader = Leader::new(child, self.procfs());
         let descriptors = Descriptors { output, end: leader.end_descriptor(), terminal };
-        Ok(Launched { leader, descriptors, stdin })
+        Ok(Launched { leader, descriptors, stdin, control })
     }
 
     /// Collects a leader that has ended. `None` while it runs, and while a debugger holds its

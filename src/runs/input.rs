@@ -13,13 +13,17 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 const OPENED_BY: &str = "\"stdin\": true or \"pty\": true";
 
 impl ProcessManager {
-    /// Sends a signal to the whole tree of the current run. Does not wait for its effect.
+    /// Sends a signal to the whole tree of the current run. Does not wait for its effect. SIGINT
+    /// interrupts the command of a session, if one runs, and not the session.
     ///
     /// # Errors
     /// `NeverStarted`; `NotRunning` if it has ended.
     pub fn signal(&self, signal: Signal) -> Result<RunView> {
         let run = self.living_run()?;
-        run.tree().signal(&self.reaper, signal);
+        match run.session() {
+            Some(session) if signal == Signal::INTERRUPT => drop(session.interrupt()),
+            _ => run.tree().signal(&self.reaper, signal),
+        }
         Ok(run)
     }
 
@@ -34,6 +38,9 @@ impl ProcessManager {
         let stdin = run.stdin().ok_or_else(|| closed(crate::process::StdinClosed))?;
         let deadline = Instant::now() + READ_TIMEOUT;
         let written = stdin.write(data, deadline).map_err(closed)?;
+        if let Some(session) = run.session() {
+            session.note_input(data);
+        }
         if ends == EndsInput::Yes && written == data.len() {
             stdin.end(deadline).map_err(closed)?;
         }

@@ -1,6 +1,7 @@
 //! Specification of a run: the command, its environment, its limits.
 
 use super::error::{Error, Result};
+use super::session::SessionShell;
 use crate::process::{COMMAND_BYTES_MAX, CommandLine, Input, ResourceLimits};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -26,6 +27,8 @@ pub struct RunSpec {
     pub timeout: Option<Duration>,
     /// Resource limits, for which it needs a control group.
     pub limits: ResourceLimits,
+    /// The shell, if it is a session: the command is then its program, without arguments.
+    pub session: Option<SessionShell>,
 }
 
 impl RunSpec {
@@ -41,7 +44,15 @@ impl RunSpec {
             input: Input::Nothing,
             timeout: None,
             limits: ResourceLimits::default(),
+            session: None,
         }
+    }
+
+    /// Returns the specification of a session, in the server's directory and environment.
+    #[must_use]
+    pub fn session(shell: SessionShell) -> Self {
+        let command = CommandLine::Arguments(vec![shell.program().to_owned()]);
+        Self { command, session: Some(shell), ..Self::shell("") }
     }
 
     /// Refuses what no kernel can run.
@@ -77,6 +88,8 @@ impl RunSpec {
     ) -> Vec<(OsString, OsString)> {
         let is_kept =
             |name: &OsString| name.to_str().is_none_or(|name| !self.environment.contains_key(name));
+        // Of an interactive `sh`, ENV names a file that it runs first.
+        let is_kept = |name: &OsString| is_kept(name) && (self.session.is_none() || name != "ENV");
         let kept = own.iter().filter(|(name, _)| is_kept(name)).cloned();
         let added =
             self.environment.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
