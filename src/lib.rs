@@ -38,6 +38,7 @@
 //! | `second-signal` | [`app`] | forces the shutdown | with the process |
 //! | `supervisor` | [`supervisor::Supervisor`] | decides what happens to services | `shut_down` |
 //! | `launcher` | `supervisor` | launches services; more where one hangs | with that |
+//! | `session` | [`runs::Session`] | drives the shell of one session | with the shell |
 //! | `sampler` | who samples many processes | samples a share of them | with the sample |
 //! | `ending`, `launcher-apart` | `supervisor` | ends one tree | with that |
 //! | `ending-reserve` | `supervisor` | ends trees where no thread can be started | with that |
@@ -62,6 +63,7 @@
 //!    other while it holds one of these.
 //! 1. `operation` of a manager: over a whole start or restart.
 //! 2. `inner` of a manager: for a copy or an assignment; never across a wait, a read or a write.
+//!    The state of a session, then that of its command: likewise; the log's length may follow.
 //! 3. The reaper's registry of children: during one scan for dead ones, never during a launch; then
 //!    the list of idle spawners, briefly.
 //! 4. The cache of open logs of old runs: while one is opened.

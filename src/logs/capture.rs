@@ -187,6 +187,17 @@ impl CaptureState {
         self.ended = Some(SeenEnd { at, report_by, bytes_left: HOLDERS_BYTES });
     }
 
+    /// Whether its lines go to this log.
+    pub fn has_log(&self, log: &RunLog) -> bool {
+        std::ptr::eq(self.appender.log(), log)
+    }
+
+    /// Writes to disk what the pipe holds now, and ends an unfinished line.
+    pub fn flush(&mut self, scratch: &mut Scratch) {
+        self.drain(scratch);
+        self.end_line(scratch, LastPiece::EndsLine);
+    }
+
     /// Makes an end due at once if others print more than they may.
     fn count_after_end(&mut self, bytes: usize) {
         if let Some(ended) = &mut self.ended {

@@ -17,6 +17,7 @@ mod entry;
 mod error;
 mod escape;
 mod filter;
+mod flush;
 mod fold;
 mod folder;
 mod grep;

@@ -225,6 +225,13 @@ impl RunLog {
         self.folder.announce_output();
     }
 
+    /// Wakes those who wait for a change, after a change of something else that they check.
+    pub fn announce_other_change(&self) {
+        // Whoever has checked it before that change waits by now, or checks again.
+        drop(self.written());
+        self.announce();
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

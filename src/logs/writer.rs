@@ -5,6 +5,7 @@ use super::disk::{DiskMonitor, STALL};
 use super::end_notice::{EndNotice, OnEnd};
 use super::ends::EndWatch;
 use super::error::Result;
+use super::flush::Flush;
 use super::run_log::RunLog;
 use super::wake::{CaptureKey, Token, epoll_to_wake, event};
 use crate::catch_panic::catch_panic;
@@ -15,6 +16,7 @@ use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::EventFd;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::HashMap;
+use std::mem;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -55,6 +57,7 @@ impl std::fmt::Debug for Capture {
 #[derive(Default)]
 struct Inbox {
     captures: Vec<NewCapture>,
+    flushes: Vec<Flush>,
     /// The time by which the thread must be done, once it is to end.
     end_by: Option<Instant>,
 }
@@ -116,6 +119,16 @@ impl LogWriter {
         self.ends.add(&end, &notice);
         self.shared.inbox().captures.push(NewCapture { output, end, terminal, log, notice });
         self.shared.wake();
+    }
+
+    /// Writes to disk what a run has printed so far, its unfinished line included, which ends there:
+    /// what the run prints next begins a new line. Blocks until the thread has done that; returns
+    /// false if that takes until `deadline`, or the disk is stalled.
+    pub fn flush(&self, log: &Arc<RunLog>, deadline: Instant) -> bool {
+        let (flush, pending) = Flush::new(log);
+        self.shared.inbox().flushes.push(flush);
+        self.shared.wake();
+        pending.wait(deadline, || log.disk().is_stalled())
     }
 
     /// Ends the thread when all its captures have ended, or after `within`; what the pipes hold
@@ -199,7 +212,7 @@ impl WriterLoop {
     fn work(mut self, scratch: &mut Scratch) {
         let mut events = [EpollEvent::empty(); EVENTS_MAX];
         loop {
-            let end_by = self.take_inbox();
+            let end_by = self.take_inbox(scratch);
             if end_by.is_some_and(|by| self.captured.is_empty() || by <= Instant::now()) {
                 break;
             }
@@ -228,17 +241,30 @@ impl WriterLoop {
     }
 
     /// Takes the messages; returns when to be done, if the thread is to end.
-    fn take_inbox(&mut self) -> Option<Instant> {
+    fn take_inbox(&mut self, scratch: &mut Scratch) -> Option<Instant> {
         // This only resets the counter, which may be zero already.
         let _zero = self.shared.wake.read();
-        let (captures, end_by) = {
+        let (captures, flushes, end_by) = {
             let mut inbox = self.shared.inbox();
-            (std::mem::take(&mut inbox.captures), inbox.end_by)
+            let inbox = &mut *inbox;
+            (mem::take(&mut inbox.captures), mem::take(&mut inbox.flushes), inbox.end_by)
         };
         for capture in captures {
             self.begin(CaptureState::begin(capture));
         }
+        for flush in flushes {
+            self.flush(&flush.log, scratch);
+        }
         end_by
+    }
+
+    /// Writes what a run has printed so far, unless its output has ended.
+    fn flush(&mut self, log: &RunLog, scratch: &mut Scratch) {
+        let mut all = self.captured.values_mut();
+        let Some(captured) = all.find(|captured| captured.has_log(log)) else { return };
+        if catch_panic(THREAD_TITLE, || captured.flush(scratch)).is_none() {
+            captured.write_gap_notice(false);
+        }
     }
 
     fn begin(&mut self, captured: CaptureState) {
@@ -265,7 +291,7 @@ impl WriterLoop {
     }
 
     fn poll_unwatched(&mut self, scratch: &mut Scratch) {
-        for key in std::mem::take(&mut self.unwatched) {
+        for key in mem::take(&mut self.unwatched) {
             let Some(captured) = self.captured.get_mut(&key) else { continue };
             let has_ended = captured.end().is_some_and(is_readable);
             let take = || {
@@ -291,7 +317,7 @@ impl WriterLoop {
     /// Reports the ends whose output others have held for long enough.
     fn report_due_ends(&mut self, scratch: &mut Scratch) {
         let now = Instant::now();
-        for key in std::mem::take(&mut self.ending) {
+        for key in mem::take(&mut self.ending) {
             let Some(captured) = self.captured.get_mut(&key) else { continue };
             match captured.report_by() {
                 // Reported already, because nobody holds it any more.

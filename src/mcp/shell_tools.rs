@@ -139,7 +139,9 @@ fn start(context: &Context<'_, Shell>, mut arguments: Arguments) -> Result<ToolR
     let (bytes, until) = (bytes(given.max_bytes)?, until_of(context, given.until.as_deref())?);
     let StartCommand { command, name, cwd, env, stdin, pty, timeout, .. } = given;
     let request = RunRequest {
-        command,
+        command: Some(command),
+        session: false,
+        shell: None,
         name,
         cwd,
         env,

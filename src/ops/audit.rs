@@ -80,7 +80,7 @@ impl<'a> Change<'a> {
     #[must_use]
     pub fn of_start(request: &'a RunRequest) -> Self {
         Self {
-            command: Some(request.command.clone().into()),
+            command: request.command.clone().map(Value::from),
             cwd: request.cwd.as_ref().map(|cwd| cwd.display().to_string()),
             env: request.env.keys().map(String::as_str).collect(),
             ..Self::new("start")

@@ -7,6 +7,7 @@
 mod audit;
 mod client;
 mod error;
+mod exec;
 mod line_form;
 mod log_page;
 mod log_query;
@@ -29,6 +30,7 @@ mod waits;
 pub use audit::{Audit, Audited, Change};
 pub use client::{Client, Provenance, require};
 pub use error::{Error, Result, with_advice};
+pub use exec::ExecSource;
 pub use line_form::LineNumbers;
 pub use log_page::{begin_read, logs_response, prompt as log_prompt, unreadable, write_content};
 pub use log_query::{

@@ -5,10 +5,12 @@ use super::log_query::fitting_seconds;
 use crate::logs::{RunRecord, format_instant, now};
 use crate::process::{Input, Signal, TerminalSize};
 use crate::protocol::{
-    EndedBy, KillResponse, Leftover, ProcessStatus, Pty, RunRequest, RunStatus, Size,
+    EndedBy, KillResponse, Leftover, ProcessStatus, Pty, RunRequest, RunStatus, ShellName, Size,
     UnkilledProcess, is_run_name, seconds,
 };
-use crate::runs::{EndedLeftover, FoundRun, KillReport, PastRun, RunInfo, RunSpec, Snapshot};
+use crate::runs::{
+    EndedLeftover, FoundRun, KillReport, PastRun, RunInfo, RunSpec, SessionShell, Snapshot,
+};
 use serde_json::Value;
 
 impl TryFrom<Size> for TerminalSize {
@@ -33,6 +35,7 @@ impl RunRequest {
     /// `Invalid` for a terminal without a size, a duration out of range, or an invalid name.
     pub fn spec(&self, clears_environment: bool) -> Result<RunSpec> {
         let timeout = fitting_seconds("timeout", self.timeout)?;
+        let spec = self.command_or_session()?;
         if let Some(name) = self.name.as_deref().filter(|name| !is_run_name(name)) {
             return Err(Error::Invalid(format!(
                 "The name {name:?} is invalid: use 1 to 64 letters, digits, `.`, `_` and `-`; not \
@@ -42,13 +45,37 @@ impl RunRequest {
         let input = match self.pty {
             Pty::Of(size) => Input::Terminal(size.try_into()?),
             Pty::Is(true) => Input::Terminal(TerminalSize::default()),
-            Pty::Is(false) if self.stdin => Input::Pipe,
+            // The commands of a session may want it.
+            Pty::Is(false) if self.stdin || self.session => Input::Pipe,
             Pty::Is(false) => Input::Nothing,
         };
         let (directory, environment) = (self.cwd.clone(), self.env.clone());
         let clears_environment = self.clear_env.unwrap_or(clears_environment);
-        let (name, spec) = (self.name.clone(), RunSpec::shell(&self.command));
+        let name = self.name.clone();
         Ok(RunSpec { name, directory, clears_environment, environment, input, timeout, ..spec })
+    }
+}
+
+impl RunRequest {
+    /// Returns the specification of the command alone, or of the session.
+    fn command_or_session(&self) -> Result<RunSpec> {
+        match (&self.command, self.session, self.shell) {
+            (Some(command), false, None) => Ok(RunSpec::shell(command)),
+            (None, true, None) => Ok(RunSpec::session(SessionShell::installed())),
+            (None, true, Some(ShellName::Bash)) => Ok(RunSpec::session(SessionShell::Bash)),
+            (None, true, Some(ShellName::Sh)) => Ok(RunSpec::session(SessionShell::Sh)),
+            (None, false, _) => {
+                Err(Error::Invalid("command is missing: give it, or \"session\": true.".into()))
+            }
+            (Some(_), true, _) => Err(Error::Invalid(
+                "command and session exclude each other: start the session, then send the command \
+                 to POST /runs/{run}/exec."
+                    .into(),
+            )),
+            (Some(_), false, Some(_)) => {
+                Err(Error::Invalid("shell needs \"session\": true: give both.".into()))
+            }
+        }
     }
 }
 

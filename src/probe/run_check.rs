@@ -5,7 +5,9 @@ use super::prober::Prober;
 use super::reason::{io_reason, no_answer};
 use super::web;
 use crate::catch_panic::catch_panic;
-use crate::process::{CommandLine, Input, Launch, Limit, Outcome, Reaper, run_with_timeout};
+use crate::process::{
+    CommandLine, Control, Input, Launch, Limit, Outcome, Reaper, run_with_timeout,
+};
 use std::ffi::OsString;
 use std::net::TcpStream;
 use std::os::fd::BorrowedFd;
@@ -85,6 +87,7 @@ fn run(
         directory: context.directory.to_owned(),
         environment: context.environment.to_vec(),
         input: Input::Nothing,
+        control: Control::None,
         cgroup: None,
         marks: context.marks.to_vec(),
     };

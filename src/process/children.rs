@@ -137,7 +137,7 @@ impl ChildRegistry {
     pub fn collect_when_released(
         &self,
         leader: &Arc<Leader>,
-        then: impl FnOnce(Outcome) + Send + 'static,
+        then: Box<dyn FnOnce(Outcome) + Send>,
     ) {
         let mut children = self.lock();
         if let Some(outcome) = children.collect(leader) {
@@ -145,7 +145,7 @@ impl ChildRegistry {
             return then(outcome);
         }
         // The registry is still locked: the reaper sees whatever changes after this.
-        children.held.push(HeldLeader { leader: Arc::clone(leader), then: Box::new(then) });
+        children.held.push(HeldLeader { leader: Arc::clone(leader), then });
         drop(children);
         log::warn!("process {} ended, but a debugger holds its exit status", leader.pid());
     }

@@ -1,13 +1,15 @@
 //! Launch of a command, in a session of its own, with stdout and stderr as one stream.
 
-use super::cgroup::{self, RunCgroup};
+use super::cgroup::RunCgroup;
 use super::child::{Child, PendingChild};
+use super::child_setup::{ChildSetup, PassedDescriptors};
 use super::children::ChildRegistry;
 use super::command_line::CommandLine;
 use super::error::{Error, Result};
 use super::exec::ExecArgs;
-use super::mark::{Mark, mark_environment, mark_limit};
-use super::setup::restore_descriptor_limit;
+use super::mark::{Mark, mark_environment, marked_limit};
+use super::setup::original_descriptor_limit;
+use super::shell_control::{Control, ShellControl};
 use super::spawn::SpawnRequest;
 use super::stdin::Stdin;
 use super::terminal::{self, Input, TERMINAL_TYPE, TerminalSize};
@@ -16,7 +18,7 @@ use nix::libc;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,6 +43,8 @@ pub struct Launch {
     pub environment: Vec<(OsString, OsString)>,
     /// The kind of input.
     pub input: Input,
+    /// How the process is controlled.
+    pub control: Control,
     /// The control group to start the command in.
     pub cgroup: Option<Arc<RunCgroup>>,
     /// The ids by which the processes of the command are found again: those of what it is a part
@@ -57,6 +61,8 @@ pub(super) struct Spawned {
     pub stdin: Option<Stdin>,
     /// The command's side of its terminal, if it has one.
     pub terminal: Option<OwnedFd>,
+    /// Our side of the control of a shell, if it is one.
+    pub control: Option<ShellControl>,
 }
 
 /// Both sides of a command's streams.
@@ -88,23 +94,28 @@ impl Launch {
 
     fn make_child(&self, registry: &ChildRegistry, pending: &PendingChild) -> io::Result<Spawned> {
         let exec_args = self.exec_args()?;
-        let limit = self.marks.last().map(|id| Mark::of(id).limit());
         let directory = CString::new(self.directory.as_os_str().as_bytes())?;
         let Streams { theirs: (input, printed), output, stdin, terminal } = match self.input {
             Input::Terminal(size) => connect_terminal(size)?,
             Input::Nothing | Input::Pipe => self.connect_pipes()?,
         };
-        let procs = self.cgroup.as_ref().map(|cgroup| cgroup.open_procs()).transpose()?;
-        let begin = || {
-            procs.as_ref().map_or(Ok(()), cgroup::enter)?;
-            begin()?;
-            limit.into_iter().for_each(mark_limit);
-            if self.input.is_terminal() { terminal::take_control() } else { Ok(()) }
+        let (control, descriptors) = match self.control {
+            Control::None => (None, standard_streams(input, printed)?),
+            Control::Shell => {
+                let (control, descriptors) = ShellControl::open(input, printed)?;
+                (Some(control), descriptors)
+            }
         };
-        let streams = [input.as_fd(), printed.as_fd(), printed.as_fd()];
-        let request = SpawnRequest { streams, directory, begin: &begin, exec_args, pending };
-        let child = request.spawn(registry)?;
-        Ok(Spawned { child, output, stdin, terminal })
+        let setup = ChildSetup {
+            cgroup_procs: self.cgroup.as_ref().map(|cgroup| cgroup.open_procs()).transpose()?,
+            descriptor_limit: original_descriptor_limit(),
+            run_mark: self.marks.last().and_then(|id| marked_limit(&Mark::of(id))),
+            controlling_terminal: terminal.as_ref().map(OwnedFd::try_clone).transpose()?,
+            descriptors,
+            directory,
+        };
+        let child = SpawnRequest { setup, exec_args, pending }.spawn(registry)?;
+        Ok(Spawned { child, output, stdin, terminal, control })
     }
 
     fn exec_args(&self) -> io::Result<ExecArgs> {
@@ -129,11 +140,17 @@ impl Launch {
         let (output, printed) = io::pipe()?;
         // Over the pipe quota an unprivileged user gets EPERM, and the pipe stays at 64 KiB.
         let _smaller = rustix::pipe::fcntl_setpipe_size(&output, PIPE_BYTES);
-        let (input, stdin) = if self.input == Input::Nothing {
-            (File::open("/dev/null")?.into(), None)
-        } else {
-            let (reader, writer) = io::pipe()?;
-            (reader.into(), Some(Stdin::pipe(writer.into())?))
+        let (input, stdin) = match (self.control, self.input) {
+            (Control::Shell, _) => {
+                let reader = OwnedFd::from(io::pipe()?.0);
+                let stdin = Stdin::closed_pipe(&reader)?;
+                (reader, Some(stdin))
+            }
+            (Control::None, Input::Nothing) => (File::open("/dev/null")?.into(), None),
+            (Control::None, _) => {
+                let (reader, writer) = io::pipe()?;
+                (reader.into(), Some(Stdin::pipe(writer.into())?))
+            }
         };
         let theirs = (input, printed.into());
         Ok(Streams { theirs, output: output.into(), stdin, terminal: None })
@@ -167,6 +184,15 @@ fn is_shortage(source: &io::Error) -> bool {
     source.raw_os_error().is_some_and(|error| shortages.contains(&error))
 }
 
+/// Returns the streams of a command as descriptors 0, 1 and 2.
+fn standard_streams(input: OwnedFd, printed: OwnedFd) -> io::Result<PassedDescriptors> {
+    PassedDescriptors::new(vec![
+        (input, libc::STDIN_FILENO),
+        (printed.try_clone()?, libc::STDOUT_FILENO),
+        (printed, libc::STDERR_FILENO),
+    ])
+}
+
 fn connect_terminal(size: TerminalSize) -> io::Result<Streams> {
     let (ours, theirs) = terminal::open(size)?;
     let stdin = Some(Stdin::terminal(ours.try_clone()?)?);
@@ -174,28 +200,9 @@ fn connect_terminal(size: TerminalSize) -> io::Result<Streams> {
     Ok(Streams { theirs: (theirs.try_clone()?, theirs), output: ours, stdin, terminal })
 }
 
-/// Runs in the child before its exec: begins a session and resets every signal to its default. (A
-/// handler of ours would end with exec; but a signal that was *ignored* when we were started, by
-/// nohup or a background job, would stay ignored.) Async-signal-safe.
-fn begin() -> io::Result<()> {
-    nix::unistd::setsid()?;
-    restore_descriptor_limit();
-    // The kernel's `sigaction`, all zeros: SIG_DFL, no flags, an empty mask.
-    let default = [0_u64; 4];
-    for number in 1..=libc::SIGRTMAX() {
-        // SAFETY: the kernel reads 32 bytes, which are there, and installs no code; the mask has
-        // the size that it expects. It refuses SIGKILL and SIGSTOP, which is harmless. (The C
-        // library's signal(3) refuses its own two as well, and those can be ignored like any.)
-        unsafe {
-            let old = std::ptr::null_mut::<u64>();
-            libc::syscall(libc::SYS_rt_sigaction, number, default.as_ptr(), old, 8_usize)
-        };
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::procfs::{Procfs, own_thread_number};
     use super::super::tests::{launch_of, reaper};
     use super::super::{Limit, run_with_timeout};
     use super::*;
@@ -205,6 +212,14 @@ mod tests {
 
     #[test]
     fn failed_exec_leaves_no_child() {
+        // On a thread of its own, with a registry of its own: the children of other tests that run
+        // at the same time must not be counted.
+        let registry = ChildRegistry::new(Procfs::detect());
+        let fail = |launch: Launch| {
+            let error = launch.spawn(&registry, &PendingChild::default()).map(drop).unwrap_err();
+            let thread = own_thread_number().unwrap();
+            (error, registry.procfs().children_of_thread(thread))
+        };
         for (arguments, directory, error) in [
             (["/nowhere/at/all"], "/", libc::ENOENT),
             (["nowhere-at-all"], "/", libc::ENOENT),
@@ -213,14 +228,15 @@ mod tests {
         ] {
             let command = CommandLine::Arguments(arguments.map(str::to_owned).into());
             let launch = Launch { directory: directory.into(), ..launch_of(command) };
-            let before = reaper().leaders_count();
-            let (Error::SpawnProgram { source, .. } | Error::Directory { source, .. }) =
-                reaper().launch(launch, &|| false).map(drop).unwrap_err()
+            let failed = std::thread::scope(|scope| scope.spawn(|| fail(launch)).join().unwrap());
+            let (Error::SpawnProgram { source, .. } | Error::Directory { source, .. }, children) =
+                failed
             else {
                 panic!("{arguments:?} in {directory}: another error");
             };
             assert_eq!(source.raw_os_error(), Some(error), "{arguments:?} in {directory}");
-            assert!(reaper().leaders_count() <= before, "{arguments:?} in {directory}");
+            assert_eq!(children, [0; 0], "{arguments:?} in {directory}");
+            assert_eq!(registry.leaders_count(), 0, "{arguments:?} in {directory}");
         }
     }
 

@@ -7,8 +7,10 @@ use super::signal::Signal;
 use crate::syscall::{is_readable, retry};
 use nix::unistd::Pid;
 use rustix::process::{WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -43,6 +45,15 @@ impl Leader {
     #[must_use]
     pub fn start_ticks(&self) -> u64 {
         self.info.map_or(0, |info| info.start_ticks)
+    }
+
+    /// Returns its working directory; `None` once it has ended, and if /proc does not show it to
+    /// us. Does not block.
+    #[must_use]
+    pub fn directory(&self) -> Option<PathBuf> {
+        let directory = fs::read_link(format!("/proc/{}/cwd", self.info?.number)).ok()?;
+        // Checked after it was read: until then nobody else could have its number.
+        if self.has_ended() { None } else { Some(directory) }
     }
 
     /// Whether the process has ended, collected or not. Does not block.

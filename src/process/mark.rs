@@ -7,7 +7,7 @@
 //! dumpable, such as `ssh-agent`), and they survive `env -i`.
 
 use super::procfs::{environment_value, realtime_timeout};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit};
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -56,15 +56,13 @@ pub(super) fn mark_environment(environment: &mut Vec<(OsString, OsString)>, ids:
     environment.push((VARIABLE.into(), list));
 }
 
-/// Sets the limit that is a mark, for this process and all that it starts. If real-time processes
-/// are limited already, that limit stays. Async-signal-safe, for between clone and exec.
-pub(super) fn mark_limit(limit: u64) {
-    let Rlimit { current, maximum } = getrlimit(Resource::Rttime);
+/// Returns the limit of real-time processor time that marks a child and all that it starts. `None`
+/// if real-time processes are limited already: that limit stays.
+pub(super) fn marked_limit(mark: &Mark) -> Option<Rlimit> {
+    let (limit, Rlimit { current, maximum }) = (mark.limit(), getrlimit(Resource::Rttime));
     let is_ours = current.is_none_or(|current| current & (0xffff << 48) == LIMIT_TAG);
-    if is_ours && maximum.is_none_or(|maximum| maximum >= limit) {
-        // It fails only above the hard limit.
-        let _set = setrlimit(Resource::Rttime, Rlimit { current: Some(limit), maximum });
-    }
+    let is_allowed = maximum.is_none_or(|maximum| maximum >= limit);
+    (is_ours && is_allowed).then_some(Rlimit { current: Some(limit), maximum })
 }
 
 /// The marks that a process carries, as far as they can be read.

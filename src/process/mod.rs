@@ -10,14 +10,18 @@
 
 mod cgroup;
 mod child;
+mod child_setup;
 mod children;
 mod command_line;
 mod connections;
 mod error;
 mod exec;
+mod interrupt;
+mod keeper;
 mod launch;
 mod leader;
 mod leftovers;
+mod local_keeper;
 mod mark;
 mod outcome;
 mod pidfd;
@@ -28,6 +32,7 @@ mod resource_limits;
 mod run_with_timeout;
 mod sampler;
 mod setup;
+mod shell_control;
 mod siblings;
 mod signal;
 mod spawn;
@@ -44,6 +49,7 @@ pub use command_line::CommandLine;
 pub use connections::connections_of;
 pub use error::Error;
 pub use exec::is_program;
+pub use interrupt::SentSignal;
 pub use launch::{COMMAND_BYTES_MAX, Launch};
 pub use leader::Leader;
 pub use leftovers::{StrayRun, boot_id, end_strays};
@@ -56,6 +62,7 @@ pub use sampler::Sampler;
 pub use setup::{
     close_memory, exit_at_once, hangup_is_ignored, is_root, prepare, raise_descriptor_limit,
 };
+pub use shell_control::{Control, ShellControl, Wakeup};
 pub use siblings::{Launching, Siblings};
 pub use signal::Signal;
 pub use stdin::{Stdin, StdinClosed};

@@ -1,21 +1,18 @@
-//! The thread that collects dead orphans, and the one way to launch commands.
+//! The one way to launch commands and to collect their ends, over the keeper that is their parent.
 
-use super::children::ChildRegistry;
 use super::error::Result;
+use super::keeper::Keeper;
 use super::launch::{Launch, Spawned};
 use super::leader::Leader;
+use super::local_keeper::LocalKeeper;
 use super::outcome::Outcome;
 use super::procfs::{ProcessInfo, Procfs};
-use super::spawner::Spawners;
+use super::shell_control::ShellControl;
 use super::stdin::Stdin;
-use crate::catch_panic::catch_panic;
 use crate::error::SystemError;
-use nix::libc;
-use signal_hook::SigId;
-use std::io::{self, PipeReader, Read};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 /// A command that was just launched.
@@ -27,6 +24,8 @@ pub struct Launched {
     pub descriptors: Descriptors,
     /// Writing side of the command's input, if it has any.
     pub stdin: Option<Stdin>,
+    /// Our side of the control of a shell, if it is one.
+    pub control: Option<ShellControl>,
 }
 
 /// The descriptors that the capture of a command's output has to watch.
@@ -42,41 +41,27 @@ pub struct Descriptors {
     pub terminal: Option<OwnedFd>,
 }
 
-/// Owner of the thread `reaper`: woken by SIGCHLD, it collects every dead orphan, one by one and by
-/// pid, and leaves leaders to their managers. There is one in a process.
+/// The handle of the keeper, by which this process launches commands and finds their orphans. There
+/// is one in a process.
 #[derive(Debug)]
 pub struct Reaper {
-    registry: Arc<ChildRegistry>,
-    spawners: Arc<Spawners>,
+    keeper: Box<dyn Keeper>,
+    procfs: Procfs,
     /// The children that we had at the start, by number and start time.
     before: Vec<(i32, u64)>,
-    handler: SigId,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Reaper {
-    /// Starts the thread.
+    /// Starts a keeper in this process: the thread `reaper`, and a first `spawner`.
     ///
     /// # Errors
     /// `System` if a descriptor or a thread cannot be created.
     pub fn start() -> Result<Self> {
-        let (deaths, signals) = io::pipe().map_err(|e| SystemError::new("make a pipe", e))?;
-        let handler = signal_hook::low_level::pipe::register(libc::SIGCHLD, signals)
-            .map_err(|e| SystemError::new("watch for SIGCHLD", e))?;
         let procfs = Procfs::detect();
-        let registry = Arc::new(ChildRegistry::new(procfs));
         let before = procfs.orphans().unwrap_or_default().into_iter();
         let before = before.filter_map(|number| procfs.read(number));
         let before = before.map(|process| (process.number, process.start_ticks)).collect();
-        let spawners = Arc::new(Spawners::new(Arc::clone(&registry)));
-        spawners.start_first()?;
-        let for_thread = Arc::clone(&registry);
-        let thread = thread::Builder::new()
-            .name("reaper".into())
-            .stack_size(128 * 1024)
-            .spawn(move || reap_until_closed(&for_thread, deaths))
-            .map_err(|e| SystemError::new("start the reaper", e))?;
-        Ok(Self { registry, spawners, before, handler, thread: Some(thread) })
+        Ok(Self { keeper: Box::new(LocalKeeper::start(procfs)?), procfs, before })
     }
 
     /// Launches a command. Blocks until it was executed, about a millisecond; if its file system
@@ -91,25 +76,25 @@ impl Reaper {
             // A process that cannot be seen could not be ended.
             return Err(SystemError::new("read /proc (mount it)", io::ErrorKind::NotFound).into());
         }
-        let Spawned { child, output, stdin, terminal } =
-            self.spawners.spawn(launch, is_given_up)?;
+        let Spawned { child, output, stdin, terminal, control } =
+            self.keeper.spawn(launch, is_given_up)?;
         let leader = Leader::new(child, self.procfs());
         let descriptors = Descriptors { output, end: leader.end_descriptor(), terminal };
-        Ok(Launched { leader, descriptors, stdin })
+        Ok(Launched { leader, descriptors, stdin, control })
     }
 
     /// Collects a leader that has ended. `None` while it runs, and while a debugger holds its
     /// status. Does not block.
     #[must_use]
     pub fn collect(&self, leader: &Leader) -> Option<Outcome> {
-        self.registry.collect(leader)
+        self.keeper.collect(leader)
     }
 
     /// Collects a leader, or leaves it to the reaper if it has not ended. The last call for a
     /// leader.
     #[must_use]
     pub fn collect_or_leave(&self, leader: &Leader) -> Option<Outcome> {
-        self.registry.collect_or_leave(leader)
+        self.keeper.collect_or_leave(leader)
     }
 
     /// Collects a leader that has ended and calls `then` with its status: now if that is
@@ -120,76 +105,45 @@ impl Reaper {
         leader: &Arc<Leader>,
         then: impl FnOnce(Outcome) + Send + 'static,
     ) {
-        self.registry.collect_when_released(leader, then);
+        self.keeper.collect_when_released(leader, Box::new(then));
     }
 
     /// Whether a leader has ended and a debugger holds its status.
     #[must_use]
     pub fn is_status_held(&self, leader: &Leader) -> bool {
-        self.registry.is_status_held(leader)
+        self.keeper.is_status_held(leader)
     }
 
     /// Returns the number of times that something about our children may have changed, for
     /// `wait_for_change`.
     #[must_use]
     pub fn changes(&self) -> u64 {
-        self.registry.changes()
+        self.keeper.changes()
     }
 
     /// Blocks until something about our children may have changed since `seen`, or until
     /// `deadline`.
     pub fn wait_for_change(&self, seen: u64, deadline: Instant) {
-        self.registry.wait_for_change(seen, deadline);
+        self.keeper.wait_for_change(seen, deadline);
     }
 
     /// Wakes everybody in `wait_for_change`.
     pub fn announce_change(&self) {
-        self.registry.announce_change();
+        self.keeper.announce_change();
     }
 
     /// Collects the orphans that are dead and returns those that live; `None` if /proc shows
     /// nothing.
     pub(super) fn living_orphans(&self) -> Option<Vec<ProcessInfo>> {
-        self.registry.reap()
+        self.keeper.living_orphans()
     }
 
     pub(super) fn procfs(&self) -> Procfs {
-        self.registry.procfs()
+        self.procfs
     }
 
     /// Whether a process was our child before we started.
     pub(super) fn was_there_before(&self, process: ProcessInfo) -> bool {
         self.before.contains(&(process.number, process.start_ticks))
-    }
-
-    /// Returns the number of leaders that were not collected yet.
-    #[cfg(test)]
-    pub(super) fn leaders_count(&self) -> usize {
-        self.registry.leaders_count()
-    }
-}
-
-impl Drop for Reaper {
-    fn drop(&mut self) {
-        // The handler has the only writing end of the pipe, so this ends the thread's read.
-        signal_hook::low_level::unregister(self.handler);
-        if let Some(thread) = self.thread.take() {
-            // A reaper that panicked has already reported it on stderr.
-            let _panicked = thread.join();
-        }
-    }
-}
-
-fn reap_until_closed(registry: &ChildRegistry, mut deaths: PipeReader) {
-    let mut bytes = [0; 64];
-    loop {
-        match deaths.read(&mut bytes) {
-            Ok(0) => return,
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
-            Ok(_) | Err(_) => {}
-        }
-        let _panicked = catch_panic("The reaper", || registry.reap());
-        registry.announce_change();
-        registry.collect_released();
     }
 }

@@ -60,7 +60,8 @@ pub fn run_with_timeout(reaper: &Reaper, mut launch: Launch, limit: Limit<'_>) -
     let id = format!("{:016x}", RandomState::new().build_hasher().finish());
     launch.marks.push(id.clone());
     let is_over = || Instant::now() >= deadline || limit.until.is_some_and(is_readable);
-    let Launched { leader, descriptors, stdin: _none } = reaper.launch(launch, &is_over)?;
+    let Launched { leader, descriptors, stdin: _none, control: _no_shell } =
+        reaper.launch(launch, &is_over)?;
     let leader = Arc::new(leader);
     let tree = Tree::new(Arc::clone(&leader), &id, Orphans::Attributed, None);
     let mut output = Tail::default();

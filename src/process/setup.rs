@@ -94,12 +94,9 @@ pub fn raise_descriptor_limit() {
     }
 }
 
-/// Restores the limit in a child. Async-signal-safe, for between fork and exec.
-pub(super) fn restore_descriptor_limit() {
-    if let Some(before) = DESCRIPTORS.get() {
-        // Lowering a limit never fails.
-        let _set = setrlimit(Resource::Nofile, *before);
-    }
+/// Returns the limit that we were started with, for a child, if ours was raised.
+pub(super) fn original_descriptor_limit() -> Option<Rlimit> {
+    DESCRIPTORS.get().copied()
 }
 
 /// Marks every descriptor but 0, 1 and 2 close-on-exec. Ours are created so; those that a parent

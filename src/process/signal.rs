@@ -9,6 +9,10 @@ use std::str::FromStr;
 pub struct Signal(i32);
 
 impl Signal {
+    /// SIGHUP, which ends an interactive shell.
+    pub const HANGUP: Self = Self(libc::SIGHUP);
+    /// SIGINT, which interrupts a command.
+    pub const INTERRUPT: Self = Self(libc::SIGINT);
     /// SIGTERM, the request to end.
     pub const TERM: Self = Self(libc::SIGTERM);
     /// SIGCONT, which continues a stopped process.

@@ -7,30 +7,25 @@
 //! while the child runs on a stack of its own in our memory.
 
 use super::child::{Child, PendingChild};
+use super::child_setup::ChildSetup;
 use super::children::ChildRegistry;
 use super::exec::ExecArgs;
 use crate::syscall::retry;
 use nix::errno::Errno;
 use nix::libc::{self, c_int, c_void};
-use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
+use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::Pid;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
-use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 /// The child's stack until its exec, in bytes: as much as glibc's `posix_spawn(3)` takes.
 const STACK_BYTES: usize = 32 * 1024;
 
-/// The steps of a child between its clone and its exec, in this order.
+/// A child to be made.
 pub(super) struct SpawnRequest<'a> {
-    /// Its descriptors 0, 1 and 2. None of them has such a number here: the standard library
-    /// ensures that those are taken before `main`.
-    pub streams: [BorrowedFd<'a>; 3],
-    /// The working directory.
-    pub directory: CString,
-    /// Further steps. Async-signal-safe: our other threads may hold any lock.
-    pub begin: &'a dyn Fn() -> io::Result<()>,
+    /// What it changes about itself before its exec.
+    pub setup: ChildSetup,
     /// The program, its arguments and its environment.
     pub exec_args: ExecArgs,
     /// The place where the child reports its pid before its exec.
@@ -94,39 +89,12 @@ extern "C" fn child_main(context: *mut c_void) -> c_int {
     let context = unsafe { &mut *context.cast::<ChildContext<'_>>() };
     // SAFETY: it takes nothing and always succeeds.
     context.request.pending.report(unsafe { libc::getpid() });
-    let failure = match context.request.set_up() {
+    let failure = match context.request.setup.apply() {
         Ok(()) => context.request.exec_args.execute() as c_int,
         Err(error) => error.raw_os_error().unwrap_or(libc::EINVAL),
     };
     context.failure = Some(failure);
     libc::EXIT_FAILURE
-}
-
-impl SpawnRequest<'_> {
-    fn set_up(&self) -> io::Result<()> {
-        for (number, stream) in (0..).zip(&self.streams) {
-            // SAFETY: both are numbers; what had this one was the server's stream, which only the
-            // child loses.
-            Errno::result(unsafe { libc::dup2(stream.as_raw_fd(), number) })?;
-        }
-        (self.begin)()?;
-        close_all_but_streams();
-        // SAFETY: the string ends with a NUL.
-        Errno::result(unsafe { libc::chdir(self.directory.as_ptr()) })?;
-        // Last: from here on a signal has its default effect, on the child alone.
-        pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
-        Ok(())
-    }
-}
-
-/// Closes the child's copies of our descriptors. The exec would close them as well, but it may
-/// hang, and until then a client would wait for the end of its connection, and others for that of a
-/// pipe. Async-signal-safe, for between clone and exec.
-fn close_all_but_streams() {
-    let first = libc::STDERR_FILENO.cast_unsigned() + 1;
-    // SAFETY: it takes numbers; the child has a table of its own, and uses none of these any more.
-    // Linux before 5.9 has no such call, and closes them at the exec.
-    let _refused = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0_u32) };
 }
 
 /// Kills a child that has no pidfd, while it is certainly still ours.

@@ -1,5 +1,6 @@
 //! The writing side of a command's input.
 
+use super::shell_control::reopen;
 use super::terminal::{self, TerminalSize};
 use crate::syscall::retry;
 use nix::errno::Errno;
@@ -19,6 +20,8 @@ pub struct Stdin {
     /// Signalled with `state` when a write is done.
     changed: Condvar,
     is_terminal: bool,
+    /// Our reading end of a pipe that can be opened again after its end.
+    reader: Option<OwnedFd>,
 }
 
 #[derive(Debug)]
@@ -36,18 +39,50 @@ pub struct StdinClosed;
 impl Stdin {
     /// Wraps the writing end of a pipe.
     pub(super) fn pipe(descriptor: OwnedFd) -> io::Result<Self> {
-        Self::new(descriptor, false)
+        Self::new(Some(descriptor), false)
     }
 
     /// Wraps our side of a terminal.
     pub(super) fn terminal(descriptor: OwnedFd) -> io::Result<Self> {
-        Self::new(descriptor, true)
+        Self::new(Some(descriptor), true)
     }
 
-    fn new(descriptor: OwnedFd, is_terminal: bool) -> io::Result<Self> {
-        fcntl(&descriptor, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        let state = State { descriptor: Some(Arc::new(descriptor)), is_busy: false };
-        Ok(Self { state: Mutex::new(state), changed: Condvar::new(), is_terminal })
+    /// Wraps a pipe with this reading end, closed until `reopen`.
+    pub(super) fn closed_pipe(reader: &OwnedFd) -> io::Result<Self> {
+        // A description of our own, since the other one must block.
+        let reader = reopen(reader, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;
+        Ok(Self { reader: Some(reader), ..Self::new(None, false)? })
+    }
+
+    fn new(descriptor: Option<OwnedFd>, is_terminal: bool) -> io::Result<Self> {
+        if let Some(descriptor) = &descriptor {
+            fcntl(descriptor, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        }
+        let state = State { descriptor: descriptor.map(Arc::new), is_busy: false };
+        let (state, changed) = (Mutex::new(state), Condvar::new());
+        Ok(Self { state, changed, is_terminal, reader: None })
+    }
+
+    /// Opens a pipe again for the next command of a session, without what the one before has not
+    /// read. Does nothing to a terminal. Does not block.
+    ///
+    /// # Errors
+    /// The error of the kernel.
+    pub fn reopen(&self) -> io::Result<()> {
+        let Some(reader) = &self.reader else { return Ok(()) };
+        self.close_pipe();
+        let mut unread = [0; 4096];
+        while retry(|| nix::unistd::read(reader, &mut unread)).is_ok_and(|bytes| bytes > 0) {}
+        let writer = reopen(reader, OFlag::O_WRONLY | OFlag::O_NONBLOCK)?;
+        self.lock().descriptor = Some(Arc::new(writer));
+        Ok(())
+    }
+
+    /// Closes a pipe that can be opened again. Does not block.
+    pub fn close_pipe(&self) {
+        if self.reader.is_some() {
+            self.lock().descriptor = None;
+        }
     }
 
     /// Whether it is a terminal.

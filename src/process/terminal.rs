@@ -70,14 +70,6 @@ pub(super) fn open(size: TerminalSize) -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((pair.master, pair.slave))
 }
 
-/// Makes the terminal on descriptor 0 the controlling terminal of the session. Async-signal-safe,
-/// for between fork and exec.
-pub(super) fn take_control() -> io::Result<()> {
-    // SAFETY: the request takes an integer and touches no memory of ours.
-    let result = unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCSCTTY, 0) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
 /// Resizes a terminal; its foreground processes get SIGWINCH.
 pub(super) fn resize(terminal: BorrowedFd<'_>, size: TerminalSize) -> io::Result<()> {
     let size = size.kernel_form();

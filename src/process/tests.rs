@@ -1,15 +1,15 @@
 //! Helpers of unit tests that run commands.
 
-use super::{CommandLine, Input, Launch, Reaper};
+use super::{CommandLine, Control, Input, Launch, Reaper};
 use nix::sys::prctl;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 /// Returns the one reaper of the test binary: a second would collect what the first has launched.
 #[must_use]
-pub fn reaper() -> &'static Reaper {
-    static REAPER: LazyLock<Reaper> = LazyLock::new(|| {
+pub fn reaper() -> &'static Arc<Reaper> {
+    static REAPER: LazyLock<Arc<Reaper>> = LazyLock::new(|| {
         prctl::set_child_subreaper(true).unwrap();
-        Reaper::start().unwrap()
+        Arc::new(Reaper::start().unwrap())
     });
     &REAPER
 }
@@ -23,6 +23,7 @@ pub fn launch_of(command: CommandLine) -> Launch {
         directory: ".".into(),
         environment: std::env::vars_os().collect(),
         input: Input::Nothing,
+        control: Control::None,
         cgroup: None,
         marks: Vec::new(),
     }

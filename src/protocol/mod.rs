@@ -17,9 +17,9 @@ mod states;
 pub use names::{NAME_CHARACTERS_MAX, is_name, is_run_id, is_run_name};
 pub use numbers::{seconds, whole_or_null};
 pub use run::{
-    HealthResponse, KillResponse, Leftover, LogsResponse, ProcessStatus, Pty, RunEventBody,
-    RunRequest, RunsResponse, RunsWaitResponse, Size, StartRequest, StartResponse, StdinRequest,
-    StdinResponse, UnkilledProcess, WaitedStatus,
+    ExecRequest, ExecResponse, HealthResponse, KillResponse, Leftover, LogsResponse, ProcessStatus,
+    Pty, RunEventBody, RunRequest, RunsResponse, RunsWaitResponse, Size, StartRequest,
+    StartResponse, StdinRequest, StdinResponse, UnkilledProcess, WaitedStatus,
 };
 pub use screen::{ScreenCursor, ScreenResponse};
 pub use service::{
@@ -30,5 +30,5 @@ pub use service::{
 pub use states::{
     BulkAction, BulkStatus, Condition, EndedBy, HealthStatus, OperationError, OperationStatus,
     ReloadKind, RestartMode, RunStatus, Scope, ServerHealth, ServiceProblem, ServiceState,
-    SupervisorStatus, VerbStatus, WaitReason,
+    ShellName, SupervisorStatus, VerbStatus, WaitReason,
 };

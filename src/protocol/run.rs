@@ -2,7 +2,7 @@
 
 use super::numbers::{whole, whole_or_null};
 use super::patterns;
-use super::states::{EndedBy, RunStatus, ServerHealth, WaitReason};
+use super::states::{EndedBy, RunStatus, ServerHealth, ShellName, WaitReason};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,12 +18,6 @@ macro_rules! start_request {
         #[derive(Clone, Debug, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
         pub struct $name {
-            /// Command, run by the shell.
-            #[schemars(
-                length(max = 131_071),
-                extend("pattern" = patterns::TEXT_NOT_BLANK, "examples" = ["make -j4"])
-            )]
-            pub command: String,
             $($(#[$field_meta])* pub $field: $type,)*
             /// Working directory.
             #[schemars(with = "Option<String>")]
@@ -64,12 +58,31 @@ macro_rules! start_request {
 
 start_request! {
     /// Body of POST /start.
-    pub struct StartRequest {}
+    pub struct StartRequest {
+        /// Command, run by the shell.
+        #[schemars(
+            length(max = 131_071),
+            extend("pattern" = patterns::TEXT_NOT_BLANK, "examples" = ["make -j4"])
+        )]
+        pub command: String,
+    }
 }
 
 start_request! {
-    /// Body of POST /runs.
+    /// Body of POST /runs: a command, or a session.
     pub struct RunRequest {
+        /// Command, run by the shell.
+        #[schemars(
+            length(max = 131_071),
+            extend("pattern" = patterns::TEXT_NOT_BLANK, "examples" = ["make -j4"])
+        )]
+        pub command: Option<String>,
+        /// Whether to start a shell that keeps its state, and takes commands by
+        /// `POST /runs/{run}/exec`.
+        #[serde(default)]
+        pub session: bool,
+        /// The shell of a session: by default `bash` where it is installed, else `sh`.
+        pub shell: Option<ShellName>,
         /// Name by which the run is found: 1 to 64 of `A-Z a-z 0-9 . _ -`, and not the form of an
         /// id.
         #[schemars(with = "Option<String>", extend("pattern" = patterns::RUN_NAME))]
@@ -92,7 +105,9 @@ impl From<StartRequest> for RunRequest {
             max_bytes,
         } = request;
         Self {
-            command,
+            command: Some(command),
+            session: false,
+            shell: None,
             name: None,
             cwd,
             env,
@@ -303,6 +318,46 @@ pub struct WaitedStatus {
     /// The line that matched, without escape sequences. Omitted unless `reason` is `match`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matched_line: Option<String>,
+}
+
+/// Body of POST /runs/{run}/exec.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExecRequest {
+    /// Command for the session's shell, of any number of lines.
+    #[schemars(extend("pattern" = patterns::TEXT_NOT_BLANK, "examples" = ["cd src && ls"]))]
+    pub command: String,
+    /// Whether its stdin is what is written to the session, and not empty.
+    #[serde(default)]
+    pub stdin: bool,
+    /// Seconds to wait before the answer.
+    #[schemars(range(min = 0, max = 600))]
+    pub wait: Option<f64>,
+    /// What ends that wait, besides the end of the command: `line`, `end`, `match:REGEX` or
+    /// `idle:SECONDS`.
+    #[schemars(extend("default" = "end"))]
+    pub until: Option<String>,
+    /// Maximum size of the output in the answer, in bytes.
+    #[serde(default, deserialize_with = "whole_or_null")]
+    #[schemars(range(min = 256, max = 1_048_576))]
+    pub max_bytes: Option<u64>,
+}
+
+/// A command of a session.
+#[derive(Debug, JsonSchema, Serialize)]
+pub struct ExecResponse {
+    /// Its number in the session, from 1.
+    pub number: u64,
+    /// Its exit status, as the shell has it in `$?`; null while it runs, and if it is unknown.
+    pub exit_code: Option<i32>,
+    /// The shell's working directory, before the command while that runs, then after it.
+    pub cwd: String,
+    /// Whether it is running.
+    pub running: bool,
+    /// Whether the shell has ended with it.
+    pub session_ended: bool,
+    /// What it has printed.
+    pub output: LogsResponse,
 }
 
 /// Answer to GET /runs.

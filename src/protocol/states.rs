@@ -42,6 +42,16 @@ wire_enum! {
 }
 
 wire_enum! {
+    /// The shell of a session.
+    pub enum ShellName {
+        /// bash.
+        Bash = "bash",
+        /// /bin/sh.
+        Sh = "sh",
+    }
+}
+
+wire_enum! {
     /// The cause of the end of a wait.
     pub enum WaitReason {
         /// A line was printed.

@@ -112,6 +112,38 @@ pub enum Error {
         /// The command's own process.
         pid: i32,
     },
+    /// The shell of a session is not installed.
+    #[error("The shell {shell} is not installed: install it, or start the session with \"sh\".")]
+    NoSuchShell {
+        /// Its name.
+        shell: &'static str,
+    },
+    /// A session runs a command and can run only one.
+    #[error(
+        "The session is still running its command {number}: wait for its end, or interrupt it."
+    )]
+    SessionBusy {
+        /// Number of the command in the session.
+        number: u64,
+    },
+    /// A run that takes no commands.
+    #[error("The run {run_id} is not a session: start one with POST /runs {{\"session\": true}}.")]
+    NoSession {
+        /// The run.
+        run_id: String,
+    },
+    /// A session without a command yet.
+    #[error("The session {run_id} has run no command yet")]
+    NoCommand {
+        /// Its run.
+        run_id: String,
+    },
+    /// The shell of a session has ended.
+    #[error("The shell of the session, process {pid}, has ended: start another session.")]
+    SessionEnded {
+        /// The shell.
+        pid: i32,
+    },
     /// The server is on its way out.
     #[error(
         "The server is shutting down and starts no more commands: try again after its restart."
@@ -155,19 +187,25 @@ impl Error {
             | Self::CommandHasNul
             | Self::CommandTooLong { .. }
             | Self::AlreadyEnded { .. }
+            | Self::NoSuchShell { .. }
             | Self::Invalid(_) => ErrorKind::BadRequest,
-            Self::NeverStarted | Self::NoSuchRun { .. } => ErrorKind::NotFound,
+            Self::NeverStarted | Self::NoSuchRun { .. } | Self::NoCommand { .. } => {
+                ErrorKind::NotFound
+            }
             Self::LogGone { .. } => ErrorKind::Gone,
             Self::TooManyRuns { .. } => ErrorKind::TooMany,
             Self::AlreadyRunning { .. }
             | Self::AnotherRun { .. }
             | Self::NameTaken { .. }
             | Self::StillLives { .. }
+            | Self::NoSession { .. }
             | Self::NotRestartable { .. }
             | Self::RestartCancelled
             | Self::NotRunning { .. }
             | Self::StdinNotOpen { .. }
-            | Self::NoTerminal { .. } => ErrorKind::Conflict,
+            | Self::NoTerminal { .. }
+            | Self::SessionBusy { .. }
+            | Self::SessionEnded { .. } => ErrorKind::Conflict,
             Self::ShuttingDown => ErrorKind::Unavailable,
             Self::Process(error) => error.kind(),
             Self::Log(error) => error.kind(),

@@ -15,13 +15,17 @@ const OPENED_BY: &str = "\"stdin\": true or \"pty\": true";
 
 impl ProcessManager {
     /// Sends a signal to the whole tree of the current run, which has the id `only` if that is
-    /// given. Does not wait for its effect.
+    /// given. Does not wait for its effect. SIGINT interrupts the command of a session, if one
+    /// runs, and not the session.
     ///
     /// # Errors
     /// `NeverStarted`, `AnotherRun`; `NotRunning` if it has ended.
     pub fn signal(&self, signal: Signal, only: Option<&str>) -> Result<RunView> {
         let run = self.living_run(only)?;
-        run.tree().signal(&self.reaper, signal);
+        match run.session() {
+            Some(session) if signal == Signal::INTERRUPT => drop(session.interrupt()),
+            _ => run.tree().signal(&self.reaper, signal),
+        }
         Ok(run)
     }
 
@@ -37,6 +41,9 @@ impl ProcessManager {
         let (before, echoed_lines) = (run.log().snapshot(), stdin.echoed_lines(data));
         let deadline = Instant::now() + READ_TIMEOUT;
         let bytes = stdin.write(data, deadline).map_err(closed)?;
+        if let Some(session) = run.session() {
+            session.note_input(data);
+        }
         if ends == EndsInput::Yes && bytes == data.len() {
             stdin.end(deadline).map_err(closed)?;
         }

@@ -6,10 +6,11 @@ use super::history::RunStart;
 use super::process_manager::{Inner, ProcessManager};
 use super::recording::RunEnd;
 use super::run::{Run, RunView, Snapshot, new_run_id};
+use super::session::{Session, SessionParts};
 use super::spec::RunSpec;
 use crate::error::SystemError;
 use crate::logs::{Capture, Leader, ScreenSize, now};
-use crate::process::{Descriptors, Input, Launch, RunCgroup, Tree};
+use crate::process::{Control, Descriptors, Input, Launch, RunCgroup, Signal, Tree};
 use parking_lot::MutexGuard;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -84,6 +85,14 @@ impl ProcessManager {
             observer.started(&view);
         }
         self.writer.capture(Capture { output, end, terminal, log, on_end });
+        // After the capture, which it asks for what a command has printed.
+        if let Some(session) = view.session()
+            && let Err(error) = session.start()
+        {
+            log::error!("no thread for the session {}: {error}", view.id());
+            // Nobody could use it. The signal fails only if it has ended.
+            let _ended = view.tree().signal_leader(Signal::KILL);
+        }
         // Last, so that neither the command nor whoever waits for the answer is delayed.
         self.folder.enforce_retention(view.run.log.file_name());
         Ok((snapshot, view))
@@ -92,6 +101,14 @@ impl ProcessManager {
     fn new_run(&self, spec: &RunSpec) -> Result<(Run, Descriptors)> {
         let (created_at, id) = (now(), new_run_id());
         let directory = spec.directory_in(&self.config.directory);
+        let environment = spec.environment_over(&self.config.environment, &id);
+        let (command, control) = match spec.session {
+            None => (spec.command.clone(), Control::None),
+            Some(shell) => {
+                shell.check(&spec.command, &environment)?;
+                (shell.interactive(&spec.command), Control::Shell)
+            }
+        };
         let log = Arc::new(self.folder.new_log(created_at, self.lines_before())?);
         if let Input::Terminal(size) = spec.input {
             log.keep_raw(ScreenSize { rows: size.rows, cols: size.cols });
@@ -107,11 +124,12 @@ impl ProcessManager {
         let launching = self.config.orphans.launching(&id);
         let launched = self.group_for(&id, spec).and_then(|cgroup| {
             let launch = Launch {
-                command: spec.command.clone(),
+                command,
                 shell: self.config.shell.clone(),
                 directory: directory.clone(),
-                environment: spec.environment_over(&self.config.environment, &id),
+                environment,
                 input: spec.input,
+                control,
                 cgroup: cgroup.clone(),
                 marks: self.folder.marks(&id),
             };
@@ -130,6 +148,19 @@ impl ProcessManager {
         let tree = Tree::new(Arc::clone(&leader), &id, orphans, cgroup);
         // Its tree is known from here on.
         drop(launching);
+        let stdin = launched.stdin.map(Arc::new);
+        let session = launched.control.map(|control| {
+            Session::new(SessionParts {
+                control,
+                leader: Arc::clone(&leader),
+                tree: tree.clone(),
+                reaper: Arc::clone(&self.reaper),
+                log: Arc::clone(&log),
+                writer: Arc::clone(&self.writer),
+                stdin: stdin.clone(),
+                cwd: directory.to_string_lossy().into_owned(),
+            })
+        });
         let run = Run {
             id,
             command: spec.command.to_string(),
@@ -140,7 +171,8 @@ impl ProcessManager {
             tree,
             leader,
             log,
-            stdin: launched.stdin,
+            stdin,
+            session,
             meter: self.config.metering.meter(),
             end: OnceLock::new(),
         };

@@ -99,6 +99,9 @@ impl Ending {
         let Self { manager, run, .. } = self;
         let Some(end) = run.end.get().copied() else { return };
         manager.transition_count.fetch_add(1, Ordering::SeqCst);
+        if let Some(session) = &run.session {
+            session.set_outcome(end.outcome);
+        }
         run.log.set_over();
         manager.announce_change();
         if let Observer(Some(observer)) = &manager.config.observer {

@@ -1,6 +1,7 @@
 //! One execution of a command: its facts, its end, and snapshots of it.
 
 use super::error::{Error, Result};
+use super::session::Session;
 use super::spec::RunSpec;
 use crate::logs::{LogSnapshot, RunLog};
 use crate::process::{Leader, Outcome, Reaper, Stdin, Tree, Usage, UsageMeter};
@@ -74,7 +75,9 @@ pub(super) struct Run {
     pub tree: Tree,
     pub log: Arc<RunLog>,
     /// Writing side of its input, if it has any.
-    pub stdin: Option<Stdin>,
+    pub stdin: Option<Arc<Stdin>>,
+    /// The session, if it is one.
+    pub session: Option<Arc<Session>>,
     /// `None` if usage is sampled for many runs at once.
     pub meter: Option<UsageMeter>,
     /// Set under the manager's state lock, after all output of the run was on disk.
@@ -166,7 +169,13 @@ impl RunView {
     /// Returns the writing side of its input; `None` if it has none, or has ended.
     #[must_use]
     pub fn stdin(&self) -> Option<&Stdin> {
-        self.run.stdin.as_ref().filter(|_| self.run.end.get().is_none())
+        self.run.stdin.as_deref().filter(|_| self.run.end.get().is_none())
+    }
+
+    /// Returns the session, if it is one.
+    #[must_use]
+    pub fn session(&self) -> Option<&Arc<Session>> {
+        self.run.session.as_ref()
     }
 
     /// Returns a descriptor that becomes readable when its own process has ended.
@@ -275,7 +284,7 @@ impl Snapshot {
             log: run.log.snapshot(),
             is_log_pending: end.is_some() && run.log.is_behind(),
             is_on_terminal: run.spec.input.is_terminal(),
-            is_stdin_open: end.is_none() && run.stdin.as_ref().is_some_and(Stdin::is_open),
+            is_stdin_open: end.is_none() && run.stdin.as_ref().is_some_and(|stdin| stdin.is_open()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Specification of a run: the command, its environment, its limits.
 
 use super::error::{Error, Result};
+use super::session::SessionShell;
 use crate::process::{COMMAND_BYTES_MAX, CommandLine, Input, ResourceLimits};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -33,6 +34,8 @@ pub struct RunSpec {
     pub timeout: Option<Duration>,
     /// Resource limits, for which it needs a control group.
     pub limits: ResourceLimits,
+    /// The shell, if it is a session: the command is then its program, without arguments.
+    pub session: Option<SessionShell>,
 }
 
 impl RunSpec {
@@ -50,7 +53,15 @@ impl RunSpec {
             input: Input::Nothing,
             timeout: None,
             limits: ResourceLimits::default(),
+            session: None,
         }
+    }
+
+    /// Returns the specification of a session, in the server's directory and environment.
+    #[must_use]
+    pub fn session(shell: SessionShell) -> Self {
+        let command = CommandLine::Arguments(vec![shell.program().to_owned()]);
+        Self { command, session: Some(shell), ..Self::shell("") }
     }
 
     /// Refuses what no kernel can run.
@@ -89,7 +100,10 @@ impl RunSpec {
         };
         let is_changed =
             |name: &OsString| name.to_str().is_some_and(|name| self.environment.contains_key(name));
-        let is_kept = |name: &OsString| is_inherited(name) && !is_changed(name);
+        // Of an interactive `sh`, ENV names a file that it runs first.
+        let is_read_first = |name: &OsString| self.session.is_some() && name == "ENV";
+        let is_kept =
+            |name: &OsString| is_inherited(name) && !is_changed(name) && !is_read_first(name);
         let kept = own.iter().filter(|(name, _)| is_kept(name)).cloned();
         let added =
             self.environment.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));

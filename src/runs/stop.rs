@@ -32,6 +32,10 @@ impl ProcessManager {
             }
             if mem::take(&mut is_signal_due) {
                 run.tree.terminate(&self.reaper, first);
+                if run.session.is_some() {
+                    // Interactive shells ignore SIGTERM. It fails only if the shell has ended.
+                    let _ended = run.tree.signal_leader(Signal::HANGUP);
+                }
             }
             // Read each time: a kill that joins brings it forward, and wakes us.
             let now = Instant::now();

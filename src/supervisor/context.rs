@@ -174,6 +174,7 @@ impl SupervisorContext {
             input: Input::Nothing,
             timeout: None,
             limits: ResourceLimits::default(),
+            session: None,
         };
         spec.environment_over(&self.environment, run_id)
     }
@@ -196,6 +197,7 @@ impl SupervisorContext {
             },
             timeout: None,
             limits: config.limits,
+            session: None,
         })
     }
 }

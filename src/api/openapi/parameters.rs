@@ -131,6 +131,11 @@ pub fn until(default: &str) -> Value {
     query("until", description, &schema)
 }
 
+/// Returns the parameters of a wait for a command of a session.
+pub fn of_exec() -> Vec<Value> {
+    vec![wait("Seconds to wait before the answer."), until("end"), bytes_max()]
+}
+
 /// Returns the parameters of a wait for the reaction to input.
 pub fn of_input() -> Vec<Value> {
     vec![wait("Seconds to wait for output before the answer."), until("line"), bytes_max()]

@@ -3,6 +3,7 @@
 mod command;
 mod input;
 mod output;
+mod session;
 
 use super::route::{Mode, Route};
 use super::shell_metrics;
@@ -24,7 +25,7 @@ impl Mode for Shell {
         ("server", "The server itself."),
     ];
     const ROUTES: &'static [&'static [Route<Self>]] =
-        &[command::ROUTES, input::ROUTES, output::ROUTES, SERVER];
+        &[command::ROUTES, input::ROUTES, output::ROUTES, session::ROUTES, SERVER];
     const PAGE: &'static str = "shell/index.html";
     const METRICS_PREFIX: &'static str = "llm_shell";
     const ALIAS: Option<(&'static str, &'static str)> = None;

@@ -18,7 +18,7 @@ pub(super) use environ::environment_value;
 pub(super) use limits::realtime_timeout;
 pub use names::command_of;
 pub(super) use names::name_of;
-pub(super) use stat::is_ending;
+pub(super) use stat::{is_ending, is_only_forked};
 pub(super) use status::is_ignored;
 
 use super::sampler::{PARALLEL_MIN, parallel_map};
@@ -137,6 +137,13 @@ impl Procfs {
 /// Checks that /proc shows this process.
 pub(super) fn check_mounted() -> io::Result<()> {
     fs::metadata("/proc/self/task").map(drop)
+}
+
+/// Returns the time since boot in the unit of start times: hundredths of a second on Linux.
+pub(super) fn uptime_ticks() -> u64 {
+    let text = fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let seconds = text.split(' ').next().unwrap_or_default();
+    seconds.replace('.', "").parse().unwrap_or_default()
 }
 
 /// Returns the number of the calling thread, from the link /proc/thread-self (`PID/task/TID`).

@@ -87,6 +87,13 @@ pub(in super::super) fn is_ending(number: i32) -> bool {
     Stat::read(number).is_none_or(|stat| stat.is_ending())
 }
 
+/// Whether a process was forked and has executed no program since: the kernel's flag
+/// `PF_FORKNOEXEC` (sched.h).
+pub(in super::super) fn is_only_forked(number: i32) -> bool {
+    const ONLY_FORKED: u64 = 0x40;
+    Stat::read(number).is_some_and(|stat| stat.flags & ONLY_FORKED != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,81 @@
+//! One command of a session.
+
+use parking_lot::{Condvar, Mutex};
+use std::time::Instant;
+
+/// A command of a session, which runs or has ended.
+#[derive(Debug)]
+pub struct Exec {
+    state: Mutex<ExecState>,
+    number: u64,
+    changed: Condvar,
+}
+
+/// The state of a command at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecState {
+    /// Its number in the session, from 1.
+    pub number: u64,
+    /// Number of the log's last line before it: its output comes after that.
+    pub after: u64,
+    /// Whether it goes on.
+    pub running: bool,
+    /// Its exit status, as the shell's `$?` has it (128 and the number for a signal); `None` while
+    /// it runs, and if the shell ended with it in an unknown way.
+    pub exit_code: Option<i32>,
+    /// The shell's working directory, before the command while that runs, then after it.
+    pub cwd: String,
+    /// Whether the shell has ended with it.
+    pub has_ended_session: bool,
+}
+
+impl Exec {
+    /// Creates a command that runs.
+    pub(super) fn new(number: u64, after: u64, cwd: String) -> Self {
+        let (exit_code, running, has_ended_session) = (None, true, false);
+        let state = ExecState { number, after, running, exit_code, cwd, has_ended_session };
+        Self { state: Mutex::new(state), number, changed: Condvar::new() }
+    }
+
+    /// Returns its number in the session, from 1.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Returns its state now. Does not block.
+    #[must_use]
+    pub fn state(&self) -> ExecState {
+        self.state.lock().clone()
+    }
+
+    /// Waits until it has ended, with all that it printed in the log, or until `deadline`; returns
+    /// its state then. Who waits for its output as well waits on the log, whose waiters are woken
+    /// by its end.
+    #[must_use]
+    pub fn wait_until(&self, deadline: Instant) -> ExecState {
+        let mut state = self.state.lock();
+        self.changed.wait_while_until(&mut state, |state| state.running, deadline);
+        state.clone()
+    }
+
+    /// Records its end. Only the first call counts.
+    pub(super) fn end(&self, end: ExecEnd) {
+        let mut state = self.state.lock();
+        if std::mem::replace(&mut state.running, false) {
+            state.exit_code = end.exit_code;
+            state.cwd = end.cwd;
+            state.has_ended_session = end.has_ended_session;
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+}
+
+/// The end of a command.
+#[derive(Debug)]
+pub(super) struct ExecEnd {
+    pub exit_code: Option<i32>,
+    pub cwd: String,
+    pub has_ended_session: bool,
+}
