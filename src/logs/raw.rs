@@ -42,7 +42,7 @@ pub struct RawOutput {
 
 #[derive(Debug)]
 struct Kept {
-    /// `None` while no file can be written.
+    /// `None` before the first output, and while there is no memory either.
     file: Option<RawFile>,
     /// Files that were replaced, until the emulator has seen their end.
     replaced: VecDeque<RawFile>,
@@ -178,7 +178,8 @@ fn size_at(sizes: &[SizeFrom], at: u64) -> ScreenSize {
     current.map_or(ScreenSize { rows: 24, cols: 80 }, |it| it.size)
 }
 
-/// The only writing side of a store. What cannot be written is lost, and never waited for.
+/// The only writing side of a store. What can be neither written nor held is lost, never waited
+/// for.
 #[derive(Debug)]
 pub struct RawWriter {
     raw: Arc<RawOutput>,
@@ -206,19 +207,27 @@ impl RawWriter {
                 .prepare(begin, bytes.len() as u64)
                 .and_then(|()| self.file.as_mut().map_or(Ok(()), |file| file.append(bytes)));
             if let Err(error) = appended {
-                let path = self.raw.path.display();
-                if self.failed_at.is_none() {
-                    log::error!("cannot write {path}, dropping bytes: {error}");
-                }
-                self.failed_at = Some(Instant::now());
-                self.replace(None);
-            } else if self.file.is_some() && self.failed_at.take().is_some() {
-                log::info!("resumed writing {}", self.raw.path.display());
+                self.continue_in_memory(begin, bytes, &error);
             }
             let mut kept = self.raw.kept();
             kept.end += bytes.len() as u64;
             kept.file.clone_from(&self.file);
         }
+    }
+
+    /// Continues in memory, because the disk is full or gone. The next time that the file is full,
+    /// the disk is tried again.
+    fn continue_in_memory(&mut self, begin: u64, bytes: &[u8], error: &io::Error) {
+        if self.failed_at.replace(Instant::now()).is_none() {
+            log::error!("cannot write {}, keeping it in memory: {error}", self.raw.path.display());
+        }
+        // What it holds is no longer the end of the output.
+        let _missing = std::fs::remove_file(&self.raw.path);
+        self.sizes.clone_from(&self.raw.kept().sizes);
+        let in_memory = RawFile::create_in_memory(begin, &self.sizes);
+        let in_memory = in_memory.and_then(|mut file| file.append(bytes).map(|()| file));
+        self.replace(in_memory.ok());
+        self.start_feeding();
     }
 
     /// Writes the last size of the terminal, because no more output will come.
@@ -240,6 +249,7 @@ impl RawWriter {
                 let new = self.create(base)?;
                 let new = copy(&full, base, new)?;
                 self.replace(Some(new));
+                self.failed_at = None;
                 self.start_feeding();
                 Ok(())
             }
@@ -372,17 +382,20 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_cannot_be_written_are_counted() {
+    fn output_stays_in_memory_while_the_disk_is_gone() {
         let place = tempfile::tempdir().unwrap();
-        let folder = place.path().join("missing");
-        let (raw, mut writer) = store(&folder.join("raw"), 1000);
-        writer.append(b"lost");
-        assert_eq!((raw.positions(), raw.read(0, 9).unwrap()), (4..4, (4, Vec::new())));
+        let folder = place.path().join("folder");
+        let path = folder.join("raw");
+        let (raw, mut writer) = store(&path, 64);
+        writer.append(b"one ");
+        assert_eq!((raw.positions(), raw.read(0, 9).unwrap()), (0..4, (0, b"one ".to_vec())));
+        assert_eq!(raw.screen().lines[0], "one");
         std::fs::create_dir(&folder).unwrap();
-        writer.failed_at = None;
-        writer.append(b"kept");
-        assert_eq!((raw.positions(), raw.read(0, 9).unwrap()), (4..8, (4, b"kept".to_vec())));
-        assert_eq!(raw.screen().lines[0], "kept");
+        // The disk is tried again when the file in memory is full.
+        (0..20).for_each(|_| writer.append(b"\rtwo "));
+        assert!(path.exists());
+        assert_eq!(raw.screen().lines[0], "two");
+        assert_eq!(RawOutput::open(path).unwrap().positions(), raw.positions());
     }
 
     #[test]

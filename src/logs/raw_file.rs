@@ -65,6 +65,14 @@ impl RawFile {
         Ok(created)
     }
 
+    /// Creates a file in memory, for while the disk is full.
+    pub fn create_in_memory(base: u64, sizes: &[SizeFrom]) -> io::Result<Self> {
+        let file = rustix::fs::memfd_create("llm-shell-raw", rustix::fs::MemfdFlags::CLOEXEC)?;
+        let created = Self { file: Arc::new(File::from(file)), base, end: base };
+        created.write_header(sizes)?;
+        Ok(created)
+    }
+
     /// Opens the file of an old run; returns also the sizes of its terminal.
     ///
     /// # Errors

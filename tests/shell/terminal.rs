@@ -76,8 +76,9 @@ fn redrawn_progress_is_shown_as_it_is_now() {
 fn resized_terminal_has_the_new_size_at_once() {
     let server = Server::start();
     let command = "trap 'printf \"\\033[H\\033[J\"; stty size' WINCH; \
-                   while :; do sleep 0.05; done";
+                   echo ready; while :; do sleep 0.05; done";
     start(&server, command, 24, 80);
+    server.wait_for_output("ready");
     for (rows, cols) in [(10, 40), (50, 132), (1, 1), (24, 80)] {
         server.post_json("/resize", &json!({"rows": rows, "cols": cols})).expect(200);
         let shown = screen(&server);
@@ -232,7 +233,7 @@ fn runs_without_a_terminal_have_no_screen() {
 #[test]
 fn screen_of_an_old_run_is_rebuilt() {
     let mut server = Server::start();
-    let command = r"printf '\033[3;5Hhere'; trap 'exit 3' WINCH; while :; do sleep 0.05; done";
+    let command = r"trap 'exit 3' WINCH; printf '\033[3;5Hhere'; while :; do sleep 0.05; done";
     let run_id = start(&server, command, 24, 80)["run_id"].as_str().unwrap().to_owned();
     wait_for_screen(&server, "the text", |lines| lines.len() == 3);
     server.post_json("/resize", &json!({"rows": 9, "cols": 33})).expect(200);
@@ -332,11 +333,10 @@ fn service_on_a_terminal_has_a_screen_and_keys() {
     let astra = Astra::start(json!({
         "ask": {"cmd": cmd, "pty": true}, "pipe": {"cmd": "exec sleep 60"},
     }));
-    astra.wait_for("ask", "running");
-    astra.wait_for("pipe", "running");
     let path = "/supervisor/logs/ask?format=screen";
-    let first = || astra.get(path).expect(200).json()["lines"][0].clone();
-    eventually("the question", || (first() == "name?").then_some(()));
+    // It has no terminal until it is started.
+    astra.wait_for_line("ask", "name? ");
+    assert_eq!(astra.get(path).expect(200).json()["lines"][0], "name?");
     let body = json!({"data": "ann", "keys": ["enter"]}).to_string();
     astra.request("POST /supervisor/stdin/ask", JSON, body.as_bytes()).expect(200);
     let second = || astra.get(path).expect(200).json()["lines"][1].clone();
