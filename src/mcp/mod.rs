@@ -13,6 +13,7 @@ mod methods;
 mod runs;
 mod service_text;
 mod service_tools;
+mod session;
 mod shell_arguments;
 mod shell_tools;
 mod stdio;

@@ -107,10 +107,14 @@ pub fn wait_for(
     seconds: f64,
 ) -> Result<Option<String>, ToolError> {
     let may_ask = run.stdin().is_some_and(Stdin::is_open);
-    let default = if may_ask { Until::Question(QUESTION_SILENCE, since) } else { Until::End };
     let wait = Duration::from_secs_f64(seconds);
-    let until = until.unwrap_or(default);
+    let until = until.unwrap_or_else(|| until_question(may_ask, since));
     Ok(context.ops.wait(context.client, run, mark, &until, wait)?.matched_line)
+}
+
+/// Returns what ends a wait by default: the end, or what seems to be a question.
+pub fn until_question(may_ask: bool, since: Instant) -> Until {
+    if may_ask { Until::Question(QUESTION_SILENCE, since) } else { Until::End }
 }
 
 /// Returns the number of lines that a run has printed.

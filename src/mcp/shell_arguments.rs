@@ -18,6 +18,9 @@ pub struct StartCommand {
     pub command: String,
     /// To find the run by.
     pub name: Option<String>,
+    /// Run it in the session of this name (started if there is none), where cd, variables and
+    /// functions last.
+    pub session: Option<String>,
     #[schemars(with = "Option<String>")]
     pub cwd: Option<PathBuf>,
     /// Variables to set; null removes one.

@@ -6,6 +6,7 @@ use super::runs::{
     bytes, id_of, lines, lines_total, report, report_of, report_screen, report_status, run_of,
     run_schema, until_of, wait_for,
 };
+use super::session::{run_in_session, wait_in_session};
 use super::shell_arguments::{
     Kill, ListRuns, OneOrMany, RUNS_DEFAULT, ReadLogs, Restart, SendInput, SendSignal,
     StartCommand, WaitForRuns,
@@ -137,6 +138,9 @@ fn start(context: &Context<'_, Shell>, mut arguments: Arguments) -> Result<ToolR
     let wait = arguments.wait(START_WAIT_DEFAULT)?;
     let given: StartCommand = arguments.read()?;
     let (bytes, until) = (bytes(given.max_bytes)?, until_of(context, given.until.as_deref())?);
+    if let Some(session) = &given.session {
+        return run_in_session(context, session, &given, (until, wait), bytes);
+    }
     let StartCommand { command, name, cwd, env, stdin, pty, timeout, .. } = given;
     let request = RunRequest {
         command: Some(command),
@@ -193,6 +197,11 @@ fn wait(context: &Context<'_, Shell>, mut arguments: Arguments) -> Result<ToolRe
     let (bytes, until) = (bytes(max_bytes)?, until_of(context, until.as_deref())?);
     let found = run_of(context, run.as_deref())?;
     let mut waited = Ok(None);
+    if let FoundRun::Managed(managed) = &found
+        && managed.run.session().is_some_and(|session| session.last_exec().is_some())
+    {
+        return wait_in_session(context, &managed.run, (until, seconds), (after, bytes));
+    }
     if let FoundRun::Managed(managed) = &found {
         let mark = OutputMark::after(after.unwrap_or(0));
         waited = Ok(wait_for(context, &managed.run, (&mark, Instant::now()), until, seconds)?);

@@ -66,6 +66,15 @@ impl ExecSource {
         Ok(ExecResponse { number, exit_code, cwd, running, session_ended, output })
     }
 
+    /// Returns the id of the session's run.
+    #[must_use]
+    pub fn run_id(&self) -> String {
+        match self.run.name() {
+            Named::Run { run_id, .. } => run_id,
+            Named::Service { name } => name,
+        }
+    }
+
     /// Returns the number of the last line before the command.
     #[must_use]
     pub fn after(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! Text reports of runs for models: a line of state, the output, and a line with the next call.
 
 use crate::printable::printable;
-use crate::protocol::{EndedBy, LogsResponse, ProcessStatus, RunStatus};
+use crate::protocol::{EndedBy, ExecResponse, LogsResponse, ProcessStatus, RunStatus};
 use std::fmt::Write;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::RangeInclusive;
@@ -62,6 +62,14 @@ impl Reader {
         match self {
             Self::Http => format!("POST /runs/{run_id}/stdin"),
             Self::Tools => format!("send_input run={run_id}"),
+        }
+    }
+
+    /// Returns the call that interrupts a run.
+    fn interrupt_call(self, run_id: &str) -> String {
+        match self {
+            Self::Http => format!("POST /runs/{run_id}/signal?type=SIGINT"),
+            Self::Tools => format!("send_signal run={run_id} type=SIGINT"),
         }
     }
 
@@ -131,23 +139,14 @@ pub fn of_run(
     reader: Reader,
 ) -> String {
     let first = format!("{} | {}", state(status), lines(output));
-    let mut body = String::new();
-    let prompt = prompt_of(output.prompt.as_deref());
-    for part in [&*output.content, prompt].into_iter().filter(|part| !part.is_empty()) {
-        body.push_str(part);
-        body.push('\n');
-    }
-    if output.content.is_empty() && prompt.is_empty() {
-        body.push_str("(no output)\n");
-    }
+    let mut all = Vec::new();
     if !status.ended_leftovers.is_empty() {
         let ended = status.ended_leftovers.iter().map(|it| format!("{} ({})", it.pid, it.command));
         let ended = listed(&ended.collect::<Vec<_>>());
-        let _in_memory = writeln!(body, "[ended processes left by the previous run: {ended}]");
+        all.push(format!("ended processes left by the previous run: {ended}"));
     }
-    for note in notes {
-        let _in_memory = writeln!(body, "[{note}]");
-    }
+    all.extend_from_slice(notes);
+    let body = body_of(output, &all);
     Frame::new().around(&first, &body, &next_call(status, output, reader))
 }
 
@@ -169,6 +168,61 @@ pub fn of_screen(
         format!("ended: {} runs the next command", reader.start_call())
     };
     Frame::new().around(&format!("{} | {place}", state(status)), screen, &last)
+}
+
+/// Returns the state of a command in a session, its output and the next call.
+#[must_use]
+pub fn of_exec(
+    session: &str,
+    run_id: &str,
+    exec: &ExecResponse,
+    notes: &[String],
+    reader: Reader,
+) -> String {
+    let ExecResponse { exit_code, cwd, running, session_ended, output, .. } = exec;
+    let how = match (running, exit_code) {
+        (true, _) => "running".to_owned(),
+        (false, Some(code)) => format!("exited | exit code {code}"),
+        (false, None) => "ended | exit code unknown".to_owned(),
+    };
+    let first = format!("session {session}, run {run_id} | {how} | cwd {cwd} | {}", lines(output));
+    let next = if *running {
+        let prompt = if output.prompt.is_some() {
+            format!(
+                "its last line is open: {} if that is a question, else ",
+                reader.input_call(run_id)
+            )
+        } else {
+            String::new()
+        };
+        let more = reader.wait_call(output.next, run_id);
+        format!("still running: {prompt}{more}, or {}", reader.interrupt_call(run_id))
+    } else if *session_ended {
+        format!("the session has ended: {} starts another", reader.start_call())
+    } else {
+        format!(
+            "ended: the session takes the next command, {} session={session}",
+            reader.start_call()
+        )
+    };
+    Frame::new().around(&first, &body_of(output, notes), &next)
+}
+
+/// Returns the output, with an unfinished line, and notes.
+fn body_of(output: &LogsResponse, notes: &[String]) -> String {
+    let mut body = String::new();
+    let prompt = prompt_of(output.prompt.as_deref());
+    for part in [&*output.content, prompt].into_iter().filter(|part| !part.is_empty()) {
+        body.push_str(part);
+        body.push('\n');
+    }
+    if output.content.is_empty() && prompt.is_empty() {
+        body.push_str("(no output)\n");
+    }
+    for note in notes {
+        let _in_memory = writeln!(body, "[{note}]");
+    }
+    body
 }
 
 /// Formats a run in a list: `7 dev | running | 12.3 s | npm run dev`

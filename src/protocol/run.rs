@@ -132,6 +132,14 @@ pub enum Pty {
     Of(Size),
 }
 
+impl Pty {
+    /// Whether it is a terminal.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        !matches!(self, Self::Is(false))
+    }
+}
+
 impl Default for Pty {
     fn default() -> Self {
         Self::Is(false)

@@ -338,3 +338,30 @@ fn matches_are_shown_with_their_context() {
     let text = tool_text(&server, "read_logs", &cut);
     assert!(text.contains(" context=1 ") && text.contains(" grep=\"0$\""), "{text}");
 }
+
+#[test]
+fn a_session_keeps_its_state_between_calls() {
+    let server = Server::start();
+    let run = |command: &str| {
+        let arguments = json!({"command": command, "session": "main"});
+        call(&server, "start_command", &arguments)
+    };
+    let first = run("cd /usr; X=5; false");
+    assert!(first.text.contains(" | exited | exit code 1 | cwd /usr | "), "{}", first.text);
+    assert_eq!((&first.data["state"], &first.data["exit_code"]), (&json!("exited"), &json!(1)));
+    let second = run("echo $X; pwd");
+    assert!(second.text.contains("]\n5\n/usr\n[ended: the session takes"), "{}", second.text);
+    assert_eq!(second.data["run"], first.data["run"]);
+    let slow = json!({"command": "sleep 1; echo slept", "session": "main", "wait": 0});
+    let slow = tool_text(&server, "start_command", &slow);
+    assert!(slow.contains(" | running | "), "{slow}");
+    let waited = tool_text(&server, "wait", &json!({"run": "main"}));
+    assert!(waited.contains(" | exited | exit code 0 | "), "{waited}");
+    assert!(waited.contains("]\nslept\n["), "{waited}");
+    let ended = run("exit 3");
+    assert!(ended.text.contains("the session has ended"), "{}", ended.text);
+    let again = run("echo new $X");
+    assert!(again.text.contains("]\nnew\n["), "{}", again.text);
+    assert_ne!(again.data["run"], first.data["run"]);
+    tool_text(&server, "kill", &json!({"run": "main"}));
+}

@@ -93,6 +93,13 @@ fn check_runs(server: &Server, check: &impl Fn(&str, &str, Answer) -> Answer) {
     check("DELETE", "/runs/{run}", server.request("DELETE /runs/asks", &[], b"").expect(409));
     check("POST", "/runs/{run}/kill", server.post("/runs/asks/kill").expect(200));
     check("GET", "/runs/wait", server.get("/runs/wait?run=asks&wait=1").expect(200));
+    let session = json!({"session": true, "name": "session"});
+    server.post_json("/runs", &session).expect(201);
+    let command = json!({"command": "echo hello; sleep 60", "wait": 20, "until": "match:hello"});
+    let started = server.post_json("/runs/session/exec", &command).expect(200);
+    check("POST", "/runs/{run}/exec", started);
+    check("GET", "/runs/{run}/exec", server.get("/runs/session/exec").expect(200));
+    server.post("/runs/session/kill").expect(200);
     let page = server.get("/runs?limit=1&name=asks&status=killed").expect(200);
     check("GET", "/runs", page);
     server.request("DELETE /runs/asks", &[], b"").expect(204);

@@ -18,6 +18,7 @@ mod restart;
 mod retention;
 mod runs;
 mod searching;
+mod sessions;
 mod shutdown;
 mod start;
 mod terminal;
