@@ -373,7 +373,7 @@ fn interrupts_end_the_command_and_not_the_session() {
             "echo begun; sleep 1000",
             "echo begun; while :; do :; done",
             "echo begun; while :; do sleep 0.01; done; echo not reached",
-            "echo begun; sh -c 'sleep 1000; :'; sleep 1000",
+            "sh -c 'sh -c \"echo begun; exec sleep 1000\"; :'; sleep 1000",
         ] {
             let exec = rig.begin(text);
             rig.run
@@ -387,12 +387,10 @@ fn interrupts_end_the_command_and_not_the_session() {
             rig.check("echo alive", 0, "alive");
         }
         if rig.is_on_terminal() {
-            let exec = rig.begin("echo begun; sleep 1000");
+            let exec = rig.begin("sh -c 'echo begun; exec sleep 1000'");
             rig.run
                 .log()
                 .wait_until(Instant::now() + PATIENCE, |log| log.lines > exec.state().after);
-            // A process that was only just forked may lose it, as on any terminal.
-            std::thread::sleep(Duration::from_millis(50));
             rig.write("\x03", EndsInput::No);
             assert_eq!(rig.finish(&exec).0, Some(130), "{}", rig.name);
             // While it is idle, too.
