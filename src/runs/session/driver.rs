@@ -329,7 +329,6 @@ impl Driver {
             Phase::Running | Phase::Reported => {
                 let number = self.current.as_ref().map_or(0, |current| current.exec.number());
                 self.session.control.send(&end_line(number));
-                self.interrupt_lone_shell();
             }
             Phase::Sent | Phase::Settling => {
                 self.ping += 1;
@@ -339,18 +338,6 @@ impl Driver {
         let after = self.resend_after;
         self.resend_in(after);
         self.resend_after = (after * 2).min(RESEND_MAX);
-    }
-
-    /// Interrupts a shell once more that goes on with nothing but itself: bash may wait for ever for
-    /// a child that has ended.
-    fn interrupt_lone_shell(&mut self) {
-        let session = &self.session;
-        let is_due = self.phase == Phase::Running && self.interrupt.is_some();
-        if is_due && session.tree.pids(&session.reaper).len() <= 1 {
-            // It fails only if the shell has ended.
-            let _ended = session.tree.signal_leader(Signal::INTERRUPT);
-            self.interrupted_at = Some(Instant::now());
-        }
     }
 
     fn resend_in(&mut self, after: Duration) {
