@@ -121,7 +121,7 @@ impl LogWriter {
         self.shared.wake();
     }
 
-    /// Writes to disk what a run has printed so far, its unfinished line included, which ends there:
+    /// Writes to disk what a run has printed so far, its unfinished line included. That ends there:
     /// what the run prints next begins a new line. Blocks until the thread has done that; returns
     /// false if that takes until `deadline`, or the disk is stalled.
     pub fn flush(&self, log: &Arc<RunLog>, deadline: Instant) -> bool {

@@ -4,7 +4,7 @@
 //! goes to that handler in the child, where nothing acts on it: the program gets no signal. So it
 //! is sent again to the processes that had not executed a program then.
 
-use super::procfs::{ProcessInfo, is_only_forked, uptime_ticks};
+use super::procfs::{ProcessInfo, is_only_forked};
 use super::reaper::Reaper;
 use super::signal::Signal;
 use super::tree::{Tree, send_signal};
@@ -17,8 +17,6 @@ const REPEATS_MAX: u32 = 3;
 #[derive(Debug)]
 pub struct SentSignal {
     signal: Signal,
-    /// The time that it was sent, in ticks since boot.
-    at: u64,
     /// The processes that got it, by pid and start time; for one that had executed no program, the
     /// number of times.
     reached: HashMap<(i32, u64), Option<u32>>,
@@ -28,12 +26,11 @@ impl Tree {
     /// Sends a signal to the tree as `signal` does, for `repeat_lost` to follow.
     #[must_use]
     pub fn send(&self, reaper: &Reaper, signal: Signal) -> SentSignal {
-        let at = uptime_ticks();
         let state = |it: ProcessInfo| (key(it), is_only_forked(it.number).then_some(1));
         // Read before: one that executes a program meanwhile may have lost it.
         let reached = self.members(reaper).into_iter().map(state).collect();
         self.signal(reaper, signal);
-        SentSignal { signal, at, reached }
+        SentSignal { signal, reached }
     }
 
     /// Sends a signal again to the processes that may have lost it, among them those that the
@@ -62,11 +59,8 @@ impl Tree {
         match sent.reached.get(&key(member)) {
             Some(None) => false,
             Some(Some(times)) => !is_only_forked(member.number) || *times < REPEATS_MAX,
-            // Those that a program has made since, maybe to clean up, are left alone.
-            None => {
-                let is_of_leader = self.leader_number() == Some(member.parent);
-                is_of_leader || member.start_ticks <= sent.at + 1
-            }
+            // Those that another program has made since, maybe to clean up, are left alone.
+            None => self.leader_number() == Some(member.parent),
         }
     }
 }

@@ -139,13 +139,6 @@ pub(super) fn check_mounted() -> io::Result<()> {
     fs::metadata("/proc/self/task").map(drop)
 }
 
-/// Returns the time since boot in the unit of start times: hundredths of a second on Linux.
-pub(super) fn uptime_ticks() -> u64 {
-    let text = fs::read_to_string("/proc/uptime").unwrap_or_default();
-    let seconds = text.split(' ').next().unwrap_or_default();
-    seconds.replace('.', "").parse().unwrap_or_default()
-}
-
 /// Returns the number of the calling thread, from the link /proc/thread-self (`PID/task/TID`).
 pub(super) fn own_thread_number() -> Option<i32> {
     let link = fs::read_link("/proc/thread-self").ok()?;

@@ -24,6 +24,9 @@ const BEGIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// time.
 const RESEND_FIRST: Duration = Duration::from_millis(250);
 
+/// Such a time for pings after an interrupt, of which some are lost: the next command waits.
+const PING_INTERVAL: Duration = Duration::from_millis(20);
+
 /// The longest such time: the lines pile up while a command ignores its interrupt.
 const RESEND_MAX: Duration = Duration::from_secs(8);
 
@@ -76,7 +79,8 @@ struct Driver {
     search_at: Option<Instant>,
     /// The number of the last ping.
     ping: u64,
-    is_ping_due: bool,
+    /// The number of the last one whose answer proves nothing any more.
+    ping_before: u64,
 }
 
 impl Session {
@@ -130,7 +134,7 @@ impl Driver {
             interrupt: None,
             search_at: None,
             ping: 0,
-            is_ping_due: false,
+            ping_before: 0,
         }
     }
 
@@ -225,6 +229,7 @@ impl Driver {
         control.send(&command_line(queued.exec.number(), queued.input));
         self.current = Some(queued);
         self.phase = Phase::Sent;
+        self.ping_before = self.ping;
         self.resend_in(BEGIN_TIMEOUT);
     }
 
@@ -234,7 +239,6 @@ impl Driver {
             (Report::Begin(number), Phase::Sent) if number == current => {
                 self.session.control.send(&end_line(current));
                 self.phase = Phase::Running;
-                self.is_ping_due = false;
                 self.resend_at = None;
             }
             (Report::End { number, code, options, is_repeated }, Phase::Running)
@@ -256,13 +260,12 @@ impl Driver {
             {
                 self.settle();
             }
-            (Report::Pong(number), Phase::Settling) if number == self.ping => {
+            (Report::Pong(number), Phase::Settling) if number > self.ping_before => {
                 self.interrupted_at = None;
                 self.become_idle();
             }
-            (Report::Pong(number), Phase::Sent) if number == self.ping && self.is_ping_due => {
+            (Report::Pong(number), Phase::Sent) if number > self.ping_before => {
                 // It reads, and has not begun the command: that line was lost.
-                self.is_ping_due = false;
                 if let Some(queued) = self.current.take() {
                     self.become_idle();
                     self.begin(queued);
@@ -305,15 +308,14 @@ impl Driver {
     fn settle(&mut self) {
         let Some(interrupted_at) = self.interrupted_at else { return self.become_idle() };
         self.phase = Phase::Settling;
-        // An answer to an earlier ping proves nothing any more.
-        self.ping += 1;
+        self.ping_before = self.ping;
         let left = SETTLE_TIME.saturating_sub(interrupted_at.elapsed());
         self.resend_in(left);
+        self.resend_after = PING_INTERVAL;
     }
 
     fn become_idle(&mut self) {
         self.phase = Phase::Idle;
-        self.is_ping_due = false;
         (self.resend_at, self.interrupt, self.search_at) = (None, None, None);
     }
 
@@ -330,7 +332,6 @@ impl Driver {
             }
             Phase::Sent | Phase::Settling => {
                 self.ping += 1;
-                self.is_ping_due = true;
                 self.session.control.send(&ping_line(self.ping));
             }
         }

@@ -8,7 +8,8 @@
 //!
 //! Known limits: a command that takes the shell's last descriptors (`ulimit -n 5`) ends the session
 //! with status 125. busybox then neither ends nor reports, and its interrupt handler may block it
-//! for ever: kill the session.
+//! for ever; bash 5.2 may send itself SIGINT for ever, once in some thousand interrupts at random
+//! moments: kill the session then.
 
 mod driver;
 mod exec;

@@ -2,8 +2,8 @@
 //!
 //! The shell is interactive, because only such a one survives an interrupt, a syntax error and
 //! `${name?}` in all implementations (dash, busybox, bash, bash as sh). Each line of ours is short,
-//! and what it does to the shell's state is undone in it. `\` keeps aliases away. bash drops what it
-//! has read of a line when an interrupt comes, and takes the rest for a line: so they have no
+//! and what it does to the shell's state is undone in it. `\` keeps aliases away. bash drops what
+//! it has read of a line when an interrupt comes, and takes the rest for a line: so they have no
 //! quotes, and no rest of one does harm. In particular, a rest with `exit` is a syntax error.
 
 use crate::process::{CommandLine, is_program};
