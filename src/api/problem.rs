@@ -62,6 +62,9 @@ fn advice(error: &Error) -> Option<String> {
             runs::Error::NameTaken { name, .. } => {
                 return Some(format!("end it with POST /runs/{name}/kill, or use another name"));
             }
+            runs::Error::NoCommand { run_id } => {
+                return Some(format!("run one with POST /runs/{run_id}/exec"));
+            }
             runs::Error::TooManyRuns { .. } => "end one with POST /runs/{run}/kill",
             runs::Error::StillLives { run_id } => {
                 return Some(format!("end it with POST /runs/{run_id}/kill"));

@@ -36,6 +36,7 @@ fn advice(error: &Error) -> Option<String> {
             runs::Error::NameTaken { name, .. } => {
                 return Some(format!("end it with kill run={name}, or use another name"));
             }
+            runs::Error::NoCommand { .. } => "run one with start_command session=NAME",
             runs::Error::TooManyRuns { .. } => "end one with kill",
             _ => return None,
         },

@@ -3,9 +3,9 @@
 use super::*;
 use crate::logs::{Filter, Keep, LogFolder, LogSeries, Page, Range, Selection};
 use crate::process::tests::reaper;
-use crate::process::{CommandLine, Input, OrphanPolicy, Sampler, Signal, TerminalSize};
+use crate::process::{CommandLine, Input, Orphans, Sampler, Signal, TerminalSize};
 use crate::runs::{
-    End, EndsInput, ManagerConfig, Metering, Numbering, OnEnd, ProcessManager, RunSpec, RunView,
+    End, EndsInput, ManagerConfig, Metering, Numbering, Observer, ProcessManager, RunSpec, RunView,
 };
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -72,10 +72,10 @@ impl Rig {
             directory: place.path().canonicalize().unwrap(),
             kill_grace: Duration::from_secs(5),
             cgroups: None,
-            orphan_policy: OrphanPolicy::AreForeign,
+            orphans: Orphans::Attributed,
             numbering: Numbering::PerRun,
             metering: Metering::Own(Arc::new(Sampler::default())),
-            on_end: OnEnd::default(),
+            observer: Observer::default(),
         };
         let writer = Arc::new(LogWriter::start(65_536).unwrap());
         let manager = Arc::new(ProcessManager::new(
@@ -126,7 +126,7 @@ impl Rig {
     fn output(&self, after: u64) -> String {
         let log = LogSeries::whole(vec![Arc::clone(self.run.log())]);
         let filter = Filter::new(None, false, None).unwrap();
-        let selection = Selection { range: Range::After(after), limit: None, filter };
+        let selection = Selection { range: Range::After(after), before: None, limit: None, filter };
         let mut lines = Vec::new();
         let page = Page::select(&log, selection).unwrap();
         page.for_each(|_, text| {
@@ -162,14 +162,17 @@ impl Rig {
     }
 
     fn write(&self, text: &str, ends: EndsInput) {
-        assert_eq!(self.manager.write_stdin(text.as_bytes(), ends).unwrap(), text.len());
+        assert_eq!(
+            self.manager.write_stdin(text.as_bytes(), ends, None).unwrap().bytes,
+            text.len()
+        );
     }
 }
 
 impl Drop for Rig {
     fn drop(&mut self) {
         // It has ended already in some tests, and left something behind in others.
-        let _nothing_left = self.manager.kill(Signal::KILL);
+        let _nothing_left = self.manager.kill(Signal::KILL, None);
         // The thread must not be the last to hold what it is joined by.
         self.writer.finish(PATIENCE);
         if !std::thread::panicking() {
@@ -334,7 +337,7 @@ fn input_reaches_only_commands_that_ask_for_it() {
             rig.check("stty size </dev/tty", 0, "24 80");
             return;
         }
-        let closed = rig.manager.write_stdin(b"x", EndsInput::No);
+        let closed = rig.manager.write_stdin(b"x", EndsInput::No, None);
         assert!(matches!(closed, Err(Error::StdinNotOpen { .. })), "{}", rig.name);
         for _ in 0..2 {
             let exec = rig.begin_with("cat", true);
@@ -379,7 +382,7 @@ fn interrupts_end_the_command_and_not_the_session() {
             rig.run
                 .log()
                 .wait_until(Instant::now() + PATIENCE, |log| log.lines > exec.state().after);
-            rig.manager.signal(Signal::INTERRUPT).unwrap();
+            rig.manager.signal(Signal::INTERRUPT, None).unwrap();
             let expected = (Some(130), "begun".to_owned());
             let (code, output) = rig.finish(&exec);
             let output = output.lines().next().unwrap_or_default().to_owned();
@@ -419,7 +422,7 @@ fn kill_ends_an_idle_session() {
     for_each_shell(|rig| {
         rig.check("sleep 1000 & sleep 0.05", 0, "");
         let began = Instant::now();
-        let report = rig.manager.kill(Signal::TERM).unwrap();
+        let report = rig.manager.kill(Signal::TERM, None).unwrap();
         assert!(report.left.is_empty() && report.end.is_some(), "{}: {report:?}", rig.name);
         assert!(began.elapsed() < Duration::from_secs(4), "{}", rig.name);
     });
@@ -459,7 +462,7 @@ fn no_interrupt_loses_a_command_or_the_session() {
             if state.running && rig.name.contains("bash") {
                 // bash 5.2 sends itself SIGINT for ever, once in some thousand times: a kill ends
                 // it, and the command with it.
-                rig.manager.kill(Signal::TERM).unwrap();
+                rig.manager.kill(Signal::TERM, None).unwrap();
                 let state = exec.wait_until(Instant::now() + PATIENCE);
                 assert!(state.has_ended_session, "{}: {state:?}", rig.name);
                 return;
