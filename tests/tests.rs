@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail at any line")]
 
+mod agents;
 mod architecture;
 mod astra;
 mod container;

@@ -48,7 +48,13 @@ WRITES = [
     ("/start", b'{"command": ""}'),
 ]
 
+# Names of runs beside the foreground command, and of sessions.
+NAMES = ["a", "b", "c", "d", "e", "f"]
+SESSIONS = ["one", "two"]
+VERBS = ["kill", "kill?type=SIGKILL", "restart?timeout=0.2", "signal?type=CONT"]
+
 DROPPED = "lines told as dropped, because the disk was full"
+EXECS = "commands of sessions checked"
 LOST = "runs told as lost, because the server was killed"
 
 
@@ -58,7 +64,8 @@ class Shell:
     def __init__(self, served):
         self.served = served
         self.checked = set()
-        self.seen = dict.fromkeys(["runs checked", "lines checked", DROPPED, LOST], 0)
+        counts = ["runs checked", "lines checked", DROPPED, LOST, EXECS]
+        self.seen = dict.fromkeys(counts, 0)
         self.wrong = []
 
     def prepare(self):
@@ -67,26 +74,57 @@ class Shell:
     def act(self, random):
         """One random request."""
         choice = random.random()
-        if choice < 0.35:
+        if choice < 0.3:
             command = random.choice(COMMANDS)
             count = random.choice(COUNTS[:4] if command == SLOW else COUNTS)
             body = {"command": command.format(n=count)}
             if random.random() < 0.2:
                 body["wait"] = 0.3
-            return self.served.ask("POST", "/start", body)
-        if choice < 0.5:
+            if random.random() < 0.5:
+                return self.served.ask("POST", "/start", body)
+            if random.random() < 0.7:
+                body["name"] = random.choice(NAMES)
+            return self.served.ask("POST", "/runs", body)
+        if choice < 0.38:
+            run = random.choice(NAMES)
+            if random.random() < 0.2:
+                return self.served.ask("GET", f"/runs/wait?run={run}&for=any&wait=0.2")
+            return self.served.ask("POST", f"/runs/{run}/{random.choice(VERBS)}")
+        if choice < 0.44:
+            return self.act_in_session(random)
+        if choice < 0.55:
             return self.served.ask("POST", *random.choice(WRITES))
         return self.served.ask("GET", random.choice(READS))
 
+    def act_in_session(self, random):
+        """A command in a session: its exit code and its output must be its own."""
+        session = random.choice(SESSIONS)
+        number, code = random.randrange(10**6), random.randrange(256)
+        body = {"command": f"echo {number}; (exit {code})", "wait": 10}
+        status, answer = self.served.ask("POST", f"/runs/{session}/exec", body)
+        if status != 200:
+            shell = random.choice(["sh", "bash"])
+            return self.served.ask(
+                "POST", "/runs", {"session": True, "shell": shell, "name": session}
+            )
+        done = json.loads(answer)
+        is_disturbed = done["running"] or done["session_ended"]
+        given = (done["exit_code"], done["output"]["content"])
+        if not (is_disturbed or self.served.is_full or given == (code, str(number))):
+            self.wrong.append(f"session {session}: {given} and not {code}, {number}")
+        self.seen[EXECS] += not is_disturbed
+        return status, answer
+
     def processes(self):
-        status = self.served.get("/status")
-        return [status["process_pid"]] if status and status["status"] == "running" else []
+        listed = self.served.get("/runs?status=running&limit=100")
+        return [run["process_pid"] for run in listed["runs"]] if listed else []
 
     def check(self):
         """Holds every run that has ended since the last look to its lines."""
         listed = self.served.get("/runs?limit=100")
         for run in listed["runs"] if listed else []:
-            if run["status"] != "running" and run["run_id"] not in self.checked:
+            is_new = run["status"] != "running" and run["run_id"] not in self.checked
+            if is_new and " " in run["command"]:
                 self.check_one(run)
 
     def check_one(self, run):
@@ -113,7 +151,16 @@ class Shell:
         """Ends what runs, and waits until nothing does."""
         for _ in range(20):
             with contextlib.suppress(Gone):
-                self.served.ask("POST", "/kill?type=SIGKILL")
+                self.end_all()
             if not self.served.living():
                 return
             time.sleep(0.2)
+
+    def end_all(self):
+        """Ends every run with what it has left behind, and has the server forget their managers."""
+        self.served.ask("POST", "/kill?type=SIGKILL")
+        listed = self.served.get("/runs?limit=1000")
+        for run in listed["runs"] if listed else []:
+            if run["status"] == "running" or run["leftover_pids"]:
+                self.served.ask("POST", f"/runs/{run['run_id']}/kill?type=SIGKILL")
+        self.served.ask("POST", "/runs", {"command": "true ' 1 0'", "wait": 5})

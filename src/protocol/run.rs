@@ -46,7 +46,7 @@ macro_rules! start_request {
             pub wait: Option<f64>,
             /// What ends that wait, besides the end of the run: `line`, `end`, `match:REGEX` or
             /// `idle:SECONDS`.
-            #[schemars(extend("default" = "end"))]
+            #[schemars(extend("default" = "end", "pattern" = patterns::UNTIL))]
             pub until: Option<String>,
             /// Maximum size of the output in that answer, in bytes.
             #[serde(default, deserialize_with = "whole_or_null")]
@@ -180,7 +180,7 @@ pub struct StdinRequest {
     pub wait: Option<f64>,
     /// What ends that wait, besides the end of the run: `line`, `end`, `match:REGEX` or
     /// `idle:SECONDS`.
-    #[schemars(extend("default" = "line"))]
+    #[schemars(extend("default" = "line", "pattern" = patterns::UNTIL))]
     pub until: Option<String>,
     /// Maximum size of the output in that answer, in bytes.
     #[serde(default, deserialize_with = "whole_or_null")]
@@ -343,7 +343,7 @@ pub struct ExecRequest {
     pub wait: Option<f64>,
     /// What ends that wait, besides the end of the command: `line`, `end`, `match:REGEX` or
     /// `idle:SECONDS`.
-    #[schemars(extend("default" = "end"))]
+    #[schemars(extend("default" = "end", "pattern" = patterns::UNTIL))]
     pub until: Option<String>,
     /// Maximum size of the output in the answer, in bytes.
     #[serde(default, deserialize_with = "whole_or_null")]

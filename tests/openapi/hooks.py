@@ -14,21 +14,31 @@ COMMANDS = ["true", "echo hello", "printf 'name? '; read name", "sleep 0.2", "ex
 SERVICES = ["web", "once", "talks", "nobody"]
 # Operations that need a running command.
 NEED_A_COMMAND = ["/kill", "/restart", "/signal", "/stdin", "/resize"]
+# A run and a session that the routes of runs are tried on.
+RUN, SESSION = "tried", "tried-session"
 SECONDS_MAX = 0.2
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 # Mutually exclusive parameters.
 EXCLUDING = [
-    ("lines", "seconds", "after"),
+    ("lines", "seconds", "after", "since"),
+    ("lines", "before"),
+    ("seconds", "before"),
+    ("after", "before"),
     ("lines", "limit"),
     ("follow", "limit"),
     ("follow", "max_bytes"),
     ("follow", "wait"),
+    ("follow", "before"),
+    ("follow", "context"),
 ]
+# Parameters that need another one.
+NEEDING = [("context", "grep"), ("until", "wait")]
 # Refusals of valid requests, for reasons that a schema cannot express.
 REASONS = {
     "POST /kill": "has already ended",
     "POST /logout": "has no session to end",
-    "GET /runs/{run_id}/logs": "is gone",
+    "GET /runs/{run}/logs": "is gone",
+    "POST /runs/{run}/kill": "has already ended",
     "POST /supervisor/reload": "restarts one service: give its name",
     "POST /supervisor/start": "is not in the services file",
 }
@@ -68,7 +78,27 @@ def tame_start(case, body):
         body["command"] = choose.choice(COMMANDS)
     if isinstance(body.get("cwd"), str):
         body["cwd"] = "."
-    shorten(body, "wait", 600)
+    tame_wait(body)
+    if case.operation.path != "/runs" or not is_positive(case):
+        return
+    if body.get("session") is True:
+        body.pop("command", None)
+    else:
+        body.pop("shell", None)
+        body.setdefault("command", "true")
+
+
+def tame_wait(values):
+    """Makes what ends a wait one that ends it soon, if it is valid."""
+    shorten(values, "wait", 600)
+    if isinstance(values.get("until"), str) and values["until"].startswith("match:"):
+        values["until"] = "match:a|b"
+    if values.get("wait") is None:
+        values.pop("until", None)
+
+
+def is_positive(case):
+    return bool(case.meta and case.meta.generation.mode.is_positive)
 
 
 def tame_config(case, config):
@@ -102,9 +132,20 @@ def tame_config(case, config):
 
 
 def tame_body(case, body):
-    if case.operation.path == "/start":
+    if case.operation.path in ("/start", "/runs"):
         tame_start(case, body)
-    if isinstance(body.get("name"), str) and NAME.match(body["name"]):
+    if case.operation.path.endswith("/exec"):
+        tame_wait(body)
+        if is_command(body.get("command")):
+            body["command"] = choose.choice(COMMANDS)
+    if "/stdin" in case.operation.path:
+        tame_wait(body)
+        if is_positive(case):
+            body.pop("keys", None)
+    if case.operation.path == "/runs":
+        if is_positive(case) and isinstance(body.get("name"), str):
+            body["name"] = choose.choice([RUN, "other"])
+    elif isinstance(body.get("name"), str) and NAME.match(body["name"]):
         body["name"] = choose.choice(SERVICES)
     if isinstance(body.get("config"), dict):
         tame_config(case, body["config"])
@@ -130,8 +171,17 @@ def tame_query(case, query):
     shorten(query, "wait", 600)
     if case.operation.path == "/restart":
         shorten(query, "timeout", 86_400)
-    if not case.meta or not case.meta.generation.mode.is_positive:
+    if not is_positive(case):
         return
+    if query.get("format") in ("screen", "raw"):
+        for name in [name for name in query if name not in ("format", "from", "follow")]:
+            query.pop(name)
+    if query.get("format") == "screen":
+        query.pop("follow", None)
+    if query.get("format") != "raw":
+        query.pop("from", None)
+    if str(query.get("until", "")).startswith("match:"):
+        query["until"] = "match:a|b"
     if "grep" in query:
         query["grep"] = "a|b"
     for group in EXCLUDING:
@@ -139,6 +189,11 @@ def tame_query(case, query):
             query.pop(name)
     if "/logs" in case.operation.path and "after" not in query:
         query.pop("wait", None)
+    for name, needed in NEEDING:
+        if needed not in query:
+            query.pop(name, None)
+    if "/logs" not in case.operation.path and "until" not in query:
+        query.pop("after", None)
     if query.get("format") == "ndjson":
         query.pop("max_bytes", None)
 
@@ -158,9 +213,13 @@ def tame_path(case, parts):
         parts["service"] = choose.choice(SERVICES[:3])
     if "file" in parts and choose.random() < 0.5:
         parts["file"] = choose.choice(["page.js", "swagger-ui.css"])
-    if "run_id" in parts and choose.random() < 0.7:
-        runs = ask("get", case, "/runs?limit=1").json()["runs"]
-        parts["run_id"] = runs[0]["run_id"] if runs else "none"
+    if "run" in parts and case.operation.path.endswith("/exec") and choose.random() < 0.7:
+        parts["run"] = SESSION
+        ask("post", case, "/runs", json={"session": True, "name": SESSION})
+    elif "run" in parts and choose.random() < 0.7:
+        parts["run"] = RUN
+        command = {"command": "exec cat", "pty": True, "name": RUN}
+        ask("post", case, "/runs", json=command)
 
 
 def end_following(case):
@@ -169,6 +228,7 @@ def end_following(case):
         case.query.pop("follow")
     else:
         ask("post", case, "/kill?type=SIGKILL")
+        ask("post", case, f"/runs/{RUN}/kill?type=SIGKILL")
 
 
 @schemathesis.hook

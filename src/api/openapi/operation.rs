@@ -182,6 +182,8 @@ impl<'a> Operation<'a> {
             let answer = problems::answer(says, named.collect());
             // A status that another answer has keeps its description.
             match answers.get_mut(&status.to_string()) {
+                // A reference takes nothing beside it.
+                Some(other) if other.get("$ref").is_some() => *other = answer,
                 Some(other) => {
                     let problem = answer["content"][problems::MEDIA_TYPE].clone();
                     other["content"][problems::MEDIA_TYPE] = problem;

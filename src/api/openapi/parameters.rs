@@ -122,7 +122,7 @@ pub fn of_runs_wait() -> Vec<Value> {
 pub fn until(default: &str) -> Value {
     let schema = json!({
         "type": "string", "default": default,
-        "pattern": "^(line|end|match:.+|idle:[0-9]+([.][0-9]+)?)$",
+        "pattern": patterns::UNTIL,
         "examples": ["match:(?i)listening", "idle:2"],
     });
     let description = "What ends the wait, besides the end of the run: `line`; `end`; \
