@@ -5,7 +5,7 @@ import json
 import re
 import time
 
-from lines import check_run
+from lines import NOTICE, check_run
 from served import Gone
 
 # Each prints numbered lines; some leave something behind that has to be found again.
@@ -109,7 +109,10 @@ class Shell:
             )
         done = json.loads(answer)
         is_disturbed = done["running"] or done["session_ended"]
-        given = (done["exit_code"], done["output"]["content"])
+        # A notice of lines that an earlier command has lost stands before the next line.
+        lines = done["output"]["content"].split("\n")
+        printed = [line for line in lines if not NOTICE.fullmatch(line)]
+        given = (done["exit_code"], "\n".join(printed))
         if not (is_disturbed or self.served.is_full or given == (code, str(number))):
             self.wrong.append(f"session {session}: {given} and not {code}, {number}")
         self.seen[EXECS] += not is_disturbed

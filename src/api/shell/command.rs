@@ -1,7 +1,7 @@
 //! Routes that start and end runs, and read their state: of the foreground command, and of each
 //! run by its id or name.
 
-use super::{no_such, run_of};
+use super::{another, no_such, run_of};
 use crate::api::accept::preferred;
 use crate::api::openapi::Operation;
 use crate::api::openapi::examples;
@@ -55,7 +55,9 @@ pub const ROUTES: &[Route<Shell>] = &[
     .with_key(),
     Route::get("/status", status, |it| {
         let it = it.does("status", "command", "State of the last command", STATUS);
-        described(it.with([take::expected_run_id()])).refuses(runs::Error::NeverStarted)
+        described(it.with([take::expected_run_id()]))
+            .refuses(runs::Error::NeverStarted)
+            .refuses(another())
     }),
     Route::get("/runs/{run}", status, |it| {
         let it = it.does("run", "runs", "State of a run", STATUS);
@@ -63,7 +65,9 @@ pub const ROUTES: &[Route<Shell>] = &[
     }),
     Route::post(Scope::Operate, "/kill", kill, |it| {
         let it = it.does("kill", "command", "Kill the command", KILL);
-        killed(it.with([take::expected_run_id()])).refuses(runs::Error::NeverStarted)
+        killed(it.with([take::expected_run_id()]))
+            .refuses(runs::Error::NeverStarted)
+            .refuses(another())
     })
     .with_key(),
     Route::post(Scope::Operate, "/runs/{run}/kill", kill, |it| {
@@ -76,6 +80,7 @@ pub const ROUTES: &[Route<Shell>] = &[
             .with([take::timeout(), take::expected_run_id()])
             .answers::<ProcessStatus>((200, "State of the new run."), &examples::status())
             .refuses(runs::Error::NeverStarted)
+            .refuses(another())
             .refuses(runs::Error::RestartCancelled)
     })
     .with_key(),

@@ -1,6 +1,6 @@
 //! Routes that send signals, input and terminal sizes to runs.
 
-use super::{ended, no_such, run_of};
+use super::{another, ended, no_such, run_of};
 use crate::api::input::{self, Input};
 use crate::api::openapi::Operation;
 use crate::api::openapi::examples::{logs, status};
@@ -19,6 +19,7 @@ pub const ROUTES: &[Route<Shell>] = &[
         signalled(it.does("signal", "command", "Send a signal", SIGNAL))
             .with([take::expected_run_id()])
             .refuses(runs::Error::NeverStarted)
+            .refuses(another())
     }),
     Route::post(Scope::Operate, "/runs/{run}/signal", signal, |it| {
         signalled(it.does("signalRun", "runs", "Send a signal to a run", SIGNAL))
@@ -29,6 +30,7 @@ pub const ROUTES: &[Route<Shell>] = &[
         written(it.does("writeStdin", "command", "Write to stdin", STDIN))
             .with([take::expected_run_id()])
             .refuses(runs::Error::NeverStarted)
+            .refuses(another())
     })
     .with_key_in_handler(),
     Route::of_api(Verb::Post, Scope::Run, "/runs/{run}/stdin", stdin, |it| {
@@ -41,6 +43,7 @@ pub const ROUTES: &[Route<Shell>] = &[
         resized(it.does("resize", "command", "Resize the terminal", RESIZE))
             .with([take::expected_run_id()])
             .refuses(runs::Error::NeverStarted)
+            .refuses(another())
     }),
     Route::post(Scope::Operate, "/runs/{run}/resize", resize, |it| {
         resized(it.does("resizeRun", "runs", "Resize the terminal of a run", RESIZE))

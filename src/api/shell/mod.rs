@@ -82,6 +82,12 @@ fn no_such() -> runs::Error {
     runs::Error::NoSuchRun { run_id: "dcf70dd5071ec0f4".to_owned() }
 }
 
+/// Returns the error of a foreground command that is another run.
+fn another() -> runs::Error {
+    let (run_id, last) = ("dcf70dd5071ec0f4".to_owned(), "0f4ec1705dd07fcd".to_owned());
+    runs::Error::AnotherRun { run_id, last }
+}
+
 fn ended() -> runs::Error {
     runs::Error::NotRunning { pid: 4242, how: "by itself, with exit code 0".to_owned() }
 }

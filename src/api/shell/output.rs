@@ -1,6 +1,6 @@
 //! Routes for the output of commands, and for past runs.
 
-use super::no_such;
+use super::{another, no_such};
 use crate::api::log_query::{LogOf, LogRequest};
 use crate::api::openapi::Operation;
 use crate::api::openapi::examples::{self, status};
@@ -20,10 +20,9 @@ const RUNS_DEFAULT: u64 = 20;
 /// Routes that read.
 pub const ROUTES: &[Route<Shell>] = &[
     Route::get("/logs", read_logs, |it| {
-        let (run_id, last) = ("dcf70dd5071ec0f4".to_owned(), "0f4ec1705dd07fcd".to_owned());
         of_lines(it.does("logs", "logs", "Output of the last command", LOGS))
             .with([take::expected_run_id()])
-            .refuses(runs::Error::AnotherRun { run_id, last })
+            .refuses(another())
             .refuses(runs::Error::NeverStarted)
     }),
     Route::get("/runs", runs, |it| {

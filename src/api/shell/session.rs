@@ -33,7 +33,8 @@ pub const ROUTES: &[Route<Shell>] = &[
             .with(take::of_exec())
             .answers::<ExecResponse>((200, "Its state."), &example())
             .refuses(no_such())
-            .refuses(runs::Error::NoCommand { run_id })
+            .refuses(runs::Error::NoCommand { run_id: run_id.clone() })
+            .refuses(runs::Error::NoSession { run_id })
     }),
 ];
 
