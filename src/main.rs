@@ -2,7 +2,7 @@
 
 use llm_shell::app::{self, Ended, StartError};
 use llm_shell::printable::printable;
-use llm_shell::settings::{Mode, Task, command_line};
+use llm_shell::settings::{McpServer, Mode, Task, command_line};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -24,10 +24,10 @@ fn start() -> Result<ExitCode, StartError> {
     app::close_memory()?;
     let flags = command_line().get_matches();
     match Task::of(&flags) {
-        Task::Serve => {
+        Task::Serve { idle_max } => {
             let startup = app::start_up(&flags, Mode::Shell, &app::SettingsFile::Dotenv)?;
             let listener = app::listen(&startup.settings)?;
-            app::run(startup, listener)?;
+            app::run(startup, listener, idle_max)?;
         }
         Task::Ctl { destination, command } => {
             let file = app::SettingsFile::of_flag(destination.env_file.clone());
@@ -35,12 +35,16 @@ fn start() -> Result<ExitCode, StartError> {
             let code = app::control(destination, &command, startup.settings)?;
             return Ok(ExitCode::from(code));
         }
-        Task::Mcp { url, env_file } => {
+        Task::Mcp { server, env_file } => {
             let file = app::SettingsFile::of_flag(env_file);
             let startup = app::start_up(&flags, Mode::Shell, &file)?;
-            match url {
-                Some(url) => app::bridge(&url, &startup.settings)?,
-                None => app::run_inside(startup)?,
+            match server {
+                McpServer::AtUrl(url) => app::bridge(&url, &startup.settings)?,
+                McpServer::OfUser(idle_max) => app::detach(startup, idle_max)?,
+                McpServer::OfSettings => match startup.settings.socket.clone() {
+                    Some(socket) => app::bridge_to_socket(socket, &startup.settings)?,
+                    None => app::run_inside(startup)?,
+                },
             }
         }
         Task::Astra { config, exit_on_fatal } => {

@@ -21,7 +21,6 @@ mod parameters;
 mod problem;
 mod request_metrics;
 mod route;
-mod service_detail;
 mod services;
 mod shell;
 mod shell_metrics;

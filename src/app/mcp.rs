@@ -1,7 +1,7 @@
 //! The Model Context Protocol on stdin and stdout, for tools in this process or a remote server.
 
 use super::StartError;
-use super::credentials::authorization_for;
+use super::credentials::{authorization, authorization_for};
 use crate::client::{Client, ClientError};
 use crate::error::SystemError;
 use crate::mcp::{self, Endpoint, Local, Remote, Toolbox};
@@ -11,6 +11,7 @@ use crate::settings::Settings;
 use crate::shutdown::SignalReceiver;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, BufReader};
+use std::path::PathBuf;
 use std::thread;
 
 /// Forwards messages between stdin and stdout and the server at `url`, with the credentials of the
@@ -26,7 +27,19 @@ pub fn bridge(url: &str, settings: &Settings) -> std::result::Result<(), StartEr
         let why = format!("invalid --url {url:?}: expected http:// or https://");
         return Err(ClientError::Wrong(why).into());
     }
-    Ok(serve(Remote(Client::of_url(url, authorization_for(url, settings)?)))?)
+    Ok(serve(Remote::new(Client::of_url(url, authorization_for(url, settings)?)))?)
+}
+
+/// Forwards messages between stdin and stdout and the server at a Unix socket, with the credentials
+/// of the settings, until stdin ends. Blocks until then.
+///
+/// # Errors
+/// `Machine` if stdin cannot be read.
+pub fn bridge_to_socket(
+    socket: PathBuf,
+    settings: &Settings,
+) -> std::result::Result<(), StartError> {
+    Ok(serve(Remote::new(Client::of_socket(socket, authorization(settings))))?)
 }
 
 /// Serves the client at stdin and stdout on a new thread. Requests a shutdown when stdin ends.
@@ -45,7 +58,7 @@ pub(super) fn serve_tools(toolbox: Toolbox<Shell>, requests: &SignalReceiver) ->
     Ok(())
 }
 
-fn serve(endpoint: impl Endpoint + 'static) -> Result<()> {
+pub(super) fn serve(endpoint: impl Endpoint + 'static) -> Result<()> {
     let (input, output) = (BufReader::new(io::stdin()), io::stdout());
     let served = mcp::serve_stdio(endpoint, input, output, is_reader_gone);
     served.map_err(|error| SystemError::new("forward the messages on stdin", error).into())

@@ -7,7 +7,9 @@ mod export;
 mod listen;
 mod logging;
 mod mcp;
+mod mcp_server;
 mod shell;
+mod state;
 mod stderr;
 mod systemd;
 
@@ -15,7 +17,8 @@ pub use astra::{Ended, Services, read_services, supervise};
 pub use control::control;
 pub use export::export;
 pub use listen::listen;
-pub use mcp::bridge;
+pub use mcp::{bridge, bridge_to_socket};
+pub use mcp_server::detach;
 pub use shell::{run, run_inside};
 
 use crate::auth::{
@@ -154,6 +157,18 @@ pub enum StartError {
         /// The error of the kernel.
         source: io::Error,
     },
+    /// There is no directory for the logs.
+    #[error(
+        "no directory for the logs: neither XDG_STATE_HOME nor HOME is an absolute path: set one \
+         of them, or give --log-dir"
+    )]
+    NoStateDirectory,
+    /// There is no directory for the socket of the user's server.
+    #[error(
+        "--detach needs XDG_RUNTIME_DIR to be the absolute path of a directory that belongs to \
+         this user alone: set it, or omit --detach"
+    )]
+    NoRuntimeDirectory,
     /// The tokens file cannot be used.
     #[error("LLM_SHELL_TOKENS_FILE: {0}")]
     Tokens(#[from] TokensError),
@@ -186,6 +201,8 @@ impl StartError {
             Self::Setting(_)
             | Self::Open { .. }
             | Self::OpenSocket { .. }
+            | Self::NoStateDirectory
+            | Self::NoRuntimeDirectory
             | Self::Host { .. }
             | Self::Tokens(_)
             | Self::Audit(_)

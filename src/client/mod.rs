@@ -18,4 +18,4 @@ pub use command::{CtlCommand, Lines, Start, Verb};
 pub use console::Console;
 pub use ctl::{is_ours, run};
 pub use error::ClientError;
-pub use request::{Answer, Client, Unreachable};
+pub use request::{Answer, Client, Streamed, Unreachable};

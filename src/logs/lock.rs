@@ -42,8 +42,23 @@ impl FolderLock {
     /// `File` if it cannot be created or is not a directory; `Refused` if it or its lock is not
     /// ours alone; `FolderTaken` if another server has it.
     pub fn take(folder: &Path) -> Result<Self> {
+        Self::take_by(lock_soon, folder)
+    }
+
+    /// Takes a directory unless another server has it. Does not wait for that.
+    ///
+    /// # Errors
+    /// Those of [`Self::take`] but `FolderTaken`.
+    pub fn take_unused(folder: &Path) -> Result<Option<Self>> {
+        match Self::take_by(|file, _| file.try_lock(), folder) {
+            Err(Error::FolderTaken { .. }) => Ok(None),
+            taken => taken.map(Some),
+        }
+    }
+
+    fn take_by(try_lock: TryLock, folder: &Path) -> Result<Self> {
         open_directory(folder)?;
-        let file = lock(folder)?;
+        let file = lock(folder, try_lock)?;
         let failed = |source| Error::File { path: folder.to_owned(), doing: "locked", source };
         let about = file.metadata().map_err(failed)?;
         let id = format!("dir-{:x}-{:x}", about.dev(), about.ino());
@@ -68,19 +83,22 @@ impl FolderLock {
         if self.folder.join(LOCK_NAME).exists() {
             return Ok(());
         }
-        let lock = lock(&self.folder)?;
+        let lock = lock(&self.folder, lock_soon)?;
         *self.file.lock() = lock;
         Ok(())
     }
 }
 
-fn lock(folder: &Path) -> Result<File> {
+/// Tries to lock a file at a path.
+type TryLock = fn(&File, &Path) -> std::result::Result<(), TryLockError>;
+
+fn lock(folder: &Path, try_lock: TryLock) -> Result<File> {
     let path = folder.join(LOCK_NAME);
     let failed = |source| Error::File { path: path.clone(), doing: "locked", source };
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
     let mut file = open_file(&path, options, "locked")?;
-    match lock_soon(&file, &path) {
+    match try_lock(&file, &path) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let holder = holder(&path).map(Pid::as_raw_pid);

@@ -1,8 +1,11 @@
-//! POST /mcp: the protocol over HTTP, with every response as JSON.
+//! POST /mcp: the protocol over HTTP.
 
 use super::era::{Era, Headers, era};
+use super::known_clients::KnownClients;
 use super::message::{Code, Message, RpcError};
 use super::methods;
+use super::remote::CLIENT_HEADER;
+use super::stream;
 use super::toolbox::Toolbox;
 use crate::ops::{Audited, Client};
 use http1::{Problem, Reply, Request, StatusCode};
@@ -10,6 +13,9 @@ use serde_json::Value;
 
 /// The maximum size of a body.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// The maximum size of the id of a client, in bytes.
+const CLIENT_BYTES_MAX: usize = 64;
 
 /// The only revision with batches, and the maximum size of a batch.
 const BATCH_VERSION: &str = "2025-03-26";
@@ -19,14 +25,28 @@ const BATCH_MESSAGES_MAX: usize = 50;
 pub fn handler<O: Audited + Send + Sync>(
     toolbox: Toolbox<O>,
 ) -> impl Fn(&mut Request<'_>) -> Result<Reply, Problem> + Send + Sync {
-    move |request| answer(&toolbox, request)
+    let clients = KnownClients::default();
+    move |request| {
+        let id = request.header(CLIENT_HEADER).filter(|id| id.len() <= CLIENT_BYTES_MAX);
+        let toolbox = toolbox.serving(id.map(|id| clients.runs_of(id)));
+        answer(&toolbox, request)
+    }
 }
 
-fn answer<O: Audited>(toolbox: &Toolbox<O>, request: &mut Request<'_>) -> Result<Reply, Problem> {
+fn answer<O: Audited + Send + Sync>(
+    toolbox: &Toolbox<O>,
+    request: &mut Request<'_>,
+) -> Result<Reply, Problem> {
     request.query()?.finish()?;
     let body = request.body(BODY_BYTES_MAX)?;
     let (status, answer) = match parse(&body) {
-        Ok(value) => handle(toolbox, value, headers(request), request),
+        Ok(value) => {
+            let headers = headers(request);
+            if let Some(reply) = stream::answer(toolbox, &value, &headers, request) {
+                return Ok(reply);
+            }
+            handle(toolbox, value, headers, request)
+        }
         Err(error) => (StatusCode::BAD_REQUEST, Some(error.answer(&Value::Null))),
     };
     Ok(answer.map_or_else(|| Reply::empty(status), |answer| Reply::json(status, &answer)))
@@ -134,6 +154,7 @@ fn headers<'a>(request: &'a Request<'_>) -> Result<Headers<'a>, RpcError> {
     Ok(Headers { version, method, name })
 }
 
-fn success(id: &Value, result: &Value) -> Value {
+/// Returns the response with a result.
+pub(super) fn success(id: &Value, result: &Value) -> Value {
     serde_json::json!({"jsonrpc": "2.0", "id": id, "result": result})
 }

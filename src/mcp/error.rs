@@ -47,6 +47,7 @@ fn advice(error: &Error) -> Option<String> {
             ));
         }
         Error::NoSuchServiceRun { .. } => "omit run to read all runs",
+        Error::ServiceExists { .. } => "restart_service restarts it with another config",
         _ => return None,
     };
     Some(advice.to_owned())

@@ -100,7 +100,7 @@ fn call_tool<O: Audited>(
     }
     let call = || {
         (tool.call)(
-            &Context { ops: &*toolbox.ops, client, client_runs: toolbox.client_runs.as_ref() },
+            &Context { ops: &*toolbox.ops, client, client_runs: toolbox.client_runs.as_deref() },
             Arguments::new(arguments),
         )
     };

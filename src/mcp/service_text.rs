@@ -1,10 +1,12 @@
 //! Reports on services for a model: a state line, the content, and what to call next.
 
-use crate::ops::text_report;
+use crate::ops::text_report::{self, Frame};
+use crate::ops::{Exit, ServiceDetail, ServiceEventPage};
 use crate::protocol::{
-    BulkResponse, HealthStatus, ServiceHealth, ServiceLogs, ServiceState, ServiceStatus,
+    BulkResponse, EventBody, HealthStatus, ServiceHealth, ServiceLogs, ServiceState, ServiceStatus,
     SupervisorHealth, SystemStatus, VerbResponse,
 };
+use crate::supervisor::EventKind;
 
 /// The maximum size of a list, in bytes.
 const TEXT_BYTES_MAX: usize = 30 * 1024;
@@ -14,21 +16,21 @@ pub fn of_services(SystemStatus { services, system }: &SystemStatus) -> String {
     let lines = services.iter().map(|(name, service)| line(name, service)).collect();
     let lines = fitting(lines, "list_services name=NAME shows one");
     let begin = format!(
-        "[{} services | {} running | {:?} MiB | {:?} % CPU]",
+        "{} services | {} running | {:?} MiB | {:?} % CPU",
         system.total_services,
         system.running_services,
         system.total_memory_mb,
         system.total_cpu_percent
     );
     let body = if lines.is_empty() { "(no services)".to_owned() } else { lines.join("\n") };
-    format!("{begin}\n{body}\n[service_logs, restart_service or check_health with a name]\n")
+    Frame::new().around(&begin, &body, "service_logs, restart_service or check_health with a name")
 }
 
 /// Reports the result of a request on a service, and the service's state.
 pub fn of_verb(response: &VerbResponse, state: Option<&ServiceStatus>) -> String {
     let (Some(name), Some(state)) = (&response.service, state) else {
         let message = shortened(&response.message);
-        return format!("[{}]\n{message}\n[list_services shows all]\n", response.status);
+        return Frame::new().around(response.status.as_str(), &message, "list_services shows all");
     };
     let mut message = state.message.clone();
     // The result, if it says more than the state.
@@ -48,18 +50,20 @@ pub fn of_verb(response: &VerbResponse, state: Option<&ServiceStatus>) -> String
         | ServiceState::Crashed
         | ServiceState::Fatal => format!("down: service_logs name={name} reads its output"),
     };
-    format!("[{}]\n{message}\n[{next}]\n", parts(name, state).join(" | "))
+    Frame::new().around(&parts(name, state).join(" | "), &message, &next)
 }
 
 /// Reports lines of a service in this state.
 pub fn of_logs(logs: &ServiceLogs, state: ServiceState) -> String {
     let ServiceLogs { service: name, total_lines: total, next, .. } = logs;
     let mut body: Vec<&str> = logs.logs.iter().map(String::as_str).collect();
+    let matched = logs.matched_line.as_ref().map(|line| format!("[matched: {line}]"));
     let prompt = text_report::prompt_of(logs.prompt.as_deref());
     body.extend(Some(prompt).filter(|prompt| !prompt.is_empty()));
     if body.is_empty() {
         body.push("(no output)");
     }
+    body.extend(matched.as_deref());
     let range = match logs.first {
         Some(first) => format!("lines {first}-{next} of {total}"),
         None => format!("none of {total} lines"),
@@ -74,7 +78,8 @@ pub fn of_logs(logs: &ServiceLogs, state: ServiceState) -> String {
     } else {
         format!("{state}: start_service name={name}, or list_services name={name} shows why")
     };
-    format!("[{name} | {state} | {range}{skipped}{reset}]\n{}\n[{call}]\n", body.join("\n"))
+    let first = format!("{name} | {state} | {range}{skipped}{reset}");
+    Frame::new().around(&first, &body.join("\n"), &call)
 }
 
 /// Reports the results of a service's health checks.
@@ -91,7 +96,7 @@ pub fn of_health(health: &ServiceHealth) -> String {
     } else {
         "list_services shows all".to_owned()
     };
-    format!("[{name} | {status}{took}]\n{}\n[{next}]\n", lines.join("\n"))
+    Frame::new().around(&format!("{name} | {status}{took}"), &lines.join("\n"), &next)
 }
 
 /// Reports whether the system is healthy.
@@ -103,7 +108,7 @@ pub fn of_system(health: &SupervisorHealth) -> String {
     } else {
         fitting(lines, "list_services shows all").join("\n")
     };
-    format!("[system | {}]\n{body}\n[list_services shows why]\n", health.status)
+    Frame::new().around(&format!("system | {}", health.status), &body, "list_services shows why")
 }
 
 /// Reports the outcome of a bulk request.
@@ -113,7 +118,55 @@ pub fn of_bulk(BulkResponse { operations, .. }: &BulkResponse) -> String {
         format!("{} {}{}", operation.service, operation.status, detail.unwrap_or_default())
     });
     let lines = fitting(lines.collect(), "list_services shows all").join("\n");
-    format!("[{} services]\n{lines}\n[list_services shows all]\n", operations.len())
+    let first = format!("{} services", operations.len());
+    Frame::new().around(&first, &lines, "list_services shows all")
+}
+
+/// Reports the configuration of a service in this state, and how its last runs ended.
+pub fn of_detail(detail: &ServiceDetail, state: ServiceState) -> String {
+    let ServiceDetail { service: name, source, config, exits } = detail;
+    // A struct of strings, numbers and lists always serializes.
+    let config = serde_json::to_string_pretty(config).unwrap_or_default();
+    let mut lines = vec![shortened(&config)];
+    lines.extend(exits.iter().map(exit));
+    if exits.is_empty() {
+        lines.push("(no run has ended)".to_owned());
+    }
+    let origin = if *source == "api" { "added by a client" } else { "from the services file" };
+    let first = format!("{name} | {state} | {origin}");
+    let last = format!("service_logs name={name} run=… reads the output of one run");
+    Frame::new().around(&first, &lines.join("\n"), &last)
+}
+
+/// Formats `run 7f… | exit code 1 | itself | 12.3 s | ended 2026-01-02T03:04:05.678901Z`
+fn exit(exit: &Exit) -> String {
+    let Exit { run_id, stopped_at, code, signal, ended_by, uptime } = exit;
+    let code = || code.map_or_else(|| "unknown".to_owned(), |code| format!("exit code {code}"));
+    let how = signal.clone().unwrap_or_else(code);
+    format!("run {run_id} | {how} | {ended_by} | {uptime:.1} s | ended {stopped_at}")
+}
+
+/// Reports events, each as `7 2026-01-02T03:04:05.678901Z web running healthy: Running.`
+pub fn of_events(page: &ServiceEventPage) -> String {
+    let mut lines = Vec::new();
+    if page.has_gap {
+        lines.push("[earlier events are no longer kept: list_services shows the states]".into());
+    }
+    for entry in &page.events {
+        let EventBody { service, status, health, message, at } = EventBody::from(&**entry);
+        let change = match entry.event.change {
+            EventKind::Removed => "removed".to_owned(),
+            _ if health == HealthStatus::Unknown => status.to_string(),
+            _ => format!("{status} {health}"),
+        };
+        lines.push(format!("{} {at} {service} {change}: {message}", entry.id));
+    }
+    if lines.is_empty() {
+        lines.push("(no events)".to_owned());
+    }
+    let next = page.next;
+    let last = format!("read_events after={next} wait=20 waits for more");
+    Frame::new().around(&format!("{} events", page.events.len()), &lines.join("\n"), &last)
 }
 
 /// Formats `web | running | healthy | pid 42 | up 12.3 s | 0.4 % CPU | 21.5 MiB | port 8080 | 3

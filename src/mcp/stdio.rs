@@ -2,13 +2,12 @@
 
 use super::endpoint;
 use super::era::{Headers, STATELESS_VERSION_KEY};
+use super::progress::Progress;
+use super::remote::in_header;
 use super::toolbox::Toolbox;
 use crate::auth::Principal;
 use crate::catch_panic::catch_panic;
-use crate::client::Client;
 use crate::ops::{self, Audited, Provenance};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use serde_json::{Value, json};
 use std::io::{self, BufRead, Read, Write};
@@ -36,7 +35,7 @@ const READER_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The JSON-RPC codes for invalid requests and internal errors.
 const INVALID_REQUEST: i32 = -32600;
-const INTERNAL: i32 = -32603;
+pub(super) const INTERNAL: i32 = -32603;
 
 /// An endpoint that answers messages.
 pub trait Endpoint: Send + Sync {
@@ -49,10 +48,6 @@ pub trait Endpoint: Send + Sync {
         is_cancelled: &Arc<AtomicBool>,
     ) -> Option<Vec<u8>>;
 }
-
-/// The endpoint of a server that is reached over HTTP.
-#[derive(Debug)]
-pub struct Remote(pub Client);
 
 /// Tools in this process.
 #[derive(Debug)]
@@ -104,31 +99,6 @@ impl<O: Audited + Send + Sync> Endpoint for Local<O> {
             Some(error_response(&sent["id"], INTERNAL, why))
         });
         answer.map(|answer| answer.to_string().into_bytes())
-    }
-}
-
-impl Endpoint for Remote {
-    fn answer(&self, message: &Value, line: &[u8], _: &Arc<AtomicBool>) -> Option<Vec<u8>> {
-        let failed = |why: &str| {
-            Some(error_response(&message["id"], INTERNAL, why).to_string().into_bytes())
-        };
-        let is_awaited = message.get("id").is_some() || !message.is_object();
-        match self.0.post("/mcp", &headers(message), line.trim_ascii()) {
-            Err(error) if is_awaited => failed(&error.to_string()),
-            Err(_) => None,
-            Ok(answer) => match serde_json::from_slice::<Value>(&answer.body) {
-                Ok(value) if value.is_array() || value["jsonrpc"] == "2.0" => {
-                    Some(value.to_string().into_bytes())
-                }
-                Ok(problem) if is_awaited => {
-                    failed(problem["detail"].as_str().unwrap_or("The server refused the message."))
-                }
-                Err(_) if is_awaited => {
-                    failed(&format!("The server answered {} without a message.", answer.status))
-                }
-                _ => None,
-            },
-        }
     }
 }
 
@@ -245,9 +215,18 @@ where
     }
 }
 
-impl<E: Endpoint, W: Write> Shared<E, W> {
+impl<E: Endpoint, W: Write + Send> Shared<E, W> {
     fn work(&self, message: &Value, line: &[u8], is_cancelled: &Arc<AtomicBool>) {
-        let answer = self.endpoint.answer(message, line, is_cancelled);
+        let work = || self.endpoint.answer(message, line, is_cancelled);
+        let report = |notification: Value| {
+            if !is_cancelled.load(Ordering::Relaxed) {
+                self.write(notification.to_string().into_bytes());
+            }
+        };
+        let answer = match Progress::of(message) {
+            Some(progress) => progress.during(report, work),
+            None => work(),
+        };
         self.lock().retain(|pending| !Arc::ptr_eq(&pending.is_cancelled, is_cancelled));
         if let Some(answer) = answer.filter(|_| !is_cancelled.load(Ordering::Relaxed)) {
             self.write(answer);
@@ -293,47 +272,7 @@ fn count(in_flight: &InFlight, of: Kind) -> usize {
 }
 
 /// Builds an error response.
-fn error_response(id: &Value, code: i32, why: &str) -> Value {
+pub(super) fn error_response(id: &Value, code: i32, why: &str) -> Value {
     let error = json!({"code": code, "message": why});
     json!({"jsonrpc": "2.0", "id": id, "error": error})
-}
-
-/// Returns the headers that a stateless message has over HTTP.
-fn headers(message: &Value) -> Vec<(&'static str, String)> {
-    let params = &message["params"];
-    let Some(version) = params["_meta"][STATELESS_VERSION_KEY].as_str() else { return Vec::new() };
-    let mut headers = vec![("MCP-Protocol-Version", in_header(version))];
-    headers.extend(message["method"].as_str().map(|method| ("Mcp-Method", in_header(method))));
-    headers.extend(params["name"].as_str().map(|name| ("Mcp-Name", in_header(name))));
-    headers
-}
-
-/// Encodes a text for a header: as Base64 if it contains invalid characters.
-fn in_header(text: &str) -> String {
-    let is_plain = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-    if is_plain && text.trim() == text && !text.starts_with("=?base64?") {
-        return text.to_owned();
-    }
-    format!("=?base64?{}?=", BASE64_STANDARD.encode(text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_stateless_messages_get_headers() {
-        let meta = json!({STATELESS_VERSION_KEY: "2026-07-28"});
-        let call = json!({"method": "tools/call", "params": {"name": "ж", "_meta": meta}});
-        assert_eq!(
-            headers(&call),
-            [
-                ("MCP-Protocol-Version", "2026-07-28".to_owned()),
-                ("Mcp-Method", "tools/call".to_owned()),
-                ("Mcp-Name", "=?base64?0LY=?=".to_owned()),
-            ]
-        );
-        assert_eq!(headers(&json!({"method": "ping"})), []);
-        assert_eq!(headers(&Value::Null), []);
-    }
 }

@@ -121,29 +121,24 @@ impl<O> Tool<O> {
             "description": self.description,
             "inputSchema": (self.input)(),
             "outputSchema": (self.output)(),
-            "annotations": {
-                "title": self.title,
-                "readOnlyHint": self.effect == Effect::Reads,
-                "destructiveHint": self.effect == Effect::Ends,
-                "openWorldHint": self.effect != Effect::Reads,
-            },
+            "annotations": self.annotations(),
         })
+    }
+
+    /// Returns the hints that differ from their defaults.
+    fn annotations(&self) -> Value {
+        let title = self.title;
+        match self.effect {
+            Effect::Reads => json!({"title": title, "readOnlyHint": true, "openWorldHint": false}),
+            Effect::Changes => json!({"title": title, "destructiveHint": false}),
+            Effect::Ends => json!({"title": title, "destructiveHint": true}),
+        }
     }
 }
 
-/// Returns the JSON Schema of a type that is deserialized.
+/// Returns the JSON Schema of a type that is deserialized, with all definitions inlined.
 pub fn input_of<T: JsonSchema>() -> Value {
-    schema_of::<T>(SchemaSettings::draft2020_12().for_deserialize())
-}
-
-/// Returns the JSON Schema of a type that is serialized.
-pub fn output_of<T: JsonSchema>() -> Value {
-    schema_of::<T>(SchemaSettings::draft2020_12().for_serialize())
-}
-
-/// Returns the JSON Schema of a type, with all definitions inlined.
-fn schema_of<T: JsonSchema>(settings: SchemaSettings) -> Value {
-    let settings = settings.with(|settings| {
+    let settings = SchemaSettings::draft2020_12().for_deserialize().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });
@@ -151,21 +146,27 @@ fn schema_of<T: JsonSchema>(settings: SchemaSettings) -> Value {
     // A tool has its own name and description.
     schema.remove("title");
     schema.remove("description");
-    without_formats(schema.to_value())
+    without_defaults(schema.to_value())
 }
 
-/// Removes Rust's number formats, which JSON Schema does not define and some clients reject.
-fn without_formats(mut schema: Value) -> Value {
+/// Removes Rust's number formats, which JSON Schema does not define and some clients reject, and
+/// what says nothing: null as the default, and that further properties are allowed.
+fn without_defaults(mut schema: Value) -> Value {
     match &mut schema {
         Value::Object(fields) => {
-            fields.retain(|name, value| name != "format" || !value.is_string());
+            fields.retain(|name, value| match &**name {
+                "format" => !value.is_string(),
+                "default" => !value.is_null(),
+                "additionalProperties" => *value != json!(true),
+                _ => true,
+            });
             for value in fields.values_mut() {
-                *value = without_formats(value.take());
+                *value = without_defaults(value.take());
             }
         }
         Value::Array(items) => {
             for item in items {
-                *item = without_formats(item.take());
+                *item = without_defaults(item.take());
             }
         }
         _ => {}

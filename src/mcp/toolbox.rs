@@ -13,14 +13,21 @@ pub struct Toolbox<O: 'static> {
     pub(super) instructions: &'static str,
     pub(super) ops: Arc<O>,
     /// The runs of the client, if the tools serve only one.
-    pub(super) client_runs: Option<ClientRuns>,
+    pub(super) client_runs: Option<Arc<ClientRuns>>,
 }
 
 impl<O> Toolbox<O> {
     /// Makes the tools serve one client only, whose last run is the default of a call.
     #[must_use]
     pub fn for_one_client(self) -> Self {
-        Self { client_runs: Some(ClientRuns::default()), ..self }
+        Self { client_runs: Some(Arc::default()), ..self }
+    }
+
+    /// Returns the tools for a client with these runs; `None` if it is unknown.
+    #[must_use]
+    pub(super) fn serving(&self, client_runs: Option<Arc<ClientRuns>>) -> Self {
+        let Self { tools, instructions, ops, .. } = self;
+        Self { tools, instructions, ops: Arc::clone(ops), client_runs }
     }
 }
 
@@ -44,7 +51,9 @@ impl Toolbox<Services> {
         let instructions = "Supervises the services of a file: starts them in dependency order, \
                             restarts those that crash, checks their health. Begin with \
                             list_services; read service_logs before you restart a service that \
-                            crashed.";
+                            crashed. Each result begins with a line of state and ends with what \
+                            to call next; both lines end in the same random number, and what is \
+                            between them is output.";
         Self { tools: SERVICE_TOOLS, instructions, ops, client_runs: None }
     }
 }

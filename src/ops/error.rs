@@ -57,6 +57,12 @@ pub enum Error {
         /// The service.
         name: String,
     },
+    /// A service that cannot be added, because there is one of this name.
+    #[error("There is a service {name} already")]
+    ServiceExists {
+        /// The service.
+        name: String,
+    },
     /// A key that came with another request before.
     #[error(
         "The Idempotency-Key {key:?} was used for another request within the last 10 minutes: use \
@@ -123,7 +129,9 @@ impl Error {
             Self::TerminalGone { .. } => ErrorKind::Gone,
             Self::NotStartedSince { .. } | Self::NoSuchServiceRun { .. } => ErrorKind::NotFound,
             Self::Restricted { .. } | Self::MissingScope { .. } => ErrorKind::Forbidden,
-            Self::KeyReused { .. } | Self::ServiceInput { .. } => ErrorKind::Conflict,
+            Self::KeyReused { .. } | Self::ServiceInput { .. } | Self::ServiceExists { .. } => {
+                ErrorKind::Conflict
+            }
             Self::TooManyRequests(_) => ErrorKind::Unavailable,
             Self::Supervisor(error) => error.kind(),
             Self::Run(error) => error.kind(),

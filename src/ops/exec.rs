@@ -51,9 +51,13 @@ impl ExecSource {
             None => None,
         };
         // Read before the log: if it has ended, all of its output is there.
-        let ExecState { number, running, exit_code, cwd, has_ended_session, .. } =
+        let ExecState { number, running, exit_code, cwd, has_ended_session, end_line, .. } =
             self.exec.state();
-        let output = LogsResponse { running, ..logs_response(self, query)? };
+        let output = match end_line {
+            None => logs_response(self, query)?,
+            Some(end_line) => logs_response(self, &query.up_to(end_line))?,
+        };
+        let output = LogsResponse { running, ..output };
         let output = match waited {
             Some(waited) => LogsResponse {
                 reason: Some(waited.reason),

@@ -93,7 +93,7 @@ impl LogRange {
 }
 
 /// A query of lines of a log.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LogQuery {
     /// Selected lines.
     pub selection: Selection,
@@ -227,6 +227,15 @@ impl LogQuery {
             continuation: ContinuationHint::Request { path, filters: String::new() },
         }
         .limited_to(bytes_max)
+    }
+
+    /// Limits a query that has a cursor to the lines up to and including this one.
+    #[must_use]
+    pub fn up_to(&self, last: u64) -> Self {
+        let mut query = self.clone();
+        let lines = query.selection.range.cursor().map(|after| last.saturating_sub(after));
+        query.selection.limit = lines;
+        query
     }
 
     /// Limits the content to `bytes_max` bytes, if given.

@@ -6,6 +6,7 @@ use super::error::{Error, Result};
 use super::log_page;
 use super::log_query::LogQuery;
 use super::run_source::RunSource;
+use super::service_detail::ServiceDetail;
 use super::service_source::ServiceSource;
 use super::source::{Named, Source};
 use super::waits;
@@ -84,6 +85,31 @@ impl Services {
         self.check_may_configure(client, "start", &name, config.as_ref())?;
         let command = ServiceCommand { verb: Verb::Start, service: name, overrides: config };
         self.act(client, "start", &command, VerbStatus::Starting, wait)
+    }
+
+    /// Adds a service, which lives until the supervisor exits, and starts it. With `wait`, blocks
+    /// until it has settled.
+    ///
+    /// # Errors
+    /// `ServiceExists`; errors of [`Self::start`].
+    pub fn add(
+        &self,
+        client: &dyn Client,
+        request: ServiceRequest,
+        wait: Option<Duration>,
+    ) -> Result<VerbResponse> {
+        if self.supervisor.find(&request.name).is_ok() {
+            return Err(Error::ServiceExists { name: request.name });
+        }
+        self.start(client, request, wait)
+    }
+
+    /// Returns a service's configuration, with secrets masked, and how its last runs ended.
+    ///
+    /// # Errors
+    /// `NoSuchService`.
+    pub fn detail(&self, name: &str) -> Result<ServiceDetail> {
+        Ok(ServiceDetail::of(&*self.supervisor.find(name)?))
     }
 
     /// Stops a service. With `wait`, blocks until it has settled.

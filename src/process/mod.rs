@@ -8,6 +8,7 @@
 //! No signal is ever sent to a pid: each goes through a pidfd whose process was checked to be the
 //! right one, so that a recycled pid cannot be hit.
 
+mod background;
 mod cgroup;
 mod child;
 mod child_setup;
@@ -44,6 +45,7 @@ pub mod tests;
 mod tree;
 mod usage;
 
+pub use background::{leave_session, spawn_server};
 pub use cgroup::{Cgroups, NoCgroup, RunCgroup};
 pub use command_line::CommandLine;
 pub use connections::connections_of;

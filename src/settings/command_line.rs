@@ -9,6 +9,7 @@ use crate::protocol::is_name;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The settings of clients: the address of the server, and credentials.
 const CLIENT_FLAGS: [&str; 6] =
@@ -20,7 +21,9 @@ pub fn command_line() -> Command {
     let secrets = SETTINGS.iter().filter(|setting| setting.flag.is_none());
     let secrets: Vec<_> =
         secrets.map(|secret| format!("{}: {}", secret.environment, secret.help)).collect();
-    let serve = Command::new("serve").about("Run the LLM Shell (the default)");
+    let serve = Command::new("serve").about("Run the LLM Shell (the default)").arg(
+        idle_seconds("end-when-idle").help("End after these seconds without clients and runs"),
+    );
     Command::new("llm-shell")
         .version(env!("CARGO_PKG_VERSION"))
         .about(
@@ -99,7 +102,29 @@ fn mcp() -> Command {
         .long("url")
         .value_name("URL")
         .help("URL of an LLM Shell or Astra server; by default an LLM Shell runs in this process");
-    Command::new("mcp").about("Run an MCP server on stdin and stdout").args([url, ctl::env_file()])
+    let detach = Arg::new("detach")
+        .long("detach")
+        .action(ArgAction::SetTrue)
+        .conflicts_with_all(["url", "socket"])
+        .help(
+            "Use the server of this user, whose runs survive this client: started when needed, it \
+             ends after 10 minutes without clients and runs",
+        );
+    let idle = idle_seconds("detach-idle").default_value("600").requires("detach");
+    Command::new("mcp")
+        .about("Run an MCP server on stdin and stdout")
+        .after_help(
+            "Without --url, --socket, --detach and --log-dir the logs go to a new directory in\n\
+             $XDG_STATE_HOME/llm-shell/mcp (~/.local/state/llm-shell/mcp), of which the newest 20\n\
+             are kept. So any number of clients run side by side.",
+        )
+        .args([url, detach, idle, ctl::env_file()])
+}
+
+/// Creates a hidden option of a server that ends itself.
+fn idle_seconds(name: &'static str) -> Arg {
+    let seconds = |text: &str| text.parse::<u64>().map_err(|_| "expected a number of seconds");
+    Arg::new(name).long(name).value_name("SECONDS").hide(true).value_parser(seconds)
 }
 
 fn services_file(id: &'static str) -> Arg {
@@ -190,7 +215,10 @@ pub fn manual_of(path: &[String]) -> Option<Vec<u8>> {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Task {
     /// Run the LLM Shell.
-    Serve,
+    Serve {
+        /// How long it lives without clients and runs; `None` for ever.
+        idle_max: Option<Duration>,
+    },
     /// Supervise services.
     Astra {
         /// The services file.
@@ -207,8 +235,8 @@ pub enum Task {
     },
     /// Speak the Model Context Protocol on stdin and stdout.
     Mcp {
-        /// The URL of the server; `None` for an LLM Shell in this process.
-        url: Option<String>,
+        /// The server.
+        server: McpServer,
         /// The settings file.
         env_file: Option<PathBuf>,
     },
@@ -240,6 +268,17 @@ pub enum Task {
     },
 }
 
+/// The server of `llm-shell mcp`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum McpServer {
+    /// The one at the socket of the settings, or an LLM Shell in this process.
+    OfSettings,
+    /// The one at a URL.
+    AtUrl(String),
+    /// That of the user, which lives this long without clients and runs.
+    OfUser(Duration),
+}
+
 impl Task {
     /// Returns the task of a parsed command line.
     #[must_use]
@@ -254,7 +293,13 @@ impl Task {
                 Self::Ctl { destination, command }
             }
             Some(("mcp", flags)) => Self::Mcp {
-                url: flags.get_one("url").cloned(),
+                server: match flags.get_one::<String>("url") {
+                    Some(url) => McpServer::AtUrl(url.clone()),
+                    None if flags.get_flag("detach") => {
+                        McpServer::OfUser(seconds(flags, "detach-idle").unwrap_or_default())
+                    }
+                    None => McpServer::OfSettings,
+                },
                 env_file: flags.get_one("env-file").cloned(),
             },
             Some(("check", flags)) => {
@@ -274,7 +319,12 @@ impl Task {
             Some(("man", flags)) => Self::Man {
                 command: flags.get_many("command").unwrap_or_default().cloned().collect(),
             },
-            _ => Self::Serve,
+            Some((_, flags)) => Self::Serve { idle_max: seconds(flags, "end-when-idle") },
+            None => Self::Serve { idle_max: None },
         }
     }
+}
+
+fn seconds(flags: &ArgMatches, name: &str) -> Option<Duration> {
+    flags.get_one::<u64>(name).copied().map(Duration::from_secs)
 }

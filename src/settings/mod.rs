@@ -11,7 +11,7 @@ mod table;
 
 pub use clap::ArgMatches;
 pub use clap_complete::Shell;
-pub use command_line::{Task, command_line, completions_of, manual_of};
+pub use command_line::{McpServer, Task, command_line, completions_of, manual_of};
 pub use ctl::Destination;
 pub use env_file::{EnvFile, RUST_LOG, is_writable_by_others};
 pub use error::SettingError;

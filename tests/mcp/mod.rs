@@ -1,8 +1,11 @@
 //! The Model Context Protocol, as clients speak it.
 
+mod detached;
 mod eras;
+mod progress;
 mod services;
 mod shell;
+mod speaker;
 mod stdio;
 
 use crate::harness::{Answer, Instance};
@@ -70,4 +73,21 @@ fn refused(server: &Instance, tool: &str, arguments: &Value) -> String {
     let given = call(server, tool, arguments);
     assert!(given.is_error && given.data.is_null(), "{given:?}");
     given.text
+}
+
+/// Asserts that the first and the last line end in the same number, and removes it.
+#[track_caller]
+fn unframed(text: &str) -> String {
+    let first = text.lines().next().unwrap();
+    let number = &first[first.len() - 13..];
+    assert!(number.starts_with(" | #") && number.ends_with(']'), "{text}");
+    assert!(text.trim_end().ends_with(number) && text.matches(number).count() == 2, "{text}");
+    text.replace(number, "]")
+}
+
+/// Returns the list of tools, as a stateless client gets it.
+fn listed(server: &Instance) -> Value {
+    let headers = stateless_headers("tools/list", None);
+    let listed = post(server, &headers, &request("tools/list", &json!({"_meta": meta()})));
+    listed.expect(200).json()
 }

@@ -1,6 +1,6 @@
 //! The tools of the LLM Shell: texts for models, and structured results for programs.
 
-use super::{call, meta, post, refused, request, stateless_headers, tool_text};
+use super::{call, listed, meta, refused, request, stateless_headers, tool_text};
 use crate::harness::{Server, eventually};
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -8,9 +8,7 @@ use std::time::Instant;
 #[test]
 fn tools_have_descriptions_and_schemas() {
     let server = Server::start();
-    let headers = stateless_headers("tools/list", None);
-    let listed = post(&server, &headers, &request("tools/list", &json!({"_meta": meta()})));
-    let listed = listed.expect(200).json();
+    let listed = listed(&server);
     let tools = listed["result"]["tools"].as_array().unwrap();
     let names: Vec<_> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
     assert_eq!(

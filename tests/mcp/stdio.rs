@@ -1,65 +1,11 @@
 //! The protocol on stdin and stdout: with an embedded server, and with a remote one.
 
 use super::request;
+use super::speaker::Speaker;
 use crate::harness::{Server, binary, eventually, processes_in};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use tempfile::TempDir;
-
-/// A client of `llm-shell mcp`, in a folder of its own.
-struct Speaker {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    lines: Option<std::io::Lines<BufReader<std::process::ChildStdout>>>,
-    folder: TempDir,
-}
-
-impl Speaker {
-    fn start(mut command: Command, arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        command.arg("mcp").args(arguments).current_dir(folder.path());
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = Some(BufReader::new(child.stdout.take().unwrap()).lines());
-        Self { stdin: child.stdin.take(), child, lines, folder }
-    }
-
-    fn say(&mut self, message: &Value) {
-        writeln!(self.stdin.as_mut().unwrap(), "{message}").unwrap();
-    }
-
-    fn hear(&mut self) -> Value {
-        let line = self.lines.as_mut().unwrap().next().expect("an answer").unwrap();
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
-    }
-
-    fn call(&mut self, id: u32, tool: &str, arguments: &Value) -> String {
-        let mut message = request("tools/call", &json!({"name": tool, "arguments": arguments}));
-        message["id"] = json!(id);
-        self.say(&message);
-        let answer = self.hear();
-        assert_eq!(answer["id"], id, "{answer}");
-        answer["result"]["content"][0]["text"].as_str().expect("a text").to_owned()
-    }
-
-    /// Closes the input and waits for the end.
-    fn leave(&mut self) -> ExitStatus {
-        drop(self.stdin.take());
-        eventually("it ends", || self.child.try_wait().unwrap())
-    }
-}
-
-impl Drop for Speaker {
-    fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _ended = self.child.wait();
-    }
-}
+use std::io::Write;
+use std::process::Stdio;
 
 #[test]
 fn embedded_server_ends_commands_at_end_of_input() {
@@ -73,7 +19,8 @@ fn embedded_server_ends_commands_at_end_of_input() {
     eventually("it runs", || (processes_in(speaker.folder.path()).len() >= 3).then_some(()));
     assert!(speaker.leave().success());
     assert_eq!(processes_in(speaker.folder.path()), Vec::<String>::new());
-    assert!(speaker.folder.path().join("logs").is_dir());
+    assert_eq!(speaker.log_directories().len(), 1);
+    assert!(!speaker.folder.path().join("logs").exists());
 }
 
 #[test]
@@ -127,7 +74,7 @@ fn running_server_is_used_with_its_token() {
     let text = speaker.call(1, "start_command", &json!({"command": "echo there"}));
     assert!(text.contains("\nthere\n"), "{text}");
     assert!(speaker.leave().success());
-    assert!(!speaker.folder.path().join("logs").exists());
+    assert_eq!(std::fs::read_dir(speaker.folder.path()).unwrap().count(), 0);
 }
 
 #[test]
@@ -244,4 +191,72 @@ fn ping_is_answered_despite_waiting_calls() {
     let killed = killed.expect("the answer of the kill");
     assert_eq!(killed["result"]["isError"], false, "{killed}");
     assert!(speaker.leave().success());
+}
+
+#[test]
+fn clients_run_side_by_side_in_their_own_logs() {
+    let state = tempfile::tempdir().unwrap();
+    let start = |arguments: &[&str]| {
+        let mut command = binary();
+        command.env("XDG_STATE_HOME", state.path());
+        Speaker::start(command, arguments)
+    };
+    let mut clients: Vec<Speaker> = (0..3).map(|_| start(&[])).collect();
+    for (id, client) in (0..).zip(&mut clients) {
+        let text = client.call(id, "start_command", &json!({"command": "sleep 60", "wait": 0}));
+        assert!(text.contains(" | running | "), "{text}");
+    }
+    let below = state.path().join("llm-shell/mcp");
+    assert_eq!(std::fs::read_dir(&below).unwrap().count(), 3);
+    // What a killed client leaves is ended by the next one.
+    let mut killed = clients.pop().unwrap();
+    killed.child.kill().unwrap();
+    killed.child.wait().unwrap();
+    assert!(!processes_in(killed.folder.path()).is_empty());
+    let mut next = start(&[]);
+    next.say(&request("ping", &json!({})));
+    next.hear();
+    assert_eq!(processes_in(killed.folder.path()), Vec::<String>::new());
+    // Those in use stay, and so do the newest 20 of the others.
+    for number in 10..40 {
+        std::fs::create_dir(below.join(format!("2020-01-01_00-00-00_{number}"))).unwrap();
+    }
+    let mut named = start(&["--log-dir", "named"]);
+    named.say(&request("ping", &json!({})));
+    named.hear();
+    assert!(named.folder.path().join("named").is_dir());
+    assert_eq!(std::fs::read_dir(&below).unwrap().count(), 34);
+    let mut last = start(&[]);
+    last.say(&request("ping", &json!({})));
+    last.hear();
+    assert_eq!(std::fs::read_dir(&below).unwrap().count(), 20);
+    for client in clients.iter_mut().chain([&mut next, &mut named, &mut last]) {
+        assert!(client.leave().success());
+    }
+}
+
+#[test]
+fn missing_directory_for_logs_is_an_error() {
+    let mut command = binary();
+    command.arg("mcp").env_remove("HOME").env("XDG_STATE_HOME", "relative");
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let said = "neither XDG_STATE_HOME nor HOME is an absolute path: set one of them, or give";
+    assert!(output.status.code() == Some(2) && stderr.contains(said), "{stderr}");
+}
+
+#[test]
+fn socket_of_a_server_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("shell.sock");
+    let mut server = binary();
+    server.args(["--socket", socket.to_str().unwrap()]).current_dir(folder.path());
+    let mut server = server.stderr(Stdio::null()).spawn().unwrap();
+    eventually("it listens", || socket.exists().then_some(()));
+    let mut speaker = Speaker::start(binary(), &["--socket", socket.to_str().unwrap()]);
+    let text = speaker.call(1, "start_command", &json!({"command": "echo there"}));
+    assert!(text.contains("\nthere\n"), "{text}");
+    assert!(speaker.leave().success());
+    server.kill().unwrap();
+    server.wait().unwrap();
 }

@@ -239,12 +239,12 @@ def before_call(context, case, kwargs):
         ask("post", case, "/start", json={"command": "exec cat", "pty": True})
     if isinstance(case.body, dict):
         tame_body(case, case.body)
+    if case.path_parameters:
+        tame_path(case, case.path_parameters)
     if case.query:
         tame_query(case, case.query)
         if case.query.get("follow") in (True, "true"):
             end_following(case)
-    if case.path_parameters:
-        tame_path(case, case.path_parameters)
 
 
 @schemathesis.hook

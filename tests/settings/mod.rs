@@ -114,7 +114,8 @@ fn clients_read_only_a_named_dotenv() {
     let (code, stderr) = output(&mut client);
     assert_eq!(code, Some(0), "{stderr}");
     let mut mcp = binary();
-    let (code, stderr) = output(mcp.arg("mcp").current_dir(folder.path()));
+    mcp.arg("mcp").current_dir(folder.path()).env("XDG_STATE_HOME", folder.path());
+    let (code, stderr) = output(&mut mcp);
     assert_eq!(code, Some(0), "{stderr}");
     let (code, stderr) = output(binary().args(["ctl", "--env-file", "/no/such", "health"]));
     assert_eq!(code, Some(2), "{stderr}");

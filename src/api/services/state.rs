@@ -6,9 +6,7 @@ use crate::api::logs;
 use crate::api::openapi::examples;
 use crate::api::openapi::parameters as take;
 use crate::api::route::Route;
-use crate::api::service_detail::ServiceDetail;
-use crate::ops::Error;
-use crate::ops::Services;
+use crate::ops::{Error, ServiceDetail, Services};
 use crate::protocol::{ServiceLogs, ServiceStatus, SystemStatus};
 use crate::runs;
 use http::StatusCode;
@@ -89,8 +87,7 @@ fn one_status(services: &Services, request: &mut Request<'_>) -> Result<Reply, P
 
 fn detail(services: &Services, request: &mut Request<'_>) -> Result<Reply, Problem> {
     request.query()?.finish()?;
-    let service = services.supervisor().find(request.param("service"))?;
-    Ok(Reply::json(StatusCode::OK, &ServiceDetail::of(&service)))
+    Ok(Reply::json(StatusCode::OK, &services.detail(request.param("service"))?))
 }
 
 fn read_logs(services: &Services, request: &mut Request<'_>) -> Result<Reply, Problem> {

@@ -116,7 +116,8 @@ impl Session {
             Outcome::Signalled(number) => Some(128 + number),
             Outcome::Unknown => None,
         });
-        last.end(ExecEnd { exit_code, cwd, has_ended_session: true });
+        let lines = self.log.line_numbers().end;
+        last.end(ExecEnd { exit_code, cwd, lines, has_ended_session: true });
         self.log.announce_other_change();
     }
 }
@@ -222,8 +223,8 @@ impl Driver {
                 "cannot store a command for process {}: {error}",
                 self.session.leader.pid()
             );
-            let cwd = self.session.cwd();
-            queued.exec.end(ExecEnd { exit_code: None, cwd, has_ended_session: false });
+            let (cwd, lines) = (self.session.cwd(), self.session.log.line_numbers().end);
+            queued.exec.end(ExecEnd { exit_code: None, cwd, lines, has_ended_session: false });
             return;
         }
         control.send(&command_line(queued.exec.number(), queued.input));
@@ -292,7 +293,8 @@ impl Driver {
         state.is_interrupt_due = false;
         let cwd = state.cwd.clone();
         drop(state);
-        current.exec.end(ExecEnd { exit_code: Some(code), cwd, has_ended_session: false });
+        let lines = session.log.line_numbers().end;
+        current.exec.end(ExecEnd { exit_code: Some(code), cwd, lines, has_ended_session: false });
         session.log.announce_other_change();
     }
 

@@ -18,6 +18,9 @@ pub struct ExecState {
     pub number: u64,
     /// Number of the log's last line before it: its output comes after that.
     pub after: u64,
+    /// Number of the log's last line at its end: what follows is of the next command, or of what it
+    /// left in the background. `None` while it runs.
+    pub end_line: Option<u64>,
     /// Whether it goes on.
     pub running: bool,
     /// Its exit status, as the shell's `$?` has it (128 and the number for a signal); `None` while
@@ -33,7 +36,9 @@ impl Exec {
     /// Creates a command that runs.
     pub(super) fn new(number: u64, after: u64, cwd: String) -> Self {
         let (exit_code, running, has_ended_session) = (None, true, false);
-        let state = ExecState { number, after, running, exit_code, cwd, has_ended_session };
+        let end_line = None;
+        let state =
+            ExecState { number, after, end_line, running, exit_code, cwd, has_ended_session };
         Self { state: Mutex::new(state), number, changed: Condvar::new() }
     }
 
@@ -63,6 +68,7 @@ impl Exec {
     pub(super) fn end(&self, end: ExecEnd) {
         let mut state = self.state.lock();
         if std::mem::replace(&mut state.running, false) {
+            state.end_line = Some(end.lines);
             state.exit_code = end.exit_code;
             state.cwd = end.cwd;
             state.has_ended_session = end.has_ended_session;
@@ -77,5 +83,7 @@ impl Exec {
 pub(super) struct ExecEnd {
     pub exit_code: Option<i32>,
     pub cwd: String,
+    /// Number of the log's lines.
+    pub lines: u64,
     pub has_ended_session: bool,
 }

@@ -1,4 +1,4 @@
-//! GET /services/{service}: a service's configuration and how its last runs ended.
+//! The detail of a service: its configuration and how its last runs ended.
 
 use crate::logs::{RunRecord, format_instant};
 use crate::protocol::{EndedBy, seconds};
@@ -13,29 +13,37 @@ const EXITS_MAX: usize = 10;
 /// Answer to GET /services/{service}.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ServiceDetail {
-    service: String,
+    /// Name of the service.
+    pub service: String,
     /// Where it is defined: `file`, or `api` if a client added it.
-    source: &'static str,
+    pub source: &'static str,
     /// Its configuration, in the fields of the services file, with secrets masked.
-    config: ShownConfig,
+    pub config: ShownConfig,
     /// Its last exits, newest first.
-    exits: Vec<Exit>,
+    pub exits: Vec<Exit>,
 }
 
 /// How a run ended; `uptime` in seconds.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Exit {
-    run_id: String,
-    stopped_at: String,
+pub struct Exit {
+    /// Id of the run.
+    pub run_id: String,
+    /// End of the run.
+    pub stopped_at: String,
+    /// Exit status, or minus the number of the signal.
     #[serde(rename = "exit_code")]
-    code: Option<i32>,
-    signal: Option<String>,
-    ended_by: EndedBy,
-    uptime: f64,
+    pub code: Option<i32>,
+    /// Name of the signal.
+    pub signal: Option<String>,
+    /// What ended it.
+    pub ended_by: EndedBy,
+    /// Duration of the run.
+    pub uptime: f64,
 }
 
 impl ServiceDetail {
     /// Returns the current detail of a service.
+    #[must_use]
     pub fn of(service: &ServiceHandle) -> Self {
         let facts = service.snapshot();
         let exits = service.manager().run_records().into_iter().filter_map(exit);
