@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Many runs at once: `many.py --binary B [--seconds 300] [--runs 64] [--seed S]`.
 
-Keeps that many runs alive, kills and restarts them at random, and then holds the log of each that is
-still kept to its lines: each once, in order, all of a run that ended by itself; and no process may be
-left. Prints a Markdown table, and ends with 1 where something was not as it must be. Needs the
-standard library alone; everything that it starts it ends by its pid.
+Keeps that many runs alive, kills and restarts them at random, and then holds the log of each that
+is still kept to its lines: each once, in order, all of a run that ended by itself; and no process
+may be left. Prints a Markdown table, and ends with 1 where something was not as it must be. Needs
+the standard library alone; everything that it starts it ends by its pid.
 """
 
 import argparse
