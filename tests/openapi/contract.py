@@ -105,9 +105,9 @@ def hold(server: Server, tools: Path) -> bool:
             "--generation-deterministic",
             "--suppress-health-check",
             "all",
-            # The one has no end; the other is held to a protocol of its own, elsewhere.
+            # A stream of events has no end; the other is held to a protocol of its own, elsewhere.
             "--exclude-path-regex",
-            "^(/supervisor/events|/mcp)$",
+            "^((/supervisor)?/events|/mcp)$",
         ]
         environment = {
             **os.environ,

@@ -87,7 +87,7 @@ def tame_start(case, body):
         body.pop("command", None)
     else:
         body.pop("shell", None)
-        body.setdefault("command", "true")
+        body["command"] = body.get("command") or "true"
 
 
 def tame_wait(values):
