@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 const WAITERS_MAX: usize = 64;
 
 /// The most runs that one request waits for.
-pub const WAITED_RUNS_MAX: usize = 100;
+pub const WAITED_RUNS_MAX: usize = 64;
 
 /// The operations on the runs of an LLM Shell, for the clients of one server.
 #[derive(Debug)]

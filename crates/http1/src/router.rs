@@ -28,7 +28,7 @@ type Handler = Box<dyn Fn(&mut Request<'_>) -> Result<Reply, Problem> + Send + S
 /// A pattern is a path whose segments are either literal or `{name}`, which matches any one
 /// segment that is not empty. Segments are compared as they were sent; only the values of `{name}`
 /// are percent-decoded, so that `%2F` never splits one. A trailing slash is ignored. A literal
-/// segment takes precedence over `{name}` at the leftmost difference.
+/// segment takes precedence over `{name}` at the leftmost difference, whatever the method.
 #[derive(Default)]
 pub struct Router {
     routes: Vec<Route>,
@@ -195,15 +195,17 @@ impl Router {
     }
 
     fn best(&self, method: &Method, path: &str) -> Option<&Route> {
-        let mut best: Option<&Route> = None;
-        for route in self.routes.iter().filter(|route| route.method == *method) {
-            if matches(route.pattern, path)
-                && best.is_none_or(|best| is_more_specific(route.pattern, best.pattern))
-            {
-                best = Some(route);
-            }
-        }
-        best
+        self.routes_at(path).find(|route| route.method == *method)
+    }
+
+    /// Returns the routes of the most specific pattern that matches a path.
+    fn routes_at(&self, path: &str) -> impl Iterator<Item = &Route> {
+        let matching = || self.routes.iter().filter(move |route| matches(route.pattern, path));
+        let best = matching()
+            .map(|route| route.pattern)
+            .reduce(|best, other| if is_more_specific(other, best) { other } else { best });
+        let is_best = move |pattern| best.is_some_and(|best| !is_more_specific(best, pattern));
+        matching().filter(move |route| is_best(route.pattern))
     }
 
     /// Builds the 404 with a few likely routes; the documentation has the whole list.
@@ -224,7 +226,7 @@ impl Router {
 
     fn no_route(&self, method: &Method, path: &str) -> Problem {
         let mut allowed: Vec<&str> = Vec::new();
-        for route in self.routes.iter().filter(|route| matches(route.pattern, path)) {
+        for route in self.routes_at(path) {
             let names: &[&str] = match route.method.as_str() {
                 "GET" => &["GET", "HEAD"],
                 other => &[other],
@@ -400,11 +402,9 @@ mod tests {
     #[test]
     fn a_405_lists_the_allowed_methods() {
         let table = table();
-        for (path, allowed) in [
-            ("/status", "GET, HEAD, POST"),
-            ("/", "GET, HEAD"),
-            ("/runs/latest", "POST, GET, HEAD"),
-        ] {
+        for (path, allowed) in
+            [("/status", "GET, HEAD, POST"), ("/", "GET, HEAD"), ("/runs/latest", "GET, HEAD")]
+        {
             let Err(problem) = table.find(&Method::DELETE, path) else { panic!("{path} is known") };
             assert_eq!(problem.status().as_u16(), 405, "{path}");
             let named = problem.detail().trim_end_matches('.').rsplit(": use ").next();
@@ -417,9 +417,10 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_route_without_the_method_falls_back() {
-        let expected = Ok(("/runs/{run_id}".to_owned(), values(&["latest"])));
-        assert_eq!(found(&Method::POST, "/runs/latest"), expected);
+    fn a_literal_route_hides_the_methods_of_a_pattern() {
+        assert_eq!(found(&Method::POST, "/runs/latest"), Err(405));
+        let expected = Ok(("/runs/{run_id}".to_owned(), values(&["last"])));
+        assert_eq!(found(&Method::POST, "/runs/last"), expected);
     }
 
     #[test]
