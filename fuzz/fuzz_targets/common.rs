@@ -48,6 +48,6 @@ fn serve() -> PathBuf {
     let settings = settings::load(&sources).expect("settings").settings;
     let listener = app::listen(&settings).expect("a socket");
     let startup = app::Startup { settings, environment: Vec::new() };
-    std::thread::spawn(|| app::run(startup, listener));
+    std::thread::spawn(|| app::run(startup, listener, None));
     path
 }

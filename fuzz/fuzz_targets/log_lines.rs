@@ -153,6 +153,7 @@ fn page(log: &Arc<RunLog>, range: Range) -> Page {
 fn reopened(log: &RunLog) -> Arc<RunLog> {
     let run = RunRecord {
         run_id: "0".repeat(16),
+        name: None,
         command: String::new(),
         cwd: String::new(),
         pty: false,

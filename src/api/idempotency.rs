@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: a retried request has its effect once and gets the first answer again.
 
-use crate::ops::Error;
+use crate::ops::{Client, Error};
 use crate::permits::Permits;
 use http::StatusCode;
 use http1::{Problem, Reply, Request};
@@ -76,8 +76,9 @@ impl Answers {
         };
         check(&key)?;
         request.keep_body(bytes_max)?;
-        // Each route has its own keys; routes of Astra have two prefixes.
-        let key = format!("{} {key}", request.path().trim_start_matches("/api"));
+        // Each token and each route have their own keys; routes of Astra have two prefixes.
+        let principal = request.principal().name.as_deref().unwrap_or_default();
+        let key = format!("{principal} {} {key}", request.path().trim_start_matches("/api"));
         let query = request.query_text().unwrap_or_default();
         let media_type = request.header("content-type").unwrap_or_default();
         let parts = (query, media_type, request.kept_body());

@@ -8,9 +8,7 @@ use crate::protocol::{
     EndedBy, KillResponse, Leftover, ProcessStatus, Pty, RunRequest, RunStatus, ShellName, Size,
     UnkilledProcess, is_run_name, seconds,
 };
-use crate::runs::{
-    EndedLeftover, FoundRun, KillReport, PastRun, RunInfo, RunSpec, SessionShell, Snapshot,
-};
+use crate::runs::{EndedLeftover, FoundRun, KillReport, PastRun, RunSpec, SessionShell, Snapshot};
 use serde_json::Value;
 
 impl TryFrom<Size> for TerminalSize {
@@ -105,15 +103,6 @@ impl From<Snapshot> for ProcessStatus {
             ended_leftovers: leftovers(run.ended_leftovers),
             log_dropped_lines: run.log.dropped_lines,
             log_pending: run.is_log_pending,
-        }
-    }
-}
-
-impl From<RunInfo> for ProcessStatus {
-    fn from(run: RunInfo) -> Self {
-        match run {
-            RunInfo::Last(snapshot) => Self::from(*snapshot),
-            RunInfo::Past(past) => Self::of_the_past(*past),
         }
     }
 }

@@ -437,14 +437,6 @@ impl Shell {
         Ok(RunsResponse { runs, total, next })
     }
 
-    /// Returns the state of one run.
-    ///
-    /// # Errors
-    /// Those of [`Self::find`].
-    pub fn status(&self, which: Which<'_>) -> Result<ProcessStatus> {
-        Ok(self.find(which)?.into())
-    }
-
     /// Returns the log of a run.
     ///
     /// # Errors

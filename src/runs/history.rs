@@ -3,7 +3,7 @@
 use super::config::Numbering;
 use super::error::{Error, Result};
 use super::process_manager::{Inner, ProcessManager};
-use super::run::{RunView, Snapshot, describe_end};
+use super::run::{RunView, describe_end};
 use crate::logs;
 use crate::logs::{
     EndRecord, Keep, LogFolder, LogSeries, LogSnapshot, OlderPart, Range, RunLog, RunRecord, now,
@@ -32,15 +32,6 @@ pub(super) struct RunStart<'a> {
     pub directory: &'a Path,
     pub is_on_terminal: bool,
     pub name: Option<&'a str>,
-}
-
-/// A run, current or old.
-#[derive(Clone, Debug)]
-pub enum RunInfo {
-    /// The last one of this server.
-    Last(Box<Snapshot>),
-    /// An earlier one.
-    Past(Box<PastRun>),
 }
 
 /// A run before the last one.

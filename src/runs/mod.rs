@@ -25,7 +25,7 @@ mod timeout;
 
 pub use config::{ManagerConfig, Metering, Numbering, Observer, RunObserver, SECONDS_MAX};
 pub use error::Error;
-pub use history::{PastRun, RunInfo, STRAYS_TIMEOUT, recover};
+pub use history::{PastRun, STRAYS_TIMEOUT, recover};
 pub use input::{EndsInput, Written};
 pub use process_manager::{Ending, KillReport, ProcessManager};
 pub use run::{End, EndedLeftover, RunView, Snapshot};

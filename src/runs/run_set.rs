@@ -6,7 +6,7 @@
 
 use super::config::{ManagerConfig, Observer};
 use super::error::{Error, Result};
-use super::history::{PastRun, RunInfo};
+use super::history::PastRun;
 use super::process_manager::ProcessManager;
 use super::run::{RunView, Snapshot};
 use super::run_events::RunEvents;
@@ -248,7 +248,7 @@ impl RunSet {
         &self,
         filter: &RunFilter,
         is_listed: impl Fn(&RunRecord) -> bool,
-    ) -> Result<(Vec<RunInfo>, usize, bool)> {
+    ) -> Result<(Vec<FoundRun>, usize, bool)> {
         let mut records = self.folder.ledger().runs();
         records.retain(|run| filter.name.is_none() || run.name == filter.name);
         records.retain(is_listed);
@@ -260,14 +260,7 @@ impl RunSet {
         }
         let has_more = records.len() > filter.limit;
         records.truncate(filter.limit);
-        Ok((records.into_iter().map(|record| self.info(record)).collect(), total, has_more))
-    }
-
-    fn info(&self, record: RunRecord) -> RunInfo {
-        match self.found(record) {
-            FoundRun::Managed(found) => RunInfo::Last(Box::new(found.run.snapshot())),
-            FoundRun::Past(past) => RunInfo::Past(past),
-        }
+        Ok((records.into_iter().map(|record| self.found(record)).collect(), total, has_more))
     }
 
     /// Returns the log of a run. Reads all of it unless it was read before.
@@ -303,7 +296,7 @@ impl RunSet {
         Ok(run_id)
     }
 
-    /// Returns the runs that live or have left something behind, the foreground command last.
+    /// Returns the runs whose own process lives, the foreground command last.
     #[must_use]
     pub fn live(&self) -> Vec<RunView> {
         let is_live = |run: &RunView| run.end().is_none();

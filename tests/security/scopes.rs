@@ -268,3 +268,22 @@ fn an_unusable_tokens_file_is_refused_with_its_line() {
     fs::remove_file(tokens.path()).unwrap();
     assert!(start().contains("cannot be read"));
 }
+
+#[test]
+fn idempotency_keys_are_of_a_token() {
+    let tokens = TokensFile::new();
+    let server = tokens.server();
+    let start = || {
+        let body = json!({"command": "sleep 60"}).to_string();
+        server.request("POST /start", &[tokens.header("run")], body.as_bytes()).expect(201);
+    };
+    let kill = |scope: &str| {
+        let headers = [tokens.header(scope), "Idempotency-Key: same"];
+        server.request("POST /kill", &headers, b"").expect(200).json()
+    };
+    start();
+    let first = kill("operate");
+    start();
+    assert_eq!(kill("operate"), first, "the same token gets the same answer");
+    assert_ne!(kill("run"), first, "another token has keys of its own");
+}
