@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 # The programs that the tests drive or stand on, and the Debian packages that bring them.
 TOOLS := curl:curl ip:iproute2 script:bsdutils openssl:openssl python3:python3 unshare:util-linux setsid:util-linux setpriv:util-linux nsenter:util-linux useradd:passwd mount:mount ps:procps systemd-analyze:systemd node:nodejs npm:npm \
-	vi:vim-tiny less:less chromium:chromium chromedriver:chromium-driver
+	vi:vim-tiny less:less git:git ssh-keygen:openssh-client gdb:gdb chromium:chromium chromedriver:chromium-driver
 
 # Installs the packages of those of a list that are missing, with these options of apt-get.
 define install

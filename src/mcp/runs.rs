@@ -161,7 +161,8 @@ pub fn report_of(
         data["signal"] = signal.into();
     }
     if let Some(prompt) = output.prompt {
-        data["prompt"] = text_report::prompt_of(Some(&prompt)).into();
+        let shown = text_report::without_tags(text_report::prompt_of(Some(&prompt)));
+        data["prompt"] = shown.into();
     }
     Ok(ToolResult { text, data })
 }

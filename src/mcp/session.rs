@@ -78,7 +78,8 @@ fn report_exec(
         data["exit_code"] = code.into();
     }
     if let Some(prompt) = &answer.output.prompt {
-        data["prompt"] = text_report::prompt_of(Some(prompt)).into();
+        let shown = text_report::without_tags(text_report::prompt_of(Some(prompt)));
+        data["prompt"] = shown.into();
     }
     Ok(ToolResult { text, data })
 }

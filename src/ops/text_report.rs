@@ -103,12 +103,18 @@ impl Frame {
     #[must_use]
     pub fn around(self, first: &str, body: &str, last: &str) -> String {
         let Self(number) = self;
-        let body: String = body.chars().filter(|c| !TAG_CHARACTERS.contains(c)).collect();
+        let body = without_tags(body);
         let end = if body.is_empty() || body.ends_with('\n') { "" } else { "\n" };
         let plain = |line: &str| line.replace(|c: char| c.is_control(), " ");
         let (first, last) = (plain(first), plain(last));
         format!("[{first} | #{number:08x}]\n{body}{end}[{last} | #{number:08x}]\n")
     }
+}
+
+/// Returns a text without Unicode tag characters.
+#[must_use]
+pub fn without_tags(text: &str) -> String {
+    text.chars().filter(|c| !TAG_CHARACTERS.contains(c)).collect()
 }
 
 impl Default for Frame {

@@ -3,7 +3,7 @@
 
 mod agent;
 
-use crate::harness::Server;
+use crate::harness::{Astra, Server};
 use agent::{Agent, BOTH, By};
 use serde_json::json;
 use std::process::Command;
@@ -164,6 +164,25 @@ fn programs_that_ask_are_answered() {
         let answer = agent.input(&asks, "hunter2\n", &[], "match:characters");
         assert!(answer.contains("7 characters") && !answer.contains("hunter2"), "{answer}");
         agent.kill(&asks);
+        // A name, and Enter for each of the other questions.
+        let npm = start("npm init", "match:package name: ");
+        agent.input(&npm, "shown\n", &[], "match:version: ");
+        // It asks ten questions more, some of which have a default.
+        for _ in 0..12 {
+            if server.get(&format!("/runs/{npm}")).json()["status"] == "running" {
+                agent.input(&npm, "\n", &[], "idle:0.2");
+            }
+        }
+        let package = std::fs::read_to_string(server.folder().join("package.json")).unwrap();
+        assert!(package.contains("\"name\": \"shown\""), "{package}");
+        let key = start("ssh-keygen -t ed25519 -f key", "match:passphrase.*: $");
+        agent.input(&key, "\n", &[], "match:again: $");
+        let made = agent.input(&key, "\n", &[], "end");
+        assert!(made.contains("key fingerprint") && server.folder().join("key.pub").exists());
+        let gdb = start("gdb -q -nx /bin/true", "match:\\(gdb\\) $");
+        let value = agent.input(&gdb, "print 6 * 7\n", &[], "match:= 42");
+        assert!(value.contains("= 42"), "{value}");
+        agent.input(&gdb, "quit\n", &[], "end");
         let shown = agent.read(&asks, &json!({"lines": 20}));
         assert!(!shown.contains("hunter2"), "{shown}");
         agent.cost("programs that ask are answered");
@@ -235,4 +254,39 @@ fn a_session_saves_repeating_the_directory() {
         agent.kill("main");
         agent.cost("a session saves repeating the directory");
     }
+}
+
+#[test]
+fn a_service_is_added_broken_diagnosed_and_fixed() {
+    let serves = "echo up; exec sleep 60";
+    let file = |cmd: &str| {
+        let check = json!({"cmd": "test -e healthy", "interval": 0.2, "timeout": 5});
+        json!({
+            "db": {"cmd": serves}, "cache": {"cmd": serves}, "queue": {"cmd": serves},
+            "api": {"cmd": cmd, "depends_on": ["db"], "health_check": check,
+                "restart_policy": {"mode": "never"}, "start_timeout": 1},
+            "web": {"cmd": serves, "depends_on": ["api"]}, "mail": {"cmd": serves},
+        })
+    };
+    let astra = Astra::start(file("echo up; touch healthy; exec sleep 60"));
+    let agent = Agent::new(&astra, By::Tools);
+    astra.wait_for("web", "running");
+    let added = json!({"name": "jobs", "config": {"cmd": "echo at work; exec sleep 60"}});
+    assert!(agent.tool("add_service", &added).contains("jobs | running"));
+    assert!(agent.tool("list_services", &json!({})).contains("7 services | 7 running"));
+    astra.write(file("rm -f healthy; echo 'error: no such table: users'; exit 1"));
+    agent.tool("reload_service", &json!({"name": "api"}));
+    astra.wait_for("api", "crashed");
+    let list = agent.tool("list_services", &json!({}));
+    assert!(list.contains("api | crashed | exit code 1"), "{list}");
+    let health = agent.tool("check_health", &json!({}));
+    assert!(health.contains("degraded") && health.contains("api: crashed"), "{health}");
+    let logs = agent.tool("service_logs", &json!({"name": "api", "grep": "error", "context": 1}));
+    assert!(logs.contains("no such table: users"), "{logs}");
+    astra.write(file("echo fixed; touch healthy; exec sleep 60"));
+    agent.tool("reload_service", &json!({"name": "api"}));
+    assert!(agent.tool("start_service", &json!({"name": "api"})).contains("api | running"));
+    let health = agent.tool("check_health", &json!({"name": "api"}));
+    assert!(health.contains("api | healthy"), "{health}");
+    agent.cost("a service is added, broken, diagnosed and fixed");
 }
