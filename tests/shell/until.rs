@@ -62,7 +62,7 @@ fn a_match_is_found_wherever_the_output_is_split() {
 #[test]
 fn a_wait_that_runs_out_says_timeout() {
     let server = Server::start();
-    let run = json!({"command": "echo a; sleep 60", "name": "slow"});
+    let run = json!({"command": "echo a; sleep 60", "name": "slow", "wait": 20, "until": "line"});
     server.post_json("/runs", &run).expect(201);
     for (path, content) in [
         ("/runs/slow/logs?after=1&wait=0.2", json!("")),
