@@ -21,7 +21,7 @@ use crate::protocol::{
 use crate::runs;
 use crate::runs::EndsInput;
 use crate::runs::Written;
-use crate::supervisor::{Bulk, ServiceCommand, ServiceOrigin, Supervisor, Verb};
+use crate::supervisor::{self, Bulk, ServiceCommand, ServiceOrigin, Supervisor, Verb};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -102,6 +102,26 @@ impl Services {
             return Err(Error::ServiceExists { name: request.name });
         }
         self.start(client, request, wait)
+    }
+
+    /// Stops a service that a client has added, and removes it. Blocks until it is gone, at most
+    /// for `wait`. Its log stays on disk.
+    ///
+    /// # Errors
+    /// Errors of `Supervisor::remove`; `ServiceState` if it is still stopping after `wait`, and
+    /// then it is removed later; `Restricted`; `TooManyRequests`.
+    pub fn remove(&self, client: &dyn Client, name: &str, wait: Duration) -> Result<()> {
+        require_unrestricted(client, "remove a service")?;
+        let _permit = self.streams.take()?;
+        let begun = self.supervisor.remove(name).map_err(Error::from);
+        self.audit.record(client, &Change::of_service("remove", name, None), &begun);
+        let service = begun?;
+        if waits::wait(client, wait, |until| self.supervisor.wait_removed(&service, until)) {
+            return Ok(());
+        }
+        let advice = "it is removed as soon as it is down: ask again to wait for it";
+        let (name, state) = (name.to_owned(), service.state());
+        Err(supervisor::Error::ServiceState { name, state, advice }.into())
     }
 
     /// Returns a service's configuration, with secrets masked, and how its last runs ended.

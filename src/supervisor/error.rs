@@ -38,6 +38,22 @@ pub enum Error {
         /// The service.
         name: String,
     },
+    /// A service of the file cannot be removed over the API.
+    #[error(
+        "{name} is defined in the services file: remove it there and reload the file, or stop it."
+    )]
+    InFile {
+        /// The service.
+        name: String,
+    },
+    /// A service cannot be removed before those that depend on it.
+    #[error("{name} is needed by {}: remove what depends on it first.", by.join(", "))]
+    Needed {
+        /// The service.
+        name: String,
+        /// The services that depend on it.
+        by: Vec<String>,
+    },
     /// What is asked of a service does not fit its state.
     #[error("{name} is {state}: {advice}.")]
     ServiceState {
@@ -77,7 +93,9 @@ impl Error {
         match self {
             Self::EnvironmentFile { .. } | Self::Invalid(_) => ErrorKind::BadRequest,
             Self::NoSuchService { .. } | Self::NotInFile { .. } => ErrorKind::NotFound,
-            Self::ServiceState { .. } => ErrorKind::Conflict,
+            Self::ServiceState { .. } | Self::InFile { .. } | Self::Needed { .. } => {
+                ErrorKind::Conflict
+            }
             Self::TooManyRequests(_) => ErrorKind::Unavailable,
             Self::Run(error) => error.kind(),
             Self::Log(error) => error.kind(),

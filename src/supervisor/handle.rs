@@ -141,6 +141,17 @@ impl Supervisor {
         self.send(&ServiceCommand { verb, service: service.to_owned(), overrides: None })
     }
 
+    /// Stops a service that was added by [`Self::send`], and removes it once it is down. Returns
+    /// the service. Does not wait for it.
+    ///
+    /// # Errors
+    /// `NoSuchService`; `InFile`; `Needed` if another service depends on it; `ShuttingDown`.
+    pub fn remove(&self, name: &str) -> Result<Arc<ServiceHandle>> {
+        let service = self.find(name)?;
+        self.request(|reply| Message::Remove { service: name.to_owned(), reply })?;
+        Ok(service)
+    }
+
     /// Reads the services file again and applies it: the service `only`, or all of it. Blocks
     /// while the file is read; does not wait for the operations that follow.
     ///
@@ -235,6 +246,14 @@ impl Supervisor {
         let is_settled =
             |name: &String| self.find(name).map_or(true, |service| service.snapshot().is_settled());
         self.events.wait_until(deadline, || names.iter().all(is_settled))
+    }
+
+    /// Waits until a service is removed, or until `deadline`. Returns whether it is. One of the
+    /// same name that was added since is another.
+    pub fn wait_removed(&self, service: &Arc<ServiceHandle>, deadline: Instant) -> bool {
+        let is_gone =
+            || self.find(service.name()).map_or(true, |found| !Arc::ptr_eq(&found, service));
+        self.events.wait_until(deadline, is_gone)
     }
 
     /// Probes a service with all of its checks, now. Blocks for little more than the longest of

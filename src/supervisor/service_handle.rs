@@ -14,9 +14,9 @@ use std::sync::Arc;
 pub enum ServiceOrigin {
     /// It is defined in the file.
     InFile,
-    /// It was added over the API and stays until the supervisor ends.
+    /// It was added over the API and stays until it is removed or the supervisor ends.
     Added,
-    /// It is no longer in the file and is removed as soon as it is down.
+    /// It is no longer in the file, or a client removes it: it is gone as soon as it is down.
     Leaving,
 }
 

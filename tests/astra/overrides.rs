@@ -1,11 +1,15 @@
 //! `config`: overrides for one run, and services that are not in the file.
 
-use crate::harness::{Astra, eventually, kill};
+use crate::harness::{Answer, Astra, eventually, kill};
 use serde_json::{Value, json};
 
 fn start(astra: &Astra, verb: &str, name: &str, config: &Value) -> Value {
     let body = json!({"name": name, "config": config});
     astra.post_json(&format!("/supervisor/{verb}?wait=60"), &body).expect(200).json()
+}
+
+fn remove(astra: &Astra, path: &str) -> Answer {
+    astra.request(&format!("DELETE /supervisor/services/{path}"), &[], b"")
 }
 
 /// Waits until the last line is this one.
@@ -154,4 +158,50 @@ fn invalid_definition_adds_no_service() {
     let report = astra.get("/supervisor/status").expect(200).json();
     assert_eq!(report["system"]["total_services"], 1);
     assert!(!astra.folder().join("new").exists());
+}
+
+#[test]
+fn a_service_that_was_added_is_removed() {
+    let astra = Astra::start(json!({"web": {"cmd": "exec sleep 60"}}));
+    let config = json!({
+        "cmd": "sleep 60 & sleep 60 & echo up; wait", "start_seconds": 0, "depends_on": ["web"],
+    });
+    assert_eq!(start(&astra, "start", "extra", &config)["status"], "running");
+    wait_for_last_line(&astra, "extra", "up");
+    let needing = json!({"cmd": "exec sleep 60", "depends_on": ["extra"], "start_seconds": 0});
+    assert_eq!(start(&astra, "start", "last", &needing)["status"], "running");
+    let needed = remove(&astra, "extra").problem(409, "conflict");
+    assert!(needed.contains("last"), "{needed}");
+
+    remove(&astra, "last").expect(204);
+    assert_eq!(astra.living().len(), 4, "{:?}", astra.living());
+    remove(&astra, "extra").expect(204);
+    assert_eq!(astra.living().len(), 1, "{:?}", astra.living());
+    astra.get("/supervisor/status/extra").problem(404, "not_found");
+    remove(&astra, "extra").problem(404, "not_found");
+    let in_file = remove(&astra, "web").problem(409, "conflict");
+    assert!(in_file.contains("services file"), "{in_file}");
+    assert_eq!(astra.status("web")["status"], "running");
+
+    // Its name is free, and the log goes on.
+    assert_eq!(start(&astra, "start", "extra", &config)["status"], "running");
+    eventually("it runs again", || (astra.lines("extra") == ["up", "up"]).then_some(()));
+}
+
+#[test]
+fn a_service_that_stops_slowly_is_removed_later() {
+    let astra = Astra::start(json!({}));
+    let config = json!({
+        "cmd": "trap 'echo asked' TERM; echo up; while :; do sleep 0.05; done",
+        "start_seconds": 0, "stop_timeout": 3,
+    });
+    assert_eq!(start(&astra, "start", "slow", &config)["status"], "running");
+    wait_for_last_line(&astra, "slow", "up");
+    let detail = remove(&astra, "slow?wait=0").problem(409, "conflict");
+    assert!(detail.contains("is stopping") && detail.contains("removed"), "{detail}");
+    let body = json!({"name": "slow"});
+    let refused = astra.post_json("/supervisor/start", &body).problem(409, "conflict");
+    assert!(refused.contains("being removed"), "{refused}");
+    remove(&astra, "slow").expect(204);
+    astra.get("/supervisor/status/slow").problem(404, "not_found");
 }

@@ -51,6 +51,13 @@ pub const ROUTES: &[Route<Services>] = &[
             .refuses(unknown())
     })
     .with_key(),
+    Route::delete(Scope::Run, "/supervisor/services/{service}", remove, |it| {
+        it.does("removeService", "services", "Remove an added service", REMOVE)
+            .with([take::service(), take::wait(REMOVE_WAIT_TEXT)])
+            .answers_nothing((204, "It is stopped, with all of its processes, and removed."))
+            .refuses(unknown())
+            .refuses(supervisor::Error::InFile { name: "tts".to_owned() })
+    }),
     Route::post(Scope::Operate, "/supervisor/reload", reload, |it| {
         let fault = "astra_services.json:3:5: tts.cmd: is empty: give a command to run.";
         let answer = begun("reloading", "tts has no changes.");
@@ -83,12 +90,22 @@ pub const ROUTES: &[Route<Services>] = &[
 
 const START: &str = "Starts its dependencies first. `config` overrides any field of the services \
                      file for this run and its automatic restarts. A new name with a `cmd` adds a \
-                     service until the supervisor ends.";
+                     service until it is removed or the supervisor ends.";
 
 const STOP: &str = "Ends its whole process tree, and cancels a pending restart.";
 
 const RESTART: &str = "Stops it and starts it again; starts it if it is down. `config` as in \
                        `POST /supervisor/start`.";
+
+const REMOVE: &str = "Stops a service that was added over the API, and removes it; answers when \
+                      it is gone. Its log stays on disk. One that the file defines is removed \
+                      there.";
+
+/// The default wait for the removal of a service.
+const REMOVE_WAIT: Duration = Duration::from_mins(1);
+
+const REMOVE_WAIT_TEXT: &str = "Seconds to wait until it is gone (60); 409 if it is then still \
+                                stopping, and it is removed later.";
 
 const RELOAD: &str = "`config` applies what changed in the file for this service, or for all \
                       without a name; `code` restarts the service with its present configuration. \
@@ -122,6 +139,13 @@ fn restart(services: &Services, request: &mut Request<'_>) -> Result<Reply, Prob
     let wait = wait_parameter(request)?;
     let body: ServiceRequest = body::json(request, "{\"name\": \"tts\"}")?;
     Ok(Reply::json(StatusCode::OK, &services.restart(request, body, wait)?))
+}
+
+fn remove(services: &Services, request: &mut Request<'_>) -> Result<Reply, Problem> {
+    let wait = wait_parameter(request)?.unwrap_or(REMOVE_WAIT);
+    let name = request.param("service").to_owned();
+    services.remove(request, &name, wait)?;
+    Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 
 fn reload(services: &Services, request: &mut Request<'_>) -> Result<Reply, Problem> {

@@ -24,7 +24,7 @@ export async function readFacts(name, services) {
       ["Process", service?.pid ? String(service.pid) : "none"],
       ["Started", service?.started_at ? when(service.started_at) : "never"],
       ["Optional", config.optional ? "yes" : "no: the system is degraded if it fails"],
-      ["Added by", source === "api" ? "the API, until the supervisor ends" : "the services file"],
+      ["Added by", source === "api" ? "the API; it is not kept when the supervisor ends" : "the services file"],
     ])),
     section("Command", el("pre.command", { tabindex: "0", "aria-label": "Command" }, shown(config.cmd)),
       facts([["Directory", config.cwd], ["Port", config.port === null ? null : String(config.port)],

@@ -48,7 +48,7 @@ impl Engine {
         let Some(entry) = self.entries.get_mut(name) else { return Err(self.unknown(name)) };
         let before = entry.machine.state();
         if entry.origin == ServiceOrigin::Leaving && command.verb != Verb::Stop {
-            let advice = "it is gone from the services file: wait until it has ended";
+            let advice = "it is being removed: wait until it is gone";
             return Err(Error::ServiceState { name: name.to_owned(), state: before, advice });
         }
         let left = entry.leftovers();

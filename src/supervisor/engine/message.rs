@@ -73,6 +73,11 @@ pub enum Message {
         logs: NewLogs,
         reply: SyncSender<Result<Answer<Reloaded>>>,
     },
+    /// Remove a service that a client has added.
+    Remove {
+        service: String,
+        reply: SyncSender<Result<()>>,
+    },
     Launched {
         service: String,
         /// Number of the launch.

@@ -18,6 +18,7 @@ mod launch;
 mod message;
 mod publish;
 mod reload;
+mod removal;
 mod running;
 mod shutdown;
 mod stop;
@@ -147,6 +148,9 @@ impl Engine {
             }
             Message::Reload { reload, logs, reply } => {
                 drop(reply.send(catch_panic_as_error(|| self.reload(reload, logs))));
+            }
+            Message::Remove { service, reply } => {
+                drop(reply.send(catch_panic_as_error(|| self.remove(&service))));
             }
             Message::Launched { service, number, result } => {
                 self.launched(&service, number, result);

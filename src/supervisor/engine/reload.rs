@@ -89,7 +89,8 @@ impl Engine {
             done.push((self.change(service, change), name));
         }
         for name in plan.stop {
-            done.push((self.stop_removed(&name), name));
+            let removed = self.leave(&name, EndedBy::Reload, "Stopping: no longer in the file.");
+            done.push((if removed { Done::Removed } else { Done::Stopped }, name));
         }
         for (name, _) in starts {
             self.autostart(&name);
@@ -210,40 +211,6 @@ impl Engine {
         if let Err(error) = run.tree().signal_leader(signal) {
             log::warn!("{name}: cannot send {signal}: {error}");
         }
-    }
-
-    /// Stops a service that is no longer in the file, to be removed afterwards.
-    fn stop_removed(&mut self, name: &str) -> Done {
-        let Some(entry) = self.entries.get_mut(name) else { return Done::Nothing };
-        let is_down = entry.machine.state().is_down();
-        entry.origin = ServiceOrigin::Leaving;
-        // A service that is down has nothing to stop.
-        let left = entry.leftovers();
-        let action = entry.machine.stop(EndedBy::Reload, left).unwrap_or_default();
-        self.perform(name, action);
-        self.publish_status(name, "Stopping: no longer in the file.");
-        if is_down && !self.entries.contains_key(name) { Done::Removed } else { Done::Stopped }
-    }
-
-    /// Removes a service that is no longer in the file, if it is down. Returns whether it was
-    /// removed.
-    pub(super) fn remove_if_leaving(&mut self, name: &str) -> bool {
-        let is_over = |entry: &super::Entry| {
-            entry.origin == ServiceOrigin::Leaving && entry.machine.state().is_down()
-        };
-        if self.is_closing || !self.entries.get(name).is_some_and(|entry| is_over(entry)) {
-            return false;
-        }
-        if let Some(entry) = self.entries.remove(name) {
-            self.roster.remove(name);
-            let (state, message) = (entry.machine.state(), "Removed from the file.".to_owned());
-            let snapshot = ServiceSnapshot { state, message, ..entry.handle.snapshot() };
-            entry.handle.replace(snapshot.clone());
-            // Followers of its log receive its end.
-            entry.handle.manager().close();
-            self.publish_removed(name, &snapshot);
-        }
-        true
     }
 }
 
