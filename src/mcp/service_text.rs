@@ -26,6 +26,12 @@ pub fn of_services(SystemStatus { services, system }: &SystemStatus) -> String {
     Frame::new().around(&begin, &body, "service_logs, restart_service or check_health with a name")
 }
 
+/// Describes a removal.
+pub fn of_removal(name: &str) -> String {
+    let message = "It is stopped, and its log stays on disk.";
+    Frame::new().around(&format!("{name} | removed"), message, "list_services shows the others")
+}
+
 /// Reports the result of a request on a service, and the service's state.
 pub fn of_verb(response: &VerbResponse, state: Option<&ServiceStatus>) -> String {
     let (Some(name), Some(state)) = (&response.service, state) else {

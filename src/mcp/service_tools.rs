@@ -67,8 +67,8 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
         name: "add_service",
         title: "Add a service",
         description: "Adds a service that the file does not define, with a config of at least a \
-                      cmd, starts it, and waits until it is up. It is gone when the supervisor \
-                      exits.",
+                      cmd, starts it, and waits until it is up. It stays until it is \
+                      removed, or the supervisor exits.",
         effect: Effect::Changes,
         scope: Scope::Run,
         input: || with_wait(input_of::<AddService>(), VERB_WAIT_DEFAULT),
@@ -96,6 +96,16 @@ pub const SERVICE_TOOLS: &[Tool<Services>] = &[
         input: || with_wait(input_of::<StartService>(), VERB_WAIT_DEFAULT),
         output: service_schema,
         call: restart,
+    },
+    Tool {
+        name: "remove_service",
+        title: "Remove a service",
+        description: "Ends a service that add_service added, and removes it. Its log stays.",
+        effect: Effect::Ends,
+        scope: Scope::Run,
+        input: || with_wait(input_of::<NameOnly>(), VERB_WAIT_DEFAULT),
+        output: service_schema,
+        call: remove,
     },
     Tool {
         name: "reload_service",
@@ -241,6 +251,16 @@ fn restart(
     let wait = wait_of(&mut arguments)?;
     let StartService { name, config } = arguments.read()?;
     verb(context, context.ops.restart(context.client, request_of(name, config), wait))
+}
+
+fn remove(
+    context: &Context<'_, Services>,
+    mut arguments: Arguments,
+) -> Result<ToolResult, ToolError> {
+    let wait = Duration::from_secs_f64(arguments.wait(VERB_WAIT_DEFAULT)?);
+    let NameOnly { name } = arguments.read()?;
+    context.ops.remove(context.client, &name, wait)?;
+    Ok(of_service(text::of_removal(&name), &name, None))
 }
 
 fn reload(

@@ -46,6 +46,7 @@ SERVICE_TOOLS = {
     "add_service",
     "stop_service",
     "restart_service",
+    "remove_service",
     "reload_service",
     "service_logs",
     "read_events",

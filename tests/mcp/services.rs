@@ -114,6 +114,7 @@ fn service_tools_are_listed() {
             "add_service",
             "stop_service",
             "restart_service",
+            "remove_service",
             "reload_service",
             "service_logs",
             "read_events",
@@ -126,7 +127,7 @@ fn service_tools_are_listed() {
         assert_eq!(tool["inputSchema"]["additionalProperties"], false, "{tool}");
         assert_eq!(tool["outputSchema"], tools[0]["outputSchema"], "{tool}");
     }
-    assert!(listed.to_string().len() < 9_000, "{}", listed.to_string().len());
+    assert!(listed.to_string().len() < 9_500, "{}", listed.to_string().len());
 }
 
 #[test]
@@ -175,6 +176,10 @@ fn a_service_is_described_with_masked_secrets() {
     assert!(refused(&astra, "add_service", &again).contains("There is a service web already"));
     assert!(refused(&astra, "add_service", &json!({"name": "x"})).contains("`config`"));
     assert!(refused(&astra, "describe_service", &json!({"name": "x"})).contains("no service"));
+    let removed = call(&astra, "remove_service", &json!({"name": "extra"}));
+    assert!(removed.text.starts_with("[extra | removed | #"), "{}", removed.text);
+    assert_eq!(removed.data, json!({"text": removed.text, "service": "extra"}));
+    assert!(refused(&astra, "remove_service", &json!({"name": "web"})).contains("services file"));
 }
 
 #[test]
