@@ -166,6 +166,7 @@ fn reopened(log: &RunLog) -> Arc<RunLog> {
         older_part: OlderPart::Unknown,
         end: None,
         ended_as: 0,
+        lines_missing: 0,
         is_log_gone: false,
     };
     Arc::new(FOLDER.old_log(&run).expect("it can be read"))

@@ -200,6 +200,9 @@ impl Appender {
         if !self.write_line(&notice, stamp) {
             return false;
         }
+        // Not before: while the disk is full, every attempt would rewrite the ledger in vain.
+        let dropped = self.log.written().dropped_lines;
+        self.log.folder().ledger().missing(self.log.file_name(), dropped);
         log::info!("resumed writing {}", self.log.name());
         (self.missing_lines, self.has_gap) = (0, false);
         true

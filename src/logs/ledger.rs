@@ -150,7 +150,7 @@ impl Ledger {
     /// Records a run that is about to be launched: if the server is killed in the middle of that,
     /// its processes are found by its id.
     pub fn started(&self, run: RunRecord) {
-        self.record(Event::Started(run));
+        self.record(Event::Started(Box::new(run)));
     }
 
     /// Records the process of a run that was launched.
@@ -181,6 +181,12 @@ impl Ledger {
     /// Records that a log continues, or is about to, in a new file after this many lines.
     pub(super) fn rotated(&self, log: &str, lines: u64, older_part: OlderPart) {
         self.record(Event::Rotated { log: log.to_owned(), lines, older_part });
+    }
+
+    /// Records how many lines a log tells as missing: if the server is killed, its run has no end
+    /// that says so.
+    pub(super) fn missing(&self, log: &str, lines: u64) {
+        self.record(Event::Missing { log: log.to_owned(), lines });
     }
 
     /// Returns the removal order of these logs: those of unknown runs first, then those of ended
@@ -344,7 +350,7 @@ fn rewrite(path: &Path, runs: &[RunRecord]) -> Result<File> {
     let write = |file: &mut File| {
         file.set_len(0)?;
         for run in runs {
-            let line = serde_json::to_string(&Event::Started(run.clone()))?;
+            let line = serde_json::to_string(&Event::Started(Box::new(run.clone())))?;
             file.write_all((line + "\n").as_bytes())?;
         }
         if new == path { Ok(()) } else { fs::rename(&new, path) }

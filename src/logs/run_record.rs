@@ -39,6 +39,9 @@ pub struct RunRecord {
     /// The file before the present one.
     #[serde(default)]
     pub older_part: OlderPart,
+    /// Number of lines that its log tells as missing, while it has no end.
+    #[serde(default)]
+    pub lines_missing: u64,
     /// Its end; `None` while it runs, or if no server saw it.
     #[serde(default)]
     pub end: Option<EndRecord>,
@@ -136,7 +139,7 @@ fn known_or_lost<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EndedBy, 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub(super) enum Event {
-    Started(RunRecord),
+    Started(Box<RunRecord>),
     Launched {
         run_id: String,
         #[serde(flatten)]
@@ -159,6 +162,10 @@ pub(super) enum Event {
         lines: u64,
         #[serde(default)]
         older_part: OlderPart,
+    },
+    Missing {
+        log: String,
+        lines: u64,
     },
     Removed {
         logs: Vec<String>,
@@ -191,7 +198,7 @@ impl Event {
                     // Most services are started once: capacity for four would be wasted.
                     runs.reserve_exact(1);
                 }
-                runs.push(run);
+                runs.push(*run);
             }
             Self::Launched { run_id, leader } => {
                 if let Some(run) = runs.iter_mut().rev().find(|run| run.run_id == run_id) {
@@ -209,6 +216,11 @@ impl Event {
             Self::Rotated { log, lines, older_part } => {
                 if let Some(run) = runs.iter_mut().rev().find(|run| run.log == log) {
                     (run.lines_rotated, run.older_part) = (lines, older_part);
+                }
+            }
+            Self::Missing { log, lines } => {
+                if let Some(run) = runs.iter_mut().rev().find(|run| run.log == log) {
+                    run.lines_missing = lines;
                 }
             }
             Self::Removed { logs } => {

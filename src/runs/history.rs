@@ -238,6 +238,7 @@ impl ProcessManager {
             older_part: OlderPart::Unknown,
             end: None,
             ended_as: 0,
+            lines_missing: 0,
             is_log_gone: false,
         });
     }
@@ -270,7 +271,7 @@ pub fn recover(folders: &[Arc<LogFolder>], lock_id: &str) {
                 exit_code: None,
                 signal: None,
                 ended_by: EndedBy::Lost,
-                dropped_lines: 0,
+                dropped_lines: run.lines_missing,
                 lasted_ms: None,
                 output_at: None,
             };

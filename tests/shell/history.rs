@@ -143,7 +143,7 @@ fn directory_removed_during_a_run_is_recreated() {
 
 #[test]
 fn lines_are_counted_while_the_directory_is_missing() {
-    let server = Server::start();
+    let mut server = Server::start();
     server
         .run("echo one; while [ ! -e go ]; do sleep 0.01; done; while sleep 0.1; do echo x; done");
     server.wait_for_output("one");
@@ -161,7 +161,12 @@ fn lines_are_counted_while_the_directory_is_missing() {
         server.content("").contains("lines are missing here").then_some(())
     });
     assert_eq!(server.log().matches("dropping lines").count(), 1, "{}", server.log());
-    server.post("/kill").expect(200);
+    let dropped = status()["log_dropped_lines"].clone();
+    kill("KILL", server.pid());
+    server.wait();
+    server.start_again();
+    let lost = &runs(&server, "")[0];
+    assert_eq!((&lost["ended_by"], &lost["log_dropped_lines"]), (&json!("lost"), &dropped));
 }
 
 #[test]
@@ -228,8 +233,11 @@ fn server_started_by_a_run_does_not_end_itself() {
     let pid = server.pid();
     let binary = env!("CARGO_BIN_EXE_llm-shell");
     server.run(&format!(
-        "(setsid sh -c 'kill -9 {pid}; exec {binary} --port 0 2>log' &); exec sleep 60"
+        "(setsid sh -c 'until [ -e go ]; do sleep 0.01; done; kill -9 {pid}; \
+         exec {binary} --port 0 2>log' &); exec sleep 60"
     ));
+    // Not earlier: the server still has to answer the start.
+    std::fs::write(server.folder().join("go"), "").unwrap();
     server.wait();
     eventually("the next server listens", || {
         let log = std::fs::read_to_string(server.folder().join("log")).ok()?;

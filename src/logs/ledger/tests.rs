@@ -39,6 +39,7 @@ fn run(number: u32) -> RunRecord {
         older_part: OlderPart::Unknown,
         end: None,
         ended_as: 0,
+        lines_missing: 0,
         is_log_gone: false,
     }
 }
@@ -59,6 +60,8 @@ fn ledger_is_read_back_without_torn_lines() {
     ledger.failed(&run(5).run_id);
     let older_part = OlderPart::Rotated { inode: 9, lines_before: 3 };
     ledger.rotated(&log_name(4), 12, older_part);
+    ledger.missing(&log_name(4), 8);
+    ledger.missing(&log_name(4), 15);
     drop(ledger);
     let path = folder.path().join(LEDGER_NAME);
     let mut file = OpenOptions::new().append(true).open(&path).unwrap();
@@ -66,7 +69,7 @@ fn ledger_is_read_back_without_torn_lines() {
     for _ in 0..2 {
         let runs = Ledger::open(folder.path(), RUNS, Arc::default()).unwrap().runs();
         let expected = [
-            RunRecord { lines_rotated: 12, older_part, ..run(4) },
+            RunRecord { lines_rotated: 12, older_part, lines_missing: 15, ..run(4) },
             RunRecord { end: Some(end.clone()), ended_as: 1, ..run(3) },
             RunRecord { is_log_gone: true, ..run(2) },
             RunRecord { leader: Some(Leader { pid: 7, start_ticks: 9 }), ..run(1) },
