@@ -6,7 +6,7 @@ use crate::ops::{
     Error, Escapes, LogQuery, OutputMark, RunSource, Until, fitting_wait, logs_response, wait_until,
 };
 use crate::process::{Signal, TerminalSize};
-use crate::protocol::{LogsResponse, Size, StdinRequest, StdinResponse};
+use crate::protocol::{Size, StdinRequest, StdinResponse};
 use crate::runs::{EndsInput, Written};
 use http1::{Problem, Query, Request};
 use std::time::Duration;
@@ -66,12 +66,10 @@ impl Input {
         };
         let (source, mark) =
             (RunSource::of_view(written.run.clone()), OutputMark::of_input(written));
-        let waited = wait_until(request, &source, &mark, &self.until, wait)?;
         let range = Range::After(mark.lines());
-        let query = LogQuery::of_output(path, range, self.bytes_max, Escapes::Kept)?;
-        let output = logs_response(&source, &query)?;
-        let (reason, matched_line) = (Some(waited.reason), waited.matched_line);
-        let output = Some(LogsResponse { reason, matched_line, ..output });
+        let mut query = LogQuery::of_output(path, range, self.bytes_max, Escapes::Kept)?;
+        query.waited = Some(wait_until(request, &source, &mark, &self.until, wait)?);
+        let output = Some(logs_response(&source, &query)?);
         Ok(StdinResponse { written: written.bytes, output })
     }
 }

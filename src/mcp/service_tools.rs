@@ -212,8 +212,8 @@ fn describe(
 }
 
 /// Takes the wait of a request on services.
-fn wait_of(arguments: &mut Arguments) -> Result<Option<Duration>, ToolError> {
-    Ok(Some(Duration::from_secs_f64(arguments.wait(VERB_WAIT_DEFAULT)?)))
+fn wait_of(arguments: &mut Arguments) -> Result<Duration, ToolError> {
+    Ok(Duration::from_secs_f64(arguments.wait(VERB_WAIT_DEFAULT)?))
 }
 
 fn request_of(name: String, config: Option<Map<String, Value>>) -> ServiceRequest {
@@ -226,13 +226,13 @@ fn start(
 ) -> Result<ToolResult, ToolError> {
     let wait = wait_of(&mut arguments)?;
     let StartService { name, config } = arguments.read()?;
-    verb(context, context.ops.start(context.client, request_of(name, config), wait))
+    verb(context, context.ops.start(context.client, request_of(name, config), Some(wait)))
 }
 
 fn add(context: &Context<'_, Services>, mut arguments: Arguments) -> Result<ToolResult, ToolError> {
     let wait = wait_of(&mut arguments)?;
     let AddService { name, config } = arguments.read()?;
-    verb(context, context.ops.add(context.client, request_of(name, Some(config)), wait))
+    verb(context, context.ops.add(context.client, request_of(name, Some(config)), Some(wait)))
 }
 
 fn stop(
@@ -241,7 +241,7 @@ fn stop(
 ) -> Result<ToolResult, ToolError> {
     let wait = wait_of(&mut arguments)?;
     let NameOnly { name } = arguments.read()?;
-    verb(context, context.ops.stop(context.client, StopRequest { name }, wait))
+    verb(context, context.ops.stop(context.client, StopRequest { name }, Some(wait)))
 }
 
 fn restart(
@@ -250,14 +250,14 @@ fn restart(
 ) -> Result<ToolResult, ToolError> {
     let wait = wait_of(&mut arguments)?;
     let StartService { name, config } = arguments.read()?;
-    verb(context, context.ops.restart(context.client, request_of(name, config), wait))
+    verb(context, context.ops.restart(context.client, request_of(name, config), Some(wait)))
 }
 
 fn remove(
     context: &Context<'_, Services>,
     mut arguments: Arguments,
 ) -> Result<ToolResult, ToolError> {
-    let wait = Duration::from_secs_f64(arguments.wait(VERB_WAIT_DEFAULT)?);
+    let wait = wait_of(&mut arguments)?;
     let NameOnly { name } = arguments.read()?;
     context.ops.remove(context.client, &name, wait)?;
     Ok(of_service(text::of_removal(&name), &name, None))
@@ -269,7 +269,7 @@ fn reload(
 ) -> Result<ToolResult, ToolError> {
     let wait = wait_of(&mut arguments)?;
     let ReloadService { name, kind } = arguments.read()?;
-    verb(context, context.ops.reload(context.client, ReloadRequest { name, kind }, wait))
+    verb(context, context.ops.reload(context.client, ReloadRequest { name, kind }, Some(wait)))
 }
 
 /// Reports the result of a request on a service, with its state.
@@ -365,5 +365,5 @@ fn bulk(
     let wait = wait_of(&mut arguments)?;
     let ActOnSeveral { action, services, parallel } = arguments.read()?;
     let request = BulkRequest { action, services, parallel };
-    Ok(plain(text::of_bulk(&context.ops.bulk(context.client, request, wait)?)))
+    Ok(plain(text::of_bulk(&context.ops.bulk(context.client, request, Some(wait))?)))
 }

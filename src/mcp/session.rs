@@ -68,7 +68,7 @@ fn report_exec(
     // The command is running, so a failed wait is not a failure of the call.
     let permit = context.ops.streams().take();
     let wait = permit.as_ref().ok().map(|_| (until, Duration::from_secs_f64(seconds)));
-    let answer = exec.answer(context.client, wait, &query)?;
+    let answer = exec.answer(context.client, wait, query)?;
     let mut notes: Vec<String> = permit.err().map(|error| error.to_string()).into_iter().collect();
     notes.extend(answer.output.matched_line.as_ref().map(|line| format!("matched: {line}")));
     let text = text_report::of_exec(session, &run_id, &answer, &notes, Reader::Tools);

@@ -1,6 +1,6 @@
 //! Commands of sessions.
 
-use super::audit::Change;
+use super::audit::{Audited, Change};
 use super::client::Client;
 use super::error::{Error, Result};
 use super::log_page::logs_response;
@@ -44,28 +44,18 @@ impl ExecSource {
         &self,
         client: &dyn Client,
         wait: Option<(&Until, Duration)>,
-        query: &LogQuery,
+        mut query: LogQuery,
     ) -> Result<ExecResponse> {
-        let waited = match wait {
-            Some((until, wait)) => Some(wait_until(client, self, &self.mark(), until, wait)?),
-            None => None,
-        };
+        if let Some((until, wait)) = wait {
+            query.waited = Some(wait_until(client, self, &self.mark(), until, wait)?);
+        }
         // Read before the log: if it has ended, all of its output is there.
         let ExecState { number, running, exit_code, cwd, has_ended_session, end_line, .. } =
             self.exec.state();
-        let output = match end_line {
-            None => logs_response(self, query)?,
-            Some(end_line) => logs_response(self, &query.up_to(end_line))?,
-        };
-        let output = LogsResponse { running, ..output };
-        let output = match waited {
-            Some(waited) => LogsResponse {
-                reason: Some(waited.reason),
-                matched_line: waited.matched_line,
-                ..output
-            },
-            None => output,
-        };
+        if let Some(end_line) = end_line {
+            query = query.up_to(end_line);
+        }
+        let output = LogsResponse { running, ..logs_response(self, &query)? };
         let session_ended = has_ended_session;
         Ok(ExecResponse { number, exit_code, cwd, running, session_ended, output })
     }
@@ -151,7 +141,7 @@ impl Shell {
             command: Some(command.clone().into()),
             ..Change::new("exec")
         };
-        self.record_change(client, &change, &exec);
+        self.audit().record(client, &change, &exec);
         Ok(ExecSource::new(view.clone(), exec?))
     }
 

@@ -231,11 +231,10 @@ impl LogQuery {
 
     /// Limits a query that has a cursor to the lines up to and including this one.
     #[must_use]
-    pub fn up_to(&self, last: u64) -> Self {
-        let mut query = self.clone();
-        let lines = query.selection.range.cursor().map(|after| last.saturating_sub(after));
-        query.selection.limit = lines;
-        query
+    pub fn up_to(mut self, last: u64) -> Self {
+        let lines = self.selection.range.cursor().map(|after| last.saturating_sub(after));
+        self.selection.limit = lines;
+        self
     }
 
     /// Limits the content to `bytes_max` bytes, if given.

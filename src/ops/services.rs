@@ -374,7 +374,7 @@ impl Services {
         ends: EndsInput,
     ) -> Result<Written> {
         let service = self.supervisor.find(name)?;
-        let written =
+        let written: Result<Written> =
             service.manager().write_stdin(data, ends, None).map_err(|error| match error {
                 runs::Error::NeverStarted
                 | runs::Error::NotRunning { .. }
@@ -383,7 +383,6 @@ impl Services {
                 }
                 other => other.into(),
             });
-        let written: Result<Written> = written;
         let bytes = Some(data.len());
         let change = Change { service: Some(name), bytes, ..Change::new("write_stdin") };
         self.audit.record(client, &change, &written);

@@ -218,16 +218,6 @@ impl Shell {
         self.manager_of(which, PastRun::not_running)
     }
 
-    /// Records a change.
-    pub(super) fn record_change<T>(
-        &self,
-        client: &dyn Client,
-        change: &Change<'_>,
-        result: &Result<T>,
-    ) {
-        self.audit.record(client, change, result);
-    }
-
     /// Records a change of the run that a manager has, or that was asked for.
     fn record<T>(
         &self,

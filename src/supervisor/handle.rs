@@ -147,9 +147,7 @@ impl Supervisor {
     /// # Errors
     /// `NoSuchService`; `InFile`; `Needed` if another service depends on it; `ShuttingDown`.
     pub fn remove(&self, name: &str) -> Result<Arc<ServiceHandle>> {
-        let service = self.find(name)?;
-        self.request(|reply| Message::Remove { service: name.to_owned(), reply })?;
-        Ok(service)
+        self.request(|reply| Message::Remove { service: name.to_owned(), reply })
     }
 
     /// Reads the services file again and applies it: the service `only`, or all of it. Blocks

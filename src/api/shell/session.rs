@@ -65,7 +65,7 @@ fn exec(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
     let source = shell.exec(request, request.param("run"), &body)?;
     let query = output_query(request, source.after(), body.max_bytes)?;
     let waits = wait.map(|wait| (&until, wait));
-    Ok(Reply::json(StatusCode::OK, &source.answer(request, waits, &query)?))
+    Ok(Reply::json(StatusCode::OK, &source.answer(request, waits, query)?))
 }
 
 fn last_exec(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem> {
@@ -79,7 +79,7 @@ fn last_exec(shell: &Shell, request: &mut Request<'_>) -> Result<Reply, Problem>
     let _permit = wait.map(|_| shell.streams().take()).transpose()?;
     let query = output_query(request, source.after(), bytes_max)?;
     let waits = wait.map(|wait| (&until, wait));
-    Ok(Reply::json(StatusCode::OK, &source.answer(request, waits, &query)?))
+    Ok(Reply::json(StatusCode::OK, &source.answer(request, waits, query)?))
 }
 
 /// Returns the query of a command's output.

@@ -4,6 +4,7 @@ use crate::logs::LogFolder;
 use crate::process::LeftBehind;
 use crate::runs::End;
 use crate::supervisor::error::{Error, Result};
+use crate::supervisor::service_handle::ServiceHandle;
 use crate::supervisor::services_file::{Service, ServiceConfig};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -76,7 +77,7 @@ pub enum Message {
     /// Remove a service that a client has added.
     Remove {
         service: String,
-        reply: SyncSender<Result<()>>,
+        reply: SyncSender<Result<Arc<ServiceHandle>>>,
     },
     Launched {
         service: String,

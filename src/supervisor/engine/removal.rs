@@ -5,17 +5,20 @@ use super::entry::Entry;
 use crate::protocol::EndedBy;
 use crate::runs;
 use crate::supervisor::error::{Error, Result};
-use crate::supervisor::service_handle::{ServiceOrigin, ServiceSnapshot};
+use crate::supervisor::service_handle::{ServiceHandle, ServiceOrigin, ServiceSnapshot};
+use std::sync::Arc;
 
 impl Engine {
-    /// Begins to remove a service that a client has added. Joins a removal in progress.
-    pub(super) fn remove(&mut self, name: &str) -> Result<()> {
+    /// Begins to remove a service that a client has added, and returns it. Joins a removal in
+    /// progress.
+    pub(super) fn remove(&mut self, name: &str) -> Result<Arc<ServiceHandle>> {
         if self.is_closing {
             return Err(runs::Error::ShuttingDown.into());
         }
         let Some(entry) = self.entries.get(name) else { return Err(self.unknown(name)) };
+        let service = Arc::clone(&entry.handle);
         match entry.origin {
-            ServiceOrigin::Leaving => return Ok(()),
+            ServiceOrigin::Leaving => return Ok(service),
             ServiceOrigin::InFile => return Err(Error::InFile { name: name.to_owned() }),
             ServiceOrigin::Added => {}
         }
@@ -27,7 +30,7 @@ impl Engine {
             return Err(Error::Needed { name: name.to_owned(), by });
         }
         self.leave(name, EndedBy::Kill, "Stopping, to be removed.");
-        Ok(())
+        Ok(service)
     }
 
     /// Stops a service, to be removed as soon as it is down. Returns whether it was down and is
