@@ -5,7 +5,7 @@ use super::log_query::fitting_seconds;
 use crate::logs::{RunRecord, format_instant, now};
 use crate::process::{Input, Signal, TerminalSize};
 use crate::protocol::{
-    EndedBy, KillResponse, Leftover, ProcessStatus, Pty, RunRequest, RunStatus, ShellName, Size,
+    KillResponse, Leftover, ProcessStatus, Pty, RunRequest, RunStatus, ShellName, Size,
     UnkilledProcess, is_run_name, seconds,
 };
 use crate::runs::{EndedLeftover, FoundRun, KillReport, PastRun, RunSpec, SessionShell, Snapshot};
@@ -52,9 +52,7 @@ impl RunRequest {
         let name = self.name.clone();
         Ok(RunSpec { name, directory, clears_environment, environment, input, timeout, ..spec })
     }
-}
 
-impl RunRequest {
     /// Returns the specification of the command alone, or of the session.
     fn command_or_session(&self) -> Result<RunSpec> {
         match (&self.command, self.session, self.shell) {
@@ -163,11 +161,7 @@ impl ProcessStatus {
 /// Returns whether a run goes on, and if not, how it ended.
 #[must_use]
 pub fn status_of(run: &RunRecord) -> RunStatus {
-    match &run.end {
-        None => RunStatus::Running,
-        Some(end) if end.ended_by == EndedBy::Itself => RunStatus::Exited,
-        Some(_) => RunStatus::Killed,
-    }
+    run.end.as_ref().map_or(RunStatus::Running, |end| end.ended_by.status())
 }
 
 impl KillResponse {
@@ -176,12 +170,8 @@ impl KillResponse {
     pub fn new(report: KillReport, signal: Signal) -> Self {
         let end = report.end;
         let left = report.left.into_iter();
-        let status = match end {
-            // A process that survives SIGKILL is not reported as dead.
-            None => RunStatus::Running,
-            Some(end) if end.by == EndedBy::Itself => RunStatus::Exited,
-            Some(_) => RunStatus::Killed,
-        };
+        // A process that survives SIGKILL is not reported as dead.
+        let status = end.map_or(RunStatus::Running, |end| end.status());
         Self {
             stopped_at: end.map(|end| format_instant(end.at)),
             exit_code: end.and_then(|end| end.outcome.exit_code()),

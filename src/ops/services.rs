@@ -87,8 +87,8 @@ impl Services {
         self.act(client, "start", &command, VerbStatus::Starting, wait)
     }
 
-    /// Adds a service, which lives until the supervisor exits, and starts it. With `wait`, blocks
-    /// until it has settled.
+    /// Adds a service, which stays until it is removed or the supervisor exits, and starts it. With
+    /// `wait`, blocks until it has settled.
     ///
     /// # Errors
     /// `ServiceExists`; errors of [`Self::start`].

@@ -68,6 +68,12 @@ wire_enum! {
 }
 
 impl EndedBy {
+    /// Returns the status of a run that ended so.
+    #[must_use]
+    pub fn status(self) -> RunStatus {
+        if self == Self::Itself { RunStatus::Exited } else { RunStatus::Killed }
+    }
+
     /// Returns whether the whole process tree is ended too, so that no process is left on purpose.
     #[must_use]
     pub fn ends_tree(self) -> bool {

@@ -30,7 +30,7 @@ impl End {
     /// Returns whether it exited or was killed.
     #[must_use]
     pub fn status(&self) -> RunStatus {
-        if self.by == EndedBy::Itself { RunStatus::Exited } else { RunStatus::Killed }
+        self.by.status()
     }
 
     /// Describes the end in a few words, for messages.
