@@ -6,7 +6,7 @@
 //! second. SIGINT is sent only between begin and end, because an idle shell may lose its next line
 //! by it. Since one can come late all the same, pings follow until one is answered.
 
-use super::exec::ExecEnd;
+use super::exec::{Exec, ExecEnd};
 use super::shell::{
     Report, ReportReader, command_line, end_line, ping_line, script_prefix, set_up_lines,
 };
@@ -116,8 +116,18 @@ impl Session {
             Outcome::Signalled(number) => Some(128 + number),
             Outcome::Unknown => None,
         });
+        self.end_exec(&last, (exit_code, cwd), true);
+    }
+
+    /// Records the end of a command whose output is in the log, and wakes those who wait for it.
+    fn end_exec(
+        &self,
+        exec: &Exec,
+        (exit_code, cwd): (Option<i32>, String),
+        has_ended_session: bool,
+    ) {
         let lines = self.log.line_numbers().end;
-        last.end(ExecEnd { exit_code, cwd, lines, has_ended_session: true });
+        exec.end(ExecEnd { exit_code, cwd, lines, has_ended_session });
         self.log.announce_other_change();
     }
 }
@@ -223,9 +233,7 @@ impl Driver {
                 "cannot store a command for process {}: {error}",
                 self.session.leader.pid()
             );
-            let (cwd, lines) = (self.session.cwd(), self.session.log.line_numbers().end);
-            queued.exec.end(ExecEnd { exit_code: None, cwd, lines, has_ended_session: false });
-            return;
+            return self.session.end_exec(&queued.exec, (None, self.session.cwd()), false);
         }
         control.send(&command_line(queued.exec.number(), queued.input));
         self.current = Some(queued);
@@ -293,9 +301,7 @@ impl Driver {
         state.is_interrupt_due = false;
         let cwd = state.cwd.clone();
         drop(state);
-        let lines = session.log.line_numbers().end;
-        current.exec.end(ExecEnd { exit_code: Some(code), cwd, lines, has_ended_session: false });
-        session.log.announce_other_change();
+        session.end_exec(&current.exec, (Some(code), cwd), false);
     }
 
     fn await_repetition(&mut self) {

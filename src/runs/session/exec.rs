@@ -1,15 +1,11 @@
 //! One command of a session.
 
-use parking_lot::{Condvar, Mutex};
-use std::time::Instant;
+use parking_lot::Mutex;
 
-/// A command of a session, which runs or has ended.
+/// A command of a session, which runs or has ended. Who waits for its end waits on the log, whose
+/// waiters are woken by it when all that it printed is there.
 #[derive(Debug)]
-pub struct Exec {
-    state: Mutex<ExecState>,
-    number: u64,
-    changed: Condvar,
-}
+pub struct Exec(Mutex<ExecState>);
 
 /// The state of a command at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,46 +31,38 @@ pub struct ExecState {
 impl Exec {
     /// Creates a command that runs.
     pub(super) fn new(number: u64, after: u64, cwd: String) -> Self {
-        let (exit_code, running, has_ended_session) = (None, true, false);
-        let end_line = None;
-        let state =
-            ExecState { number, after, end_line, running, exit_code, cwd, has_ended_session };
-        Self { state: Mutex::new(state), number, changed: Condvar::new() }
+        Self(Mutex::new(ExecState {
+            number,
+            after,
+            end_line: None,
+            running: true,
+            exit_code: None,
+            cwd,
+            has_ended_session: false,
+        }))
     }
 
     /// Returns its number in the session, from 1.
     #[must_use]
     pub fn number(&self) -> u64 {
-        self.number
+        self.0.lock().number
     }
 
     /// Returns its state now. Does not block.
     #[must_use]
     pub fn state(&self) -> ExecState {
-        self.state.lock().clone()
-    }
-
-    /// Waits until it has ended, with all that it printed in the log, or until `deadline`; returns
-    /// its state then. Who waits for its output as well waits on the log, whose waiters are woken
-    /// by its end.
-    #[must_use]
-    pub fn wait_until(&self, deadline: Instant) -> ExecState {
-        let mut state = self.state.lock();
-        self.changed.wait_while_until(&mut state, |state| state.running, deadline);
-        state.clone()
+        self.0.lock().clone()
     }
 
     /// Records its end. Only the first call counts.
     pub(super) fn end(&self, end: ExecEnd) {
-        let mut state = self.state.lock();
+        let mut state = self.0.lock();
         if std::mem::replace(&mut state.running, false) {
             state.end_line = Some(end.lines);
             state.exit_code = end.exit_code;
             state.cwd = end.cwd;
             state.has_ended_session = end.has_ended_session;
         }
-        drop(state);
-        self.changed.notify_all();
     }
 }
 

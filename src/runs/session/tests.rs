@@ -105,9 +105,15 @@ impl Rig {
         exec.unwrap_or_else(|error| panic!("{}: {command}: {error}", self.name))
     }
 
+    /// Waits for the end of a command; returns its state then.
+    fn wait(&self, exec: &Exec, within: Duration) -> ExecState {
+        self.run.log().wait_until(Instant::now() + within, |_| !exec.state().running);
+        exec.state()
+    }
+
     /// Waits for the end of a command; returns its exit code and its output.
     fn finish(&self, exec: &Exec) -> (Option<i32>, String) {
-        let state = exec.wait_until(Instant::now() + PATIENCE);
+        let state = self.wait(exec, PATIENCE);
         assert!(!state.running, "{}: {state:?}: {}", self.name, self.output(state.after));
         (state.exit_code, self.output(state.after))
     }
@@ -458,12 +464,12 @@ fn no_interrupt_loses_a_command_or_the_session() {
             let exec = rig.begin(text);
             std::thread::sleep(Duration::from_micros(random.below(6000)));
             rig.session().interrupt();
-            let state = exec.wait_until(Instant::now() + Duration::from_secs(3));
+            let state = rig.wait(&exec, Duration::from_secs(3));
             if state.running && rig.name.contains("bash") {
                 // bash 5.2 sends itself SIGINT for ever, once in some thousand times: a kill ends
                 // it, and the command with it.
                 rig.manager.kill(Signal::TERM, None).unwrap();
-                let state = exec.wait_until(Instant::now() + PATIENCE);
+                let state = rig.wait(&exec, PATIENCE);
                 assert!(state.has_ended_session, "{}: {state:?}", rig.name);
                 return;
             }
