@@ -59,9 +59,8 @@ struct RestartClaim<'a> {
 impl Drop for RestartClaim<'_> {
     fn drop(&mut self) {
         let mut beside = self.runs.beside();
-        let is_it = |it: &&mut Entry| Arc::ptr_eq(&it.manager, &self.manager);
-        if let Some(entry) = beside.entries.iter_mut().find(is_it) {
-            entry.restarts -= 1;
+        if let Some(index) = beside.position(&self.manager) {
+            beside.entries[index].restarts -= 1;
         }
     }
 }
@@ -110,10 +109,13 @@ impl RunSet {
         let config = ManagerConfig { observer, ..config };
         let for_output = Arc::clone(&events);
         folder.on_output(Box::new(move || for_output.log().wake()));
-        let of_foreground = (config.clone(), Arc::clone(&folder), Arc::clone(&writer));
-        let (config_of, folder_of, writer_of) = of_foreground;
-        let foreground = ProcessManager::new(config_of, folder_of, writer_of, Arc::clone(&reaper));
-        let (foreground, beside) = (Arc::new(foreground), Mutex::default());
+        let foreground = Arc::new(ProcessManager::new(
+            config.clone(),
+            Arc::clone(&folder),
+            Arc::clone(&writer),
+            Arc::clone(&reaper),
+        ));
+        let beside = Mutex::default();
         Self { foreground, config, folder, writer, reaper, runs_max, beside, events }
     }
 
@@ -190,16 +192,12 @@ impl RunSet {
     /// Counts a run that is started again as live until then.
     fn claim_restart(&self, found: &ManagedRun) -> Result<RestartClaim<'_>> {
         let mut beside = self.beside();
-        let is_it = |it: &&mut Entry| Arc::ptr_eq(&it.manager, &found.manager);
-        let claimed = beside.entries.iter().position(|it| Arc::ptr_eq(&it.manager, &found.manager));
-        if let Some(index) = claimed
-            && !beside.entries[index].is_live()
-        {
-            let entry = beside.entries[index].clone();
-            beside.check_room(&entry, self.runs_max)?;
-        }
-        if let Some(entry) = beside.entries.iter_mut().find(is_it) {
-            entry.restarts += 1;
+        if let Some(index) = beside.position(&found.manager) {
+            let entry = &beside.entries[index];
+            if !entry.is_live() {
+                beside.check_room(entry, self.runs_max)?;
+            }
+            beside.entries[index].restarts += 1;
         }
         Ok(RestartClaim { runs: self, manager: Arc::clone(&found.manager) })
     }
@@ -357,6 +355,10 @@ impl Beside {
                 _ => self.entries.push(entry),
             }
         }
+    }
+
+    fn position(&self, manager: &Arc<ProcessManager>) -> Option<usize> {
+        self.entries.iter().position(|it| Arc::ptr_eq(&it.manager, manager))
     }
 
     /// Checks that one more run may live, with this name.
