@@ -161,8 +161,7 @@ pub fn report_of(
         data["signal"] = signal.into();
     }
     if let Some(prompt) = output.prompt {
-        let shown = text_report::without_tags(text_report::prompt_of(Some(&prompt)));
-        data["prompt"] = shown.into();
+        data["prompt"] = text_report::prompt_field(&prompt).into();
     }
     Ok(ToolResult { text, data })
 }

@@ -323,8 +323,7 @@ fn logs(
     let mut result = of_service(text, &name, Some(&state));
     result.data["next"] = logs.next.into();
     if let Some(prompt) = &logs.prompt {
-        let shown = text_report::without_tags(text_report::prompt_of(Some(prompt)));
-        result.data["prompt"] = shown.into();
+        result.data["prompt"] = text_report::prompt_field(prompt).into();
     }
     Ok(result)
 }

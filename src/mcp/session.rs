@@ -25,15 +25,11 @@ pub fn run_in_session(
         return Err(ToolError(why.to_owned()));
     }
     let run_id = live_session(context, session, given)?;
-    if let Some(runs) = context.client_runs {
-        runs.set_last(&run_id);
-    }
+    context.set_last_run(&run_id);
     let request = ExecRequest {
         command: given.command.clone(),
         stdin: given.stdin || given.pty.is_terminal(),
-        wait: None,
-        until: None,
-        max_bytes: None,
+        ..ExecRequest::default()
     };
     let began = Instant::now();
     let exec = context.ops.exec(context.client, &run_id, &request)?;
@@ -78,8 +74,7 @@ fn report_exec(
         data["exit_code"] = code.into();
     }
     if let Some(prompt) = &answer.output.prompt {
-        let shown = text_report::without_tags(text_report::prompt_of(Some(prompt)));
-        data["prompt"] = shown.into();
+        data["prompt"] = text_report::prompt_field(prompt).into();
     }
     Ok(ToolResult { text, data })
 }
@@ -101,19 +96,12 @@ fn live_session(
         _ => {}
     }
     let request = RunRequest {
-        command: None,
         session: true,
-        shell: None,
         name: Some(session.to_owned()),
         cwd: given.cwd.clone(),
         env: given.env.clone(),
-        clear_env: None,
-        stdin: false,
         pty: given.pty,
-        timeout: None,
-        wait: None,
-        until: None,
-        max_bytes: None,
+        ..RunRequest::default()
     };
     let started = context.ops.start(context.client, &request, Place::Beside, false)?;
     Ok(started.run.id().to_owned())

@@ -144,26 +144,19 @@ fn start(context: &Context<'_, Shell>, mut arguments: Arguments) -> Result<ToolR
     let StartCommand { command, name, cwd, env, stdin, pty, timeout, .. } = given;
     let request = RunRequest {
         command: Some(command),
-        session: false,
-        shell: None,
         name,
         cwd,
         env,
-        clear_env: None,
         stdin,
         pty,
         timeout,
-        wait: None,
-        until: None,
-        max_bytes: None,
+        ..RunRequest::default()
     };
     // A question may be there before the start is answered.
     let began = Instant::now();
     let started = context.ops.start(context.client, &request, Place::Beside, false)?;
     let run = &started.run;
-    if let Some(runs) = context.client_runs {
-        runs.set_last(run.id());
-    }
+    context.set_last_run(run.id());
     // The command is running, so a failed wait is not a failure of the call.
     let waited = wait_for(context, run, (&OutputMark::default(), began), until, wait);
     let status = ProcessStatus {
@@ -196,18 +189,17 @@ fn wait(context: &Context<'_, Shell>, mut arguments: Arguments) -> Result<ToolRe
     };
     let (bytes, until) = (bytes(max_bytes)?, until_of(context, until.as_deref())?);
     let found = run_of(context, run.as_deref())?;
-    let mut waited = Ok(None);
-    if let FoundRun::Managed(managed) = &found
-        && managed.run.session().is_some_and(|session| session.last_exec().is_some())
-    {
-        return wait_in_session(context, &managed.run, (until, seconds), (after, bytes));
-    }
+    let mut matched_line = None;
     if let FoundRun::Managed(managed) = &found {
+        let run = &managed.run;
+        if run.session().is_some_and(|session| session.last_exec().is_some()) {
+            return wait_in_session(context, run, (until, seconds), (after, bytes));
+        }
         let mark = OutputMark::after(after.unwrap_or(0));
-        waited = Ok(wait_for(context, &managed.run, (&mark, Instant::now()), until, seconds)?);
+        matched_line = wait_for(context, run, (&mark, Instant::now()), until, seconds)?;
     }
     let query = lines(context, id_of(&found), Range::After(after.unwrap_or(0)), bytes)?;
-    report(context, &found, query, &notes(waited))
+    report(context, &found, query, &notes(Ok(matched_line)))
 }
 
 fn wait_for_many(
@@ -373,9 +365,7 @@ fn restart(context: &Context<'_, Shell>, arguments: Arguments) -> Result<ToolRes
     let timeout = fitting_seconds("timeout", timeout)?;
     let found = run_of(context, run.as_deref())?;
     let new = context.ops.restart(context.client, Which::Run(id_of(&found)), timeout)?;
-    if let Some(runs) = context.client_runs {
-        runs.set_last(&new.run_id);
-    }
+    context.set_last_run(&new.run_id);
     let query = lines(context, &new.run_id, Range::After(0), OUTPUT_BYTES_DEFAULT)?;
     report_of(context, new, query, &[])
 }

@@ -46,6 +46,15 @@ pub struct Context<'a, O> {
     pub client_runs: Option<&'a ClientRuns>,
 }
 
+impl<O> Context<'_, O> {
+    /// Sets the last run of the client, if the tools serve only one.
+    pub fn set_last_run(&self, run_id: &str) {
+        if let Some(runs) = self.client_runs {
+            runs.set_last(run_id);
+        }
+    }
+}
+
 /// The runs that one client has started.
 #[derive(Debug, Default)]
 pub struct ClientRuns(Mutex<Option<String>>);

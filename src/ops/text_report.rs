@@ -129,6 +129,12 @@ pub fn prompt_of(unfinished: Option<&str>) -> &str {
     end_of(unfinished.unwrap_or_default(), PROMPT_BYTES_MAX)
 }
 
+/// Returns the shown part of an unfinished line, as a field beside a report.
+#[must_use]
+pub fn prompt_field(unfinished: &str) -> String {
+    without_tags(prompt_of(Some(unfinished)))
+}
+
 /// Returns the last bytes of a text, from the start of a character.
 #[must_use]
 pub fn end_of(text: &str, bytes_max: usize) -> &str {

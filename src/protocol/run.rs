@@ -15,7 +15,7 @@ macro_rules! start_request {
         pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* }
     ) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, Deserialize, JsonSchema)]
+        #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
         pub struct $name {
             $($(#[$field_meta])* pub $field: $type,)*
@@ -106,9 +106,6 @@ impl From<StartRequest> for RunRequest {
         } = request;
         Self {
             command: Some(command),
-            session: false,
-            shell: None,
-            name: None,
             cwd,
             env,
             clear_env,
@@ -118,6 +115,7 @@ impl From<StartRequest> for RunRequest {
             wait,
             until,
             max_bytes,
+            ..Self::default()
         }
     }
 }
@@ -329,7 +327,7 @@ pub struct WaitedStatus {
 }
 
 /// Body of POST /runs/{run}/exec.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExecRequest {
     /// Command for the session's shell, of any number of lines.

@@ -11,13 +11,12 @@ use crate::api::{body, entries, parameters};
 use crate::logs::Range;
 use crate::ops::text_report::{self, Reader};
 use crate::ops::{
-    Escapes, LogQuery, OutputMark, Place, RunSource, Shell, Started, Until, Waited, fitting_wait,
+    Escapes, LogQuery, OutputMark, Place, RunSource, Shell, Started, Until, fitting_wait,
     logs_response, refuse_first,
 };
 use crate::process::Signal;
 use crate::protocol::{
-    KillResponse, LogsResponse, ProcessStatus, RunRequest, Scope, StartRequest, StartResponse,
-    WaitedStatus,
+    KillResponse, ProcessStatus, RunRequest, Scope, StartRequest, StartResponse, WaitedStatus,
 };
 use crate::runs::{self, FoundRun, RunView, Snapshot};
 use http::StatusCode;
@@ -232,22 +231,22 @@ fn waited_reply(
         return text(StatusCode::CREATED, run, snapshot, bytes_max);
     }
     // Read after the state: if it has ended, all of its output is there.
-    let Waited { reason, matched_line } = waited;
-    let output = output(run, Range::All, bytes_max, Escapes::Kept)?;
-    let output = LogsResponse { reason: Some(reason), matched_line, ..output };
+    let mut query = output_query(run, Range::All, bytes_max, Escapes::Kept)?;
+    query.waited = Some(waited);
+    let output = logs_response(&RunSource::of_view(run.clone()), &query)?;
     let status = snapshot.into();
     Ok(Reply::json(StatusCode::CREATED, &StartResponse { status, output }))
 }
 
-/// Returns the output of a run so far, truncated to a size.
-fn output(
+/// Returns the query of a run's output so far, truncated to a size.
+fn output_query(
     run: &RunView,
     range: Range,
     bytes_max: Option<u64>,
     escapes: Escapes,
-) -> Result<LogsResponse, Problem> {
-    let query = LogQuery::of_output(format!("/runs/{}/logs", run.id()), range, bytes_max, escapes)?;
-    Ok(logs_response(&RunSource::of_view(run.clone()), &query)?)
+) -> Result<LogQuery, Problem> {
+    let path = format!("/runs/{}/logs", run.id());
+    Ok(LogQuery::of_output(path, range, bytes_max, escapes)?)
 }
 
 /// Returns whether the client prefers text, the report for a model.
@@ -263,7 +262,8 @@ fn text(
     snapshot: Snapshot,
     bytes_max: u64,
 ) -> Result<Reply, Problem> {
-    let output = output(run, Range::After(0), Some(bytes_max), Escapes::Stripped)?;
+    let query = output_query(run, Range::After(0), Some(bytes_max), Escapes::Stripped)?;
+    let output = logs_response(&RunSource::of_view(run.clone()), &query)?;
     let text = text_report::of_run(&snapshot.into(), &output, &[], Reader::Http);
     Ok(Reply::bytes(code, entries::TEXT, text.into_bytes()))
 }
